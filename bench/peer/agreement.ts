@@ -1,0 +1,174 @@
+/**
+ * Do kumi and llama.cpp agree on the same files? Scores the same token sequences with both and compares, at every
+ * position, the greedy token and the log-probabilities.
+ *
+ * deno task run bench/peer/agreement.ts
+ *
+ * Files: the demo model in every format, made by kumi's own quantiser, on its 200 held-out prompts with the answers
+ * that kumi gives; and random-weight models of each family in F32 with an f32 KV cache, on random tokens. Needs
+ * node and npm. Exits with 1 when a target is missed.
+ * @module
+ */
+
+import { Kernels } from "../../src/ffi/context.ts";
+import { openGguf, quantizeFile, writeRandomModel } from "../../src/gguf/mod.ts";
+import { type KvFormat, loadModelRunner, type ModelRunner } from "../../src/model_runner.ts";
+import { resolveSampling } from "../../src/sampling.ts";
+import { createChatTemplate, createTokenizer } from "../../src/tokenizer/mod.ts";
+import { renderTable } from "../../src/cli/table.ts";
+import { Peer, type PeerScore } from "./peer.ts";
+
+const DEMO_FOLDER = new URL("../../examples/demo-model/", import.meta.url).pathname;
+const CONTEXT = 512;
+const ANSWER_TOKENS_MAX = 120;
+
+/** A file to compare, and what must hold. */
+interface Case {
+  readonly name: string;
+  readonly path: string;
+  readonly kv: KvFormat;
+  readonly sequences: readonly number[][];
+  readonly sameGreedyMin: number;
+  readonly logprobDifferenceMax: number;
+}
+
+interface Agreement {
+  readonly positions: number;
+  readonly sameGreedy: number;
+  /** Mean |Δ log p| of the token that kumi would choose, where both choose it. */
+  readonly greedyDifference: number;
+  /** Mean |Δ log p| of the token that really follows. */
+  readonly nextDifference: number;
+}
+
+function blocksFor(tokens: number): number[] {
+  return Array.from({ length: Math.ceil(tokens / 16) }, (_, i) => i);
+}
+
+function score(runner: ModelRunner, tokens: readonly number[]): PeerScore {
+  const result: PeerScore = { greedy: [], greedyLogprob: [], logprob: [] };
+  const count = tokens.length - 1;
+  runner.forward([{ tokens, first: 0, count, blocks: blocksFor(tokens.length) }]);
+  for (let first = 0; first < count; first += runner.logitsRowsMax) {
+    const rows = Math.min(runner.logitsRowsMax, count - first);
+    runner.logits(Array.from({ length: rows }, (_, i) => first + i));
+    const targets = Uint32Array.from({ length: rows }, (_, i) => tokens[first + i + 1]);
+    for (const { best, bestLogprob, logprob } of runner.score(targets)) {
+      result.greedy.push(best);
+      result.greedyLogprob.push(bestLogprob);
+      result.logprob.push(logprob);
+    }
+  }
+  return result;
+}
+
+async function compare(test: Case, peer: Peer): Promise<Agreement> {
+  using file = await openGguf(test.path);
+  using runner = await loadModelRunner(file, { kvFormat: test.kv, contextLength: CONTEXT, logitsRowsMax: 128 });
+  await peer.load({ file: test.path, threads: runner.kernels.threads, context: CONTEXT, kv: peerKv(test.kv) });
+  let positions = 0, same = 0, greedySum = 0, nextSum = 0;
+  for (const tokens of test.sequences) {
+    const ours = score(runner, tokens);
+    const theirs = await peer.score(tokens);
+    ours.greedy.forEach((token, i) => {
+      positions++;
+      nextSum += Math.abs(ours.logprob[i] - theirs.logprob[i]);
+      if (token !== theirs.greedy[i]) return;
+      same++;
+      greedySum += Math.abs(ours.greedyLogprob[i] - theirs.greedyLogprob[i]);
+    });
+  }
+  return {
+    positions,
+    sameGreedy: same / positions,
+    greedyDifference: greedySum / same,
+    nextDifference: nextSum / positions,
+  };
+}
+
+function peerKv(kv: KvFormat): "F16" | "F32" {
+  return kv === "f32" ? "F32" : "F16";
+}
+
+/** Each held-out prompt in the chat template, followed by kumi's own greedy answer. */
+async function demoSequences(path: string): Promise<number[][]> {
+  using file = await openGguf(path);
+  const tokenizer = createTokenizer(file.metadata);
+  const template = createChatTemplate(file.metadata, tokenizer);
+  const prompts = JSON.parse(await Deno.readTextFile(`${DEMO_FOLDER}heldout.json`));
+  using runner = await loadModelRunner(file, { contextLength: CONTEXT });
+  const params = resolveSampling({ temperature: 0, seed: 0 }, runner.hyperparameters.vocab);
+  return prompts.map(({ messages }: { messages: { role: string; content: string }[] }) => {
+    const tokens = template.encode(messages, { addGenerationPrompt: true });
+    const end = Math.min(CONTEXT, tokens.length + ANSWER_TOKENS_MAX);
+    for (let first = 0; tokens.length < end;) {
+      const count = tokens.length - first;
+      runner.forward([{ tokens, first, count, blocks: blocksFor(tokens.length) }]);
+      runner.logits([count - 1]);
+      first = tokens.length;
+      tokens.push(runner.sample([{ tokens, params }])[0].id);
+      if (tokenizer.eogIds.has(tokens[tokens.length - 1])) break;
+    }
+    return tokens;
+  });
+}
+
+function randomSequences(vocab: number): number[][] {
+  let state = 12345;
+  const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  return Array.from({ length: 4 }, () => Array.from({ length: 256 }, () => Math.floor(next() * vocab)));
+}
+
+/** The demo model in each format, in `folder`. */
+async function demoCases(folder: string): Promise<Case[]> {
+  const source = `${DEMO_FOLDER}kumi-demo-f16.gguf`;
+  const sequences = await demoSequences(source);
+  using kernels = Kernels.open({ workspaceBytes: 64 });
+  const cases: Case[] = [];
+  for (const format of ["f16", "q8_0", "q4_0", "q4_k", "q5_k", "q6_k"]) {
+    const path = `${folder}/demo-${format}.gguf`;
+    await quantizeFile(source, path, format, { kernels });
+    const logprobDifferenceMax = format === "f16" || format === "q8_0" ? 0.02 : 0.05;
+    cases.push({ name: `demo ${format}`, path, kv: "f16", sequences, sameGreedyMin: 0.99, logprobDifferenceMax });
+  }
+  return cases;
+}
+
+async function randomCases(folder: string): Promise<Case[]> {
+  const cases: Case[] = [];
+  for (const shape of ["llama-tiny", "qwen2-tiny", "qwen3-tiny"]) {
+    const path = `${folder}/${shape}-f32.gguf`;
+    await writeRandomModel(path, { shape, format: "f32" });
+    const sequences = randomSequences(512);
+    cases.push({ name: `${shape} f32`, path, kv: "f32", sequences, sameGreedyMin: 0.995, logprobDifferenceMax: 0.005 });
+  }
+  return cases;
+}
+
+if (import.meta.main) {
+  const folder = await Deno.makeTempDir({ prefix: "kumi-agreement-" });
+  let missed = 0;
+  try {
+    const cases = [...await randomCases(folder), ...await demoCases(folder)];
+    await using peer = await Peer.start();
+    const rows: string[][] = [];
+    for (const test of cases) {
+      const result = await compare(test, peer);
+      const ok = result.sameGreedy >= test.sameGreedyMin && result.greedyDifference <= test.logprobDifferenceMax;
+      if (!ok) missed++;
+      rows.push([
+        test.name,
+        `${result.positions}`,
+        `${(result.sameGreedy * 100).toFixed(2)} %`,
+        result.greedyDifference.toFixed(5),
+        result.nextDifference.toFixed(5),
+        ok ? "yes" : `no: wants ${test.sameGreedyMin * 100} % and ${test.logprobDifferenceMax}`,
+      ]);
+    }
+    const header = ["file", "positions", "same greedy token", "mean |Δ log p| chosen", "… of next token", "in target"];
+    console.log(renderTable(header, rows));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  Deno.exit(missed === 0 ? 0 : 1);
+}

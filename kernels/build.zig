@@ -1,0 +1,187 @@
+//! Builds the kernel library: one object per instruction-set level, linked into one shared library.
+//!
+//!   zig build                 the library for this machine, installed as <prefix>/lib/libkumi.so
+//!   zig build test            unit tests of every level that this machine can run
+//!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
+//!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
+//!   zig build symbols         writes src/ffi/symbols.ts from the ABI
+//!   zig build check-symbols   fails when src/ffi/symbols.ts is out of date
+
+const builtin = @import("builtin");
+const std = @import("std");
+const detect = @import("src/detect.zig");
+const isa_levels = @import("src/isa_levels.zig");
+
+/// Old enough for every distribution still in use; the library needs nothing newer.
+const glibc_version = "2.17";
+
+pub fn build(b: *std.Build) void {
+    const host = b.graph.host.result;
+    const optimize = b.option(Optimize, "optimize", "Optimisation of the library (default: fast)") orelse .fast;
+    const arch = b.option(std.Target.Cpu.Arch, "arch", "Architecture of the library (default: this machine's)");
+    const os = b.option(std.Target.Os.Tag, "os", "System of the library (default: this machine's)");
+
+    const target: Target = .{ .arch = arch orelse host.cpu.arch, .os = os orelse host.os.tag };
+    const library = addLibrary(b, target, optimize);
+    b.getInstallStep().dependOn(&b.addInstallLibFile(library, libraryName(target.os)).step);
+
+    const aarch64_library = addLibrary(b, .{ .arch = .aarch64, .os = .linux }, optimize);
+    const install = b.addInstallLibFile(aarch64_library, "aarch64-linux/libkumi.so");
+    b.step("lib-aarch64", "Build the library for aarch64 Linux").dependOn(&install.step);
+
+    addTestSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
+    addSymbolSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
+}
+
+const Optimize = std.builtin.Optimize;
+
+const Target = struct {
+    arch: std.Target.Cpu.Arch,
+    os: std.Target.Os.Tag,
+    /// Emulated tests are linked statically, so that they need no foreign C library.
+    static: bool = false,
+
+    fn triple(target: Target, b: *std.Build) []const u8 {
+        const suffix = switch (target.os) {
+            .linux => if (target.static) "-musl" else "-gnu." ++ glibc_version,
+            else => "",
+        };
+        return b.fmt("{t}-{t}{s}", .{ target.arch, target.os, suffix });
+    }
+
+    fn resolve(target: Target, b: *std.Build, level: isa_levels.Level) std.Build.ResolvedTarget {
+        const query = std.Build.parseTargetQuery(.{
+            .arch_os_abi = target.triple(b),
+            .cpu_features = level.mcpu,
+        }) catch @panic("isa_levels.zig names an unknown CPU");
+        return b.resolveTargetQuery(query);
+    }
+};
+
+fn libraryName(os: std.Target.Os.Tag) []const u8 {
+    return switch (os) {
+        .macos => "libkumi.dylib",
+        .windows => "kumi.dll",
+        else => "libkumi.so",
+    };
+}
+
+/// The shared library. Everything outside the ops is compiled for the last, least demanding level.
+fn addLibrary(b: *std.Build, target: Target, optimize: Optimize) std.Build.LazyPath {
+    const levels = isa_levels.ofRuntime(target.arch);
+    const least = levels[levels.len - 1];
+    // The build API cannot pass `-z nodelete`, so the objects are linked by a command of our own. The flag
+    // keeps the code mapped when the last user closes the library while a helper thread still sleeps in it.
+    const link = b.addSystemCommand(&.{ b.graph.zig_exe, "build-lib", "-dynamic", "--name", "kumi", "-lc" });
+    link.setName("link kumi");
+    link.addArgs(&.{ "-target", target.triple(b), b.fmt("-mcpu={s}", .{least.mcpu}) });
+    link.addArg(b.fmt("-O{t}", .{optimize}));
+    if (target.os == .linux) link.addArgs(&.{ "-z", "nodelete" });
+    link.addArtifactArg(addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize));
+    for (levels) |level| {
+        const name = b.fmt("kumi_ops_{s}", .{level.name});
+        link.addArtifactArg(addObject(b, target, level, "src/isa_ops.zig", name, optimize));
+    }
+    link.addArg("--cache-dir");
+    _ = link.addOutputDirectoryArg("link-cache");
+    return link.addPrefixedOutputFileArg("-femit-bin=", libraryName(target.os));
+}
+
+fn addObject(
+    b: *std.Build,
+    target: Target,
+    level: isa_levels.Level,
+    root: []const u8,
+    name: []const u8,
+    optimize: Optimize,
+) *std.Build.Step.Compile {
+    const object = b.addObject(.{
+        .name = name,
+        .root_module = rootModule(b, target, level, root, optimize, false),
+    });
+    // Support routines compiled with one level's instructions must not be linked into the others: they come
+    // from the link step alone, which knows the least level only.
+    object.bundle_compiler_rt = false;
+    object.bundle_ubsan_rt = false;
+    return object;
+}
+
+fn rootModule(
+    b: *std.Build,
+    target: Target,
+    level: isa_levels.Level,
+    root: []const u8,
+    optimize: Optimize,
+    single_level: bool,
+) *std.Build.Module {
+    const options = b.addOptions();
+    options.addOption([]const u8, "level", level.name);
+    options.addOption(bool, "single_level", single_level);
+    return b.createModule(.{
+        .root_source_file = b.path(root),
+        .target = target.resolve(b, level),
+        .optimize = optimize,
+        .link_libc = true,
+        .pic = true,
+        .strip = optimize == .fast or optimize == .small,
+        .imports = &.{.{ .name = "kumi_options", .module = options.createModule() }},
+    });
+}
+
+fn addTestSteps(b: *std.Build, host: Target) void {
+    const optimize = b.option(Optimize, "test-optimize", "Optimisation of the tests (default: safe)") orelse .safe;
+    const filters = b.option([]const []const u8, "test-filter", "Run only tests whose name contains this") orelse &.{};
+
+    const native = b.step("test", "Run the unit tests of each level of this machine");
+    inline for (comptime isa_levels.of(builtin.cpu.arch)) |level| {
+        if (detect.has(level)) {
+            const run = b.addRunArtifact(addTests(b, host, level, optimize, filters));
+            run.setName(b.fmt("unit tests ({s})", .{level.name}));
+            native.dependOn(&run.step);
+        }
+    }
+
+    const emulated = b.step("test-aarch64", "Run the unit tests of the aarch64 levels under qemu-aarch64");
+    const qemu = b.findProgramLazy(.{ .names = &.{ "qemu-aarch64", "qemu-aarch64-static" } });
+    for (isa_levels.ofRuntime(.aarch64)) |level| {
+        const tests = addTests(b, .{ .arch = .aarch64, .os = .linux, .static = true }, level, optimize, filters);
+        const run = b.addRunFile(qemu);
+        run.setName(b.fmt("unit tests ({s}, emulated)", .{level.name}));
+        run.addArgs(&.{ "-cpu", "max" });
+        run.addArtifactArg(tests);
+        run.expectExitCode(0);
+        emulated.dependOn(&run.step);
+    }
+}
+
+fn addTests(
+    b: *std.Build,
+    target: Target,
+    level: isa_levels.Level,
+    optimize: Optimize,
+    filters: []const []const u8,
+) *std.Build.Step.Compile {
+    return b.addTest(.{
+        .name = b.fmt("test_{s}", .{level.name}),
+        .root_module = rootModule(b, target, level, "src/tests.zig", optimize, true),
+        .filters = filters,
+    });
+}
+
+fn addSymbolSteps(b: *std.Build, host: Target) void {
+    const levels = comptime isa_levels.of(builtin.cpu.arch);
+    const generator = b.addExecutable(.{
+        .name = "symbols",
+        .root_module = rootModule(b, host, levels[levels.len - 1], "src/symbols.zig", .debug, true),
+    });
+    inline for (.{
+        .{ "symbols", "write", "Write src/ffi/symbols.ts from the ABI" },
+        .{ "check-symbols", "check", "Fail when src/ffi/symbols.ts is out of date" },
+    }) |entry| {
+        const run = b.addRunArtifact(generator);
+        run.setCwd(b.path("."));
+        run.addArgs(&.{ entry[1], "../src/ffi/symbols.ts" });
+        run.has_side_effects = true;
+        b.step(entry[0], entry[2]).dependOn(&run.step);
+    }
+}

@@ -1,0 +1,112 @@
+//! The ABI: every function, struct, enumeration and limit that TypeScript may know of. `zig build symbols` writes
+//! src/ffi/symbols.ts from these tables; the hash of that text lets each side refuse another version of the other.
+//!
+//! All functions return i32: 0 or a count, or a negative Status. Arguments are u32, f32 and buffers.
+
+const std = @import("std");
+const arenas = @import("abi/arenas.zig");
+const batch = @import("abi/batch.zig");
+const context = @import("abi/context.zig");
+const convert = @import("abi/convert.zig");
+const layers = @import("abi/layers.zig");
+const measurements = @import("abi/measurements.zig");
+const sampling = @import("abi/sampling.zig");
+const symbols = @import("abi/symbols.zig");
+const thunk = @import("abi/thunk.zig");
+const weights = @import("abi/weights.zig");
+const kv_batch = @import("kv/batch.zig");
+const kv_arena = @import("kv/arena.zig");
+const rope = @import("ops/rope.zig");
+const sample = @import("ops/sample.zig");
+const score = @import("ops/score.zig");
+
+/// Name, function, names of its parameters.
+pub const functions = .{
+    .{ "kumi_isa_levels", context.isaLevels, "out out_bytes" },
+    .{ "kumi_isa_level_names", context.isaLevelNames, "out out_bytes" },
+    .{ "kumi_context_create", context.create, "isa_name isa_bytes threads workspace_units out_id" },
+    .{ "kumi_context_info", context.info, "context out out_bytes" },
+    .{ "kumi_context_stop", context.stop, "context" },
+    .{ "kumi_destroy", context.destroyObject, "id" },
+    .{ "kumi_workspace_resize", context.workspaceResize, "context units" },
+    .{ "kumi_read", context.read, "context region target target_bytes" },
+    .{ "kumi_write", context.write, "context region source source_bytes" },
+    .{ "kumi_weights_create", weights.weightsCreate, "context format rows k out_id" },
+    .{ "kumi_weights_load", weights.weightsLoad, "context weights row_first row_count source source_bytes" },
+    .{ "kumi_weights_info", weights.weightsInfo, "weights out out_bytes" },
+    .{ "kumi_vector_create", weights.vectorCreate, "context n source source_bytes out_id" },
+    .{ "kumi_rope_create", weights.ropeCreate, "context desc desc_bytes out_id" },
+    .{ "kumi_arena_create", arenas.create, "context layers kv_heads head_dim slots kv_format out_id" },
+    .{ "kumi_arena_info", arenas.info, "arena out out_bytes" },
+    .{ "kumi_arena_give_back", arenas.giveBack, "arena slot_first slot_count" },
+    .{ "kumi_batch_set", batch.set, "context arena desc desc_bytes" },
+    .{ "kumi_embed", layers.embed, "context weights ids ids_bytes y" },
+    .{ "kumi_rms_norm", layers.rmsNorm, "context x weight n eps y q32 q256" },
+    .{ "kumi_quantize_activations", layers.quantizeActivations, "context x k n q32 q256" },
+    .{ "kumi_matmul", layers.matmul, "context x q32 q256 columns accumulate w0 b0 y0 w1 b1 y1 w2 b2 y2" },
+    .{ "kumi_gate_up", layers.gateUp, "context x q32 q256 columns w_gate w_up scratch_gate scratch_up y y_q32 y_q256" },
+    .{ "kumi_rope_append", layers.ropeAppend, "context rope arena layer q k v heads q_norm k_norm pairing eps" },
+    .{ "kumi_attention", layers.attention, "context arena layer q heads scale y y_q32 y_q256" },
+    .{ "kumi_gather_rows", layers.gatherRows, "context x k index index_bytes y" },
+    .{ "kumi_sample", sampling.sample, "context logits vocab n params params_bytes data data_bytes out out_bytes" },
+    .{ "kumi_score", sampling.score, "context logits vocab n targets targets_bytes out out_bytes" },
+    .{ "kumi_quantize", convert.quantize, "context format source n target target_bytes" },
+    .{ "kumi_dequantize", convert.dequantize, "context format source source_bytes target n" },
+    .{ "kumi_activation_bytes", convert.activationBytes, "kind k" },
+    .{ "kumi_measure", measurements.run, "context what mib out out_bytes" },
+};
+
+/// Structs that lie in buffers.
+pub const structs = .{
+    .{ "ArenaInfo", arenas.Info },
+    .{ "BatchHeader", batch.Header },
+    .{ "BatchToken", kv_batch.Token },
+    .{ "BatchSeq", kv_batch.Seq },
+    .{ "BatchExtent", kv_batch.Extent },
+    .{ "RopeDesc", rope.Desc },
+    .{ "SampleParams", sample.Params },
+    .{ "SampleTop", sample.TokenLogprob },
+    .{ "SampleResult", sample.Result },
+    .{ "ScoreResult", score.Result },
+    .{ "WeightsInfo", weights.WeightsInfo },
+};
+
+pub const enums = .{
+    .{ "Status", @import("abi/status.zig").Status },
+    .{ "Format", @import("quant/format.zig").Format },
+    .{ "KvFormat", kv_arena.Format },
+    .{ "ActivationKind", @import("quant/activations.zig").Kind },
+    .{ "RopeScaling", rope.Scaling },
+    .{ "RopePairing", rope.Pairing },
+    .{ "Measurement", @import("measure.zig").What },
+};
+
+pub const limits = .{
+    .{ "none", @import("objects.zig").none },
+    .{ "unitBytes", context.unit_bytes },
+    .{ "threadsMax", context.threads_max },
+    .{ "panelRows", @import("simd.zig").panel_rows },
+    .{ "kvBlockTokens", kv_arena.block_tokens },
+    .{ "headDimMax", kv_arena.head_dim_max },
+    .{ "ropePositionsMax", rope.positions_max },
+    .{ "sampleTopMax", sample.top_max },
+    .{ "sampleNoToken", sample.no_token },
+    .{ "vocabMax", sample.vocab_max },
+};
+
+/// Identifies this version of all of the above.
+pub fn hash() callconv(.c) u32 {
+    return comptime symbols.hash(@This());
+}
+
+comptime {
+    // Unit tests and the generator import this file and must not export anything.
+    if (@import("root") == @This()) {
+        @setEvalBranchQuota(100_000);
+        @export(&hash, .{ .name = symbols.hash_function });
+        for (functions) |function| {
+            const pointer: *const fn () callconv(.c) i32 = @ptrCast(thunk.wrap(function[1]));
+            @export(pointer, .{ .name = function[0] });
+        }
+    }
+}

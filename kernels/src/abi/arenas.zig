@@ -1,0 +1,104 @@
+//! KV arenas as native objects.
+
+const std = @import("std");
+const kv_arena = @import("../kv/arena.zig");
+const memory = @import("../memory.zig");
+const objects = @import("../objects.zig");
+const buffers = @import("buffers.zig");
+const status = @import("status.zig");
+const Context = @import("context.zig").Context;
+
+const gpa = std.heap.c_allocator;
+
+pub const Arena = struct {
+    pub const kind: objects.Kind = .arena;
+
+    native: kv_arena.Arena,
+    /// Per slot the number of the last batch that writes it: finds a slot that is written twice.
+    stamps: []u32,
+    stamp_memory: memory.Block,
+    stamp: u32 = 0,
+
+    /// A number that no slot bears.
+    pub fn nextStamp(arena: *Arena) u32 {
+        if (arena.stamp == std.math.maxInt(u32)) {
+            @memset(arena.stamps, 0);
+            arena.stamp = 0;
+        }
+        arena.stamp += 1;
+        return arena.stamp;
+    }
+
+    pub fn destroy(arena: *Arena) void {
+        arena.native.deinit();
+        arena.stamp_memory.deinit();
+        gpa.destroy(arena);
+    }
+};
+
+/// What `info` tells.
+pub const Info = extern struct {
+    layers: u32,
+    kv_heads: u32,
+    head_dim: u32,
+    slots: u32,
+    format: u32,
+    bytes_per_token: u32,
+    reserved_kib: u32,
+};
+
+/// Reserves address space; memory is committed on first touch. kv_format: ggml id of f32, f16 or bf16.
+pub fn create(
+    context: *Context,
+    layers: u32,
+    kv_heads: u32,
+    head_dim: u32,
+    slots: u32,
+    kv_format: u32,
+    out: buffers.Output,
+) status.Error!void {
+    const place = try buffers.result(out);
+    const format = kv_arena.Format.fromInt(kv_format) orelse return error.UnsupportedFormat;
+    const arena = try gpa.create(Arena);
+    errdefer gpa.destroy(arena);
+    var native = kv_arena.Arena.init(.{
+        .layers = layers,
+        .kv_heads = kv_heads,
+        .head_dim = head_dim,
+        .slots = slots,
+        .format = format,
+    }) catch |err| return switch (err) {
+        error.InvalidShape => error.ShapeMismatch,
+        error.OutOfAddressSpace => error.OutOfMemory,
+    };
+    errdefer native.deinit();
+    var stamps: memory.Block = try .init(@as(usize, slots) * @sizeOf(u32));
+    errdefer stamps.deinit();
+    const stamp_values: [*]u32 = @ptrCast(@alignCast(stamps.bytes.ptr));
+    arena.* = .{ .native = native, .stamps = stamp_values[0..slots], .stamp_memory = stamps };
+    place.* = try objects.add(Arena, arena, context.id);
+}
+
+pub fn info(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
+    const place = try buffers.room(Info, out, out_bytes, 1);
+    const arena = try objects.get(Arena, id);
+    const shape = arena.native.shape;
+    place[0] = .{
+        .layers = shape.layers,
+        .kv_heads = shape.kv_heads,
+        .head_dim = shape.head_dim,
+        .slots = shape.slots,
+        .format = @backingInt(shape.format),
+        .bytes_per_token = std.math.lossyCast(u32, arena.native.bytesPerToken()),
+        .reserved_kib = std.math.lossyCast(u32, arena.native.memory.len / 1024),
+    };
+}
+
+/// Gives the memory of a run of free slots back to the system. Both arguments are multiples of 16.
+pub fn giveBack(id: u32, slot_first: u32, slot_count: u32) status.Error!void {
+    const arena = try objects.get(Arena, id);
+    if (slot_first % kv_arena.block_tokens != 0 or slot_count % kv_arena.block_tokens != 0) return error.InvalidArgument;
+    const end = std.math.add(u32, slot_first, slot_count) catch return error.Overflow;
+    if (end > arena.native.shape.slots) return error.InvalidArgument;
+    arena.native.giveBack(slot_first, slot_count);
+}

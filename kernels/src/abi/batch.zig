@@ -1,0 +1,140 @@
+//! What one step computes: checked once, then used by every layer's RoPE and attention.
+
+const std = @import("std");
+const arena_module = @import("../kv/arena.zig");
+const kv_batch = @import("../kv/batch.zig");
+const objects = @import("../objects.zig");
+const buffers = @import("buffers.zig");
+const status = @import("status.zig");
+const Arena = @import("arenas.zig").Arena;
+const Context = @import("context.zig").Context;
+
+const gpa = std.heap.c_allocator;
+const block = arena_module.block_tokens;
+
+/// What precedes the tokens, sequences and extents in the buffer.
+pub const Header = extern struct {
+    token_count: u32,
+    seq_count: u32,
+    extent_count: u32,
+    reserved: u32,
+};
+
+pub const Batch = struct {
+    /// The arena that the slots refer to; `objects.none` before the first batch.
+    arena: u32 = objects.none,
+    tokens: std.ArrayList(kv_batch.Token) = .empty,
+    seqs: std.ArrayList(kv_batch.Seq) = .empty,
+    extents: std.ArrayList(kv_batch.Extent) = .empty,
+    /// Largest position of any token plus 1.
+    positions_end: u32 = 0,
+
+    pub fn deinit(batch: *Batch) void {
+        batch.tokens.deinit(gpa);
+        batch.seqs.deinit(gpa);
+        batch.extents.deinit(gpa);
+        batch.* = .{};
+    }
+};
+
+/// desc: u32 words: a Header, then its tokens, sequences and extents. A refused batch leaves none set.
+pub fn set(context: *Context, arena_id: u32, desc: buffers.Input, desc_bytes: u32) status.Error!void {
+    const batch = &context.batch;
+    batch.arena = objects.none;
+    const arena = try objects.get(Arena, arena_id);
+    const words = try buffers.all(u32, desc, desc_bytes);
+    try copy(batch, words);
+    if (!try valid(batch, arena)) return error.InvalidBatch;
+    batch.arena = arena_id;
+}
+
+/// The context's batch, which must be for this arena.
+pub fn current(context: *Context, arena_id: u32) status.Error!*const Batch {
+    if (context.batch.arena == objects.none) return error.NoBatch;
+    if (context.batch.arena != arena_id) return error.ArenaMismatch;
+    return &context.batch;
+}
+
+/// Copies the arrays, so that the caller cannot change them after they were checked.
+fn copy(batch: *Batch, words: []const u32) status.Error!void {
+    const header_words = @sizeOf(Header) / 4;
+    if (words.len < header_words) return error.BufferTooSmall;
+    const header: *const Header = @ptrCast(words.ptr);
+    if (header.reserved != 0 or header.token_count == 0) return error.InvalidBatch;
+    var rest = words[header_words..];
+    inline for (.{
+        .{ &batch.tokens, kv_batch.Token, header.token_count },
+        .{ &batch.seqs, kv_batch.Seq, header.seq_count },
+        .{ &batch.extents, kv_batch.Extent, header.extent_count },
+    }) |part| {
+        const list, const T, const count = part;
+        const length = std.math.mul(usize, count, @sizeOf(T) / 4) catch return error.Overflow;
+        if (length > rest.len) return error.BufferTooSmall;
+        const items: [*]const T = @ptrCast(rest.ptr);
+        list.clearRetainingCapacity();
+        try list.appendSlice(gpa, items[0..count]);
+        rest = rest[length..];
+    }
+    if (rest.len != 0) return error.InvalidBatch;
+}
+
+/// Sequences must divide the tokens among themselves in order, and their extents lead each token to its slot.
+fn valid(batch: *Batch, arena: *Arena) status.Error!bool {
+    const slots = arena.native.shape.slots;
+    const stamp = arena.nextStamp();
+    var token_next: u32 = 0;
+    batch.positions_end = 0;
+    for (batch.seqs.items) |seq| {
+        if (seq.token_count == 0 or seq.token_first != token_next) return false;
+        token_next = add(token_next, seq.token_count) orelse return false;
+        if (token_next > batch.tokens.items.len) return false;
+        const end = add(seq.position_first, seq.token_count) orelse return false;
+        batch.positions_end = @max(batch.positions_end, end);
+        const extents_end = add(seq.extent_first, seq.extent_count) orelse return false;
+        if (extents_end > batch.extents.items.len) return false;
+        const extents = batch.extents.items[seq.extent_first..extents_end];
+        if (!extentsCover(extents, end, slots)) return false;
+        const tokens = batch.tokens.items[seq.token_first..token_next];
+        if (!tokensFollow(tokens, seq.position_first, extents, arena, stamp)) return false;
+    }
+    return token_next == batch.tokens.items.len;
+}
+
+fn extentsCover(extents: []const kv_batch.Extent, end: u32, slots: u32) bool {
+    var covered: u32 = 0;
+    for (extents, 0..) |extent, i| {
+        if (extent.token_count == 0 or extent.slot_first % block != 0) return false;
+        if (i + 1 < extents.len and extent.token_count % block != 0) return false;
+        const slots_end = add(extent.slot_first, extent.token_count) orelse return false;
+        if (slots_end > slots) return false;
+        covered = add(covered, extent.token_count) orelse return false;
+    }
+    return covered == end;
+}
+
+fn tokensFollow(
+    tokens: []const kv_batch.Token,
+    position_first: u32,
+    extents: []const kv_batch.Extent,
+    arena: *Arena,
+    stamp: u32,
+) bool {
+    var extent: usize = 0;
+    var extent_position: u32 = 0; // of its first slot
+    for (tokens, position_first..) |token, position| {
+        if (token.position != position) return false;
+        while (position - extent_position >= extents[extent].token_count) {
+            extent_position += extents[extent].token_count;
+            extent += 1;
+        }
+        if (token.slot != extents[extent].slot_first + (position - extent_position)) return false;
+        // Two tokens that write one slot would make the result depend on which thread comes last.
+        if (arena.stamps[token.slot] == stamp) return false;
+        arena.stamps[token.slot] = stamp;
+    }
+    return true;
+}
+
+fn add(a: u32, b: u32) ?u32 {
+    return std.math.add(u32, a, b) catch null;
+}

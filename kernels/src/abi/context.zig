@@ -1,0 +1,222 @@
+//! A context: one thread team, one level's ops, a workspace of regions, the current batch. It belongs to the thread
+//! that created it, and owns the objects that were created through it.
+
+const std = @import("std");
+const dispatch = @import("../dispatch.zig");
+const memory = @import("../memory.zig");
+const objects = @import("../objects.zig");
+const Ops = @import("../ops.zig").Ops;
+const Job = @import("../job.zig").Job;
+const thread_team = @import("../thread_team.zig");
+const activations = @import("../quant/activations.zig");
+const batch = @import("batch.zig");
+const buffers = @import("buffers.zig");
+const status = @import("status.zig");
+
+pub const gpa = std.heap.c_allocator;
+
+/// Bytes of a workspace unit. A region is the number of its first unit; `objects.none` is "no region".
+pub const unit_bytes = 64;
+pub const threads_max = thread_team.members_max;
+
+pub const Context = struct {
+    pub const kind: objects.Kind = .context;
+
+    id: u32 = 0,
+    level: dispatch.LevelIndex,
+    ops: *const Ops,
+    team: thread_team.Team = .{},
+    workspace: memory.Block = .{},
+    /// Scratch of ops that need some; grows to the largest need seen.
+    scratch: memory.Block = .{},
+    batch: batch.Batch = .{},
+    /// 1 while a call is inside: a second thread gets an error instead of a race.
+    busy: std.atomic.Value(u32) = .init(0),
+
+    /// Runs an op on all threads.
+    pub fn run(context: *Context, op: anytype, args: anytype) void {
+        const Args = @typeInfo(@TypeOf(args)).pointer.child;
+        const typed: *const fn (*const Args, *const Job) callconv(.c) void = op;
+        context.team.run(@ptrCast(typed), args);
+    }
+
+    pub fn threads(context: *const Context) u32 {
+        return context.team.count;
+    }
+
+    /// `count` values of `T` at a region.
+    pub fn region(context: *const Context, comptime T: type, unit: u32, count: usize) status.Error![*]T {
+        const first = @as(usize, unit) * unit_bytes;
+        const bytes = std.math.mul(usize, count, @sizeOf(T)) catch return error.Overflow;
+        const end = std.math.add(usize, first, bytes) catch return error.Overflow;
+        if (unit == objects.none or end > context.workspace.bytes.len) return error.RegionOutsideWorkspace;
+        return @ptrCast(@alignCast(context.workspace.bytes.ptr + first));
+    }
+
+    /// As `region`, but `objects.none` gives null.
+    pub fn optional(context: *const Context, comptime T: type, unit: u32, count: usize) status.Error!?[*]T {
+        if (unit == objects.none) return null;
+        return try context.region(T, unit, count);
+    }
+
+    /// `count` values of f32, `rows` × `k` of them.
+    pub fn matrix(context: *const Context, unit: u32, rows: u32, k: u32) status.Error![*]f32 {
+        return context.region(f32, unit, @as(usize, rows) * k);
+    }
+
+    pub fn optionalMatrix(context: *const Context, unit: u32, rows: u32, k: u32) status.Error!?[*]f32 {
+        return context.optional(f32, unit, @as(usize, rows) * k);
+    }
+
+    /// `columns` quantised activation columns of `k` values.
+    pub fn quantized(
+        context: *const Context,
+        activation_kind: activations.Kind,
+        unit: u32,
+        columns: u32,
+        k: u32,
+    ) status.Error!?[*]u8 {
+        if (unit == objects.none) return null;
+        const bytes = try columnBytes(activation_kind, k);
+        return try context.region(u8, unit, @as(usize, columns) * bytes);
+    }
+
+    /// At least `len` bytes for the time of one call, aligned to 64.
+    pub fn scratchBytes(context: *Context, len: usize) status.Error![*]align(unit_bytes) u8 {
+        try context.scratch.reserve(@max(len, 1));
+        return @alignCast(context.scratch.bytes.ptr);
+    }
+
+    pub fn vector(context: *const Context, id: u32, n: u32) status.Error![*]const f32 {
+        _ = context;
+        const found = try objects.get(Vector, id);
+        if (found.values.len != n) return error.ShapeMismatch;
+        return found.values.ptr;
+    }
+
+    pub fn optionalVector(context: *const Context, id: u32, n: u32) status.Error!?[*]const f32 {
+        if (id == objects.none) return null;
+        return try context.vector(id, n);
+    }
+
+    pub fn destroy(context: *Context) void {
+        context.team.stop(gpa);
+        context.workspace.deinit();
+        context.scratch.deinit();
+        context.batch.deinit();
+        gpa.destroy(context);
+    }
+};
+
+/// A constant f32 vector: norm weights, biases, frequency factors.
+pub const Vector = struct {
+    pub const kind: objects.Kind = .vector;
+    values: []align(unit_bytes) f32,
+
+    pub fn destroy(vector: *Vector) void {
+        gpa.free(vector.values);
+        gpa.destroy(vector);
+    }
+};
+
+/// Bytes of one quantised column; an error where k is not a whole number of blocks.
+pub fn columnBytes(activation_kind: activations.Kind, k: u32) status.Error!usize {
+    if (k == 0 or k % activation_kind.blockLen() != 0) return error.ShapeMismatch;
+    return activations.columnBytes(activation_kind, k);
+}
+
+/// isa_name: UTF-8, empty for the best level. threads: 0 for one per usable CPU. out: the id.
+pub fn create(
+    isa_name: buffers.Input,
+    isa_bytes: u32,
+    threads: u32,
+    workspace_units: u32,
+    out: buffers.Output,
+) status.Error!void {
+    const place = try buffers.result(out);
+    const level = try chooseLevel(try buffers.all(u8, isa_name, isa_bytes));
+    if (threads > threads_max) return error.InvalidArgument;
+    const context = try gpa.create(Context);
+    context.* = .{ .level = level, .ops = dispatch.table(level) };
+    errdefer context.destroy();
+    try setWorkspace(context, workspace_units);
+    context.team.start(gpa, threads) catch |err| return switch (err) {
+        error.OutOfMemory => error.OutOfMemory,
+        else => error.ThreadFailed,
+    };
+    context.id = try objects.add(Context, context, null);
+    place.* = context.id;
+}
+
+fn chooseLevel(name: []const u8) status.Error!dispatch.LevelIndex {
+    if (name.len == 0) return dispatch.best();
+    const level = dispatch.byName(name) orelse return error.UnknownIsa;
+    return if (dispatch.supported(level)) level else error.UnsupportedIsa;
+}
+
+/// Ends the threads and frees the context and everything that it owns. The caller's id is stale afterwards.
+pub fn stop(id: u32) status.Error!void {
+    const context = try objects.get(Context, id);
+    // Taken for good: whoever comes later finds it busy and then gone.
+    if (context.busy.swap(1, .acquire) != 0) return error.ContextBusy;
+    try objects.removeOwned(id);
+}
+
+/// out: u32 [2]: threads, index of the level in the list of `isaLevelNames` (all levels, not only the supported ones).
+pub fn info(context: *Context, out: buffers.Output, out_bytes: u32) status.Error!void {
+    const place = try buffers.room(u32, out, out_bytes, 2);
+    place[0] = context.threads();
+    place[1] = context.level;
+}
+
+/// Frees one object; a context is stopped instead.
+pub fn destroyObject(id: u32) status.Error!void {
+    return objects.remove(id);
+}
+
+/// Gives the workspace `units` × 64 bytes. The contents are lost.
+pub fn workspaceResize(context: *Context, units: u32) status.Error!void {
+    return setWorkspace(context, units);
+}
+
+fn setWorkspace(context: *Context, units: u32) status.Error!void {
+    const block: memory.Block = try .init(@as(usize, units) * unit_bytes);
+    context.workspace.deinit();
+    context.workspace = block;
+}
+
+/// Copies from a region into a buffer.
+pub fn read(context: *Context, unit: u32, target: buffers.Output, bytes: u32) status.Error!void {
+    const source = try context.region(u8, unit, bytes);
+    @memcpy(try buffers.room(u8, target, bytes, bytes), source);
+}
+
+/// Copies from a buffer into a region.
+pub fn write(context: *Context, unit: u32, source: buffers.Input, bytes: u32) status.Error!void {
+    const target = try context.region(u8, unit, bytes);
+    @memcpy(target, try buffers.values(u8, source, bytes, bytes));
+}
+
+/// Writes the names of the levels that this machine supports, best first, joined by commas; gives their length.
+pub fn isaLevels(out: buffers.Output, out_bytes: u32) status.Error!u32 {
+    return joinNames(out, out_bytes, true);
+}
+
+/// As `isaLevels`, but all that the library has for this architecture.
+pub fn isaLevelNames(out: buffers.Output, out_bytes: u32) status.Error!u32 {
+    return joinNames(out, out_bytes, false);
+}
+
+fn joinNames(out: buffers.Output, out_bytes: u32, only_supported: bool) status.Error!u32 {
+    const place = try buffers.room(u8, out, out_bytes, out_bytes);
+    var len: usize = 0;
+    for (dispatch.levels, 0..) |level, i| {
+        if (only_supported and !dispatch.supported(@intCast(i))) continue;
+        const comma: usize = @intFromBool(len > 0);
+        if (len + comma + level.name.len > place.len) return error.BufferTooSmall;
+        if (comma == 1) place[len] = ',';
+        @memcpy(place[len + comma ..][0..level.name.len], level.name);
+        len += comma + level.name.len;
+    }
+    return @intCast(len);
+}

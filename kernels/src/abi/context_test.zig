@@ -1,0 +1,263 @@
+//! Tests of the exports through their checked functions, on the level that the tests were compiled for.
+
+const std = @import("std");
+const abi = @import("../abi.zig");
+const arenas = @import("arenas.zig");
+const context_module = @import("context.zig");
+const convert = @import("convert.zig");
+const layers = @import("layers.zig");
+const measurements = @import("measurements.zig");
+const sampling = @import("sampling.zig");
+const symbols = @import("symbols.zig");
+const thunk = @import("thunk.zig");
+const weights = @import("weights.zig");
+const objects = @import("../objects.zig");
+const testing = @import("../testing.zig");
+const Status = @import("status.zig").Status;
+const Context = context_module.Context;
+
+const none = objects.none;
+
+pub fn open(threads: u32, units: u32) !*Context {
+    var id: u32 = 0;
+    try context_module.create(null, 0, threads, units, @ptrCast(&id));
+    return objects.get(Context, id);
+}
+
+pub fn close(context: *Context) void {
+    context_module.stop(context.id) catch unreachable;
+}
+
+fn makeVector(context: *Context, values: []const f32) !u32 {
+    var id: u32 = 0;
+    const len: u32 = @intCast(values.len);
+    try weights.vectorCreate(context, len, @ptrCast(values.ptr), len * 4, @ptrCast(&id));
+    return id;
+}
+
+fn makeWeights(context: *Context, rows: u32, k: u32, values: []const f32) !u32 {
+    var id: u32 = 0;
+    try weights.weightsCreate(context, 0, rows, k, @ptrCast(&id));
+    try weights.weightsLoad(context, id, 0, rows, @ptrCast(values.ptr), @intCast(values.len * 4));
+    return id;
+}
+
+fn put(context: *Context, unit: u32, values: []const f32) !void {
+    try context_module.write(context, unit, @ptrCast(values.ptr), @intCast(values.len * 4));
+}
+
+fn take(context: *Context, unit: u32, values: []f32) !void {
+    try context_module.read(context, unit, @ptrCast(values.ptr), @intCast(values.len * 4));
+}
+
+test "a context owns what is created through it" {
+    const context = try open(2, 4);
+    const id = context.id;
+    const vector = try makeVector(context, &.{ 1, 2, 3 });
+    const matrix = try makeWeights(context, 2, 2, &.{ 1, 2, 3, 4 });
+    try std.testing.expectEqual(3, objects.countOwned(id));
+    try context_module.destroyObject(vector);
+    try std.testing.expectError(error.UnknownId, context_module.destroyObject(vector));
+    try std.testing.expectError(error.WrongKind, context_module.destroyObject(id));
+    try context_module.stop(id);
+    try std.testing.expectError(error.UnknownId, context_module.stop(id));
+    var words: [4]u32 = undefined;
+    try std.testing.expectError(error.UnknownId, weights.weightsInfo(matrix, @ptrCast(&words), 16));
+    try std.testing.expectEqual(0, objects.countOwned(id));
+}
+
+test "contexts come and go" {
+    for (0..100) |i| close(try open(@intCast(1 + i % 4), @intCast(i)));
+}
+
+test "instruction set levels are named, and refused by name" {
+    var id: u32 = 0;
+    const place: [*]u8 = @ptrCast(&id);
+    try std.testing.expectError(error.UnknownIsa, context_module.create("x86_64_v99", 10, 1, 1, place));
+    for (@import("../dispatch.zig").levels, 0..) |level, i| {
+        const name: [*]const u8 = level.name.ptr;
+        const supported = @import("../dispatch.zig").supported(@intCast(i));
+        const result = context_module.create(name, @intCast(level.name.len), 1, 1, place);
+        if (!supported) {
+            try std.testing.expectError(error.UnsupportedIsa, result);
+        } else {
+            try result;
+            try context_module.stop(id);
+        }
+    }
+    try std.testing.expectError(error.InvalidArgument, context_module.create(null, 0, 1000, 1, place));
+    try std.testing.expectError(error.BufferTooSmall, context_module.create(null, 4, 1, 1, place));
+    try std.testing.expectError(error.BufferTooSmall, context_module.create(null, 0, 1, 1, null));
+    try std.testing.expectError(error.OutOfMemory, context_module.create(null, 0, 1, 0xFFFF_FFFF, place));
+    var small: [3]u8 = undefined;
+    try std.testing.expectError(error.BufferTooSmall, context_module.isaLevelNames(&small, 3));
+}
+
+test "regions end inside the workspace" {
+    const context = try open(1, 2);
+    defer close(context);
+    var buffer: [200]u8 = @splat(7);
+    try context_module.write(context, 0, &buffer, 128);
+    try context_module.write(context, 1, &buffer, 64);
+    for ([_][2]u32{ .{ 0, 129 }, .{ 1, 65 }, .{ 2, 1 }, .{ none, 0 }, .{ none, 64 }, .{ 0xFFFF_FFFE, 64 } }) |bad| {
+        try std.testing.expectError(error.RegionOutsideWorkspace, context_module.read(context, bad[0], &buffer, bad[1]));
+    }
+    try std.testing.expectError(error.BufferTooSmall, context_module.read(context, 0, null, 1));
+    try context_module.workspaceResize(context, 1);
+    try std.testing.expectError(error.RegionOutsideWorkspace, context_module.read(context, 1, &buffer, 64));
+}
+
+test "matmul, norm, gather and embedding check their shapes" {
+    const context = try open(2, 64);
+    defer close(context);
+    const w = try makeWeights(context, 3, 2, &.{ 1, 2, 3, 4, 5, 6 });
+    const bias = try makeVector(context, &.{ 100, 200, 300 });
+    try put(context, 0, &.{ 1, 1, 2, -1 });
+    try layers.matmul(context, 0, none, none, 2, 0, w, bias, 1, none, none, none, none, none, none);
+    var y: [6]f32 = undefined;
+    try take(context, 1, &y);
+    try std.testing.expectEqualSlices(f32, &.{ 103, 207, 311, 100, 202, 304 }, &y);
+    try layers.matmul(context, 0, none, none, 2, 1, w, none, 1, none, none, none, none, none, none);
+    try take(context, 1, &y);
+    try std.testing.expectEqualSlices(f32, &.{ 106, 214, 322, 100, 204, 308 }, &y);
+
+    const short = try makeVector(context, &.{1});
+    try std.testing.expectError(error.ShapeMismatch, layers.matmul(context, 0, none, none, 1, 0, w, short, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.WrongKind, layers.matmul(context, 0, none, none, 1, 0, bias, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, none, none, 1, 0, none, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, none, none, 1, 2, w, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.RegionOutsideWorkspace, layers.matmul(context, none, 0, 0, 1, 0, w, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.RegionOutsideWorkspace, layers.matmul(context, 0, none, none, 0xFFFF_FFFF, 0, w, none, 1, none, none, none, none, none, none));
+
+    const index = [_]u32{ 1, 0, 1 };
+    try layers.gatherRows(context, 0, 2, @ptrCast(&index), 12, 8);
+    try take(context, 8, &y);
+    try std.testing.expectEqualSlices(f32, &.{ 2, -1, 1, 1, 2, -1 }, &y);
+    try std.testing.expectError(error.InvalidArgument, layers.gatherRows(context, 0, 2, @ptrCast(&index), 12, 0));
+    try std.testing.expectError(error.InvalidArgument, layers.gatherRows(context, 0, 2, @ptrCast(&index), 11, 8));
+    try layers.embed(context, w, @ptrCast(&index), 12, 8);
+    try take(context, 8, &y);
+    try std.testing.expectEqualSlices(f32, &.{ 3, 4, 1, 2, 3, 4 }, &y);
+    const outside = [_]u32{3};
+    try std.testing.expectError(error.InvalidArgument, layers.embed(context, w, @ptrCast(&outside), 4, 8));
+    // Quantised forms need whole blocks.
+    try std.testing.expectError(error.ShapeMismatch, layers.rmsNorm(context, 0, bias, 1, 1e-5, 1, 8, none));
+    try std.testing.expectError(error.InvalidArgument, layers.rmsNorm(context, 0, bias, 1, std.math.nan(f32), 1, none, none));
+}
+
+test "weights refuse what does not fit" {
+    const context = try open(1, 1);
+    defer close(context);
+    var id: u32 = 0;
+    const place: [*]u8 = @ptrCast(&id);
+    try std.testing.expectError(error.UnsupportedFormat, weights.weightsCreate(context, 7, 16, 256, place));
+    try std.testing.expectError(error.ShapeMismatch, weights.weightsCreate(context, 12, 16, 255, place));
+    try std.testing.expectError(error.ShapeMismatch, weights.weightsCreate(context, 0, 0, 256, place));
+    if (weights.weightsCreate(context, 0, 0xFFFF_FFFF, 0xFFFF_FFFF, place)) return error.TestUnexpectedResult else |_| {}
+    try weights.weightsCreate(context, 0, 40, 1, place);
+    const rows: [40]f32 = @splat(1);
+    const source: [*]const u8 = @ptrCast(&rows);
+    try weights.weightsLoad(context, id, 16, 24, source, 96);
+    inline for (.{ .{ 0, 0, 0 }, .{ 8, 16, 64 }, .{ 0, 8, 32 }, .{ 32, 16, 64 }, .{ 0, 16, 63 }, .{ 0xFFFF_FFF0, 32, 128 } }) |bad| {
+        try std.testing.expect(if (weights.weightsLoad(context, id, bad[0], bad[1], source, bad[2])) false else |_| true);
+    }
+}
+
+test "a layer runs through a batch" {
+    const context = try open(2, 1024);
+    defer close(context);
+    var arena: u32 = 0;
+    try arenas.create(context, 1, 1, 16, 32, 0, @ptrCast(&arena));
+    var rope: u32 = 0;
+    const desc: @import("../ops/rope.zig").Desc = .{
+        .n_rot = 16,
+        .max_positions = 8,
+        .scaling = 0,
+        .freq_factors = none,
+        .base = 10000,
+        .factor = 1,
+        .original_context = 8,
+        .low_freq = 1,
+        .high_freq = 4,
+        .attn_factor = 1,
+        .ext_factor = 0,
+    };
+    try weights.ropeCreate(context, @ptrCast(&desc), @sizeOf(@TypeOf(desc)), @ptrCast(&rope));
+    var rng: testing.Rng = .init(3);
+    var values: [2 * 2 * 16]f32 = undefined;
+    rng.fill(&values, 1);
+    for ([_]u32{ 0, 16, 32 }) |unit| try put(context, unit, &values);
+    const names = .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5 };
+    try std.testing.expectError(error.NoBatch, @call(.auto, layers.ropeAppend, names));
+    const words = [_]u32{ 2, 1, 1, 0, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 2 };
+    try @import("batch.zig").set(context, arena, @ptrCast(&words), @sizeOf(@TypeOf(words)));
+    try @call(.auto, layers.ropeAppend, names);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 64, none, none);
+    var out: [64]f32 = undefined;
+    try take(context, 64, &out);
+    // The first token sees only itself: both heads give its v.
+    try testing.expectClose(values[0..16], out[0..16], 1e-6, 1e-6);
+    try testing.expectClose(values[0..16], out[16..32], 1e-6, 1e-6);
+    // Quantised alone gives the same columns as quantising the f32 result.
+    try layers.attention(context, arena, 0, 0, 2, 0.25, none, 80, none);
+    try layers.quantizeActivations(context, 64, 32, 2, 96, none);
+    const bytes = try convert.activationBytes(0, 32);
+    const direct = try context.region(u8, 80, bytes * 2);
+    const indirect = try context.region(u8, 96, bytes * 2);
+    try std.testing.expectEqualSlices(u8, indirect[0 .. bytes * 2], direct[0 .. bytes * 2]);
+
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 64, none, none));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, none, none));
+    try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 64, none, none));
+    const late = [_]u32{ 1, 1, 1, 0, 8, 8, 0, 1, 8, 0, 1, 0, 9 };
+    try @import("batch.zig").set(context, arena, @ptrCast(&late), @sizeOf(@TypeOf(late)));
+    try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, names));
+}
+
+test "a busy or stopped context refuses calls" {
+    const context = try open(1, 1);
+    const id = context.id;
+    const resize: *const fn (u32, u32) callconv(.c) i32 = @ptrCast(thunk.wrap(context_module.workspaceResize));
+    try std.testing.expectEqual(0, resize(id, 2));
+    context.busy.store(1, .release);
+    try std.testing.expectEqual(@backingInt(Status.context_busy), resize(id, 2));
+    try std.testing.expectError(error.ContextBusy, context_module.stop(id));
+    context.busy.store(0, .release);
+    try context_module.stop(id);
+    try std.testing.expectEqual(@backingInt(Status.unknown_id), resize(id, 2));
+}
+
+test "quantize and dequantize go there and back" {
+    const context = try open(2, 1);
+    defer close(context);
+    var rng: testing.Rng = .init(9);
+    var values: [512]f32 = undefined;
+    rng.fill(&values, 1);
+    inline for (.{ .{ 0, 2048, 0.0 }, .{ 1, 1024, 1e-3 }, .{ 30, 1024, 1e-2 }, .{ 8, 544, 1e-2 }, .{ 14, 420, 0.1 } }) |case| {
+        var bytes: [case[1]]u8 = undefined;
+        var back: [512]f32 = undefined;
+        try convert.quantize(context, case[0], @ptrCast(&values), 512, &bytes, bytes.len);
+        try convert.dequantize(context, case[0], &bytes, bytes.len, @ptrCast(&back), 512);
+        try testing.expectClose(&values, &back, case[2], 0);
+        try std.testing.expectError(error.BufferTooSmall, convert.quantize(context, case[0], @ptrCast(&values), 512, &bytes, bytes.len - 1));
+    }
+    try std.testing.expectError(error.ShapeMismatch, convert.quantize(context, 8, @ptrCast(&values), 31, null, 0));
+}
+
+test "the tables have distinct names, and the generator prints them" {
+    @setEvalBranchQuota(100_000);
+    inline for (abi.functions, 0..) |function, i| {
+        inline for (abi.functions, 0..) |other, j| {
+            if (i < j) comptime std.debug.assert(!std.mem.eql(u8, function[0], other[0]));
+        }
+    }
+    var out: std.Io.Writer.Allocating = .init(std.testing.allocator);
+    defer out.deinit();
+    try symbols.print(abi, &out.writer);
+    try std.testing.expect(std.mem.find(u8, out.written(), "kumi_matmul: {") != null);
+    var measured: f64 = 0;
+    const context = try open(1, 1);
+    defer close(context);
+    try std.testing.expectError(error.InvalidArgument, measurements.run(context, 9, 1, @ptrCast(&measured), 8));
+    _ = sampling;
+}

@@ -1,0 +1,301 @@
+//! The ops of a transformer layer: ids and regions checked, then one run of the team (or a few) per call.
+//!
+//! x, y, q, k, v are regions of f32 rows; q32 and q256 regions of quantised columns; NONE means "not wanted". Regions may
+//! be the same where an op's documentation allows it.
+
+const std = @import("std");
+const kv_batch = @import("batch.zig");
+const arenas = @import("arenas.zig");
+const buffers = @import("buffers.zig");
+const status = @import("status.zig");
+const objects = @import("../objects.zig");
+const matmul_op = @import("../ops/matmul.zig");
+const embed_op = @import("../ops/embed.zig");
+const quantize_op = @import("../ops/quantize_activations.zig");
+const rms_norm_op = @import("../ops/rms_norm.zig");
+const swiglu_op = @import("../ops/swiglu.zig");
+const rope_append_op = @import("../ops/rope_append.zig");
+const gather_op = @import("../ops/gather_rows.zig");
+const attention_op = @import("../ops/attention.zig");
+const rope = @import("../ops/rope.zig");
+const Context = @import("context.zig").Context;
+const weights_module = @import("weights.zig");
+const Weights = weights_module.Weights;
+
+const none = objects.none;
+
+/// y[i] = row ids[i] of w. ids: u32 below the rows of w; y: [ids, k].
+pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, y: u32) status.Error!void {
+    const weights = try objects.get(Weights, w);
+    const rows = try buffers.all(u32, ids, ids_bytes);
+    for (rows) |row| if (row >= weights.rows) return error.InvalidArgument;
+    const args: embed_op.Args = .{
+        .weights = weights.block.bytes.ptr,
+        .ids = rows.ptr,
+        .y = try context.matrix(y, @intCast(rows.len), weights.k),
+        .format = @backingInt(weights.format),
+        .rows = weights.rows,
+        .k = weights.k,
+        .n = @intCast(rows.len),
+    };
+    if (rows.len > 0) context.run(context.ops.embed, &args);
+}
+
+/// Where an op's result [n, k] goes.
+const Outputs = struct {
+    y: ?[*]f32,
+    q32: ?[*]u8,
+    q256: ?[*]u8,
+
+    fn init(context: *Context, y: u32, q32: u32, q256: u32, n: u32, k: u32) status.Error!Outputs {
+        return .{
+            .y = try context.optionalMatrix(y, n, k),
+            .q32 = try context.quantized(.per32, q32, n, k),
+            .q256 = try context.quantized(.per256, q256, n, k),
+        };
+    }
+
+    fn quantizes(outputs: Outputs) bool {
+        return outputs.q32 != null or outputs.q256 != null;
+    }
+};
+
+/// y = x / √(mean(x²) + eps) · w over n rows of the vector's length. y may be x.
+pub fn rmsNorm(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32, q32: u32, q256: u32) status.Error!void {
+    const vector = try objects.get(@import("context.zig").Vector, w);
+    const k: u32 = @intCast(vector.values.len);
+    if (!(eps >= 0)) return error.InvalidArgument;
+    const outputs: Outputs = try .init(context, y, q32, q256, n, k);
+    const args: rms_norm_op.Args = .{
+        .x = try context.matrix(x, n, k),
+        .w = vector.values.ptr,
+        .y = outputs.y,
+        .q32 = outputs.q32,
+        .q256 = outputs.q256,
+        .k = k,
+        .n = n,
+        .eps = eps,
+    };
+    if (n > 0) context.run(context.ops.rms_norm, &args);
+}
+
+/// Quantises n rows of k values.
+pub fn quantizeActivations(context: *Context, x: u32, k: u32, n: u32, q32: u32, q256: u32) status.Error!void {
+    const args: quantize_op.Args = .{
+        .x = try context.matrix(x, n, k),
+        .q32 = try context.quantized(.per32, q32, n, k),
+        .q256 = try context.quantized(.per256, q256, n, k),
+        .k = k,
+        .n = n,
+    };
+    if (n > 0) context.run(context.ops.quantize_activations, &args);
+}
+
+/// The activations of a matmul: f32 and quantised, whichever its weights need.
+const Activations = struct { x: u32, q32: u32, q256: u32, columns: u32 };
+
+fn item(context: *Context, in: Activations, w: u32, b: u32, y: u32, accumulate: u32) status.Error!matmul_op.Item {
+    const weights = try objects.get(Weights, w);
+    const k = weights.k;
+    var result: matmul_op.Item = std.mem.zeroInit(matmul_op.Item, .{
+        .weights = weights.block.bytes.ptr,
+        .bias = try context.optionalVector(b, weights.rows),
+        .y = try context.matrix(y, in.columns, weights.rows),
+        .format = @backingInt(weights.format),
+        .rows = weights.rows,
+        .k = k,
+        .columns = in.columns,
+        .y_stride = weights.rows,
+        .accumulate = accumulate,
+    });
+    // Only what the format reads has to be there.
+    if (weights.format.activationKind()) |kind| switch (kind) {
+        .per32 => result.x_q32 = try context.quantized(.per32, in.q32, in.columns, k) orelse return error.InvalidArgument,
+        .per256 => result.x_q256 = try context.quantized(.per256, in.q256, in.columns, k) orelse return error.InvalidArgument,
+    } else {
+        result.x_f32 = try context.matrix(in.x, in.columns, k);
+    }
+    return result;
+}
+
+/// Up to three products of the same activations: y_i = x · w_iᵀ + b_i, or y_i += … when `accumulate` is 1.
+/// x: [columns, k]; y_i: [columns, rows of w_i]; b_i: a vector of rows values or NONE. Unused w_i are NONE. For every w_i
+/// the activations that its format reads must be given: f32 for F32, F16 and BF16, q32 for Q4_0 and Q8_0, q256 for
+/// Q4_K, Q5_K and Q6_K.
+pub fn matmul(
+    context: *Context,
+    x: u32,
+    q32: u32,
+    q256: u32,
+    columns: u32,
+    accumulate: u32,
+    w0: u32,
+    b0: u32,
+    y0: u32,
+    w1: u32,
+    b1: u32,
+    y1: u32,
+    w2: u32,
+    b2: u32,
+    y2: u32,
+) status.Error!void {
+    if (accumulate > 1) return error.InvalidArgument;
+    const in: Activations = .{ .x = x, .q32 = q32, .q256 = q256, .columns = columns };
+    var group: matmul_op.Group = undefined;
+    group.count = 0;
+    for ([_][3]u32{ .{ w0, b0, y0 }, .{ w1, b1, y1 }, .{ w2, b2, y2 } }) |part| {
+        if (part[0] == none) continue;
+        group.items[group.count] = try item(context, in, part[0], part[1], part[2], accumulate);
+        group.count += 1;
+    }
+    if (group.count == 0) return error.InvalidArgument;
+    if (columns > 0) context.run(context.ops.matmul, &group);
+}
+
+/// y = silu(x · w_gateᵀ) · (x · w_upᵀ), as f32, quantised, or both; [columns, rows]. scratch_gate and scratch_up hold
+/// [columns, rows] f32 each; y may be one of them.
+pub fn gateUp(
+    context: *Context,
+    x: u32,
+    q32: u32,
+    q256: u32,
+    columns: u32,
+    w_gate: u32,
+    w_up: u32,
+    scratch_gate: u32,
+    scratch_up: u32,
+    y: u32,
+    y_q32: u32,
+    y_q256: u32,
+) status.Error!void {
+    const in: Activations = .{ .x = x, .q32 = q32, .q256 = q256, .columns = columns };
+    const gate = try item(context, in, w_gate, none, scratch_gate, 0);
+    const up = try item(context, in, w_up, none, scratch_up, 0);
+    if (gate.rows != up.rows) return error.ShapeMismatch;
+    var group: matmul_op.Group = undefined;
+    group.items[0] = gate;
+    group.items[1] = up;
+    group.count = 2;
+    const outputs: Outputs = try .init(context, y, y_q32, y_q256, columns, gate.rows);
+    const args: swiglu_op.Args = .{
+        .gate = gate.y,
+        .up = up.y,
+        .y = outputs.y,
+        .q32 = outputs.q32,
+        .q256 = outputs.q256,
+        .k = gate.rows,
+        .n = columns,
+    };
+    if (columns == 0) return;
+    context.run(context.ops.matmul, &group);
+    context.run(context.ops.swiglu, &args);
+}
+
+/// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, head_dim];
+/// k, v: [tokens, kv_heads, head_dim]. q_norm, k_norm: vectors of head_dim values for RMSNorm of each head before the
+/// rotation, or NONE. pairing: 0 interleaved, 1 halves.
+pub fn ropeAppend(
+    context: *Context,
+    rope_id: u32,
+    arena_id: u32,
+    layer: u32,
+    q: u32,
+    k: u32,
+    v: u32,
+    heads: u32,
+    q_norm: u32,
+    k_norm: u32,
+    pairing: u32,
+    eps: f32,
+) status.Error!void {
+    const table = try objects.get(weights_module.Rope, rope_id);
+    const arena = try objects.get(arenas.Arena, arena_id);
+    const batch = try kv_batch.current(context, arena_id);
+    const shape = arena.native.shape;
+    if (layer >= shape.layers or pairing > 1 or !(eps >= 0)) return error.InvalidArgument;
+    if (table.n_rot > shape.head_dim or batch.positions_end > table.max_positions) return error.ShapeMismatch;
+    const n: u32 = @intCast(batch.tokens.items.len);
+    try checkHeads(shape, heads, n);
+    const kv_width = try width(shape.kv_heads, shape.head_dim);
+    const args: rope_append_op.Args = .{
+        .q = try context.matrix(q, n, try width(heads, shape.head_dim)),
+        .k = try context.matrix(k, n, kv_width),
+        .v = try context.matrix(v, n, kv_width),
+        .cos_sin = table.table(),
+        .q_norm = try context.optionalVector(q_norm, shape.head_dim),
+        .k_norm = try context.optionalVector(k_norm, shape.head_dim),
+        .tokens = batch.tokens.items.ptr,
+        .view = arena.native.layer(layer),
+        .n = n,
+        .heads = heads,
+        .n_rot = table.n_rot,
+        .pairing = if (pairing == 0) .interleaved else .halves,
+        .eps = eps,
+    };
+    context.run(context.ops.rope_append, &args);
+}
+
+/// Causal attention of the batch's tokens over the layer's K and V. q: [tokens, heads, head_dim], already rotated; result
+/// of the same shape, as f32, quantised (k = heads · head_dim), or both. y must not be q.
+pub fn attention(
+    context: *Context,
+    arena_id: u32,
+    layer: u32,
+    q: u32,
+    heads: u32,
+    scale: f32,
+    y: u32,
+    y_q32: u32,
+    y_q256: u32,
+) status.Error!void {
+    const arena = try objects.get(arenas.Arena, arena_id);
+    const batch = try kv_batch.current(context, arena_id);
+    const shape = arena.native.shape;
+    if (layer >= shape.layers or y == q) return error.InvalidArgument;
+    const n: u32 = @intCast(batch.tokens.items.len);
+    try checkHeads(shape, heads, n);
+    const k = try width(heads, shape.head_dim);
+    const outputs: Outputs = try .init(context, y, y_q32, y_q256, n, k);
+    const out = outputs.y orelse
+        @as([*]f32, @ptrCast(try context.scratchBytes(@as(usize, n) * k * @sizeOf(f32))));
+    const args: attention_op.Args = .{
+        .q = try context.matrix(q, n, k),
+        .out = out,
+        .seqs = batch.seqs.items.ptr,
+        .extents = batch.extents.items.ptr,
+        .view = arena.native.layer(layer),
+        .n_seqs = @intCast(batch.seqs.items.len),
+        .heads = heads,
+        .scale = scale,
+    };
+    context.run(context.ops.attention, &args);
+    if (!outputs.quantizes()) return;
+    const quantize: quantize_op.Args = .{ .x = out, .q32 = outputs.q32, .q256 = outputs.q256, .k = k, .n = n };
+    context.run(context.ops.quantize_activations, &quantize);
+}
+
+fn checkHeads(shape: anytype, heads: u32, n: u32) status.Error!void {
+    if (heads == 0 or heads % shape.kv_heads != 0) return error.ShapeMismatch;
+    // Ops count (token, head) pairs in 32 bits.
+    const pairs = std.math.mul(u32, n, try width(heads, 2)) catch return error.Overflow;
+    if (pairs > 1 << 30) return error.Overflow;
+}
+
+fn width(heads: u32, head_dim: u32) status.Error!u32 {
+    return std.math.mul(u32, heads, head_dim) catch error.Overflow;
+}
+
+/// y[i] = row index[i] of x. x: rows of k values, of which the workspace must hold the largest index; index: u32;
+/// y: [indices, k], which must not overlap the rows up to the largest index.
+pub fn gatherRows(context: *Context, x: u32, k: u32, index: buffers.Input, index_bytes: u32, y: u32) status.Error!void {
+    const rows = try buffers.all(u32, index, index_bytes);
+    if (rows.len == 0 or k == 0) return;
+    const rows_end = std.math.add(u32, std.mem.max(u32, rows), 1) catch return error.Overflow;
+    const source = try context.matrix(x, rows_end, k);
+    const target = try context.matrix(y, @intCast(rows.len), k);
+    const source_end = @intFromPtr(source) + @as(usize, rows_end) * k * @sizeOf(f32);
+    const target_end = @intFromPtr(target) + rows.len * k * @sizeOf(f32);
+    if (@intFromPtr(source) < target_end and @intFromPtr(target) < source_end) return error.InvalidArgument;
+    const args: gather_op.Args = .{ .x = source, .index = rows.ptr, .y = target, .k = k, .n = @intCast(rows.len) };
+    context.run(context.ops.gather_rows, &args);
+}

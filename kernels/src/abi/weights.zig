@@ -1,0 +1,158 @@
+//! Weights, vectors and RoPE tables as native objects.
+
+const std = @import("std");
+const format = @import("../quant/format.zig");
+const load_op = @import("../ops/load.zig");
+const rope = @import("../ops/rope.zig");
+const rope_table = @import("../ops/rope_table.zig");
+const memory = @import("../memory.zig");
+const objects = @import("../objects.zig");
+const simd = @import("../simd.zig");
+const buffers = @import("buffers.zig");
+const status = @import("status.zig");
+const context_module = @import("context.zig");
+const Context = context_module.Context;
+const Vector = context_module.Vector;
+
+const gpa = context_module.gpa;
+
+/// A packed matrix [rows, k].
+pub const Weights = struct {
+    pub const kind: objects.Kind = .weights;
+
+    format: format.Format,
+    rows: u32,
+    k: u32,
+    block: memory.Block,
+
+    pub fn destroy(weights: *Weights) void {
+        weights.block.deinit();
+        gpa.destroy(weights);
+    }
+};
+
+/// What `weightsInfo` tells.
+pub const WeightsInfo = extern struct {
+    format: u32,
+    rows: u32,
+    k: u32,
+    packed_kib: u32,
+};
+
+/// Makes room for a matrix whose rows are all zero bytes until `weightsLoad`.
+pub fn weightsCreate(context: *Context, format_id: u32, rows: u32, k: u32, out: buffers.Output) status.Error!void {
+    const place = try buffers.result(out);
+    const kind = format.Format.fromId(format_id) orelse return error.UnsupportedFormat;
+    if (rows == 0 or k == 0 or k % kind.blockLen() != 0) return error.ShapeMismatch;
+    // Both factors are below 2^37, so only their product can overflow.
+    _ = std.math.mul(usize, format.panelCount(rows), kind.panelBytes(k)) catch return error.Overflow;
+    const weights = try gpa.create(Weights);
+    errdefer gpa.destroy(weights);
+    weights.* = .{ .format = kind, .rows = rows, .k = k, .block = try .init(kind.packedBytes(rows, k)) };
+    errdefer weights.block.deinit();
+    place.* = try objects.add(Weights, weights, context.id);
+}
+
+/// Packs `row_count` GGUF rows, the first of which is row `row_first`, a multiple of 16. Only the last part of a matrix may
+/// end within 16 rows. source: exactly those rows.
+pub fn weightsLoad(
+    context: *Context,
+    id: u32,
+    row_first: u32,
+    row_count: u32,
+    source: buffers.Input,
+    source_bytes: u32,
+) status.Error!void {
+    const weights = try objects.get(Weights, id);
+    const end = std.math.add(u32, row_first, row_count) catch return error.Overflow;
+    if (row_count == 0 or end > weights.rows or row_first % simd.panel_rows != 0) return error.InvalidArgument;
+    if (end != weights.rows and end % simd.panel_rows != 0) return error.InvalidArgument;
+    const row_bytes = weights.format.rowBytes(weights.k);
+    const needed = std.math.mul(usize, row_bytes, row_count) catch return error.Overflow;
+    if (needed != source_bytes) return error.InvalidArgument;
+    const rows = try buffers.values(u8, source, source_bytes, needed);
+    const offset = row_first / simd.panel_rows * weights.format.panelBytes(weights.k);
+    const args: load_op.PackArgs = .{
+        .source = rows.ptr,
+        .packed_rows = weights.block.bytes.ptr + offset,
+        .format = weights.format,
+        .rows = row_count,
+        .k = weights.k,
+    };
+    context.run(context.ops.pack, &args);
+}
+
+pub fn weightsInfo(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
+    const place = try buffers.room(WeightsInfo, out, out_bytes, 1);
+    const weights = try objects.get(Weights, id);
+    place[0] = .{
+        .format = @backingInt(weights.format),
+        .rows = weights.rows,
+        .k = weights.k,
+        .packed_kib = std.math.lossyCast(u32, weights.block.bytes.len / 1024),
+    };
+}
+
+/// A constant vector of `n` f32 values.
+pub fn vectorCreate(
+    context: *Context,
+    n: u32,
+    source: buffers.Input,
+    source_bytes: u32,
+    out: buffers.Output,
+) status.Error!void {
+    const place = try buffers.result(out);
+    if (n == 0) return error.InvalidArgument;
+    const values = try buffers.values(f32, source, source_bytes, n);
+    const vector = try gpa.create(Vector);
+    errdefer gpa.destroy(vector);
+    vector.values = try gpa.alignedAlloc(f32, .fromByteUnits(context_module.unit_bytes), n);
+    errdefer gpa.free(vector.values);
+    @memcpy(vector.values, values);
+    place.* = try objects.add(Vector, vector, context.id);
+}
+
+/// Cosines and sines of every position.
+pub const Rope = struct {
+    pub const kind: objects.Kind = .rope;
+
+    n_rot: u32,
+    max_positions: u32,
+    block: memory.Block,
+
+    pub fn table(self: *const Rope) [*]const f32 {
+        return @ptrCast(self.block.bytes.ptr);
+    }
+
+    pub fn destroy(self: *Rope) void {
+        self.block.deinit();
+        gpa.destroy(self);
+    }
+};
+
+/// desc: a rope.Desc; its freq_factors is a vector of n_rot / 2 values or NONE.
+pub fn ropeCreate(context: *Context, desc: buffers.Input, desc_bytes: u32, out: buffers.Output) status.Error!void {
+    const place = try buffers.result(out);
+    const description = (try buffers.one(rope.Desc, desc, desc_bytes)).*;
+    const factors: ?[]const f32 = if (description.freq_factors == objects.none)
+        null
+    else
+        (try objects.get(Vector, description.freq_factors)).values;
+    const frequencies = rope.Frequencies.init(description, factors) catch return error.InvalidArgument;
+    const table = try gpa.create(Rope);
+    errdefer gpa.destroy(table);
+    table.* = .{
+        .n_rot = description.n_rot,
+        .max_positions = description.max_positions,
+        .block = try .init(rope.tableLen(description) * @sizeOf(f32)),
+    };
+    errdefer table.block.deinit();
+    const args: rope_table.Args = .{
+        .frequencies = &frequencies,
+        .table = @ptrCast(table.block.bytes.ptr),
+        .n_rot = description.n_rot,
+        .max_positions = description.max_positions,
+    };
+    context.run(context.ops.rope_table, &args);
+    place.* = try objects.add(Rope, table, context.id);
+}

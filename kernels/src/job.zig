@@ -1,0 +1,20 @@
+//! The share of one op that a member of the thread team computes.
+
+const std = @import("std");
+
+/// Passed to every op's `run`. Ops take work either statically by `part` of `parts` or by claiming chunks
+/// from `next`, which the team resets to zero before each run. Which member computes an element never
+/// changes its value.
+pub const Job = extern struct {
+    part: u32,
+    parts: u32,
+    next: *std.atomic.Value(u32),
+
+    /// Claims `count` consecutive units of `total`; null when none are left.
+    pub fn claim(job: *const Job, total: u32, count: u32) ?struct { first: u32, end: u32 } {
+        std.debug.assert(count > 0);
+        const first = job.next.fetchAdd(count, .monotonic);
+        if (first >= total) return null;
+        return .{ .first = first, .end = @min(first +| count, total) };
+    }
+};

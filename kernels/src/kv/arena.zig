@@ -1,0 +1,176 @@
+//! The KV cache of one worker: K and V of every layer, addressed by token slot.
+//!
+//! Address space is reserved once and holds no memory: the kernel commits a page when an append first touches it, and
+//! `giveBack` returns the pages of a free run. Slots come in blocks of 16 tokens:
+//!
+//!     K  [layer][kv head][block][head_dim][16 tokens]   tokens are lanes: scores need no horizontal sums
+//!     V  [layer][kv head][slot][head_dim]               head dimensions are lanes: outputs need none either
+//!
+//! Lanes of a block beyond the tokens written so far hold zeros or an earlier owner's values; readers mask them.
+
+const std = @import("std");
+const page = std.heap.page_size_min;
+
+/// Tokens of a block, and lanes of the virtual float vector.
+pub const block_tokens = 16;
+pub const head_dim_max = 256;
+
+/// Element type of K and V; the numbers are ggml's type ids.
+pub const Format = enum(u32) {
+    f32 = 0,
+    f16 = 1,
+    bf16 = 30,
+
+    pub fn fromInt(id: u32) ?Format {
+        return switch (id) {
+            0 => .f32,
+            1 => .f16,
+            30 => .bf16,
+            else => null,
+        };
+    }
+
+    pub fn bytes(format: Format) usize {
+        return if (format == .f32) 4 else 2;
+    }
+};
+
+/// K and V of one layer, as ops take it.
+pub const LayerView = extern struct {
+    k: [*]u8,
+    v: [*]u8,
+    /// Slots of the arena, a multiple of `block_tokens`.
+    slots: u32,
+    kv_heads: u32,
+    head_dim: u32,
+    format: Format,
+
+    /// Bytes of K, and of V, of one KV head.
+    pub fn headBytes(view: LayerView) usize {
+        return @as(usize, view.slots) * view.head_dim * view.format.bytes();
+    }
+};
+
+pub const Shape = struct {
+    layers: u32,
+    kv_heads: u32,
+    head_dim: u32,
+    slots: u32,
+    format: Format,
+};
+
+pub const Arena = struct {
+    shape: Shape,
+    memory: []align(page) u8,
+
+    pub const Error = error{ InvalidShape, OutOfAddressSpace };
+
+    /// Reserves address space. Counts are nonzero, head_dim is a multiple of 8 up to 256, slots a multiple of 16.
+    pub fn init(shape: Shape) Error!Arena {
+        const bytes = totalBytes(shape) orelse return error.InvalidShape;
+        const memory = std.posix.mmap(
+            null,
+            bytes,
+            .{ .READ = true, .WRITE = true },
+            .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true },
+            -1,
+            0,
+        ) catch return error.OutOfAddressSpace;
+        return .{ .shape = shape, .memory = memory };
+    }
+
+    pub fn deinit(arena: *Arena) void {
+        std.posix.munmap(arena.memory);
+        arena.* = undefined;
+    }
+
+    /// Reserved bytes, whole pages; null when the shape is out of bounds.
+    pub fn totalBytes(shape: Shape) ?usize {
+        if (shape.layers == 0 or shape.kv_heads == 0 or shape.slots == 0 or shape.head_dim == 0) return null;
+        if (shape.head_dim % 8 != 0 or shape.head_dim > head_dim_max) return null;
+        if (shape.slots % block_tokens != 0) return null;
+        var bytes: usize = 2 * shape.format.bytes() * shape.head_dim;
+        for ([_]u32{ shape.layers, shape.kv_heads, shape.slots }) |count| {
+            bytes = std.math.mul(usize, bytes, count) catch return null;
+        }
+        if (bytes > 1 << 46) return null; // more than user space has
+        return std.mem.alignForward(usize, bytes, page);
+    }
+
+    /// Bytes of K and V over all layers that one token takes.
+    pub fn bytesPerToken(arena: Arena) usize {
+        const shape = arena.shape;
+        return 2 * shape.format.bytes() * shape.head_dim * @as(usize, shape.kv_heads) * shape.layers;
+    }
+
+    pub fn layer(arena: Arena, index: u32) LayerView {
+        const shape = arena.shape;
+        std.debug.assert(index < shape.layers);
+        const view_bytes = shape.format.bytes() * shape.head_dim * @as(usize, shape.kv_heads) * shape.slots;
+        return .{
+            .k = arena.memory.ptr + index * view_bytes,
+            .v = arena.memory.ptr + (shape.layers + index) * view_bytes,
+            .slots = shape.slots,
+            .kv_heads = shape.kv_heads,
+            .head_dim = shape.head_dim,
+            .format = shape.format,
+        };
+    }
+
+    /// Returns to the system the whole pages inside a run of free slots, which read as zeros afterwards. Two calls into the
+    /// kernel per layer and head, so worth it for large runs only. Slots are multiples of `block_tokens`.
+    pub fn giveBack(arena: Arena, slot_first: u32, slot_count: u32) void {
+        const shape = arena.shape;
+        std.debug.assert(slot_first % block_tokens == 0 and slot_count % block_tokens == 0);
+        std.debug.assert(slot_first + slot_count <= shape.slots);
+        const row = shape.format.bytes() * shape.head_dim;
+        const head_bytes = row * shape.slots;
+        for (0..2 * @as(usize, shape.layers) * shape.kv_heads) |head| {
+            const first = std.mem.alignForward(usize, head * head_bytes + row * slot_first, page);
+            const end = std.mem.alignBackward(usize, head * head_bytes + row * (slot_first + slot_count), page);
+            if (first >= end) continue;
+            // A refusal only means that the memory stays committed.
+            std.posix.madvise(@alignCast(arena.memory.ptr + first), end - first, std.posix.MADV.DONTNEED) catch {};
+        }
+    }
+};
+
+test "Arena lays out layers without overlap and gives pages back" {
+    const shape: Shape = .{ .layers = 3, .kv_heads = 2, .head_dim = 64, .slots = 256, .format = .f16 };
+    var arena: Arena = try .init(shape);
+    defer arena.deinit();
+    try std.testing.expectEqual(@as(usize, 3 * 2 * 64 * 2 * 2), arena.bytesPerToken());
+    for (0..3) |i| {
+        const view = arena.layer(@intCast(i));
+        @memset(view.k[0 .. view.headBytes() * 2], @intCast(1 + i));
+        @memset(view.v[0 .. view.headBytes() * 2], @intCast(101 + i));
+    }
+    for (0..3) |i| {
+        const view = arena.layer(@intCast(i));
+        const bytes = view.headBytes() * 2;
+        try std.testing.expectEqual(@as(u8, @intCast(1 + i)), view.k[0]);
+        try std.testing.expectEqual(@as(u8, @intCast(1 + i)), view.k[bytes - 1]);
+        try std.testing.expectEqual(@as(u8, @intCast(101 + i)), view.v[0]);
+        try std.testing.expectEqual(@as(u8, @intCast(101 + i)), view.v[bytes - 1]);
+    }
+    arena.giveBack(64, 128);
+    const view = arena.layer(1);
+    try std.testing.expectEqual(@as(u8, 2), view.k[64 * 128 - 1]);
+    try std.testing.expectEqual(@as(u8, 0), view.k[64 * 128]);
+    try std.testing.expectEqual(@as(u8, 0), view.v[192 * 128 - 1]);
+    try std.testing.expectEqual(@as(u8, 102), view.v[192 * 128]);
+}
+
+test "Arena refuses impossible shapes" {
+    const good: Shape = .{ .layers = 1, .kv_heads = 1, .head_dim = 8, .slots = 16, .format = .f32 };
+    var arena: Arena = try .init(good);
+    arena.deinit();
+    var bad = good;
+    bad.head_dim = 12;
+    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
+    bad = good;
+    bad.slots = 24;
+    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
+    bad = .{ .layers = 0xffffffff, .kv_heads = 0xffffffff, .head_dim = 256, .slots = 0xfffffff0, .format = .f32 };
+    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
+}

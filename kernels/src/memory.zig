@@ -1,0 +1,69 @@
+//! Large blocks of memory straight from the system: zeroed, committed on first touch, on huge pages where offered.
+
+const std = @import("std");
+const builtin = @import("builtin");
+const page = std.heap.page_size_min;
+
+const huge_page = 2 * 1024 * 1024;
+/// More than any address space has; keeps sums of lengths from overflowing.
+const bytes_max = 1 << 46;
+
+pub const Block = struct {
+    mapping: []align(page) u8 = &.{},
+    bytes: []align(page) u8 = &.{},
+
+    /// Maps `len` zeroed bytes; 0 gives an empty block.
+    pub fn init(len: usize) error{OutOfMemory}!Block {
+        if (len == 0) return .{};
+        if (len > bytes_max) return error.OutOfMemory;
+        // Large blocks start at a huge page's border, so that weights and workspace need few TLB entries.
+        const slack: usize = if (len >= 2 * huge_page) huge_page else 0;
+        const mapping = std.posix.mmap(
+            null,
+            std.mem.alignForward(usize, len + slack, page),
+            .{ .READ = true, .WRITE = true },
+            .{ .TYPE = .PRIVATE, .ANONYMOUS = true },
+            -1,
+            0,
+        ) catch return error.OutOfMemory;
+        const address = @intFromPtr(mapping.ptr);
+        const skip = if (slack == 0) 0 else std.mem.alignForward(usize, address, huge_page) - address;
+        const block: Block = .{ .mapping = mapping, .bytes = @alignCast(mapping[skip..][0..len]) };
+        if (slack != 0 and builtin.os.tag == .linux) {
+            // A refusal only costs speed.
+            std.posix.madvise(block.bytes.ptr, len, std.posix.MADV.HUGEPAGE) catch {};
+        }
+        return block;
+    }
+
+    pub fn deinit(block: *Block) void {
+        if (block.mapping.len > 0) std.posix.munmap(block.mapping);
+        block.* = .{};
+    }
+
+    /// Makes room for at least `len` bytes; the contents are lost when it has to grow.
+    pub fn reserve(block: *Block, len: usize) error{OutOfMemory}!void {
+        if (len <= block.bytes.len) return;
+        const grown = try init(len);
+        block.deinit();
+        block.* = grown;
+    }
+};
+
+test "Block is zeroed, aligned and keeps its length" {
+    for ([_]usize{ 1, 4096, 4097, 3 * huge_page + 5 }) |len| {
+        var block: Block = try .init(len);
+        defer block.deinit();
+        try std.testing.expectEqual(len, block.bytes.len);
+        try std.testing.expectEqual(0, block.bytes[0]);
+        try std.testing.expectEqual(0, block.bytes[len - 1]);
+        block.bytes[len - 1] = 1;
+        if (len >= 2 * huge_page) try std.testing.expectEqual(0, @intFromPtr(block.bytes.ptr) % huge_page);
+    }
+    try std.testing.expectError(error.OutOfMemory, Block.init(1 << 47));
+    var empty: Block = try .init(0);
+    try empty.reserve(10);
+    try std.testing.expectEqual(10, empty.bytes.len);
+    empty.deinit();
+    empty.deinit();
+}

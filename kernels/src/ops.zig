@@ -1,0 +1,29 @@
+//! The table of ops: one function per op, one table per instruction-set level. A level that lacks an op does
+//! not compile.
+
+const Job = @import("job.zig").Job;
+const load = @import("ops/load.zig");
+const measure = @import("measure.zig");
+
+/// An op: called on every member of the team with the same arguments.
+pub fn Run(comptime Args: type) type {
+    return *const fn (args: *const Args, job: *const Job) callconv(.c) void;
+}
+
+pub const Ops = extern struct {
+    embed: Run(@import("ops/embed.zig").Args),
+    quantize_activations: Run(@import("ops/quantize_activations.zig").Args),
+    matmul: Run(@import("ops/matmul.zig").Group),
+    rms_norm: Run(@import("ops/rms_norm.zig").Args),
+    swiglu: Run(@import("ops/swiglu.zig").Args),
+    rope_table: Run(@import("ops/rope_table.zig").Args),
+    rope_append: Run(@import("ops/rope_append.zig").Args),
+    attention: Run(@import("ops/attention.zig").Args),
+    gather_rows: Run(@import("ops/gather_rows.zig").Args),
+    sample: Run(@import("ops/sample.zig").Args),
+    score: Run(@import("ops/score.zig").Args),
+    pack: Run(load.PackArgs),
+    encode: Run(load.EncodeArgs),
+    decode: Run(load.DecodeArgs),
+    measure: Run(measure.Args),
+};

@@ -1,0 +1,129 @@
+//! Float ops give the same bits on every instruction set and architecture: each result's hash was computed once.
+
+const std = @import("std");
+const testing = @import("../testing.zig");
+const arena = @import("../kv/arena.zig");
+const batch = @import("../kv/batch.zig");
+const rms_norm = @import("rms_norm.zig");
+const swiglu = @import("swiglu.zig");
+const rope = @import("rope.zig");
+const rope_append = @import("rope_append.zig");
+const attention = @import("attention.zig");
+const sample = @import("sample.zig");
+
+fn hashOf(values: []const f32) u64 {
+    var hash: u64 = 0;
+    for (values) |value| hash = (hash ^ @as(u32, @bitCast(value))) *% 0x9E3779B97F4A7C15 +% 1;
+    return hash;
+}
+
+const tokens_n = 280;
+const dim = 72;
+const heads = 4;
+const kv_heads = 2;
+
+test "rms_norm and swiglu have the same bits everywhere" {
+    var rng: testing.Rng = .init(91);
+    var x: [600]f32 = undefined;
+    var w: [300]f32 = undefined;
+    var y: [600]f32 = undefined;
+    rng.fill(&x, 9);
+    rng.fill(&w, 2);
+    testing.runParts(rms_norm.run, &rms_norm.Args{ .x = &x, .w = &w, .y = &y, .q32 = null, .q256 = null, .k = 300, .n = 2, .eps = 1e-5 }, 2);
+    try std.testing.expectEqual(@as(u64, 1698984365342852490), hashOf(&y));
+    testing.runParts(swiglu.run, &swiglu.Args{ .gate = &x, .up = &y, .y = &y, .q32 = null, .q256 = null, .k = 300, .n = 2 }, 2);
+    try std.testing.expectEqual(@as(u64, 13810157627062495526), hashOf(&y));
+}
+
+test "rope, append and attention have the same bits everywhere" {
+    const gpa = std.testing.allocator;
+    var rng: testing.Rng = .init(92);
+    const q = try gpa.alloc(f32, tokens_n * heads * dim);
+    defer gpa.free(q);
+    const kv = try gpa.alloc(f32, 2 * tokens_n * kv_heads * dim);
+    defer gpa.free(kv);
+    const out = try gpa.alloc(f32, q.len);
+    defer gpa.free(out);
+    var table: [tokens_n * 64]f32 = undefined;
+    const desc: rope.Desc = .{
+        .n_rot = 64,
+        .max_positions = tokens_n,
+        .scaling = 2,
+        .freq_factors = 0,
+        .base = 500000,
+        .factor = 8,
+        .original_context = 128,
+        .low_freq = 1,
+        .high_freq = 32,
+        .attn_factor = 1,
+        .ext_factor = 1,
+    };
+    (try rope.Frequencies.init(desc, null)).fill(64, 0, &table);
+    try std.testing.expectEqual(@as(u64, 4577074750493873792), hashOf(&table));
+    for ([_]arena.Format{ .f32, .f16, .bf16 }, [_]u64{ 14618000800487767792, 11873758364576612768, 16833531917471295075 }) |format, expected| {
+        var cache: arena.Arena = try .init(.{ .layers = 1, .kv_heads = kv_heads, .head_dim = dim, .slots = 288, .format = format });
+        defer cache.deinit();
+        rng.fill(q, 3);
+        rng.fill(kv, 3);
+        var tokens: [tokens_n]batch.Token = undefined;
+        for (&tokens, 0..) |*token, i| token.* = .{ .position = @intCast(i), .slot = @intCast(i) };
+        const seq: batch.Seq = .{ .token_first = 0, .token_count = tokens_n, .position_first = 0, .extent_first = 0, .extent_count = 1 };
+        const extent: batch.Extent = .{ .slot_first = 0, .token_count = tokens_n };
+        testing.runParts(rope_append.run, &rope_append.Args{
+            .q = q.ptr,
+            .k = kv.ptr,
+            .v = kv[tokens_n * kv_heads * dim ..].ptr,
+            .cos_sin = &table,
+            .q_norm = table[0..dim].ptr,
+            .k_norm = table[dim..][0..dim].ptr,
+            .tokens = &tokens,
+            .view = cache.layer(0),
+            .n = tokens_n,
+            .heads = heads,
+            .n_rot = 64,
+            .pairing = if (format == .f16) .halves else .interleaved,
+            .eps = 1e-6,
+        }, 2);
+        testing.runParts(attention.run, &attention.Args{
+            .q = q.ptr,
+            .out = out.ptr,
+            .seqs = @ptrCast(&seq),
+            .extents = @ptrCast(&extent),
+            .view = cache.layer(0),
+            .n_seqs = 1,
+            .heads = heads,
+            .scale = 0.125,
+        }, 2);
+        try std.testing.expectEqual(expected, hashOf(q) ^ hashOf(out));
+    }
+}
+
+test "log-probabilities of sampling have the same bits everywhere" {
+    var rng: testing.Rng = .init(93);
+    var row: [5000]f32 = undefined;
+    rng.fill(&row, 11);
+    var params: sample.Params = std.mem.zeroes(sample.Params);
+    params.temperature = 1.3;
+    params.top_p = 0.97;
+    params.repeat_penalty = 1;
+    params.logprobs_n = 20;
+    var hash: u64 = 0;
+    const scratch = try std.testing.allocator.alignedAlloc(u8, .@"64", sample.scratchBytes(row.len, 1));
+    defer std.testing.allocator.free(scratch);
+    for (0..50) |position| {
+        params.position = @intCast(position);
+        var result: sample.Result = undefined;
+        testing.runParts(sample.run, &sample.Args{
+            .logits = &row,
+            .params = @ptrCast(&params),
+            .data = undefined,
+            .results = @ptrCast(&result),
+            .scratch = scratch.ptr,
+            .vocab = row.len,
+            .n = 1,
+            .data_count = 0,
+        }, 1);
+        for (result.top) |top| hash = hash *% 31 +% hashOf(&.{ top.logprob, result.logprob }) +% top.id +% result.token;
+    }
+    try std.testing.expectEqual(@as(u64, 11549775878315300180), hash);
+}

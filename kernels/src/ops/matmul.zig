@@ -1,0 +1,209 @@
+//! y[c, r] (+)= Σᵢ w[r, i] · x[c, i] (+ bias[r]) for up to three weight matrices in one call.
+//!
+//! w: packed [rows, k] (quant/format.zig); x: [columns, k], f32 row-major for the float formats, quantised columns
+//! (quant/activations.zig) for the integer formats; y: f32, columns `y_stride` values apart. First the bias is added
+//! to the sum, then, with accumulate = 1, the result to y. No output element is ever split over K or over threads.
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const Job = @import("../job.zig").Job;
+const activations = @import("../quant/activations.zig");
+const format_file = @import("../quant/format.zig");
+const Format = format_file.Format;
+const integer = @import("matmul_tile.zig");
+const float = @import("matmul_float.zig");
+
+pub const Item = extern struct {
+    weights: [*]const u8,
+    x_f32: ?[*]const f32,
+    x_q32: ?[*]const u8,
+    x_q256: ?[*]const u8,
+    bias: ?[*]const f32,
+    y: [*]f32,
+    format: u32,
+    rows: u32,
+    k: u32,
+    columns: u32,
+    y_stride: u32,
+    accumulate: u32,
+
+    fn kind(item: *const Item) Format {
+        return Format.fromId(item.format).?;
+    }
+
+    fn columnBlocks(item: *const Item) u32 {
+        return (item.columns + column_block - 1) / column_block;
+    }
+
+    fn panels(item: *const Item) u32 {
+        return @intCast(format_file.panelCount(item.rows));
+    }
+
+    /// Quantised activations of an integer format.
+    fn quantised(item: *const Item) integer.Columns {
+        const activation = item.kind().activationKind().?;
+        const first = switch (activation) {
+            .per32 => item.x_q32.?,
+            .per256 => item.x_q256.?,
+        };
+        return .{ .first = first, .stride = activations.columnBytes(activation, item.k) };
+    }
+};
+
+pub const Group = extern struct {
+    items: [3]Item,
+    count: u32,
+};
+
+/// Columns whose activations stay in the second-level cache while panel after panel passes over them.
+const column_block = 64;
+/// Panels per claim at most: enough that claiming costs nothing, few enough that the last claims end together.
+const claim_panels_max = 8;
+
+/// The same sums in the same order, one element at a time.
+pub fn reference(group: *const Group) void {
+    for (group.items[0..group.count]) |*item| {
+        for (0..item.columns) |column| {
+            for (0..item.rows) |row| {
+                const sum = switch (item.kind()) {
+                    .f32, .f16, .bf16 => |f| referenceFloat(item, f, row, column),
+                    inline else => |f| referenceInteger(f, item, row, column),
+                };
+                finish(item, &.{sum}, row, column);
+            }
+        }
+    }
+}
+
+fn referenceFloat(item: *const Item, format: Format, row: usize, column: usize) f32 {
+    var sum: f32 = 0;
+    const panel = item.weights + row / simd.panel_rows * format.panelBytes(item.k);
+    for (0..item.k) |i| {
+        const index = i * simd.panel_rows + row % simd.panel_rows;
+        var weight: [1]f32 = undefined;
+        format_file.decodeRow(format, (panel + index * format.blockBytes())[0..format.blockBytes()], &weight);
+        sum = simd.fma(weight[0], item.x_f32.?[column * item.k + i], sum);
+    }
+    return sum;
+}
+
+fn referenceInteger(comptime format: Format, item: *const Item, row: usize, column: usize) f32 {
+    const Codec = format_file.Codec(format);
+    const per_chunk = Codec.chunk_len / Codec.block_len;
+    const panel = item.weights + row / simd.panel_rows * format.panelBytes(item.k);
+    const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
+    const columns = item.quantised();
+    const x: [*]const activations.Group32 = @ptrCast(@alignCast(columns.first + column * columns.stride));
+    var sum: f32 = 0;
+    for (0..item.k / Codec.block_len) |b| {
+        const block = Codec.unpackBlock(&chunks[b / per_chunk], row % simd.panel_rows, b % per_chunk);
+        const values = Codec.integers(&block);
+        const first = b * Codec.block_len;
+        var isum: i32 = 0;
+        var msum: i32 = 0;
+        for (values.weights, values.mins, x[first / 256].q[first % 256 ..][0..Codec.block_len]) |weight, min, q| {
+            isum += weight * q;
+            msum += min * q;
+        }
+        const x256: *const activations.Group256 = @ptrCast(&x[first / 256]);
+        const da = if (Codec.block_len == 32) x[b / 8].scales[b % 8] else x256.scale;
+        sum = simd.fma(@as(f32, @floatFromInt(isum)), values.d * da, sum);
+        if (format == .q4_k or format == .q5_k) sum = simd.fma(-@as(f32, @floatFromInt(msum)), values.dmin * da, sum);
+    }
+    return sum;
+}
+
+/// Bias, residual and store of values.len ≤ 16 rows from `row` on.
+inline fn finish(item: *const Item, values: []const f32, row: usize, column: usize) void {
+    const y = item.y + column * item.y_stride + row;
+    for (values, 0..) |value, i| {
+        const biased = if (item.bias) |bias| value + bias[row + i] else value;
+        y[i] = if (item.accumulate != 0) y[i] + biased else biased;
+    }
+}
+
+/// How the work is cut into claims: item after item, groups of panels, each times every block of columns.
+const Plan = struct {
+    panels_per_claim: u32,
+    first: [4]u32,
+
+    fn of(group: *const Group, parts: u32) Plan {
+        var units: u32 = 0;
+        for (group.items[0..group.count]) |*item| units += item.panels() * item.columnBlocks();
+        var plan: Plan = .{
+            .panels_per_claim = std.math.clamp(units / (8 * parts), 1, claim_panels_max),
+            .first = @splat(0),
+        };
+        for (group.items[0..group.count], 0..) |*item, i| {
+            const groups = (item.panels() + plan.panels_per_claim - 1) / plan.panels_per_claim;
+            plan.first[i + 1] = plan.first[i] + groups * item.columnBlocks();
+        }
+        return plan;
+    }
+};
+
+/// Executed by every member of the team.
+pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
+    const plan: Plan = .of(group, job.parts);
+    while (job.claim(plan.first[group.count], 1)) |claim| {
+        var index: usize = 0;
+        while (claim.first >= plan.first[index + 1]) index += 1;
+        const item = &group.items[index];
+        const unit = claim.first - plan.first[index];
+        const panel_first = unit / item.columnBlocks() * plan.panels_per_claim;
+        const panel_end = @min(panel_first + plan.panels_per_claim, item.panels());
+        const column_first = unit % item.columnBlocks() * column_block;
+        const column_end = @min(column_first + column_block, item.columns);
+        switch (item.kind()) {
+            inline else => |format| for (panel_first..panel_end) |panel| {
+                runPanel(format, item, panel, column_first, column_end);
+            },
+        }
+    }
+}
+
+fn runPanel(comptime format: Format, item: *const Item, panel: usize, column_first: usize, column_end: usize) void {
+    const shape = comptime if (format.activationKind() == null) float_shape else integer_shape;
+    var column = column_first;
+    while (column_end - column >= shape.columns) : (column += shape.columns) {
+        runTile(format, shape, item, panel, column);
+    }
+    inline for (1..shape.columns) |rest| {
+        if (column_end - column == rest) return runTile(format, .{ .columns = rest, .groups = shape.groups }, item, panel, column);
+    }
+}
+
+const Shape = struct {
+    columns: usize,
+    /// Row groups at once, which share each broadcast activation. (Float formats: the whole panel.)
+    groups: usize,
+};
+
+const integer_shape: Shape = .{ .columns = 4, .groups = @min(2, integer.panel_groups) };
+const float_shape: Shape = .{ .columns = 6, .groups = 1 };
+
+fn runTile(comptime format: Format, comptime shape: Shape, item: *const Item, panel: usize, column: usize) void {
+    const C = shape.columns;
+    const bytes = format.panelBytes(item.k);
+    var out: [C][simd.panel_rows]f32 = undefined;
+    if (comptime format.activationKind() == null) {
+        const x: float.Columns = .{ .first = item.x_f32.? + column * item.k, .stride = item.k };
+        float.tile(format, C, 1, item.weights + panel * bytes, bytes, item.k, x, &out);
+    } else {
+        var x = item.quantised();
+        x.first += column * x.stride;
+        var group: usize = 0;
+        while (group < integer.panel_groups) : (group += shape.groups) {
+            integer.tile(format, C, shape.groups, item.weights + panel * bytes, item.k, x, group * simd.row_lanes, &out);
+        }
+    }
+    const row = panel * simd.panel_rows;
+    const rows = @min(simd.panel_rows, item.rows - row);
+    for (&out, 0..) |*values, c| {
+        if (rows == simd.panel_rows) finish(item, values, row, column + c) else finish(item, values[0..rows], row, column + c);
+    }
+}
+
+test {
+    _ = @import("matmul_test.zig");
+}

@@ -1,0 +1,319 @@
+//! The integer matmul's inner kernel: some columns × some row groups of one panel, whole K, in registers.
+//!
+//! Weights stay unsigned, so that a product of weight and activation bytes keeps its sign from the activation alone
+//! and int16 sums can be bounded: 2 · max w · 127 for each pair of products, times the number of products added
+//! before a scale widens them to int32 (`dots_per_scale`).
+//!
+//! Order of float operations per output element, on every ISA level and for every tile shape, K ascending:
+//!   acc = fma(f32(isum), dw · da, acc)      then, for formats with mins,      acc = fma(−f32(msum), dmin · da, acc)
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const activations = @import("../quant/activations.zig");
+const format_file = @import("../quant/format.zig");
+const Format = format_file.Format;
+
+/// Row groups in a panel.
+pub const panel_groups = simd.panel_rows / simd.row_lanes;
+const row_bytes = 4 * simd.row_lanes;
+
+/// `count` activation columns, `stride` bytes apart.
+pub const Columns = struct {
+    first: [*]const u8,
+    stride: usize,
+
+    inline fn group(columns: Columns, comptime Group: type, column: usize, index: usize) *const Group {
+        return @ptrCast(@alignCast(columns.first + column * columns.stride + index * activations.group_bytes));
+    }
+};
+
+/// The weights of 8 consecutive K values of each row of a group: K groups u and u + 4 of a span of 32.
+pub const Unit = struct { low: simd.RowU8, high: simd.RowU8 };
+
+/// acc[column][group].
+pub fn Accumulators(comptime columns: usize, comptime groups: usize) type {
+    return [columns][groups]simd.RowF32;
+}
+
+/// Panels as they lie in memory.
+pub fn PackedSource(comptime format: Format) type {
+    const Packed = format_file.Codec(format).Packed;
+    return struct {
+        chunk: *const Packed,
+        /// First row within the panel.
+        row: usize,
+
+        const Source = @This();
+
+        inline fn bytes(source: Source, units: anytype, group: usize) simd.RowU8 {
+            return units[4 * (source.row + group * simd.row_lanes) ..][0..row_bytes].*;
+        }
+
+        pub inline fn unit(source: Source, span: usize, comptime u: usize, comptime group: usize) Unit {
+            const packed_bytes = source.bytes(&source.chunk.q[span][u], group);
+            const nibbles: Unit = .{ .low = packed_bytes & simd.splatBytes(15), .high = packed_bytes >> @splat(4) };
+            switch (format) {
+                .q4_0, .q4_k => return nibbles,
+                .q5_k => {
+                    const fifth = source.bytes(&source.chunk.high[span], group);
+                    return .{
+                        .low = nibbles.low | simd.moveBits(fifth, u, 4, 1),
+                        .high = nibbles.high | simd.moveBits(fifth, u + 4, 4, 1),
+                    };
+                },
+                .q6_k => return .{
+                    .low = nibbles.low | simd.moveBits(source.bytes(&source.chunk.high[2 * span], group), 2 * u, 4, 2),
+                    .high = nibbles.high | simd.moveBits(source.bytes(&source.chunk.high[2 * span + 1], group), 2 * u, 4, 2),
+                },
+                else => comptime unreachable,
+            }
+        }
+
+        /// The scales of the sub-blocks 2 · pair and 2 · pair + 1.
+        pub inline fn scalePair(source: Source, pair: usize, comptime group: usize) simd.RowI16 {
+            const first = source.row + group * simd.row_lanes;
+            const Byte = if (format == .q6_k) i8 else u8;
+            const all: *const [2 * simd.panel_rows]Byte = @ptrCast(&source.chunk.scales[pair]);
+            return simd.widenPairs(Byte, all[2 * first ..][0 .. 2 * simd.row_lanes]);
+        }
+
+        pub inline fn minPair(source: Source, pair: usize, comptime group: usize) simd.RowI16 {
+            const first = source.row + group * simd.row_lanes;
+            const all: *const [2 * simd.panel_rows]u8 = @ptrCast(&source.chunk.mins[pair]);
+            return simd.widenPairs(u8, all[2 * first ..][0 .. 2 * simd.row_lanes]);
+        }
+
+        pub inline fn rowScale(source: Source, halves: *const [simd.panel_rows]u16, comptime group: usize) simd.RowF32 {
+            return simd.f16ToF32(simd.row_lanes, halves[source.row + group * simd.row_lanes ..][0..simd.row_lanes].*);
+        }
+    };
+}
+
+/// A prefetch reaches this far ahead: a panel is one stream, read once per pass.
+const prefetch_bytes = 4096;
+
+inline fn prefetch(address: anytype, comptime count: usize) void {
+    const base: [*]const u8 = @ptrCast(address);
+    inline for (0..count) |i| @prefetch(base + prefetch_bytes + i * 64, .{ .rw = .read, .locality = 3, .cache = .data });
+}
+
+/// One chunk of 256 values of Q4_K or Q5_K.
+inline fn chunkWithMins(
+    comptime format: Format,
+    comptime C: usize,
+    comptime G: usize,
+    source: anytype,
+    columns: Columns,
+    index: usize,
+    acc: *Accumulators(C, G),
+) void {
+    @setEvalBranchQuota(100_000);
+    // 2 · 15 · 127 · 8 = 30,480 and 2 · 31 · 127 · 4 = 31,496 fit in int16.
+    const units_per_scale = if (format == .q4_k) 4 else 2;
+    var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
+    var msum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
+    for (0..4) |pair| {
+        prefetch(&source.chunk.q[2 * pair], (@sizeOf(@TypeOf(source.chunk.*)) / 64 + 3) / 4);
+        var scales: [G]simd.RowI16 = undefined;
+        inline for (0..G) |g| {
+            scales[g] = source.scalePair(pair, g);
+            const mins = source.minPair(pair, g);
+            inline for (0..C) |c| {
+                const sums = columns.group(activations.Group256, c, index).sums32[2 * pair ..][0..2];
+                msum[c][g] +%= simd.multiplyPairs(mins, simd.broadcast2(sums));
+            }
+        }
+        inline for (0..2) |parity| {
+            inline for (0..4 / units_per_scale) |part| {
+                var partial: [C][G]simd.Partial = undefined;
+                inline for (0..units_per_scale) |i| {
+                    const u = part * units_per_scale + i;
+                    var units: [G]Unit = undefined;
+                    inline for (0..G) |g| units[g] = source.unit(2 * pair + parity, u, g);
+                    inline for (0..C) |c| {
+                        const q = columns.group(activations.Group256, c, index).q[64 * pair + 32 * parity + 4 * u ..];
+                        const low = simd.broadcast4(q[0..4]);
+                        const high = simd.broadcast4(q[16..20]);
+                        inline for (0..G) |g| {
+                            partial[c][g] = if (i == 0) simd.dot(units[g].low, low) else simd.dotAdd(partial[c][g], units[g].low, low);
+                            partial[c][g] = simd.dotAdd(partial[c][g], units[g].high, high);
+                        }
+                    }
+                }
+                inline for (0..C) |c| {
+                    inline for (0..G) |g| isum[c][g] +%= simd.scaled(partial[c][g], simd.scaleOf(scales[g], parity));
+                }
+            }
+        }
+    }
+    inline for (0..C) |c| {
+        const da = simd.splatRows(columns.group(activations.Group256, c, index).scale);
+        inline for (0..G) |g| {
+            const d = source.rowScale(&source.chunk.d, g) * da;
+            const dmin = source.rowScale(&source.chunk.dmin, g) * da;
+            acc[c][g] = simd.fma(simd.toFloat(isum[c][g]), d, acc[c][g]);
+            acc[c][g] = simd.fma(-simd.toFloat(msum[c][g]), dmin, acc[c][g]);
+        }
+    }
+}
+
+/// One chunk of 256 values of Q6_K.
+inline fn chunkQ6K(
+    comptime C: usize,
+    comptime G: usize,
+    source: anytype,
+    columns: Columns,
+    index: usize,
+    acc: *Accumulators(C, G),
+) void {
+    @setEvalBranchQuota(100_000);
+    var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
+    var offset: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
+    for (0..8) |span| {
+        prefetch(&source.chunk.q[span], (@sizeOf(@TypeOf(source.chunk.*)) / 64 + 7) / 8);
+        var scales: [G]simd.RowI16 = undefined;
+        inline for (0..G) |g| {
+            scales[g] = source.scalePair(span, g);
+            inline for (0..C) |c| {
+                const sums = columns.group(activations.Group256, c, index).sums16[2 * span ..][0..2];
+                offset[c][g] +%= simd.multiplyPairs(scales[g], simd.broadcast2(sums));
+            }
+        }
+        inline for (0..2) |part| {
+            // 2 · 63 · 127 · 2 = 32,004 fits in int16.
+            var partial: [2][C][G]simd.Partial = undefined;
+            inline for (0..2) |i| {
+                const u = part * 2 + i;
+                var units: [G]Unit = undefined;
+                inline for (0..G) |g| units[g] = source.unit(span, u, g);
+                inline for (0..C) |c| {
+                    const q = columns.group(activations.Group256, c, index).q[32 * span + 4 * u ..];
+                    const low = simd.broadcast4(q[0..4]);
+                    const high = simd.broadcast4(q[16..20]);
+                    inline for (0..G) |g| {
+                        partial[0][c][g] = if (i == 0) simd.dot(units[g].low, low) else simd.dotAdd(partial[0][c][g], units[g].low, low);
+                        partial[1][c][g] = if (i == 0) simd.dot(units[g].high, high) else simd.dotAdd(partial[1][c][g], units[g].high, high);
+                    }
+                }
+            }
+            inline for (0..C) |c| {
+                inline for (0..G) |g| {
+                    isum[c][g] +%= simd.scaled(partial[0][c][g], simd.scaleOf(scales[g], 0));
+                    isum[c][g] +%= simd.scaled(partial[1][c][g], simd.scaleOf(scales[g], 1));
+                }
+            }
+        }
+    }
+    inline for (0..C) |c| {
+        const da = simd.splatRows(columns.group(activations.Group256, c, index).scale);
+        inline for (0..G) |g| {
+            const total = isum[c][g] -% offset[c][g] *% @as(simd.RowI32, @splat(32));
+            acc[c][g] = simd.fma(simd.toFloat(total), source.rowScale(&source.chunk.d, g) * da, acc[c][g]);
+        }
+    }
+}
+
+/// One block of 32 values of Q4_0: block `block` of the column, `half` of its chunk.
+inline fn blockQ4_0(
+    comptime C: usize,
+    comptime G: usize,
+    source: anytype,
+    columns: Columns,
+    block: usize,
+    half: usize,
+    acc: *Accumulators(C, G),
+) void {
+    @setEvalBranchQuota(100_000);
+    // 2 · 15 · 127 · 8 = 30,480 fits in int16.
+    var partial: [C][G]simd.Partial = undefined;
+    inline for (0..4) |u| {
+        var units: [G]Unit = undefined;
+        inline for (0..G) |g| units[g] = source.unit(half, u, g);
+        inline for (0..C) |c| {
+            const q = columns.group(activations.Group32, c, block / 8).q[block % 8 * 32 + 4 * u ..];
+            const low = simd.broadcast4(q[0..4]);
+            const high = simd.broadcast4(q[16..20]);
+            inline for (0..G) |g| {
+                partial[c][g] = if (u == 0) simd.dot(units[g].low, low) else simd.dotAdd(partial[c][g], units[g].low, low);
+                partial[c][g] = simd.dotAdd(partial[c][g], units[g].high, high);
+            }
+        }
+    }
+    inline for (0..C) |c| {
+        const column = columns.group(activations.Group32, c, block / 8);
+        const da = simd.splatRows(column.scales[block % 8]);
+        const offset: simd.RowI32 = @splat(column.offsets[block % 8]);
+        inline for (0..G) |g| {
+            const isum = simd.joined(partial[c][g]) +% offset;
+            acc[c][g] = simd.fma(simd.toFloat(isum), source.rowScale(&source.chunk.d[half], g) * da, acc[c][g]);
+        }
+    }
+}
+
+/// One block of 32 values of Q8_0.
+inline fn blockQ8_0(
+    comptime C: usize,
+    comptime G: usize,
+    source: anytype,
+    columns: Columns,
+    block: usize,
+    half: usize,
+    acc: *Accumulators(C, G),
+) void {
+    @setEvalBranchQuota(100_000);
+    var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
+    inline for (0..8) |u| {
+        var weights: [G]simd.SignedRows = undefined;
+        inline for (0..G) |g| weights[g] = .from(@bitCast(source.bytes(&source.chunk.q[half][u], g)));
+        inline for (0..C) |c| {
+            const x = simd.broadcast4(columns.group(activations.Group32, c, block / 8).q[block % 8 * 32 + 4 * u ..][0..4]);
+            inline for (0..G) |g| isum[c][g] = simd.dotSigned(isum[c][g], weights[g], x);
+        }
+    }
+    inline for (0..C) |c| {
+        const da = simd.splatRows(columns.group(activations.Group32, c, block / 8).scales[block % 8]);
+        inline for (0..G) |g| {
+            acc[c][g] = simd.fma(simd.toFloat(isum[c][g]), source.rowScale(&source.chunk.d[half], g) * da, acc[c][g]);
+        }
+    }
+}
+
+/// Rows [row, row + G · row_lanes) of a panel times C columns, whole K.
+/// out[c][r]: results of the panel's rows; other rows are left alone.
+pub fn tile(
+    comptime format: Format,
+    comptime C: usize,
+    comptime G: usize,
+    panel: [*]const u8,
+    k: usize,
+    columns: Columns,
+    row: usize,
+    out: *[C][simd.panel_rows]f32,
+) void {
+    const Codec = format_file.Codec(format);
+    const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
+    var acc: Accumulators(C, G) = @splat(@splat(@splat(0)));
+    switch (format) {
+        .q4_k, .q5_k, .q6_k => for (0..k / 256) |i| {
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
+            if (format == .q6_k) {
+                chunkQ6K(C, G, source, columns, i, &acc);
+            } else {
+                chunkWithMins(format, C, G, source, columns, i, &acc);
+            }
+        },
+        .q4_0, .q8_0 => for (0..k / 32) |i| {
+            const source: PackedSource(format) = .{ .chunk = &chunks[i / 2], .row = row };
+            if (i % 2 == 0) prefetch(source.chunk, @sizeOf(Codec.Packed) / 64);
+            if (format == .q4_0) {
+                blockQ4_0(C, G, source, columns, i, i % 2, &acc);
+            } else {
+                blockQ8_0(C, G, source, columns, i, i % 2, &acc);
+            }
+        },
+        else => comptime unreachable,
+    }
+    inline for (0..C) |c| {
+        inline for (0..G) |g| out[c][row + g * simd.row_lanes ..][0..simd.row_lanes].* = acc[c][g];
+    }
+}

@@ -1,0 +1,135 @@
+//! y = x / √(mean(x²) + eps) · w over each row (Zhang & Sennrich 2019).
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const Job = @import("../job.zig").Job;
+const epilogue = @import("epilogue.zig");
+
+/// x: [n, k]; w: [k]; y: [n, k], may alias x; q32, q256: n quantised columns. k ≥ 1, eps ≥ 0 unitless. Null outputs are not wanted.
+pub const Args = extern struct {
+    x: [*]const f32,
+    w: [*]const f32,
+    y: ?[*]f32,
+    q32: ?[*]u8,
+    q256: ?[*]u8,
+    k: u32,
+    n: u32,
+    eps: f32,
+};
+
+pub fn reference(x: []const f32, w: []const f32, y: []f32, eps: f32) void {
+    var sum: f64 = 0;
+    for (x) |value| sum += @as(f64, value) * value;
+    const scale = 1.0 / @sqrt(sum / @as(f64, @floatFromInt(x.len)) + eps);
+    for (x, w, y) |value, weight, *out| out.* = @floatCast(value * scale * weight);
+}
+
+/// 1 / √(mean(x²) + eps): squares summed in 16 lanes by FMA and joined by the fixed tree.
+pub fn inverseRms(x: []const f32, eps: f32) f32 {
+    var sums = simd.splat(0);
+    var i: usize = 0;
+    while (i + simd.lanes <= x.len) : (i += simd.lanes) {
+        const values = simd.load(x[i..].ptr);
+        sums = simd.fma(values, values, sums);
+    }
+    if (i < x.len) {
+        const values = simd.loadPartial(x[i..].ptr, x.len - i);
+        sums = simd.fma(values, values, sums);
+    }
+    const mean = simd.reduceAdd(sums) / @as(f32, @floatFromInt(x.len));
+    return 1.0 / @sqrt(mean + eps);
+}
+
+/// out = (x · scale) · w. All of one length; out may alias x.
+pub fn scaleRow(x: []const f32, w: []const f32, out: []f32, scale: f32) void {
+    var i: usize = 0;
+    while (i + simd.lanes <= x.len) : (i += simd.lanes) {
+        simd.store(out[i..].ptr, simd.load(x[i..].ptr) * simd.splat(scale) * simd.load(w[i..].ptr));
+    }
+    while (i < x.len) : (i += 1) out[i] = x[i] * scale * w[i];
+}
+
+/// Members share rows in units of 256 values; one that shares a row with another sums its squares again, which is
+/// cheaper than waiting. Where y aliases x a row belongs to one member alone.
+pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
+    const k: usize = args.k;
+    const sink: epilogue.Sink = .{ .y = args.y, .q32 = args.q32, .q256 = args.q256, .k = k };
+    if (args.y != null and @intFromPtr(args.y.?) == @intFromPtr(args.x)) return runInPlace(args, job, sink);
+    var share: epilogue.Share = .init(job, args.n, k);
+    var scale: f32 = 0;
+    var scale_row: usize = std.math.maxInt(usize);
+    while (share.next()) |part| {
+        const row = args.x[part.row * k ..][0..k];
+        if (scale_row != part.row) scale = inverseRms(row, args.eps);
+        scale_row = part.row;
+        var values: [epilogue.unit]f32 = undefined;
+        scaleRow(row[part.first..][0..part.len], args.w[part.first..][0..part.len], values[0..part.len], scale);
+        sink.put(part.row, part.first, values[0..part.len]);
+    }
+}
+
+fn runInPlace(args: *const Args, job: *const Job, sink: epilogue.Sink) void {
+    const k: usize = args.k;
+    for (@as(usize, args.n) * job.part / job.parts..@as(usize, args.n) * (job.part + 1) / job.parts) |index| {
+        const row = args.y.?[index * k ..][0..k];
+        scaleRow(row, args.w[0..k], row, inverseRms(row, args.eps));
+        var first: usize = 0;
+        while (first < k) : (first += epilogue.unit) sink.put(index, first, row[first..@min(first + epilogue.unit, k)]);
+    }
+}
+
+const testing = @import("../testing.zig");
+
+test "rms_norm matches the reference for any shape and number of members" {
+    var rng: testing.Rng = .init(21);
+    for ([_]usize{ 1, 8, 15, 16, 64, 96, 250, 256, 576, 2048 }) |k| {
+        for ([_]usize{ 1, 2, 5 }) |n| {
+            var x = try testing.guarded(f32, n * k);
+            defer x.deinit();
+            var w = try testing.guarded(f32, k);
+            defer w.deinit();
+            var first: epilogue.TestSinks = try .init(n, k);
+            defer first.deinit();
+            rng.fill(x.slice(f32), 4);
+            rng.fill(w.slice(f32), 2);
+            const expected = try std.testing.allocator.alloc(f32, n * k);
+            defer std.testing.allocator.free(expected);
+            for (0..n) |row| reference(x.slice(f32)[row * k ..][0..k], w.slice(f32), expected[row * k ..][0..k], 1e-5);
+            for (1..4) |parts| {
+                var sinks: epilogue.TestSinks = try .init(n, k);
+                defer sinks.deinit();
+                const args: Args = .{
+                    .x = x.slice(f32).ptr,
+                    .w = w.slice(f32).ptr,
+                    .y = sinks.y.slice(f32).ptr,
+                    .q32 = sinks.ptr32(),
+                    .q256 = sinks.ptr256(),
+                    .k = @intCast(k),
+                    .n = @intCast(n),
+                    .eps = 1e-5,
+                };
+                testing.runParts(run, &args, @intCast(parts));
+                try testing.expectClose(expected, sinks.y.slice(f32), 1e-7, 2e-6);
+                try sinks.check();
+                if (parts == 1) @memcpy(first.y.bytes, sinks.y.bytes);
+                try testing.expectBitwise(first.y.slice(f32), sinks.y.slice(f32));
+            }
+            try checkInPlace(x.slice(f32), w.slice(f32), first.y.slice(f32), n);
+        }
+    }
+}
+
+fn checkInPlace(x: []f32, w: []const f32, expected: []const f32, n: usize) !void {
+    const args: Args = .{
+        .x = x.ptr,
+        .w = w.ptr,
+        .y = x.ptr,
+        .q32 = null,
+        .q256 = null,
+        .k = @intCast(w.len),
+        .n = @intCast(n),
+        .eps = 1e-5,
+    };
+    testing.runParts(run, &args, 2);
+    try testing.expectBitwise(expected, x);
+}

@@ -1,0 +1,242 @@
+//! Between the Q/K/V matmul and attention: optional RMSNorm of each head of q and k (Qwen 3), RoPE of both, and k and v
+//! stored in the KV arena at their tokens' slots.
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const Job = @import("../job.zig").Job;
+const arena = @import("../kv/arena.zig");
+const Token = @import("../kv/batch.zig").Token;
+const rope = @import("rope.zig");
+const rms_norm = @import("rms_norm.zig");
+
+/// q: [n, heads, head_dim], changed in place; k, v: [n, kv_heads, head_dim]; cos_sin: rope table [positions][2][n_rot / 2];
+/// q_norm, k_norm: [head_dim] or null. kv_heads and head_dim are the view's. Every token's position is in the table and its
+/// slot in the arena; n_rot ≤ head_dim.
+pub const Args = extern struct {
+    q: [*]f32,
+    k: [*]const f32,
+    v: [*]const f32,
+    cos_sin: [*]const f32,
+    q_norm: ?[*]const f32,
+    k_norm: ?[*]const f32,
+    tokens: [*]const Token,
+    view: arena.LayerView,
+    n: u32,
+    heads: u32,
+    n_rot: u32,
+    pairing: rope.Pairing,
+    eps: f32,
+};
+
+/// Members take heads, all tokens of one before the next, so that few of them write the same block of K.
+pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
+    const heads: u64 = args.heads + 2 * args.view.kv_heads;
+    const total = heads * args.n;
+    var item = total * job.part / job.parts;
+    const end = total * (job.part + 1) / job.parts;
+    while (item < end) : (item += 1) {
+        const head: u32 = @intCast(item / args.n);
+        const index: usize = @intCast(item % args.n);
+        const kv_heads = args.view.kv_heads;
+        if (head < kv_heads) {
+            appendKey(args, index, head);
+        } else if (head < 2 * kv_heads) {
+            appendValue(args, index, head - kv_heads);
+        } else {
+            const dim = args.view.head_dim;
+            const q = args.q[(index * args.heads + head - 2 * kv_heads) * dim ..][0..dim];
+            normAndRotate(args, q, args.q_norm, args.tokens[index].position);
+        }
+    }
+}
+
+fn normAndRotate(args: *const Args, head: []f32, norm: ?[*]const f32, position: u32) void {
+    if (norm) |w| rms_norm.scaleRow(head, w[0..head.len], head, rms_norm.inverseRms(head, args.eps));
+    const n_rot: usize = args.n_rot;
+    rope.rotate(args.pairing, head, args.cos_sin[position * n_rot ..][0..n_rot]);
+}
+
+fn appendKey(args: *const Args, index: usize, kv_head: u32) void {
+    const dim = args.view.head_dim;
+    const token = args.tokens[index];
+    std.debug.assert(token.slot < args.view.slots);
+    var values: [arena.head_dim_max]f32 = undefined;
+    const head = values[0..dim];
+    @memcpy(head, args.k[(index * args.view.kv_heads + kv_head) * dim ..][0..dim]);
+    normAndRotate(args, head, args.k_norm, token.position);
+    const block = token.slot / arena.block_tokens;
+    const lane = token.slot % arena.block_tokens;
+    const base = args.view.k + kv_head * args.view.headBytes();
+    switch (args.view.format) {
+        inline else => |format| {
+            const T = Stored(format);
+            const target: [*]T = @as([*]T, @ptrCast(@alignCast(base))) + @as(usize, block) * dim * arena.block_tokens + lane;
+            var d: usize = 0;
+            while (d < dim) : (d += 8) {
+                const stored: [8]T = convert(format, head[d..][0..8].*);
+                for (stored, 0..) |value, i| target[(d + i) * arena.block_tokens] = value;
+            }
+        },
+    }
+}
+
+fn appendValue(args: *const Args, index: usize, kv_head: u32) void {
+    const dim = args.view.head_dim;
+    const slot = args.tokens[index].slot;
+    std.debug.assert(slot < args.view.slots);
+    const source = args.v[(index * args.view.kv_heads + kv_head) * dim ..][0..dim];
+    const base = args.view.v + kv_head * args.view.headBytes();
+    switch (args.view.format) {
+        inline else => |format| {
+            const T = Stored(format);
+            const target: [*]T = @as([*]T, @ptrCast(@alignCast(base))) + @as(usize, slot) * dim;
+            var d: usize = 0;
+            while (d < dim) : (d += 8) target[d..][0..8].* = convert(format, source[d..][0..8].*);
+        },
+    }
+}
+
+/// The integer or float in which an element of K or V is stored.
+pub fn Stored(comptime format: arena.Format) type {
+    return if (format == .f32) f32 else u16;
+}
+
+inline fn convert(comptime format: arena.Format, values: @Vector(8, f32)) @Vector(8, Stored(format)) {
+    return switch (format) {
+        .f32 => values,
+        .f16 => simd.f32ToF16(8, values),
+        .bf16 => simd.f32ToBf16(8, values),
+    };
+}
+
+const testing = @import("../testing.zig");
+
+const Case = struct { heads: u32, kv_heads: u32, dim: u32, n_rot: u32, n: u32, pairing: rope.Pairing, norm: bool, format: arena.Format };
+
+test "rope_append matches the reference and keeps other slots as they were" {
+    var rng: testing.Rng = .init(41);
+    for ([_]arena.Format{ .f32, .f16, .bf16 }) |format| {
+        for ([_]u32{ 8, 24, 64, 96 }) |dim| {
+            for ([_]u32{ 1, 5, 21 }) |n| {
+                const kv_heads = rng.between(u32, 1, 3);
+                try checkCase(&rng, .{
+                    .heads = kv_heads * rng.between(u32, 1, 4),
+                    .kv_heads = kv_heads,
+                    .dim = dim,
+                    .n_rot = dim - 2 * rng.between(u32, 0, 2),
+                    .n = n,
+                    .pairing = if (n == 5) .halves else .interleaved,
+                    .norm = n > 1,
+                    .format = format,
+                });
+            }
+        }
+    }
+}
+
+fn checkCase(rng: *testing.Rng, case: Case) !void {
+    const gpa = std.testing.allocator;
+    var cache: arena.Arena = try .init(.{ .layers = 2, .kv_heads = case.kv_heads, .head_dim = case.dim, .slots = 64, .format = case.format });
+    defer cache.deinit();
+    var q = try testing.guarded(f32, case.n * case.heads * case.dim);
+    defer q.deinit();
+    var k = try testing.guarded(f32, case.n * case.kv_heads * case.dim);
+    defer k.deinit();
+    var v = try testing.guarded(f32, case.n * case.kv_heads * case.dim);
+    defer v.deinit();
+    var norm = try testing.guarded(f32, case.dim);
+    defer norm.deinit();
+    const desc: rope.Desc = .{
+        .n_rot = case.n_rot,
+        .max_positions = 100,
+        .scaling = 0,
+        .freq_factors = 0,
+        .base = 10000,
+        .factor = 1,
+        .original_context = 0,
+        .low_freq = 0,
+        .high_freq = 0,
+        .attn_factor = 1,
+        .ext_factor = 0,
+    };
+    var table = try testing.guarded(f32, rope.tableLen(desc));
+    defer table.deinit();
+    (try rope.Frequencies.init(desc, null)).fill(case.n_rot, 0, table.slice(f32));
+    for ([_][]f32{ q.slice(f32), k.slice(f32), v.slice(f32), norm.slice(f32) }) |values| rng.fill(values, 2);
+    const tokens = try gpa.alloc(Token, case.n);
+    defer gpa.free(tokens);
+    for (tokens, 0..) |*token, i| token.* = .{ .position = @intCast(70 + i), .slot = @intCast(22 + i) };
+    const expected_q = try gpa.dupe(f32, q.slice(f32));
+    defer gpa.free(expected_q);
+    const original_q = try gpa.dupe(f32, q.slice(f32));
+    defer gpa.free(original_q);
+    const norm_ptr: ?[*]const f32 = if (case.norm) norm.slice(f32).ptr else null;
+    const args: Args = .{
+        .q = q.slice(f32).ptr,
+        .k = k.slice(f32).ptr,
+        .v = v.slice(f32).ptr,
+        .cos_sin = table.slice(f32).ptr,
+        .q_norm = norm_ptr,
+        .k_norm = norm_ptr,
+        .tokens = tokens.ptr,
+        .view = cache.layer(1),
+        .n = case.n,
+        .heads = case.heads,
+        .n_rot = case.n_rot,
+        .pairing = case.pairing,
+        .eps = 1e-6,
+    };
+    var first: ?[]u8 = null;
+    defer if (first) |bytes| gpa.free(bytes);
+    for (1..4) |parts| {
+        @memset(cache.memory, 0x5a);
+        @memcpy(q.slice(f32), original_q);
+        testing.runParts(run, &args, @intCast(parts));
+        if (first) |bytes| try std.testing.expectEqualSlices(u8, bytes, cache.memory);
+        if (first == null) first = try gpa.dupe(u8, cache.memory);
+    }
+    for (tokens, 0..) |token, t| {
+        for (0..case.heads) |h| try expectHead(case, expected_q[(t * case.heads + h) * case.dim ..][0..case.dim], norm.slice(f32), table.slice(f32), token);
+        for (0..case.kv_heads) |h| {
+            const at = (t * case.kv_heads + h) * case.dim;
+            const key = k.slice(f32)[at..][0..case.dim];
+            try expectHead(case, key, norm.slice(f32), table.slice(f32), token);
+            const value = v.slice(f32)[at..][0..case.dim];
+            for (key, value, 0..) |a, b, d| {
+                const tolerance: f32 = if (case.format == .bf16) 5e-3 else 6e-4;
+                try testing.expectClose(&.{ a, b }, &.{
+                    readKey(args.view, h, token.slot, d), readValue(args.view, h, token.slot, d),
+                }, 1e-6, tolerance);
+            }
+        }
+    }
+    try testing.expectClose(expected_q, q.slice(f32), 2e-6, 2e-6);
+    const untouched: u8 = 0x5a;
+    for (cache.memory[0 .. @intFromPtr(args.view.k) - @intFromPtr(cache.memory.ptr)]) |byte| try std.testing.expectEqual(untouched, byte);
+}
+
+/// Reference: changes `head` as q or k should be.
+fn expectHead(case: Case, head: []f32, norm: []const f32, table: []const f32, token: Token) !void {
+    if (case.norm) rms_norm.reference(head, norm, head, 1e-6);
+    rope.rotateReference(case.pairing, head, table[token.position * case.n_rot ..][0..case.n_rot]);
+}
+
+fn decode(format: arena.Format, base: [*]const u8, index: usize) f32 {
+    const at = base + index * format.bytes();
+    return switch (format) {
+        .f32 => @bitCast(at[0..4].*),
+        .f16 => @floatCast(@as(f16, @bitCast(at[0..2].*))),
+        .bf16 => @bitCast(@as(u32, @as(u16, @bitCast(at[0..2].*))) << 16),
+    };
+}
+
+/// One element of K, for tests and references.
+pub fn readKey(view: arena.LayerView, kv_head: usize, slot: usize, d: usize) f32 {
+    const base = view.k + kv_head * view.headBytes();
+    return decode(view.format, base, (slot / 16 * view.head_dim + d) * 16 + slot % 16);
+}
+
+/// One element of V, for tests and references.
+pub fn readValue(view: arena.LayerView, kv_head: usize, slot: usize, d: usize) f32 {
+    return decode(view.format, view.v + kv_head * view.headBytes(), slot * view.head_dim + d);
+}

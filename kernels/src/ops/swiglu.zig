@@ -1,0 +1,86 @@
+//! y = silu(gate) · up, silu(x) = x / (1 + e⁻ˣ) (Shazeer 2020, "GLU variants improve Transformer").
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const math = @import("../math.zig");
+const Job = @import("../job.zig").Job;
+const epilogue = @import("epilogue.zig");
+
+/// gate, up: [n, k]; y: [n, k], may alias gate or up; q32, q256: n quantised columns. Null outputs are not wanted.
+pub const Args = extern struct {
+    gate: [*]const f32,
+    up: [*]const f32,
+    y: ?[*]f32,
+    q32: ?[*]u8,
+    q256: ?[*]u8,
+    k: u32,
+    n: u32,
+};
+
+pub fn reference(gate: []const f32, up: []const f32, y: []f32) void {
+    for (gate, up, y) |g, u, *out| out.* = @floatCast(@as(f64, g) / (1.0 + @exp(-@as(f64, g))) * u);
+}
+
+pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
+    const k: usize = args.k;
+    const sink: epilogue.Sink = .{ .y = args.y, .q32 = args.q32, .q256 = args.q256, .k = k };
+    var share: epilogue.Share = .init(job, args.n, k);
+    while (share.next()) |part| {
+        const offset = part.row * k + part.first;
+        var values: [epilogue.unit]f32 = undefined;
+        unitOf(args.gate[offset..][0..part.len], args.up[offset..][0..part.len], values[0..part.len]);
+        sink.put(part.row, part.first, values[0..part.len]);
+    }
+}
+
+fn unitOf(gate: []const f32, up: []const f32, out: []f32) void {
+    var i: usize = 0;
+    while (i + simd.lanes <= gate.len) : (i += simd.lanes) {
+        simd.store(out[i..].ptr, math.silu(simd.load(gate[i..].ptr)) * simd.load(up[i..].ptr));
+    }
+    if (i == gate.len) return;
+    const rest = gate.len - i;
+    const product = math.silu(simd.loadPartial(gate[i..].ptr, rest)) * simd.loadPartial(up[i..].ptr, rest);
+    simd.storePartial(out[i..].ptr, product, rest);
+}
+
+const testing = @import("../testing.zig");
+
+test "swiglu matches the reference for any shape, member count and aliasing" {
+    var rng: testing.Rng = .init(22);
+    for ([_]usize{ 1, 8, 17, 32, 96, 172, 256, 1024, 1376 }) |k| {
+        for ([_]usize{ 1, 3 }) |n| {
+            var gate = try testing.guarded(f32, n * k);
+            defer gate.deinit();
+            var up = try testing.guarded(f32, n * k);
+            defer up.deinit();
+            rng.fill(gate.slice(f32), 20);
+            rng.fill(up.slice(f32), 3);
+            const expected = try std.testing.allocator.alloc(f32, 2 * n * k);
+            defer std.testing.allocator.free(expected);
+            reference(gate.slice(f32), up.slice(f32), expected[0 .. n * k]);
+            for (1..4) |parts| {
+                var sinks: epilogue.TestSinks = try .init(n, k);
+                defer sinks.deinit();
+                var args: Args = .{
+                    .gate = gate.slice(f32).ptr,
+                    .up = up.slice(f32).ptr,
+                    .y = sinks.y.slice(f32).ptr,
+                    .q32 = sinks.ptr32(),
+                    .q256 = sinks.ptr256(),
+                    .k = @intCast(k),
+                    .n = @intCast(n),
+                };
+                testing.runParts(run, &args, @intCast(parts));
+                try testing.expectClose(expected[0 .. n * k], sinks.y.slice(f32), 1e-12, 1e-6);
+                try sinks.check();
+                if (parts == 1) @memcpy(expected[n * k ..], sinks.y.slice(f32));
+                try testing.expectBitwise(expected[n * k ..], sinks.y.slice(f32));
+                if (parts < 3) continue;
+                args.y = gate.slice(f32).ptr;
+                testing.runParts(run, &args, 3);
+                try testing.expectBitwise(expected[n * k ..], gate.slice(f32));
+            }
+        }
+    }
+}

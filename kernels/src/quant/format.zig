@@ -1,0 +1,142 @@
+//! The tensor formats: one list, and what the rest of the library may ask of a format.
+//!
+//! A tensor [rows, k] comes as GGUF rows: rowBytes(k) bytes each, blocks of blockLen() values in K order. It is kept
+//! as panels of 16 rows (see panel.zig); the last panel is filled up with zero rows. Any bit pattern is a valid block:
+//! infinite or NaN scales decode to infinite or NaN values and never trap.
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const activations = @import("activations.zig");
+const panel = @import("panel.zig");
+
+/// Values are ggml's type ids.
+pub const Format = enum(u32) {
+    f32 = 0,
+    f16 = 1,
+    q4_0 = 2,
+    q8_0 = 8,
+    q4_k = 12,
+    q5_k = 13,
+    q6_k = 14,
+    bf16 = 30,
+
+    pub fn fromId(id: u32) ?Format {
+        return std.enums.fromInt(Format, id);
+    }
+
+    /// Values per block; k must be a multiple of it.
+    pub fn blockLen(format: Format) usize {
+        return switch (format) {
+            inline else => |f| Codec(f).block_len,
+        };
+    }
+
+    /// Bytes per block in a GGUF row.
+    pub fn blockBytes(format: Format) usize {
+        return switch (format) {
+            inline else => |f| @sizeOf(Codec(f).Block),
+        };
+    }
+
+    /// Bytes of one GGUF row of k values.
+    pub fn rowBytes(format: Format, k: usize) usize {
+        std.debug.assert(k % format.blockLen() == 0);
+        return k / format.blockLen() * format.blockBytes();
+    }
+
+    /// Bytes of one packed panel of 16 rows. A multiple of 64.
+    pub fn panelBytes(format: Format, k: usize) usize {
+        std.debug.assert(k % format.blockLen() == 0);
+        return switch (format) {
+            inline else => |f| panel.bytes(Codec(f), k),
+        };
+    }
+
+    /// Bytes of a packed tensor. A multiple of 64.
+    pub fn packedBytes(format: Format, rows: usize, k: usize) usize {
+        return panelCount(rows) * format.panelBytes(k);
+    }
+
+    /// The kind of quantised activations that a matmul with this format reads; null: it reads f32.
+    pub fn activationKind(format: Format) ?activations.Kind {
+        return switch (format) {
+            .f32, .f16, .bf16 => null,
+            .q4_0, .q8_0 => .per32,
+            .q4_k, .q5_k, .q6_k => .per256,
+        };
+    }
+};
+
+/// The file of a format. Each has: block_len, Block (as in GGUF), decode(block) and encode(values);
+/// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(rows, chunk), unpackBlock(chunk, row, index).
+pub fn Codec(comptime format: Format) type {
+    return switch (format) {
+        .f32 => @import("float.zig").Codec(.f32),
+        .f16 => @import("float.zig").Codec(.f16),
+        .bf16 => @import("float.zig").Codec(.bf16),
+        .q4_0 => @import("q4_0.zig"),
+        .q8_0 => @import("q8_0.zig"),
+        .q4_k => @import("q4_k.zig"),
+        .q5_k => @import("q5_k.zig"),
+        .q6_k => @import("q6_k.zig"),
+    };
+}
+
+pub fn panelCount(rows: usize) usize {
+    return (rows + simd.panel_rows - 1) / simd.panel_rows;
+}
+
+/// Packs panels [panel_first, panel_end) of a tensor. src: its GGUF rows, rows · rowBytes(k) bytes, no alignment
+/// needed; dst: packedBytes(rows, k) bytes aligned to 64, of which only those panels are written.
+pub fn packPanels(format: Format, rows: usize, k: usize, src: []const u8, dst: []u8, panel_first: usize, panel_end: usize) void {
+    std.debug.assert(src.len >= rows * format.rowBytes(k));
+    std.debug.assert(dst.len >= format.packedBytes(rows, k));
+    std.debug.assert(panel_first <= panel_end and panel_end <= panelCount(rows));
+    const bytes = format.panelBytes(k);
+    for (panel_first..panel_end) |index| {
+        const first = index * simd.panel_rows;
+        const count = @min(simd.panel_rows, rows - first);
+        const target = dst[index * bytes ..][0..bytes];
+        switch (format) {
+            inline else => |f| panel.pack(Codec(f), count, k, src[first * format.rowBytes(k) ..].ptr, target),
+        }
+    }
+}
+
+/// Decodes row `row` of a packed tensor to out: [k].
+pub fn unpackRow(format: Format, k: usize, bytes: [*]const u8, row: usize, out: [*]f32) void {
+    const source = bytes + row / simd.panel_rows * format.panelBytes(k);
+    switch (format) {
+        inline else => |f| panel.unpackRow(Codec(f), k, source, row % simd.panel_rows, out),
+    }
+}
+
+/// Encodes values to a GGUF row. values.len is a multiple of blockLen(); dst: rowBytes(values.len) bytes.
+pub fn encodeRow(format: Format, values: []const f32, dst: []u8) void {
+    std.debug.assert(dst.len >= format.rowBytes(values.len));
+    switch (format) {
+        inline else => |f| {
+            const C = Codec(f);
+            const blocks: [*]align(1) C.Block = @ptrCast(dst.ptr);
+            for (0..values.len / C.block_len) |i| blocks[i] = C.encode(values[i * C.block_len ..][0..C.block_len]);
+        },
+    }
+}
+
+/// Decodes a GGUF row. values.len is a multiple of blockLen(); src: rowBytes(values.len) bytes.
+pub fn decodeRow(format: Format, src: []const u8, values: []f32) void {
+    std.debug.assert(src.len >= format.rowBytes(values.len));
+    switch (format) {
+        inline else => |f| {
+            const C = Codec(f);
+            const blocks: [*]align(1) const C.Block = @ptrCast(src.ptr);
+            for (0..values.len / C.block_len) |i| {
+                values[i * C.block_len ..][0..C.block_len].* = C.decode(&blocks[i]);
+            }
+        },
+    }
+}
+
+test {
+    _ = @import("format_test.zig");
+}

@@ -1,0 +1,131 @@
+const std = @import("std");
+const testing = @import("../testing.zig");
+const format_file = @import("format.zig");
+const Format = format_file.Format;
+
+const all = std.enums.values(Format);
+
+/// Random GGUF rows; the scales of the integer formats are any f16, infinities and NaN included.
+fn randomRows(rng: *testing.Rng, format: Format, rows: usize, k: usize) !testing.GuardedBuffer {
+    const buffer: testing.GuardedBuffer = try .init(rows * format.rowBytes(k));
+    rng.fillBytes(buffer.bytes);
+    return buffer;
+}
+
+fn expectSameFloats(want: []const f32, got: []const f32) !void {
+    for (want, got) |a, b| {
+        if (std.math.isNan(a) and std.math.isNan(b)) continue;
+        try std.testing.expectEqual(@as(u32, @bitCast(a)), @as(u32, @bitCast(b)));
+    }
+}
+
+test "sizes are GGUF's" {
+    const bytes = [_]usize{ 4, 2, 18, 34, 144, 176, 210, 2 };
+    const lengths = [_]usize{ 1, 1, 32, 32, 256, 256, 256, 1 };
+    for (all, bytes, lengths) |format, size, len| {
+        try std.testing.expectEqual(size, format.blockBytes());
+        try std.testing.expectEqual(len, format.blockLen());
+        try std.testing.expectEqual(format, Format.fromId(@backingInt(format)));
+        try std.testing.expect(format.packedBytes(33, 768) % 64 == 0);
+    }
+    try std.testing.expectEqual(null, Format.fromId(3));
+}
+
+test "a packed row decodes to the same bits as its GGUF row" {
+    var rng: testing.Rng = .init(21);
+    for (all) |format| {
+        for ([_][2]usize{ .{ 1, 1 }, .{ 16, 3 }, .{ 33, 2 }, .{ 15, 1 } }) |shape| {
+            const rows = shape[0];
+            const k = shape[1] * format.blockLen();
+            var raw = try randomRows(&rng, format, rows, k);
+            defer raw.deinit();
+            var packed_bytes: testing.GuardedBuffer = try .init(format.packedBytes(rows, k));
+            defer packed_bytes.deinit();
+            format_file.packPanels(format, rows, k, raw.bytes, packed_bytes.bytes, 0, format_file.panelCount(rows));
+            var want: testing.GuardedBuffer = try testing.guarded(f32, k);
+            defer want.deinit();
+            var got: testing.GuardedBuffer = try testing.guarded(f32, k);
+            defer got.deinit();
+            for (0..rows) |row| {
+                const bytes = format.rowBytes(k);
+                format_file.decodeRow(format, raw.bytes[row * bytes ..][0..bytes], want.slice(f32));
+                format_file.unpackRow(format, k, packed_bytes.bytes.ptr, row, got.slice(f32).ptr);
+                try expectSameFloats(want.slice(f32), got.slice(f32));
+            }
+        }
+    }
+}
+
+test "unpacking a block gives back its bytes" {
+    var rng: testing.Rng = .init(22);
+    inline for (all) |format| {
+        const Codec = format_file.Codec(format);
+        const per_chunk = Codec.chunk_len / Codec.block_len;
+        var blocks: [16][per_chunk]Codec.Block = undefined;
+        rng.fillBytes(std.mem.asBytes(&blocks));
+        var pointers: [16][per_chunk]*align(1) const Codec.Block = undefined;
+        for (0..16) |row| {
+            for (0..per_chunk) |i| pointers[row][i] = &blocks[row][i];
+        }
+        var chunk: Codec.Packed = undefined;
+        Codec.packChunk(&pointers, &chunk);
+        for (0..16) |row| {
+            for (0..per_chunk) |i| {
+                const block = Codec.unpackBlock(&chunk, row, i);
+                try std.testing.expectEqualSlices(u8, std.mem.asBytes(&blocks[row][i]), std.mem.asBytes(&block));
+            }
+        }
+    }
+}
+
+/// Gaussian-like values: the sum of four uniform ones.
+fn fillBell(rng: *testing.Rng, values: []f32, scale: f32) void {
+    for (values) |*value| value.* = scale * (rng.unit() + rng.unit() + rng.unit() + rng.unit());
+}
+
+test "encode then decode stays within each format's error" {
+    // Root mean square error over the standard deviation of bell-shaped data.
+    const bounds = [_]f32{ 0, 3e-4, 0.09, 0.006, 0.075, 0.038, 0.02, 3e-3 };
+    var rng: testing.Rng = .init(23);
+    var values: [8192]f32 = undefined;
+    var bytes: [8192 * 4]u8 = undefined;
+    var again: [8192]f32 = undefined;
+    for (all, bounds) |format, bound| {
+        for ([_]f32{ 0.02, 30 }) |scale| {
+            fillBell(&rng, &values, scale);
+            format_file.encodeRow(format, &values, bytes[0..format.rowBytes(values.len)]);
+            format_file.decodeRow(format, &bytes, &again);
+            var squared_error: f64 = 0;
+            var squared: f64 = 0;
+            for (values, again) |a, b| {
+                squared_error += (a - b) * (a - b);
+                squared += a * a;
+            }
+            const relative = @sqrt(squared_error / squared);
+            errdefer std.debug.print("{t}: relative error {d}\n", .{ format, relative });
+            try std.testing.expect(relative <= bound);
+            if (@import("builtin").is_test and std.c.getenv("KUMI_PRINT") != null) std.debug.print("{t} {d:.5}\n", .{ format, relative });
+        }
+    }
+}
+
+test "encode accepts zeros, constants, huge, tiny and non-finite values" {
+    var values: [512]f32 = undefined;
+    var bytes: [512 * 4]u8 = undefined;
+    var again: [512]f32 = undefined;
+    const cases = [_]f32{ 0, -0.0, 1, -1, 3e38, -3e38, 1e-42, std.math.inf(f32), -std.math.inf(f32), std.math.nan(f32) };
+    for (all) |format| {
+        for (cases) |case| {
+            values = @splat(case);
+            for (0..2) |_| {
+                format_file.encodeRow(format, &values, bytes[0..format.rowBytes(values.len)]);
+                format_file.decodeRow(format, &bytes, &again);
+                values[100] = 0.5;
+            }
+        }
+        values = @splat(0.75);
+        format_file.encodeRow(format, &values, bytes[0..format.rowBytes(values.len)]);
+        format_file.decodeRow(format, &bytes, &again);
+        for (again) |value| try std.testing.expectApproxEqRel(0.75, value, 2e-3);
+    }
+}

@@ -1,0 +1,204 @@
+//! What Q4_K and Q5_K share: eight sub-blocks of 32 values, each with a 6-bit scale and a 6-bit min,
+//! value = d · scale · q − dmin · min.
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const codec = @import("codec.zig");
+const panel = @import("panel.zig");
+
+pub const block_len = 256;
+pub const sub_blocks = 8;
+const sub_len = block_len / sub_blocks;
+
+/// The 12 bytes of a GGUF block: scales 0..3 and mins 0..3 in the low six bits of bytes 0..3 and 4..7; of 4..7 the
+/// low nibbles in bytes 8..11 (scale low, min high) and the upper two bits on top of bytes 0..3 and 4..7.
+pub const Bytes = [12]u8;
+
+pub const Scales = struct {
+    scale: [sub_blocks]u8,
+    min: [sub_blocks]u8,
+};
+
+pub fn unpack(bytes: Bytes) Scales {
+    var result: Scales = undefined;
+    for (0..4) |i| {
+        result.scale[i] = bytes[i] & 63;
+        result.min[i] = bytes[4 + i] & 63;
+        result.scale[4 + i] = (bytes[8 + i] & 15) | bytes[i] >> 6 << 4;
+        result.min[4 + i] = bytes[8 + i] >> 4 | bytes[4 + i] >> 6 << 4;
+    }
+    return result;
+}
+
+pub fn pack(scales: Scales) Bytes {
+    var bytes: Bytes = undefined;
+    for (0..4) |i| {
+        bytes[i] = scales.scale[i] | scales.scale[4 + i] >> 4 << 6;
+        bytes[4 + i] = scales.min[i] | scales.min[4 + i] >> 4 << 6;
+        bytes[8 + i] = (scales.scale[4 + i] & 15) | scales.min[4 + i] << 4;
+    }
+    return bytes;
+}
+
+/// Scales or mins of a panel: the two of sub-blocks 2i and 2i + 1 side by side for each row, so that they pair with
+/// two int16 activation sums.
+pub const PanelScales = [sub_blocks / 2][panel.rows][2]u8;
+
+pub fn packPanel(row: usize, source: Bytes, scales: *PanelScales, mins: *PanelScales) void {
+    const all = unpack(source);
+    for (0..sub_blocks) |i| {
+        scales[i / 2][row][i % 2] = all.scale[i];
+        mins[i / 2][row][i % 2] = all.min[i];
+    }
+}
+
+pub fn unpackPanel(row: usize, scales: *const PanelScales, mins: *const PanelScales) Bytes {
+    var all: Scales = undefined;
+    for (0..sub_blocks) |i| {
+        all.scale[i] = scales[i / 2][row][i % 2];
+        all.min[i] = mins[i / 2][row][i % 2];
+    }
+    return pack(all);
+}
+
+/// A block's scales and quants, before they are laid out.
+pub const Encoded = struct {
+    d: u16,
+    dmin: u16,
+    scales: Bytes,
+    q: [block_len]u8,
+};
+
+/// Value of q: d · scale · q − dmin · min.
+pub fn decode(d_bits: u16, dmin_bits: u16, scales: Bytes, q: *const [block_len]u8) [block_len]f32 {
+    const d = codec.fromHalf(d_bits);
+    const dmin = codec.fromHalf(dmin_bits);
+    const all = unpack(scales);
+    var values: [block_len]f32 = undefined;
+    for (&values, q, 0..) |*value, quant, i| {
+        const step = d * @as(f32, @floatFromInt(all.scale[i / sub_len]));
+        const min = dmin * @as(f32, @floatFromInt(all.min[i / sub_len]));
+        value.* = step * @as(f32, @floatFromInt(quant)) - min;
+    }
+    return values;
+}
+
+pub fn integers(d: u16, dmin: u16, scales: Bytes, q: *const [block_len]u8) codec.Integers(block_len) {
+    const all = unpack(scales);
+    var result: codec.Integers(block_len) = .{ .d = codec.fromHalf(d), .dmin = codec.fromHalf(dmin), .weights = undefined };
+    for (&result.weights, &result.mins, q, 0..) |*weight, *min, quant, i| {
+        weight.* = @as(i32, all.scale[i / sub_len]) * quant;
+        min.* = all.min[i / sub_len];
+    }
+    return result;
+}
+
+/// Quantises 256 values to q in 0..q_max. Each sub-block's scale and min minimise Σ w (x − x̂)², w = rms(x) + |x|; then
+/// both are rounded to 6 bits of the block's largest, and q is chosen again for the rounded ones.
+pub fn encode(comptime q_max: u8, values: *const [block_len]f32) Encoded {
+    var steps: [sub_blocks]f32 = undefined;
+    var mins: [sub_blocks]f32 = undefined;
+    var largest_step: f32 = 0;
+    var largest_min: f32 = 0;
+    for (0..sub_blocks) |i| {
+        const fit = search(q_max, values[i * sub_len ..][0..sub_len]);
+        steps[i] = fit.step;
+        mins[i] = fit.min;
+        largest_step = @max(largest_step, fit.step);
+        largest_min = @max(largest_min, fit.min);
+    }
+    var result: Encoded = .{
+        .d = codec.toHalf(largest_step / 63),
+        .dmin = codec.toHalf(largest_min / 63),
+        .scales = undefined,
+        .q = undefined,
+    };
+    const step_inverse = codec.inverse(largest_step / 63);
+    const min_inverse = codec.inverse(largest_min / 63);
+    var all: Scales = undefined;
+    for (0..sub_blocks) |i| {
+        all.scale[i] = @intCast(codec.nearest(steps[i] * step_inverse, 0, 63));
+        all.min[i] = @intCast(codec.nearest(mins[i] * min_inverse, 0, 63));
+        const step = codec.fromHalf(result.d) * @as(f32, @floatFromInt(all.scale[i]));
+        const min = codec.fromHalf(result.dmin) * @as(f32, @floatFromInt(all.min[i]));
+        const inverse = codec.inverse(step);
+        for (values[i * sub_len ..][0..sub_len], result.q[i * sub_len ..][0..sub_len]) |value, *q| {
+            q.* = @intCast(codec.nearest((value + min) * inverse, 0, q_max));
+        }
+    }
+    result.scales = pack(all);
+    return result;
+}
+
+const Fit = struct { step: f32, min: f32 };
+const V = simd.F32x16;
+
+/// Tries a row of step sizes around (max − min) / q_max; for each, the best step and min for the q it gives follow from
+/// least squares. min ≥ 0 is what the format can say: x̂ = step · q − min.
+fn search(comptime q_max: u8, values: *const [sub_len]f32) Fit {
+    const x = [2]V{ simd.load(values[0..16]), simd.load(values[16..32]) };
+    var low: f32 = 0;
+    var high: f32 = values[0];
+    for (values) |value| {
+        low = @min(low, value);
+        high = @max(high, value);
+    }
+    if (!(high - low > 0) or !std.math.isFinite(high - low)) return .{ .step = 0, .min = if (std.math.isFinite(low)) -low else 0 };
+    const rms = simd.splat(@sqrt(simd.reduceAdd(x[0] * x[0] + x[1] * x[1]) / sub_len));
+    const w = [2]V{ rms + @abs(x[0]), rms + @abs(x[1]) };
+    const sum_w = simd.reduceAdd(w[0] + w[1]);
+    const sum_x = simd.reduceAdd(w[0] * x[0] + w[1] * x[1]);
+    var best: Fit = .{ .step = (high - low) / q_max, .min = -low };
+    var best_error = weightedError(q_max, x, w, best);
+    var candidate: i32 = -10;
+    while (candidate <= 10) : (candidate += 1) {
+        const stretch = @as(f32, q_max) + 0.1 * @as(f32, @floatFromInt(candidate));
+        const q = quantise(q_max, x, stretch / (high - low), -low);
+        const sum_q = simd.reduceAdd(w[0] * q[0] + w[1] * q[1]);
+        const sum_qq = simd.reduceAdd(w[0] * q[0] * q[0] + w[1] * q[1] * q[1]);
+        const sum_xq = simd.reduceAdd(w[0] * x[0] * q[0] + w[1] * x[1] * q[1]);
+        const determinant = sum_w * sum_qq - sum_q * sum_q;
+        if (!(determinant > 0)) continue;
+        var fit: Fit = .{
+            .step = (sum_w * sum_xq - sum_x * sum_q) / determinant,
+            .min = (sum_q * sum_xq - sum_qq * sum_x) / determinant,
+        };
+        if (fit.min < 0) fit = .{ .step = sum_xq / sum_qq, .min = 0 };
+        const fit_error = weightedError(q_max, x, w, fit);
+        if (fit.step > 0 and fit_error < best_error) {
+            best = fit;
+            best_error = fit_error;
+        }
+    }
+    return best;
+}
+
+inline fn quantise(comptime q_max: u8, x: [2]V, inverse: f32, min: f32) [2]V {
+    const top = simd.splat(q_max);
+    var q: [2]V = undefined;
+    for (x, &q) |value, *quant| {
+        const wanted = (value + simd.splat(min)) * simd.splat(inverse);
+        const bounded = @max(simd.splat(0), @min(top, wanted));
+        quant.* = @floatFromInt(simd.roundToInt(bounded));
+    }
+    return q;
+}
+
+fn weightedError(comptime q_max: u8, x: [2]V, w: [2]V, fit: Fit) f32 {
+    const q = quantise(q_max, x, codec.inverse(fit.step), fit.min);
+    var sum: V = @splat(0);
+    for (x, w, q) |value, weight, quant| {
+        const off = value - (simd.splat(fit.step) * quant - simd.splat(fit.min));
+        sum += weight * off * off;
+    }
+    return simd.reduceAdd(sum);
+}
+
+test "scales survive packing" {
+    var rng: @import("../testing.zig").Rng = .init(3);
+    for (0..200) |_| {
+        var bytes: Bytes = undefined;
+        rng.fillBytes(&bytes);
+        try std.testing.expectEqual(bytes, pack(unpack(bytes)));
+    }
+}

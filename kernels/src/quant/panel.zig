@@ -1,0 +1,70 @@
+//! Packed panels: 16 rows side by side, so that a vector register holds several rows' next few K values.
+//!
+//! A panel is a sequence of chunks (the format's `Packed`), in K order. Quantised values lie in units of 64 bytes: byte
+//! 4·row + i belongs to one row and to K byte i of a group of four. A 64-byte register takes a unit whole, AVX2 its two
+//! halves of 8 rows, NEON its quarters.
+//!
+//! Nibbles: 32 values of K of 16 rows are four units. Unit u holds K group u (k = 4u + i) in the low nibbles and group
+//! u + 4 in the high ones.
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+
+pub const rows = simd.panel_rows;
+pub const unit_bytes = 4 * rows;
+/// The nibbles of 32 values of K.
+pub const NibbleUnits = [4][unit_bytes]u8;
+
+/// Bytes of one panel of k values. A multiple of 64.
+pub fn bytes(comptime Codec: type, k: usize) usize {
+    const chunks = (k + Codec.chunk_len - 1) / Codec.chunk_len;
+    return std.mem.alignForward(usize, chunks * @sizeOf(Codec.Packed), unit_bytes);
+}
+
+/// Packs one panel. src: `count` ≤ 16 GGUF rows of k values; the missing rows are zero.
+pub fn pack(comptime Codec: type, count: usize, k: usize, src: [*]const u8, dst: []u8) void {
+    const per_chunk = Codec.chunk_len / Codec.block_len;
+    const blocks = k / Codec.block_len;
+    const chunks = (blocks + per_chunk - 1) / per_chunk;
+    const zero = std.mem.zeroes(Codec.Block);
+    const source: [*]align(1) const Codec.Block = @ptrCast(src);
+    const target: [*]Codec.Packed = @ptrCast(@alignCast(dst.ptr));
+    for (0..chunks) |chunk| {
+        var parts: [rows][per_chunk]*align(1) const Codec.Block = @splat(@splat(&zero));
+        for (0..count) |row| {
+            for (0..per_chunk) |i| {
+                const block = chunk * per_chunk + i;
+                if (block < blocks) parts[row][i] = &source[row * blocks + block];
+            }
+        }
+        Codec.packChunk(&parts, &target[chunk]);
+    }
+    @memset(dst[chunks * @sizeOf(Codec.Packed) ..], 0);
+}
+
+/// Decodes one row of a panel.
+pub fn unpackRow(comptime Codec: type, k: usize, source: [*]const u8, row: usize, out: [*]f32) void {
+    const per_chunk = Codec.chunk_len / Codec.block_len;
+    const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(source));
+    for (0..k / Codec.block_len) |i| {
+        const block = Codec.unpackBlock(&chunks[i / per_chunk], row, i % per_chunk);
+        out[i * Codec.block_len ..][0..Codec.block_len].* = Codec.decode(&block);
+    }
+}
+
+/// Packs 4-bit values 0..15 of 32 K positions, starting at `first`, of all rows. Higher bits are ignored.
+pub fn packNibbles(comptime n: usize, values: *const [rows][n]u8, first: usize, units: *NibbleUnits) void {
+    for (0..4) |u| {
+        for (0..rows) |row| {
+            const low: u32 = @bitCast(values[row][first + 4 * u ..][0..4].*);
+            const high: u32 = @bitCast(values[row][first + 4 * u + 16 ..][0..4].*);
+            units[u][4 * row ..][0..4].* = @bitCast((low & 0x0f0f0f0f) | (high & 0x0f0f0f0f) << 4);
+        }
+    }
+}
+
+/// The nibble of K position k < 32 of a row.
+pub fn nibble(units: *const NibbleUnits, row: usize, k: usize) u8 {
+    const byte = units[k / 4 % 4][4 * row + k % 4];
+    return if (k < 16) byte & 15 else byte >> 4;
+}

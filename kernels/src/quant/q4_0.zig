@@ -1,0 +1,81 @@
+//! Q4_0: 32 values share an f16 scale; value = d · (q − 8), q in 0..15.
+
+const std = @import("std");
+const codec = @import("codec.zig");
+const panel = @import("panel.zig");
+
+pub const block_len = 32;
+
+/// As in GGUF.
+pub const Block = extern struct {
+    d: u16,
+    /// q[i] in the low nibble, q[i + 16] in the high one.
+    qs: [16]u8,
+};
+
+/// Two blocks of 16 rows; where k / 32 is odd, the last panel's second one is zero.
+pub const chunk_len = 64;
+pub const Packed = extern struct {
+    q: [2]panel.NibbleUnits,
+    d: [2][panel.rows]u16,
+};
+
+comptime {
+    std.debug.assert(@sizeOf(Block) == 18);
+    std.debug.assert(@sizeOf(Packed) == 9 * panel.unit_bytes);
+}
+
+pub fn decode(block: *align(1) const Block) [block_len]f32 {
+    const d = codec.fromHalf(block.d);
+    var values: [block_len]f32 = undefined;
+    for (quants(block), &values) |q, *value| value.* = d * @as(f32, @floatFromInt(@as(i32, q) - 8));
+    return values;
+}
+
+/// The value of largest magnitude becomes q = 0 (−8 · d), whichever its sign: the side that has one step more.
+pub fn encode(values: *const [block_len]f32) Block {
+    var extreme: f32 = 0;
+    for (values) |value| {
+        if (@abs(value) > @abs(extreme)) extreme = value;
+    }
+    const d = extreme / -8;
+    const inverse = codec.inverse(d);
+    var block: Block = .{ .d = codec.toHalf(d), .qs = @splat(0) };
+    for (values, 0..) |value, i| {
+        const q: u8 = @intCast(codec.nearest(value * inverse + 8, 0, 15));
+        block.qs[i % 16] |= q << @intCast(i / 16 * 4);
+    }
+    return block;
+}
+
+pub fn integers(block: *const Block) codec.Integers(block_len) {
+    var result: codec.Integers(block_len) = .{ .d = codec.fromHalf(block.d), .weights = undefined };
+    for (&result.weights, quants(block)) |*weight, q| weight.* = @as(i32, q) - 8;
+    return result;
+}
+
+fn quants(block: *align(1) const Block) [block_len]u8 {
+    const bytes: @Vector(16, u8) = block.qs;
+    const low: [16]u8 = bytes & @as(@Vector(16, u8), @splat(15));
+    const high: [16]u8 = bytes >> @splat(4);
+    return low ++ high;
+}
+
+pub fn packChunk(rows: *const [panel.rows][2]*align(1) const Block, chunk: *Packed) void {
+    for (0..2) |index| {
+        var values: [panel.rows][block_len]u8 = undefined;
+        for (rows, 0..) |row, r| {
+            values[r] = quants(row[index]);
+            chunk.d[index][r] = row[index].d;
+        }
+        panel.packNibbles(block_len, &values, 0, &chunk.q[index]);
+    }
+}
+
+pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
+    var block: Block = .{ .d = chunk.d[index][row], .qs = undefined };
+    for (&block.qs, 0..) |*byte, i| {
+        byte.* = panel.nibble(&chunk.q[index], row, i) | panel.nibble(&chunk.q[index], row, i + 16) << 4;
+    }
+    return block;
+}

@@ -1,0 +1,88 @@
+//! Q4_K: 256 values in eight sub-blocks of 32; value = d · scale · q − dmin · min, q in 0..15, 6-bit scales and mins.
+
+const std = @import("std");
+const codec = @import("codec.zig");
+const panel = @import("panel.zig");
+const k_scales = @import("k_scales.zig");
+
+pub const block_len = k_scales.block_len;
+
+/// As in GGUF.
+pub const Block = extern struct {
+    d: u16,
+    dmin: u16,
+    scales: k_scales.Bytes,
+    /// Each 32 bytes: a sub-block in the low nibbles, the next one in the high nibbles.
+    qs: [128]u8,
+};
+
+pub const chunk_len = block_len;
+pub const Packed = extern struct {
+    q: [8]panel.NibbleUnits,
+    scales: k_scales.PanelScales,
+    mins: k_scales.PanelScales,
+    d: [panel.rows]u16,
+    dmin: [panel.rows]u16,
+};
+
+comptime {
+    std.debug.assert(@sizeOf(Block) == 144);
+    std.debug.assert(@sizeOf(Packed) == 37 * panel.unit_bytes);
+}
+
+pub fn decode(block: *align(1) const Block) [block_len]f32 {
+    return k_scales.decode(block.d, block.dmin, block.scales, &quants(&block.qs));
+}
+
+pub fn integers(block: *const Block) codec.Integers(block_len) {
+    return k_scales.integers(block.d, block.dmin, block.scales, &quants(&block.qs));
+}
+
+pub fn encode(values: *const [block_len]f32) Block {
+    const encoded = k_scales.encode(15, values);
+    return .{ .d = encoded.d, .dmin = encoded.dmin, .scales = encoded.scales, .qs = nibbleBytes(&encoded.q) };
+}
+
+/// The low four bits of 256 values as Q4_K and Q5_K store them.
+pub fn nibbleBytes(q: *const [block_len]u8) [128]u8 {
+    var bytes: [128]u8 = undefined;
+    for (&bytes, 0..) |*byte, i| {
+        const low = i / 32 * 64 + i % 32;
+        byte.* = (q[low] & 15) | q[low + 32] << 4;
+    }
+    return bytes;
+}
+
+/// The inverse of nibbleBytes.
+pub fn quants(bytes: *align(1) const [128]u8) [block_len]u8 {
+    var q: [block_len]u8 = undefined;
+    for (0..4) |i| {
+        const part: @Vector(32, u8) = bytes[i * 32 ..][0..32].*;
+        q[i * 64 ..][0..32].* = part & @as(@Vector(32, u8), @splat(15));
+        q[i * 64 + 32 ..][0..32].* = part >> @splat(4);
+    }
+    return q;
+}
+
+pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Packed) void {
+    var values: [panel.rows][block_len]u8 = undefined;
+    for (rows, 0..) |row, r| {
+        values[r] = quants(&row[0].qs);
+        k_scales.packPanel(r, row[0].scales, &chunk.scales, &chunk.mins);
+        chunk.d[r] = row[0].d;
+        chunk.dmin[r] = row[0].dmin;
+    }
+    for (0..8) |i| panel.packNibbles(block_len, &values, i * 32, &chunk.q[i]);
+}
+
+pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
+    std.debug.assert(index == 0);
+    var q: [block_len]u8 = undefined;
+    for (&q, 0..) |*value, k| value.* = panel.nibble(&chunk.q[k / 32], row, k % 32);
+    return .{
+        .d = chunk.d[row],
+        .dmin = chunk.dmin[row],
+        .scales = k_scales.unpackPanel(row, &chunk.scales, &chunk.mins),
+        .qs = nibbleBytes(&q),
+    };
+}

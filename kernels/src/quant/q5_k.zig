@@ -1,0 +1,109 @@
+//! Q5_K: Q4_K with a fifth bit; value = d · scale · q − dmin · min, q in 0..31, 6-bit scales and mins.
+
+const std = @import("std");
+const codec = @import("codec.zig");
+const panel = @import("panel.zig");
+const k_scales = @import("k_scales.zig");
+const q4_k = @import("q4_k.zig");
+
+pub const block_len = k_scales.block_len;
+
+/// As in GGUF.
+pub const Block = extern struct {
+    d: u16,
+    dmin: u16,
+    scales: k_scales.Bytes,
+    /// Bit s of byte i: the fifth bit of value i of sub-block s.
+    qh: [32]u8,
+    qs: [128]u8,
+};
+
+pub const chunk_len = block_len;
+pub const Packed = extern struct {
+    q: [8]panel.NibbleUnits,
+    /// The fifth bits of a sub-block: bit g of byte 4·row + i belongs to K position 4g + i.
+    high: [8][panel.unit_bytes]u8,
+    scales: k_scales.PanelScales,
+    mins: k_scales.PanelScales,
+    d: [panel.rows]u16,
+    dmin: [panel.rows]u16,
+};
+
+comptime {
+    std.debug.assert(@sizeOf(Block) == 176);
+    std.debug.assert(@sizeOf(Packed) == 45 * panel.unit_bytes);
+}
+
+pub fn decode(block: *align(1) const Block) [block_len]f32 {
+    return k_scales.decode(block.d, block.dmin, block.scales, &quants(block));
+}
+
+pub fn integers(block: *const Block) codec.Integers(block_len) {
+    return k_scales.integers(block.d, block.dmin, block.scales, &quants(block));
+}
+
+pub fn encode(values: *const [block_len]f32) Block {
+    const encoded = k_scales.encode(31, values);
+    return .{
+        .d = encoded.d,
+        .dmin = encoded.dmin,
+        .scales = encoded.scales,
+        .qh = highBytes(&encoded.q),
+        .qs = q4_k.nibbleBytes(&encoded.q),
+    };
+}
+
+fn highBytes(q: *const [block_len]u8) [32]u8 {
+    var bytes: [32]u8 = @splat(0);
+    for (q, 0..) |value, k| bytes[k % 32] |= (value >> 4) << @intCast(k / 32);
+    return bytes;
+}
+
+fn quants(block: *align(1) const Block) [block_len]u8 {
+    const V = @Vector(32, u8);
+    const high: V = block.qh;
+    var q = q4_k.quants(&block.qs);
+    inline for (0..8) |s| {
+        const low: V = q[s * 32 ..][0..32].*;
+        const bit = (high >> @splat(s)) & @as(V, @splat(1));
+        q[s * 32 ..][0..32].* = low | bit << @splat(4);
+    }
+    return q;
+}
+
+pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Packed) void {
+    var values: [panel.rows][block_len]u8 = undefined;
+    for (rows, 0..) |row, r| {
+        values[r] = quants(row[0]);
+        k_scales.packPanel(r, row[0].scales, &chunk.scales, &chunk.mins);
+        chunk.d[r] = row[0].d;
+        chunk.dmin[r] = row[0].dmin;
+    }
+    for (0..8) |s| {
+        panel.packNibbles(block_len, &values, s * 32, &chunk.q[s]);
+        for (0..panel.rows) |r| {
+            var bits: u32 = 0;
+            for (0..8) |g| {
+                const group: u32 = @bitCast(values[r][s * 32 + 4 * g ..][0..4].*);
+                bits |= (group >> 4 & 0x01010101) << @intCast(g);
+            }
+            chunk.high[s][4 * r ..][0..4].* = @bitCast(bits);
+        }
+    }
+}
+
+pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
+    std.debug.assert(index == 0);
+    var q: [block_len]u8 = undefined;
+    for (&q, 0..) |*value, k| {
+        const high = chunk.high[k / 32][4 * row + k % 4] >> @intCast(k % 32 / 4);
+        value.* = panel.nibble(&chunk.q[k / 32], row, k % 32) | (high & 1) << 4;
+    }
+    return .{
+        .d = chunk.d[row],
+        .dmin = chunk.dmin[row],
+        .scales = k_scales.unpackPanel(row, &chunk.scales, &chunk.mins),
+        .qh = highBytes(&q),
+        .qs = q4_k.nibbleBytes(&q),
+    };
+}

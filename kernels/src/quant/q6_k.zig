@@ -1,0 +1,171 @@
+//! Q6_K: 256 values in sixteen sub-blocks of 16; value = d · scale · (q − 32), q in 0..63, signed 8-bit scales.
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const codec = @import("codec.zig");
+const panel = @import("panel.zig");
+
+pub const block_len = 256;
+const sub_len = 16;
+const sub_blocks = block_len / sub_len;
+
+/// As in GGUF. In each half of 128 values, value i has its low bits in ql[i % 64] (the high nibble from i = 64 on)
+/// and bits 4 and 5 at position 2 · (i / 32) of qh[i % 32].
+pub const Block = extern struct {
+    ql: [128]u8,
+    qh: [64]u8,
+    scales: [sub_blocks]i8,
+    d: u16,
+};
+
+pub const chunk_len = block_len;
+pub const Packed = extern struct {
+    q: [8]panel.NibbleUnits,
+    /// Bits 4 and 5 of a sub-block: at position 2g of byte 4·row + i those of K position 4g + i.
+    high: [sub_blocks][panel.unit_bytes]u8,
+    /// Sub-blocks 2i and 2i + 1 side by side for each row.
+    scales: [sub_blocks / 2][panel.rows][2]i8,
+    d: [panel.rows]u16,
+    /// Keeps every unit of the next block within one cache line.
+    unused: [panel.unit_bytes / 2]u8,
+};
+
+comptime {
+    std.debug.assert(@sizeOf(Block) == 210);
+    std.debug.assert(@sizeOf(Packed) == 53 * panel.unit_bytes);
+}
+
+pub fn decode(block: *align(1) const Block) [block_len]f32 {
+    const d = codec.fromHalf(block.d);
+    const q = quants(block);
+    var values: [block_len]f32 = undefined;
+    for (&values, q, 0..) |*value, quant, i| {
+        const step = d * @as(f32, @floatFromInt(block.scales[i / sub_len]));
+        value.* = step * @as(f32, @floatFromInt(@as(i32, quant) - 32));
+    }
+    return values;
+}
+
+pub fn integers(block: *const Block) codec.Integers(block_len) {
+    var result: codec.Integers(block_len) = .{ .d = codec.fromHalf(block.d), .weights = undefined };
+    for (&result.weights, quants(block), 0..) |*weight, q, i| {
+        weight.* = block.scales[i / sub_len] * (@as(i32, q) - 32);
+    }
+    return result;
+}
+
+/// Each sub-block's step minimises Σ x² (x − x̂)²; then the steps are rounded to 8 bits of the largest, and q is chosen
+/// again for the rounded ones.
+pub fn encode(values: *const [block_len]f32) Block {
+    var steps: [sub_blocks]f32 = undefined;
+    var largest: f32 = 0;
+    for (&steps, 0..) |*step, i| {
+        step.* = search(values[i * sub_len ..][0..sub_len]);
+        if (@abs(step.*) > @abs(largest)) largest = step.*;
+    }
+    // The extreme step takes −128, the side that has one value more.
+    const d = largest / -128;
+    const inverse = codec.inverse(d);
+    var block: Block = .{ .ql = undefined, .qh = undefined, .scales = undefined, .d = codec.toHalf(d) };
+    var q: [block_len]u8 = undefined;
+    for (&block.scales, steps, 0..) |*scale, step, i| {
+        scale.* = @intCast(codec.nearest(step * inverse, -128, 127));
+        const rounded = codec.inverse(codec.fromHalf(block.d) * @as(f32, @floatFromInt(scale.*)));
+        for (values[i * sub_len ..][0..sub_len], q[i * sub_len ..][0..sub_len]) |value, *quant| {
+            quant.* = @intCast(codec.nearest(value * rounded + 32, 0, 63));
+        }
+    }
+    setQuants(&block, &q);
+    return block;
+}
+
+/// Tries a row of steps around max|x| / 32 with the sign that puts the extreme at −32; for each, the best step for the
+/// q it gives follows from least squares.
+fn search(values: *const [sub_len]f32) f32 {
+    const x = simd.load(values);
+    var extreme: f32 = 0;
+    for (values) |value| {
+        if (@abs(value) > @abs(extreme)) extreme = value;
+    }
+    if (!(@abs(extreme) > 1e-15) or !std.math.isFinite(extreme)) return 0;
+    const w = x * x;
+    var best: f32 = 0;
+    var best_gain: f32 = 0;
+    var candidate: i32 = -9;
+    while (candidate <= 9) : (candidate += 1) {
+        const inverse = -(32 + 0.1 * @as(f32, @floatFromInt(candidate))) / extreme;
+        const bounded = @max(simd.splat(-32), @min(simd.splat(31), x * simd.splat(inverse)));
+        const q: simd.F32x16 = @floatFromInt(simd.roundToInt(bounded));
+        const sum_xq = simd.reduceAdd(w * x * q);
+        const sum_qq = simd.reduceAdd(w * q * q);
+        // The least-squares step sum_xq / sum_qq lowers the squared error by this much against x̂ = 0.
+        const gain = sum_xq * sum_xq / sum_qq;
+        if (sum_qq > 0 and gain > best_gain) {
+            best = sum_xq / sum_qq;
+            best_gain = gain;
+        }
+    }
+    return best;
+}
+
+fn quants(block: *align(1) const Block) [block_len]u8 {
+    const V = @Vector(32, u8);
+    const nibble_mask: V = @splat(15);
+    const high_mask: V = @splat(3);
+    var q: [block_len]u8 = undefined;
+    inline for (0..2) |n| {
+        const high: V = block.qh[n * 32 ..][0..32].*;
+        inline for (0..4) |part| {
+            const bytes: V = block.ql[n * 64 + part % 2 * 32 ..][0..32].*;
+            const low = if (part < 2) bytes & nibble_mask else bytes >> @splat(4);
+            const top = (high >> @splat(2 * part)) & high_mask;
+            q[n * 128 + part * 32 ..][0..32].* = low | top << @splat(4);
+        }
+    }
+    return q;
+}
+
+fn setQuants(block: *Block, q: *const [block_len]u8) void {
+    for (0..2) |n| {
+        for (0..64) |i| block.ql[n * 64 + i] = (q[n * 128 + i] & 15) | q[n * 128 + i + 64] << 4;
+        for (0..32) |i| {
+            var byte: u8 = 0;
+            for (0..4) |part| byte |= q[n * 128 + part * 32 + i] >> 4 << @intCast(2 * part);
+            block.qh[n * 32 + i] = byte;
+        }
+    }
+}
+
+pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Packed) void {
+    var values: [panel.rows][block_len]u8 = undefined;
+    for (rows, 0..) |row, r| {
+        values[r] = quants(row[0]);
+        for (row[0].scales, 0..) |scale, i| chunk.scales[i / 2][r][i % 2] = scale;
+        chunk.d[r] = row[0].d;
+    }
+    chunk.unused = @splat(0);
+    for (0..8) |i| panel.packNibbles(block_len, &values, i * 32, &chunk.q[i]);
+    for (0..sub_blocks) |s| {
+        for (0..panel.rows) |r| {
+            var bits: u32 = 0;
+            for (0..4) |g| {
+                const group: u32 = @bitCast(values[r][s * sub_len + 4 * g ..][0..4].*);
+                bits |= (group >> 4 & 0x03030303) << @intCast(2 * g);
+            }
+            chunk.high[s][4 * r ..][0..4].* = @bitCast(bits);
+        }
+    }
+}
+
+pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
+    std.debug.assert(index == 0);
+    var q: [block_len]u8 = undefined;
+    for (&q, 0..) |*value, k| {
+        const high = chunk.high[k / sub_len][4 * row + k % 4] >> @intCast(k % sub_len / 4 * 2);
+        value.* = panel.nibble(&chunk.q[k / 32], row, k % 32) | (high & 3) << 4;
+    }
+    var block: Block = .{ .ql = undefined, .qh = undefined, .scales = undefined, .d = chunk.d[row] };
+    for (&block.scales, 0..) |*scale, i| scale.* = chunk.scales[i / 2][row][i % 2];
+    setQuants(&block, &q);
+    return block;
+}

@@ -1,0 +1,62 @@
+//! Q8_0: 32 values share an f16 scale; value = d · q, q in −128..127.
+
+const std = @import("std");
+const codec = @import("codec.zig");
+const panel = @import("panel.zig");
+
+pub const block_len = 32;
+
+/// As in GGUF.
+pub const Block = extern struct {
+    d: u16,
+    qs: [32]i8,
+};
+
+/// Two blocks of 16 rows; where k / 32 is odd, the last panel's second one is zero. Unit g holds K group g; its bytes are i8.
+pub const chunk_len = 64;
+pub const Packed = extern struct {
+    q: [2][8][panel.unit_bytes]u8,
+    d: [2][panel.rows]u16,
+};
+
+comptime {
+    std.debug.assert(@sizeOf(Block) == 34);
+    std.debug.assert(@sizeOf(Packed) == 17 * panel.unit_bytes);
+}
+
+pub fn decode(block: *align(1) const Block) [block_len]f32 {
+    const d = codec.fromHalf(block.d);
+    var values: [block_len]f32 = undefined;
+    for (block.qs, &values) |q, *value| value.* = d * @as(f32, @floatFromInt(q));
+    return values;
+}
+
+/// d = max|x| / 127.
+pub fn encode(values: *const [block_len]f32) Block {
+    var largest: f32 = 0;
+    for (values) |value| largest = @max(largest, @abs(value));
+    const d = largest / 127;
+    const inverse = codec.inverse(d);
+    var block: Block = .{ .d = codec.toHalf(d), .qs = undefined };
+    for (values, &block.qs) |value, *q| q.* = @intCast(codec.nearest(value * inverse, -127, 127));
+    return block;
+}
+
+pub fn integers(block: *const Block) codec.Integers(block_len) {
+    return .{ .d = codec.fromHalf(block.d), .weights = @as(@Vector(block_len, i8), block.qs) };
+}
+
+pub fn packChunk(rows: *const [panel.rows][2]*align(1) const Block, chunk: *Packed) void {
+    for (0..2) |index| {
+        for (rows, 0..) |row, r| {
+            for (0..8) |g| chunk.q[index][g][4 * r ..][0..4].* = @bitCast(row[index].qs[4 * g ..][0..4].*);
+            chunk.d[index][r] = row[index].d;
+        }
+    }
+}
+
+pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
+    var block: Block = .{ .d = chunk.d[index][row], .qs = undefined };
+    for (0..8) |g| block.qs[4 * g ..][0..4].* = @bitCast(chunk.q[index][g][4 * row ..][0..4].*);
+    return block;
+}

@@ -1,0 +1,385 @@
+//! Virtual vectors. The only file that looks at CPU features or names machine instructions.
+//!
+//! Two widths are in use. Float ops work on `F32x16`: 16 lanes on every ISA level, cut into whatever registers the
+//! level has, so that partial sums and the reduction tree are the same everywhere. Integer dot products work on
+//! "row vectors": one register in which each 32-bit lane belongs to one matrix row and holds that row's next four
+//! K bytes; `row_lanes` rows a register, 16 rows a panel.
+//!
+//! Whatever is not an elementary IEEE operation is spelled out in integer arithmetic, so results do not depend on the
+//! level: conversions round to nearest even, `fma` rounds once. Only the bits of a NaN may differ between levels.
+
+const std = @import("std");
+const builtin = @import("builtin");
+
+const is_x86 = builtin.cpu.arch == .x86_64;
+const is_arm = builtin.cpu.arch == .aarch64;
+const has_avx2 = is_x86 and builtin.cpu.has(.x86, .avx2);
+const has_fma = is_arm or (is_x86 and builtin.cpu.has(.x86, .fma));
+const has_half_conversion = is_arm or (is_x86 and builtin.cpu.has(.x86, .f16c));
+const has_sdot = is_arm and builtin.cpu.has(.aarch64, .dotprod);
+/// LLVM's intrinsics are reached as extern functions, which only its own backend understands.
+const has_intrinsics = builtin.zig_backend == .stage2_llvm;
+
+/// Lanes of the virtual float vector, on every level.
+pub const lanes = 16;
+pub const F32x16 = @Vector(lanes, f32);
+pub const U32x16 = @Vector(lanes, u32);
+pub const I32x16 = @Vector(lanes, i32);
+
+pub inline fn splat(value: f32) F32x16 {
+    return @splat(value);
+}
+
+pub inline fn load(source: [*]const f32) F32x16 {
+    return source[0..lanes].*;
+}
+
+pub inline fn store(target: [*]f32, value: F32x16) void {
+    target[0..lanes].* = value;
+}
+
+/// The first `count` ≤ 16 values; the other lanes are zero. Reads nothing behind them.
+pub fn loadPartial(source: [*]const f32, count: usize) F32x16 {
+    std.debug.assert(count <= lanes);
+    var values: [lanes]f32 = @splat(0);
+    @memcpy(values[0..count], source[0..count]);
+    return values;
+}
+
+/// Writes the first `count` ≤ 16 lanes and nothing behind them.
+pub fn storePartial(target: [*]f32, value: F32x16, count: usize) void {
+    std.debug.assert(count <= lanes);
+    const values: [lanes]f32 = value;
+    @memcpy(target[0..count], values[0..count]);
+}
+
+/// Sum of the lanes: always halves added to halves, 16 → 8 → 4 → 2 → 1.
+pub inline fn reduceAdd(value: F32x16) f32 {
+    const v8 = half(f32, lanes, value, 0) + half(f32, lanes, value, 1);
+    const v4 = half(f32, 8, v8, 0) + half(f32, 8, v8, 1);
+    const v2 = half(f32, 4, v4, 0) + half(f32, 4, v4, 1);
+    return v2[0] + v2[1];
+}
+
+/// Largest lane, by the same tree and `max`.
+pub inline fn reduceMax(value: F32x16) f32 {
+    const v8 = max(half(f32, lanes, value, 0), half(f32, lanes, value, 1));
+    const v4 = max(half(f32, 8, v8, 0), half(f32, 8, v8, 1));
+    const v2 = max(half(f32, 4, v4, 0), half(f32, 4, v4, 1));
+    return max(v2[0], v2[1]);
+}
+
+/// a > b ? a : b, for f32 or a vector of f32 (b where either is NaN).
+pub inline fn max(a: anytype, b: @TypeOf(a)) @TypeOf(a) {
+    if (@typeInfo(@TypeOf(a)) != .vector) return if (a > b) a else b;
+    return @select(f32, a > b, a, b);
+}
+
+/// a·b + c with one rounding, for f32 or a vector of f32. In software where the level has no such instruction.
+pub inline fn fma(a: anytype, b: @TypeOf(a), c: @TypeOf(a)) @TypeOf(a) {
+    if (has_fma) return @mulAdd(@TypeOf(a), a, b, c);
+    if (@typeInfo(@TypeOf(a)) != .vector) return softFma(1, .{a}, .{b}, .{c})[0];
+    return softFma(@typeInfo(@TypeOf(a)).vector.len, a, b, c);
+}
+
+/// The product of two f32 is exact in f64; the sum is rounded to odd there, so that the second rounding, to f32, is
+/// the only one that matters (Boldo and Melquiond 2008).
+fn softFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f32) {
+    const F64 = @Vector(n, f64);
+    const U64 = @Vector(n, u64);
+    const product = @as(F64, @floatCast(a)) * @as(F64, @floatCast(b));
+    const addend: F64 = @floatCast(c);
+    const sum = product + addend;
+    const rest = sum - product;
+    const lost = (product - (sum - rest)) + (addend - rest);
+    const zero: F64 = @splat(0);
+    // All comparisons are false for a NaN `lost`, which is what an infinite operand leaves.
+    const positive: U64 = @select(u64, lost > zero, @as(U64, @splat(1)), @as(U64, @splat(0)));
+    const negative: U64 = @select(u64, lost < zero, @as(U64, @splat(1)), @as(U64, @splat(0)));
+    const bits: U64 = @bitCast(sum);
+    const even = ~bits & @as(U64, @splat(1));
+    const below_zero = bits >> @splat(63);
+    const away = (positive & (below_zero ^ @as(U64, @splat(1)))) | (negative & below_zero);
+    const inexact = positive | negative;
+    const odd = bits +% (away & even) -% ((inexact ^ away) & even);
+    return @floatCast(@as(F64, @bitCast(odd)));
+}
+
+/// f16 bits → f32, exact.
+pub inline fn f16ToF32(comptime n: usize, bits: @Vector(n, u16)) @Vector(n, f32) {
+    if (has_half_conversion) return @floatCast(@as(@Vector(n, f16), @bitCast(bits)));
+    const U32 = @Vector(n, u32);
+    const wide: U32 = bits;
+    const sign = (wide & @as(U32, @splat(0x8000))) << @splat(16);
+    const magnitude = (wide & @as(U32, @splat(0x7fff))) << @splat(13);
+    const normal = @as(@Vector(n, f32), @bitCast(magnitude)) * @as(@Vector(n, f32), @splat(0x1p112));
+    const special = magnitude | @as(U32, @splat(0x7f800000));
+    const quiet = special | @select(u32, magnitude > @as(U32, @splat(0x0f800000)), @as(U32, @splat(0x400000)), @as(U32, @splat(0)));
+    const result = @select(u32, magnitude >= @as(U32, @splat(0x0f800000)), quiet, @as(U32, @bitCast(normal)));
+    return @bitCast(result | sign);
+}
+
+/// f32 → f16 bits, rounded to nearest even; too large becomes infinite.
+pub inline fn f32ToF16(comptime n: usize, values: @Vector(n, f32)) @Vector(n, u16) {
+    if (has_half_conversion) return @bitCast(@as(@Vector(n, f16), @floatCast(values)));
+    const U32 = @Vector(n, u32);
+    const bits: U32 = @bitCast(values);
+    const sign = (bits >> @splat(16)) & @as(U32, @splat(0x8000));
+    const magnitude = bits & @as(U32, @splat(0x7fffffff));
+    // Below 2^-14 the result is denormal: adding 0.5 makes the float adder round at the right place.
+    const half_bits: U32 = @splat(0x3f000000);
+    const shifted = @as(@Vector(n, f32), @bitCast(magnitude)) + @as(@Vector(n, f32), @splat(0.5));
+    const denormal = @as(U32, @bitCast(shifted)) -% half_bits;
+    const odd = (magnitude >> @splat(13)) & @as(U32, @splat(1));
+    const normal = (magnitude +% @as(U32, @splat(0xfff)) +% odd -% @as(U32, @splat(0x38000000))) >> @splat(13);
+    const nan = ((magnitude >> @splat(13)) & @as(U32, @splat(0x3ff))) | @as(U32, @splat(0x7e00));
+    var result = @select(u32, magnitude < @as(U32, @splat(0x38800000)), denormal, normal);
+    result = @select(u32, magnitude >= @as(U32, @splat(0x47800000)), @as(U32, @splat(0x7c00)), result);
+    result = @select(u32, magnitude > @as(U32, @splat(0x7f800000)), nan, result);
+    return @truncate(result | sign);
+}
+
+/// bf16 bits → f32, exact.
+pub inline fn bf16ToF32(comptime n: usize, bits: @Vector(n, u16)) @Vector(n, f32) {
+    return @bitCast(@as(@Vector(n, u32), bits) << @splat(16));
+}
+
+/// f32 → bf16 bits, rounded to nearest even.
+pub inline fn f32ToBf16(comptime n: usize, values: @Vector(n, f32)) @Vector(n, u16) {
+    const U32 = @Vector(n, u32);
+    const bits: U32 = @bitCast(values);
+    const odd = (bits >> @splat(16)) & @as(U32, @splat(1));
+    const rounded = (bits +% @as(U32, @splat(0x7fff)) +% odd) >> @splat(16);
+    const nan = (bits >> @splat(16)) | @as(U32, @splat(0x40));
+    const is_nan = (bits & @as(U32, @splat(0x7fffffff))) > @as(U32, @splat(0x7f800000));
+    return @truncate(@select(u32, is_nan, nan, rounded));
+}
+
+/// Rounds half to even, |value| < 2^22, to a 32-bit integer. Anything else gives an unspecified integer, never a trap.
+pub inline fn roundToInt(value: F32x16) I32x16 {
+    const magic: F32x16 = @splat(0x1.8p23);
+    return @as(I32x16, @bitCast(value + magic)) -% @as(I32x16, @bitCast(magic));
+}
+
+/// Largest magnitude as f32 bits: unsigned order of the bits is the order of magnitudes, with Inf and NaN on top.
+pub inline fn reduceMaxBits(value: U32x16) u32 {
+    return @reduce(.Max, value);
+}
+
+/// Lower (0) or upper (1) half of a vector.
+pub inline fn half(comptime T: type, comptime n: usize, value: @Vector(n, T), comptime which: usize) @Vector(n / 2, T) {
+    const mask = comptime mask: {
+        var indices: [n / 2]i32 = undefined;
+        for (&indices, 0..) |*index, i| index.* = @intCast(which * n / 2 + i);
+        break :mask indices;
+    };
+    return @shuffle(T, value, undefined, mask);
+}
+
+// Row vectors ----------------------------------------------------------------------------------------------------
+
+/// Rows of a panel: one lane of the virtual float vector each.
+pub const panel_rows = 16;
+/// Rows in one register: 4 bytes of K each.
+pub const row_lanes = if (is_arm) 4 else 8;
+pub const RowU8 = @Vector(4 * row_lanes, u8);
+pub const RowI8 = @Vector(4 * row_lanes, i8);
+pub const RowI16 = @Vector(2 * row_lanes, i16);
+pub const RowI32 = @Vector(row_lanes, i32);
+pub const RowF32 = @Vector(row_lanes, f32);
+
+const intrinsics = struct {
+    extern fn @"llvm.x86.avx2.pmadd.ub.sw"(RowU8, RowI8) RowI16;
+    extern fn @"llvm.x86.avx2.pmadd.wd"(RowI16, RowI16) RowI32;
+    extern fn @"llvm.x86.avx2.psign.b"(RowI8, RowI8) RowI8;
+    extern fn @"llvm.x86.avx2.pshuf.b"(RowU8, RowU8) RowU8;
+    extern fn @"llvm.aarch64.neon.sdot.v4i32.v16i8"(RowI32, RowI8, RowI8) RowI32;
+};
+
+/// Four K bytes of an activation column, given to every row.
+pub inline fn broadcast4(source: [*]const i8) RowI8 {
+    const word: u32 = @bitCast(source[0..4].*);
+    return @bitCast(@as(@Vector(row_lanes, u32), @splat(word)));
+}
+
+/// Two int16 given to every row.
+pub inline fn broadcast2(source: [*]const i16) RowI16 {
+    const word: u32 = @bitCast(source[0..2].*);
+    return @bitCast(@as(@Vector(row_lanes, u32), @splat(word)));
+}
+
+/// Even (0) or odd (1) elements, widened.
+inline fn deinterleave(comptime Wide: type, comptime which: usize, value: anytype) @Vector(@typeInfo(@TypeOf(value)).vector.len / 2, Wide) {
+    const info = @typeInfo(@TypeOf(value)).vector;
+    const mask = comptime mask: {
+        var indices: [info.len / 2]i32 = undefined;
+        for (&indices, 0..) |*index, i| index.* = @intCast(2 * i + which);
+        break :mask indices;
+    };
+    return @shuffle(info.child, value, undefined, mask);
+}
+
+/// How this level sums products over K within a row: `pairs` int16 sums, two per row, that a scale multiplies and joins
+/// (x86); or int32 sums, one per row (sdot).
+pub const Partial = if (has_sdot) RowI32 else RowI16;
+/// A small integer factor per row in the shape that `scaled` wants.
+pub const Scale = Partial;
+
+/// Σ over the four K bytes, per row. The caller bounds the int16 sums: |w|·|x| ≤ 32767 for each pair of products.
+pub inline fn dot(weights: RowU8, x: RowI8) Partial {
+    if (has_sdot) return dotAdd(@splat(0), weights, x);
+    if (has_avx2 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.pmadd.ub.sw"(weights, x);
+    const even = deinterleave(i16, 0, weights) *% deinterleave(i16, 0, x);
+    return even +% deinterleave(i16, 1, weights) *% deinterleave(i16, 1, x);
+}
+
+/// partial + dot(weights, x). `weights` < 128 (sdot reads them as signed).
+pub inline fn dotAdd(partial: Partial, weights: RowU8, x: RowI8) Partial {
+    if (!has_sdot) return partial +% dot(weights, x);
+    const signed: RowI8 = @bitCast(weights);
+    if (has_intrinsics) return intrinsics.@"llvm.aarch64.neon.sdot.v4i32.v16i8"(partial, signed, x);
+    const even = deinterleave(i16, 0, signed) *% deinterleave(i16, 0, x);
+    const pairs: RowI16 = even +% deinterleave(i16, 1, signed) *% deinterleave(i16, 1, x);
+    return partial +% pairSums(pairs);
+}
+
+inline fn pairSums(pairs: @Vector(2 * row_lanes, i16)) RowI32 {
+    return deinterleave(i32, 0, pairs) +% deinterleave(i32, 1, pairs);
+}
+
+/// a₀·b₀ + a₁·b₁ of each row's two int16, as int32.
+pub inline fn multiplyPairs(a: RowI16, b: RowI16) RowI32 {
+    if (has_avx2 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.pmadd.wd"(a, b);
+    return deinterleave(i32, 0, a) *% deinterleave(i32, 0, b) +% deinterleave(i32, 1, a) *% deinterleave(i32, 1, b);
+}
+
+/// partial · scale, one int32 per row.
+pub inline fn scaled(partial: Partial, scale: Scale) RowI32 {
+    return if (has_sdot) partial *% scale else multiplyPairs(partial, scale);
+}
+
+/// The partial sums as one int32 per row.
+pub inline fn joined(partial: Partial) RowI32 {
+    return if (has_sdot) partial else multiplyPairs(partial, @splat(1));
+}
+
+/// Eight-bit signed weights, prepared once for several columns.
+pub const SignedRows = struct {
+    value: RowI8,
+    /// |value|, where the level multiplies unsigned by signed.
+    magnitude: RowU8,
+
+    pub inline fn from(value: RowI8) SignedRows {
+        return .{ .value = value, .magnitude = if (has_avx2) @abs(value) else undefined };
+    }
+};
+
+/// sum + Σ over the four K bytes, per row. x ≥ −127; the magnitudes' pair sums then stay under 2 · 128 · 127 = 32,512.
+pub inline fn dotSigned(sum: RowI32, weights: SignedRows, x: RowI8) RowI32 {
+    if (has_sdot and has_intrinsics) return intrinsics.@"llvm.aarch64.neon.sdot.v4i32.v16i8"(sum, weights.value, x);
+    if (has_avx2 and has_intrinsics) {
+        const signed = intrinsics.@"llvm.x86.avx2.psign.b"(x, weights.value);
+        return sum +% multiplyPairs(intrinsics.@"llvm.x86.avx2.pmadd.ub.sw"(weights.magnitude, signed), @splat(1));
+    }
+    const even = deinterleave(i16, 0, weights.value) *% deinterleave(i16, 0, x);
+    return sum +% pairSums(even +% deinterleave(i16, 1, weights.value) *% deinterleave(i16, 1, x));
+}
+
+/// Two small integers per row (bytes 2 · row and 2 · row + 1) as int16 pairs.
+pub inline fn widenPairs(comptime Byte: type, source: *const [2 * row_lanes]Byte) RowI16 {
+    return @as(@Vector(2 * row_lanes, Byte), source.*);
+}
+
+/// The first (0) or second (1) of each row's pair as a `Scale`.
+pub inline fn scaleOf(pairs: RowI16, comptime which: usize) Scale {
+    if (has_sdot) return deinterleave(i32, which, pairs);
+    const mask = comptime mask: {
+        var indices: [2 * row_lanes]i32 = undefined;
+        for (&indices, 0..) |*index, i| index.* = @intCast(i / 2 * 2 + which);
+        break :mask indices;
+    };
+    return @shuffle(i16, pairs, undefined, mask);
+}
+
+pub inline fn splatBytes(value: u8) RowU8 {
+    return @splat(value);
+}
+
+/// `count` bits of each byte moved from position `from` to `to`; the other bits are zero.
+pub inline fn moveBits(bytes: RowU8, comptime from: u3, comptime to: u3, comptime count: u4) RowU8 {
+    // Shifting 16 bits at once lets bits cross bytes, which the mask removes: x86 has no shift of bytes.
+    const wide: @Vector(2 * row_lanes, u16) = @bitCast(bytes);
+    const moved = if (from > to) wide >> @splat(from - to) else wide << @splat(to - from);
+    return @as(RowU8, @bitCast(moved)) & splatBytes(((1 << count) - 1) << to);
+}
+
+pub inline fn toFloat(value: RowI32) RowF32 {
+    return @floatFromInt(value);
+}
+
+pub inline fn splatRows(value: f32) RowF32 {
+    return @splat(value);
+}
+
+test "fma rounds once" {
+    var rng: std.Random.Xoshiro256 = .init(1);
+    for (0..200_000) |i| {
+        var bits: [3]u32 = .{ rng.random().int(u32), rng.random().int(u32), rng.random().int(u32) };
+        // Every second case is a near-cancellation or a near-tie, where double rounding would show.
+        if (i % 2 == 1) {
+            const product = @as(f32, @bitCast(bits[0])) * @as(f32, @bitCast(bits[1]));
+            bits[2] = @as(u32, @bitCast(product)) +% rng.random().int(u32) % 5 ^ 0x80000000 -% (rng.random().int(u32) % 26 << 23);
+        }
+        const a: f32, const b: f32, const c: f32 = .{ @bitCast(bits[0]), @bitCast(bits[1]), @bitCast(bits[2]) };
+        const want = @mulAdd(f32, a, b, c);
+        const soft = softFma(1, .{a}, .{b}, .{c})[0];
+        for ([_]f32{ soft, fma(a, b, c), fma(splat(a), splat(b), splat(c))[7] }) |got| {
+            if (std.math.isNan(want)) {
+                try std.testing.expect(std.math.isNan(got));
+            } else {
+                try std.testing.expectEqual(@as(u32, @bitCast(want)), @as(u32, @bitCast(got)));
+            }
+        }
+    }
+}
+
+test "half and bfloat conversions, all values and random ones" {
+    for (0..65536) |i| {
+        const bits: u16 = @intCast(i);
+        const exact: f32 = @as(f16, @bitCast(bits));
+        const got = f16ToF32(1, .{bits})[0];
+        const again = f32ToF16(1, .{got})[0];
+        if (std.math.isNan(exact)) {
+            try std.testing.expect(std.math.isNan(got) and again & 0x7fff > 0x7c00);
+        } else {
+            try std.testing.expectEqual(@as(u32, @bitCast(exact)), @as(u32, @bitCast(got)));
+            try std.testing.expectEqual(bits, again);
+        }
+        const wide = bf16ToF32(1, .{bits})[0];
+        const narrow = f32ToBf16(1, .{wide})[0];
+        if (std.math.isNan(wide)) try std.testing.expect(narrow & 0x7fff > 0x7f80) else try std.testing.expectEqual(bits, narrow);
+    }
+    var rng: std.Random.Xoshiro256 = .init(2);
+    for (0..100_000) |_| {
+        const value: f32 = @bitCast(rng.random().int(u32) & 0x8fffffff | 0x30000000 +% (rng.random().int(u32) % 40 << 23));
+        if (std.math.isNan(value)) continue;
+        try std.testing.expectEqual(@as(u16, @bitCast(@as(f16, @floatCast(value)))), f32ToF16(1, .{value})[0]);
+    }
+    try std.testing.expectEqual(0x3f80, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f808000)))})[0]);
+    try std.testing.expectEqual(0x3f82, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f818000)))})[0]);
+}
+
+test "reductions, tails and rounding" {
+    var values: [lanes]f32 = undefined;
+    for (&values, 0..) |*value, i| value.* = @floatFromInt(i * i);
+    try std.testing.expectEqual(1240, reduceAdd(values));
+    try std.testing.expectEqual(225, reduceMax(values));
+    try std.testing.expectEqual(0 + 1 + 4, reduceAdd(loadPartial(&values, 3)));
+    var target: [lanes]f32 = @splat(-1);
+    storePartial(&target, values, 5);
+    try std.testing.expectEqual(16, target[4]);
+    try std.testing.expectEqual(-1, target[5]);
+    const halves: F32x16 = .{ 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, 126.5, 127.4, -127.5, 3, -3, 0, 1e6, -1e6, 0.75 };
+    const rounded: [lanes]i32 = roundToInt(halves);
+    try std.testing.expectEqual([lanes]i32{ 0, 2, 2, 0, -2, -2, 0, 126, 127, -128, 3, -3, 0, 1_000_000, -1_000_000, 1 }, rounded);
+}

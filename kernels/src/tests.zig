@@ -1,0 +1,40 @@
+//! Root of the unit tests; built once per instruction-set level.
+
+test {
+    _ = @import("abi.zig");
+    _ = @import("abi/batch_test.zig");
+    _ = @import("abi/buffers.zig");
+    _ = @import("abi/context_test.zig");
+    _ = @import("abi/status.zig");
+    _ = @import("cpus.zig");
+    _ = @import("detect.zig");
+    _ = @import("dispatch.zig");
+    _ = @import("fp_state.zig");
+    _ = @import("futex.zig");
+    _ = @import("isa_levels.zig");
+    _ = @import("kv/arena.zig");
+    _ = @import("math.zig");
+    _ = @import("measure.zig");
+    _ = @import("memory.zig");
+    _ = @import("objects.zig");
+    _ = @import("ops/attention_test.zig");
+    _ = @import("ops/embed.zig");
+    _ = @import("ops/epilogue.zig");
+    _ = @import("ops/gather_rows.zig");
+    _ = @import("ops/isa_test.zig");
+    _ = @import("ops/logits.zig");
+    _ = @import("ops/matmul.zig");
+    _ = @import("ops/matmul_test.zig");
+    _ = @import("ops/quantize_activations.zig");
+    _ = @import("ops/rms_norm.zig");
+    _ = @import("ops/rope.zig");
+    _ = @import("ops/rope_append.zig");
+    _ = @import("ops/sample_test.zig");
+    _ = @import("ops/score.zig");
+    _ = @import("ops/swiglu.zig");
+    _ = @import("quant/activations.zig");
+    _ = @import("quant/format.zig");
+    _ = @import("simd.zig");
+    _ = @import("testing.zig");
+    _ = @import("thread_team.zig");
+}

@@ -1,0 +1,34 @@
+/**
+ * kumi runs large language models on ordinary CPUs: Zig kernels do the arithmetic, TypeScript composes them.
+ *
+ * ```ts ignore
+ * import { loadModel } from "@kumi/kumi";
+ *
+ * await using model = await loadModel("demo");
+ * for await (const part of model.chat([{ role: "user", content: "Hi" }])) {
+ *   await Deno.stdout.write(new TextEncoder().encode(part));
+ * }
+ * ```
+ *
+ * @module
+ */
+export { loadModel, type LoadOptions, type LoadProgress, Model } from "./src/engine/model.ts";
+export type {
+  ChatMessage,
+  Completion,
+  FinishReason,
+  ModelInfo,
+  Timings,
+  TokenLogprob,
+  Usage,
+} from "./src/engine/protocol.ts";
+export type { Generation, GenerationResult } from "./src/engine/generation.ts";
+export type { ChatOptions, GenerationOptions } from "./src/engine/generation_options.ts";
+export { samplingDefaults, type SamplingOptions } from "./src/sampling.ts";
+export type { KvFormat } from "./src/gguf/mod.ts";
+export { EngineError } from "./src/engine/errors.ts";
+export { GgufError } from "./src/gguf/error.ts";
+export { ModelError } from "./src/models/error.ts";
+export { HubError } from "./src/hub/mod.ts";
+export { TemplateError } from "./src/tokenizer/chat_template.ts";
+export { TokenizerError } from "./src/tokenizer/error.ts";

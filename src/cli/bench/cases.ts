@@ -1,0 +1,100 @@
+/**
+ * Prefill and decode of a loaded model, timed. The tokens are arbitrary: time does not depend on them.
+ * @module
+ */
+
+import { BLOCK_TOKENS, type SequenceSlice } from "../../batch.ts";
+import type { ModelRunner } from "../../model_runner.ts";
+
+/** One thing to time. `tokens`: prompt tokens for prefill, steps for decode. */
+export interface BenchCase {
+  readonly test: "prefill" | "decode";
+  readonly tokens: number;
+  /** Sequences computed together. */
+  readonly batch: number;
+  /** Tokens already in each sequence's cache. */
+  readonly depth: number;
+}
+
+/** Positions that each sequence of the case needs. */
+export function contextOf(bench: BenchCase): number {
+  return bench.depth + bench.tokens;
+}
+
+/** KV tokens that the case needs in all, in whole blocks. */
+export function kvTokensOf(bench: BenchCase): number {
+  return Math.ceil(contextOf(bench) / BLOCK_TOKENS) * BLOCK_TOKENS * bench.batch;
+}
+
+/** Sequences for a case: each has all its tokens and its own blocks. */
+function sequences(runner: ModelRunner, bench: BenchCase): { tokens: Uint32Array; blocks: number[] }[] {
+  const blocks = Math.ceil(contextOf(bench) / BLOCK_TOKENS);
+  const { vocab } = runner.hyperparameters;
+  return Array.from({ length: bench.batch }, (_, s) => ({
+    tokens: Uint32Array.from({ length: contextOf(bench) }, (_, i) => (i * 7919 + s * 104729 + 11) % vocab),
+    blocks: Array.from({ length: blocks }, (_, b) => s * blocks + b),
+  }));
+}
+
+/** A case made ready: the cache holds `depth` tokens of each sequence. `run()` gives the seconds that it took. */
+export interface PreparedCase {
+  run(): number;
+}
+
+/** Fills the caches to the case's depth. */
+export function prepare(runner: ModelRunner, bench: BenchCase): PreparedCase {
+  const all = sequences(runner, bench);
+  const { batchTokensMax } = runner;
+  for (const sequence of all) {
+    for (let first = 0; first < bench.depth; first += batchTokensMax) {
+      runner.forward([{ ...sequence, first, count: Math.min(batchTokensMax, bench.depth - first) }]);
+    }
+  }
+  return {
+    run() {
+      const started = performance.now();
+      if (bench.test === "prefill") prefill(runner, all, bench);
+      else decode(runner, all, bench);
+      return (performance.now() - started) / 1000;
+    },
+  };
+}
+
+type Sequences = ReturnType<typeof sequences>;
+
+/** Prompts one after the other in chunks of the largest step; logits of each prompt's last token. */
+function prefill(runner: ModelRunner, all: Sequences, bench: BenchCase): void {
+  const end = bench.depth + bench.tokens;
+  for (const sequence of all) {
+    for (let first = bench.depth; first < end; first += runner.batchTokensMax) {
+      const count = Math.min(runner.batchTokensMax, end - first);
+      runner.forward([{ ...sequence, first, count }]);
+      if (first + count === end) runner.logits([count - 1]);
+    }
+  }
+}
+
+/** One token of every sequence a step, with logits and a greedy choice, as a server does it. */
+function decode(runner: ModelRunner, all: Sequences, bench: BenchCase): void {
+  const rows = all.map((_, i) => i);
+  const requests = all.map(({ tokens }) => ({ tokens, params: GREEDY }));
+  for (let step = 0; step < bench.tokens; step++) {
+    const slices: SequenceSlice[] = all.map((sequence) => ({ ...sequence, first: bench.depth + step, count: 1 }));
+    runner.forward(slices);
+    runner.logits(rows);
+    runner.sample(requests);
+  }
+}
+
+const GREEDY = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repeatPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  penaltyTokens: 0,
+  logitBias: [],
+  seed: 0,
+};

@@ -1,0 +1,67 @@
+/** `kumi chat`: a conversation in the terminal. @module */
+
+import { ChatSession } from "../chat_session.ts";
+import type { Arguments, Command } from "../command.ts";
+import { LineReader } from "../line_reader.ts";
+import { loadModelWithProgress } from "../model_option.ts";
+import { LOAD_OPTIONS, loadOptions, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
+import { formatBytes, formatCount } from "../units.ts";
+import type { ModelInfo } from "../../engine/protocol.ts";
+
+/** Interactive on a terminal; with stdin from a pipe each line is one message. */
+export const chat: Command = {
+  name: "chat",
+  summary: "talk with a model; Ctrl-C stops an answer, /help tells the rest",
+  usage: "chat [--model PATH|hf:owner/repo/file.gguf] [options]",
+  positionals: { min: 0, max: 0 },
+  options: [
+    ...LOAD_OPTIONS,
+    { name: "system", value: "TEXT", help: "system message" },
+    ...SAMPLING_OPTIONS,
+    { name: "stats", help: "speed after each answer" },
+  ],
+  run: runChat,
+};
+
+async function runChat(args: Arguments): Promise<number> {
+  const isDemo = args.values.get("model") === "demo";
+  const options = samplingOptions(args);
+  loadOptions(args); // says what is wrong with the options before the model is loaded
+  await using model = await loadModelWithProgress(args);
+  const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  console.log(welcome(model.info, isDemo));
+  using reader = new LineReader(interactive);
+  const onSignal = () => reader.interrupt();
+  Deno.addSignalListener("SIGINT", onSignal);
+  try {
+    const session = new ChatSession(model, reader, {
+      // A toy is at its best near its likeliest words.
+      sampling: isDemo ? { temperature: 0.3, ...options } : options,
+      system: args.values.get("system"),
+      showSpeed: args.switches.has("stats"),
+    });
+    return await session.run();
+  } finally {
+    Deno.removeSignalListener("SIGINT", onSignal);
+  }
+}
+
+function welcome(info: ModelInfo, isDemo: boolean): string {
+  const lines = [
+    `kumi · ${info.name ?? info.architecture}, ${formatCount(info.parameters)} parameters, ` +
+    `${formatBytes(info.weightBytes)}; context ${info.contextLength} tokens; ${info.threads} threads, ${info.isa}`,
+  ];
+  if (isDemo) {
+    lines.push(
+      "",
+      "This is a toy of three million parameters that comes with kumi, so that you can try it without a download.",
+      "It can greet, say what it is, explain a KV cache or batching, add up to 99, tell a very short story",
+      "and write a small JSON object. It knows nothing else. For a real model:",
+      "",
+      "  deno task chat --model path/to/model.gguf",
+      "  deno task chat --model hf:owner/repo/file.gguf",
+    );
+  }
+  lines.push("", "Ctrl-C stops an answer, Ctrl-D or /exit ends, /help tells more.", "");
+  return lines.join("\n");
+}

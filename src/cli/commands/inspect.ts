@@ -1,0 +1,145 @@
+/** `kumi inspect`: what a model file holds, and whether it fits this machine. @module */
+
+import {
+  describe,
+  type Fit,
+  fit,
+  type GgufFile,
+  kvBytesPerToken,
+  type KvFormat,
+  type MetadataValue,
+  type ModelDescription,
+  openGguf,
+} from "../../gguf/mod.ts";
+import { type Arguments, type Command, numberOption, UsageError } from "../command.ts";
+import { resolveModelFile } from "../model_option.ts";
+import { availableMemoryBytes } from "../system.ts";
+import { renderTable } from "../table.ts";
+import { formatBytes, formatCount } from "../units.ts";
+
+const TEXT_CELL_MAX = 72;
+
+/** Prints metadata, tensors and sizes; with --users and --context the memory that such a load takes. */
+export const inspect: Command = {
+  name: "inspect",
+  summary: "show a model file's metadata, tensors, sizes, and whether it fits this machine",
+  usage: "inspect FILE [--users N --context C] [--json]",
+  positionals: { min: 0, max: 1 },
+  options: [
+    { name: "model", alias: "m", value: "PATH|hf:…", help: "the file, when not given as FILE", default: "demo" },
+    { name: "users", alias: "u", value: "N", help: "sequences at the same time", default: "1" },
+    { name: "context", alias: "c", value: "C", help: "tokens of each sequence; default: the model's context" },
+    { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
+    { name: "tensors", help: "list every tensor" },
+    { name: "json", help: "one JSON object with everything" },
+  ],
+  details: "Exit status 1 when --users or --context was given and the model does not fit.",
+  run: runInspect,
+};
+
+async function runInspect(args: Arguments): Promise<number> {
+  const kvFormat = parseKvFormat(args.values.get("kv")!);
+  const users = numberOption(args, "users", { min: 1, max: 1e6, integer: true })!;
+  const contextGiven = numberOption(args, "context", { min: 1, max: 2 ** 31, integer: true });
+  const path = await resolveModelFile(args.positional[0] ?? args.values.get("model")!);
+  using file = await openGguf(path);
+  const model = describe(file);
+  const context = contextGiven ?? model.contextMax ?? 4096;
+  const memory = model.kv === null ? undefined : fit({
+    weightsBytes: model.weightsBytes,
+    kvBytesPerToken: kvBytesPerToken(model.kv, kvFormat),
+    users,
+    context,
+    availableBytes: availableMemoryBytes(),
+  });
+  if (args.switches.has("json")) {
+    console.log(JSON.stringify(jsonReport(file, model, kvFormat, users, context, memory)));
+  } else {
+    console.log(textReport(file, model, args.switches.has("tensors")));
+    if (memory !== undefined) console.log(memoryReport(model, memory, kvFormat, users, context));
+  }
+  const asked = contextGiven !== undefined || users > 1;
+  return asked && memory !== undefined && !memory.fits ? 1 : 0;
+}
+
+function parseKvFormat(text: string): KvFormat {
+  if (text === "f16" || text === "bf16" || text === "f32") return text;
+  throw new UsageError(`--kv takes f16, bf16 or f32, current value is ${text}`);
+}
+
+function textReport(file: GgufFile, model: ModelDescription, listTensors: boolean): string {
+  const metadata = [...file.metadata].map(([key, value]) => [key, showValue(value)]);
+  const types = model.types.map((total) => [
+    total.type,
+    `${total.tensors}`,
+    formatCount(total.parameters),
+    formatBytes(total.bytes),
+  ]);
+  const sections = [
+    `${model.path}\nGGUF version ${model.version}, ${formatBytes(model.fileBytes)}, ` +
+    `${model.tensors.length} tensors, ${formatCount(model.parameters)} parameters` +
+    (model.splitCount > 1 ? `\none of ${model.splitCount} parts: join them before use` : ""),
+    renderTable(["metadata", "value"], metadata),
+    renderTable(["type", "tensors", "parameters", "size"], types),
+  ];
+  if (listTensors) {
+    const rows = model.tensors.map((t) => [t.name, t.type, t.dims.join(" × "), formatBytes(t.bytes)]);
+    sections.push(renderTable(["tensor", "type", "dimensions", "size"], rows));
+  }
+  return sections.join("\n\n");
+}
+
+function memoryReport(
+  model: ModelDescription,
+  memory: Fit,
+  kvFormat: KvFormat,
+  users: number,
+  context: number,
+): string {
+  const perToken = kvBytesPerToken(model.kv!, kvFormat);
+  const rows = [
+    ["weights", formatBytes(memory.weightsBytes), ""],
+    ["KV cache", formatBytes(memory.kvBytes), `${users} × ${context} tokens × ${perToken} bytes (${kvFormat})`],
+    ["margin", formatBytes(memory.marginBytes), "runtime, activations, logits, tokenizer"],
+    ["total", formatBytes(memory.totalBytes), ""],
+    ["available", formatBytes(memory.availableBytes), "machine and control group"],
+  ];
+  const verdict = memory.fits
+    ? `fits this machine (up to ${memory.usersMax} users with ${context} tokens each)`
+    : memory.contextMax > 0
+    ? `does not fit this machine; ${users} user(s) could have ${memory.contextMax} tokens each`
+    : "does not fit this machine: not even the weights";
+  return `\n${renderTable(["memory", "size", ""], rows)}\n${verdict}`;
+}
+
+function jsonReport(
+  file: GgufFile,
+  model: ModelDescription,
+  kvFormat: KvFormat,
+  users: number,
+  context: number,
+  memory: Fit | undefined,
+) {
+  const metadata = Object.fromEntries(
+    [...file.metadata].map(([key, value]) => [key, isArray(value) ? { length: value.length } : jsonValue(value)]),
+  );
+  const kv = model.kv === null ? null : { format: kvFormat, bytesPerToken: kvBytesPerToken(model.kv, kvFormat) };
+  return { ...model, metadata, kvCache: kv, users, context, memory: memory ?? null };
+}
+
+function isArray(value: MetadataValue): value is Extract<MetadataValue, { readonly length: number } & object> {
+  return typeof value === "object";
+}
+
+function jsonValue(value: MetadataValue): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+function showValue(value: MetadataValue): string {
+  if (isArray(value)) {
+    const first = Array.from({ length: Math.min(3, value.length) }, (_, i) => JSON.stringify(value[i]));
+    return `[${first.join(", ")}${value.length > 3 ? ", …" : ""}] (${value.length})`;
+  }
+  const text = typeof value === "string" ? JSON.stringify(value) : `${value}`;
+  return text.length > TEXT_CELL_MAX ? `${text.slice(0, TEXT_CELL_MAX - 1)}… (${text.length} characters)` : text;
+}

@@ -1,0 +1,82 @@
+/** `kumi quantize`: writes a model in a smaller format. @module */
+
+import { Kernels } from "../../ffi/context.ts";
+import { formatNames, quantizeFile, type QuantizeReport } from "../../gguf/mod.ts";
+import { type Arguments, type Command, numberOption, UsageError } from "../command.ts";
+import { interruptible } from "../interrupt.ts";
+import { resolveModelFile } from "../model_option.ts";
+import { ProgressLine } from "../progress.ts";
+import { renderTable } from "../table.ts";
+import { formatBytes, formatFigure } from "../units.ts";
+
+/** From F32, F16, BF16 (or Q8_0) to any format that the kernels run, with the error it costs. */
+export const quantize: Command = {
+  name: "quantize",
+  summary: "write a model in another weight format, with the error it costs",
+  usage: "quantize IN OUT FORMAT",
+  positionals: { min: 3, max: 3 },
+  options: [
+    { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
+    { name: "force", help: "replace OUT if it exists" },
+    { name: "tensors", help: "error figures of every tensor" },
+    { name: "json", help: "the report as one JSON object" },
+  ],
+  details: `FORMAT is one of ${formatNames.join(", ")}. IN holds F32, F16, BF16 or Q8_0 weights.`,
+  run: runQuantize,
+};
+
+async function runQuantize(args: Arguments): Promise<number> {
+  const [source, output, format] = args.positional;
+  if (!args.switches.has("force") && await exists(output)) {
+    throw new UsageError(`${output} exists; --force replaces it`);
+  }
+  const input = await resolveModelFile(source);
+  const threads = numberOption(args, "threads", { min: 1, max: 1024, integer: true });
+  using kernels = Kernels.open({ threads, isa: Deno.env.get("KUMI_ISA"), workspaceBytes: 64 });
+  using interrupt = interruptible();
+  using bar = new ProgressLine("quantizing");
+  const startedMs = performance.now();
+  const report = await quantizeFile(input, output, format, {
+    kernels,
+    signal: interrupt.signal,
+    progress: (done, total, tensor) => bar.update(done, total, tensor),
+  });
+  bar.clear();
+  if (args.switches.has("json")) console.log(JSON.stringify(report));
+  else printReport(report, output, (performance.now() - startedMs) / 1000, args.switches.has("tensors"));
+  return 0;
+}
+
+function printReport(report: QuantizeReport, output: string, seconds: number, listTensors: boolean): void {
+  const changed = report.tensors.filter((tensor) => tensor.from !== tensor.to);
+  if (listTensors) {
+    const rows = changed.map((tensor) => [
+      tensor.name,
+      tensor.from,
+      tensor.to,
+      formatFigure(tensor.rmsError),
+      formatFigure(tensor.maxError),
+      `${formatFigure(tensor.relativeError * 100)} %`,
+    ]);
+    console.log(renderTable(["tensor", "from", "to", "rms error", "max error", "relative"], rows));
+  }
+  for (const warning of report.warnings) console.error(`note: ${warning}`);
+  const elements = (tensor: { dims: readonly number[] }) => tensor.dims.reduce((product, dim) => product * dim, 1);
+  const total = changed.reduce((sum, tensor) => sum + elements(tensor), 0);
+  const squares = changed.reduce((sum, tensor) => sum + tensor.relativeError ** 2 * elements(tensor), 0);
+  const relative = total === 0 ? 0 : Math.sqrt(squares / total);
+  console.log(
+    `${output}: ${formatBytes(report.bytesIn)} → ${formatBytes(report.bytesOut)} in ${seconds.toFixed(1)} s, ` +
+      `${report.format}, relative rms error ${formatFigure(relative * 100)} %`,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+/** `kumi run`: one answer, only its text on stdout. @module */
+
+import type { Generation } from "../../engine/generation.ts";
+import { type Arguments, type Command, UsageError } from "../command.ts";
+import { interruptible } from "../interrupt.ts";
+import { loadModelWithProgress } from "../model_option.ts";
+import { writeAll } from "../progress.ts";
+import { LOAD_OPTIONS, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
+import { readStdinText } from "../stdin.ts";
+import { renderSpeed } from "../speed.ts";
+
+/** The prompt comes from the argument, from stdin, or from both: then stdin follows the argument. */
+export const run: Command = {
+  name: "run",
+  summary: "answer one prompt and exit; only the text goes to stdout",
+  usage: 'run ["prompt"] [--raw] [options]',
+  positionals: { min: 0, max: 1 },
+  options: [
+    ...LOAD_OPTIONS,
+    { name: "raw", help: "continue the prompt as plain text, without the chat template" },
+    { name: "system", value: "TEXT", help: "system message" },
+    ...SAMPLING_OPTIONS,
+    { name: "stats", help: "speed on stderr at the end" },
+    { name: "json", help: "one JSON object with text, usage and timings instead of the text" },
+  ],
+  details: 'Text on stdin is appended to the prompt: cat report.txt | kumi run "Summarise this:"',
+  run: runOnce,
+};
+
+async function runOnce(args: Arguments): Promise<number> {
+  const prompt = await readPrompt(args);
+  const options = samplingOptions(args);
+  const system = args.values.get("system");
+  const raw = args.switches.has("raw");
+  if (raw && system !== undefined) throw new UsageError("--system needs the chat template, which --raw leaves out");
+  await using model = await loadModelWithProgress(args);
+  using interrupt = interruptible();
+  const { signal } = interrupt;
+  const messages = [
+    ...(system === undefined ? [] : [{ role: "system", content: system }]),
+    { role: "user", content: prompt },
+  ];
+  const answer = raw ? model.generate(prompt, { ...options, signal }) : model.chat(messages, { ...options, signal });
+  if (args.switches.has("json")) console.log(JSON.stringify(await answer.result));
+  else await printParts(answer);
+  const result = await answer.result;
+  if (args.switches.has("stats")) console.error(renderSpeed(result));
+  return result.finishReason === "abort" ? 130 : 0;
+}
+
+/** Streams to stdout; a person's terminal gets a final newline, a pipe exactly the text. */
+async function printParts(answer: Generation): Promise<void> {
+  let last = "";
+  for await (const part of answer) {
+    writeAll(Deno.stdout, part);
+    last = part;
+  }
+  if (Deno.stdout.isTerminal() && !last.endsWith("\n")) writeAll(Deno.stdout, "\n");
+}
+
+async function readPrompt(args: Arguments): Promise<string> {
+  const argument = args.positional[0];
+  const piped = Deno.stdin.isTerminal() ? "" : argument === undefined ? await readStdinText() : await readPiped();
+  const prompt = [argument ?? "", piped].filter((part) => part !== "").join("\n\n");
+  if (prompt === "") throw new UsageError("no prompt: pass it as an argument or through stdin");
+  return prompt;
+}
+
+/** What a pipe or a file on stdin holds. Stdin that is neither, as under a service manager, holds nothing. */
+async function readPiped(): Promise<string> {
+  try {
+    const { isFifo, isFile } = await Deno.stat("/dev/stdin");
+    return isFifo || isFile ? await readStdinText() : "";
+  } catch {
+    return "";
+  }
+}

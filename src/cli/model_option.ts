@@ -1,0 +1,29 @@
+/** Models named on the command line. @module */
+
+import { loadModel, type Model } from "../engine/model.ts";
+import { locateModel } from "../engine/locate_model.ts";
+import type { Arguments } from "./command.ts";
+import { interruptible } from "./interrupt.ts";
+import { ProgressLine } from "./progress.ts";
+import { loadOptions } from "./sampling_options.ts";
+
+/** The path of a model given as a path, `hf:owner/repo/file.gguf` or "demo"; downloads with a progress bar. */
+export async function resolveModelFile(spec: string): Promise<string> {
+  using interrupt = interruptible();
+  using bar = new ProgressLine("downloading");
+  return await locateModel(spec, { signal: interrupt.signal, progress: (done, total) => bar.update(done, total) });
+}
+
+/** Loads the model of `--model` with a progress bar; Ctrl-C stops it. */
+export async function loadModelWithProgress(args: Arguments): Promise<Model> {
+  using interrupt = interruptible();
+  using downloading = new ProgressLine("downloading");
+  using loading = new ProgressLine("loading");
+  const lines = { download: downloading, load: loading };
+  return await loadModel(args.values.get("model")!, {
+    ...loadOptions(args),
+    isa: Deno.env.get("KUMI_ISA"),
+    signal: interrupt.signal,
+    progress: ({ phase, doneBytes, totalBytes }) => lines[phase].update(doneBytes, totalBytes),
+  });
+}

@@ -1,0 +1,57 @@
+/** The options that `chat` and `run` share. @module */
+
+import type { SamplingOptions } from "../sampling.ts";
+import { type Arguments, numberOption, type OptionSpec, UsageError } from "./command.ts";
+
+/** Options for how the model is loaded. */
+export const LOAD_OPTIONS: readonly OptionSpec[] = [
+  { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file, or hf:owner/repo/file.gguf", default: "demo" },
+  { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
+  { name: "context", alias: "c", value: "N", help: "tokens of context; default: the model's, at most 4096" },
+  { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
+];
+
+/** Options for how tokens are chosen. */
+export const SAMPLING_OPTIONS: readonly OptionSpec[] = [
+  { name: "temperature", value: "T", help: "0 takes the likeliest token each time" },
+  { name: "top-k", value: "N", help: "only the N likeliest tokens" },
+  { name: "top-p", value: "P", help: "the smallest set of tokens with probability P in total" },
+  { name: "min-p", value: "P", help: "only tokens at least P times as likely as the likeliest" },
+  { name: "repeat-penalty", value: "R", help: "over 1 makes tokens already there less likely" },
+  { name: "presence-penalty", value: "R", help: "subtracted once from tokens already there" },
+  { name: "frequency-penalty", value: "R", help: "subtracted for each time a token was there" },
+  { name: "seed", value: "N", help: "same seed, same text" },
+  { name: "max-tokens", alias: "n", value: "N", help: "stop after N tokens" },
+  { name: "stop", value: "TEXT", help: "stop before this text" },
+];
+
+/** Load options as `loadModel` takes them. */
+export function loadOptions(args: Arguments) {
+  const kvFormat = args.values.get("kv") ?? "f16";
+  if (kvFormat !== "f16" && kvFormat !== "bf16" && kvFormat !== "f32") {
+    throw new UsageError(`--kv takes f16, bf16 or f32, current value is ${kvFormat}`);
+  }
+  return {
+    threads: numberOption(args, "threads", { min: 1, max: 1024, integer: true }),
+    contextLength: numberOption(args, "context", { min: 16, max: 2 ** 24, integer: true }),
+    kvFormat,
+  } as const;
+}
+
+/** Sampling options as `generate` and `chat` take them; only what was given. */
+export function samplingOptions(args: Arguments): SamplingOptions & { maxTokens?: number; stop?: string[] } {
+  const stop = args.values.get("stop");
+  const given = {
+    temperature: numberOption(args, "temperature", { min: 0, max: 100 }),
+    topK: numberOption(args, "top-k", { min: 0, max: 2 ** 31, integer: true }),
+    topP: numberOption(args, "top-p", { min: 0, max: 1 }),
+    minP: numberOption(args, "min-p", { min: 0, max: 1 }),
+    repeatPenalty: numberOption(args, "repeat-penalty", { min: 0.01, max: 100 }),
+    presencePenalty: numberOption(args, "presence-penalty", { min: -2, max: 2 }),
+    frequencyPenalty: numberOption(args, "frequency-penalty", { min: -2, max: 2 }),
+    seed: numberOption(args, "seed", { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
+    maxTokens: numberOption(args, "max-tokens", { min: 1, max: 2 ** 31, integer: true }),
+    stop: stop === undefined ? undefined : [stop],
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,35 @@
+import { GgufError } from "../gguf/error.ts";
+import { ModelError } from "../models/error.ts";
+import { TemplateError } from "../tokenizer/chat_template.ts";
+import { TokenizerError } from "../tokenizer/error.ts";
+import type { WireError } from "./protocol.ts";
+
+/** The engine is gone: it was closed, it stopped answering, or it died. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+}
+
+const ERROR_CLASSES: Readonly<Record<string, new (message: string) => Error>> = {
+  RangeError,
+  TypeError,
+  GgufError,
+  ModelError,
+  TokenizerError,
+  TemplateError,
+  EngineError,
+};
+
+/** An error as a message can carry it. */
+export function toWireError(error: unknown): WireError {
+  if (error instanceof Error) return { name: error.name, message: error.message };
+  return { name: "Error", message: String(error) };
+}
+
+/** The error that a message carried, of its own class where that is known. */
+export function fromWireError({ name, message }: WireError): Error {
+  const known = Object.hasOwn(ERROR_CLASSES, name) ? ERROR_CLASSES[name] : undefined;
+  if (known !== undefined) return new known(message);
+  const error = new Error(message);
+  error.name = name;
+  return error;
+}

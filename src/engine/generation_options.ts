@@ -1,0 +1,67 @@
+import { wallClock } from "./clock.ts";
+import type { GenerationRequest, Prompt } from "./protocol.ts";
+import { checkNumber, resolveSampling, type SamplingOptions } from "../sampling.ts";
+
+/** How an answer is made. All optional. */
+export interface GenerationOptions extends SamplingOptions {
+  /** Most tokens of the answer; default: until the context is full. */
+  maxTokens?: number;
+  /** The answer ends before the first of these strings. At most 16 of at most 256 characters. */
+  stop?: string | readonly string[];
+  /** Tokens that end the answer, beside the model's own. */
+  stopTokens?: readonly number[];
+  /** Go on when the model says that it is done. */
+  ignoreEnd?: boolean;
+  /** Ends the answer with what it has so far. */
+  signal?: AbortSignal;
+}
+
+/** How an answer in a conversation is made. All optional. */
+export interface ChatOptions extends GenerationOptions {
+  /** Value of `enable_thinking`, for chat templates that know it. */
+  enableThinking?: boolean;
+}
+
+const STOPS_MAX = 16;
+const STOP_CHARACTERS_MAX = 256;
+const STOP_TOKENS_MAX = 256;
+
+/** Checks the options and fills in the defaults. `vocab`: tokens the model has. Throws a RangeError or TypeError. */
+export function resolveRequest(prompt: Prompt, options: GenerationOptions, vocab: number): GenerationRequest {
+  const { maxTokens, stopTokens = [] } = options;
+  if (stopTokens.length > STOP_TOKENS_MAX) {
+    throw new RangeError(
+      `Option "stopTokens" must have at most ${STOP_TOKENS_MAX}, current count is ${stopTokens.length}`,
+    );
+  }
+  const isToken = { min: 0, max: vocab - 1, integer: true } as const;
+  return {
+    prompt,
+    sampling: resolveSampling(options, vocab),
+    maxTokens: maxTokens === undefined
+      ? undefined
+      : checkNumber("maxTokens", maxTokens, { min: 1, max: 2 ** 31, integer: true }),
+    stop: resolveStops(options.stop),
+    stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
+    ignoreEnd: options.ignoreEnd ?? false,
+    submittedAt: wallClock(),
+  };
+}
+
+function resolveStops(stop: GenerationOptions["stop"]): string[] {
+  const stops = stop === undefined ? [] : typeof stop === "string" ? [stop] : [...stop];
+  if (stops.length > STOPS_MAX) {
+    throw new RangeError(
+      `Option "stop" must have at most ${STOPS_MAX} strings, current count is ${stops.length}`,
+    );
+  }
+  for (const text of stops) {
+    if (typeof text !== "string") throw new TypeError(`Option "stop" must be strings, one is ${typeof text}`);
+    if (text.length < 1 || text.length > STOP_CHARACTERS_MAX) {
+      throw new RangeError(
+        `Strings in "stop" must have 1 to ${STOP_CHARACTERS_MAX} characters, current length is ${text.length}`,
+      );
+    }
+  }
+  return stops;
+}

@@ -1,0 +1,59 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { Generation } from "./generation.ts";
+import type { Completion } from "./protocol.ts";
+
+const completion: Completion = {
+  finishReason: "stop",
+  usage: { promptTokens: 1, completionTokens: 2 },
+  timings: { totalMs: 1 },
+  seed: 7,
+};
+
+async function read(generation: Generation): Promise<string[]> {
+  const parts: string[] = [];
+  for await (const part of generation) parts.push(part);
+  return parts;
+}
+
+Deno.test("Generation gives parts as they come and the whole at the end", async () => {
+  const generation = new Generation(() => {});
+  const parts = read(generation);
+  await Promise.resolve();
+  generation.push({ id: 1, text: "a" });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  generation.push({ id: 1, text: "" });
+  generation.push({ id: 1, text: "b", completion });
+  assertEquals(await parts, ["a", "b"]);
+  assertEquals((await generation.result).text, "ab");
+});
+
+Deno.test("Generation.result works without iterating", async () => {
+  const generation = new Generation(() => {});
+  generation.push({ id: 1, text: "ab", completion });
+  assertEquals(await generation.result, { text: "ab", ...completion });
+  assertEquals(await read(generation), ["ab"]);
+});
+
+Deno.test("Generation rejects with the error after the parts before it", async () => {
+  const generation = new Generation(() => {});
+  generation.push({ id: 1, text: "a" });
+  generation.fail(new RangeError("no"));
+  const parts: string[] = [];
+  await assertRejects(async () => {
+    for await (const part of generation) parts.push(part);
+  }, RangeError);
+  assertEquals(parts, ["a"]);
+  await assertRejects(() => generation.result, RangeError);
+});
+
+Deno.test("Generation cancels when the reader leaves early, and only then", async () => {
+  let cancels = 0;
+  const left = new Generation(() => cancels++);
+  left.push({ id: 1, text: "a" });
+  for await (const _ of left) break;
+  assertEquals(cancels, 1);
+  const whole = new Generation(() => cancels++);
+  whole.push({ id: 2, text: "a", completion });
+  for await (const _ of whole) break;
+  assertEquals(cancels, 1);
+});

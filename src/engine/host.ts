@@ -1,0 +1,201 @@
+import { type ChatTemplate, createChatTemplate, TemplateError } from "../tokenizer/chat_template.ts";
+import { type GgufFile, openGguf } from "../gguf/reader.ts";
+import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
+import { ModelError } from "../models/error.ts";
+import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { Engine } from "./engine.ts";
+import { EngineError, toWireError } from "./errors.ts";
+import { describeModel } from "./model_info.ts";
+import {
+  ControlWord,
+  type EngineOptions,
+  type FromEngine,
+  type GenerationRequest,
+  type ToEngine,
+} from "./protocol.ts";
+
+/** Progress messages are sent when this much of the whole has been added. */
+const PROGRESS_STEP = 0.005;
+
+/**
+ * The engine's side of the messages: loads the model, runs steps while there is work, and answers. It blocks its
+ * thread during a step and lets messages in between two steps.
+ */
+export class EngineHost {
+  readonly #post: (message: FromEngine) => void;
+  readonly #loadAbort = new AbortController();
+  #control: Int32Array = new Int32Array(2);
+  #runner: ModelRunner | null = null;
+  #tokenizer: Tokenizer | null = null;
+  #engine: Engine | null = null;
+  #looping = false;
+  #loading = false;
+  #closing = false;
+  /** Whether the last step was interrupted: then the next one runs to its end, so that aborts cannot starve it. */
+  #wasInterrupted = false;
+
+  constructor(post: (message: FromEngine) => void) {
+    this.#post = post;
+  }
+
+  /** Takes one message. Never throws. */
+  receive(message: ToEngine): void {
+    this.#beat();
+    switch (message.type) {
+      case "load":
+        void this.#load(message.path, message.options, message.control);
+        break;
+      case "generate":
+        this.#generate(message.id, message.request);
+        break;
+      case "abort":
+        this.#engine?.abort(message.id);
+        this.#run();
+        break;
+      case "tokenize":
+        this.#reply(message.id, (tokenizer) => {
+          const { addSpecial, parseSpecial } = message;
+          return tokenizer.encode(message.text, { addSpecial, parseSpecial });
+        });
+        break;
+      case "detokenize":
+        this.#reply(
+          message.id,
+          (tokenizer) => tokenizer.decode(message.tokens, { special: message.special }),
+        );
+        break;
+      case "ping":
+        break;
+      case "close":
+        this.#close();
+        break;
+    }
+  }
+
+  #generate(id: number, request: GenerationRequest): void {
+    if (this.#engine === null) {
+      const error = toWireError(new EngineError("The model is not loaded"));
+      this.#post({ type: "step", events: [{ id, text: "", error }] });
+      return;
+    }
+    this.#engine.add(id, request);
+    this.#run();
+  }
+
+  async #load(path: string, options: EngineOptions, control?: SharedArrayBuffer): Promise<void> {
+    if (control !== undefined) this.#control = new Int32Array(control);
+    this.#loading = true;
+    try {
+      const { signal } = this.#loadAbort;
+      using file = await openGguf(path, { signal });
+      const tokenizer = createTokenizer(file.metadata);
+      const chatTemplate = chatTemplateOf(file, tokenizer);
+      const runner = await loadModelRunner(file, { ...options, signal, progress: this.#progress() });
+      this.#runner = runner;
+      this.#tokenizer = tokenizer;
+      this.#engine = new Engine({ runner, tokenizer, chatTemplate, sequencesMax: options.sequencesMax });
+      this.#post({
+        type: "loaded",
+        info: describeModel(file, runner, !(chatTemplate instanceof NoChatTemplate)),
+      });
+    } catch (error) {
+      const problem = error instanceof ModelError ? new ModelError(`${path}: ${error.message}`) : error;
+      this.#post({ type: "failed", error: toWireError(problem) });
+    } finally {
+      this.#loading = false;
+      if (this.#closing) this.#close();
+    }
+  }
+
+  #progress(): (doneBytes: number, totalBytes: number) => void {
+    let shown = 0;
+    return (doneBytes, totalBytes) => {
+      this.#beat();
+      if (doneBytes < totalBytes && doneBytes - shown < totalBytes * PROGRESS_STEP) return;
+      shown = doneBytes;
+      this.#post({ type: "progress", doneBytes, totalBytes });
+    };
+  }
+
+  #reply(id: number, answer: (tokenizer: Tokenizer) => number[] | string): void {
+    try {
+      if (this.#tokenizer === null) throw new EngineError("The model is not loaded");
+      this.#post({ type: "reply", id, value: answer(this.#tokenizer) });
+    } catch (error) {
+      this.#post({ type: "reply", id, error: toWireError(error) });
+    }
+  }
+
+  /** Runs steps until there is nothing left to do, one turn of the event loop for each. */
+  #run(): void {
+    if (this.#looping) return;
+    this.#looping = true;
+    const turn = () => {
+      const engine = this.#engine;
+      if (engine === null || this.#closing) {
+        this.#looping = false;
+        return;
+      }
+      this.#step(engine);
+      this.#looping = engine.busy;
+      if (engine.busy) setImmediate(turn);
+    };
+    setImmediate(turn);
+  }
+
+  #step(engine: Engine): void {
+    try {
+      const before = Atomics.load(this.#control, ControlWord.interrupts);
+      const mayStop = !this.#wasInterrupted;
+      this.#wasInterrupted = false;
+      engine.step(() => {
+        this.#beat();
+        this.#wasInterrupted = mayStop && Atomics.load(this.#control, ControlWord.interrupts) !== before;
+        return this.#wasInterrupted;
+      });
+    } catch (error) {
+      engine.failAll(error);
+    }
+    const events = engine.takeEvents();
+    if (events.length > 0) this.#post({ type: "step", events });
+    this.#beat();
+  }
+
+  #beat(): void {
+    Atomics.add(this.#control, ControlWord.heartbeat, 1);
+  }
+
+  #close(): void {
+    this.#closing = true;
+    this.#loadAbort.abort();
+    // A load that is under way ends at its next part and comes back here.
+    if (this.#loading) return;
+    this.#engine = null;
+    this.#tokenizer = null;
+    this.#runner?.close();
+    this.#runner = null;
+    this.#post({ type: "closed" });
+  }
+}
+
+/** Stands in for a chat template that is missing or unusable: the model still continues texts. */
+class NoChatTemplate {
+  readonly #error: TemplateError;
+
+  constructor(error: TemplateError) {
+    this.#error = error;
+  }
+
+  encode(): never {
+    throw this.#error;
+  }
+}
+
+function chatTemplateOf(file: GgufFile, tokenizer: Tokenizer): ChatTemplate | NoChatTemplate {
+  try {
+    return createChatTemplate(file.metadata, tokenizer);
+  } catch (error) {
+    if (error instanceof TemplateError) return new NoChatTemplate(error);
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+import { fileURLToPath } from "node:url";
+import { downloadModel, isHubReference } from "../hub/mod.ts";
+
+/** The bundled toy, beside this library in a checkout. */
+const DEMO = new URL("../../examples/demo-model/kumi-demo-q8_0.gguf", import.meta.url);
+
+export interface LocateOptions {
+  signal?: AbortSignal;
+  /** Called while a file is downloaded. */
+  progress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/**
+ * The path of a model file: a path or file URL as it is, "demo" for the bundled toy, `hf:owner/repo/file.gguf` from the
+ * cache, downloaded first when it is not there. Throws HubError, TypeError for other URLs, or the signal's reason.
+ */
+export async function locateModel(model: string | URL, options: LocateOptions = {}): Promise<string> {
+  const { signal, progress } = options;
+  if (model === "demo") return pathOf(DEMO);
+  if (model instanceof URL) return pathOf(model);
+  if (model.startsWith("file:")) return pathOf(new URL(model));
+  if (!isHubReference(model)) return model;
+  return await downloadModel(model, {
+    signal,
+    onProgress: ({ bytes, totalBytes }) => progress?.(bytes, totalBytes ?? bytes),
+  });
+}
+
+function pathOf(url: URL): string {
+  if (url.protocol === "file:") return fileURLToPath(url);
+  throw new TypeError(
+    `A model must be a local file or hf:owner/repo/file.gguf, current value is ${url.href}`,
+  );
+}

@@ -1,0 +1,133 @@
+import type { KvFormat } from "../gguf/mod.ts";
+import { EngineClient } from "./client.ts";
+import type { Generation } from "./generation.ts";
+import { type ChatOptions, type GenerationOptions, resolveRequest } from "./generation_options.ts";
+import { locateModel } from "./locate_model.ts";
+import type { ChatMessage, ModelInfo, Prompt } from "./protocol.ts";
+import { WorkerTransport } from "./transport.ts";
+
+/** How far loading has come. */
+export interface LoadProgress {
+  /** First the file is fetched, if it is not here; then its tensors are read. */
+  phase: "download" | "load";
+  doneBytes: number;
+  totalBytes: number;
+}
+
+/** How a model is loaded. All optional. */
+export interface LoadOptions {
+  /** Threads of the kernels; default: the cores this process may use. */
+  threads?: number;
+  /** An instruction set level by name; default: the best that this CPU has. */
+  isa?: string;
+  /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
+  contextLength?: number;
+  /** Tokens that the KV cache holds for all requests together; default: twice the context. */
+  kvTokens?: number;
+  /** How keys and values are stored; default f16. */
+  kvFormat?: KvFormat;
+  /** Most requests computed together; the others wait. Default 32. */
+  sequencesMax?: number;
+  /** Most tokens computed in one step; default 512. */
+  batchTokensMax?: number;
+  /** The kernel library; default: the one that this checkout built. */
+  libraryPath?: string;
+  /** Called as loading goes on. */
+  progress?: (progress: LoadProgress) => void;
+  /** Stops loading: the promise rejects with the signal's reason, and what was allocated is freed. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Loads a model into a worker of its own and gives a handle to it. `model`: a path to a GGUF file,
+ * `hf:owner/repo/file.gguf` to download one, or "demo" for the bundled toy.
+ *
+ * ```ts ignore
+ * await using model = await loadModel("hf:owner/repo/file.gguf", {
+ *   contextLength: 4096,
+ *   progress: ({ phase, doneBytes, totalBytes }) => console.error(phase, doneBytes / totalBytes),
+ * });
+ * ```
+ *
+ * The model stays in memory until `close()`, or the end of an `await using` block. Throws GgufError, ModelError or
+ * TokenizerError for a file that cannot be used, RangeError for options, the signal's reason.
+ */
+export async function loadModel(model: string | URL, options: LoadOptions = {}): Promise<Model> {
+  const { progress, signal, ...engine } = options;
+  signal?.throwIfAborted();
+  const path = await locateModel(model, {
+    signal,
+    progress: (doneBytes, totalBytes) => progress?.({ phase: "download", doneBytes, totalBytes }),
+  });
+  const client = await EngineClient.start(new WorkerTransport(), {
+    path,
+    engine,
+    signal,
+    progress: (doneBytes, totalBytes) => progress?.({ phase: "load", doneBytes, totalBytes }),
+  });
+  return new Model(client);
+}
+
+/** A loaded model. Requests may run at the same time: they are computed together. */
+export class Model implements AsyncDisposable {
+  readonly #client: EngineClient;
+
+  /** Use {@linkcode loadModel}. */
+  constructor(client: EngineClient) {
+    this.#client = client;
+  }
+
+  /** What was loaded. */
+  get info(): ModelInfo {
+    return this.#client.info;
+  }
+
+  /**
+   * Continues a text, or a list of tokens, without a chat template.
+   *
+   * ```ts ignore
+   * const { text } = await model.generate("Once upon a time", { maxTokens: 50 }).result;
+   * ```
+   *
+   * Throws a RangeError for options out of range. A prompt that does not fit rejects in the returned generation.
+   */
+  generate(prompt: string | readonly number[], options: GenerationOptions = {}): Generation {
+    return this.#start(typeof prompt === "string" ? { text: prompt } : { tokens: [...prompt] }, options);
+  }
+
+  /**
+   * Answers a conversation, written in the model's own chat template. What users write never becomes a control token.
+   *
+   * ```ts ignore
+   * for await (const part of model.chat([{ role: "user", content: "Hi" }])) console.log(part);
+   * ```
+   */
+  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
+    const copies = messages.map((message) => ({ ...message }));
+    return this.#start({ messages: copies, enableThinking: options.enableThinking }, options);
+  }
+
+  #start(prompt: Prompt, options: GenerationOptions): Generation {
+    return this.#client.generate(resolveRequest(prompt, options, this.info.vocab), options.signal);
+  }
+
+  /** Token ids of a text; `addSpecial` (default true) adds BOS where the model wants it. */
+  tokenize(text: string, options: { addSpecial?: boolean; parseSpecial?: boolean } = {}): Promise<number[]> {
+    const { addSpecial = true, parseSpecial = false } = options;
+    return this.#client.tokenize(text, { addSpecial, parseSpecial });
+  }
+
+  /** The text of tokens; `special` (default false) writes control tokens too. */
+  detokenize(tokens: readonly number[], options: { special?: boolean } = {}): Promise<string> {
+    return this.#client.detokenize([...tokens], options.special ?? false);
+  }
+
+  /** Ends all requests, frees the model and waits until its worker is gone. */
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

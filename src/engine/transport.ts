@@ -1,0 +1,44 @@
+import type { FromEngine, ToEngine } from "./protocol.ts";
+
+/** A way to an engine, wherever it runs. */
+export interface Transport {
+  /** Memory that both sides see, where the engine is in the same process. */
+  readonly control?: SharedArrayBuffer;
+  post(message: ToEngine): void;
+  /** `onMessage` gets each message in order; `onDeath` is called once, when nothing more can come. */
+  listen(onMessage: (message: FromEngine) => void, onDeath: (reason: string) => void): void;
+  /** Ends the engine without asking it. */
+  terminate(): void;
+}
+
+const CONTROL_WORDS = 2;
+
+/** An engine in a Web Worker of this process. */
+export class WorkerTransport implements Transport {
+  readonly control: SharedArrayBuffer;
+  readonly #worker: Worker;
+
+  /** `url`: the worker's module. */
+  constructor(url: URL = new URL("./worker.ts", import.meta.url)) {
+    this.control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT);
+    this.#worker = new Worker(url, { type: "module", name: "kumi engine" });
+  }
+
+  post(message: ToEngine): void {
+    this.#worker.postMessage(message);
+  }
+
+  listen(onMessage: (message: FromEngine) => void, onDeath: (reason: string) => void): void {
+    this.#worker.onmessage = (event: MessageEvent<FromEngine>) => onMessage(event.data);
+    this.#worker.onmessageerror = () => onDeath("it sent a message that cannot be read");
+    this.#worker.onerror = (event) => {
+      // Without this the error would end the caller's program too.
+      event.preventDefault();
+      onDeath(event.message);
+    };
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+  }
+}

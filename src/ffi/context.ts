@@ -1,0 +1,569 @@
+/**
+ * The kernels as a class: ids in handles, sizes checked, statuses turned into errors. Nothing outside this folder
+ * sees a native function.
+ * @module
+ */
+
+import { check } from "./errors.ts";
+import { Library, readEnvironment } from "./library.ts";
+import type { KernelSymbols } from "./library.ts";
+import { Arena, NativeObject, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
+import { limits, Measurement, RopePairing, RopeScaling, structs } from "./symbols.ts";
+
+export { Arena, Rope, Vector, Weights } from "./objects.ts";
+export { KernelError } from "./errors.ts";
+export { LibraryError } from "./library.ts";
+
+/** "No region" or "no object", where an argument allows that. */
+export const NONE: number = limits.none;
+
+/** Where a matrix lies in the workspace, in units of 64 bytes. */
+export type Region = number;
+
+/** The same matrix in each form that a matmul may read; NONE where it does not exist in that form. */
+export interface ActivationRegions {
+  readonly f32: Region;
+  readonly q32: Region;
+  readonly q256: Region;
+}
+
+/** How kernels are opened. */
+export interface KernelsOptions {
+  /** Threads of the team, the caller's included; default: the cores this process may use. */
+  threads?: number;
+  /** Name of an instruction set level; default: KUMI_ISA, else the best that this machine has. */
+  isa?: string;
+  /** Size of the workspace; contents are lost when it is resized. */
+  workspaceBytes: number;
+  /** The library's file; default: KUMI_LIBRARY, else the one of this checkout. */
+  libraryPath?: string;
+}
+
+/** What a RoPE table is made from: kernels/src/ops/rope.zig has the formulas. */
+export interface RopeParams {
+  /** Dimensions of each head that are rotated; even. */
+  rotatedDims: number;
+  /** Positions 0 to maxPositions − 1 can be used. */
+  maxPositions: number;
+  base: number;
+  scaling?: keyof typeof RopeScaling;
+  /** Context extension, 1 for none. */
+  factor?: number;
+  /** Divides each frequency: rotatedDims / 2 values. */
+  freqFactors?: Vector;
+  /** Positions the model was trained on, for yarn and llama3. */
+  originalContext?: number;
+  /** YaRN's first and last turning dimension; for llama3 the high and low frequency factors. */
+  betaFast?: number;
+  betaSlow?: number;
+  /** Multiplies the table. */
+  attentionFactor?: number;
+  /** YaRN's share of extrapolation, 0 to 1. */
+  extFactor?: number;
+}
+
+/** Shape of a KV cache. */
+export interface ArenaParams {
+  layers: number;
+  kvHeads: number;
+  headDim: number;
+  /** Tokens it can hold, a multiple of 16. */
+  slots: number;
+  /** Type id of f32, f16 or bf16. */
+  format: number;
+}
+
+/**
+ * A thread team, a workspace, and the objects created through it. It belongs to the thread that opened it; calls
+ * block that thread. Every method throws KernelError when the library refuses, RangeError for numbers that are no u32,
+ * Error after {@linkcode Kernels.close}.
+ */
+export class Kernels implements Disposable {
+  /** Name of the instruction set level in use. */
+  readonly isa: string;
+  /** Members of the thread team, the caller's thread included. */
+  readonly threads: number;
+  readonly #library: Library;
+  readonly #id: number;
+  readonly #owner: Owner;
+  #open: KernelSymbols | undefined;
+
+  private constructor(library: Library, id: number) {
+    this.#library = library;
+    this.#open = library.symbols;
+    this.#id = id;
+    this.#owner = { id, symbols: () => this.#open };
+    const info = new Uint32Array(2);
+    check(library.symbols.kumi_context_info(id, asBuffer(info), info.byteLength), "kumi_context_info");
+    this.threads = info[0];
+    this.isa = levelNames(library.symbols)[info[1]];
+  }
+
+  /** Starts the thread team. Throws LibraryError, and KernelError for an unknown or unsupported `isa`. */
+  static open(options: KernelsOptions): Kernels {
+    const isa = options.isa ?? readEnvironment("KUMI_ISA") ?? "";
+    const threads = u32(options.threads ?? 0, "threads");
+    const units = workspaceUnits(options.workspaceBytes);
+    const library = Library.acquire(options.libraryPath);
+    try {
+      const name = new TextEncoder().encode(isa);
+      const out = new Uint32Array(1);
+      const native = library.symbols;
+      const status = native.kumi_context_create(asBuffer(name), name.length, threads, units, asBuffer(out));
+      const supported = () => supportedLevels(native).join(", ");
+      if (status < 0) {
+        check(status, "open kernels", isa === "" ? { threads } : { isa, supported: supported(), threads });
+      }
+      return new Kernels(library, out[0]);
+    } catch (error) {
+      library.release();
+      throw error;
+    }
+  }
+
+  /** Names of the levels that this machine supports, best first. */
+  static supportedIsas(libraryPath?: string): string[] {
+    const library = Library.acquire(libraryPath);
+    try {
+      return supportedLevels(library.symbols);
+    } finally {
+      library.release();
+    }
+  }
+
+  get #native(): KernelSymbols {
+    return this.#open ?? closed();
+  }
+
+  /** Joins the threads and frees every object created here. Further calls throw; closing twice is allowed. */
+  close(): void {
+    const native = this.#open;
+    if (native === undefined) return;
+    this.#open = undefined;
+    try {
+      check(native.kumi_context_stop(this.#id), "close kernels");
+    } finally {
+      this.#library.release();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Gives the workspace at least `bytes`; its contents are lost. */
+  resizeWorkspace(bytes: number): void {
+    check(this.#native.kumi_workspace_resize(this.#id, workspaceUnits(bytes)), "resize workspace", { bytes });
+  }
+
+  /** Bytes of one quantised column of k values. kind: 0 a scale per 32 values, 1 per 256. */
+  activationBytes(kind: 0 | 1, k: number): number {
+    const bytes = this.#native.kumi_activation_bytes(u32(kind, "kind"), u32(k, "k"));
+    return check(bytes, "activation bytes", { kind, k });
+  }
+
+  /** Room for a packed matrix [rows, k] in a weight format (type id), to be filled by {@linkcode Weights.load}. */
+  createWeights(format: number, rows: number, k: number): Weights {
+    const status = this.#native.kumi_weights_create(
+      this.#id,
+      u32(format, "format"),
+      u32(rows, "rows"),
+      u32(k, "k"),
+      idBuffer,
+    );
+    check(status, "create weights", { format, rows, k });
+    return new Weights(this.#owner, idWord[0], format, rows, k);
+  }
+
+  /** A constant vector: a copy of `data`. */
+  createVector(data: Float32Array): Vector {
+    const status = this.#native.kumi_vector_create(
+      this.#id,
+      data.length,
+      asBuffer(data),
+      data.byteLength,
+      idBuffer,
+    );
+    check(status, "create vector", { length: data.length });
+    return new Vector(this.#owner, idWord[0], data.length);
+  }
+
+  /** Tables of cosines and sines. */
+  createRope(params: RopeParams): Rope {
+    const desc = encodeRope(params);
+    check(
+      this.#native.kumi_rope_create(this.#id, desc, desc.byteLength, idBuffer),
+      "create rope",
+      { ...params, freqFactors: params.freqFactors?.length },
+    );
+    return new Rope(this.#owner, idWord[0], params.rotatedDims, params.maxPositions);
+  }
+
+  /** A KV cache: address space, of which memory is used when tokens are first written. */
+  createArena(params: ArenaParams): Arena {
+    const { layers, kvHeads, headDim, slots, format } = params;
+    const status = this.#native.kumi_arena_create(
+      this.#id,
+      u32(layers, "layers"),
+      u32(kvHeads, "kvHeads"),
+      u32(headDim, "headDim"),
+      u32(slots, "slots"),
+      u32(format, "format"),
+      idBuffer,
+    );
+    check(status, "create arena", { ...params });
+    return new Arena(this.#owner, idWord[0], slots);
+  }
+
+  /** Sets the tokens of this step: {tokens, sequences, extents, 0}, then the arrays of {@linkcode structs}. */
+  setBatch(arena: Arena, descriptor: Uint32Array): void {
+    const status = this.#native.kumi_batch_set(
+      this.#id,
+      arena.id,
+      asBuffer(descriptor),
+      descriptor.byteLength,
+    );
+    if (status < 0) check(status, "set batch", { tokens: descriptor[0], sequences: descriptor[1] });
+  }
+
+  /** y[i] = row ids[i] of the table. y: [ids, k] f32. */
+  embed(table: Weights, ids: Uint32Array, y: Region): void {
+    const status = this.#native.kumi_embed(this.#id, table.id, asBuffer(ids), ids.byteLength, u32(y, "y"));
+    if (status < 0) check(status, "embed", { ids: ids.length, rows: table.rows, k: table.k });
+  }
+
+  /** y = x / √(mean(x²) + eps) · weight. x: [n, weight's length] f32; y in any of three forms; y may be x. */
+  rmsNorm(x: Region, weight: Vector, n: number, eps: number, y: Region, q32: Region, q256: Region): void {
+    const status = this.#native.kumi_rms_norm(
+      this.#id,
+      u32(x, "x"),
+      weight.id,
+      u32(n, "n"),
+      eps,
+      u32(y, "y"),
+      u32(q32, "q32"),
+      u32(q256, "q256"),
+    );
+    if (status < 0) check(status, "rmsNorm", { n, k: weight.length, eps });
+  }
+
+  /** Quantises x: [n, k] f32 in either or both ways. */
+  quantizeActivations(x: Region, k: number, n: number, q32: Region, q256: Region): void {
+    const status = this.#native.kumi_quantize_activations(
+      this.#id,
+      u32(x, "x"),
+      u32(k, "k"),
+      u32(n, "n"),
+      u32(q32, "q32"),
+      u32(q256, "q256"),
+    );
+    if (status < 0) check(status, "quantizeActivations", { n, k });
+  }
+
+  /**
+   * Up to three products of the same x: y = x · wᵀ + b, or y += … with `accumulate`. x: [columns, k] in the forms
+   * that the weights' formats read; y: [columns, rows] f32.
+   */
+  matmul(
+    x: ActivationRegions,
+    columns: number,
+    accumulate: boolean,
+    w0: Weights,
+    b0: Vector | undefined,
+    y0: Region,
+    w1?: Weights,
+    b1?: Vector,
+    y1: Region = NONE,
+    w2?: Weights,
+    b2?: Vector,
+    y2: Region = NONE,
+  ): void {
+    const status = this.#native.kumi_matmul(
+      this.#id,
+      u32(x.f32, "x.f32"),
+      u32(x.q32, "x.q32"),
+      u32(x.q256, "x.q256"),
+      u32(columns, "columns"),
+      accumulate ? 1 : 0,
+      w0.id,
+      idOf(b0),
+      u32(y0, "y0"),
+      idOf(w1),
+      idOf(b1),
+      u32(y1, "y1"),
+      idOf(w2),
+      idOf(b2),
+      u32(y2, "y2"),
+    );
+    if (status < 0) {
+      check(status, "matmul", {
+        columns,
+        weights: [w0, w1, w2].filter((w) => w !== undefined).join(" and "),
+      });
+    }
+  }
+
+  /** y = silu(x · gateᵀ) · (x · upᵀ) in the forms of y; the scratch regions hold [columns, rows] f32 each. */
+  gateUp(
+    x: ActivationRegions,
+    columns: number,
+    gate: Weights,
+    up: Weights,
+    scratchGate: Region,
+    scratchUp: Region,
+    y: ActivationRegions,
+  ): void {
+    const status = this.#native.kumi_gate_up(
+      this.#id,
+      u32(x.f32, "x.f32"),
+      u32(x.q32, "x.q32"),
+      u32(x.q256, "x.q256"),
+      u32(columns, "columns"),
+      gate.id,
+      up.id,
+      u32(scratchGate, "scratchGate"),
+      u32(scratchUp, "scratchUp"),
+      u32(y.f32, "y.f32"),
+      u32(y.q32, "y.q32"),
+      u32(y.q256, "y.q256"),
+    );
+    if (status < 0) check(status, "gateUp", { columns, gate, up });
+  }
+
+  /**
+   * Rotates the heads of q and k by their tokens' positions, q in place, and stores k and v in the arena. q: [tokens,
+   * heads, headDim]; k, v: [tokens, kvHeads, headDim]; qNorm, kNorm: RMSNorm weights of each head, before the rotation.
+   */
+  ropeAppend(
+    rope: Rope,
+    arena: Arena,
+    layer: number,
+    q: Region,
+    k: Region,
+    v: Region,
+    heads: number,
+    qNorm: Vector | undefined,
+    kNorm: Vector | undefined,
+    pairing: keyof typeof RopePairing,
+    eps: number,
+  ): void {
+    const status = this.#native.kumi_rope_append(
+      this.#id,
+      rope.id,
+      arena.id,
+      u32(layer, "layer"),
+      u32(q, "q"),
+      u32(k, "k"),
+      u32(v, "v"),
+      u32(heads, "heads"),
+      idOf(qNorm),
+      idOf(kNorm),
+      RopePairing[pairing],
+      eps,
+    );
+    if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope.rotatedDims });
+  }
+
+  /** Causal attention of the batch's tokens. q: [tokens, heads, headDim]; y of the same shape, not q itself. */
+  attention(
+    arena: Arena,
+    layer: number,
+    q: Region,
+    heads: number,
+    scale: number,
+    y: Region,
+    q32: Region,
+    q256: Region,
+  ): void {
+    const status = this.#native.kumi_attention(
+      this.#id,
+      arena.id,
+      u32(layer, "layer"),
+      u32(q, "q"),
+      u32(heads, "heads"),
+      scale,
+      u32(y, "y"),
+      u32(q32, "q32"),
+      u32(q256, "q256"),
+    );
+    if (status < 0) check(status, "attention", { layer, heads });
+  }
+
+  /** y[i] = row index[i] of x. x, y: rows of k f32 values that do not overlap. */
+  gatherRows(x: Region, k: number, index: Uint32Array, y: Region): void {
+    const status = this.#native.kumi_gather_rows(
+      this.#id,
+      u32(x, "x"),
+      u32(k, "k"),
+      asBuffer(index),
+      index.byteLength,
+      u32(y, "y"),
+    );
+    if (status < 0) check(status, "gatherRows", { rows: index.length, k });
+  }
+
+  /** Chooses a token per row. logits: [n, vocab]; params: n SampleParams; data: u32; out: n SampleResults. */
+  sample(
+    logits: Region,
+    vocab: number,
+    n: number,
+    params: Uint8Array,
+    data: Uint32Array,
+    out: Uint8Array,
+  ): void {
+    const status = this.#native.kumi_sample(
+      this.#id,
+      u32(logits, "logits"),
+      u32(vocab, "vocab"),
+      u32(n, "n"),
+      asBuffer(params),
+      params.byteLength,
+      asBuffer(data),
+      data.byteLength,
+      asBuffer(out),
+      out.byteLength,
+    );
+    if (status < 0) check(status, "sample", { vocab, n });
+  }
+
+  /** Log-probability of a target per row, and the likeliest token. logits: [n, vocab]; out: n ScoreResults. */
+  score(logits: Region, vocab: number, n: number, targets: Uint32Array, out: Uint8Array): void {
+    const status = this.#native.kumi_score(
+      this.#id,
+      u32(logits, "logits"),
+      u32(vocab, "vocab"),
+      u32(n, "n"),
+      asBuffer(targets),
+      targets.byteLength,
+      asBuffer(out),
+      out.byteLength,
+    );
+    if (status < 0) check(status, "score", { vocab, n });
+  }
+
+  /** Copies from a region of the workspace. */
+  read(region: Region, target: Uint8Array): void {
+    const status = this.#native.kumi_read(
+      this.#id,
+      u32(region, "region"),
+      asBuffer(target),
+      target.byteLength,
+    );
+    if (status < 0) check(status, "read", { region, bytes: target.byteLength });
+  }
+
+  /** Copies into a region of the workspace. */
+  write(region: Region, source: Uint8Array): void {
+    const status = this.#native.kumi_write(
+      this.#id,
+      u32(region, "region"),
+      asBuffer(source),
+      source.byteLength,
+    );
+    if (status < 0) check(status, "write", { region, bytes: source.byteLength });
+  }
+
+  /** Encodes values, a whole number of the format's blocks, to GGUF blocks that fill `target` exactly. */
+  quantize(format: number, source: Float32Array, target: Uint8Array): void {
+    const status = this.#native.kumi_quantize(
+      this.#id,
+      u32(format, "format"),
+      asBuffer(source),
+      source.length,
+      asBuffer(target),
+      target.byteLength,
+    );
+    check(status, "quantize", { format, values: source.length, bytes: target.byteLength });
+  }
+
+  /** Decodes GGUF blocks; `target` takes exactly as many values as `source` holds. */
+  dequantize(format: number, source: Uint8Array, target: Float32Array): void {
+    const status = this.#native.kumi_dequantize(
+      this.#id,
+      u32(format, "format"),
+      asBuffer(source),
+      source.byteLength,
+      asBuffer(target),
+      target.length,
+    );
+    check(status, "dequantize", { format, values: target.length, bytes: source.byteLength });
+  }
+
+  /**
+   * What the machine does at best with this team: "readBandwidth" in GB/s, from `mib` MiB of memory (1 GiB by default),
+   * "floatPeak" and "int8Peak" in 10⁹ multiply-adds per second. Takes about a second each.
+   */
+  measure(what: keyof typeof Measurement, mib = 0): number {
+    const out = new Float64Array(1);
+    const status = this.#native.kumi_measure(
+      this.#id,
+      Measurement[what],
+      u32(mib, "mib"),
+      asBuffer(out),
+      out.byteLength,
+    );
+    check(status, "measure", { what, mib });
+    return out[0];
+  }
+}
+
+const idWord = new Uint32Array(1);
+const idBuffer = asBuffer(idWord);
+
+/** Typed arrays over shared memory are as good to the library as others. */
+function asBuffer(view: ArrayBufferView): BufferSource {
+  return view as ArrayBufferView<ArrayBuffer>;
+}
+
+function idOf(object: NativeObject | undefined): number {
+  return object === undefined ? NONE : object.id;
+}
+
+function closed(): never {
+  throw new Error("Cannot use kernels that were closed");
+}
+
+function workspaceUnits(bytes: number): number {
+  const units = Math.ceil(bytes / limits.unitBytes);
+  if (!(bytes >= 0) || units >= NONE) {
+    throw new RangeError(
+      `Workspace must have 0 to ${(NONE - 1) * limits.unitBytes} bytes, current value is ${bytes}`,
+    );
+  }
+  return units;
+}
+
+function supportedLevels(native: KernelSymbols): string[] {
+  return names(native.kumi_isa_levels);
+}
+
+function levelNames(native: KernelSymbols): string[] {
+  return names(native.kumi_isa_level_names);
+}
+
+function names(list: (out: BufferSource, bytes: number) => number): string[] {
+  const buffer = new Uint8Array(1024);
+  const length = check(list(buffer, buffer.length), "list instruction set levels");
+  return new TextDecoder().decode(buffer.subarray(0, length)).split(",");
+}
+
+function encodeRope(params: RopeParams): Uint8Array<ArrayBuffer> {
+  const { bytes, fields } = structs.RopeDesc;
+  const desc = new DataView(new ArrayBuffer(bytes));
+  const word = (field: keyof typeof fields, value: number) =>
+    desc.setUint32(fields[field].offset, u32(value, field), true);
+  const float = (field: keyof typeof fields, value: number) =>
+    desc.setFloat32(fields[field].offset, value, true);
+  word("nRot", params.rotatedDims);
+  word("maxPositions", params.maxPositions);
+  word("scaling", RopeScaling[params.scaling ?? "none"]);
+  word("freqFactors", idOf(params.freqFactors));
+  float("base", params.base);
+  float("factor", params.factor ?? 1);
+  float("originalContext", params.originalContext ?? params.maxPositions);
+  float("lowFreq", params.betaSlow ?? 1);
+  float("highFreq", params.betaFast ?? 32);
+  float("attnFactor", params.attentionFactor ?? 1);
+  float("extFactor", params.extFactor ?? 1);
+  return new Uint8Array(desc.buffer);
+}

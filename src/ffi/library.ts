@@ -1,0 +1,127 @@
+/**
+ * Opens the kernel library and refuses one that this code was not written for.
+ * @module
+ */
+
+import { abiHash, symbols } from "./symbols.ts";
+
+/** The native functions, by name. */
+export type KernelSymbols = Deno.DynamicLibrary<typeof symbols>["symbols"];
+
+/** The kernel library cannot be used; the message says what to do. */
+export class LibraryError extends Error {
+  override readonly name = "LibraryError";
+}
+
+const FILE_NAMES: Partial<Record<typeof Deno.build.os, string>> = {
+  darwin: "libkumi.dylib",
+  windows: "kumi.dll",
+};
+
+/** The library that `deno task build` leaves in this checkout. */
+export function defaultLibraryPath(): string {
+  const name = FILE_NAMES[Deno.build.os] ?? "libkumi.so";
+  const url = new URL(`../../.build/lib/${name}`, import.meta.url);
+  if (url.protocol !== "file:") {
+    throw new LibraryError(
+      `Cannot find the kernel library beside ${url.protocol} modules: set KUMI_LIBRARY to the path of ${name}`,
+    );
+  }
+  const path = decodeURIComponent(url.pathname);
+  return Deno.build.os === "windows" ? path.replace(/^\/(?=[A-Za-z]:)/, "") : path;
+}
+
+/** A variable of the environment; undefined where it is unset, empty, or reading it is not permitted. */
+export function readEnvironment(variable: string): string | undefined {
+  // Asking for the permission would block a worker; a user who set the variable has granted it.
+  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
+  return Deno.env.get(variable) || undefined;
+}
+
+/** An open library. It is closed when every user has released it; its code stays mapped, so late threads are safe. */
+export class Library {
+  static readonly #open = new Map<string, Library>();
+
+  readonly path: string;
+  readonly #library: Deno.DynamicLibrary<typeof symbols>;
+  #users = 0;
+
+  private constructor(path: string) {
+    this.path = path;
+    this.#library = load(path);
+  }
+
+  /**
+   * The library at `path`, else at KUMI_LIBRARY, else the one of this checkout. Each call needs one
+   * {@linkcode Library.release}. Throws LibraryError when it is missing, unusable or of another version.
+   */
+  static acquire(path?: string): Library {
+    const resolved = path ?? readEnvironment("KUMI_LIBRARY") ?? defaultLibraryPath();
+    let library = Library.#open.get(resolved);
+    if (library === undefined) {
+      library = new Library(resolved);
+      Library.#open.set(resolved, library);
+    }
+    library.#users++;
+    return library;
+  }
+
+  get symbols(): KernelSymbols {
+    return this.#library.symbols;
+  }
+
+  /** Gives one acquisition back. Native functions must not be called through it afterwards. */
+  release(): void {
+    if (this.#users === 0) throw new Error(`Cannot release ${this.path}: it is not open`);
+    this.#users--;
+    if (this.#users > 0) return;
+    Library.#open.delete(this.path);
+    this.#library.close();
+  }
+}
+
+function load(path: string): Deno.DynamicLibrary<typeof symbols> {
+  checkVersion(path);
+  try {
+    return Deno.dlopen(path, symbols);
+  } catch (cause) {
+    throw loadError(path, cause);
+  }
+}
+
+/** A library of another version may lack functions, so the hash is asked for before anything else. */
+function checkVersion(path: string): void {
+  const { kumi_abi_hash } = symbols;
+  let probe: Deno.DynamicLibrary<{ kumi_abi_hash: typeof kumi_abi_hash }>;
+  try {
+    probe = Deno.dlopen(path, { kumi_abi_hash });
+  } catch (cause) {
+    throw loadError(path, cause);
+  }
+  const found = probe.symbols.kumi_abi_hash();
+  probe.close();
+  if (found === abiHash) return;
+  throw new LibraryError(
+    `The kernel library ${path} is of another version than this code ` +
+      `(ABI ${hex(found)}, expected ${hex(abiHash)}): run \`deno task build\``,
+  );
+}
+
+function loadError(path: string, cause: unknown): LibraryError {
+  const options = { cause };
+  if (cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.PermissionDenied) {
+    return new LibraryError(
+      `Cannot load the kernel library ${path}: run Deno with --allow-ffi=${path}`,
+      options,
+    );
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new LibraryError(
+    `Cannot load the kernel library ${path}: ${reason}. Run \`deno task build\``,
+    options,
+  );
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}

@@ -1,0 +1,123 @@
+import { check } from "./errors.ts";
+import type { KernelSymbols } from "./library.ts";
+
+/** What a handle needs of the kernels that it belongs to. */
+export interface Owner {
+  /** Id of the context. */
+  readonly id: number;
+  /** The native functions; undefined after the kernels were closed, which frees every object. */
+  symbols(): KernelSymbols | undefined;
+}
+
+/** Passes a whole number from 0 to 2³² − 1 on; anything else would silently become another number in the library. */
+export function u32(value: number, name: string): number {
+  if (value >>> 0 !== value) {
+    throw new RangeError(`${name} must be a whole number from 0 to 4294967295, current value is ${value}`);
+  }
+  return value;
+}
+
+/** A handle to something that lives in the library. */
+export abstract class NativeObject implements Disposable {
+  protected readonly owner: Owner;
+  #id: number;
+
+  constructor(owner: Owner, id: number) {
+    this.owner = owner;
+    this.#id = id;
+  }
+
+  /** Its number in the library; that of no object after dispose. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Frees it. Closing the kernels does that too; doing both, or either twice, is allowed. */
+  [Symbol.dispose](): void {
+    const id = this.#id;
+    this.#id = 0;
+    const native = this.owner.symbols();
+    if (id !== 0 && native !== undefined) check(native.kumi_destroy(id), "destroy");
+  }
+}
+
+/** A packed matrix [rows, k]. */
+export class Weights extends NativeObject {
+  /** ggml's type id. */
+  readonly format: number;
+  readonly rows: number;
+  readonly k: number;
+
+  constructor(owner: Owner, id: number, format: number, rows: number, k: number) {
+    super(owner, id);
+    this.format = format;
+    this.rows = rows;
+    this.k = k;
+  }
+
+  /**
+   * Packs `rowCount` rows from `rowFirst` on, as they lie in a GGUF file. `rowFirst` is a multiple of 16, and so is
+   * `rowCount` unless it reaches the last row; `bytes` holds exactly these rows.
+   */
+  load(rowFirst: number, rowCount: number, bytes: Uint8Array): void {
+    const native = this.owner.symbols();
+    if (native === undefined) throw new Error("Cannot load weights: the kernels were closed");
+    const status = native.kumi_weights_load(
+      this.owner.id,
+      this.id,
+      u32(rowFirst, "rowFirst"),
+      u32(rowCount, "rowCount"),
+      bytes as Uint8Array<ArrayBuffer>,
+      bytes.byteLength,
+    );
+    check(status, "load weights", { weights: this, rowFirst, rowCount, bytes: bytes.byteLength });
+  }
+
+  override toString(): string {
+    return `[${this.rows}, ${this.k}] of format ${this.format}`;
+  }
+}
+
+/** A constant vector of f32. */
+export class Vector extends NativeObject {
+  readonly length: number;
+
+  constructor(owner: Owner, id: number, length: number) {
+    super(owner, id);
+    this.length = length;
+  }
+}
+
+/** Cosines and sines of each position. */
+export class Rope extends NativeObject {
+  readonly rotatedDims: number;
+  readonly maxPositions: number;
+
+  constructor(owner: Owner, id: number, rotatedDims: number, maxPositions: number) {
+    super(owner, id);
+    this.rotatedDims = rotatedDims;
+    this.maxPositions = maxPositions;
+  }
+}
+
+/** A KV cache of `slots` tokens. */
+export class Arena extends NativeObject {
+  readonly slots: number;
+
+  constructor(owner: Owner, id: number, slots: number) {
+    super(owner, id);
+    this.slots = slots;
+  }
+
+  /** Gives the memory of a run of free slots back to the system. Both numbers are multiples of 16. */
+  giveBack(slotFirst: number, slotCount: number): void {
+    const native = this.owner.symbols();
+    if (native === undefined) throw new Error("Cannot give memory back: the kernels were closed");
+    const status = native.kumi_arena_give_back(
+      this.id,
+      u32(slotFirst, "slotFirst"),
+      u32(slotCount, "slotCount"),
+    );
+    check(status, "give back slots", { slotFirst, slotCount, slots: this.slots });
+  }
+}

@@ -1,0 +1,542 @@
+// Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
+
+/** What `kumi_abi_hash` of a matching library returns. */
+export const abiHash = 0x201fc011;
+
+/** Sizes that both sides must agree on. */
+export const limits = {
+  none: 4294967295,
+  unitBytes: 64,
+  threadsMax: 512,
+  panelRows: 16,
+  kvBlockTokens: 16,
+  headDimMax: 256,
+  ropePositionsMax: 1048576,
+  sampleTopMax: 20,
+  sampleNoToken: 4294967295,
+  vocabMax: 4194304,
+} as const;
+
+export const Status = {
+  ok: 0,
+  invalidArgument: -1,
+  unknownId: -2,
+  wrongKind: -3,
+  outOfMemory: -4,
+  regionOutsideWorkspace: -5,
+  unknownIsa: -6,
+  unsupportedIsa: -7,
+  shapeMismatch: -8,
+  unsupportedFormat: -9,
+  noBatch: -10,
+  tooManyObjects: -11,
+  bufferTooSmall: -12,
+  threadFailed: -13,
+  contextBusy: -14,
+  overflow: -15,
+  invalidBatch: -16,
+  misalignedBuffer: -17,
+  arenaMismatch: -18,
+  internal: -99,
+} as const;
+
+export const Format = {
+  f32: 0,
+  f16: 1,
+  q4_0: 2,
+  q8_0: 8,
+  q4_k: 12,
+  q5_k: 13,
+  q6_k: 14,
+  bf16: 30,
+} as const;
+
+export const KvFormat = {
+  f32: 0,
+  f16: 1,
+  bf16: 30,
+} as const;
+
+export const ActivationKind = {
+  per32: 0,
+  per256: 1,
+} as const;
+
+export const RopeScaling = {
+  none: 0,
+  linear: 1,
+  yarn: 2,
+  llama3: 3,
+} as const;
+
+export const RopePairing = {
+  interleaved: 0,
+  halves: 1,
+} as const;
+
+export const Measurement = {
+  readBandwidth: 0,
+  floatPeak: 1,
+  int8Peak: 2,
+} as const;
+
+/** Layouts of the structs that lie in buffers: bytes, and each field's offset and type. */
+export const structs = {
+  ArenaInfo: {
+    bytes: 28,
+    fields: {
+      layers: { offset: 0, type: "u32", count: 1 },
+      kvHeads: { offset: 4, type: "u32", count: 1 },
+      headDim: { offset: 8, type: "u32", count: 1 },
+      slots: { offset: 12, type: "u32", count: 1 },
+      format: { offset: 16, type: "u32", count: 1 },
+      bytesPerToken: { offset: 20, type: "u32", count: 1 },
+      reservedKib: { offset: 24, type: "u32", count: 1 },
+    },
+  },
+  BatchHeader: {
+    bytes: 16,
+    fields: {
+      tokenCount: { offset: 0, type: "u32", count: 1 },
+      seqCount: { offset: 4, type: "u32", count: 1 },
+      extentCount: { offset: 8, type: "u32", count: 1 },
+      reserved: { offset: 12, type: "u32", count: 1 },
+    },
+  },
+  BatchToken: {
+    bytes: 8,
+    fields: {
+      position: { offset: 0, type: "u32", count: 1 },
+      slot: { offset: 4, type: "u32", count: 1 },
+    },
+  },
+  BatchSeq: {
+    bytes: 20,
+    fields: {
+      tokenFirst: { offset: 0, type: "u32", count: 1 },
+      tokenCount: { offset: 4, type: "u32", count: 1 },
+      positionFirst: { offset: 8, type: "u32", count: 1 },
+      extentFirst: { offset: 12, type: "u32", count: 1 },
+      extentCount: { offset: 16, type: "u32", count: 1 },
+    },
+  },
+  BatchExtent: {
+    bytes: 8,
+    fields: {
+      slotFirst: { offset: 0, type: "u32", count: 1 },
+      tokenCount: { offset: 4, type: "u32", count: 1 },
+    },
+  },
+  RopeDesc: {
+    bytes: 44,
+    fields: {
+      nRot: { offset: 0, type: "u32", count: 1 },
+      maxPositions: { offset: 4, type: "u32", count: 1 },
+      scaling: { offset: 8, type: "u32", count: 1 },
+      freqFactors: { offset: 12, type: "u32", count: 1 },
+      base: { offset: 16, type: "f32", count: 1 },
+      factor: { offset: 20, type: "f32", count: 1 },
+      originalContext: { offset: 24, type: "f32", count: 1 },
+      lowFreq: { offset: 28, type: "f32", count: 1 },
+      highFreq: { offset: 32, type: "f32", count: 1 },
+      attnFactor: { offset: 36, type: "f32", count: 1 },
+      extFactor: { offset: 40, type: "f32", count: 1 },
+    },
+  },
+  SampleParams: {
+    bytes: 64,
+    fields: {
+      temperature: { offset: 0, type: "f32", count: 1 },
+      topP: { offset: 4, type: "f32", count: 1 },
+      minP: { offset: 8, type: "f32", count: 1 },
+      repeatPenalty: { offset: 12, type: "f32", count: 1 },
+      presencePenalty: { offset: 16, type: "f32", count: 1 },
+      frequencyPenalty: { offset: 20, type: "f32", count: 1 },
+      topK: { offset: 24, type: "u32", count: 1 },
+      seedLo: { offset: 28, type: "u32", count: 1 },
+      seedHi: { offset: 32, type: "u32", count: 1 },
+      position: { offset: 36, type: "u32", count: 1 },
+      logprobsN: { offset: 40, type: "u32", count: 1 },
+      historyFirst: { offset: 44, type: "u32", count: 1 },
+      historyCount: { offset: 48, type: "u32", count: 1 },
+      biasFirst: { offset: 52, type: "u32", count: 1 },
+      biasCount: { offset: 56, type: "u32", count: 1 },
+      flags: { offset: 60, type: "u32", count: 1 },
+    },
+  },
+  SampleTop: {
+    bytes: 8,
+    fields: {
+      id: { offset: 0, type: "u32", count: 1 },
+      logprob: { offset: 4, type: "f32", count: 1 },
+    },
+  },
+  SampleResult: {
+    bytes: 172,
+    fields: {
+      token: { offset: 0, type: "u32", count: 1 },
+      logprob: { offset: 4, type: "f32", count: 1 },
+      n: { offset: 8, type: "u32", count: 1 },
+      top: { offset: 12, type: "SampleTop", count: 20 },
+    },
+  },
+  ScoreResult: {
+    bytes: 12,
+    fields: {
+      logprob: { offset: 0, type: "f32", count: 1 },
+      argmax: { offset: 4, type: "u32", count: 1 },
+      argmaxLogprob: { offset: 8, type: "f32", count: 1 },
+    },
+  },
+  WeightsInfo: {
+    bytes: 16,
+    fields: {
+      format: { offset: 0, type: "u32", count: 1 },
+      rows: { offset: 4, type: "u32", count: 1 },
+      k: { offset: 8, type: "u32", count: 1 },
+      packedKib: { offset: 12, type: "u32", count: 1 },
+    },
+  },
+} as const;
+
+/** The library's functions, for `Deno.dlopen`. */
+export const symbols = {
+  kumi_abi_hash: {
+    parameters: [],
+    result: "u32",
+  },
+  kumi_isa_levels: {
+    parameters: [
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_isa_level_names: {
+    parameters: [
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_context_create: {
+    parameters: [
+      "buffer", // isa_name
+      "u32", // isa_bytes
+      "u32", // threads
+      "u32", // workspace_units
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_context_info: {
+    parameters: [
+      "u32", // context
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_context_stop: {
+    parameters: [
+      "u32", // context
+    ],
+    result: "i32",
+  },
+  kumi_destroy: {
+    parameters: [
+      "u32", // id
+    ],
+    result: "i32",
+  },
+  kumi_workspace_resize: {
+    parameters: [
+      "u32", // context
+      "u32", // units
+    ],
+    result: "i32",
+  },
+  kumi_read: {
+    parameters: [
+      "u32", // context
+      "u32", // region
+      "buffer", // target
+      "u32", // target_bytes
+    ],
+    result: "i32",
+  },
+  kumi_write: {
+    parameters: [
+      "u32", // context
+      "u32", // region
+      "buffer", // source
+      "u32", // source_bytes
+    ],
+    result: "i32",
+  },
+  kumi_weights_create: {
+    parameters: [
+      "u32", // context
+      "u32", // format
+      "u32", // rows
+      "u32", // k
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_weights_load: {
+    parameters: [
+      "u32", // context
+      "u32", // weights
+      "u32", // row_first
+      "u32", // row_count
+      "buffer", // source
+      "u32", // source_bytes
+    ],
+    result: "i32",
+  },
+  kumi_weights_info: {
+    parameters: [
+      "u32", // weights
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_vector_create: {
+    parameters: [
+      "u32", // context
+      "u32", // n
+      "buffer", // source
+      "u32", // source_bytes
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_rope_create: {
+    parameters: [
+      "u32", // context
+      "buffer", // desc
+      "u32", // desc_bytes
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_arena_create: {
+    parameters: [
+      "u32", // context
+      "u32", // layers
+      "u32", // kv_heads
+      "u32", // head_dim
+      "u32", // slots
+      "u32", // kv_format
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_arena_info: {
+    parameters: [
+      "u32", // arena
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_arena_give_back: {
+    parameters: [
+      "u32", // arena
+      "u32", // slot_first
+      "u32", // slot_count
+    ],
+    result: "i32",
+  },
+  kumi_batch_set: {
+    parameters: [
+      "u32", // context
+      "u32", // arena
+      "buffer", // desc
+      "u32", // desc_bytes
+    ],
+    result: "i32",
+  },
+  kumi_embed: {
+    parameters: [
+      "u32", // context
+      "u32", // weights
+      "buffer", // ids
+      "u32", // ids_bytes
+      "u32", // y
+    ],
+    result: "i32",
+  },
+  kumi_rms_norm: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // weight
+      "u32", // n
+      "f32", // eps
+      "u32", // y
+      "u32", // q32
+      "u32", // q256
+    ],
+    result: "i32",
+  },
+  kumi_quantize_activations: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // k
+      "u32", // n
+      "u32", // q32
+      "u32", // q256
+    ],
+    result: "i32",
+  },
+  kumi_matmul: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // q32
+      "u32", // q256
+      "u32", // columns
+      "u32", // accumulate
+      "u32", // w0
+      "u32", // b0
+      "u32", // y0
+      "u32", // w1
+      "u32", // b1
+      "u32", // y1
+      "u32", // w2
+      "u32", // b2
+      "u32", // y2
+    ],
+    result: "i32",
+  },
+  kumi_gate_up: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // q32
+      "u32", // q256
+      "u32", // columns
+      "u32", // w_gate
+      "u32", // w_up
+      "u32", // scratch_gate
+      "u32", // scratch_up
+      "u32", // y
+      "u32", // y_q32
+      "u32", // y_q256
+    ],
+    result: "i32",
+  },
+  kumi_rope_append: {
+    parameters: [
+      "u32", // context
+      "u32", // rope
+      "u32", // arena
+      "u32", // layer
+      "u32", // q
+      "u32", // k
+      "u32", // v
+      "u32", // heads
+      "u32", // q_norm
+      "u32", // k_norm
+      "u32", // pairing
+      "f32", // eps
+    ],
+    result: "i32",
+  },
+  kumi_attention: {
+    parameters: [
+      "u32", // context
+      "u32", // arena
+      "u32", // layer
+      "u32", // q
+      "u32", // heads
+      "f32", // scale
+      "u32", // y
+      "u32", // y_q32
+      "u32", // y_q256
+    ],
+    result: "i32",
+  },
+  kumi_gather_rows: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // k
+      "buffer", // index
+      "u32", // index_bytes
+      "u32", // y
+    ],
+    result: "i32",
+  },
+  kumi_sample: {
+    parameters: [
+      "u32", // context
+      "u32", // logits
+      "u32", // vocab
+      "u32", // n
+      "buffer", // params
+      "u32", // params_bytes
+      "buffer", // data
+      "u32", // data_bytes
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_score: {
+    parameters: [
+      "u32", // context
+      "u32", // logits
+      "u32", // vocab
+      "u32", // n
+      "buffer", // targets
+      "u32", // targets_bytes
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_quantize: {
+    parameters: [
+      "u32", // context
+      "u32", // format
+      "buffer", // source
+      "u32", // n
+      "buffer", // target
+      "u32", // target_bytes
+    ],
+    result: "i32",
+  },
+  kumi_dequantize: {
+    parameters: [
+      "u32", // context
+      "u32", // format
+      "buffer", // source
+      "u32", // source_bytes
+      "buffer", // target
+      "u32", // n
+    ],
+    result: "i32",
+  },
+  kumi_activation_bytes: {
+    parameters: [
+      "u32", // kind
+      "u32", // k
+    ],
+    result: "i32",
+  },
+  kumi_measure: {
+    parameters: [
+      "u32", // context
+      "u32", // what
+      "u32", // mib
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;

@@ -1,0 +1,179 @@
+import type { GgufFile } from "./reader.ts";
+import { elementCount, tensorType } from "./tensor_types.ts";
+
+/** One tensor as `inspect` lists it. */
+export interface TensorDescription {
+  readonly name: string;
+  /** Type's name, as in `Q4_K`. */
+  readonly type: string;
+  /** Elements per dimension, fastest first. */
+  readonly dims: readonly number[];
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+/** Totals over the tensors of one type. */
+export interface TypeTotals {
+  readonly type: string;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+/** Sizes that decide how much a token's keys and values take. */
+export interface KvShape {
+  /** Key and value heads, summed over all layers. */
+  readonly heads: number;
+  /** Elements of one key and of one value. */
+  readonly keyLength: number;
+  readonly valueLength: number;
+}
+
+/** What a model file holds, without reading tensor data. */
+export interface ModelDescription {
+  readonly path: string;
+  readonly version: number;
+  readonly fileBytes: number;
+  readonly architecture: string | null;
+  readonly name: string | null;
+  /** Longest context that the model was made for, in tokens. */
+  readonly contextMax: number | null;
+  readonly parameters: number;
+  /** Bytes of all tensors: what weights take in memory. */
+  readonly weightsBytes: number;
+  /** Largest first. */
+  readonly types: readonly TypeTotals[];
+  /** In the file's order. */
+  readonly tensors: readonly TensorDescription[];
+  /** Null when the metadata does not tell, as in a file that holds a vocabulary only. */
+  readonly kv: KvShape | null;
+  /** Parts of a split model: above 1, this file alone cannot run. */
+  readonly splitCount: number;
+}
+
+/** Describes an open file. Never throws for metadata that is missing: those fields are null. */
+export function describe(file: GgufFile): ModelDescription {
+  const tensors = [...file.tensors.values()].map(({ name, type, dims, bytes }) => {
+    return { name, type: tensorType(type).name, dims, parameters: elementCount(dims), bytes };
+  });
+  const architecture = stringOf(file, "general.architecture");
+  return {
+    path: file.path,
+    version: file.version,
+    fileBytes: file.fileBytes,
+    architecture,
+    name: stringOf(file, "general.name"),
+    contextMax: numberOf(file, `${architecture}.context_length`),
+    parameters: sum(tensors.map(({ parameters }) => parameters)),
+    weightsBytes: sum(tensors.map(({ bytes }) => bytes)),
+    types: totalsByType(tensors),
+    tensors,
+    kv: architecture === null ? null : kvShape(file, architecture),
+    splitCount: numberOf(file, "split.count") ?? 1,
+  };
+}
+
+function totalsByType(tensors: readonly TensorDescription[]): TypeTotals[] {
+  const groups = Map.groupBy(tensors, ({ type }) => type);
+  const totals = [...groups].map(([type, group]) => ({
+    type,
+    tensors: group.length,
+    parameters: sum(group.map(({ parameters }) => parameters)),
+    bytes: sum(group.map(({ bytes }) => bytes)),
+  }));
+  return totals.sort((a, b) => b.bytes - a.bytes);
+}
+
+function kvShape(file: GgufFile, architecture: string): KvShape | null {
+  const layers = numberOf(file, `${architecture}.block_count`);
+  const hidden = numberOf(file, `${architecture}.embedding_length`);
+  const queryHeads = perLayer(file, `${architecture}.attention.head_count`, layers);
+  const heads = perLayer(file, `${architecture}.attention.head_count_kv`, layers) ?? queryHeads;
+  if (layers === null || heads === null) return null;
+  const perHead = hidden !== null && queryHeads !== null ? hidden / (queryHeads / layers) : null;
+  const keyLength = numberOf(file, `${architecture}.attention.key_length`) ?? perHead;
+  const valueLength = numberOf(file, `${architecture}.attention.value_length`) ?? perHead;
+  if (keyLength === null || valueLength === null) return null;
+  return { heads, keyLength, valueLength };
+}
+
+/** A number that is stored once for all layers or once for each, summed over the layers. */
+function perLayer(file: GgufFile, key: string, layers: number | null): number | null {
+  const value = file.metadata.get(key);
+  if (typeof value === "number") return layers === null ? null : value * layers;
+  if (typeof value !== "object" || typeof value[0] !== "number") return null;
+  return sum(Array.from(value as ArrayLike<number>));
+}
+
+/** Formats in which keys and values are kept. */
+export type KvFormat = "f32" | "f16" | "bf16";
+
+const KV_ELEMENT_BYTES: Readonly<Record<KvFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
+
+/** Bytes of keys and values for each token of each sequence. */
+export function kvBytesPerToken({ heads, keyLength, valueLength }: KvShape, format: KvFormat): number {
+  return heads * (keyLength + valueLength) * KV_ELEMENT_BYTES[format];
+}
+
+/** What {@linkcode fit} is asked. */
+export interface FitRequest {
+  weightsBytes: number;
+  kvBytesPerToken: number;
+  /** Sequences at the same time, each with a full context. */
+  users: number;
+  /** Tokens per sequence. */
+  context: number;
+  /** Memory that the process may use: the smaller of the machine's free memory and its control group's limit. */
+  availableBytes: number;
+}
+
+/** The answer of {@linkcode fit}, in bytes. */
+export interface Fit {
+  readonly weightsBytes: number;
+  readonly kvBytes: number;
+  /** For the runtime, activations, logits and the tokenizer. */
+  readonly marginBytes: number;
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  readonly fits: boolean;
+  /** Most users with this context, and longest context with these users; 0 when not even the weights fit. */
+  readonly usersMax: number;
+  readonly contextMax: number;
+}
+
+// The runtime takes about 150 MB with its worker; a batch's logits and activations add up to some tens of MB.
+const MARGIN_BYTES = 256 * 2 ** 20;
+const MARGIN_OF_WEIGHTS = 0.05;
+
+/** Whether weights, the KV cache of `users` full contexts, and a margin fit into the memory that is available. */
+export function fit(request: FitRequest): Fit {
+  const { weightsBytes, kvBytesPerToken, users, context, availableBytes } = request;
+  const marginBytes = Math.ceil(MARGIN_BYTES + MARGIN_OF_WEIGHTS * weightsBytes);
+  const kvBytes = kvBytesPerToken * users * context;
+  const totalBytes = weightsBytes + kvBytes + marginBytes;
+  const tokens = Math.max(0, Math.floor((availableBytes - weightsBytes - marginBytes) / kvBytesPerToken));
+  return {
+    weightsBytes,
+    kvBytes,
+    marginBytes,
+    totalBytes,
+    availableBytes,
+    fits: totalBytes <= availableBytes,
+    usersMax: Math.floor(tokens / context),
+    contextMax: Math.floor(tokens / users),
+  };
+}
+
+function stringOf(file: GgufFile, key: string): string | null {
+  const value = file.metadata.get(key);
+  return typeof value === "string" ? value : null;
+}
+
+function numberOf(file: GgufFile, key: string): number | null {
+  const value = file.metadata.get(key);
+  return typeof value === "number" ? value : null;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

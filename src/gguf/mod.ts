@@ -1,0 +1,39 @@
+/**
+ * GGUF files: read, check, describe, write, quantise, and make random ones.
+ * @module
+ */
+
+export {
+  describe,
+  type Fit,
+  fit,
+  type FitRequest,
+  kvBytesPerToken,
+  type KvFormat,
+  type KvShape,
+  type ModelDescription,
+  type TensorDescription,
+  type TypeTotals,
+} from "./describe.ts";
+export { arrayEntry, scalarEntry, withEntries } from "./entries.ts";
+export { GgufError, quote } from "./error.ts";
+export { MetadataReader, showValue } from "./metadata.ts";
+export {
+  quantizeFile,
+  type QuantizeKernels,
+  type QuantizeOptions,
+  type QuantizeReport,
+} from "./quantize_file.ts";
+export {
+  type ModelShape,
+  modelShape,
+  type RandomModelOptions,
+  type ShapeName,
+  shapeNames,
+  writeRandomModel,
+} from "./random_model.ts";
+export { GgufFile, openGguf, type OpenGgufOptions, type TensorInfo } from "./reader.ts";
+export { type FormatName, formatNames, formatTypeId, parseFormat } from "./storage_format.ts";
+export { elementCount, type TensorType, tensorType, TensorTypeId, tensorTypes } from "./tensor_types.ts";
+export type { MetadataArray, MetadataEntry, MetadataValue } from "./value_types.ts";
+export { type GgufContents, GgufWriter, type TensorSpec } from "./writer.ts";

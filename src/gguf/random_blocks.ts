@@ -1,0 +1,229 @@
+import { GgufError } from "./error.ts";
+import { tensorType, TensorTypeId } from "./tensor_types.ts";
+
+/** A small fast counter-free generator (sfc32): the same words for the same seed on every machine. */
+export class RandomWords {
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter = 1;
+
+  constructor(seed: number, stream: number) {
+    this.#a = seed | 0;
+    this.#b = stream | 0;
+    this.#c = 0x9e3779b9;
+    this.fill(new Uint32Array(16));
+  }
+
+  /** Fills `words` with random bits. Source: C. Doty-Humphrey's PractRand. */
+  fill(words: Uint32Array): void {
+    let [a, b, c, counter] = [this.#a, this.#b, this.#c, this.#counter];
+    for (let i = 0; i < words.length; i++) {
+      const word = (a + b + counter) | 0;
+      counter = (counter + 1) | 0;
+      a = b ^ (b >>> 9);
+      b = (c + (c << 3)) | 0;
+      c = (((c << 21) | (c >>> 11)) + word) | 0;
+      words[i] = word;
+    }
+    [this.#a, this.#b, this.#c, this.#counter] = [a, b, c, counter];
+  }
+}
+
+/** Writes random rows of one format with a given spread; makes gigabytes in seconds. */
+export interface RandomRows {
+  /** Fills `out`, a whole number of blocks, with elements of mean about 0 and the spread asked for. */
+  fill(out: Uint8Array, random: RandomWords): void;
+}
+
+/**
+ * Random rows of tensor type `typeId` whose elements have standard deviation `sigma` around `mean` (`mean` is for F32
+ * alone). Quantised formats get random quants under sane scales: encoding a billion weights would take minutes.
+ */
+export function randomRows(typeId: number, sigma: number, mean = 0): RandomRows {
+  if (mean !== 0 && typeId !== TensorTypeId.F32) throw new GgufError("only F32 rows can have a mean");
+  switch (typeId) {
+    case TensorTypeId.F32:
+      return lookupRows(Float32Array.from(NORMAL, (z) => mean + sigma * z));
+    case TensorTypeId.F16:
+      return lookupRows(new Uint16Array(Float16Array.from(NORMAL, (z) => sigma * z).buffer));
+    case TensorTypeId.BF16:
+      return lookupRows(Uint16Array.from(NORMAL, (z) => toBf16(sigma * z)));
+    case TensorTypeId.Q8_0:
+      return simpleBlocks(34, sigma / Math.sqrt((127 * 128) / 3), (q) => q === 0x80 ? 0x81 : q);
+    case TensorTypeId.Q4_0:
+      return simpleBlocks(18, sigma / Math.sqrt(21.5), (q) => q);
+    case TensorTypeId.Q4_K:
+      return superBlocks(144, 15, sigma);
+    case TensorTypeId.Q5_K:
+      return superBlocks(176, 31, sigma);
+    case TensorTypeId.Q6_K:
+      return q6Blocks(sigma);
+    default:
+      throw new GgufError(`cannot make random ${tensorType(typeId).name} rows`);
+  }
+}
+
+/** Quantiles of the normal distribution at (i + ½) / 65536: a random 16-bit index gives a normal number. */
+const NORMAL: Float32Array = normalQuantiles(1 << 16);
+
+function normalQuantiles(count: number): Float32Array {
+  const out = new Float32Array(count);
+  for (let i = 0; i < count / 2; i++) {
+    const z = upperQuantile((i + 0.5) / count);
+    out[i] = -z;
+    out[count - 1 - i] = z;
+  }
+  return out;
+}
+
+/** z with P(Z > z) = p for p ≤ ½. Source: Abramowitz & Stegun 26.2.23, error below 4.5e-4. */
+function upperQuantile(p: number): number {
+  const t = Math.sqrt(-2 * Math.log(p));
+  return t -
+    (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+}
+
+const F32_BITS = new Float32Array(1);
+
+/** Rounds to nearest even. */
+function toBf16(value: number): number {
+  F32_BITS[0] = value;
+  const bits = new Uint32Array(F32_BITS.buffer)[0];
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
+/** Elements taken from a table of 65536 equally likely values. */
+function lookupRows(table: Float32Array | Uint16Array): RandomRows {
+  let words = new Uint32Array(0);
+  return {
+    fill(out, random) {
+      const elements = viewOf(out, table);
+      if (words.length * 2 < elements.length) words = new Uint32Array(Math.ceil(elements.length / 2));
+      random.fill(words);
+      const indices = new Uint16Array(words.buffer);
+      for (let i = 0; i < elements.length; i++) elements[i] = table[indices[i]];
+    },
+  };
+}
+
+function viewOf(bytes: Uint8Array, like: Float32Array | Uint16Array): Float32Array | Uint16Array {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return like instanceof Float32Array
+    ? new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4)
+    : new Uint16Array(buffer as ArrayBuffer, byteOffset, byteLength / 2);
+}
+
+/** Fills all of `out`, whose start must be aligned to four bytes, with random bits. */
+function fillBits(out: Uint8Array, random: RandomWords): void {
+  const whole = Math.floor(out.length / 4);
+  random.fill(new Uint32Array(out.buffer as ArrayBuffer, out.byteOffset, whole));
+  const tail = out.length - 4 * whole;
+  if (tail === 0) return;
+  const word = new Uint32Array(1);
+  random.fill(word);
+  out.set(new Uint8Array(word.buffer, 0, tail), 4 * whole);
+}
+
+// Scales vary by a quarter around their mean, as in trained models. rms of 0.75 … 1.25, equally spaced.
+const SCALE_STEPS = 128;
+const SCALE_FACTORS = Float64Array.from(
+  { length: SCALE_STEPS },
+  (_, i) => 0.75 + (0.5 * i) / (SCALE_STEPS - 1),
+);
+const SCALE_RMS = rms(SCALE_FACTORS);
+
+function rms(values: ArrayLike<number>): number {
+  return Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0) / values.length);
+}
+
+/** 128 f16 scales of rms `scale`, then their negatives: a random byte picks one. */
+function scaleTable(scale: number): Uint16Array {
+  const magnitudes = Array.from(SCALE_FACTORS, (factor) => (factor * scale) / SCALE_RMS);
+  return new Uint16Array(Float16Array.from([...magnitudes, ...magnitudes.map((d) => -d)]).buffer);
+}
+
+/** Q8_0 and Q4_0: f16 scale, then quants. A scale of random sign cancels the half-step offset of the quants' mean. */
+function simpleBlocks(blockBytes: number, scale: number, fix: (quants: number) => number): RandomRows {
+  const scales = scaleTable(scale);
+  const fixed = Uint8Array.from({ length: 256 }, (_, byte) => fix(byte));
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let i = 0; i < out.length; i++) out[i] = fixed[out[i]];
+      for (let block = 0; block < out.length; block += blockBytes) {
+        const d = scales[out[block]];
+        out[block] = d & 0xff;
+        out[block + 1] = d >> 8;
+      }
+    },
+  };
+}
+
+const PACKS = 1024;
+
+/**
+ * Q4_K and Q5_K: element = d · sc · q − dmin · m, with eight 6-bit sc and m packed in 12 bytes behind d and dmin.
+ * dmin = d · mean(q) and m ≈ sc bring the mean to zero.
+ */
+function superBlocks(blockBytes: number, quantMax: number, sigma: number): RandomRows {
+  const packs = new Uint8Array(12 * PACKS);
+  const random = new RandomWords(quantMax, 0);
+  const words = new Uint32Array(8);
+  const squares: number[] = [];
+  const quantVariance = ((quantMax + 1) ** 2 - 1) / 12;
+  for (let p = 0; p < PACKS; p++) {
+    random.fill(words);
+    const sc = Array.from(words, (word) => 16 + (word & 0xffff) % 48);
+    const m = sc.map((s, i) => Math.min(63, s + ((words[i] >>> 16) % 8) - 4));
+    packSixBits(sc, m, packs.subarray(12 * p, 12 * p + 12));
+    squares.push(...sc.map((s, i) => s * s * quantVariance + ((s - m[i]) * quantMax / 2) ** 2));
+  }
+  const scale = sigma / Math.sqrt(squares.reduce((a, b) => a + b) / squares.length);
+  const d = scaleTable(scale).subarray(0, SCALE_STEPS);
+  const dmin = scaleTable(scale * quantMax / 2).subarray(0, SCALE_STEPS);
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += blockBytes) {
+        const step = out[block] & (SCALE_STEPS - 1);
+        const pack = 12 * ((out[block + 1] | (out[block + 2] << 8)) & (PACKS - 1));
+        out[block] = d[step] & 0xff;
+        out[block + 1] = d[step] >> 8;
+        out[block + 2] = dmin[step] & 0xff;
+        out[block + 3] = dmin[step] >> 8;
+        for (let i = 0; i < 12; i++) out[block + 4 + i] = packs[pack + i];
+      }
+    },
+  };
+}
+
+/** Eight scales and eight mins of 6 bits in 12 bytes, as the K formats order them. */
+function packSixBits(sc: readonly number[], m: readonly number[], out: Uint8Array): void {
+  for (let i = 0; i < 4; i++) {
+    out[i] = sc[i] | ((sc[i + 4] >> 4) << 6);
+    out[i + 4] = m[i] | ((m[i + 4] >> 4) << 6);
+    out[i + 8] = (sc[i + 4] & 15) | ((m[i + 4] & 15) << 4);
+  }
+}
+
+/** Q6_K: 192 bytes of quants, 16 signed 8-bit scales, f16 d; element = d · sc · (q − 32). */
+function q6Blocks(sigma: number): RandomRows {
+  const blockBytes = 210;
+  const scales = Int8Array.from({ length: 256 }, (_, byte) => {
+    const magnitude = 32 + Math.round(((byte & 127) * 95) / 127);
+    return byte < 128 ? magnitude : -magnitude;
+  });
+  const d = scaleTable(sigma / (rms(scales) * Math.sqrt((64 * 64 + 2) / 12)));
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += blockBytes) {
+        for (let i = block + 192; i < block + 208; i++) out[i] = scales[out[i]];
+        const bits = d[out[block + 208]];
+        out[block + 208] = bits & 0xff;
+        out[block + 209] = bits >> 8;
+      }
+    },
+  };
+}

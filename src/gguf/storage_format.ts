@@ -1,0 +1,60 @@
+import { GgufError } from "./error.ts";
+import { tensorType, tensorTypeByName, TensorTypeId } from "./tensor_types.ts";
+
+/** Formats that a model's matrices can be written in, by the name used on the command line. */
+export type FormatName = "f32" | "f16" | "bf16" | "q8_0" | "q4_0" | "q4_k" | "q5_k" | "q6_k";
+
+/** All {@linkcode FormatName}s. */
+export const formatNames: readonly FormatName[] = [
+  "f32",
+  "f16",
+  "bf16",
+  "q8_0",
+  "q4_0",
+  "q4_k",
+  "q5_k",
+  "q6_k",
+];
+
+// Values of general.file_type: what most of the file's matrices are. Source: llama.cpp's llama_ftype, where the K
+// formats used throughout are called "small".
+const FILE_TYPES: Readonly<Record<FormatName, number>> = {
+  f32: 0,
+  f16: 1,
+  q4_0: 2,
+  q8_0: 7,
+  q4_k: 14,
+  q5_k: 16,
+  q6_k: 18,
+  bf16: 32,
+};
+
+/** Checks a format's name in any case, as in `Q4_K`. Throws {@linkcode GgufError} that lists the names. */
+export function parseFormat(name: string): FormatName {
+  const found = formatNames.find((format) => format === name.toLowerCase());
+  if (found === undefined) {
+    throw new GgufError(`expected one of the formats ${formatNames.join(", ")}, current value is ${name}`);
+  }
+  return found;
+}
+
+/** The tensor type id of a format. */
+export function formatTypeId(format: FormatName): number {
+  return tensorTypeByName(format)!.id;
+}
+
+/** The value of `general.file_type` for a file whose matrices are in `format`. */
+export function fileTypeOf(format: FormatName): number {
+  return FILE_TYPES[format];
+}
+
+/**
+ * The tensor type in which a tensor of `dims` is stored when `format` is wanted: vectors (norms, biases) stay F32, and
+ * a matrix whose rows are not whole blocks takes Q8_0, or F16 where that does not fit either.
+ */
+export function storageTypeId(format: FormatName, dims: readonly number[]): number {
+  if (dims.length < 2) return TensorTypeId.F32;
+  const wanted = formatTypeId(format);
+  const fits = (id: number) => dims[0] % tensorType(id).blockLength === 0;
+  return [wanted, TensorTypeId.Q8_0].find(fits) ?? TensorTypeId.F16;
+}

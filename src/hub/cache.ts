@@ -1,0 +1,32 @@
+/** Where downloaded models lie. @module */
+
+import { HubError } from "./error.ts";
+import type { HubReference } from "./reference.ts";
+
+/** Reads one environment variable. */
+export type Environment = (name: string) => string | undefined;
+
+/**
+ * The cache folder: `KUMI_CACHE`, else `kumi` in the system's place for caches (`XDG_CACHE_HOME` or ~/.cache, ~/Library/Caches,
+ * `LOCALAPPDATA`). Throws HubError when none of them is set.
+ */
+export function cacheFolder(env: Environment = Deno.env.get, os: string = Deno.build.os): string {
+  const own = env("KUMI_CACHE");
+  if (own) return own.replace(/[\\/]+$/, "");
+  if (os === "windows") {
+    const local = env("LOCALAPPDATA") ?? (env("USERPROFILE") && `${env("USERPROFILE")}\\AppData\\Local`);
+    if (local) return `${local}\\kumi\\cache`;
+  } else {
+    const home = env("HOME");
+    const xdg = env("XDG_CACHE_HOME");
+    // The specification calls relative paths here invalid.
+    if (xdg?.startsWith("/")) return `${xdg.replace(/\/+$/, "")}/kumi`;
+    if (home) return os === "darwin" ? `${home}/Library/Caches/kumi` : `${home}/.cache/kumi`;
+  }
+  throw new HubError("disk", "no folder for downloaded models: set KUMI_CACHE to one");
+}
+
+/** Where the file of a reference lies in a cache folder. */
+export function cachedPath(folder: string, { owner, repo, revision, path }: HubReference): string {
+  return [folder, "models", owner, repo, revision, path].join("/");
+}

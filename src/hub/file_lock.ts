@@ -1,0 +1,45 @@
+/** One process at a time. @module */
+
+import { diskError } from "./part_file.ts";
+
+const POLL_MS = 200;
+
+/** Waits `ms` milliseconds; rejects with the signal's reason when aborted. */
+export function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const done = () => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/**
+ * Takes the exclusive lock on `path`, waiting for another holder; disposing the file frees it, and so does the death of
+ * this process. Polls, because a blocking wait could not be aborted.
+ */
+export async function lockFile(path: string, signal: AbortSignal, onWait: () => void): Promise<Deno.FsFile> {
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path, { create: true, write: true });
+  } catch (error) {
+    throw diskError(error, path);
+  }
+  try {
+    for (let waited = false; !await file.tryLock(true); waited = true) {
+      if (!waited) onWait();
+      await delay(POLL_MS, signal);
+    }
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}

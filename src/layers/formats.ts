@@ -1,0 +1,33 @@
+import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
+
+/** How activations are rounded before they meet weights of a format. */
+export type ActivationKind = "f32" | "per32" | "per256";
+
+/** One line per weight format that the kernels multiply. */
+const ACTIVATION_OF_FORMAT: ReadonlyMap<number, ActivationKind> = new Map([
+  [TensorTypeId.F32, "f32"],
+  [TensorTypeId.F16, "f32"],
+  [TensorTypeId.BF16, "f32"],
+  [TensorTypeId.Q8_0, "per32"],
+  [TensorTypeId.Q4_0, "per32"],
+  [TensorTypeId.Q4_K, "per256"],
+  [TensorTypeId.Q5_K, "per256"],
+  [TensorTypeId.Q6_K, "per256"],
+]);
+
+/** Names of the supported weight formats, for messages. */
+export const WEIGHT_FORMAT_NAMES: readonly string[] = [...ACTIVATION_OF_FORMAT.keys()].map((id) =>
+  tensorType(id).name
+);
+
+/** Whether the kernels multiply weights of this format. */
+export function isWeightFormat(format: number): boolean {
+  return ACTIVATION_OF_FORMAT.has(format);
+}
+
+/** The activation that weights of `format` multiply. Throws a RangeError for a format without kernels. */
+export function activationKindOf(format: number): ActivationKind {
+  const kind = ACTIVATION_OF_FORMAT.get(format);
+  if (kind === undefined) throw new RangeError(`No kernels for weight format ${format}`);
+  return kind;
+}

@@ -1,0 +1,33 @@
+import type { Kernels, Region, Vector, Weights } from "../ffi/context.ts";
+import type { Activation } from "./activation.ts";
+import { RmsNorm } from "./rms_norm.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** Logits of chosen tokens: W_out · norm(x[rows]). Three calls, for the rows that are wanted and no others. */
+export class OutputHead {
+  readonly #kernels: Kernels;
+  readonly #scratch: Scratch;
+  readonly #weights: Weights;
+  readonly #hidden: number;
+  readonly #norm: RmsNorm;
+  readonly #normed: Activation;
+
+  /** `norm`: [hidden]; `weights`: [vocab, hidden], the token table itself where the model ties them. */
+  constructor(kernels: Kernels, scratch: Scratch, normEps: number, norm: Vector, weights: Weights) {
+    this.#kernels = kernels;
+    this.#scratch = scratch;
+    this.#weights = weights;
+    this.#hidden = weights.k;
+    this.#norm = new RmsNorm(kernels, norm, normEps);
+    this.#normed = scratch.pickedNormed.formsFor([weights]);
+  }
+
+  /** `rows`: indices of tokens of the step. Returns the region of [rows.length, vocab] f32 logits. */
+  forward(rows: Uint32Array): Region {
+    const kernels = this.#kernels, scratch = this.#scratch;
+    kernels.gatherRows(scratch.x, this.#hidden, rows, scratch.picked);
+    this.#norm.forward(scratch.picked, rows.length, this.#normed);
+    kernels.matmul(this.#normed, rows.length, false, this.#weights, undefined, scratch.logits);
+    return scratch.logits;
+  }
+}

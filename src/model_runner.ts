@@ -1,0 +1,247 @@
+import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
+import { type Arena, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
+import { limits, structs } from "./ffi/symbols.ts";
+import { formatTypeId, kvBytesPerToken, type KvFormat } from "./gguf/mod.ts";
+import type { Decoder } from "./layers/decoder.ts";
+import { planScratch } from "./layers/scratch.ts";
+import { WorkspacePlan } from "./layers/workspace.ts";
+import { checkTensors } from "./models/check.ts";
+import type { Hyperparameters } from "./models/hyperparameters.ts";
+import { type ModelFile, TensorLoader } from "./models/loading.ts";
+import { familyOf } from "./models/registry.ts";
+import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
+import { checkNumber } from "./sampling.ts";
+
+/** What a runner is given beside the file. All optional. */
+export interface RunnerOptions {
+  /** Threads of the kernels; default: the cores this process may use. */
+  threads?: number;
+  /** An instruction set level by name; default: the best that this CPU has. */
+  isa?: string;
+  /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
+  contextLength?: number;
+  /** Tokens that the KV cache holds for all sequences together; default: twice the context. */
+  kvTokens?: number;
+  /** Default f16. */
+  kvFormat?: KvFormat;
+  /** Most tokens computed in one step; default 512. */
+  batchTokensMax?: number;
+  /** Most tokens of one step whose logits are wanted; default 32. */
+  logitsRowsMax?: number;
+  /** The kernel library; default: the one that this checkout built. */
+  libraryPath?: string;
+  progress?: (doneBytes: number, totalBytes: number) => void;
+  /** Stops loading; everything that was allocated is freed. */
+  signal?: AbortSignal;
+}
+
+/** Default of the longest sequence, where the model could do more: the rotary tables and the KV cache grow with it. */
+const CONTEXT_DEFAULT_MAX = 4096;
+
+/**
+ * A model in memory that computes steps: the one place where batches meet kernels. It blocks the thread that calls
+ * it. Sequences, scheduling and text are the engine's.
+ */
+export class ModelRunner implements Disposable {
+  readonly kernels: Kernels;
+  readonly hyperparameters: Hyperparameters;
+  /** Longest sequence in tokens. */
+  readonly contextLength: number;
+  /** Tokens that the KV cache holds, a multiple of the block. */
+  readonly kvTokens: number;
+  /** Bytes of keys and values per token, over all layers. */
+  readonly kvBytesPerToken: number;
+  readonly batchTokensMax: number;
+  readonly logitsRowsMax: number;
+  readonly #decoder: Decoder;
+  readonly #arena: Arena;
+  readonly #batch: BatchBuffer;
+  readonly #samples: SampleBatch;
+  readonly #rowIndices: Uint32Array;
+  #logits: Region = 0;
+  #rows = 0;
+
+  /** Use {@linkcode loadModelRunner}. */
+  constructor(kernels: Kernels, h: Hyperparameters, sizes: RunnerSizes, decoder: Decoder, arena: Arena) {
+    this.kernels = kernels;
+    this.hyperparameters = h;
+    this.contextLength = sizes.contextLength;
+    this.kvTokens = sizes.kvTokens;
+    const kvShape = { heads: h.layers * h.kvHeads, keyLength: h.headDim, valueLength: h.headDim };
+    this.kvBytesPerToken = kvBytesPerToken(kvShape, sizes.kvFormat);
+    this.batchTokensMax = sizes.batchTokensMax;
+    this.logitsRowsMax = sizes.logitsRowsMax;
+    this.#decoder = decoder;
+    this.#arena = arena;
+    this.#batch = new BatchBuffer(sizes.batchTokensMax);
+    this.#samples = new SampleBatch(sizes.logitsRowsMax);
+    this.#rowIndices = new Uint32Array(sizes.logitsRowsMax);
+  }
+
+  /**
+   * Computes one step: appends the slices' keys and values to the cache and leaves their hidden states for
+   * {@linkcode ModelRunner.logits}. Gives false where `interrupted` ended it early; the step may then be repeated.
+   */
+  forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
+    const { ids, descriptor } = this.#batch.encode(slices);
+    this.kernels.setBatch(this.#arena, descriptor);
+    this.#rows = 0;
+    return this.#decoder.forward(ids, interrupted);
+  }
+
+  /** Computes the logits of the tokens at these indices of the last step, in the order of its slices. */
+  logits(indices: ArrayLike<number>): void {
+    if (indices.length < 1 || indices.length > this.logitsRowsMax) {
+      throw new RangeError(
+        `Logits of 1 to ${this.logitsRowsMax} tokens at a time, current count is ${indices.length}`,
+      );
+    }
+    const rows = this.#rowIndices.subarray(0, indices.length);
+    rows.set(indices);
+    this.#logits = this.#decoder.logits(rows);
+    this.#rows = rows.length;
+  }
+
+  /** Chooses a token for each row of the logits computed last. */
+  sample(requests: readonly SampleRequest[]): SampledToken[] {
+    this.#expectRows(requests.length);
+    const { params, data, out } = this.#samples.encode(requests);
+    this.kernels.sample(this.#logits, this.hyperparameters.vocab, requests.length, params, data, out);
+    return this.#samples.decode(requests.length);
+  }
+
+  /** The log-probability of one target token for each row of the logits computed last, and the likeliest token. */
+  score(targets: Uint32Array): ScoredToken[] {
+    this.#expectRows(targets.length);
+    const words = new Uint32Array(targets.length * SCORE_WORDS);
+    const floats = new Float32Array(words.buffer);
+    const out = new Uint8Array(words.buffer);
+    this.kernels.score(this.#logits, this.hyperparameters.vocab, targets.length, targets, out);
+    return Array.from(targets, (_, row) => ({
+      logprob: floats[row * SCORE_WORDS],
+      best: words[row * SCORE_WORDS + 1],
+      bestLogprob: floats[row * SCORE_WORDS + 2],
+    }));
+  }
+
+  /** Copies the logits computed last: [rows, vocab] row-major. */
+  readLogits(): Float32Array {
+    const values = new Float32Array(this.#rows * this.hyperparameters.vocab);
+    this.kernels.read(this.#logits, new Uint8Array(values.buffer));
+    return values;
+  }
+
+  #expectRows(rows: number): void {
+    if (rows !== this.#rows) {
+      throw new RangeError(`The last logits have ${this.#rows} rows, current count is ${rows}`);
+    }
+  }
+
+  /** Stops the threads and frees the model. */
+  close(): void {
+    this.kernels.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Log-probabilities in the raw logits of one row. */
+export interface ScoredToken {
+  logprob: number;
+  best: number;
+  bestLogprob: number;
+}
+
+const SCORE_WORDS = structs.ScoreResult.bytes / Uint32Array.BYTES_PER_ELEMENT;
+
+interface RunnerSizes {
+  kvFormat: KvFormat;
+  contextLength: number;
+  kvTokens: number;
+  batchTokensMax: number;
+  logitsRowsMax: number;
+}
+
+/**
+ * Reads the model into memory. The file is checked completely before anything is allocated; a load that fails or is
+ * aborted frees what it had allocated. Throws ModelError, GgufError, RangeError for options, or the signal's reason.
+ */
+export async function loadModelRunner(file: ModelFile, options: RunnerOptions = {}): Promise<ModelRunner> {
+  options.signal?.throwIfAborted();
+  const family = familyOf(file);
+  const h = family.hyperparameters(file);
+  checkTensors(file, family.tensors(h));
+  const sizes = resolveSizes(h, options);
+  const { threads, isa, libraryPath } = options;
+  const kernels = Kernels.open({ threads, isa, libraryPath, workspaceBytes: 64 });
+  try {
+    const loader = new TensorLoader(kernels, file);
+    const plan = new WorkspacePlan();
+    const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
+    const rope = createRope(kernels, h, sizes.contextLength, loader.optionalVector("rope_freqs.weight"));
+    const arena = kernels.createArena({
+      layers: h.layers,
+      kvHeads: h.kvHeads,
+      headDim: h.headDim,
+      slots: sizes.kvTokens,
+      format: formatTypeId(sizes.kvFormat),
+    });
+    const decoder = family.compose(h, loader, { kernels, scratch, rope, arena });
+    kernels.resizeWorkspace(plan.bytes);
+    await loader.stream({ progress: options.progress, checkpoint: () => takeTurn(options.signal) });
+    return new ModelRunner(kernels, h, sizes, decoder, arena);
+  } catch (error) {
+    kernels.close();
+    throw error;
+  }
+}
+
+/** Lets messages in, an abort among them. */
+async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  signal?.throwIfAborted();
+}
+
+const KV_FORMATS: readonly KvFormat[] = ["f16", "f32", "bf16"];
+
+function resolveSizes(h: Hyperparameters, options: RunnerOptions): RunnerSizes {
+  const { kvFormat = "f16" } = options;
+  if (!KV_FORMATS.includes(kvFormat)) {
+    throw new RangeError(
+      `Option "kvFormat" must be one of ${KV_FORMATS.join(", ")}, current value is ${kvFormat}`,
+    );
+  }
+  const pick = (name: string, value: number | undefined, min: number, max: number, fallback: number) =>
+    checkNumber(name, value ?? fallback, { min, max, integer: true });
+  const contextMax = Math.min(h.contextLength, limits.ropePositionsMax);
+  const contextFallback = Math.min(contextMax, CONTEXT_DEFAULT_MAX);
+  const contextLength = pick("contextLength", options.contextLength, 1, contextMax, contextFallback);
+  const kvTokens = pick("kvTokens", options.kvTokens, contextLength, 2 ** 31, 2 * contextLength);
+  return {
+    kvFormat,
+    contextLength,
+    kvTokens: Math.ceil(kvTokens / BLOCK_TOKENS) * BLOCK_TOKENS,
+    batchTokensMax: pick("batchTokensMax", options.batchTokensMax, 1, 4096, 512),
+    logitsRowsMax: pick("logitsRowsMax", options.logitsRowsMax, 1, 512, 32),
+  };
+}
+
+function createRope(kernels: Kernels, h: Hyperparameters, maxPositions: number, freqFactors?: Vector): Rope {
+  const { dimensions, base, scaling } = h.rope;
+  const yarn = scaling.type === "yarn" ? scaling : undefined;
+  return kernels.createRope({
+    rotatedDims: dimensions,
+    maxPositions,
+    base,
+    freqFactors,
+    scaling: scaling.type,
+    factor: scaling.type === "none" ? 1 : scaling.factor,
+    originalContext: yarn?.originalContext,
+    attentionFactor: yarn?.attentionFactor,
+    extFactor: yarn?.extFactor,
+    betaFast: yarn?.betaFast,
+    betaSlow: yarn?.betaSlow,
+  });
+}

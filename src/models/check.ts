@@ -1,0 +1,53 @@
+import { isWeightFormat, WEIGHT_FORMAT_NAMES } from "../layers/formats.ts";
+import { quote } from "../gguf/error.ts";
+import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
+import type { TensorSpec } from "./family.ts";
+import type { ModelHeader } from "./hyperparameters.ts";
+import { ModelError } from "./error.ts";
+
+const VECTOR_FORMATS: readonly number[] = [TensorTypeId.F32, TensorTypeId.F16, TensorTypeId.BF16];
+
+/**
+ * Compares a file's tensors with what the family reads, before anything is allocated. Throws ModelError naming
+ * the first tensor that is missing, has another shape, a format without kernels, or that nobody would read:
+ * leaving a tensor out would compute something else than the model's authors meant.
+ */
+export function checkTensors(file: ModelHeader, specs: readonly TensorSpec[]): void {
+  for (const spec of specs) {
+    const tensor = file.tensors.get(spec.name);
+    if (tensor === undefined) {
+      if (spec.required) throw new ModelError(`tensor "${spec.name}" is missing`);
+      continue;
+    }
+    checkShape(spec, tensor.dims);
+    checkFormat(spec, tensor.type);
+  }
+  const known = new Set(specs.map((spec) => spec.name));
+  for (const name of file.tensors.keys()) {
+    if (!known.has(name)) {
+      throw new ModelError(`tensor ${quote(name)} has no place in this architecture`);
+    }
+  }
+}
+
+function checkShape(spec: TensorSpec, dims: readonly number[]): void {
+  const shape = [...dims].reverse();
+  // Trailing dimensions of 1 carry no information: GGUF writers may leave them or not.
+  while (shape.length > 1 && shape[0] === 1) shape.shift();
+  const expected = spec.kind === "vector" || spec.rows === 1 ? [spec.k] : [spec.rows, spec.k];
+  if (shape.length === expected.length && shape.every((n, i) => n === expected[i])) return;
+  throw new ModelError(
+    `tensor "${spec.name}" must be [${expected.join(", ")}], it is [${shape.join(", ")}]`,
+  );
+}
+
+function checkFormat(spec: TensorSpec, type: number): void {
+  const supported = spec.kind === "matrix" ? isWeightFormat(type) : VECTOR_FORMATS.includes(type);
+  if (supported) return;
+  const names = spec.kind === "matrix"
+    ? WEIGHT_FORMAT_NAMES
+    : VECTOR_FORMATS.map((id) => tensorType(id).name);
+  throw new ModelError(
+    `tensor "${spec.name}" has format ${tensorType(type).name}; supported are ${names.join(", ")}`,
+  );
+}

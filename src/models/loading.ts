@@ -1,0 +1,102 @@
+import type { Kernels, Vector, Weights } from "../ffi/context.ts";
+import { limits } from "../ffi/symbols.ts";
+import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
+import type { TensorSource } from "./family.ts";
+import type { ModelHeader } from "./hyperparameters.ts";
+
+/** Bytes read and packed at a time: large enough for the disk, small enough to stop within milliseconds. */
+const READ_BYTES = 4 << 20;
+
+/** A model file whose tensors can be read. */
+export interface ModelFile extends ModelHeader {
+  readonly tensors: ReadonlyMap<
+    string,
+    { readonly type: number; readonly dims: readonly number[]; readonly bytes: number }
+  >;
+  /** Fills `target` from `byteOffset` on within the tensor's data. */
+  readInto(tensor: string, byteOffset: number, target: Uint8Array): void;
+}
+
+export interface StreamOptions {
+  /** Called after each part with the bytes done so far and in total. */
+  progress?: (doneBytes: number, totalBytes: number) => void;
+  /** Called between parts; may throw to stop, and yields to other work by what it awaits. */
+  checkpoint: () => Promise<void>;
+}
+
+/**
+ * Moves the tensors of a checked file into the kernels. Matrices are created empty when a layer asks for them and
+ * filled later by {@linkcode TensorLoader.stream}; vectors are small and filled at once.
+ */
+export class TensorLoader implements TensorSource {
+  readonly #kernels: Kernels;
+  readonly #file: ModelFile;
+  readonly #matrices = new Map<string, Weights>();
+
+  constructor(kernels: Kernels, file: ModelFile) {
+    this.#kernels = kernels;
+    this.#file = file;
+  }
+
+  /** The matrix `name`, the same handle each time it is asked for. */
+  matrix(name: string): Weights {
+    const found = this.optionalMatrix(name);
+    if (found === undefined) throw new Error(`Tensor "${name}" was not checked before it was used`);
+    return found;
+  }
+
+  optionalMatrix(name: string): Weights | undefined {
+    const existing = this.#matrices.get(name);
+    const tensor = this.#file.tensors.get(name);
+    if (existing !== undefined || tensor === undefined) return existing;
+    const [k, rows = 1] = tensor.dims;
+    const weights = this.#kernels.createWeights(tensor.type, rows, k);
+    this.#matrices.set(name, weights);
+    return weights;
+  }
+
+  vector(name: string): Vector {
+    const found = this.optionalVector(name);
+    if (found === undefined) throw new Error(`Tensor "${name}" was not checked before it was used`);
+    return found;
+  }
+
+  optionalVector(name: string): Vector | undefined {
+    const tensor = this.#file.tensors.get(name);
+    if (tensor === undefined) return undefined;
+    const raw = new Uint8Array(tensor.bytes);
+    this.#file.readInto(name, 0, raw);
+    return this.#kernels.createVector(this.#toF32(tensor.type, raw));
+  }
+
+  #toF32(type: number, raw: Uint8Array): Float32Array {
+    if (type === TensorTypeId.F32) return new Float32Array(raw.buffer);
+    const values = new Float32Array(raw.length / tensorType(type).blockBytes);
+    this.#kernels.dequantize(type, raw, values);
+    return values;
+  }
+
+  /** Fills all matrices that were asked for, a few MB at a time. */
+  async stream({ progress, checkpoint }: StreamOptions): Promise<void> {
+    const tensors = this.#file.tensors;
+    const totalBytes = [...this.#matrices.keys()].reduce((sum, name) => sum + tensors.get(name)!.bytes, 0);
+    let doneBytes = 0;
+    let buffer = new Uint8Array(READ_BYTES);
+    for (const [name, weights] of this.#matrices) {
+      const rowBytes = tensors.get(name)!.bytes / weights.rows;
+      // Rows are packed in panels, so a part begins where a panel does.
+      const rowsPerRead = Math.max(1, Math.floor(READ_BYTES / rowBytes / limits.panelRows)) *
+        limits.panelRows;
+      if (buffer.length < rowsPerRead * rowBytes) buffer = new Uint8Array(rowsPerRead * rowBytes);
+      for (let row = 0; row < weights.rows; row += rowsPerRead) {
+        await checkpoint();
+        const rows = Math.min(rowsPerRead, weights.rows - row);
+        const part = buffer.subarray(0, rows * rowBytes);
+        this.#file.readInto(name, row * rowBytes, part);
+        weights.load(row, rows, part);
+        doneBytes += part.length;
+        progress?.(doneBytes, totalBytes);
+      }
+    }
+  }
+}

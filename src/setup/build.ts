@@ -1,0 +1,130 @@
+/**
+ * Builds the kernel library when its sources changed. The new library replaces the old one in one step, so that a
+ * failed or interrupted build leaves the old one alone and processes that have it open keep it.
+ * @module
+ */
+
+import { BUILD, libraryPath, ROOT } from "./paths.ts";
+import { capture } from "./process.ts";
+import { Progress } from "./progress.ts";
+import { ensureZig, ZIG_VERSION } from "./zig.ts";
+
+/** The kernels did not build; the message holds the compiler's output. */
+export class BuildError extends Error {
+  override readonly name = "BuildError";
+}
+
+/** What a build needs, replaceable in tests. */
+export interface BuildOptions {
+  /** Folder with build.zig. */
+  readonly kernels?: string;
+  /** Folder for results and caches. */
+  readonly build?: string;
+  /** Finds the compiler; called only when something has to be built. */
+  readonly zig?: () => Promise<string>;
+  readonly signal?: AbortSignal;
+}
+
+const SKIPPED = new Set([".zig-cache", "zig-cache", "zig-out"]);
+
+async function sourceFiles(folder: string, prefix = ""): Promise<string[]> {
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = `${prefix}${entry.name}`;
+    if (SKIPPED.has(entry.name) || entry.name.startsWith(".")) continue;
+    if (entry.isDirectory) files.push(...await sourceFiles(`${folder}/${entry.name}`, `${path}/`));
+    else if (/\.(zig|zon)$/.test(entry.name)) files.push(path);
+  }
+  return files.sort();
+}
+
+/** SHA-256 over the names and contents of the Zig sources, the Zig version and the target, as hex. */
+export async function sourceHash(kernels: string): Promise<string> {
+  const { os, arch } = Deno.build;
+  const parts: Uint8Array[] = [new TextEncoder().encode(`zig ${ZIG_VERSION} ${os} ${arch}\0`)];
+  for (const file of await sourceFiles(kernels)) {
+    const content = await Deno.readFile(`${kernels}/${file}`);
+    parts.push(new TextEncoder().encode(`${file}\0${content.length}\0`), content);
+  }
+  const digest = await crypto.subtle.digest("SHA-256", await new Blob(parts as BlobPart[]).arrayBuffer());
+  return new Uint8Array(digest).toHex();
+}
+
+async function isCurrent(library: string, stamp: string, hash: string): Promise<boolean> {
+  try {
+    await Deno.stat(library);
+    return (await Deno.readTextFile(stamp)).trim() === hash;
+  } catch {
+    return false; // no library or no stamp yet
+  }
+}
+
+/** Waits for the lock that only one build at a time holds; the system frees it when its holder dies. */
+async function lockBuild(path: string): Promise<Deno.FsFile> {
+  const file = await Deno.open(path, { create: true, write: true });
+  if (!await file.tryLock(true)) {
+    using progress = new Progress("Waiting for another build of the kernels");
+    await file.lock(true);
+    progress.end("The other build has ended");
+  }
+  return file;
+}
+
+async function zigBuild(zig: string, kernels: string, build: string, staging: string, signal?: AbortSignal) {
+  const first = await Deno.stat(libraryPath(build)).then(() => false, () => true);
+  using progress = new Progress(
+    `Building the kernels with Zig ${ZIG_VERSION}${first ? " (the first build takes a few minutes)" : ""}`,
+  );
+  const command = zigBuildCommand(zig, ["--prefix", staging], build);
+  const result = await capture(command, { cwd: kernels, env: zigEnvironment(build), signal });
+  if (result === null) throw new BuildError(`${zig} has gone; repeat the command`);
+  if (result.code !== 0) {
+    progress.end(`Building the kernels: failed after ${progress.seconds.toFixed(1)} s`);
+    throw new BuildError(`zig build failed with status ${result.code}\n${result.stdout}${result.stderr}`);
+  }
+  progress.end(`Built the kernels in ${progress.seconds.toFixed(1)} s`);
+}
+
+/** A `zig build` command line: one cache for all of them, inside the build folder. */
+export function zigBuildCommand(zig: string, args: readonly string[], build: string = BUILD): string[] {
+  return [zig, "build", "--cache-dir", `${build}/zig-cache`, ...args];
+}
+
+/** Environment for {@linkcode zigBuildCommand}: Zig's global cache stays in the build folder too. */
+export function zigEnvironment(build: string = BUILD): Record<string, string> {
+  return { ZIG_GLOBAL_CACHE_DIR: `${build}/zig-global` };
+}
+
+/**
+ * Makes sure that the kernel library is built from the present sources. Resolves to its path.
+ * Throws BuildError, ZigError, or the signal's reason.
+ */
+export async function ensureLibrary(options: BuildOptions = {}): Promise<string> {
+  const kernels = options.kernels ?? `${ROOT}/kernels`;
+  const build = options.build ?? BUILD;
+  const library = libraryPath(build);
+  const stamp = `${build}/library.sha256`;
+  if (await isCurrent(library, stamp, await sourceHash(kernels))) return library;
+
+  await Deno.mkdir(build, { recursive: true });
+  using _lock = await lockBuild(`${build}/library.lock`);
+  const hash = await sourceHash(kernels);
+  if (await isCurrent(library, stamp, hash)) return library;
+
+  const zig = await (options.zig ?? (() => ensureZig({ signal: options.signal })))();
+  const staging = `${build}/staging`;
+  await Deno.remove(staging, { recursive: true }).catch(() => {});
+  try {
+    await zigBuild(zig, kernels, build, staging, options.signal);
+    const built = libraryPath(staging);
+    if (!await Deno.stat(built).then(() => true, () => false)) {
+      throw new BuildError(`zig build succeeded but left no ${built}`);
+    }
+    await Deno.mkdir(library.replace(/[^/]*$/, ""), { recursive: true });
+    await Deno.rename(built, library);
+    await Deno.writeTextFile(stamp, hash + "\n");
+  } finally {
+    await Deno.remove(staging, { recursive: true }).catch(() => {});
+  }
+  return library;
+}

@@ -1,0 +1,52 @@
+/** What a command line may do: as little as its arguments allow. @module */
+
+import { cacheFolder, type Environment } from "../hub/cache.ts";
+import { libraryPath } from "./paths.ts";
+
+const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
+const SYSTEM = "systemMemoryInfo,cpus,statfs";
+/** The hub and the storage servers that it redirects to. */
+const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
+
+/** Reads no kernel library: such a command starts without building one. */
+export function needsLibrary(args: readonly string[]): boolean {
+  const isHelp = args.length === 0 || args.some((arg) => arg === "--help" || arg === "-h") ||
+    args[0] === "help";
+  return !isHelp && args[0] !== "inspect" && args[0] !== "tokenize";
+}
+
+/** The kernel library that a command opens: `KUMI_LIBRARY`, else the built one. */
+export function chosenLibrary(env: Environment = Deno.env.get): string {
+  return env("KUMI_LIBRARY") || libraryPath();
+}
+
+/** The folder that a command may write to: "" for any, null for none. */
+function writableFolder(args: readonly string[], env: Environment): string | null {
+  if (args[0] === "quantize") return "";
+  try {
+    return cacheFolder(env);
+  } catch {
+    return null; // no HOME: what needs the cache says so itself
+  }
+}
+
+/**
+ * Deno's permission flags for `kumi <args>`. Models may lie anywhere, so reading is open. Writing is limited to the cache
+ * folder except for `quantize`, whose output may lie anywhere; the network is closed except for `hf:` models.
+ */
+export function commandPermissions(args: readonly string[], env: Environment = Deno.env.get): string[] {
+  const isDownload = args.some((arg) => /^(?:--?\w+=)?hf:/.test(arg));
+  const permissions = [
+    "--no-prompt",
+    "--allow-read",
+    `--allow-ffi=${chosenLibrary(env)}`,
+    `--allow-sys=${SYSTEM}`,
+    `--allow-env=${ENVIRONMENT}`,
+    "--ignore-env",
+  ];
+  const folder = writableFolder(args, env);
+  if (folder !== null) permissions.push(folder === "" ? "--allow-write" : `--allow-write=${folder}`);
+  // Another hub redirects to servers that are not known here.
+  if (isDownload) permissions.push(env("HF_ENDPOINT") ? "--allow-net" : `--allow-net=${HUB_HOSTS}`);
+  return permissions;
+}

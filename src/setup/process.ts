@@ -1,0 +1,90 @@
+/** Child processes: captured ones for tools, and one in the foreground for the command itself. @module */
+
+/** What a captured process left. */
+export interface Captured {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run a tool. */
+export interface CaptureOptions {
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a tool to its end. Null where there is no such program. Throws the signal's reason when aborted. */
+export async function capture(
+  command: readonly string[],
+  options: CaptureOptions = {},
+): Promise<Captured | null> {
+  options.signal?.throwIfAborted();
+  const { cwd, env, signal } = options;
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(command[0], { args: command.slice(1), stdin: "null", cwd, env, signal })
+      .output();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return null;
+    throw error;
+  }
+  signal?.throwIfAborted();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code: output.code, stdout: text(output.stdout), stderr: text(output.stderr) };
+}
+
+const FORWARDED: Deno.Signal[] = Deno.build.os === "windows" ? [] : ["SIGTERM", "SIGHUP"];
+
+/**
+ * Runs a command in the foreground with this process's input and output and resolves to its exit status (128 + n after
+ * signal n). This process never ends before the command: the terminal already sends Ctrl-C to both, so here it is
+ * ignored and the command decides; an interrupt from elsewhere, and SIGTERM and SIGHUP, are passed on.
+ */
+export async function foreground(
+  command: readonly string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): Promise<number> {
+  const child = new Deno.Command(command[0], {
+    args: command.slice(1),
+    stdin: "inherit",
+    stdout: "inherit",
+    stderr: "inherit",
+    ...options,
+  }).spawn();
+  const pass = (signal: Deno.Signal) => () => {
+    try {
+      child.kill(signal);
+    } catch {
+      // it has just ended
+    }
+  };
+  const handlers = new Map(FORWARDED.map((signal) => [signal, pass(signal)]));
+  handlers.set("SIGINT", Deno.stdin.isTerminal() ? () => {} : pass("SIGINT"));
+  for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
+  try {
+    const status = await child.status;
+    return status.code;
+  } finally {
+    for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
+  }
+}
+
+/** An AbortSignal that fires on Ctrl-C and SIGTERM, until disposed. */
+export class Interruption implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  readonly #stop = () => this.#controller.abort(new DOMException("interrupted", "AbortError"));
+
+  constructor() {
+    for (const signal of this.#signals) Deno.addSignalListener(signal, this.#stop);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of this.#signals) Deno.removeSignalListener(signal, this.#stop);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The tasks of deno.json: gets what a task needs (Zig, the kernel library, an import map that works on this network),
+ * then runs the command itself in a child with only the permissions it needs. Imports nothing that has to be fetched.
+ * @module
+ */
+
+import { BuildError, ensureLibrary } from "./build.ts";
+import { chooseStd, stdFlags } from "./import_map.ts";
+import { ROOT } from "./paths.ts";
+import { commandPermissions, needsLibrary } from "./permissions.ts";
+import { foreground, Interruption } from "./process.ts";
+import { note } from "./progress.ts";
+import { ensureZig, ZigError } from "./zig.ts";
+
+/** The folder the user stands in: Deno's tasks start in the checkout, but paths on the command line mean this one. */
+function userFolder(): string {
+  const folder = Deno.env.get("INIT_CWD");
+  try {
+    return folder && Deno.statSync(folder).isDirectory ? folder : Deno.cwd();
+  } catch {
+    return Deno.cwd();
+  }
+}
+
+/** Builds the kernel library, unless the user names another one. */
+async function getLibrary(signal: AbortSignal): Promise<void> {
+  if (!Deno.env.get("KUMI_LIBRARY")) await ensureLibrary({ signal });
+}
+
+/** Runs a program of this checkout, or of the user, where the user stands. */
+async function runFile(
+  file: string,
+  args: readonly string[],
+  permissions: readonly string[],
+): Promise<number> {
+  const source = await chooseStd();
+  const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(source), ...permissions];
+  const command = [Deno.execPath(), "run", ...flags, file, ...args];
+  return await foreground(command, { cwd: userFolder(), env: { KUMI_STD: source } });
+}
+
+async function runCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
+  if (needsLibrary(args)) await getLibrary(signal);
+  return await runFile(`${ROOT}/src/cli/main.ts`, args, commandPermissions(args));
+}
+
+async function format(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const zig = await ensureZig({ signal });
+  const code = await foreground([zig, "fmt", "kernels"], { cwd: ROOT });
+  return code || await foreground([Deno.execPath(), "fmt", ...args], { cwd: ROOT });
+}
+
+const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Promise<number>> = {
+  chat: (args, signal) => runCommand(["chat", ...args], signal),
+  bench: (args, signal) => runCommand(["bench", ...args], signal),
+  kumi: runCommand,
+  run: async ([file, ...args], signal) => {
+    if (file === undefined) throw new RangeError("usage: deno task run FILE.ts [arguments]");
+    await getLibrary(signal);
+    return await runFile(file, args, ["--allow-all"]);
+  },
+  build: async (_args, signal) => {
+    note(await ensureLibrary({ signal }));
+    return 0;
+  },
+  test: async (args) => {
+    const command = [Deno.execPath(), "run", "--quiet", "--allow-all", `${ROOT}/tests/run.ts`, ...args];
+    return await foreground(command, { cwd: ROOT, env: { KUMI_STD: await chooseStd() } });
+  },
+  check: async (args) => {
+    const flags = stdFlags(await chooseStd());
+    return await foreground([Deno.execPath(), "check", ...flags, ...(args.length > 0 ? args : ["."])], {
+      cwd: ROOT,
+    });
+  },
+  fmt: format,
+};
+
+/** Runs a task and resolves to its exit status. Mistakes and failures that a user can act on are one message. */
+async function main([name = "", ...args]: readonly string[]): Promise<number> {
+  const task = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
+  if (task === undefined) {
+    note(`no task is called ${JSON.stringify(name)}; there are ${Object.keys(TASKS).join(", ")}`);
+    return 2;
+  }
+  using interruption = new Interruption();
+  try {
+    return await task(args, interruption.signal);
+  } catch (error) {
+    if (interruption.signal.aborted) return 130;
+    const isExpected = [ZigError, BuildError, RangeError].some((type) => error instanceof type);
+    if (!isExpected) throw error;
+    note((error as Error).message);
+    return 1;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,7 @@
+/**
+ * Tokenizers and chat templates from GGUF metadata.
+ * @module
+ */
+
+export { type ChatTemplate, createChatTemplate } from "./chat_template.ts";
+export { createTokenizer, type Tokenizer } from "./tokenizer.ts";

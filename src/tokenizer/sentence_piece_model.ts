@@ -1,0 +1,179 @@
+/**
+ * SentencePiece BPE ("llama"): the characters of the text, spaces written as ▁, merged in the order of the scores of the
+ * resulting tokens; characters without a token become byte tokens <0xXX>. Kudo & Richardson 2018.
+ */
+
+import { Merger, type MergeRules } from "./merger.ts";
+import { type Metadata, readBoolean } from "./metadata.ts";
+import type { TokenizerModel } from "./model.ts";
+import { PairTable } from "./pair_table.ts";
+import { TokenKind, type Vocabulary } from "./vocabulary.ts";
+import { WordCache } from "./word_cache.ts";
+
+const SPACE = "\u2581";
+const SPACE_CODE = 0x2581;
+const SCRATCH_SYMBOLS = 4096;
+const PAIRS_MAX = 1 << 18;
+const NOT_MERGEABLE = 0x7fffffff;
+
+export class SentencePieceModel implements TokenizerModel {
+  readonly stripsLeadingSpace: boolean;
+  readonly #vocabulary: Vocabulary;
+  readonly #merger: Merger;
+  readonly #pairs: LazyPairs;
+  readonly #byteIds: Int32Array;
+  readonly #unknown: number | undefined;
+  readonly #splitsAtSpaces: boolean;
+  readonly #cache = new WordCache();
+
+  /** Throws TokenizerError for settings of wrong types. */
+  constructor(metadata: Metadata, vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
+    this.stripsLeadingSpace = readBoolean(metadata, "add_space_prefix") ?? true;
+    this.#pairs = new LazyPairs(vocabulary);
+    this.#merger = new Merger(this.#pairs);
+    this.#byteIds = readByteIds(vocabulary);
+    const unknown = vocabulary.special.unknown;
+    this.#unknown = unknown !== undefined && vocabulary.kinds[unknown] !== TokenKind.control
+      ? unknown
+      : undefined;
+    // Where no token has a ▁ after another character, no merge crosses that place: words can be merged one by one.
+    this.#splitsAtSpaces = !vocabulary.texts.some((text, id) =>
+      vocabulary.kinds[id] !== TokenKind.control && /[^\u2581]\u2581/u.test(text)
+    );
+  }
+
+  encode(text: string, start: number, end: number, ids: number[]): void {
+    const prefix = this.stripsLeadingSpace ? SPACE : "";
+    const escaped = prefix + text.slice(start, end).replaceAll(" ", SPACE);
+    for (let from = 0; from < escaped.length;) {
+      const to = this.#splitsAtSpaces ? wordEnd(escaped, from) : escaped.length;
+      this.#encodeCached(escaped.slice(from, to), ids);
+      from = to;
+    }
+    this.#merger.trim(SCRATCH_SYMBOLS);
+  }
+
+  bytesOf(id: number): Uint8Array {
+    const text = this.#vocabulary.texts[id];
+    if (this.#vocabulary.kinds[id] === TokenKind.byte) {
+      const byte = byteOf(text);
+      if (byte !== undefined) return Uint8Array.of(byte);
+    }
+    return new TextEncoder().encode(text.replaceAll(SPACE, " "));
+  }
+
+  #encodeCached(word: string, ids: number[]): void {
+    const isShort = word.length <= WordCache.unitsMax;
+    const known = isShort ? this.#cache.get(word) : undefined;
+    if (known !== undefined) {
+      for (const id of known) ids.push(id);
+      return;
+    }
+    const first = ids.length;
+    this.#encodeWord(word, ids);
+    if (isShort) this.#cache.set(word, ids.slice(first));
+  }
+
+  #encodeWord(word: string, ids: number[]): void {
+    const symbols = this.#merger.symbols(word.length);
+    let count = 0;
+    for (let i = 0; i < word.length;) {
+      const code = word.codePointAt(i)!;
+      symbols[count++] = this.#pairs.symbolOf(code);
+      i += code > 0xffff ? 2 : 1;
+    }
+    const merged = this.#merger.merge(count);
+    for (let i = 0; i < merged; i++) {
+      if (symbols[i] >= 0 && symbols[i] < this.#vocabulary.size) ids.push(symbols[i]);
+      else this.#pushBytes(this.#pairs.textOf(symbols[i]), ids);
+    }
+  }
+
+  #pushBytes(character: string, ids: number[]): void {
+    for (const byte of new TextEncoder().encode(character)) {
+      if (this.#byteIds[byte] >= 0) ids.push(this.#byteIds[byte]);
+      else if (this.#unknown !== undefined) ids.push(this.#unknown);
+    }
+  }
+}
+
+/** End of the word at `from`: before the next ▁ that follows another character. */
+function wordEnd(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && text.charCodeAt(at) === SPACE_CODE) at++;
+  const space = text.indexOf(SPACE, at);
+  return space < 0 ? text.length : space;
+}
+
+function byteOf(text: string): number | undefined {
+  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(text);
+  return hex === null ? undefined : parseInt(hex[1], 16);
+}
+
+function readByteIds(vocabulary: Vocabulary): Int32Array {
+  const ids = new Int32Array(256).fill(-1);
+  for (let id = 0; id < vocabulary.size; id++) {
+    if (!vocabulary.texts[id].startsWith("<0x")) continue;
+    const byte = byteOf(vocabulary.texts[id]);
+    if (byte === undefined) continue;
+    if (ids[byte] < 0 || vocabulary.kinds[id] === TokenKind.byte) ids[byte] = id;
+  }
+  return ids;
+}
+
+/**
+ * Merge rules worked out when a pair is first met: the pair merges when its joined text is a token, ranked by score.
+ * Symbols are token ids, then ids of characters that only occur inside tokens, then -2 - code point for all others.
+ */
+class LazyPairs implements MergeRules {
+  pairs = new PairTable(1 << 14);
+  readonly #vocabulary: Vocabulary;
+  readonly #rankOf: Int32Array;
+  readonly #innerTexts: string[] = [];
+  readonly #symbols = new Map<number, number>();
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
+    this.#rankOf = rankByScore(vocabulary.scores);
+    for (const text of vocabulary.texts) {
+      for (const character of text) {
+        const code = character.codePointAt(0)!;
+        if (this.#symbols.has(code)) continue;
+        let symbol = vocabulary.lookup(character);
+        if (symbol === undefined) {
+          symbol = vocabulary.size + this.#innerTexts.length;
+          this.#innerTexts.push(character);
+        }
+        this.#symbols.set(code, symbol);
+      }
+    }
+  }
+
+  symbolOf(code: number): number {
+    return this.#symbols.get(code) ?? -2 - code;
+  }
+
+  textOf(symbol: number): string {
+    if (symbol < 0) return String.fromCodePoint(-2 - symbol);
+    const size = this.#vocabulary.size;
+    return symbol < size ? this.#vocabulary.texts[symbol] : this.#innerTexts[symbol - size];
+  }
+
+  readonly complete = (left: number, right: number): number => {
+    if (left < 0 || right < 0) return -1;
+    if (this.pairs.count >= PAIRS_MAX) this.pairs = new PairTable(1 << 14);
+    const merged = this.#vocabulary.lookup(this.textOf(left) + this.textOf(right));
+    const rank = merged === undefined ? NOT_MERGEABLE : this.#rankOf[merged];
+    this.pairs.add(left, right, rank, merged ?? 0);
+    return this.pairs.find(left, right);
+  };
+}
+
+/** Rank of each token: 0 for the highest score, equal scores alike. */
+function rankByScore(scores: Float32Array): Int32Array {
+  const distinct = Float32Array.from(new Set(scores)).sort().reverse();
+  const ranks = new Map<number, number>();
+  distinct.forEach((score, rank) => ranks.set(score, rank));
+  return Int32Array.from(scores, (score) => ranks.get(score)!);
+}

@@ -1,0 +1,88 @@
+/** Finds special tokens in a text: those with longer texts first over the whole text, then from left to right. */
+
+import { TokenKind, type Vocabulary } from "./vocabulary.ts";
+
+/** A special token at text[start, end). */
+export interface SpecialMatch {
+  readonly start: number;
+  readonly end: number;
+  readonly id: number;
+}
+
+export class SpecialMatcher {
+  readonly #vocabulary: Vocabulary;
+  /** Ids by falling length of their UTF-8 text, then rising id. */
+  readonly #all: readonly number[];
+  readonly #userDefined: readonly number[];
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
+    const encoder = new TextEncoder();
+    const lengths = new Map<number, number>();
+    for (let id = 0; id < vocabulary.size; id++) {
+      const isSpecial = vocabulary.isControl(id) || vocabulary.kinds[id] === TokenKind.userDefined;
+      if (isSpecial && vocabulary.texts[id] !== "") {
+        lengths.set(id, encoder.encode(vocabulary.texts[id]).length);
+      }
+    }
+    this.#all = [...lengths.keys()].sort((a, b) => lengths.get(b)! - lengths.get(a)! || a - b);
+    this.#userDefined = this.#all.filter((id) => !vocabulary.isControl(id));
+  }
+
+  /**
+   * Matches in order of position. User-defined tokens are always matched, control and unknown tokens only with
+   * `parseControl`, and then only where no code unit is marked in `userOwned`.
+   */
+  find(text: string, parseControl: boolean, userOwned?: Uint8Array): SpecialMatch[] {
+    const candidates = parseControl ? this.#all : this.#userDefined;
+    const matches: SpecialMatch[] = [];
+    const taken = new Taken(text.length);
+    for (const id of candidates) {
+      const token = this.#vocabulary.texts[id];
+      const owned = this.#vocabulary.isControl(id) ? userOwned : undefined;
+      for (let at = text.indexOf(token); at >= 0; at = text.indexOf(token, at)) {
+        const end = at + token.length;
+        const free = taken.nextFree(at, end);
+        if (free > at) {
+          at = free;
+        } else if (owned !== undefined && hasMark(owned, at, end)) {
+          at++;
+        } else {
+          matches.push({ start: at, end, id });
+          taken.take(at, end);
+          at = end;
+        }
+      }
+    }
+    return matches.sort((a, b) => a.start - b.start);
+  }
+}
+
+/** Which parts of a text are taken by matches; allocates on the first one only. */
+class Taken {
+  #ends: Uint32Array | undefined;
+  readonly #length: number;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  take(start: number, end: number): void {
+    this.#ends ??= new Uint32Array(this.#length);
+    this.#ends.fill(end, start, end);
+  }
+
+  /**
+   * `start` when [start, end) is free, else the end of the match in the way. Matches are taken longest first, so one
+   * that overlaps [start, end) covers its first or its last unit.
+   */
+  nextFree(start: number, end: number): number {
+    if (this.#ends === undefined) return start;
+    return this.#ends[start] || this.#ends[end - 1] || start;
+  }
+}
+
+function hasMark(marks: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (marks[i] !== 0) return true;
+  return false;
+}

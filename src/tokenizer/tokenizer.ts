@@ -1,0 +1,184 @@
+/**
+ * Text to token ids and back, by the vocabulary in a GGUF file's metadata.
+ *
+ * Control tokens are matched only in text that the program itself wrote (`parseSpecial`); text from users stays text. The
+ * ids equal llama.cpp's for every text without the text of a control token.
+ */
+
+import { BytePairModel } from "./byte_pair_model.ts";
+import { TokenizerError } from "./error.ts";
+import { type Metadata, readString } from "./metadata.ts";
+import type { TokenizerModel } from "./model.ts";
+import { preTokenizerOf } from "./pre_tokenizer.ts";
+import { SentencePieceModel } from "./sentence_piece_model.ts";
+import { SpecialMatcher } from "./special_matcher.ts";
+import { StreamDecoder } from "./stream_decoder.ts";
+import { TokenKind, Vocabulary } from "./vocabulary.ts";
+
+/** How `encode` treats special tokens. */
+export interface EncodeOptions {
+  /** Add BOS and EOS where the model file asks for them. Default false. */
+  readonly addSpecial?: boolean;
+  /** Read the texts of control tokens as these tokens. Only for text that the program wrote. Default false. */
+  readonly parseSpecial?: boolean;
+}
+
+/** How tokens are turned into text. */
+export interface DecodeOptions {
+  /** Write control tokens by their text; otherwise they give no text. Default false. */
+  readonly special?: boolean;
+  /** The tokens start a text, so that the space SentencePiece puts there is dropped. Default true. */
+  readonly atStart?: boolean;
+}
+
+export class Tokenizer {
+  readonly #vocabulary: Vocabulary;
+  readonly #model: TokenizerModel;
+  readonly #matcher: SpecialMatcher;
+  readonly #pieces: (Uint8Array | undefined)[];
+
+  constructor(vocabulary: Vocabulary, model: TokenizerModel) {
+    this.#vocabulary = vocabulary;
+    this.#model = model;
+    this.#matcher = new SpecialMatcher(vocabulary);
+    this.#pieces = new Array(vocabulary.size);
+  }
+
+  /** Number of token ids: valid ids are 0 … vocabSize - 1. */
+  get vocabSize(): number {
+    return this.#vocabulary.size;
+  }
+  get bos(): number | undefined {
+    return this.#vocabulary.special.bos;
+  }
+  get eos(): number | undefined {
+    return this.#vocabulary.special.eos;
+  }
+  /** The model expects BOS at the start of its input. */
+  get addBos(): boolean {
+    return this.#vocabulary.addBos;
+  }
+  /** Tokens that end a generation: eos, eot and the well-known ends of a turn. */
+  get eogIds(): ReadonlySet<number> {
+    return this.#vocabulary.endIds;
+  }
+
+  /** True for tokens that no text from a user can become (control and unknown tokens). */
+  isControl(id: number): boolean {
+    return this.#vocabulary.isControl(id);
+  }
+
+  /** Id of a control token by its text, e.g. "<|im_end|>". */
+  controlId(text: string): number | undefined {
+    const id = this.#vocabulary.texts.indexOf(text);
+    return id >= 0 && this.#vocabulary.isControl(id) ? id : undefined;
+  }
+
+  /** Texts of all control tokens, by id. */
+  controlTexts(): Map<number, string> {
+    const texts = new Map<number, string>();
+    this.#vocabulary.texts.forEach((text, id) => this.isControl(id) && texts.set(id, text));
+    return texts;
+  }
+
+  /** Token ids of a text. Unpaired surrogates count as U+FFFD. Time is O(n log n) for any text. */
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    const ids: number[] = [];
+    const { bos, eos } = this.#vocabulary.special;
+    if (options.addSpecial && this.#vocabulary.addBos) ids.push(bos!);
+    this.#encodeInto(text.toWellFormed(), options.parseSpecial ?? false, undefined, ids);
+    if (options.addSpecial && this.#vocabulary.addEos) ids.push(eos!);
+    return ids;
+  }
+
+  /**
+   * Token ids of a text of mixed origin. `userOwned` has one item per UTF-16 code unit of `text` (which must be well
+   * formed); a control token is read only where none of its units is marked there.
+   */
+  encodeMarked(text: string, userOwned: Uint8Array): number[] {
+    const ids: number[] = [];
+    this.#encodeInto(text, true, userOwned, ids);
+    return ids;
+  }
+
+  /** Text of the tokens; incomplete or invalid UTF-8 gives U+FFFD. Throws RangeError for an id outside the vocabulary. */
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    const special = options.special ?? false;
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for (const id of ids) {
+      const piece = this.#piece(id, special);
+      pieces.push(piece);
+      length += piece.length;
+    }
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const piece of pieces) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    const strips = this.#model.stripsLeadingSpace && (options.atStart ?? true) && bytes[0] === 0x20;
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(strips ? bytes.subarray(1) : bytes);
+  }
+
+  /** A decoder for tokens that come one by one. */
+  stream(options: DecodeOptions = {}): StreamDecoder {
+    const special = options.special ?? false;
+    const strips = this.#model.stripsLeadingSpace && (options.atStart ?? true);
+    return new StreamDecoder((id) => this.#piece(id, special), strips);
+  }
+
+  /** Bytes of one token, control tokens by their text. Not to be changed. Throws RangeError for an unknown id. */
+  tokenBytes(id: number): Uint8Array {
+    return this.#piece(id, true);
+  }
+
+  /** Text of one token for display, control tokens by their text; parts of characters give U+FFFD. */
+  tokenText(id: number): string {
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#piece(id, true));
+  }
+
+  #encodeInto(text: string, parseControl: boolean, userOwned: Uint8Array | undefined, ids: number[]): void {
+    let at = 0;
+    for (const match of this.#matcher.find(text, parseControl, userOwned)) {
+      if (match.start > at) this.#model.encode(text, at, match.start, ids);
+      ids.push(match.id);
+      at = match.end;
+    }
+    if (at < text.length) this.#model.encode(text, at, text.length, ids);
+  }
+
+  #piece(id: number, special: boolean): Uint8Array {
+    if (!Number.isInteger(id) || id < 0 || id >= this.#vocabulary.size) {
+      throw new RangeError(`token id must be 0 to ${this.#vocabulary.size - 1}: current value is ${id}`);
+    }
+    if (!special && this.isControl(id)) return NOTHING;
+    return this.#pieces[id] ??= this.#makePiece(id);
+  }
+
+  #makePiece(id: number): Uint8Array {
+    const isText = this.isControl(id) || this.#vocabulary.kinds[id] === TokenKind.userDefined;
+    return isText ? new TextEncoder().encode(this.#vocabulary.texts[id]) : this.#model.bytesOf(id);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece) or "gpt2" (byte-level
+ * BPE). Throws TokenizerError with the key and the value at fault.
+ */
+export function createTokenizer(metadata: Metadata): Tokenizer {
+  const kind = readString(metadata, "model");
+  if (kind === "llama") {
+    const vocabulary = Vocabulary.read(metadata, { addBos: true, ids: { bos: 1, eos: 2, unknown: 0 } });
+    return new Tokenizer(vocabulary, new SentencePieceModel(metadata, vocabulary));
+  }
+  if (kind === "gpt2") {
+    const preTokenizer = preTokenizerOf(readString(metadata, "pre"));
+    const vocabulary = Vocabulary.read(metadata, { addBos: preTokenizer.addBos, ids: {} });
+    return new Tokenizer(vocabulary, new BytePairModel(metadata, vocabulary, preTokenizer));
+  }
+  const shown = kind === undefined ? "missing" : JSON.stringify(kind);
+  throw new TokenizerError(`tokenizer.ggml.model must be "llama" or "gpt2": current value is ${shown}`);
+}

@@ -1,0 +1,229 @@
+/**
+ * The vocabulary of a GGUF file: texts, kinds and scores of all tokens, and which of them are special.
+ *
+ * Kinds follow llama.cpp's token types. Two rules are stricter, so that text from users can never become a token that
+ * steers the model: tokens that look like markers (`<|…|>`, and the well-known ends of a turn) count as control tokens
+ * whatever the file says, and `lookup` knows no control, unknown or byte token, so that no chain of merges can end in one.
+ */
+
+import { TokenizerError } from "./error.ts";
+import { type Metadata, readBoolean, readNumbers, readStrings, readTokenId } from "./metadata.ts";
+
+/** What a token is: the values of `tokenizer.ggml.token_type`. */
+export const TokenKind = {
+  undefined: 0,
+  normal: 1,
+  unknown: 2,
+  control: 3,
+  userDefined: 4,
+  unused: 5,
+  byte: 6,
+} as const;
+
+/** Bounds on what a file may declare; the largest vocabularies in use have about 262,000 tokens. */
+export const VOCABULARY_LIMITS = { tokensMax: 1 << 21, tokenCharsMax: 1 << 16 } as const;
+
+/** Ends of generation known by their text, as llama.cpp lists them. */
+const END_TEXTS = new Set([
+  "<|eot_id|>",
+  "<|im_end|>",
+  "<|end|>",
+  "<|return|>",
+  "<|call|>",
+  "<end_of_turn>",
+  "<|endoftext|>",
+  "</s>",
+  "<|eom_id|>",
+  "<EOT>",
+  "_<EOT>",
+  "[EOT]",
+  "<|end_of_text|>",
+  "<end_of_utterance>",
+  "<eos>",
+  "<turn|>",
+  "<｜end▁of▁sentence｜>",
+]);
+
+/** Markers that shape a conversation in templates and that some files declare as plain or user-defined tokens. */
+const MARKER_TEXTS = new Set(["<start_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>"]);
+
+/** `<|…|>` and its full-width twin: the shape that only control tokens have. */
+const MARKER_SHAPE = /^<[|｜][^\s<>]*[|｜]>$/u;
+
+/** Any text that reads as a marker; tells whether a bos/eos/eot id of the file may be made a control token. */
+const SPECIAL_LOOK = /^\s*(<[^<>\s]+>|\[[A-Z_/]+\])\s*$/u;
+
+/** Token ids with a role. */
+export interface SpecialIds {
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  readonly eot: number | undefined;
+  readonly eom: number | undefined;
+  readonly unknown: number | undefined;
+  readonly padding: number | undefined;
+}
+
+/** Texts, kinds and roles of a model's tokens. Immutable once built. */
+export class Vocabulary {
+  /** Token texts as stored: byte-level BPE texts in the printable alphabet, SPM texts with ▁ for a space. */
+  readonly texts: readonly string[];
+  readonly kinds: Uint8Array;
+  /** Larger is merged first (SPM); zeros when the file has none. */
+  readonly scores: Float32Array;
+  readonly special: SpecialIds;
+  /** Tokens that end a generation. */
+  readonly endIds: ReadonlySet<number>;
+  readonly addBos: boolean;
+  readonly addEos: boolean;
+  /** Longest text that `lookup` knows, UTF-16 code units. */
+  readonly lookupCharsMax: number;
+  readonly #ids: Map<string, number>;
+
+  private constructor(metadata: Metadata, defaults: { addBos: boolean; ids: Partial<SpecialIds> }) {
+    this.texts = readTexts(metadata);
+    const size = this.texts.length;
+    this.kinds = readKinds(metadata, size);
+    this.scores = Float32Array.from(readNumbers(metadata, "scores", size) ?? { length: size }, (s) => s ?? 0);
+    this.special = readSpecialIds(metadata, size, defaults.ids);
+    markControlTokens(this.texts, this.kinds, this.special, metadata.has("tokenizer.ggml.token_type"));
+    this.endIds = findEnds(this.texts, this.kinds, this.special);
+    this.addBos = readBoolean(metadata, "add_bos_token") ??
+      (defaults.addBos && this.special.bos !== undefined);
+    this.addEos = readBoolean(metadata, "add_eos_token") ?? false;
+    if (this.addBos && this.special.bos === undefined) {
+      throw new TokenizerError("tokenizer.ggml.add_bos_token is true, but bos_token_id is not set");
+    }
+    if (this.addEos && this.special.eos === undefined) {
+      throw new TokenizerError("tokenizer.ggml.add_eos_token is true, but eos_token_id is not set");
+    }
+    this.#ids = new Map();
+    this.lookupCharsMax = this.#index();
+  }
+
+  /** Reads and checks the vocabulary. `defaults` holds what the tokenizer's kind implies when the file is silent. */
+  static read(metadata: Metadata, defaults: { addBos: boolean; ids: Partial<SpecialIds> }): Vocabulary {
+    return new Vocabulary(metadata, defaults);
+  }
+
+  get size(): number {
+    return this.texts.length;
+  }
+
+  /**
+   * Id of the token with this text that plain text may become: never a control, unknown or byte token. Of tokens with the
+   * same text the first one counts; the others can still be decoded.
+   */
+  lookup(text: string): number | undefined {
+    return this.#ids.get(text);
+  }
+
+  /** True for tokens that only a template or the engine may write. */
+  isControl(id: number): boolean {
+    const kind = this.kinds[id];
+    return kind === TokenKind.control || kind === TokenKind.unknown;
+  }
+
+  /** True for tokens that plain text may become by their text. */
+  isText(id: number): boolean {
+    return !this.isControl(id) && this.kinds[id] !== TokenKind.byte;
+  }
+
+  #index(): number {
+    let charsMax = 0;
+    for (let id = 0; id < this.texts.length; id++) {
+      if (!this.isText(id)) continue;
+      const text = this.texts[id];
+      if (text === "" || this.#ids.has(text)) continue;
+      this.#ids.set(text, id);
+      if (text.length > charsMax) charsMax = text.length;
+    }
+    return charsMax;
+  }
+}
+
+function readTexts(metadata: Metadata): readonly string[] {
+  const texts = readStrings(metadata, "tokens");
+  if (texts === undefined) {
+    throw new TokenizerError("the file has no vocabulary: tokenizer.ggml.tokens is missing");
+  }
+  if (texts.length === 0) throw new TokenizerError("tokenizer.ggml.tokens must not be empty");
+  if (texts.length > VOCABULARY_LIMITS.tokensMax) {
+    throw new TokenizerError(
+      `tokenizer.ggml.tokens must have at most ${VOCABULARY_LIMITS.tokensMax} items: it has ${texts.length}`,
+    );
+  }
+  const long = texts.findIndex((text) => text.length > VOCABULARY_LIMITS.tokenCharsMax);
+  if (long >= 0) {
+    throw new TokenizerError(
+      `tokenizer.ggml.tokens[${long}] must have at most ${VOCABULARY_LIMITS.tokenCharsMax} characters: ` +
+        `it has ${texts[long].length}`,
+    );
+  }
+  return texts;
+}
+
+function readKinds(metadata: Metadata, size: number): Uint8Array {
+  const kinds = new Uint8Array(size).fill(TokenKind.normal);
+  const declared = readNumbers(metadata, "token_type", size);
+  if (declared === undefined) return kinds;
+  for (let id = 0; id < size; id++) {
+    const kind = declared[id];
+    kinds[id] = kind >= 0 && kind <= TokenKind.byte ? kind : TokenKind.undefined;
+  }
+  return kinds;
+}
+
+function readSpecialIds(metadata: Metadata, size: number, defaults: Partial<SpecialIds>): SpecialIds {
+  const read = (name: string, fallback: number | undefined): number | undefined => {
+    if (metadata.has(`tokenizer.ggml.${name}`)) return readTokenId(metadata, name, size);
+    return fallback !== undefined && fallback < size ? fallback : undefined;
+  };
+  return {
+    bos: read("bos_token_id", defaults.bos),
+    eos: read("eos_token_id", defaults.eos),
+    eot: read("eot_token_id", undefined),
+    eom: read("eom_token_id", undefined),
+    unknown: read("unknown_token_id", defaults.unknown),
+    padding: read("padding_token_id", undefined),
+  };
+}
+
+function markControlTokens(
+  texts: readonly string[],
+  kinds: Uint8Array,
+  special: SpecialIds,
+  kindsDeclared: boolean,
+): void {
+  for (let id = 0; id < texts.length; id++) {
+    const text = texts[id];
+    // Almost all tokens start otherwise: the sets and the expression need not see them.
+    if (!/^[<\[_]/.test(text)) continue;
+    if (END_TEXTS.has(text) || MARKER_TEXTS.has(text) || MARKER_SHAPE.test(text)) {
+      kinds[id] = TokenKind.control;
+    }
+  }
+  for (const id of [special.bos, special.eos, special.eot, special.eom]) {
+    if (id !== undefined && (!kindsDeclared || SPECIAL_LOOK.test(texts[id]))) kinds[id] = TokenKind.control;
+  }
+  if (special.unknown !== undefined && !kindsDeclared && SPECIAL_LOOK.test(texts[special.unknown])) {
+    kinds[special.unknown] = TokenKind.unknown;
+  }
+}
+
+function findEnds(texts: readonly string[], kinds: Uint8Array, special: SpecialIds): ReadonlySet<number> {
+  const ends = new Set<number>();
+  for (const id of [special.eos, special.eot, special.eom]) if (id !== undefined) ends.add(id);
+  let end: number | undefined;
+  let returns = false;
+  let calls = false;
+  for (let id = 0; id < texts.length; id++) {
+    if (kinds[id] !== TokenKind.control || !END_TEXTS.has(texts[id])) continue;
+    ends.add(id);
+    if (texts[id] === "<|end|>") end = id;
+    returns ||= texts[id] === "<|return|>";
+    calls ||= texts[id] === "<|call|>";
+  }
+  // In the harmony format <|end|> closes one part of an answer, not the answer.
+  if (returns && calls && end !== undefined && end !== special.eos) ends.delete(end);
+  return ends;
+}

@@ -1,0 +1,242 @@
+/** The library as its users see it, on a small random-weight model. */
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { EngineError, loadModel, type LoadProgress, type Model, ModelError } from "../mod.ts";
+import { EngineClient } from "../src/engine/client.ts";
+import { WorkerTransport } from "../src/engine/transport.ts";
+import { GgufError, GgufWriter, openGguf, scalarEntry, withEntries } from "../src/gguf/mod.ts";
+import { TemporaryFolder } from "./support/models.ts";
+
+/** Never ends by itself. */
+const ENDLESS = { ignoreEnd: true, temperature: 1, topK: 0, topP: 1, minP: 0 } as const;
+
+async function withModel(use: (model: Model, path: string) => Promise<void>): Promise<void> {
+  using folder = new TemporaryFolder();
+  const path = await folder.randomModel("llama-tiny", "q8_0");
+  await using model = await loadModel(path, { threads: 2 });
+  await use(model, path);
+}
+
+Deno.test("loadModel() reports progress to the last byte and describes the model", async () => {
+  using folder = new TemporaryFolder();
+  const path = await folder.randomModel("llama-tiny", "q8_0");
+  const seen: LoadProgress[] = [];
+  await using model = await loadModel(path, { threads: 1, progress: (progress) => seen.push(progress) });
+  assert(seen.length > 1);
+  assertEquals(seen.at(-1)?.doneBytes, seen.at(-1)?.totalBytes);
+  assertEquals(seen.at(-1)?.phase, "load");
+  assertEquals(model.info.architecture, "llama");
+  assertEquals(model.info.contextLength, 512);
+  assertEquals(model.info.threads, 1);
+  assertEquals(model.info.kvBytesPerToken, 2 * 2 * 2 * 64 * 2);
+});
+
+Deno.test("loadModel() rejects with the reason when it is aborted, before or while loading", async () => {
+  using folder = new TemporaryFolder();
+  const path = await folder.randomModel("llama-tiny", "f32");
+  await assertRejects(() => loadModel(path, { signal: AbortSignal.abort() }), DOMException, "abort");
+  const controller = new AbortController();
+  const loading = loadModel(path, {
+    signal: controller.signal,
+    progress: () => controller.abort(new RangeError("too slow for me")),
+  });
+  await assertRejects(() => loading, RangeError, "too slow for me");
+});
+
+Deno.test("loadModel() says what is wrong with a file or an option", async () => {
+  using folder = new TemporaryFolder();
+  const path = await folder.randomModel("llama-tiny", "q8_0");
+  await assertRejects(() => loadModel(`${folder.path}/none.gguf`), GgufError, "none.gguf");
+  await assertRejects(() => loadModel(path, { contextLength: 513 }), RangeError, "current value is 513");
+  await assertRejects(() => loadModel(path, { isa: "abacus" }), Error, "abacus");
+  const text = `${folder.path}/text.gguf`;
+  await Deno.writeTextFile(text, "not a model");
+  await assertRejects(() => loadModel(text), GgufError);
+  const foreign = `${folder.path}/foreign.gguf`;
+  using file = await openGguf(path);
+  const entries = withEntries(file.entries, [scalarEntry("string", "general.architecture", "rwkv6")]);
+  await using writer = await GgufWriter.create(foreign, { entries, tensors: [] });
+  await writer.finish();
+  await assertRejects(() => loadModel(foreign), ModelError, `"rwkv6"; supported are llama, qwen2, qwen3`);
+});
+
+Deno.test("Model.generate() streams the parts of the result's text and accounts for it", async () => {
+  await withModel(async (model) => {
+    const generation = model.generate("hello", { ...ENDLESS, maxTokens: 20, seed: 1, logprobs: 3 });
+    let text = "";
+    for await (const part of generation) text += part;
+    const result = await generation.result;
+    assertEquals(result.text, text);
+    assertEquals(result.finishReason, "length");
+    assertEquals(result.seed, 1);
+    assertEquals(result.usage.completionTokens, 20);
+    assertEquals(result.usage.promptTokens, (await model.tokenize("hello")).length);
+    assert(result.timings.ttftMs! > 0 && result.timings.totalMs >= result.timings.ttftMs!);
+    assert(result.timings.decodeTokensPerSecond! > 0);
+    assertEquals(result.logprobs?.length, 20);
+    for (const { logprob, top } of result.logprobs!) {
+      assertEquals(top.length, 3);
+      assert(logprob <= top[0].logprob && top[0].logprob <= 0);
+      assert(top[0].logprob >= top[1].logprob && top[1].logprob >= top[2].logprob);
+    }
+  });
+});
+
+Deno.test("Model.generate() gives the same tokens for the same seed, alone or beside others", async () => {
+  await withModel(async (model) => {
+    const options = { ...ENDLESS, maxTokens: 30 };
+    const texts = ["a", "bb", "a longer prompt than the others", "d"];
+    const alone: string[] = [];
+    for (const [seed, text] of texts.entries()) {
+      alone.push((await model.generate(text, { ...options, seed }).result).text);
+    }
+    const together = await Promise.all(
+      texts.map((text, seed) => model.generate(text, { ...options, seed }).result),
+    );
+    assertEquals(together.map(({ text }) => text), alone);
+    const other = await model.generate(texts[0], { ...options, seed: 99 }).result;
+    assert(other.text !== alone[0]);
+  });
+});
+
+Deno.test("Model.generate() with temperature 0 takes the likeliest token", async () => {
+  await withModel(async (model) => {
+    const options = { ignoreEnd: true, temperature: 0, maxTokens: 10, logprobs: 1 };
+    const { logprobs, text } = await model.generate("hello", options).result;
+    for (const { id, top } of logprobs!) assertEquals(id, top[0].id);
+    assertEquals((await model.generate("hello", { ...options, seed: 5 }).result).text, text);
+  });
+});
+
+Deno.test("Model.generate() obeys logit biases, stop strings and stop tokens", async () => {
+  await withModel(async (model) => {
+    const options = { ...ENDLESS, temperature: 0, maxTokens: 30, logprobs: 0 };
+    const free = await model.generate("hello", options).result;
+    const first = free.logprobs![0].id;
+    const biased = await model.generate("hello", { ...options, logitBias: { [first]: -100 } }).result;
+    assert(biased.logprobs![0].id !== first);
+
+    const cut = free.text.slice(3, 8);
+    assertEquals(cut.length, 5);
+    const stopped = await model.generate("hello", { ...options, stop: ["never there", cut] }).result;
+    assertEquals(stopped.text, free.text.slice(0, free.text.indexOf(cut)));
+    assertEquals(stopped.finishReason, "stop");
+
+    const token = free.logprobs![4].id;
+    const byToken = await model.generate("hello", { ...options, stopTokens: [token] }).result;
+    assertEquals(byToken.finishReason, "stop");
+    assertEquals(byToken.usage.completionTokens, 1 + free.logprobs!.findIndex(({ id }) => id === token));
+  });
+});
+
+Deno.test("Model.generate() ends with what it has when it is aborted in prefill or decode", async () => {
+  await withModel(async (model) => {
+    const inPrefill = new AbortController();
+    const prompt = Array.from({ length: 500 }, (_, i) => i);
+    const early = model.generate(prompt, { ...ENDLESS, signal: inPrefill.signal });
+    inPrefill.abort();
+    const { finishReason, usage } = await early.result;
+    assertEquals(finishReason, "abort");
+    assert(usage.completionTokens < 12);
+
+    const inDecode = new AbortController();
+    const generation = model.generate("a", { ...ENDLESS, signal: inDecode.signal });
+    let text = "";
+    for await (const part of generation) {
+      text += part;
+      inDecode.abort();
+    }
+    const late = await generation.result;
+    assertEquals(late.finishReason, "abort");
+    assertEquals(late.text, text);
+    assert(late.usage.completionTokens > 0);
+
+    const aborted = await model.generate("a", { signal: AbortSignal.abort() }).result;
+    assertEquals(aborted.finishReason, "abort");
+    for await (const _ of model.generate("a", ENDLESS)) break;
+    assertEquals((await model.generate("a", { ...ENDLESS, maxTokens: 2 }).result).usage.completionTokens, 2);
+  });
+});
+
+Deno.test("Model.generate() fails alone: a bad request leaves the others as they are", async () => {
+  await withModel(async (model) => {
+    const long = model.generate(Array.from({ length: 512 }, () => 5), { maxTokens: 1 });
+    const good = model.generate("a", { ...ENDLESS, maxTokens: 20, seed: 3 });
+    await assertRejects(() => long.result, RangeError, "512 tokens");
+    assertEquals((await good.result).usage.completionTokens, 20);
+    assertThrows(() => model.generate("a", { temperature: -1 }), RangeError, "current value is -1");
+    assertThrows(() => model.generate("a", { maxTokens: 0 }), RangeError, "current value is 0");
+    assertThrows(() => model.generate("a", { stop: [""] }), RangeError, "current length is 0");
+    assertThrows(() => model.generate("a", { stopTokens: [512] }), RangeError, "current value is 512");
+  });
+});
+
+Deno.test("Model.generate() ends with length when the context is full", async () => {
+  await withModel(async (model) => {
+    const prompt = Array.from({ length: 500 }, (_, i) => i);
+    const { finishReason, usage } = await model.generate(prompt, { ...ENDLESS }).result;
+    assertEquals(finishReason, "length");
+    assertEquals(usage.promptTokens + usage.completionTokens, 512);
+  });
+});
+
+Deno.test("Model.tokenize() and Model.detokenize() are each other's inverse", async () => {
+  await withModel(async (model) => {
+    const text = "hello, world";
+    const tokens = await model.tokenize(text, { addSpecial: false });
+    assertEquals(await model.detokenize(tokens), text);
+    await assertRejects(() => model.detokenize([1 << 20]), RangeError);
+  });
+});
+
+Deno.test("Model leaves the caller's thread responsive while it generates", async () => {
+  await withModel(async (model) => {
+    let ticks = 0, longestMs = 0, last = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longestMs = Math.max(longestMs, now - last);
+      last = now;
+      ticks++;
+    }, 2);
+    const started = performance.now();
+    const prompt = Array.from({ length: 256 }, (_, i) => i);
+    await Promise.all(
+      Array.from({ length: 4 }, () => model.generate(prompt, { ...ENDLESS, maxTokens: 250 }).result),
+    );
+    const elapsedMs = performance.now() - started;
+    clearInterval(timer);
+    // Bounds for a machine whose cores are all busy with something else.
+    assert(ticks > elapsedMs / 100, `${ticks} ticks of 2 ms in ${elapsedMs} ms`);
+    assert(longestMs < 500, `the longest pause was ${longestMs} ms`);
+  });
+});
+
+Deno.test("Model.close() rejects what is pending and refuses what comes after", async () => {
+  using folder = new TemporaryFolder();
+  const model = await loadModel(await folder.randomModel("qwen3-tiny", "q4_k"), { threads: 2 });
+  const generation = model.generate("a", ENDLESS);
+  const closing = model.close();
+  await assertRejects(() => generation.result, EngineError, "closed");
+  await closing;
+  await model.close();
+  assertThrows(() => model.generate("a"), EngineError, "closed");
+});
+
+Deno.test("Model works for models side by side", async () => {
+  using folder = new TemporaryFolder();
+  const [a, b] = await Promise.all([
+    loadModel(await folder.randomModel("qwen2-tiny", "q4_0"), { threads: 1 }),
+    loadModel(await folder.randomModel("llama-tiny", "q6_k"), { threads: 1 }),
+  ]);
+  const results = await Promise.all(
+    [a, b].map((model) => model.generate("a", { ...ENDLESS, maxTokens: 5 }).result),
+  );
+  assertEquals(results.map(({ usage }) => usage.completionTokens), [5, 5]);
+  await Promise.all([a.close(), b.close()]);
+});
+
+Deno.test("EngineClient.start() rejects when the worker ends itself without a word", async () => {
+  const transport = new WorkerTransport(new URL("./support/ending_worker.ts", import.meta.url));
+  const starting = EngineClient.start(transport, { path: "any.gguf", engine: {}, heartbeatMs: 200 });
+  const error = await starting.catch((error) => error);
+  assertInstanceOf(error, EngineError);
+});

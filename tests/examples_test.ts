@@ -1,0 +1,28 @@
+/** The examples, each run as a user would, with no more permissions than it needs. */
+import { assert, assertEquals } from "@std/assert";
+
+const root = new URL("../", import.meta.url);
+
+async function runExample(name: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
+  // Reading for the model and its vocabulary, the environment for KUMI_LIBRARY and KUMI_ISA.
+  const permissions = ["--no-prompt", "--allow-read", "--allow-ffi", "--allow-env=KUMI_LIBRARY,KUMI_ISA"];
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-lock", ...permissions, `examples/${name}`, ...args],
+    cwd: decodeURIComponent(root.pathname),
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = { stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+  assert(success, text.stderr);
+  return text;
+}
+
+Deno.test("examples/chat.ts answers", async () => {
+  const { stdout } = await runExample("chat.ts");
+  assert(stdout.trim().length > 3, `the answer is ${JSON.stringify(stdout)}`);
+});
+
+Deno.test("examples/generate.ts continues a text and says how fast it was", async () => {
+  const { stdout, stderr } = await runExample("generate.ts", "Once upon a time");
+  assert(stdout.startsWith("Once upon a time there was"), stdout);
+  assertEquals(/ 64 tokens, the first after \d+ ms, then \d+ tokens\/s/.test(stderr), true, stderr);
+});

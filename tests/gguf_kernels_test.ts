@@ -1,0 +1,65 @@
+/** Files, random blocks and the kernels together: formats mean the same in both, and quantising a model works. */
+
+import { assert, assertEquals } from "@std/assert";
+import { Kernels } from "../src/ffi/context.ts";
+import {
+  describe,
+  formatNames,
+  formatTypeId,
+  openGguf,
+  quantizeFile,
+  writeRandomModel,
+} from "../src/gguf/mod.ts";
+import { randomRows, RandomWords } from "../src/gguf/random_blocks.ts";
+import { tensorType, TensorTypeId } from "../src/gguf/tensor_types.ts";
+import { referenceCodecs } from "./support/gguf_codecs.ts";
+
+/** Greatest relative error (rms over rms) of normal weights: a few percent above what was measured. */
+const RELATIVE_ERROR_MAX = {
+  f32: 0,
+  f16: 3e-4,
+  bf16: 2.5e-3,
+  q8_0: 8e-3,
+  q6_k: 2.5e-2,
+  q5_k: 4.5e-2,
+  q4_k: 9e-2,
+  q4_0: 1.1e-1,
+} as const;
+
+Deno.test("Kernels.dequantize() agrees with decoders that share nothing with it, for random blocks", () => {
+  using kernels = Kernels.open({ threads: 2, workspaceBytes: 1 << 20 });
+  for (const format of formatNames) {
+    const typeId = formatTypeId(format);
+    if (typeId === TensorTypeId.F32) continue;
+    const { blockBytes, blockLength } = tensorType(typeId);
+    const blocks = blockLength === 1 ? 5000 : 50;
+    const bytes = new Uint8Array(blocks * blockBytes);
+    randomRows(typeId, 0.02).fill(bytes, new RandomWords(7, typeId));
+    const [actual, expected] = [0, 1].map(() => new Float32Array(blocks * blockLength));
+    kernels.dequantize(typeId, bytes, actual);
+    referenceCodecs.dequantize(typeId, bytes, expected);
+    const wrong = actual.findIndex((value, i) => !(Math.abs(value - expected[i]) <= 1e-7));
+    assertEquals(wrong, -1, `${format}[${wrong}]: ${actual[wrong]}, expected ${expected[wrong]}`);
+  }
+});
+
+Deno.test("quantizeFile() makes every format from F32 with the kernels, within the format's error", async () => {
+  using kernels = Kernels.open({ threads: 2, workspaceBytes: 1 << 20 });
+  const folder = await Deno.makeTempDir();
+  try {
+    const input = `${folder}/in.gguf`;
+    await writeRandomModel(input, { shape: "qwen3-tiny", format: "f32" });
+    for (const format of formatNames) {
+      const output = `${folder}/${format}.gguf`;
+      const report = await quantizeFile(input, output, format, { kernels });
+      assertEquals(report.warnings, []);
+      using file = await openGguf(output);
+      assertEquals(describe(file).types[0].type, format.toUpperCase());
+      const worst = Math.max(...report.tensors.map(({ relativeError }) => relativeError));
+      assert(worst <= RELATIVE_ERROR_MAX[format], `${format}: ${worst}`);
+      if (format !== "f32") assert(worst > RELATIVE_ERROR_MAX[format] / 3, `${format}: ${worst}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

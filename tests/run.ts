@@ -1,0 +1,301 @@
+/**
+ * `deno task test`: formatting, lint, types, the generated bindings, the Zig tests, the TypeScript tests. The last line is
+ * `N passed, N failed`: each step counts as one test beside the tests that it ran. Exit status 1 when anything failed.
+ * @module
+ */
+
+import { ensureLibrary, zigBuildCommand, zigEnvironment } from "../src/setup/build.ts";
+import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
+import { ROOT } from "../src/setup/paths.ts";
+import { capture, Interruption } from "../src/setup/process.ts";
+import { note } from "../src/setup/progress.ts";
+import { ensureZig } from "../src/setup/zig.ts";
+import { countDenoTests, type Counts, countZigTests, stripColors } from "./run_counts.ts";
+
+const HELP = `usage: deno task test [options] [test files]
+
+  --only STEP     run only this step and what it needs; may be repeated
+  --filter TEXT   run only tests whose name contains TEXT (steps zig-test and deno-test)
+  --long          the long variants of fuzz tests (sets KUMI_TEST_LONG=1)
+  --verbose       print the output of steps that pass, too
+  --list          list the steps
+  --help          this text
+
+Test files, if given, are passed to deno test, and only that step runs.`;
+
+const STEP_TIMEOUT_MS = 15 * 60 * 1000;
+const TEST_PERMISSIONS = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-run",
+  "--allow-ffi",
+  "--allow-sys",
+  "--allow-net=127.0.0.1,localhost",
+];
+/** What holds tests and doc examples; folders that a checkout does not have yet are left out. */
+const TESTED = ["mod.ts", "src", "scheduler", "tests", "examples", "bench"];
+
+interface Options {
+  readonly only: readonly string[];
+  readonly filter?: string;
+  readonly long: boolean;
+  readonly verbose: boolean;
+  readonly files: readonly string[];
+}
+
+/** What a step's run says. */
+interface Outcome {
+  readonly ok: boolean;
+  readonly output: string;
+  readonly counts?: Counts;
+  /** Why it did not run. */
+  readonly skipped?: string;
+}
+
+/** One step. `lane` groups steps that run one after another; `alone` steps run after all lanes. */
+interface Step {
+  readonly name: string;
+  readonly title: string;
+  readonly lane: "tools" | "zig" | "alone";
+  run(context: Context): Promise<Outcome>;
+}
+
+interface Context {
+  readonly options: Options;
+  readonly zig: string;
+  readonly stdFlags: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+async function tool(
+  context: Context,
+  command: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Outcome> {
+  const timeout = AbortSignal.timeout(STEP_TIMEOUT_MS);
+  const signal = AbortSignal.any([context.signal, timeout]);
+  try {
+    const result = await capture(command, { cwd: ROOT, env: { NO_COLOR: "1", ...env }, signal });
+    if (result === null) return { ok: false, output: `${command[0]} not found` };
+    return { ok: result.code === 0, output: stripColors(result.stdout + result.stderr) };
+  } catch (error) {
+    if (!timeout.aborted) throw error;
+    return { ok: false, output: `stopped after ${STEP_TIMEOUT_MS / 60_000} minutes: ${command.join(" ")}` };
+  }
+}
+
+async function zigBuild(context: Context, ...args: string[]): Promise<Outcome> {
+  const command = zigBuildCommand(context.zig, [
+    "--build-file",
+    `${ROOT}/kernels/build.zig`,
+    "--summary",
+    "all",
+    ...args,
+  ]);
+  return await tool(context, command, zigEnvironment());
+}
+
+async function zigTests(context: Context, step: string): Promise<Outcome> {
+  const filter = context.options.filter === undefined ? [] : [`-Dtest-filter=${context.options.filter}`];
+  const outcome = await zigBuild(context, step, ...filter);
+  return { ...outcome, counts: countZigTests(outcome.output) };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+async function aarch64(context: Context): Promise<Outcome> {
+  for (const program of ["qemu-aarch64", "qemu-aarch64-static"]) {
+    if (await capture([program, "--version"]) !== null) return await zigTests(context, "test-aarch64");
+  }
+  return {
+    ok: true,
+    output: "",
+    skipped: "qemu-aarch64 is not installed (Debian, Ubuntu: apt-get install qemu-user)",
+  };
+}
+
+async function denoTest(context: Context): Promise<Outcome> {
+  const { options } = context;
+  const present: string[] = [];
+  for (const path of TESTED) if (await exists(`${ROOT}/${path}`)) present.push(path);
+  const files = options.files.length > 0 ? options.files : present;
+  const filter = options.filter === undefined ? [] : [`--filter=${options.filter}`];
+  const long: Record<string, string> = options.long ? { KUMI_TEST_LONG: "1" } : {};
+  const outcome = await tool(
+    context,
+    [Deno.execPath(), "test", "--doc", ...context.stdFlags, ...TEST_PERMISSIONS, ...filter, ...files],
+    long,
+  );
+  return { ...outcome, counts: countDenoTests(outcome.output) };
+}
+
+const STEPS: readonly Step[] = [
+  {
+    name: "zig-fmt",
+    title: "zig fmt --check",
+    lane: "tools",
+    run: (context) => tool(context, [context.zig, "fmt", "--check", "kernels"]),
+  },
+  {
+    name: "fmt",
+    title: "deno fmt --check",
+    lane: "tools",
+    run: (context) => tool(context, [Deno.execPath(), "fmt", "--check"]),
+  },
+  {
+    name: "lint",
+    title: "deno lint",
+    lane: "tools",
+    run: (context) => tool(context, [Deno.execPath(), "lint"]),
+  },
+  {
+    name: "check",
+    title: "deno check",
+    lane: "tools",
+    run: (context) => tool(context, [Deno.execPath(), "check", ...context.stdFlags, "."]),
+  },
+  {
+    name: "kernels",
+    title: "the kernel library builds",
+    lane: "zig",
+    run: async (context) => {
+      try {
+        return {
+          ok: true,
+          output: await ensureLibrary({ zig: () => Promise.resolve(context.zig), signal: context.signal }),
+        };
+      } catch (error) {
+        context.signal.throwIfAborted();
+        return { ok: false, output: error instanceof Error ? error.message : String(error) };
+      }
+    },
+  },
+  {
+    name: "symbols",
+    title: "src/ffi/symbols.ts is up to date",
+    lane: "zig",
+    run: (context) => zigBuild(context, "check-symbols"),
+  },
+  { name: "zig-test", title: "Zig unit tests", lane: "zig", run: (context) => zigTests(context, "test") },
+  { name: "zig-test-aarch64", title: "Zig unit tests, aarch64 under qemu", lane: "zig", run: aarch64 },
+  { name: "deno-test", title: "TypeScript tests and doc examples", lane: "alone", run: denoTest },
+];
+
+function parseOptions(args: readonly string[]): Options {
+  const only: string[] = [];
+  const files: string[] = [];
+  let filter: string | undefined;
+  let long = false;
+  let verbose = false;
+  for (let i = 0; i < args.length; i++) {
+    const [name, inline] = args[i].split(/=(.*)/s);
+    const value = () => {
+      const given = inline ?? args[++i];
+      if (given === undefined) throw new TypeError(`${name} needs a value`);
+      return given;
+    };
+    if (name === "--only") only.push(...value().split(","));
+    else if (name === "--filter") filter = value();
+    else if (name === "--long") long = true;
+    else if (name === "--verbose") verbose = true;
+    else if (name.startsWith("-")) throw new TypeError(`unknown option ${name}\n${HELP}`);
+    else files.push(args[i]);
+  }
+  const unknown = only.find((name) => !STEPS.some((step) => step.name === name));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `no step is called ${unknown}; there are ${STEPS.map((step) => step.name).join(", ")}`,
+    );
+  }
+  return { only, filter, long, verbose, files };
+}
+
+/** The steps to run: those asked for, and the library that the TypeScript tests open. */
+function selectSteps(options: Options): Step[] {
+  let names = [...options.only];
+  if (names.length === 0 && options.files.length > 0) names = ["deno-test"];
+  if (names.length === 0 && options.filter !== undefined) names = ["zig-test", "deno-test"];
+  if (names.includes("deno-test")) names.push("kernels");
+  return STEPS.filter((step) => names.length === 0 || names.includes(step.name));
+}
+
+/** Runs a step, reports it, and adds it to the totals. */
+async function runStep(step: Step, context: Context, totals: Counts): Promise<void> {
+  const start = performance.now();
+  const outcome = await step.run(context);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6);
+  if (outcome.skipped !== undefined) {
+    totals.skipped++;
+    console.log(`skip ${seconds} s  ${step.title}: ${outcome.skipped}`);
+    return;
+  }
+  const counts = outcome.counts ?? { passed: 0, failed: 0, skipped: 0 };
+  totals.passed += counts.passed + (outcome.ok ? 1 : 0);
+  totals.failed += counts.failed + (outcome.ok || counts.failed > 0 ? 0 : 1);
+  totals.skipped += counts.skipped;
+  const detail = outcome.counts === undefined
+    ? ""
+    : ` (${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped)`;
+  if (!outcome.ok || context.options.verbose) {
+    console.log(`\n---- ${step.title}\n${outcome.output.trimEnd()}\n----`);
+  }
+  console.log(`${outcome.ok ? "ok  " : "FAIL"} ${seconds} s  ${step.title}${detail}`);
+}
+
+/**
+ * Two lanes, so that two cores are busy: the quick tools beside the compiler. The TypeScript tests come last and alone,
+ * because some of them watch the clock.
+ */
+async function runSteps(steps: readonly Step[], context: Context, totals: Counts): Promise<void> {
+  const lane = async (name: Step["lane"]) => {
+    for (const step of steps) if (step.lane === name) await runStep(step, context, totals);
+  };
+  await Promise.all([lane("tools"), lane("zig")]);
+  await lane("alone");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    console.log(HELP);
+    return 0;
+  }
+  if (args.includes("--list")) {
+    for (const step of STEPS) console.log(`${step.name.padEnd(18)}${step.title}`);
+    return 0;
+  }
+  const options = parseOptions(args);
+  const totals: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const start = performance.now();
+  using interruption = new Interruption();
+  const { signal } = interruption;
+  try {
+    const context: Context = {
+      options,
+      zig: await ensureZig({ signal }),
+      stdFlags: stdFlags(await chooseStd()),
+      signal,
+    };
+    await runSteps(selectSteps(options), context, totals);
+  } catch (error) {
+    totals.failed++;
+    note(signal.aborted ? "interrupted" : error instanceof Error ? error.message : String(error));
+  }
+  const seconds = ((performance.now() - start) / 1000).toFixed(0);
+  console.log(`\n${seconds} s in all${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""}`);
+  console.log(`${totals.passed} passed, ${totals.failed} failed`);
+  return totals.failed > 0 ? 1 : 0;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    note(error.message);
+    Deno.exit(2);
+  }
+}

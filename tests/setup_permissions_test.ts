@@ -1,0 +1,40 @@
+import { assert, assertEquals } from "@std/assert";
+import { libraryPath } from "../src/setup/paths.ts";
+import { commandPermissions, needsLibrary } from "../src/setup/permissions.ts";
+
+function permissions(args: string[], env: Record<string, string> = {}): string[] {
+  const all: Record<string, string> = { KUMI_CACHE: "/cache", ...env };
+  return commandPermissions(args, (name) => all[name]);
+}
+
+Deno.test("commandPermissions() opens the network for hf: models alone", () => {
+  const net = (args: string[], env?: Record<string, string>) =>
+    permissions(args, env).filter((flag) => flag.startsWith("--allow-net"));
+  assertEquals(net(["chat"]), []);
+  assertEquals(net(["run", "tell me about hf: names"]), []);
+  const hub = ["--allow-net=huggingface.co,*.huggingface.co,hf.co,*.hf.co"];
+  assertEquals(net(["chat", "--model", "hf:o/r/f.gguf"]), hub);
+  assertEquals(net(["chat", "--model=hf:o/r/f.gguf"]), hub);
+  assertEquals(net(["inspect", "hf:o/r/f.gguf"]), hub);
+  assertEquals(net(["chat", "-m", "hf:o/r/f.gguf"], { HF_ENDPOINT: "http://mirror" }), ["--allow-net"]);
+});
+
+Deno.test("commandPermissions() lets only quantize write outside the cache", () => {
+  assert(permissions(["chat"]).includes("--allow-write=/cache"));
+  assert(!permissions(["chat"], { KUMI_CACHE: "" }).some((flag) => flag.startsWith("--allow-write")));
+  assert(permissions(["quantize", "a", "b", "q4_0"]).includes("--allow-write"));
+});
+
+Deno.test("commandPermissions() opens one library", () => {
+  assert(permissions(["chat"]).includes(`--allow-ffi=${libraryPath()}`));
+  assert(permissions(["chat"], { KUMI_LIBRARY: "/own.so" }).includes("--allow-ffi=/own.so"));
+});
+
+Deno.test("needsLibrary() is false for help and for commands that only read files", () => {
+  for (const args of [[], ["help"], ["chat", "--help"], ["inspect", "f"], ["tokenize", "x"]]) {
+    assert(!needsLibrary(args));
+  }
+  for (const args of [["chat"], ["run", "hi"], ["bench"], ["perplexity"], ["quantize"]]) {
+    assert(needsLibrary(args));
+  }
+});

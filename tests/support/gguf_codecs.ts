@@ -1,0 +1,110 @@
+/**
+ * Scalar decoders of all weight formats, and encoders of the simple ones, written from the formats' definitions and
+ * sharing nothing with the kernels: tests compare the two.
+ */
+
+import type { QuantizeKernels } from "../../src/gguf/mod.ts";
+
+const HALVES = Float32Array.from(new Float16Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer));
+
+function halfAt(bytes: Uint8Array, at: number): number {
+  return HALVES[bytes[at] | (bytes[at + 1] << 8)];
+}
+
+type Decoder = (bytes: Uint8Array, out: Float32Array) => void;
+
+const copy = (from: ArrayBufferView, to: ArrayBufferView) =>
+  new Uint8Array(to.buffer, to.byteOffset, to.byteLength).set(
+    new Uint8Array(from.buffer, from.byteOffset, from.byteLength),
+  );
+
+/** Decodes blocks of `length` elements in `size` bytes with a function of (block, its elements). */
+function blocks(length: number, size: number, decode: Decoder): Decoder {
+  return (bytes, out) => {
+    for (let b = 0; b * size < bytes.length; b++) {
+      decode(bytes.subarray(b * size, (b + 1) * size), out.subarray(b * length, (b + 1) * length));
+    }
+  };
+}
+
+/** 6-bit scale and min number `j` of a K format's 12 bytes. */
+function scaleAndMin(packed: Uint8Array, j: number): [number, number] {
+  if (j < 4) return [packed[j] & 63, packed[j + 4] & 63];
+  return [
+    (packed[j + 4] & 15) | ((packed[j - 4] >> 6) << 4),
+    (packed[j + 4] >> 4) | ((packed[j] >> 6) << 4),
+  ];
+}
+
+const decoders: Record<number, Decoder> = {
+  1: (bytes, out) => {
+    for (let i = 0; i < out.length; i++) out[i] = halfAt(bytes, 2 * i);
+  },
+  30: (bytes, out) => {
+    const bits = Uint32Array.from(out, (_, i) => (bytes[2 * i] | (bytes[2 * i + 1] << 8)) << 16);
+    copy(bits, out);
+  },
+  8: blocks(32, 34, (block, out) => {
+    for (let i = 0; i < 32; i++) out[i] = halfAt(block, 0) * ((block[2 + i] << 24) >> 24);
+  }),
+  2: blocks(32, 18, (block, out) => {
+    for (let i = 0; i < 16; i++) {
+      out[i] = halfAt(block, 0) * ((block[2 + i] & 15) - 8);
+      out[i + 16] = halfAt(block, 0) * ((block[2 + i] >> 4) - 8);
+    }
+  }),
+  12: blocks(256, 144, (block, out) => {
+    for (let i = 0; i < 256; i++) {
+      const j = i >> 5;
+      const [sc, m] = scaleAndMin(block.subarray(4), j);
+      const byte = block[16 + 32 * (j >> 1) + (i & 31)];
+      const q = j & 1 ? byte >> 4 : byte & 15;
+      out[i] = halfAt(block, 0) * sc * q - halfAt(block, 2) * m;
+    }
+  }),
+  13: blocks(256, 176, (block, out) => {
+    for (let i = 0; i < 256; i++) {
+      const j = i >> 5;
+      const [sc, m] = scaleAndMin(block.subarray(4), j);
+      const byte = block[48 + 32 * (j >> 1) + (i & 31)];
+      const high = (block[16 + (i & 31)] >> j) & 1;
+      const q = (j & 1 ? byte >> 4 : byte & 15) + 16 * high;
+      out[i] = halfAt(block, 0) * sc * q - halfAt(block, 2) * m;
+    }
+  }),
+  14: blocks(256, 210, (block, out) => {
+    for (let i = 0; i < 256; i++) {
+      const [h, quarter, l] = [i >> 7, (i >> 5) & 3, i & 31];
+      const low = block[64 * h + 32 * (quarter & 1) + l];
+      const nibble = quarter < 2 ? low & 15 : low >> 4;
+      const high = (block[128 + 32 * h + l] >> (2 * quarter)) & 3;
+      const sc = (block[192 + (i >> 4)] << 24) >> 24;
+      out[i] = halfAt(block, 208) * sc * (nibble + 16 * high - 32);
+    }
+  }),
+};
+
+type Encoder = (values: Float32Array, out: Uint8Array) => void;
+
+const encoders: Record<number, Encoder> = {
+  1: (values, out) => copy(Float16Array.from(values), out),
+  30: (values, out) => {
+    const bits = new Uint32Array(values.slice().buffer);
+    copy(Uint16Array.from(bits, (b) => (b + 0x7fff + ((b >>> 16) & 1)) >>> 16), out);
+  },
+  8: (values, out) => {
+    for (let b = 0; b * 32 < values.length; b++) {
+      const part = values.subarray(32 * b, 32 * b + 32);
+      const amax = part.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      const d = amax / 127;
+      copy(Float16Array.of(d), out.subarray(34 * b, 34 * b + 2));
+      part.forEach((value, i) => out[34 * b + 2 + i] = d === 0 ? 0 : Math.round(value / d));
+    }
+  },
+};
+
+/** Decodes every weight format; encodes F16, BF16 and Q8_0. */
+export const referenceCodecs: QuantizeKernels = {
+  quantize: (format, source, target) => encoders[format](source, target),
+  dequantize: (format, source, target) => decoders[format](source, target),
+};
