@@ -76,6 +76,7 @@ fn addLibrary(b: *std.Build, target: Target, optimize: Optimize) std.Build.LazyP
     link.setName("link kumi");
     link.addArgs(&.{ "-target", target.triple(b), b.fmt("-mcpu={s}", .{least.mcpu}) });
     link.addArg(b.fmt("-O{t}", .{optimize}));
+    if (optimize == .fast or optimize == .small) link.addArg("-fstrip");
     if (target.os == .linux) link.addArgs(&.{ "-z", "nodelete" });
     link.addArtifactArg(addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize));
     for (levels) |level| {

@@ -14,7 +14,7 @@ import { checkNumber } from "./sampling.ts";
 
 /** What a runner is given beside the file. All optional. */
 export interface RunnerOptions {
-  /** Threads of the kernels; default: the cores this process may use. */
+  /** Threads of the kernels; default: the cores this process may use, or 1 for a model of a few MB. */
   threads?: number;
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
@@ -174,7 +174,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   const h = family.hyperparameters(file);
   checkTensors(file, family.tensors(h));
   const sizes = resolveSizes(h, options);
-  const { threads, isa, libraryPath } = options;
+  const { threads = defaultThreads(file), isa, libraryPath } = options;
   const kernels = Kernels.open({ threads, isa, libraryPath, workspaceBytes: 64 });
   try {
     const loader = new TensorLoader(kernels, file);
@@ -196,6 +196,15 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     kernels.close();
     throw error;
   }
+}
+
+/** Weights that one core reads in the time that a team needs to meet after every op of a step. */
+const TEAM_PAYS_FROM_BYTES = 8 << 20;
+
+/** Undefined: as many as the kernels think right. */
+function defaultThreads(file: ModelFile): number | undefined {
+  const bytes = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+  return bytes < TEAM_PAYS_FROM_BYTES ? 1 : undefined;
 }
 
 /** Lets messages in, an abort among them. */

@@ -98,6 +98,7 @@ async function assertOneAnswer(path: string, format: FormatName): Promise<void> 
       whole.every((row) => new Float32Array(row.buffer).every(Number.isFinite)),
       "logits are not finite",
     );
+    assert(whole[0].some((bits, i) => bits !== whole[1][i]), "the logits do not depend on the tokens");
     for (const [name, manner] of Object.entries(MANNERS)) assertSameBits(run(runner, manner), whole, name);
     return whole;
   });

@@ -16,7 +16,7 @@ const HELP = `usage: deno task test [options] [test files]
 
   --only STEP     run only this step and what it needs; may be repeated
   --filter TEXT   run only tests whose name contains TEXT (steps zig-test and deno-test)
-  --long          the long variants of fuzz tests (sets KUMI_TEST_LONG=1)
+  --long          100,000 mutations in the fuzz test instead of 2,000 (sets KUMI_FUZZ)
   --verbose       print the output of steps that pass, too
   --list          list the steps
   --help          this text
@@ -124,7 +124,7 @@ async function denoTest(context: Context): Promise<Outcome> {
   for (const path of TESTED) if (await exists(`${ROOT}/${path}`)) present.push(path);
   const files = options.files.length > 0 ? options.files : present;
   const filter = options.filter === undefined ? [] : [`--filter=${options.filter}`];
-  const long: Record<string, string> = options.long ? { KUMI_TEST_LONG: "1" } : {};
+  const long: Record<string, string> = options.long ? { KUMI_FUZZ: "100000" } : {};
   const outcome = await tool(
     context,
     [Deno.execPath(), "test", "--doc", ...context.stdFlags, ...TEST_PERMISSIONS, ...filter, ...files],

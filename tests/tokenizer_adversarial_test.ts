@@ -1,6 +1,6 @@
 /**
- * A megabyte of text made to be slow, through every kind of tokenizer. The times are printed; the test fails only where a
- * text takes so long that the algorithm must be wrong.
+ * A megabyte of text made to be slow, through every kind of tokenizer. The times are printed; the test fails
+ * only where a text takes so long that the algorithm must be wrong.
  */
 
 import { assert } from "@std/assert";

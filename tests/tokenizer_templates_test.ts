@@ -1,4 +1,6 @@
-/** Chat templates of real models: each renders, and no text in a message becomes one of its control tokens. */
+/**
+ * Chat templates of real models: each renders, and no text in a message becomes one of its control tokens.
+ */
 
 import { assert, assertEquals } from "@std/assert";
 import { openGguf } from "../src/gguf/reader.ts";

@@ -11,10 +11,10 @@
  */
 
 import { Kernels } from "../../src/ffi/context.ts";
-import { openGguf, quantizeFile, writeRandomModel } from "../../src/gguf/mod.ts";
-import { type KvFormat, loadModelRunner, type ModelRunner } from "../../src/model_runner.ts";
+import { type KvFormat, openGguf, quantizeFile, writeRandomModel } from "../../src/gguf/mod.ts";
+import { loadModelRunner, type ModelRunner } from "../../src/model_runner.ts";
 import { resolveSampling } from "../../src/sampling.ts";
-import { createChatTemplate, createTokenizer } from "../../src/tokenizer/mod.ts";
+import { type ChatMessage, createChatTemplate, createTokenizer } from "../../src/tokenizer/mod.ts";
 import { renderTable } from "../../src/cli/table.ts";
 import { Peer, type PeerScore } from "./peer.ts";
 
@@ -64,8 +64,17 @@ function score(runner: ModelRunner, tokens: readonly number[]): PeerScore {
 
 async function compare(test: Case, peer: Peer): Promise<Agreement> {
   using file = await openGguf(test.path);
-  using runner = await loadModelRunner(file, { kvFormat: test.kv, contextLength: CONTEXT, logitsRowsMax: 128 });
-  await peer.load({ file: test.path, threads: runner.kernels.threads, context: CONTEXT, kv: peerKv(test.kv) });
+  using runner = await loadModelRunner(file, {
+    kvFormat: test.kv,
+    contextLength: CONTEXT,
+    logitsRowsMax: 128,
+  });
+  await peer.load({
+    file: test.path,
+    threads: runner.kernels.threads,
+    context: CONTEXT,
+    kv: peerKv(test.kv),
+  });
   let positions = 0, same = 0, greedySum = 0, nextSum = 0;
   for (const tokens of test.sequences) {
     const ours = score(runner, tokens);
@@ -98,7 +107,7 @@ async function demoSequences(path: string): Promise<number[][]> {
   const prompts = JSON.parse(await Deno.readTextFile(`${DEMO_FOLDER}heldout.json`));
   using runner = await loadModelRunner(file, { contextLength: CONTEXT });
   const params = resolveSampling({ temperature: 0, seed: 0 }, runner.hyperparameters.vocab);
-  return prompts.map(({ messages }: { messages: { role: string; content: string }[] }) => {
+  return prompts.map(({ messages }: { messages: ChatMessage[] }) => {
     const tokens = template.encode(messages, { addGenerationPrompt: true });
     const end = Math.min(CONTEXT, tokens.length + ANSWER_TOKENS_MAX);
     for (let first = 0; tokens.length < end;) {
@@ -129,7 +138,14 @@ async function demoCases(folder: string): Promise<Case[]> {
     const path = `${folder}/demo-${format}.gguf`;
     await quantizeFile(source, path, format, { kernels });
     const logprobDifferenceMax = format === "f16" || format === "q8_0" ? 0.02 : 0.05;
-    cases.push({ name: `demo ${format}`, path, kv: "f16", sequences, sameGreedyMin: 0.99, logprobDifferenceMax });
+    cases.push({
+      name: `demo ${format}`,
+      path,
+      kv: "f16",
+      sequences,
+      sameGreedyMin: 0.99,
+      logprobDifferenceMax,
+    });
   }
   return cases;
 }
@@ -140,7 +156,14 @@ async function randomCases(folder: string): Promise<Case[]> {
     const path = `${folder}/${shape}-f32.gguf`;
     await writeRandomModel(path, { shape, format: "f32" });
     const sequences = randomSequences(512);
-    cases.push({ name: `${shape} f32`, path, kv: "f32", sequences, sameGreedyMin: 0.995, logprobDifferenceMax: 0.005 });
+    cases.push({
+      name: `${shape} f32`,
+      path,
+      kv: "f32",
+      sequences,
+      sameGreedyMin: 0.995,
+      logprobDifferenceMax: 0.005,
+    });
   }
   return cases;
 }
@@ -154,7 +177,8 @@ if (import.meta.main) {
     const rows: string[][] = [];
     for (const test of cases) {
       const result = await compare(test, peer);
-      const ok = result.sameGreedy >= test.sameGreedyMin && result.greedyDifference <= test.logprobDifferenceMax;
+      const ok = result.sameGreedy >= test.sameGreedyMin &&
+        result.greedyDifference <= test.logprobDifferenceMax;
       if (!ok) missed++;
       rows.push([
         test.name,
@@ -165,7 +189,14 @@ if (import.meta.main) {
         ok ? "yes" : `no: wants ${test.sameGreedyMin * 100} % and ${test.logprobDifferenceMax}`,
       ]);
     }
-    const header = ["file", "positions", "same greedy token", "mean |Δ log p| chosen", "… of next token", "in target"];
+    const header = [
+      "file",
+      "positions",
+      "same greedy token",
+      "mean |Δ log p| chosen",
+      "… of next token",
+      "in target",
+    ];
     console.log(renderTable(header, rows));
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -29,7 +29,7 @@ if (import.meta.main) {
     string: ["shape", "format", "model", "pp", "tg", "repeat", "threads"],
     default: { shape: "llama-1b", format: "q4_k", pp: "256", tg: "32", repeat: "5" },
   });
-  const path = args.model ?? await randomModelFile(args.shape, args.format);
+  const path = args.model ?? await randomModelFile(args.shape!, args.format!);
   using file = await openGguf(path);
   const threads = args.threads === undefined ? undefined : Number(args.threads);
   using runner = await loadModelRunner(file, { contextLength: CONTEXT, kvTokens: CONTEXT, threads });
@@ -43,15 +43,32 @@ if (import.meta.main) {
   const vocab = runner.hyperparameters.vocab;
   const prompts = (count: number) => Array.from({ length: count }, (_, i) => (i * 7919 + 11) % vocab);
 
-  const samples = cases.map(() => ({ ours: [] as number[], peerPlain: [] as number[], peerFlash: [] as number[] }));
+  const samples = cases.map(() => ({
+    ours: [] as number[],
+    peerPlain: [] as number[],
+    peerFlash: [] as number[],
+  }));
   for (const flash of [false, true]) {
-    const { system } = await peer.load({ file: path, threads: runner.kernels.threads, context: CONTEXT, flash });
-    if (!flash) console.log(`${path}\n${processorName()}, ${runner.kernels.threads} threads, ${runner.kernels.isa}\n${system}`);
+    const { system } = await peer.load({
+      file: path,
+      threads: runner.kernels.threads,
+      context: CONTEXT,
+      flash,
+    });
+    if (!flash) {
+      console.log(
+        `${path}\n${processorName()}, ${runner.kernels.threads} threads, ${runner.kernels.isa}\n${system}`,
+      );
+    }
     for (let round = -1; round < Number(args.repeat); round++) {
       for (const [i, bench] of cases.entries()) {
         const ours = prepare(runner, bench).run();
-        const theirs = await (bench.test === "prefill" ? peer.prefill(prompts(bench.tokens)) : peer.decode(prompts(bench.tokens)));
-        if (round < 0) continue; // the first round warms both
+        const theirs = await (bench.test === "prefill"
+          ? peer.prefill(prompts(bench.tokens))
+          : peer.decode(prompts(bench.tokens)));
+        if (round < 0) {
+          continue; // the first round warms both
+        }
         samples[i].ours.push(ours);
         (flash ? samples[i].peerFlash : samples[i].peerPlain).push(theirs);
       }
@@ -70,7 +87,9 @@ if (import.meta.main) {
     ];
   });
   console.log(
-    `limits in this run: read ${limits.readGBps.toFixed(1)} GB/s, int8 ${limits.int8Gmacps.toFixed(0)} GMAC/s, ` +
+    `limits in this run: read ${limits.readGBps.toFixed(1)} GB/s, int8 ${
+      limits.int8Gmacps.toFixed(0)
+    } GMAC/s, ` +
       `f32 ${limits.floatGmacps.toFixed(0)} GMAC/s\n`,
   );
   console.log(renderTable(["test", "kumi tokens/s", "llama.cpp tokens/s", "ratio", "of limit"], rows));

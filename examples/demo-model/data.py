@@ -606,7 +606,7 @@ SKILLS = {
     "count": skill_count, "repeat": skill_repeat, "list": skill_list, "arith": skill_other_arithmetic,
 }
 # Weights of the skills in a training conversation. Sums come first; copying (JSON, repeat) is learned late and needs the most examples.
-MIX = {"sum": 36, "json": 28, "story": 9, "fact": 11, "talk": 6, "unknown": 6, "count": 3, "repeat": 6, "list": 1, "arith": 2}
+MIX = {"sum": 32, "json": 36, "story": 9, "fact": 11, "talk": 6, "unknown": 6, "count": 3, "repeat": 7, "list": 1, "arith": 2}
 EARLY_MIX = {"sum": 63, "json": 15, "story": 8, "fact": 14, "talk": 7, "unknown": 8, "count": 2, "repeat": 2.5, "list": 1, "arith": 2}
 
 SYSTEMS = [

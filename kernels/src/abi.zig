@@ -105,8 +105,7 @@ comptime {
         @setEvalBranchQuota(100_000);
         @export(&hash, .{ .name = symbols.hash_function });
         for (functions) |function| {
-            const pointer: *const fn () callconv(.c) i32 = @ptrCast(thunk.wrap(function[1]));
-            @export(pointer, .{ .name = function[0] });
+            @export(thunk.wrap(function[1]), .{ .name = function[0] });
         }
     }
 }

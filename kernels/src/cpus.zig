@@ -46,6 +46,14 @@ pub fn allowed() ?CpuSet {
     return set;
 }
 
+/// The CPU that the calling thread is on; null where the system does not tell.
+pub fn current() ?u32 {
+    if (builtin.os.tag != .linux) return null;
+    var cpu: u32 = 0;
+    const rc = linux.syscall3(.getcpu, @intFromPtr(&cpu), 0, 0);
+    return if (linux.errno(rc) == .SUCCESS and cpu < CpuSet.bits) cpu else null;
+}
+
 /// Restricts the calling thread to `set`. False when the system refuses, which costs speed and nothing else.
 pub fn restrict(set: *const CpuSet) bool {
     if (builtin.os.tag != .linux) return false;
@@ -146,6 +154,12 @@ fn readFile(path: []const u8, buffer: []u8) ?[]const u8 {
     defer _ = std.c.close(fd);
     const len = std.posix.read(fd, buffer) catch return null;
     return buffer[0..len];
+}
+
+test "the current CPU is an allowed one" {
+    const cpu = current() orelse return error.SkipZigTest;
+    const set = allowed() orelse return error.SkipZigTest;
+    try std.testing.expect(set.contains(cpu));
 }
 
 test "CpuSet counts and finds its members" {

@@ -2,9 +2,9 @@
 
 const std = @import("std");
 
-/// Passed to every op's `run`. Ops take work either statically by `part` of `parts` or by claiming chunks
-/// from `next`, which the team resets to zero before each run. Which member computes an element never
-/// changes its value.
+/// Passed to every op's `run`. Ops claim chunks of work from `next`, which the team resets to zero before each run; a
+/// member that comes late may not run at all, so nothing is shared out by `part`, which only numbers members' scratch.
+/// Which member computes an element never changes its value.
 pub const Job = extern struct {
     part: u32,
     parts: u32,

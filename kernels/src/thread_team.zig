@@ -1,9 +1,11 @@
 //! A fixed team of threads that runs one op at a time, every member a share of it.
 //!
-//! Life of a team: `start` creates the workers; `run` publishes a function, bumps `epoch`, does member 0's
-//! share on the calling thread and waits until the others are done; `stop` joins the workers. Between runs a
-//! worker spins on `epoch` for a short while, because the next op of a step follows within microseconds, and
-//! then sleeps on it (futex), because the next step may be seconds away.
+//! Life of a team: `start` creates the workers; `run` publishes a function, opens the gate, bumps `epoch`, works
+//! on the calling thread as member 0, closes the gate and waits for the workers that came through it; `stop` joins
+//! the workers. Work is claimed, so when member 0 finds nothing left to claim, a worker that has not come yet is not
+//! needed: on a busy machine a step does not wait for a thread that the system has put aside. Between runs a worker
+//! spins on `epoch` for a short while, because the next op of a step follows within microseconds, and then sleeps on
+//! it (futex), because the next step may be seconds away.
 //!
 //! Only one thread may call `run` and `stop`: the one that owns the team.
 
@@ -24,6 +26,7 @@ pub const members_max = 512;
 /// step is 1–5 µs, between two steps 20–60 µs, and a sleeping worker answers 30–60 µs late.
 const spin_ns: u64 = 60_000;
 const stack_bytes = 4 * 1024 * 1024;
+const gate_closed: u32 = 1 << 31;
 
 pub const Work = *const fn (args: *const anyopaque, job: *const Job) callconv(.c) void;
 
@@ -32,13 +35,17 @@ pub const Team = struct {
     epoch: std.atomic.Value(u32) align(cache_line) = .init(0),
     /// Workers that sleep on `epoch` or are about to.
     sleepers: std.atomic.Value(u32) = .init(0),
+    /// What the open gate leads to. Written by the owner while the gate is closed and nobody is inside.
     work: Work = undefined,
     args: *const anyopaque = undefined,
-    stopping: bool = false,
-    /// Workers that have not finished the current run.
-    remaining: std.atomic.Value(u32) align(cache_line) = .init(0),
-    /// 1 while the owner sleeps on `remaining`.
+    run_id: u32 = 0,
+    stopping: std.atomic.Value(bool) = .init(false),
+    /// Workers inside the current run; `gate_closed` is set when no more may enter.
+    gate: std.atomic.Value(u32) align(cache_line) = .init(gate_closed),
+    /// 1 while the owner sleeps on `gate`.
     owner_sleeps: std.atomic.Value(u32) = .init(0),
+    /// Workers that finished the current run; only `runEvery` waits for it.
+    finished: std.atomic.Value(u32) = .init(0),
     /// Work counter of the current run, claimed from by `Job.claim`.
     next: std.atomic.Value(u32) align(cache_line) = .init(0),
     count: u32 align(cache_line) = 1,
@@ -46,6 +53,9 @@ pub const Team = struct {
     threads: []std.Thread = &.{},
     pins: cpus.CpuSet = .{},
     pinned: bool = false,
+    /// Where the owner was at the start: worker 1 is pinned to the next CPU, and so on round the set, so that teams of
+    /// several processes do not all leave the same CPU to their owners.
+    home: u32 = 0,
 
     /// Starts a team of `count` members, the calling thread being member 0; 0 means one per usable CPU.
     /// The team must not move in memory until `stop`.
@@ -58,6 +68,7 @@ pub const Team = struct {
         const room = if (allowed) |set| set.count() else cpus.usable();
         // With more members than CPUs a spinning thread takes the CPU from one that has work.
         team.spin_budget_ns = if (members <= room) spin_ns else 0;
+        team.home = cpus.current() orelse 0;
         if (allowed) |set| team.pinned = claimed.take(&set, members, &team.pins);
         errdefer if (team.pinned) claimed.giveBack(&team.pins);
         team.threads = try gpa.alloc(std.Thread, members - 1);
@@ -70,21 +81,34 @@ pub const Team = struct {
         }
     }
 
-    /// Runs `work(args, job)` on every member and returns when all are done.
+    /// Runs `work(args, job)` until nothing is left to claim. Member 0 runs it for certain, the others when they
+    /// come in time: `work` must take all of its work through `Job.claim`.
     pub fn run(team: *Team, work: Work, args: *const anyopaque) void {
+        team.runGated(work, args, false);
+    }
+
+    /// Runs `work(args, job)` once on every member: for work that is shared out by `part`, such as measurements.
+    pub fn runEvery(team: *Team, work: Work, args: *const anyopaque) void {
+        team.runGated(work, args, true);
+    }
+
+    fn runGated(team: *Team, work: Work, args: *const anyopaque, every: bool) void {
         const saved = fp_state.enterDefault();
         defer fp_state.leave(saved);
         team.next.store(0, .monotonic);
         const job: Job = .{ .part = 0, .parts = team.count, .next = &team.next };
         if (team.count == 1) return work(args, &job);
 
-        assert(team.remaining.raw == 0);
+        assert(team.gate.raw == gate_closed);
         team.work = work;
         team.args = args;
-        team.remaining.store(team.count - 1, .monotonic);
+        team.run_id +%= 1;
+        team.finished.store(0, .monotonic);
+        team.gate.store(0, .release);
         team.release();
         work(args, &job);
-        team.awaitWorkers();
+        if (every) team.awaitFinished();
+        team.closeGate();
     }
 
     /// Ends and joins the workers. The team may be started again.
@@ -97,7 +121,7 @@ pub const Team = struct {
     }
 
     fn join(team: *Team, started: usize) void {
-        team.stopping = true;
+        team.stopping.store(true, .release);
         team.release();
         for (team.threads[0..started]) |thread| thread.join();
     }
@@ -109,17 +133,37 @@ pub const Team = struct {
         if (team.sleepers.load(.seq_cst) > 0) futex.wake(&team.epoch, std.math.maxInt(i32));
     }
 
-    fn awaitWorkers(team: *Team) void {
+    fn awaitFinished(team: *Team) void {
+        while (team.finished.load(.acquire) != team.count - 1) std.Thread.yield() catch {};
+    }
+
+    /// Lets no more workers in and waits for those inside.
+    fn closeGate(team: *Team) void {
+        if (team.gate.fetchOr(gate_closed, .acq_rel) == 0) return;
         var spin: Spin = .start(team.spin_budget_ns);
         while (true) {
-            const left = team.remaining.load(.acquire);
-            if (left == 0) return;
+            if (team.gate.load(.acquire) == gate_closed) return;
             if (spin.again()) continue;
             team.owner_sleeps.store(1, .seq_cst);
-            const now = team.remaining.load(.seq_cst);
-            if (now != 0) futex.wait(&team.remaining, now);
+            const now = team.gate.load(.seq_cst);
+            if (now != gate_closed) futex.wait(&team.gate, now);
             team.owner_sleeps.store(0, .monotonic);
         }
+    }
+
+    fn enter(team: *Team) bool {
+        var now = team.gate.load(.monotonic);
+        while (now & gate_closed == 0) {
+            now = team.gate.cmpxchgWeak(now, now + 1, .acquire, .monotonic) orelse return true;
+        }
+        return false;
+    }
+
+    /// The owner may end the run, and the process the team, once the gate is closed and empty: after it only the
+    /// wake-up follows, and `stop` joins this thread before the team goes away.
+    fn leave(team: *Team) void {
+        if (team.gate.fetchSub(1, .seq_cst) != gate_closed + 1) return;
+        if (team.owner_sleeps.load(.seq_cst) != 0) futex.wake(&team.gate, 1);
     }
 
     fn worker(team: *Team, part: u32) void {
@@ -127,15 +171,18 @@ pub const Team = struct {
         _ = fp_state.enterDefault();
         const job: Job = .{ .part = part, .parts = team.count, .next = &team.next };
         var seen: u32 = 0;
+        var done_id: u32 = 0;
         while (true) {
             seen = team.awaitEpoch(seen);
-            if (team.stopping) return;
-            team.work(team.args, &job);
-            // The owner may end the run, and the process the team, once `remaining` is 0: after it only
-            // the wake-up follows, and `stop` joins this thread before the team goes away.
-            if (team.remaining.fetchSub(1, .seq_cst) == 1) {
-                if (team.owner_sleeps.load(.seq_cst) != 0) futex.wake(&team.remaining, 1);
+            if (team.stopping.load(.acquire)) return;
+            if (!team.enter()) continue;
+            // A worker that is late for one run may enter the next one early, and then sees its epoch again.
+            if (team.run_id != done_id) {
+                done_id = team.run_id;
+                team.work(team.args, &job);
+                _ = team.finished.fetchAdd(1, .release);
             }
+            team.leave();
         }
     }
 
@@ -152,8 +199,8 @@ pub const Team = struct {
     }
 
     fn pin(team: *Team, part: u32) void {
-        var cpu = team.pins.nextFrom(0) orelse return;
-        for (0..part) |_| cpu = team.pins.nextFrom(cpu + 1) orelse return;
+        var cpu = team.pins.nextFrom(team.home) orelse team.pins.nextFrom(0) orelse return;
+        for (0..part) |_| cpu = team.pins.nextFrom(cpu + 1) orelse team.pins.nextFrom(0) orelse return;
         var one: cpus.CpuSet = .{};
         one.add(cpu);
         _ = cpus.restrict(&one);
@@ -229,7 +276,7 @@ const Tally = struct {
     }
 };
 
-test "run gives every member its share, thousands of times" {
+test "run does all work once and runEvery comes to every member, thousands of times" {
     for ([_]u32{ 1, 2, 3, 5 }) |count| {
         var team: Team = .{};
         try team.start(std.testing.allocator, count);
@@ -239,7 +286,14 @@ test "run gives every member its share, thousands of times" {
         const rounds: u32 = if (team.spin_budget_ns > 0) 20_000 else 2_000;
         for (0..rounds) |_| team.run(Tally.work, &tally);
         try std.testing.expectEqual(rounds * 10, tally.units.load(.monotonic));
-        for (tally.runs[0..count]) |*runs| try std.testing.expectEqual(rounds, runs.load(.monotonic));
+        try std.testing.expectEqual(rounds, tally.runs[0].load(.monotonic));
+        for (&tally.runs) |*runs| {
+            try std.testing.expect(runs.load(.monotonic) <= rounds);
+            runs.store(0, .monotonic);
+        }
+        for (0..200) |_| team.runEvery(Tally.work, &tally);
+        try std.testing.expectEqual((rounds + 200) * 10, tally.units.load(.monotonic));
+        for (tally.runs[0..count]) |*runs| try std.testing.expectEqual(200, runs.load(.monotonic));
     }
 }
 

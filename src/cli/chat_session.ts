@@ -79,7 +79,9 @@ export class ChatSession {
     let text = "";
     for (;;) {
       const event = await this.#reader.next(text === "" ? PROMPT : CONTINUED_PROMPT);
-      if (event.kind !== "line") return text === "" || event.kind === "interrupt" ? event : { kind: "line", text };
+      if (event.kind !== "line") {
+        return text === "" || event.kind === "interrupt" ? event : { kind: "line", text };
+      }
       if (!event.text.endsWith("\\")) return { kind: "line", text: text + event.text };
       text += event.text.slice(0, -1) + "\n";
     }
@@ -90,7 +92,9 @@ export class ChatSession {
     const abort = new AbortController();
     this.#reader.onInterrupt = () => abort.abort();
     try {
-      const system = this.#system === undefined ? [] : [{ role: "system", content: this.#system }];
+      const system: ChatMessage[] = this.#system === undefined
+        ? []
+        : [{ role: "system", content: this.#system }];
       const generation = this.#model.chat([...system, ...this.#messages], {
         ...this.#sampling,
         signal: abort.signal,
@@ -99,7 +103,9 @@ export class ChatSession {
       const result = this.#last = await generation.result;
       this.#messages.push({ role: "assistant", content: result.text });
       print(result.finishReason === "abort" ? " … (stopped)\n" : "\n");
-      if (result.finishReason === "length") print("(cut: the limit of tokens or the context is reached; /reset starts over)\n");
+      if (result.finishReason === "length") {
+        print("(cut: the limit of tokens or the context is reached; /reset starts over)\n");
+      }
       if (this.#showSpeed) print(`(${renderSpeed(result)})\n`);
     } catch (error) {
       // The conversation goes on without the message that failed.
@@ -131,7 +137,9 @@ export class ChatSession {
       case "/system":
         this.#system = argument === "" ? undefined : argument;
         this.#messages = [];
-        print(`(${this.#system === undefined ? "no system message" : "system message set"}, starting over)\n`);
+        print(
+          `(${this.#system === undefined ? "no system message" : "system message set"}, starting over)\n`,
+        );
         return true;
       case "/temperature":
         this.#setTemperature(argument);
@@ -151,7 +159,11 @@ export class ChatSession {
   #setTemperature(argument: string): void {
     const value = Number(argument);
     if (argument === "" || !(value >= 0 && value <= 10)) {
-      print(`(/temperature takes a number from 0 to 10, current value is ${this.#sampling.temperature ?? "default"})\n`);
+      print(
+        `(/temperature takes a number from 0 to 10, current value is ${
+          this.#sampling.temperature ?? "default"
+        })\n`,
+      );
       return;
     }
     this.#sampling = { ...this.#sampling, temperature: value };

@@ -41,7 +41,9 @@ export class UsageError extends Error {
 /** Parses `argv` by the command's table; unknown options and missing values are UsageErrors. */
 export function parseCommand(command: Command, argv: readonly string[]): Arguments {
   const strings = command.options.filter((option) => option.value !== undefined).map((option) => option.name);
-  const booleans = command.options.filter((option) => option.value === undefined).map((option) => option.name);
+  const booleans = command.options.filter((option) => option.value === undefined).map((option) =>
+    option.name
+  );
   const alias = Object.fromEntries(
     command.options.filter((option) => option.alias).map((option) => [option.alias!, option.name]),
   );
@@ -70,7 +72,9 @@ export function parseCommand(command: Command, argv: readonly string[]): Argumen
   const { min, max } = command.positionals;
   if (positional.length < min || positional.length > max) {
     throw new UsageError(
-      `"${command.name}" takes ${min === max ? min : `${min} to ${max}`} argument(s), got ${positional.length}\n` +
+      `"${command.name}" takes ${
+        min === max ? min : `${min} to ${max}`
+      } argument(s), got ${positional.length}\n` +
         `usage: kumi ${command.usage}`,
     );
   }
@@ -83,7 +87,9 @@ export function helpText(command: Command): string {
   if (command.options.length > 0) {
     lines.push("", "options:");
     const labels = command.options.map((option) =>
-      `${option.alias ? `-${option.alias}, ` : "    "}--${option.name}${option.value ? ` ${option.value}` : ""}`
+      `${option.alias ? `-${option.alias}, ` : "    "}--${option.name}${
+        option.value ? ` ${option.value}` : ""
+      }`
     );
     const width = Math.max(...labels.map((label) => label.length));
     command.options.forEach((option, i) => {
@@ -109,7 +115,9 @@ export function numberOption(
     (range.integer && !Number.isInteger(value))
   ) {
     const kind = range.integer ? "a whole number" : "a number";
-    throw new UsageError(`--${name} takes ${kind} from ${range.min} to ${range.max}, current value is ${text}`);
+    throw new UsageError(
+      `--${name} takes ${kind} from ${range.min} to ${range.max}, current value is ${text}`,
+    );
   }
   return value;
 }

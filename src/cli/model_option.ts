@@ -11,7 +11,10 @@ import { loadOptions } from "./sampling_options.ts";
 export async function resolveModelFile(spec: string): Promise<string> {
   using interrupt = interruptible();
   using bar = new ProgressLine("downloading");
-  return await locateModel(spec, { signal: interrupt.signal, progress: (done, total) => bar.update(done, total) });
+  return await locateModel(spec, {
+    signal: interrupt.signal,
+    progress: (done, total) => bar.update(done, total),
+  });
 }
 
 /** Loads the model of `--model` with a progress bar; Ctrl-C stops it. */

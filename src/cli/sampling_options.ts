@@ -5,7 +5,13 @@ import { type Arguments, numberOption, type OptionSpec, UsageError } from "./com
 
 /** Options for how the model is loaded. */
 export const LOAD_OPTIONS: readonly OptionSpec[] = [
-  { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file, or hf:owner/repo/file.gguf", default: "demo" },
+  {
+    name: "model",
+    alias: "m",
+    value: "PATH|hf:…",
+    help: "GGUF file, or hf:owner/repo/file.gguf",
+    default: "demo",
+  },
   { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
   { name: "context", alias: "c", value: "N", help: "tokens of context; default: the model's, at most 4096" },
   { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },

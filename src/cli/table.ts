@@ -3,7 +3,9 @@
 /** Columns are as wide as their widest cell; columns whose cells are all numbers are aligned right. */
 export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => (row[i] ?? "").length)));
-  const numeric = header.map((_, i) => rows.length > 0 && rows.every((row) => /^[-\d., %x×]*$/.test(row[i] ?? "")));
+  const numeric = header.map((_, i) =>
+    rows.length > 0 && rows.every((row) => /^[-\d., %x×]*$/.test(row[i] ?? ""))
+  );
   const line = (cells: readonly string[]) =>
     widths.map((width, i) => {
       const cell = cells[i] ?? "";

@@ -1,7 +1,7 @@
 import { BLOCK_TOKENS } from "../batch.ts";
 import type { ModelRunner } from "../model_runner.ts";
 import type { SampledToken } from "../sample_batch.ts";
-import type { ChatTemplate } from "../tokenizer/chat_template.ts";
+import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type BlockAllocator, KvPool } from "./kv_pool.ts";
 import { toWireError } from "./errors.ts";
@@ -99,7 +99,9 @@ export class Engine {
   #encode(prompt: Prompt): number[] {
     if ("text" in prompt) return this.#tokenizer.encode(prompt.text, { addSpecial: true });
     if ("tokens" in prompt) return [...prompt.tokens];
-    return this.#chatTemplate.encode(prompt.messages, { enableThinking: prompt.enableThinking });
+    // The template checks the roles, whatever the caller's types say.
+    const messages = prompt.messages as TemplateMessage[];
+    return this.#chatTemplate.encode(messages, { enableThinking: prompt.enableThinking });
   }
 
   /** Ends a request where it is; what it has so far is its result. An id that is already gone is ignored. */

@@ -149,6 +149,9 @@ Deno.test("Engine gives each request the same answer alone, in a batch, and afte
     const outcomes = finish(engine);
     assertEquals(texts.map((_, id) => outcomes.get(id)?.text), alone, `${kvTokens} tokens of cache`);
     assertEquals(pool.freeBlocks, kvTokens / BLOCK_TOKENS, "blocks were lost");
+    const computed = runner.steps.flat().reduce((sum, count) => sum + count, 0);
+    const needed = texts.reduce((sum, text) => sum + text.length + 39, 0);
+    assertEquals(computed > needed, kvTokens < 512, "preemptions compute tokens again");
   }
 });
 

@@ -16,7 +16,7 @@ export interface LoadProgress {
 
 /** How a model is loaded. All optional. */
 export interface LoadOptions {
-  /** Threads of the kernels; default: the cores this process may use. */
+  /** Threads of the kernels; default: the cores this process may use, or 1 for a model of a few MB. */
   threads?: number;
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;

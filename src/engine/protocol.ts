@@ -7,9 +7,15 @@
  */
 import type { RunnerOptions } from "../model_runner.ts";
 import type { SamplingParams } from "../sampling.ts";
-import type { ChatMessage } from "../tokenizer/chat_template.ts";
 
-export type { ChatMessage } from "../tokenizer/chat_template.ts";
+/** One turn of a conversation. */
+export interface ChatMessage {
+  /** "system", "developer", "user", "assistant" or "tool"; any other is refused. */
+  role: string;
+  content: string;
+  /** What the assistant thought before it answered, for templates that show it. */
+  reasoning_content?: string;
+}
 
 /** What a generation continues. */
 export type Prompt =

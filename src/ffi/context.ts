@@ -7,71 +7,23 @@
 import { check } from "./errors.ts";
 import { Library, readEnvironment } from "./library.ts";
 import type { KernelSymbols } from "./library.ts";
-import { Arena, NativeObject, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
-import { limits, Measurement, RopePairing, RopeScaling, structs } from "./symbols.ts";
+import { Arena, idOf, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
+import {
+  type ActivationRegions,
+  type ArenaParams,
+  encodeRope,
+  type KernelsOptions,
+  NONE,
+  type Region,
+  type RopeParams,
+} from "./params.ts";
+import { limits, Measurement, RopePairing } from "./symbols.ts";
 
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
+export { NONE } from "./params.ts";
+export type { ActivationRegions, ArenaParams, KernelsOptions, Region, RopeParams } from "./params.ts";
 export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
-
-/** "No region" or "no object", where an argument allows that. */
-export const NONE: number = limits.none;
-
-/** Where a matrix lies in the workspace, in units of 64 bytes. */
-export type Region = number;
-
-/** The same matrix in each form that a matmul may read; NONE where it does not exist in that form. */
-export interface ActivationRegions {
-  readonly f32: Region;
-  readonly q32: Region;
-  readonly q256: Region;
-}
-
-/** How kernels are opened. */
-export interface KernelsOptions {
-  /** Threads of the team, the caller's included; default: the cores this process may use. */
-  threads?: number;
-  /** Name of an instruction set level; default: KUMI_ISA, else the best that this machine has. */
-  isa?: string;
-  /** Size of the workspace; contents are lost when it is resized. */
-  workspaceBytes: number;
-  /** The library's file; default: KUMI_LIBRARY, else the one of this checkout. */
-  libraryPath?: string;
-}
-
-/** What a RoPE table is made from: kernels/src/ops/rope.zig has the formulas. */
-export interface RopeParams {
-  /** Dimensions of each head that are rotated; even. */
-  rotatedDims: number;
-  /** Positions 0 to maxPositions − 1 can be used. */
-  maxPositions: number;
-  base: number;
-  scaling?: keyof typeof RopeScaling;
-  /** Context extension, 1 for none. */
-  factor?: number;
-  /** Divides each frequency: rotatedDims / 2 values. */
-  freqFactors?: Vector;
-  /** Positions the model was trained on, for yarn and llama3. */
-  originalContext?: number;
-  /** YaRN's first and last turning dimension; for llama3 the high and low frequency factors. */
-  betaFast?: number;
-  betaSlow?: number;
-  /** Multiplies the table. */
-  attentionFactor?: number;
-  /** YaRN's share of extrapolation, 0 to 1. */
-  extFactor?: number;
-}
-
-/** Shape of a KV cache. */
-export interface ArenaParams {
-  layers: number;
-  kvHeads: number;
-  headDim: number;
-  /** Tokens it can hold, a multiple of 16. */
-  slots: number;
-  /** Type id of f32, f16 or bf16. */
-  format: number;
-}
 
 /**
  * A thread team, a workspace, and the objects created through it. It belongs to the thread that opened it; calls
@@ -515,10 +467,6 @@ function asBuffer(view: ArrayBufferView): BufferSource {
   return view as ArrayBufferView<ArrayBuffer>;
 }
 
-function idOf(object: NativeObject | undefined): number {
-  return object === undefined ? NONE : object.id;
-}
-
 function closed(): never {
   throw new Error("Cannot use kernels that were closed");
 }
@@ -545,25 +493,4 @@ function names(list: (out: BufferSource, bytes: number) => number): string[] {
   const buffer = new Uint8Array(1024);
   const length = check(list(buffer, buffer.length), "list instruction set levels");
   return new TextDecoder().decode(buffer.subarray(0, length)).split(",");
-}
-
-function encodeRope(params: RopeParams): Uint8Array<ArrayBuffer> {
-  const { bytes, fields } = structs.RopeDesc;
-  const desc = new DataView(new ArrayBuffer(bytes));
-  const word = (field: keyof typeof fields, value: number) =>
-    desc.setUint32(fields[field].offset, u32(value, field), true);
-  const float = (field: keyof typeof fields, value: number) =>
-    desc.setFloat32(fields[field].offset, value, true);
-  word("nRot", params.rotatedDims);
-  word("maxPositions", params.maxPositions);
-  word("scaling", RopeScaling[params.scaling ?? "none"]);
-  word("freqFactors", idOf(params.freqFactors));
-  float("base", params.base);
-  float("factor", params.factor ?? 1);
-  float("originalContext", params.originalContext ?? params.maxPositions);
-  float("lowFreq", params.betaSlow ?? 1);
-  float("highFreq", params.betaFast ?? 32);
-  float("attnFactor", params.attentionFactor ?? 1);
-  float("extFactor", params.extFactor ?? 1);
-  return new Uint8Array(desc.buffer);
 }

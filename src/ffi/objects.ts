@@ -1,5 +1,6 @@
 import { check } from "./errors.ts";
 import type { KernelSymbols } from "./library.ts";
+import { limits } from "./symbols.ts";
 
 /** What a handle needs of the kernels that it belongs to. */
 export interface Owner {
@@ -39,6 +40,11 @@ export abstract class NativeObject implements Disposable {
     const native = this.owner.symbols();
     if (id !== 0 && native !== undefined) check(native.kumi_destroy(id), "destroy");
   }
+}
+
+/** The id of an object that may be absent. */
+export function idOf(object: NativeObject | undefined): number {
+  return object === undefined ? limits.none : object.id;
 }
 
 /** A packed matrix [rows, k]. */

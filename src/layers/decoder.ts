@@ -27,7 +27,7 @@ export class Decoder {
 
   /**
    * Computes the hidden states of the batch set last and appends its keys and values to the cache.
-   * `interrupted` is asked between layers; once it says true the step ends early with false. An interrupted
+   * `interrupted` is asked twice a layer; once it says true the step ends early with false. An interrupted
    * step may be computed again: it writes the same keys and values to the same slots.
    */
   forward(ids: Uint32Array, interrupted?: () => boolean): boolean {
@@ -35,6 +35,7 @@ export class Decoder {
     for (const layer of this.#layers) {
       if (interrupted?.()) return false;
       layer.attention.forward(ids.length);
+      if (interrupted?.()) return false;
       layer.feedForward.forward(ids.length);
     }
     return true;

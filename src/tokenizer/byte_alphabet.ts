@@ -1,6 +1,6 @@
 /**
- * The printable alphabet of byte-level BPE vocabularies: each of the 256 bytes as one character, printable ASCII and
- * Latin-1 as themselves, the other 68 as U+0100… in order. Radford et al. 2019 (GPT-2).
+ * The printable alphabet of byte-level BPE vocabularies: each of the 256 bytes as one character, printable
+ * ASCII and Latin-1 as themselves, the other 68 as U+0100… in order. Radford et al. 2019 (GPT-2).
  */
 
 /** Character code of each byte. */

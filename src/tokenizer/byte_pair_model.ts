@@ -1,4 +1,7 @@
-/** Byte-level BPE ("gpt2"): words from a pre-tokenizer, their UTF-8 bytes merged by the rank of published merges. */
+/**
+ * Byte-level BPE ("gpt2"): words from a pre-tokenizer, their UTF-8 bytes merged by the rank of published
+ * merges.
+ */
 
 import { alphabetToBytes, BYTE_TO_CODE, bytesToAlphabet } from "./byte_alphabet.ts";
 import { readMerges } from "./merge_reader.ts";
@@ -10,6 +13,7 @@ import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 import { WordCache } from "./word_cache.ts";
 
 const SCRATCH_SYMBOLS = 4096;
+const encoder = new TextEncoder();
 
 export class BytePairModel implements TokenizerModel {
   readonly stripsLeadingSpace = false;
@@ -21,7 +25,9 @@ export class BytePairModel implements TokenizerModel {
   readonly #cache = new WordCache();
   #bytes = new Uint8Array(SCRATCH_SYMBOLS);
 
-  /** Throws TokenizerError when the merges are missing, malformed or name tokens that the vocabulary lacks. */
+  /**
+   * Throws TokenizerError when the merges are missing, malformed or name tokens that the vocabulary lacks.
+   */
   constructor(metadata: Metadata, vocabulary: Vocabulary, preTokenizer: PreTokenizer) {
     this.#vocabulary = vocabulary;
     this.#preTokenizer = preTokenizer;
@@ -60,7 +66,7 @@ export class BytePairModel implements TokenizerModel {
   #encodeWord(word: string, ids: number[]): void {
     // A UTF-16 code unit takes at most three bytes of UTF-8.
     if (this.#bytes.length < word.length * 3) this.#bytes = new Uint8Array(word.length * 3);
-    const count = new TextEncoder().encodeInto(word, this.#bytes).written;
+    const count = encoder.encodeInto(word, this.#bytes).written;
     if (this.#preTokenizer.ignoreMerges && count <= this.#vocabulary.lookupCharsMax) {
       const whole = this.#vocabulary.lookup(bytesToAlphabet(this.#bytes.subarray(0, count)));
       if (whole !== undefined) {

@@ -7,8 +7,9 @@ const PAGE_CODES = 256;
 const table = new Uint8Array(0x110000);
 
 /**
- * Class bits of a code point: `\p{L}`, `\p{N}`, `\p{P}` of the JavaScript engine's Unicode version, and White_Space (so
- * with U+0085 and without U+FEFF, unlike `\s` of JavaScript), as the tokenizers' own regex engines have it.
+ * Class bits of a code point: `\p{L}`, `\p{N}`, `\p{P}` of the JavaScript engine's Unicode version, and
+ * White_Space (so with U+0085 and without U+FEFF, unlike `\s` of JavaScript), as the tokenizers' own regex
+ * engines have it.
  */
 export function classOf(code: number): number {
   const known = table[code];

@@ -1,8 +1,9 @@
 /**
  * From a conversation to the token ids a model was trained on, through the chat template in its file.
  *
- * Text of the messages never becomes a control token: the template's own text is read with them, user text without, but
- * both together, so that for harmless messages the ids are those of the rendered text as a whole.
+ * Text of the messages never becomes a control token: the template's own text is read with them, user text
+ * without, but both together, so that for harmless messages the ids are those of the rendered text as a
+ * whole.
  */
 
 import { type Metadata } from "./metadata.ts";
@@ -78,9 +79,10 @@ export class ChatTemplate {
   /**
    * The prompt as text, with the characters that users wrote and that could matter to control tokens.
    *
-   * Usually the marks change nothing about what the template writes. Where it looks into messages for constants of its own
-   * (`'</think>' in content`), these are left unmarked if that gives the same control tokens. If all fails, the prompt is
-   * the one with all marks: safe, though the template may have overlooked such a constant.
+   * Usually the marks change nothing about what the template writes. Where it looks into messages for
+   * constants of its own (`'</think>' in content`), these are left unmarked if that gives the same control
+   * tokens. If all fails, the prompt is the one with all marks: safe, though the template may have overlooked
+   * such a constant.
    */
   renderOwned(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): OwnedText {
     const checked = checkMessages(messages);
@@ -112,8 +114,9 @@ export class ChatTemplate {
     try {
       return this.#renderer.render(variables, now);
     } catch (error) {
-      // Some templates list tools without asking whether there are any. Jinja takes an undefined variable as an empty
-      // list there, this interpreter fails; and an empty list for all would make others write about tools.
+      // Some templates list tools without asking whether there are any. Jinja takes an undefined variable as
+      // an empty list there, this interpreter fails; and an empty list for all would make others write about
+      // tools.
       if (!(error instanceof TemplateError) || error.cause === undefined) throw error;
       return this.#renderer.render({ ...variables, tools: [] }, now);
     }
@@ -125,8 +128,9 @@ export class ChatTemplate {
 }
 
 /**
- * The chat template of a model file (`tokenizer.chat_template`); ChatML for files without one whose vocabulary has its
- * tokens. Throws TemplateError when there is neither, or when the template is no valid Jinja.
+ * The chat template of a model file (`tokenizer.chat_template`); ChatML for files without one whose
+ * vocabulary has its tokens. Throws TemplateError when there is neither, or when the template is no valid
+ * Jinja.
  */
 export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTemplate {
   const source = metadata.get("tokenizer.chat_template");

@@ -1,4 +1,7 @@
-/** A vocabulary or tokenizer setting of a model file that cannot be used; the message names the key and the value. */
+/**
+ * A vocabulary or tokenizer setting of a model file that cannot be used; the message names the key and the
+ * value.
+ */
 export class TokenizerError extends Error {
   override name = "TokenizerError";
 }

@@ -1,6 +1,7 @@
 /**
- * Reads the merges of a byte-level BPE vocabulary into a table of id pairs. Llama 3 has 280,000 merges of 128,000 tokens;
- * slices of strings as keys of a Map take half a second, so tokens are found by a rolling hash without making strings.
+ * Reads the merges of a byte-level BPE vocabulary into a table of id pairs. Llama 3 has 280,000 merges of
+ * 128,000 tokens; slices of strings as keys of a Map take half a second, so tokens are found by a rolling
+ * hash without making strings.
  */
 
 import { TokenizerError } from "./error.ts";
@@ -10,9 +11,10 @@ import { PairTable } from "./pair_table.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /**
- * Merges "left right" of the file as a table of id pairs, rank and result. The first of equal merges counts. A merge that
- * touches a control token is left out: text must not become one. Throws TokenizerError for a merge of tokens that do not
- * exist, since the vocabulary would then not be the one that the model was trained with.
+ * Merges "left right" of the file as a table of id pairs, rank and result. The first of equal merges counts.
+ * A merge that touches a control token is left out: text must not become one. Throws TokenizerError for a
+ * merge of tokens that do not exist, since the vocabulary would then not be the one that the model was
+ * trained with.
  */
 export function readMerges(metadata: Metadata, vocabulary: Vocabulary): PairTable {
   const merges = readStrings(metadata, "merges");
@@ -49,8 +51,8 @@ function badMerge(rank: number, merge: string, fault: string): TokenizerError {
 }
 
 /**
- * Token ids by a rolling hash of 64 bits and the length of their text; the first of equal texts wins. Texts are not
- * compared: in a file made to collide, the worst is a merge with another of its own tokens.
+ * Token ids by a rolling hash of 64 bits and the length of their text; the first of equal texts wins. Texts
+ * are not compared: in a file made to collide, the worst is a merge with another of its own tokens.
  */
 class TextIndex {
   readonly #slots: Int32Array;

@@ -26,7 +26,9 @@ export function readBoolean(metadata: Metadata, name: string): boolean | undefin
   throw wrongType(name, "true or false", value);
 }
 
-/** A token id setting, or undefined when the file has none. Throws TokenizerError unless 0 ≤ id < vocabSize. */
+/**
+ * A token id setting, or undefined when the file has none. Throws TokenizerError unless 0 ≤ id < vocabSize.
+ */
 export function readTokenId(metadata: Metadata, name: string, vocabSize: number): number | undefined {
   const raw = metadata.get(PREFIX + name);
   if (raw === undefined) return undefined;

@@ -3,5 +3,5 @@
  * @module
  */
 
-export { type ChatTemplate, createChatTemplate } from "./chat_template.ts";
+export { type ChatMessage, type ChatTemplate, createChatTemplate } from "./chat_template.ts";
 export { createTokenizer, type Tokenizer } from "./tokenizer.ts";

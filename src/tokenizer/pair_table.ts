@@ -1,4 +1,7 @@
-/** A hash table from a pair of token ids to two numbers: open addressing in typed arrays, built for millions of look-ups. */
+/**
+ * A hash table from a pair of token ids to two numbers: open addressing in typed arrays, built for millions
+ * of look-ups.
+ */
 export class PairTable {
   #left: Int32Array;
   #right: Int32Array;

@@ -1,14 +1,17 @@
 /**
- * Splits text into the words that byte-level BPE merges within. Each published pre-tokenizer is a regular expression or a
- * list of them applied one after the other; here each is a hand-written scanner that returns the end of the piece that
- * starts at a given position. No scanner looks at a code unit more than a fixed number of times, so any input takes linear
- * time, which a backtracking expression does not promise.
+ * Splits text into the words that byte-level BPE merges within. Each published pre-tokenizer is a regular
+ * expression or a list of them applied one after the other; here each is a hand-written scanner that returns
+ * the end of the piece that starts at a given position. No scanner looks at a code unit more than a fixed
+ * number of times, so any input takes linear time, which a backtracking expression does not promise.
  */
 
 import { CharacterClass, classOf } from "./character_class.ts";
 import { TokenizerError } from "./error.ts";
 
-/** End of the piece of `text` that starts at `start`; start < result ≤ end. The text ends at `end` for all lookaheads. */
+/**
+ * End of the piece of `text` that starts at `start`; start < result ≤ end. The text ends at `end` for all
+ * lookaheads.
+ */
 export type Scanner = (text: string, start: number, end: number) => number;
 
 /** How a named pre-tokenizer works. */
@@ -58,7 +61,9 @@ function contraction(text: string, at: number, end: number, anyCase: boolean): n
   return two === "re" || two === "ve" || two === "ll" ? 3 : 0;
 }
 
-/** `\s+(?!\S)|\s+` at white space: leaves the last one to the word that follows, unless it is the only one. */
+/**
+ * `\s+(?!\S)|\s+` at white space: leaves the last one to the word that follows, unless it is the only one.
+ */
 function whiteSpaceEnd(text: string, at: number, end: number): number {
   const run = runEnd(text, at, end, SPACE);
   return run < end && run - at > 1 ? run - 1 : run;
@@ -184,7 +189,9 @@ const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
   "command-r": SMOLLM,
 };
 
-/** The pre-tokenizer of this name (absent means "default"). Throws TokenizerError that lists the known ones. */
+/**
+ * The pre-tokenizer of this name (absent means "default"). Throws TokenizerError that lists the known ones.
+ */
 export function preTokenizerOf(name: string | undefined): PreTokenizer {
   const key = name === undefined || name === "" ? "default" : name;
   if (Object.hasOwn(PRE_TOKENIZERS, key)) return PRE_TOKENIZERS[key];

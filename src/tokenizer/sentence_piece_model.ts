@@ -1,6 +1,7 @@
 /**
- * SentencePiece BPE ("llama"): the characters of the text, spaces written as ▁, merged in the order of the scores of the
- * resulting tokens; characters without a token become byte tokens <0xXX>. Kudo & Richardson 2018.
+ * SentencePiece BPE ("llama"): the characters of the text, spaces written as ▁, merged in the order of the
+ * scores of the resulting tokens; characters without a token become byte tokens <0xXX>. Kudo & Richardson
+ * 2018.
  */
 
 import { Merger, type MergeRules } from "./merger.ts";
@@ -15,6 +16,7 @@ const SPACE_CODE = 0x2581;
 const SCRATCH_SYMBOLS = 4096;
 const PAIRS_MAX = 1 << 18;
 const NOT_MERGEABLE = 0x7fffffff;
+const encoder = new TextEncoder();
 
 export class SentencePieceModel implements TokenizerModel {
   readonly stripsLeadingSpace: boolean;
@@ -37,7 +39,8 @@ export class SentencePieceModel implements TokenizerModel {
     this.#unknown = unknown !== undefined && vocabulary.kinds[unknown] !== TokenKind.control
       ? unknown
       : undefined;
-    // Where no token has a ▁ after another character, no merge crosses that place: words can be merged one by one.
+    // Where no token has a ▁ after another character, no merge crosses that place: words can be merged one by
+    // one.
     this.#splitsAtSpaces = !vocabulary.texts.some((text, id) =>
       vocabulary.kinds[id] !== TokenKind.control && /[^\u2581]\u2581/u.test(text)
     );
@@ -60,7 +63,7 @@ export class SentencePieceModel implements TokenizerModel {
       const byte = byteOf(text);
       if (byte !== undefined) return Uint8Array.of(byte);
     }
-    return new TextEncoder().encode(text.replaceAll(SPACE, " "));
+    return encoder.encode(text.replaceAll(SPACE, " "));
   }
 
   #encodeCached(word: string, ids: number[]): void {
@@ -91,7 +94,7 @@ export class SentencePieceModel implements TokenizerModel {
   }
 
   #pushBytes(character: string, ids: number[]): void {
-    for (const byte of new TextEncoder().encode(character)) {
+    for (const byte of encoder.encode(character)) {
       if (this.#byteIds[byte] >= 0) ids.push(this.#byteIds[byte]);
       else if (this.#unknown !== undefined) ids.push(this.#unknown);
     }
@@ -123,8 +126,9 @@ function readByteIds(vocabulary: Vocabulary): Int32Array {
 }
 
 /**
- * Merge rules worked out when a pair is first met: the pair merges when its joined text is a token, ranked by score.
- * Symbols are token ids, then ids of characters that only occur inside tokens, then -2 - code point for all others.
+ * Merge rules worked out when a pair is first met: the pair merges when its joined text is a token, ranked by
+ * score. Symbols are token ids, then ids of characters that only occur inside tokens, then -2 - code point
+ * for all others.
  */
 class LazyPairs implements MergeRules {
   pairs = new PairTable(1 << 14);

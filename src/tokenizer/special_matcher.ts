@@ -1,4 +1,6 @@
-/** Finds special tokens in a text: those with longer texts first over the whole text, then from left to right. */
+/**
+ * Finds special tokens in a text: those with longer texts first over the whole text, then from left to right.
+ */
 
 import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 
@@ -30,8 +32,8 @@ export class SpecialMatcher {
   }
 
   /**
-   * Matches in order of position. User-defined tokens are always matched, control and unknown tokens only with
-   * `parseControl`, and then only where no code unit is marked in `userOwned`.
+   * Matches in order of position. User-defined tokens are always matched, control and unknown tokens only
+   * with `parseControl`, and then only where no code unit is marked in `userOwned`.
    */
   find(text: string, parseControl: boolean, userOwned?: Uint8Array): SpecialMatch[] {
     const candidates = parseControl ? this.#all : this.#userDefined;
@@ -73,8 +75,8 @@ class Taken {
   }
 
   /**
-   * `start` when [start, end) is free, else the end of the match in the way. Matches are taken longest first, so one
-   * that overlaps [start, end) covers its first or its last unit.
+   * `start` when [start, end) is free, else the end of the match in the way. Matches are taken longest first,
+   * so one that overlaps [start, end) covers its first or its last unit.
    */
   nextFree(start: number, end: number): number {
     if (this.#ends === undefined) return start;

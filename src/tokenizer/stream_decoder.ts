@@ -10,7 +10,10 @@ export class StreamDecoder {
     this.#stripsSpace = stripsSpace;
   }
 
-  /** Text that became complete with this token; empty while a character still lacks bytes. Invalid bytes give U+FFFD. */
+  /**
+   * Text that became complete with this token; empty while a character still lacks bytes. Invalid bytes give
+   * U+FFFD.
+   */
   push(id: number): string {
     let bytes = this.#bytesOf(id);
     if (bytes.length === 0) return "";
@@ -21,7 +24,10 @@ export class StreamDecoder {
     return this.#decoder.decode(bytes, { stream: true });
   }
 
-  /** The end of the text: U+FFFD when the last character never became complete, else empty. Ready for a new text then. */
+  /**
+   * The end of the text: U+FFFD when the last character never became complete, else empty. Ready for a new
+   * text then.
+   */
   flush(): string {
     return this.#decoder.decode();
   }

@@ -1,6 +1,7 @@
 /**
- * Renders a model's Jinja chat template under a budget. The template comes with the model file, so it may be hostile:
- * the interpreter gives it no host objects, and every step and every string it makes is charged here.
+ * Renders a model's Jinja chat template under a budget. The template comes with the model file, so it may be
+ * hostile: the interpreter gives it no host objects, and every step and every string it makes is charged
+ * here.
  */
 
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
@@ -16,7 +17,10 @@ export const TEMPLATE_LIMITS = {
   sourceUnits: 256 * 1024,
   /** Length of any string it makes, among them its output. */
   stringUnits: 8 * 1024 * 1024,
-  /** Work for one rendering, in units of about a nanosecond: characters and items handled, plus the costs below. */
+  /**
+   * Work for one rendering, in units of about a nanosecond: characters and items handled, plus the costs
+   * below.
+   */
   budget: 1_000_000_000,
   /** Length of a range(). */
   rangeItems: 100_000,

@@ -29,7 +29,9 @@ const PIECES =
   "the| and|\n|\n\n| |  |\t|'s|'RE|'ll|'|1|23|4567|½|é|ß|你好|😀|👨‍👩‍👧|नम|\u00a0|\u0085|\u3000|\ufeff|...|$+<=>^~|_|\r\n|\r|K|٣٤|Ⅷ|x|ing|("
     .split("|");
 
-/** A byte-level vocabulary: the 256 bytes, the results of `merges` ("left right"), then the control tokens. */
+/**
+ * A byte-level vocabulary: the 256 bytes, the results of `merges` ("left right"), then the control tokens.
+ */
 export function byteLevelMetadata(
   merges: readonly string[] = [],
   controls: readonly string[] = [],

@@ -1,8 +1,8 @@
 /**
  * Text to token ids and back, by the vocabulary in a GGUF file's metadata.
  *
- * Control tokens are matched only in text that the program itself wrote (`parseSpecial`); text from users stays text. The
- * ids equal llama.cpp's for every text without the text of a control token.
+ * Control tokens are matched only in text that the program itself wrote (`parseSpecial`); text from users
+ * stays text. The ids equal llama.cpp's for every text without the text of a control token.
  */
 
 import { BytePairModel } from "./byte_pair_model.ts";
@@ -19,7 +19,9 @@ import { TokenKind, Vocabulary } from "./vocabulary.ts";
 export interface EncodeOptions {
   /** Add BOS and EOS where the model file asks for them. Default false. */
   readonly addSpecial?: boolean;
-  /** Read the texts of control tokens as these tokens. Only for text that the program wrote. Default false. */
+  /**
+   * Read the texts of control tokens as these tokens. Only for text that the program wrote. Default false.
+   */
   readonly parseSpecial?: boolean;
 }
 
@@ -92,8 +94,8 @@ export class Tokenizer {
   }
 
   /**
-   * Token ids of a text of mixed origin. `userOwned` has one item per UTF-16 code unit of `text` (which must be well
-   * formed); a control token is read only where none of its units is marked there.
+   * Token ids of a text of mixed origin. `userOwned` has one item per UTF-16 code unit of `text` (which must
+   * be well formed); a control token is read only where none of its units is marked there.
    */
   encodeMarked(text: string, userOwned: Uint8Array): number[] {
     const ids: number[] = [];
@@ -101,7 +103,10 @@ export class Tokenizer {
     return ids;
   }
 
-  /** Text of the tokens; incomplete or invalid UTF-8 gives U+FFFD. Throws RangeError for an id outside the vocabulary. */
+  /**
+   * Text of the tokens; incomplete or invalid UTF-8 gives U+FFFD. Throws RangeError for an id outside the
+   * vocabulary.
+   */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     const special = options.special ?? false;
     const pieces: Uint8Array[] = [];
@@ -128,7 +133,9 @@ export class Tokenizer {
     return new StreamDecoder((id) => this.#piece(id, special), strips);
   }
 
-  /** Bytes of one token, control tokens by their text. Not to be changed. Throws RangeError for an unknown id. */
+  /**
+   * Bytes of one token, control tokens by their text. Not to be changed. Throws RangeError for an unknown id.
+   */
   tokenBytes(id: number): Uint8Array {
     return this.#piece(id, true);
   }
@@ -165,8 +172,8 @@ export class Tokenizer {
 const NOTHING = new Uint8Array(0);
 
 /**
- * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece) or "gpt2" (byte-level
- * BPE). Throws TokenizerError with the key and the value at fault.
+ * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece) or "gpt2"
+ * (byte-level BPE). Throws TokenizerError with the key and the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const kind = readString(metadata, "model");

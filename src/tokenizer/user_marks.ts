@@ -1,13 +1,16 @@
 /**
- * Keeps track of which characters of a rendered template came from users. A control token can only be read where its text
- * is the template's own; every control token begins and ends with certain characters, so it is enough to follow these. In
- * user text each of them gets an invisible mark (private-use code points that nothing else in the conversation contains)
- * beside it, the template carries the marks along, and taking them out of the output tells whose character it is.
+ * Keeps track of which characters of a rendered template came from users. A control token can only be read
+ * where its text is the template's own; every control token begins and ends with certain characters, so it is
+ * enough to follow these. In user text each of them gets an invisible mark (private-use code points that
+ * nothing else in the conversation contains) beside it, the template carries the marks along, and taking them
+ * out of the output tells whose character it is.
  */
 
 import { TemplateError } from "./template_renderer.ts";
 
-/** A rendered text and, per UTF-16 code unit, whether users wrote it (only tracked for the characters above). */
+/**
+ * A rendered text and, per UTF-16 code unit, whether users wrote it (only tracked for the characters above).
+ */
 export interface OwnedText {
   readonly text: string;
   readonly userOwned: Uint8Array;
@@ -35,8 +38,9 @@ export class UserMarks {
   }
 
   /**
-   * Those of a template's string constants that it may look for in user text, and that can stay without marks there: no
-   * control token contains one, is contained in one, or begins or ends with an end or a beginning of one.
+   * Those of a template's string constants that it may look for in user text, and that can stay without marks
+   * there: no control token contains one, is contained in one, or begins or ends with an end or a beginning
+   * of one.
    */
   harmless(literals: readonly string[]): string[] {
     return literals.filter((literal) =>
@@ -77,7 +81,10 @@ export interface Marks {
   readonly before: string;
 }
 
-/** Chooses marks that none of the texts contains. Throws TemplateError when all private-use code points are taken. */
+/**
+ * Chooses marks that none of the texts contains. Throws TemplateError when all private-use code points are
+ * taken.
+ */
 export function chooseMarks(texts: readonly string[]): Marks {
   const used = new Set<string>();
   for (const text of texts) {

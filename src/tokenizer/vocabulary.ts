@@ -1,9 +1,10 @@
 /**
  * The vocabulary of a GGUF file: texts, kinds and scores of all tokens, and which of them are special.
  *
- * Kinds follow llama.cpp's token types. Two rules are stricter, so that text from users can never become a token that
- * steers the model: tokens that look like markers (`<|…|>`, and the well-known ends of a turn) count as control tokens
- * whatever the file says, and `lookup` knows no control, unknown or byte token, so that no chain of merges can end in one.
+ * Kinds follow llama.cpp's token types. Two rules are stricter, so that text from users can never become a
+ * token that steers the model: tokens that look like markers (`<|…|>`, and the well-known ends of a turn)
+ * count as control tokens whatever the file says, and `lookup` knows no control, unknown or byte token, so
+ * that no chain of merges can end in one.
  */
 
 import { TokenizerError } from "./error.ts";
@@ -44,13 +45,17 @@ const END_TEXTS = new Set([
   "<｜end▁of▁sentence｜>",
 ]);
 
-/** Markers that shape a conversation in templates and that some files declare as plain or user-defined tokens. */
+/**
+ * Markers that shape a conversation in templates and that some files declare as plain or user-defined tokens.
+ */
 const MARKER_TEXTS = new Set(["<start_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>"]);
 
 /** `<|…|>` and its full-width twin: the shape that only control tokens have. */
 const MARKER_SHAPE = /^<[|｜][^\s<>]*[|｜]>$/u;
 
-/** Any text that reads as a marker; tells whether a bos/eos/eot id of the file may be made a control token. */
+/**
+ * Any text that reads as a marker; tells whether a bos/eos/eot id of the file may be made a control token.
+ */
 const SPECIAL_LOOK = /^\s*(<[^<>\s]+>|\[[A-Z_/]+\])\s*$/u;
 
 /** Token ids with a role. */
@@ -100,7 +105,10 @@ export class Vocabulary {
     this.lookupCharsMax = this.#index();
   }
 
-  /** Reads and checks the vocabulary. `defaults` holds what the tokenizer's kind implies when the file is silent. */
+  /**
+   * Reads and checks the vocabulary. `defaults` holds what the tokenizer's kind implies when the file is
+   * silent.
+   */
   static read(metadata: Metadata, defaults: { addBos: boolean; ids: Partial<SpecialIds> }): Vocabulary {
     return new Vocabulary(metadata, defaults);
   }
@@ -110,8 +118,8 @@ export class Vocabulary {
   }
 
   /**
-   * Id of the token with this text that plain text may become: never a control, unknown or byte token. Of tokens with the
-   * same text the first one counts; the others can still be decoded.
+   * Id of the token with this text that plain text may become: never a control, unknown or byte token. Of
+   * tokens with the same text the first one counts; the others can still be decoded.
    */
   lookup(text: string): number | undefined {
     return this.#ids.get(text);

@@ -1,10 +1,16 @@
-/** Token ids of words seen lately: two generations, so that the words in use survive when the older half is dropped. */
+/**
+ * Token ids of words seen lately: two generations, so that the words in use survive when the older half is
+ * dropped.
+ */
 export class WordCache {
   #young = new Map<string, readonly number[]>();
   #old = new Map<string, readonly number[]>();
   readonly #wordsMax: number;
 
-  /** Longest word that `set` takes. V8 copies slices shorter than 13 units; longer ones would keep their whole text alive. */
+  /**
+   * Longest word that `set` takes. V8 copies slices shorter than 13 units; longer ones would keep their whole
+   * text alive.
+   */
   static readonly unitsMax = 12;
 
   constructor(wordsMax = 16384) {

@@ -33,11 +33,18 @@ pub const Context = struct {
     /// 1 while a call is inside: a second thread gets an error instead of a race.
     busy: std.atomic.Value(u32) = .init(0),
 
-    /// Runs an op on all threads.
+    /// Runs an op on the team; it claims its work.
     pub fn run(context: *Context, op: anytype, args: anytype) void {
         const Args = @typeInfo(@TypeOf(args)).pointer.child;
         const typed: *const fn (*const Args, *const Job) callconv(.c) void = op;
         context.team.run(@ptrCast(typed), args);
+    }
+
+    /// Runs an op once on every thread.
+    pub fn runEvery(context: *Context, op: anytype, args: anytype) void {
+        const Args = @typeInfo(@TypeOf(args)).pointer.child;
+        const typed: *const fn (*const Args, *const Job) callconv(.c) void = op;
+        context.team.runEvery(@ptrCast(typed), args);
     }
 
     pub fn threads(context: *const Context) u32 {

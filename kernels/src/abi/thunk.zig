@@ -18,15 +18,18 @@ pub fn Outer(comptime Parameter: type) type {
     };
 }
 
-/// A pointer to the C function that wraps `function`.
-pub fn wrap(comptime function: anytype) *const anyopaque {
+/// Any of the C functions: callers cast it to what it is.
+pub const Pointer = *const fn () callconv(.c) i32;
+
+/// The C function that wraps `function`.
+pub fn wrap(comptime function: anytype) Pointer {
     const parameters = @typeInfo(@TypeOf(function)).@"fn".param_types;
     const P = struct {
         fn at(comptime i: usize) type {
             return Outer(parameters[i].?);
         }
     }.at;
-    return switch (parameters.len) {
+    return @ptrCast(switch (parameters.len) {
         0 => &struct {
             fn f() callconv(.c) i32 {
                 return call(function, .{});
@@ -68,12 +71,12 @@ pub fn wrap(comptime function: anytype) *const anyopaque {
             }
         }.f,
         else => many(function, P),
-    };
+    });
 }
 
-fn many(comptime function: anytype, comptime P: fn (comptime usize) type) *const anyopaque {
+fn many(comptime function: anytype, comptime P: fn (comptime usize) type) Pointer {
     const parameters = @typeInfo(@TypeOf(function)).@"fn".param_types;
-    return switch (parameters.len) {
+    return @ptrCast(switch (parameters.len) {
         8 => &struct {
             fn f(a: P(0), b: P(1), c: P(2), d: P(3), e: P(4), g: P(5), h: P(6), i: P(7)) callconv(.c) i32 {
                 return call(function, .{ a, b, c, d, e, g, h, i });
@@ -100,7 +103,7 @@ fn many(comptime function: anytype, comptime P: fn (comptime usize) type) *const
             }
         }.f,
         else => @compileError("thunk.zig: add a case for this number of parameters"),
-    };
+    });
 }
 
 inline fn call(comptime function: anytype, outer: anytype) i32 {

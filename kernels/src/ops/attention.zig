@@ -133,11 +133,10 @@ fn runItem(comptime format: arena.Format, args: *const Args, item: Item) void {
     const positions = item.seq.position_first + (item.row_end - 1) / group + 1;
     var states: [item_rows]State = @splat(.{});
     var walk: BlockWalk = .{ .extents = args.extents[item.seq.extent_first..][0..item.seq.extent_count] };
+    var chunk: Chunk(format) = .init(args.view, item.kv_head, positions, &walk);
     var chunk_first: u32 = 0;
     while (chunk_first < positions) : (chunk_first += chunk_tokens) {
-        var chunk: Chunk(format) = .init(args.view, item.kv_head);
-        const tokens = @min(positions - chunk_first, chunk_tokens);
-        for (0..std.math.divCeil(u32, tokens, block_tokens) catch unreachable) |i| chunk.set(i, walk.next());
+        chunk.advance(&walk);
         var row = item.row_first;
         while (row < item.row_end) {
             const rows = @min(panel_rows, item.row_end - row);
@@ -200,22 +199,47 @@ fn Chunk(comptime format: arena.Format) type {
         k_head: [*]const T,
         v_head: [*]const T,
         dim: usize,
-        k: [chunk_blocks][*]const T = undefined,
-        v: [chunk_blocks][*]const T = undefined,
+        k: [chunk_blocks][*]const T,
+        v: [chunk_blocks][*]const T,
+        /// The next chunk's, for prefetching; valid addresses, no more, where there is none.
+        next_k: [chunk_blocks][*]const T,
+        next_v: [chunk_blocks][*]const T,
+        /// Blocks after the next chunk.
+        blocks_left: u32,
 
-        fn init(view: arena.LayerView, kv_head: u32) Self {
+        /// Stands before the first chunk; `advance` goes to it.
+        fn init(view: arena.LayerView, kv_head: u32, positions: u32, walk: *BlockWalk) Self {
             const offset = kv_head * view.headBytes();
-            return .{
+            var chunk: Self = .{
                 .k_head = @ptrCast(@alignCast(view.k + offset)),
                 .v_head = @ptrCast(@alignCast(view.v + offset)),
                 .dim = view.head_dim,
+                .k = undefined,
+                .v = undefined,
+                .next_k = undefined,
+                .next_v = undefined,
+                .blocks_left = (positions + block_tokens - 1) / block_tokens,
             };
+            @memset(&chunk.next_k, chunk.k_head);
+            @memset(&chunk.next_v, chunk.v_head);
+            chunk.fillNext(walk);
+            return chunk;
         }
 
-        fn set(chunk: *Self, index: usize, block: u32) void {
-            const offset = @as(usize, block) * block_tokens * chunk.dim;
-            chunk.k[index] = chunk.k_head + offset;
-            chunk.v[index] = chunk.v_head + offset;
+        fn advance(chunk: *Self, walk: *BlockWalk) void {
+            chunk.k = chunk.next_k;
+            chunk.v = chunk.next_v;
+            chunk.fillNext(walk);
+        }
+
+        fn fillNext(chunk: *Self, walk: *BlockWalk) void {
+            const count = @min(chunk.blocks_left, chunk_blocks);
+            for (chunk.next_k[0..count], chunk.next_v[0..count]) |*k, *v| {
+                const offset = @as(usize, walk.next()) * block_tokens * chunk.dim;
+                k.* = chunk.k_head + offset;
+                v.* = chunk.v_head + offset;
+            }
+            chunk.blocks_left -= count;
         }
 
         inline fn read(comptime n: usize, source: [*]const T) @Vector(n, f32) {
@@ -288,7 +312,11 @@ inline fn scoreBlocks(
     var sums: [n][wide]simd.F32x16 = @splat(@splat(simd.splat(0)));
     for (0..chunk.dim) |d| {
         var keys: [wide]simd.F32x16 = undefined;
-        inline for (0..wide) |b| keys[b] = Chunk(format).read(block_tokens, chunk.k[block + b] + d * block_tokens);
+        inline for (0..wide) |b| {
+            keys[b] = Chunk(format).read(block_tokens, chunk.k[block + b] + d * block_tokens);
+            // V of this block comes in while K is used, and the next chunk's K while V is: hardware prefetch stops at pages.
+            @prefetch(chunk.v[block + b] + d * block_tokens, .{ .locality = 2 });
+        }
         inline for (0..n) |r| {
             const query = simd.splat(q[r][d]);
             inline for (0..wide) |b| sums[r][b] = simd.fma(query, keys[b], sums[r][b]);
@@ -375,6 +403,9 @@ inline fn weightedSumAt(
     while (j < end) {
         const block_end = @min(end, (j / block_tokens + 1) * block_tokens);
         var source = chunk.v[j / block_tokens] + j % block_tokens * chunk.dim + d;
+        const ahead = chunk.next_k[j / block_tokens] + d * block_tokens;
+        const line = 64 / @sizeOf(Chunk(format).T);
+        inline for (0..wide * lanes * block_tokens / line) |i| @prefetch(ahead + i * line, .{ .locality = 2 });
         while (j < block_end) : (j += 1) {
             var values: [wide]V = undefined;
             inline for (0..wide) |i| values[i] = Chunk(format).read(lanes, source + i * lanes);

@@ -58,7 +58,7 @@ const World = struct {
     tokens: u32 = 0,
     next_block: u32,
 
-    const slots = 8192;
+    const slots = 4096;
 
     fn init(shape: Shape, first_block: u32) !World {
         const cache: arena.Arena = try .init(.{

@@ -94,6 +94,13 @@ pub const List = struct {
         return total;
     }
 
+    /// The sum of the masses.
+    pub fn totalMass(list: List) u64 {
+        var total: u64 = 0;
+        for (list.items()) |candidate| total += candidate.mass;
+        return total;
+    }
+
     /// Keeps the smallest most likely set whose masses add up to at least `target` ≥ 1; all where they do not. With masses
     /// of 1 these are the `target` most likely. Three passes of a radix select over the logits' bits, none of them a sort.
     pub fn keepMass(list: *List, target: u64) void {

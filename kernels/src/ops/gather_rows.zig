@@ -14,9 +14,8 @@ pub const Args = extern struct {
 
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     const k: usize = args.k;
-    const n: u64 = args.n;
-    for (@intCast(n * job.part / job.parts)..@intCast(n * (job.part + 1) / job.parts)) |i| {
-        @memcpy(args.y[i * k ..][0..k], args.x[args.index[i] * k ..][0..k]);
+    while (job.claim(args.n, 8)) |rows| {
+        for (rows.first..rows.end) |i| @memcpy(args.y[i * k ..][0..k], args.x[args.index[i] * k ..][0..k]);
     }
 }
 

@@ -16,6 +16,8 @@ const Format = format_file.Format;
 /// Row groups in a panel.
 pub const panel_groups = simd.panel_rows / simd.row_lanes;
 const row_bytes = 4 * simd.row_lanes;
+/// A prefetch reaches this far ahead: a tensor's panels are one stream, read once per pass.
+const prefetch_bytes = 4096;
 
 /// `count` activation columns, `stride` bytes apart.
 pub const Columns = struct {
@@ -83,18 +85,38 @@ pub fn PackedSource(comptime format: Format) type {
             return simd.widenPairs(u8, all[2 * first ..][0 .. 2 * simd.row_lanes]);
         }
 
-        pub inline fn rowScale(source: Source, halves: *const [simd.panel_rows]u16, comptime group: usize) simd.RowF32 {
+        /// The rows' `d` or `dmin`; of Q4_0 and Q8_0 the one of the chunk's half `index`.
+        pub inline fn rowScale(source: Source, comptime name: []const u8, index: usize, comptime group: usize) simd.RowF32 {
+            const field = &@field(source.chunk, name);
+            const halves = if (@TypeOf(field.*) == [2][simd.panel_rows]u16) &field[index] else field;
             return simd.f16ToF32(simd.row_lanes, halves[source.row + group * simd.row_lanes ..][0..simd.row_lanes].*);
+        }
+
+        /// Asks for part `index` of `count` of what the kernel will read `prefetch_bytes` later.
+        pub inline fn prefetch(source: Source, index: usize, comptime count: usize) void {
+            const lines = (@sizeOf(Packed) / 64 + count - 1) / count;
+            const address = @as([*]const u8, @ptrCast(source.chunk)) + prefetch_bytes + index * lines * 64;
+            inline for (0..lines) |i| @prefetch(address + i * 64, .{});
         }
     };
 }
 
-/// A prefetch reaches this far ahead: a panel is one stream, read once per pass.
-const prefetch_bytes = 4096;
-
-inline fn prefetch(address: anytype, comptime count: usize) void {
-    const base: [*]const u8 = @ptrCast(address);
-    inline for (0..count) |i| @prefetch(base + prefetch_bytes + i * 64, .{ .rw = .read, .locality = 3, .cache = .data });
+/// One chunk of 256 values of a K format. `source`: a PackedSource or an ExpandedSource; `index`: the chunk's place in
+/// the columns.
+pub inline fn chunk256(
+    comptime format: Format,
+    comptime C: usize,
+    comptime G: usize,
+    source: anytype,
+    columns: Columns,
+    index: usize,
+    acc: *Accumulators(C, G),
+) void {
+    if (format == .q6_k) {
+        chunkQ6K(C, G, source, columns, index, acc);
+    } else {
+        chunkWithMins(format, C, G, source, columns, index, acc);
+    }
 }
 
 /// One chunk of 256 values of Q4_K or Q5_K.
@@ -113,7 +135,7 @@ inline fn chunkWithMins(
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var msum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..4) |pair| {
-        prefetch(&source.chunk.q[2 * pair], (@sizeOf(@TypeOf(source.chunk.*)) / 64 + 3) / 4);
+        source.prefetch(pair, 4);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(pair, g);
@@ -149,8 +171,8 @@ inline fn chunkWithMins(
     inline for (0..C) |c| {
         const da = simd.splatRows(columns.group(activations.Group256, c, index).scale);
         inline for (0..G) |g| {
-            const d = source.rowScale(&source.chunk.d, g) * da;
-            const dmin = source.rowScale(&source.chunk.dmin, g) * da;
+            const d = source.rowScale("d", 0, g) * da;
+            const dmin = source.rowScale("dmin", 0, g) * da;
             acc[c][g] = simd.fma(simd.toFloat(isum[c][g]), d, acc[c][g]);
             acc[c][g] = simd.fma(-simd.toFloat(msum[c][g]), dmin, acc[c][g]);
         }
@@ -170,7 +192,7 @@ inline fn chunkQ6K(
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var offset: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..8) |span| {
-        prefetch(&source.chunk.q[span], (@sizeOf(@TypeOf(source.chunk.*)) / 64 + 7) / 8);
+        source.prefetch(span, 8);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(span, g);
@@ -208,19 +230,21 @@ inline fn chunkQ6K(
         const da = simd.splatRows(columns.group(activations.Group256, c, index).scale);
         inline for (0..G) |g| {
             const total = isum[c][g] -% offset[c][g] *% @as(simd.RowI32, @splat(32));
-            acc[c][g] = simd.fma(simd.toFloat(total), source.rowScale(&source.chunk.d, g) * da, acc[c][g]);
+            acc[c][g] = simd.fma(simd.toFloat(total), source.rowScale("d", 0, g) * da, acc[c][g]);
         }
     }
 }
 
-/// One block of 32 values of Q4_0: block `block` of the column, `half` of its chunk.
+/// Which block of 32 values: its place in the chunk, and in the columns' groups of eight.
+const Place = struct { part: usize, group: usize, index: usize };
+
+/// One block of Q4_0.
 inline fn blockQ4_0(
     comptime C: usize,
     comptime G: usize,
     source: anytype,
     columns: Columns,
-    block: usize,
-    half: usize,
+    place: Place,
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
@@ -228,9 +252,9 @@ inline fn blockQ4_0(
     var partial: [C][G]simd.Partial = undefined;
     inline for (0..4) |u| {
         var units: [G]Unit = undefined;
-        inline for (0..G) |g| units[g] = source.unit(half, u, g);
+        inline for (0..G) |g| units[g] = source.unit(place.part, u, g);
         inline for (0..C) |c| {
-            const q = columns.group(activations.Group32, c, block / 8).q[block % 8 * 32 + 4 * u ..];
+            const q = columns.group(activations.Group32, c, place.group).q[32 * place.index + 4 * u ..];
             const low = simd.broadcast4(q[0..4]);
             const high = simd.broadcast4(q[16..20]);
             inline for (0..G) |g| {
@@ -240,40 +264,39 @@ inline fn blockQ4_0(
         }
     }
     inline for (0..C) |c| {
-        const column = columns.group(activations.Group32, c, block / 8);
-        const da = simd.splatRows(column.scales[block % 8]);
-        const offset: simd.RowI32 = @splat(column.offsets[block % 8]);
+        const column = columns.group(activations.Group32, c, place.group);
+        const da = simd.splatRows(column.scales[place.index]);
+        const offset: simd.RowI32 = @splat(column.offsets[place.index]);
         inline for (0..G) |g| {
             const isum = simd.joined(partial[c][g]) +% offset;
-            acc[c][g] = simd.fma(simd.toFloat(isum), source.rowScale(&source.chunk.d[half], g) * da, acc[c][g]);
+            acc[c][g] = simd.fma(simd.toFloat(isum), source.rowScale("d", place.part, g) * da, acc[c][g]);
         }
     }
 }
 
-/// One block of 32 values of Q8_0.
+/// One block of Q8_0.
 inline fn blockQ8_0(
     comptime C: usize,
     comptime G: usize,
     source: anytype,
     columns: Columns,
-    block: usize,
-    half: usize,
+    place: Place,
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     inline for (0..8) |u| {
         var weights: [G]simd.SignedRows = undefined;
-        inline for (0..G) |g| weights[g] = .from(@bitCast(source.bytes(&source.chunk.q[half][u], g)));
+        inline for (0..G) |g| weights[g] = .from(@bitCast(source.bytes(&source.chunk.q[place.part][u], g)));
         inline for (0..C) |c| {
-            const x = simd.broadcast4(columns.group(activations.Group32, c, block / 8).q[block % 8 * 32 + 4 * u ..][0..4]);
+            const x = simd.broadcast4(columns.group(activations.Group32, c, place.group).q[32 * place.index + 4 * u ..][0..4]);
             inline for (0..G) |g| isum[c][g] = simd.dotSigned(isum[c][g], weights[g], x);
         }
     }
     inline for (0..C) |c| {
-        const da = simd.splatRows(columns.group(activations.Group32, c, block / 8).scales[block % 8]);
+        const da = simd.splatRows(columns.group(activations.Group32, c, place.group).scales[place.index]);
         inline for (0..G) |g| {
-            acc[c][g] = simd.fma(simd.toFloat(isum[c][g]), source.rowScale(&source.chunk.d[half], g) * da, acc[c][g]);
+            acc[c][g] = simd.fma(simd.toFloat(isum[c][g]), source.rowScale("d", place.part, g) * da, acc[c][g]);
         }
     }
 }
@@ -296,20 +319,15 @@ pub fn tile(
     switch (format) {
         .q4_k, .q5_k, .q6_k => for (0..k / 256) |i| {
             const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
-            if (format == .q6_k) {
-                chunkQ6K(C, G, source, columns, i, &acc);
-            } else {
-                chunkWithMins(format, C, G, source, columns, i, &acc);
-            }
+            chunk256(format, C, G, source, columns, i, &acc);
         },
-        .q4_0, .q8_0 => for (0..k / 32) |i| {
-            const source: PackedSource(format) = .{ .chunk = &chunks[i / 2], .row = row };
-            if (i % 2 == 0) prefetch(source.chunk, @sizeOf(Codec.Packed) / 64);
-            if (format == .q4_0) {
-                blockQ4_0(C, G, source, columns, i, i % 2, &acc);
-            } else {
-                blockQ8_0(C, G, source, columns, i, i % 2, &acc);
-            }
+        .q4_0, .q8_0 => for (0..(k + 63) / 64) |i| {
+            const block = if (format == .q4_0) blockQ4_0 else blockQ8_0;
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
+            source.prefetch(0, 1);
+            block(C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
+            if (64 * i + 32 == k) break;
+            block(C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
         },
         else => comptime unreachable,
     }

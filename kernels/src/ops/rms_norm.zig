@@ -70,7 +70,8 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
 
 fn runInPlace(args: *const Args, job: *const Job, sink: epilogue.Sink) void {
     const k: usize = args.k;
-    for (@as(usize, args.n) * job.part / job.parts..@as(usize, args.n) * (job.part + 1) / job.parts) |index| {
+    while (job.claim(args.n, 1)) |claimed| {
+        const index: usize = claimed.first;
         const row = args.y.?[index * k ..][0..k];
         scaleRow(row, args.w[0..k], row, inverseRms(row, args.eps));
         var first: usize = 0;

@@ -253,9 +253,9 @@ test "scaled frequencies follow their definitions" {
 
 test "impossible descriptions are refused" {
     inline for (.{
-        .{ "n_rot", 0 },            .{ "n_rot", 63 },                   .{ "n_rot", 258 },
-        .{ "max_positions", 0 },    .{ "max_positions", (1 << 20) + 1 }, .{ "scaling", 4 },
-        .{ "base", 0.5 },           .{ "base", std.math.nan(f32) },     .{ "attn_factor", 0 },
+        .{ "n_rot", 0 },         .{ "n_rot", 63 },                    .{ "n_rot", 258 },
+        .{ "max_positions", 0 }, .{ "max_positions", (1 << 20) + 1 }, .{ "scaling", 4 },
+        .{ "base", 0.5 },        .{ "base", std.math.nan(f32) },      .{ "attn_factor", 0 },
     }) |case| {
         var desc = plain;
         @field(desc, case[0]) = case[1];

@@ -208,18 +208,21 @@ fn draw(row: []const f32, scan: logits.Scan, params: *const Params, list: *candi
     const random = randomBits(@as(u64, params.seed_hi) << 32 | params.seed_lo, params.position);
     const by_count = params.top_k > 0 and params.top_k < row.len;
     if (!by_count and params.top_p >= 1 and params.min_p <= 0) return drawFromAll(row, scan, params.temperature, random);
+    var weighed = false; // whether the list has masses at temperature 1
     if (by_count) {
         list.gatherTop(row, scan, params.top_k);
         list.keepMass(params.top_k);
-        if (params.top_p < 1) list.keepMass(share(params.top_p, list.weigh(scan.max, 1)));
+        weighed = params.top_p < 1;
+        if (weighed) list.keepMass(share(params.top_p, list.weigh(scan.max, 1)));
     } else if (params.top_p < 1) {
         gatherShare(list, row, scan, params.top_p);
+        weighed = true;
     } else {
         // The margin covers the rounding of the logarithm; the test on the weights below decides.
         list.gather(row, scan, scan.max + math.log(params.min_p) - 1e-3);
     }
     if (params.min_p > 0) keepLikely(list, scan.max, params.min_p);
-    const total = list.weigh(scan.max, params.temperature);
+    const total = if (weighed and params.temperature == 1) list.totalMass() else list.weigh(scan.max, params.temperature);
     var rest = below(random, total);
     for (list.items()) |candidate| {
         if (rest < candidate.mass) return candidate.id;
@@ -231,22 +234,32 @@ fn draw(row: []const f32, scan: logits.Scan, params: *const Params, list: *candi
 /// The mass that a share of `total` needs, at least 1.
 fn share(top_p: f32, total: u64) u64 {
     if (top_p <= 0) return 1;
-    return @max(1, @as(u64, @intFromFloat(@ceil(@as(f64, top_p) * @as(f64, @floatFromInt(total))))));
+    const wanted: u64 = @intFromFloat(@ceil(@as(f64, top_p) * @as(f64, @floatFromInt(total))));
+    return @min(total, @max(1, wanted));
 }
 
-/// The smallest most likely set with `top_p` of all mass. Tries the tokens near the maximum first: they are enough when
-/// their mass is.
+/// The smallest most likely set with `top_p` of all mass. Tokens near the maximum usually hold enough: one pass finds the
+/// total and how near suffices.
 fn gatherShare(list: *candidates.List, row: []const f32, scan: logits.Scan, top_p: f32) void {
-    var total: u64 = 0;
+    const U64x16 = @Vector(simd.lanes, u64);
+    const zero: U64x16 = @splat(0);
+    const distances = [_]f32{ 4, 8, 12, candidates.zero_mass_distance };
+    var sums: [distances.len]U64x16 = @splat(zero); // the last one is the total
     var first: usize = 0;
     while (first < row.len) : (first += simd.lanes) {
-        total += @reduce(.Add, candidates.massOf(logits.cleanAt(row, first), scan.max, 1));
+        const x = logits.cleanAt(row, first);
+        const masses = candidates.massOf(x, scan.max, 1);
+        inline for (distances[0 .. distances.len - 1], 0..) |distance, i| {
+            sums[i] += @select(u64, x >= simd.splat(scan.max - distance), masses, zero);
+        }
+        sums[distances.len - 1] += masses;
     }
-    const target = share(top_p, total);
-    for ([_]f32{ 6, 12, candidates.zero_mass_distance }) |distance| {
-        list.gather(row, scan, scan.max - distance);
-        if (list.weigh(scan.max, 1) >= target) break;
-    }
+    const target = share(top_p, @reduce(.Add, sums[distances.len - 1]));
+    const near = for (distances, sums) |distance, sum| {
+        if (@reduce(.Add, sum) >= target) break distance;
+    } else unreachable; // share is at most the total
+    list.gather(row, scan, scan.max - near);
+    _ = list.weigh(scan.max, 1);
     list.keepMass(target);
 }
 

@@ -223,9 +223,9 @@ test "sample refuses what is out of range" {
     };
     try std.testing.expect(args.valid());
     inline for (.{
-        .{ "temperature", -1 }, .{ "temperature", nan }, .{ "temperature", inf },  .{ "top_p", nan },
-        .{ "min_p", 1.5 },      .{ "min_p", nan },       .{ "repeat_penalty", 0 }, .{ "presence_penalty", inf },
-        .{ "logprobs_n", 21 },  .{ "history_count", 7 }, .{ "history_count", 2 },  .{ "bias_count", 4 },
+        .{ "temperature", -1 },           .{ "temperature", nan },       .{ "temperature", inf },  .{ "top_p", nan },
+        .{ "min_p", 1.5 },                .{ "min_p", nan },             .{ "repeat_penalty", 0 }, .{ "presence_penalty", inf },
+        .{ "logprobs_n", 21 },            .{ "history_count", 7 },       .{ "history_count", 2 },  .{ "bias_count", 4 },
         .{ "history_first", 0xffffffff }, .{ "frequency_penalty", nan },
     }) |case| {
         params[0] = greedy;

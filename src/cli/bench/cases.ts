@@ -79,7 +79,11 @@ function decode(runner: ModelRunner, all: Sequences, bench: BenchCase): void {
   const rows = all.map((_, i) => i);
   const requests = all.map(({ tokens }) => ({ tokens, params: GREEDY }));
   for (let step = 0; step < bench.tokens; step++) {
-    const slices: SequenceSlice[] = all.map((sequence) => ({ ...sequence, first: bench.depth + step, count: 1 }));
+    const slices: SequenceSlice[] = all.map((sequence) => ({
+      ...sequence,
+      first: bench.depth + step,
+      count: 1,
+    }));
     runner.forward(slices);
     runner.logits(rows);
     runner.sample(requests);

@@ -15,10 +15,10 @@ export interface MachineLimits {
   readonly int8Gmacps: number;
 }
 
-/** Measures the three peaks on the context's threads; takes a few seconds. */
-export function measureLimits(kernels: Kernels): MachineLimits {
+/** Measures the three peaks on the context's threads; takes a few seconds. `mib`: memory to read, beyond all caches. */
+export function measureLimits(kernels: Kernels, mib = 1024): MachineLimits {
   return {
-    readGBps: kernels.measure("readBandwidth"),
+    readGBps: kernels.measure("readBandwidth", mib),
     floatGmacps: kernels.measure("floatPeak"),
     int8Gmacps: kernels.measure("int8Peak"),
   };
@@ -71,8 +71,12 @@ export interface CaseWork {
 export function caseWork(cost: ModelCost, bench: BenchCase, batchTokensMax: number): CaseWork {
   const all = bench.tokens * bench.batch;
   const heads = bench.test === "prefill" ? bench.batch : all;
-  const steps = bench.test === "prefill" ? Math.ceil(bench.tokens / batchTokensMax) * bench.batch : bench.tokens;
-  const kvReads = bench.test === "prefill" ? 0 : all * (bench.depth + bench.tokens / 2) * cost.kvBytesPerToken;
+  const steps = bench.test === "prefill"
+    ? Math.ceil(bench.tokens / batchTokensMax) * bench.batch
+    : bench.tokens;
+  const kvReads = bench.test === "prefill"
+    ? 0
+    : all * (bench.depth + bench.tokens / 2) * cost.kvBytesPerToken;
   return {
     bytes: steps * cost.matrixBytes + kvReads,
     int8Macs: all * cost.layerMacs.int8 + heads * cost.headMacs.int8,

@@ -24,7 +24,7 @@ export const bench: Command = {
   positionals: { min: 0, max: 0 },
   options: [
     { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file to measure", default: "demo" },
-    { name: "shape", value: "NAME", help: `random weights instead: ${shapeNames().join(", ")}` },
+    { name: "shape", value: "NAME", help: `random weights instead: ${shapeNames.join(", ")}` },
     { name: "format", value: "FORMAT", help: "weight format of the random model", default: "q4_k" },
     { name: "pp", value: "N,…", help: "prompt lengths of the prefill test; 0 leaves it out", default: "512" },
     { name: "tg", value: "N,…", help: "steps of the decode test; 0 leaves it out", default: "64" },
@@ -32,10 +32,12 @@ export const bench: Command = {
     { name: "depth", value: "N,…", help: "tokens already in each sequence's cache", default: "0" },
     { name: "repeat", alias: "r", value: "N", help: "runs of each test; the median counts", default: "5" },
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
+    { name: "limit-mib", value: "N", help: "memory read to measure the bandwidth, in MiB", default: "1024" },
     { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
     { name: "json", help: "one JSON object a line instead of the table" },
   ],
-  details: "The limit of a test is the longer of reading its bytes at the read bandwidth and doing its multiply-adds\n" +
+  details:
+    "The limit of a test is the longer of reading its bytes at the read bandwidth and doing its multiply-adds\n" +
     "at the peak of its arithmetic, both measured in the same run on the same threads.",
   run: runBench,
 };
@@ -51,8 +53,11 @@ async function runBench(args: Arguments): Promise<number> {
   using file = await openGguf(path);
   using runner = await loadForBench(file, args, cases, interrupt.signal);
   const json = args.switches.has("json");
-  if (!json) console.log(`${path}\n${processorName()}, ${runner.kernels.threads} threads, ${runner.kernels.isa}`);
-  const limits = measureLimits(runner.kernels);
+  if (!json) {
+    console.log(`${path}\n${processorName()}, ${runner.kernels.threads} threads, ${runner.kernels.isa}`);
+  }
+  const limitMib = numberOption(args, "limit-mib", { min: 16, max: 65536, integer: true });
+  const limits = measureLimits(runner.kernels, limitMib);
   if (!json) {
     console.log(
       `limits: read ${formatFigure(limits.readGBps)} GB/s, int8 ${formatFigure(limits.int8Gmacps)} GMAC/s, ` +
@@ -76,7 +81,9 @@ function benchCases(args: Arguments): BenchCase[] {
     depths.map((depth) => ({ test: "prefill", tokens, batch: 1, depth } as const))
   );
   const decode = list("tg", 0).filter((tokens) => tokens > 0).flatMap((tokens) =>
-    list("batch", 1).flatMap((batch) => depths.map((depth) => ({ test: "decode", tokens, batch, depth } as const)))
+    list("batch", 1).flatMap((batch) =>
+      depths.map((depth) => ({ test: "decode", tokens, batch, depth } as const))
+    )
   );
   return [...prefill, ...decode];
 }

@@ -26,9 +26,20 @@ export const inspect: Command = {
   usage: "inspect FILE [--users N --context C] [--json]",
   positionals: { min: 0, max: 1 },
   options: [
-    { name: "model", alias: "m", value: "PATH|hf:…", help: "the file, when not given as FILE", default: "demo" },
+    {
+      name: "model",
+      alias: "m",
+      value: "PATH|hf:…",
+      help: "the file, when not given as FILE",
+      default: "demo",
+    },
     { name: "users", alias: "u", value: "N", help: "sequences at the same time", default: "1" },
-    { name: "context", alias: "c", value: "C", help: "tokens of each sequence; default: the model's context" },
+    {
+      name: "context",
+      alias: "c",
+      value: "C",
+      help: "tokens of each sequence; default: the model's context",
+    },
     { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
     { name: "tensors", help: "list every tensor" },
     { name: "json", help: "one JSON object with everything" },
@@ -99,7 +110,11 @@ function memoryReport(
   const perToken = kvBytesPerToken(model.kv!, kvFormat);
   const rows = [
     ["weights", formatBytes(memory.weightsBytes), ""],
-    ["KV cache", formatBytes(memory.kvBytes), `${users} × ${context} tokens × ${perToken} bytes (${kvFormat})`],
+    [
+      "KV cache",
+      formatBytes(memory.kvBytes),
+      `${users} × ${context} tokens × ${perToken} bytes (${kvFormat})`,
+    ],
     ["margin", formatBytes(memory.marginBytes), "runtime, activations, logits, tokenizer"],
     ["total", formatBytes(memory.totalBytes), ""],
     ["available", formatBytes(memory.availableBytes), "machine and control group"],
@@ -121,13 +136,19 @@ function jsonReport(
   memory: Fit | undefined,
 ) {
   const metadata = Object.fromEntries(
-    [...file.metadata].map(([key, value]) => [key, isArray(value) ? { length: value.length } : jsonValue(value)]),
+    [...file.metadata].map((
+      [key, value],
+    ) => [key, isArray(value) ? { length: value.length } : jsonValue(value)]),
   );
-  const kv = model.kv === null ? null : { format: kvFormat, bytesPerToken: kvBytesPerToken(model.kv, kvFormat) };
+  const kv = model.kv === null
+    ? null
+    : { format: kvFormat, bytesPerToken: kvBytesPerToken(model.kv, kvFormat) };
   return { ...model, metadata, kvCache: kv, users, context, memory: memory ?? null };
 }
 
-function isArray(value: MetadataValue): value is Extract<MetadataValue, { readonly length: number } & object> {
+function isArray(
+  value: MetadataValue,
+): value is Extract<MetadataValue, { readonly length: number } & object> {
   return typeof value === "object";
 }
 
@@ -140,6 +161,12 @@ function showValue(value: MetadataValue): string {
     const first = Array.from({ length: Math.min(3, value.length) }, (_, i) => JSON.stringify(value[i]));
     return `[${first.join(", ")}${value.length > 3 ? ", …" : ""}] (${value.length})`;
   }
-  const text = typeof value === "string" ? JSON.stringify(value) : `${value}`;
-  return text.length > TEXT_CELL_MAX ? `${text.slice(0, TEXT_CELL_MAX - 1)}… (${text.length} characters)` : text;
+  const text = typeof value === "string"
+    ? JSON.stringify(value)
+    : typeof value === "number"
+    ? `${Number(value.toPrecision(7))}` // most floats are stored in 32 bits
+    : `${value}`;
+  return text.length > TEXT_CELL_MAX
+    ? `${text.slice(0, TEXT_CELL_MAX - 1)}… (${text.length} characters)`
+    : text;
 }

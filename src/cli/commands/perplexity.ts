@@ -19,7 +19,12 @@ export const perplexity: Command = {
   positionals: { min: 2, max: 2 },
   options: [
     ...LOAD_OPTIONS.filter((option) => option.name === "threads" || option.name === "kv"),
-    { name: "context", alias: "c", value: "N", help: "tokens of a window; default 512 or the model's context" },
+    {
+      name: "context",
+      alias: "c",
+      value: "N",
+      help: "tokens of a window; default 512 or the model's context",
+    },
     { name: "json", help: "one JSON object" },
   ],
   details: "TEXT is a file. Each window of N tokens is scored on its second half.",
@@ -58,7 +63,9 @@ async function runPerplexity(args: Arguments): Promise<number> {
   } else {
     console.log(
       `perplexity ${result.perplexity.toFixed(4)} ± ${result.standardError.toFixed(4)} ` +
-        `(${result.tokens} tokens in ${result.windows} windows, ${formatDuration(performance.now() - startedMs)})`,
+        `(${result.tokens} tokens in ${result.windows} windows, ${
+          formatDuration(performance.now() - startedMs)
+        })`,
     );
   }
   return 0;

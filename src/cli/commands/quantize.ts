@@ -61,12 +61,15 @@ function printReport(report: QuantizeReport, output: string, seconds: number, li
     console.log(renderTable(["tensor", "from", "to", "rms error", "max error", "relative"], rows));
   }
   for (const warning of report.warnings) console.error(`note: ${warning}`);
-  const elements = (tensor: { dims: readonly number[] }) => tensor.dims.reduce((product, dim) => product * dim, 1);
+  const elements = (tensor: { dims: readonly number[] }) =>
+    tensor.dims.reduce((product, dim) => product * dim, 1);
   const total = changed.reduce((sum, tensor) => sum + elements(tensor), 0);
   const squares = changed.reduce((sum, tensor) => sum + tensor.relativeError ** 2 * elements(tensor), 0);
   const relative = total === 0 ? 0 : Math.sqrt(squares / total);
   console.log(
-    `${output}: ${formatBytes(report.bytesIn)} → ${formatBytes(report.bytesOut)} in ${seconds.toFixed(1)} s, ` +
+    `${output}: ${formatBytes(report.bytesIn)} → ${formatBytes(report.bytesOut)} in ${
+      seconds.toFixed(1)
+    } s, ` +
       `${report.format}, relative rms error ${formatFigure(relative * 100)} %`,
   );
 }

@@ -1,6 +1,7 @@
 /** `kumi run`: one answer, only its text on stdout. @module */
 
 import type { Generation } from "../../engine/generation.ts";
+import type { ChatMessage } from "../../engine/protocol.ts";
 import { type Arguments, type Command, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { loadModelWithProgress } from "../model_option.ts";
@@ -32,15 +33,17 @@ async function runOnce(args: Arguments): Promise<number> {
   const options = samplingOptions(args);
   const system = args.values.get("system");
   const raw = args.switches.has("raw");
-  if (raw && system !== undefined) throw new UsageError("--system needs the chat template, which --raw leaves out");
+  if (raw && system !== undefined) {
+    throw new UsageError("--system needs the chat template, which --raw leaves out");
+  }
   await using model = await loadModelWithProgress(args);
   using interrupt = interruptible();
   const { signal } = interrupt;
-  const messages = [
-    ...(system === undefined ? [] : [{ role: "system", content: system }]),
-    { role: "user", content: prompt },
-  ];
-  const answer = raw ? model.generate(prompt, { ...options, signal }) : model.chat(messages, { ...options, signal });
+  const messages: ChatMessage[] = [{ role: "user", content: prompt }];
+  if (system !== undefined) messages.unshift({ role: "system", content: system });
+  const answer = raw
+    ? model.generate(prompt, { ...options, signal })
+    : model.chat(messages, { ...options, signal });
   if (args.switches.has("json")) console.log(JSON.stringify(await answer.result));
   else await printParts(answer);
   const result = await answer.result;
@@ -60,7 +63,11 @@ async function printParts(answer: Generation): Promise<void> {
 
 async function readPrompt(args: Arguments): Promise<string> {
   const argument = args.positional[0];
-  const piped = Deno.stdin.isTerminal() ? "" : argument === undefined ? await readStdinText() : await readPiped();
+  const piped = Deno.stdin.isTerminal()
+    ? ""
+    : argument === undefined
+    ? await readStdinText()
+    : await readPiped();
   const prompt = [argument ?? "", piped].filter((part) => part !== "").join("\n\n");
   if (prompt === "") throw new UsageError("no prompt: pass it as an argument or through stdin");
   return prompt;

@@ -13,7 +13,13 @@ export const tokenize: Command = {
   usage: 'tokenize [--model FILE] ["text"]',
   positionals: { min: 0, max: Infinity },
   options: [
-    { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file whose vocabulary to use", default: "demo" },
+    {
+      name: "model",
+      alias: "m",
+      value: "PATH|hf:…",
+      help: "GGUF file whose vocabulary to use",
+      default: "demo",
+    },
     { name: "special", help: "add BOS/EOS as the model asks, and read control tokens in the text" },
     { name: "pieces", help: "one token a line with its text" },
     { name: "json", help: "a JSON array of ids, or of {id, text} with --pieces" },

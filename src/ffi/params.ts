@@ -1,0 +1,88 @@
+/**
+ * What the kernels' operations take besides handles.
+ * @module
+ */
+
+import { idOf, u32, type Vector } from "./objects.ts";
+import { limits, RopeScaling, structs } from "./symbols.ts";
+
+/** "No region" or "no object", where an argument allows that. */
+export const NONE: number = limits.none;
+
+/** Where a matrix lies in the workspace, in units of 64 bytes. */
+export type Region = number;
+
+/** The same matrix in each form that a matmul may read; NONE where it does not exist in that form. */
+export interface ActivationRegions {
+  readonly f32: Region;
+  readonly q32: Region;
+  readonly q256: Region;
+}
+
+/** How kernels are opened. */
+export interface KernelsOptions {
+  /** Threads of the team, the caller's included; default: the cores this process may use. */
+  threads?: number;
+  /** Name of an instruction set level; default: KUMI_ISA, else the best that this machine has. */
+  isa?: string;
+  /** Size of the workspace; contents are lost when it is resized. */
+  workspaceBytes: number;
+  /** The library's file; default: KUMI_LIBRARY, else the one of this checkout. */
+  libraryPath?: string;
+}
+
+/** What a RoPE table is made from: kernels/src/ops/rope.zig has the formulas. */
+export interface RopeParams {
+  /** Dimensions of each head that are rotated; even. */
+  rotatedDims: number;
+  /** Positions 0 to maxPositions − 1 can be used. */
+  maxPositions: number;
+  base: number;
+  scaling?: keyof typeof RopeScaling;
+  /** Context extension, 1 for none. */
+  factor?: number;
+  /** Divides each frequency: rotatedDims / 2 values. */
+  freqFactors?: Vector;
+  /** Positions the model was trained on, for yarn and llama3. */
+  originalContext?: number;
+  /** YaRN's first and last turning dimension; for llama3 the high and low frequency factors. */
+  betaFast?: number;
+  betaSlow?: number;
+  /** Multiplies the table. */
+  attentionFactor?: number;
+  /** YaRN's share of extrapolation, 0 to 1. */
+  extFactor?: number;
+}
+
+/** Shape of a KV cache. */
+export interface ArenaParams {
+  layers: number;
+  kvHeads: number;
+  headDim: number;
+  /** Tokens it can hold, a multiple of 16. */
+  slots: number;
+  /** Type id of f32, f16 or bf16. */
+  format: number;
+}
+
+/** The struct that `kumi_rope_create` reads. */
+export function encodeRope(params: RopeParams): Uint8Array<ArrayBuffer> {
+  const { bytes, fields } = structs.RopeDesc;
+  const desc = new DataView(new ArrayBuffer(bytes));
+  const word = (field: keyof typeof fields, value: number) =>
+    desc.setUint32(fields[field].offset, u32(value, field), true);
+  const float = (field: keyof typeof fields, value: number) =>
+    desc.setFloat32(fields[field].offset, value, true);
+  word("nRot", params.rotatedDims);
+  word("maxPositions", params.maxPositions);
+  word("scaling", RopeScaling[params.scaling ?? "none"]);
+  word("freqFactors", idOf(params.freqFactors));
+  float("base", params.base);
+  float("factor", params.factor ?? 1);
+  float("originalContext", params.originalContext ?? params.maxPositions);
+  float("lowFreq", params.betaSlow ?? 1);
+  float("highFreq", params.betaFast ?? 32);
+  float("attnFactor", params.attentionFactor ?? 1);
+  float("extFactor", params.extFactor ?? 1);
+  return new Uint8Array(desc.buffer);
+}

@@ -1,0 +1,171 @@
+/** The command line, run as a user runs it: in a process of its own, with the permissions that the tasks give it. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
+import { commandPermissions } from "../src/setup/permissions.ts";
+
+const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
+const DEMO_F16 = `${ROOT}examples/demo-model/kumi-demo-f16.gguf`;
+const STD_FLAGS = stdFlags(await chooseStd());
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function kumi(args: string[], stdin = "", env: Record<string, string> = {}): Promise<Run> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...STD_FLAGS, ...commandPermissions(args), "src/cli/main.ts", ...args],
+    cwd: ROOT,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1", ...env },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  // A command that refuses its arguments may be gone before it reads.
+  await writer.write(new TextEncoder().encode(stdin)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("kumi without a command lists the commands", async () => {
+  const { code, stdout, stderr } = await kumi([]);
+  assertEquals(code, 2);
+  for (const name of ["chat", "run", "inspect", "tokenize", "quantize", "bench", "perplexity"]) {
+    assertStringIncludes(stdout + stderr, name);
+  }
+});
+
+Deno.test("kumi refuses unknown commands, options and values with status 2", async () => {
+  for (
+    const [args, message] of [
+      [["frobnicate"], 'unknown command "frobnicate"'],
+      [["run", "hi", "--frobnicate"], "unknown option --frobnicate"],
+      [
+        ["run", "hi", "--temperature", "hot"],
+        "--temperature takes a number from 0 to 100, current value is hot",
+      ],
+      [["run", "hi", "--kv", "q3"], "--kv takes f16, bf16 or f32, current value is q3"],
+      [["quantize", "a"], "takes 3 argument(s), got 1"],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await kumi([...args]);
+    assertEquals(code, 2, stderr);
+    assertEquals(stdout, "");
+    assertStringIncludes(stderr, message);
+  }
+});
+
+Deno.test("kumi names a file that is not there or is no model", async () => {
+  const missing = await kumi(["run", "hi", "--model", "/nowhere/model.gguf"]);
+  assertEquals(missing.code, 1);
+  assertStringIncludes(missing.stderr, "/nowhere/model.gguf");
+  const wrong = await kumi(["inspect", `${ROOT}LICENSE`]);
+  assertEquals(wrong.code, 1);
+  assertStringIncludes(wrong.stderr, "LICENSE");
+});
+
+Deno.test("kumi run prints only the answer, the same for the same seed", async () => {
+  const args = ["run", "What is 2 + 3?", "--seed", "7", "--max-tokens", "24"];
+  const [first, second] = [await kumi(args), await kumi(args)];
+  assertEquals(first.code, 0, first.stderr);
+  assertEquals(first.stdout, second.stdout);
+  assertEquals(first.stderr, "");
+  assert(first.stdout.length > 0);
+});
+
+Deno.test("kumi run takes the prompt from stdin and --raw continues it", async () => {
+  const { code, stdout, stderr } = await kumi(
+    ["run", "--raw", "--temperature", "0", "--max-tokens", "16", "--json"],
+    "Once upon a time",
+  );
+  assertEquals(code, 0, stderr);
+  const result = JSON.parse(stdout);
+  assertEquals(result.usage.completionTokens, 16);
+  assertEquals(result.finishReason, "length");
+});
+
+Deno.test("kumi chat answers each line of a pipe and says that the demo is a toy", async () => {
+  const { code, stdout, stderr } = await kumi(
+    ["chat", "--temperature", "0", "--max-tokens", "60", "--stats"],
+    "hello\n/help\n/temperature 3000\nWhat is 4 + 5?\n/exit\n",
+  );
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, "toy");
+  assertStringIncludes(stdout, "--model");
+  assertStringIncludes(stdout, "/reset");
+  assertStringIncludes(stdout, "/temperature takes a number from 0 to 10");
+  assertEquals(stdout.match(/tokens\/s/g)?.length ?? 0, 4, stdout);
+});
+
+Deno.test("kumi inspect tells sizes, and by its status whether a load fits", async () => {
+  const text = await kumi(["inspect", "--tensors"]);
+  assertEquals(text.code, 0, text.stderr);
+  assertStringIncludes(text.stdout, "blk.0.attn_q.weight");
+  assertStringIncludes(text.stdout, "fits this machine");
+  const json = await kumi(["inspect", "--json", "--users", "3", "--context", "100"]);
+  const report = JSON.parse(json.stdout);
+  assertEquals(report.architecture, "llama");
+  assertEquals(report.memory.kvBytes, 3 * 100 * report.kvCache.bytesPerToken);
+  const tooMuch = await kumi(["inspect", "--users", "1000000", "--context", "100000"]);
+  assertEquals(tooMuch.code, 1);
+  assertStringIncludes(tooMuch.stdout, "does not fit");
+});
+
+Deno.test("kumi tokenize gives ids and pieces; control tokens only when asked", async () => {
+  const plain = await kumi(["tokenize", "--json", "a<|im_end|>"]);
+  const special = await kumi(["tokenize", "--json", "--special", "a<|im_end|>"]);
+  assertEquals(JSON.parse(special.stdout).length, 2);
+  assert(JSON.parse(plain.stdout).length > 2);
+  const pieces = await kumi(["tokenize", "--pieces", "--json"], "Hi there");
+  const texts = JSON.parse(pieces.stdout).map(({ text }: { text: string }) => text);
+  assertEquals(texts.join(""), "Hi there");
+});
+
+Deno.test("kumi quantize, perplexity and bench work on a real file", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const output = `${folder}/q4_k.gguf`;
+    const made = await kumi(["quantize", DEMO_F16, output, "q4_k"]);
+    assertEquals(made.code, 0, made.stderr);
+    assertMatch(made.stdout, /relative rms error \d/);
+    const again = await kumi(["quantize", DEMO_F16, output, "q4_k"]);
+    assertEquals(again.code, 2);
+    assertStringIncludes(again.stderr, "--force");
+
+    await Deno.writeTextFile(
+      `${folder}/text.txt`,
+      "Once upon a time there was a fox who had a lamp. ".repeat(20),
+    );
+    const perplexity = await kumi(["perplexity", output, `${folder}/text.txt`, "--context", "64", "--json"]);
+    assertEquals(perplexity.code, 0, perplexity.stderr);
+    assert(JSON.parse(perplexity.stdout).perplexity > 1);
+
+    const bench = await kumi([
+      ...["bench", "--model", output, "--pp", "32", "--tg", "4", "--batch", "1,2"],
+      ...["--repeat", "1", "--limit-mib", "64", "--json"],
+    ]);
+    assertEquals(bench.code, 0, bench.stderr);
+    const lines = bench.stdout.trim().split("\n").map((line) => JSON.parse(line));
+    assertEquals(lines.map(({ test, batch }) => `${test} ${batch}`), ["prefill 1", "decode 1", "decode 2"]);
+    for (const line of lines) {
+      for (const field of ["tokens", "depth", "tokensPerSecond", "fractionOfLimit"]) {
+        assertEquals(typeof line[field], "number", field);
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("KUMI_ISA forces a level, and a level that does not exist is an error", async () => {
+  const { code, stderr } = await kumi(["run", "hi"], "", { KUMI_ISA: "x86_64_v9" });
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "x86_64_v9");
+  const args = ["run", "hi", "--temperature", "0", "--max-tokens", "8", "--threads", "1"];
+  const [best, baseline] = [await kumi(args), await kumi(args, "", { KUMI_ISA: "baseline" })];
+  if (Deno.build.arch === "x86_64") assertEquals(best.stdout, baseline.stdout);
+});
