@@ -23,7 +23,7 @@ const HELP = `usage: deno task test [options] [test files]
 
 Test files, if given, are passed to deno test, and only that step runs.`;
 
-const STEP_TIMEOUT_MS = 15 * 60 * 1000;
+const STEP_TIMEOUT_MS = 20 * 60 * 1000;
 const TEST_PERMISSIONS = [
   "--no-prompt",
   "--allow-read",
@@ -127,7 +127,16 @@ async function denoTest(context: Context): Promise<Outcome> {
   const long: Record<string, string> = options.long ? { KUMI_FUZZ: "100000" } : {};
   const outcome = await tool(
     context,
-    [Deno.execPath(), "test", "--doc", ...context.stdFlags, ...TEST_PERMISSIONS, ...filter, ...files],
+    [
+      Deno.execPath(),
+      "test",
+      "--quiet",
+      "--doc",
+      ...context.stdFlags,
+      ...TEST_PERMISSIONS,
+      ...filter,
+      ...files,
+    ],
     long,
   );
   return { ...outcome, counts: countDenoTests(outcome.output) };
@@ -156,7 +165,7 @@ const STEPS: readonly Step[] = [
     name: "check",
     title: "deno check",
     lane: "tools",
-    run: (context) => tool(context, [Deno.execPath(), "check", ...context.stdFlags, "."]),
+    run: (context) => tool(context, [Deno.execPath(), "check", "--quiet", ...context.stdFlags, "."]),
   },
   {
     name: "kernels",

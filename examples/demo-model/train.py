@@ -20,7 +20,7 @@ from tokenizer import Tokenizer
 
 BATCH_TOKENS = 2048
 ROWS = [128, 256, CONTEXT]
-EARLY_UNTIL = 0.23  # Parts of the time: sums first, then copying; and the rate falls at the end.
+EARLY_UNTIL = 0.2  # Parts of the time: sums first, then copying; and the rate falls at the end.
 DECAY_FROM = 0.6
 
 

@@ -52,37 +52,39 @@ pub fn PackedSource(comptime format: Format) type {
         }
 
         pub inline fn unit(source: Source, span: usize, comptime u: usize, comptime group: usize) Unit {
-            const packed_bytes = source.bytes(&source.chunk.q[span][u], group);
+            const place = if (format == .q4_0) source.chunk else &source.chunk.pairs[span / 2].spans[span % 2];
+            const packed_bytes = source.bytes(if (format == .q4_0) &place.q[span][u] else &place.q[u], group);
             const nibbles: Unit = .{ .low = packed_bytes & simd.splatBytes(15), .high = packed_bytes >> @splat(4) };
             switch (format) {
                 .q4_0, .q4_k => return nibbles,
                 .q5_k => {
-                    const fifth = source.bytes(&source.chunk.high[span], group);
+                    const fifth = source.bytes(&place.high, group);
                     return .{
                         .low = nibbles.low | simd.moveBits(fifth, u, 4, 1),
                         .high = nibbles.high | simd.moveBits(fifth, u + 4, 4, 1),
                     };
                 },
                 .q6_k => return .{
-                    .low = nibbles.low | simd.moveBits(source.bytes(&source.chunk.high[2 * span], group), 2 * u, 4, 2),
-                    .high = nibbles.high | simd.moveBits(source.bytes(&source.chunk.high[2 * span + 1], group), 2 * u, 4, 2),
+                    .low = nibbles.low | simd.moveBits(source.bytes(&place.high[0], group), 2 * u, 4, 2),
+                    .high = nibbles.high | simd.moveBits(source.bytes(&place.high[1], group), 2 * u, 4, 2),
                 },
                 else => comptime unreachable,
             }
         }
 
-        /// The scales of the sub-blocks 2 · pair and 2 · pair + 1.
+        /// The scales of two sub-blocks, 2 · pair and 2 · pair + 1.
         pub inline fn scalePair(source: Source, pair: usize, comptime group: usize) simd.RowI16 {
-            const first = source.row + group * simd.row_lanes;
-            const Byte = if (format == .q6_k) i8 else u8;
-            const all: *const [2 * simd.panel_rows]Byte = @ptrCast(&source.chunk.scales[pair]);
-            return simd.widenPairs(Byte, all[2 * first ..][0 .. 2 * simd.row_lanes]);
+            if (format == .q6_k) return source.rowPair(i8, &source.chunk.pairs[pair / 2].scales[pair % 2], group);
+            return source.rowPair(u8, &source.chunk.pairs[pair].scales, group);
         }
 
         pub inline fn minPair(source: Source, pair: usize, comptime group: usize) simd.RowI16 {
-            const first = source.row + group * simd.row_lanes;
-            const all: *const [2 * simd.panel_rows]u8 = @ptrCast(&source.chunk.mins[pair]);
-            return simd.widenPairs(u8, all[2 * first ..][0 .. 2 * simd.row_lanes]);
+            return source.rowPair(u8, &source.chunk.pairs[pair].mins, group);
+        }
+
+        inline fn rowPair(source: Source, comptime Byte: type, pairs: *const [simd.panel_rows][2]Byte, group: usize) simd.RowI16 {
+            const first = 2 * (source.row + group * simd.row_lanes);
+            return simd.widenPairs(Byte, @as(*const [2 * simd.panel_rows]Byte, @ptrCast(pairs))[first..][0 .. 2 * simd.row_lanes]);
         }
 
         /// The rows' `d` or `dmin`; of Q4_0 and Q8_0 the one of the chunk's half `index`.
@@ -135,7 +137,6 @@ inline fn chunkWithMins(
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var msum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..4) |pair| {
-        source.prefetch(pair, 4);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(pair, g);
@@ -146,6 +147,7 @@ inline fn chunkWithMins(
             }
         }
         inline for (0..2) |parity| {
+            source.prefetch(2 * pair + parity, 8);
             inline for (0..4 / units_per_scale) |part| {
                 var partial: [C][G]simd.Partial = undefined;
                 inline for (0..units_per_scale) |i| {
@@ -324,9 +326,10 @@ pub fn tile(
         .q4_0, .q8_0 => for (0..(k + 63) / 64) |i| {
             const block = if (format == .q4_0) blockQ4_0 else blockQ8_0;
             const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
-            source.prefetch(0, 1);
+            source.prefetch(0, 2);
             block(C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
             if (64 * i + 32 == k) break;
+            source.prefetch(1, 2);
             block(C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
         },
         else => comptime unreachable,

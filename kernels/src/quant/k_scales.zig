@@ -40,23 +40,24 @@ pub fn pack(scales: Scales) Bytes {
     return bytes;
 }
 
-/// Scales or mins of a panel: the two of sub-blocks 2i and 2i + 1 side by side for each row, so that they pair with
-/// two int16 activation sums.
-pub const PanelScales = [sub_blocks / 2][panel.rows][2]u8;
+/// A panel's scales or mins of two sub-blocks, 2i and 2i + 1, side by side for each row, so that they pair with two
+/// int16 activation sums.
+pub const PanelPair = [panel.rows][2]u8;
 
-pub fn packPanel(row: usize, source: Bytes, scales: *PanelScales, mins: *PanelScales) void {
+/// Writes one row's scales and mins to the `scales` and `mins` of a chunk's pairs of sub-blocks.
+pub fn packPanel(row: usize, source: Bytes, pairs: anytype) void {
     const all = unpack(source);
-    for (0..sub_blocks) |i| {
-        scales[i / 2][row][i % 2] = all.scale[i];
-        mins[i / 2][row][i % 2] = all.min[i];
+    for (pairs, 0..) |*pair, i| {
+        pair.scales[row] = all.scale[2 * i ..][0..2].*;
+        pair.mins[row] = all.min[2 * i ..][0..2].*;
     }
 }
 
-pub fn unpackPanel(row: usize, scales: *const PanelScales, mins: *const PanelScales) Bytes {
+pub fn unpackPanel(row: usize, pairs: anytype) Bytes {
     var all: Scales = undefined;
-    for (0..sub_blocks) |i| {
-        all.scale[i] = scales[i / 2][row][i % 2];
-        all.min[i] = mins[i / 2][row][i % 2];
+    for (pairs, 0..) |*pair, i| {
+        all.scale[2 * i ..][0..2].* = pair.scales[row];
+        all.min[2 * i ..][0..2].* = pair.mins[row];
     }
     return pack(all);
 }

@@ -17,10 +17,14 @@ pub const Block = extern struct {
 };
 
 pub const chunk_len = block_len;
+/// In the order in which a kernel reads it: one stream, which hardware prefetchers follow.
 pub const Packed = extern struct {
-    q: [8]panel.NibbleUnits,
-    scales: k_scales.PanelScales,
-    mins: k_scales.PanelScales,
+    /// Two sub-blocks each.
+    pairs: [4]extern struct {
+        scales: k_scales.PanelPair,
+        mins: k_scales.PanelPair,
+        spans: [2]extern struct { q: panel.NibbleUnits },
+    },
     d: [panel.rows]u16,
     dmin: [panel.rows]u16,
 };
@@ -68,21 +72,21 @@ pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Pack
     var values: [panel.rows][block_len]u8 = undefined;
     for (rows, 0..) |row, r| {
         values[r] = quants(&row[0].qs);
-        k_scales.packPanel(r, row[0].scales, &chunk.scales, &chunk.mins);
+        k_scales.packPanel(r, row[0].scales, &chunk.pairs);
         chunk.d[r] = row[0].d;
         chunk.dmin[r] = row[0].dmin;
     }
-    for (0..8) |i| panel.packNibbles(block_len, &values, i * 32, &chunk.q[i]);
+    for (0..8) |s| panel.packNibbles(block_len, &values, s * 32, &chunk.pairs[s / 2].spans[s % 2].q);
 }
 
 pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
     std.debug.assert(index == 0);
     var q: [block_len]u8 = undefined;
-    for (&q, 0..) |*value, k| value.* = panel.nibble(&chunk.q[k / 32], row, k % 32);
+    for (&q, 0..) |*value, k| value.* = panel.nibble(&chunk.pairs[k / 64].spans[k / 32 % 2].q, row, k % 32);
     return .{
         .d = chunk.d[row],
         .dmin = chunk.dmin[row],
-        .scales = k_scales.unpackPanel(row, &chunk.scales, &chunk.mins),
+        .scales = k_scales.unpackPanel(row, &chunk.pairs),
         .qs = nibbleBytes(&q),
     };
 }

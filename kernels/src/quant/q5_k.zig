@@ -19,12 +19,18 @@ pub const Block = extern struct {
 };
 
 pub const chunk_len = block_len;
+/// In the order in which a kernel reads it.
 pub const Packed = extern struct {
-    q: [8]panel.NibbleUnits,
-    /// The fifth bits of a sub-block: bit g of byte 4·row + i belongs to K position 4g + i.
-    high: [8][panel.unit_bytes]u8,
-    scales: k_scales.PanelScales,
-    mins: k_scales.PanelScales,
+    /// Two sub-blocks each.
+    pairs: [4]extern struct {
+        scales: k_scales.PanelPair,
+        mins: k_scales.PanelPair,
+        spans: [2]extern struct {
+            q: panel.NibbleUnits,
+            /// The sub-block's fifth bits: bit g of byte 4·row + i belongs to K position 4g + i.
+            high: [panel.unit_bytes]u8,
+        },
+    },
     d: [panel.rows]u16,
     dmin: [panel.rows]u16,
 };
@@ -75,19 +81,20 @@ pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Pack
     var values: [panel.rows][block_len]u8 = undefined;
     for (rows, 0..) |row, r| {
         values[r] = quants(row[0]);
-        k_scales.packPanel(r, row[0].scales, &chunk.scales, &chunk.mins);
+        k_scales.packPanel(r, row[0].scales, &chunk.pairs);
         chunk.d[r] = row[0].d;
         chunk.dmin[r] = row[0].dmin;
     }
     for (0..8) |s| {
-        panel.packNibbles(block_len, &values, s * 32, &chunk.q[s]);
+        const span = &chunk.pairs[s / 2].spans[s % 2];
+        panel.packNibbles(block_len, &values, s * 32, &span.q);
         for (0..panel.rows) |r| {
             var bits: u32 = 0;
             for (0..8) |g| {
                 const group: u32 = @bitCast(values[r][s * 32 + 4 * g ..][0..4].*);
                 bits |= (group >> 4 & 0x01010101) << @intCast(g);
             }
-            chunk.high[s][4 * r ..][0..4].* = @bitCast(bits);
+            span.high[4 * r ..][0..4].* = @bitCast(bits);
         }
     }
 }
@@ -96,13 +103,14 @@ pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
     std.debug.assert(index == 0);
     var q: [block_len]u8 = undefined;
     for (&q, 0..) |*value, k| {
-        const high = chunk.high[k / 32][4 * row + k % 4] >> @intCast(k % 32 / 4);
-        value.* = panel.nibble(&chunk.q[k / 32], row, k % 32) | (high & 1) << 4;
+        const span = &chunk.pairs[k / 64].spans[k / 32 % 2];
+        const high = span.high[4 * row + k % 4] >> @intCast(k % 32 / 4);
+        value.* = panel.nibble(&span.q, row, k % 32) | (high & 1) << 4;
     }
     return .{
         .d = chunk.d[row],
         .dmin = chunk.dmin[row],
-        .scales = k_scales.unpackPanel(row, &chunk.scales, &chunk.mins),
+        .scales = k_scales.unpackPanel(row, &chunk.pairs),
         .qh = highBytes(&q),
         .qs = q4_k.nibbleBytes(&q),
     };

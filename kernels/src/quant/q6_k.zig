@@ -19,12 +19,18 @@ pub const Block = extern struct {
 };
 
 pub const chunk_len = block_len;
+/// In the order in which a kernel reads it.
 pub const Packed = extern struct {
-    q: [8]panel.NibbleUnits,
-    /// Bits 4 and 5 of a sub-block: at position 2g of byte 4·row + i those of K position 4g + i.
-    high: [sub_blocks][panel.unit_bytes]u8,
-    /// Sub-blocks 2i and 2i + 1 side by side for each row.
-    scales: [sub_blocks / 2][panel.rows][2]i8,
+    /// Two spans of 32 values, four sub-blocks each.
+    pairs: [4]extern struct {
+        /// [span]: its two sub-blocks side by side for each row.
+        scales: [2][panel.rows][2]i8,
+        spans: [2]extern struct {
+            q: panel.NibbleUnits,
+            /// [sub-block]: at position 2g of byte 4·row + i bits 4 and 5 of K position 4g + i.
+            high: [2][panel.unit_bytes]u8,
+        },
+    },
     d: [panel.rows]u16,
     /// Keeps every unit of the next block within one cache line.
     unused: [panel.unit_bytes / 2]u8,
@@ -140,11 +146,11 @@ pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Pack
     var values: [panel.rows][block_len]u8 = undefined;
     for (rows, 0..) |row, r| {
         values[r] = quants(row[0]);
-        for (row[0].scales, 0..) |scale, i| chunk.scales[i / 2][r][i % 2] = scale;
+        for (row[0].scales, 0..) |scale, i| chunk.pairs[i / 4].scales[i / 2 % 2][r][i % 2] = scale;
         chunk.d[r] = row[0].d;
     }
     chunk.unused = @splat(0);
-    for (0..8) |i| panel.packNibbles(block_len, &values, i * 32, &chunk.q[i]);
+    for (0..8) |s| panel.packNibbles(block_len, &values, s * 32, &chunk.pairs[s / 2].spans[s % 2].q);
     for (0..sub_blocks) |s| {
         for (0..panel.rows) |r| {
             var bits: u32 = 0;
@@ -152,7 +158,7 @@ pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Pack
                 const group: u32 = @bitCast(values[r][s * sub_len + 4 * g ..][0..4].*);
                 bits |= (group >> 4 & 0x03030303) << @intCast(2 * g);
             }
-            chunk.high[s][4 * r ..][0..4].* = @bitCast(bits);
+            chunk.pairs[s / 4].spans[s / 2 % 2].high[s % 2][4 * r ..][0..4].* = @bitCast(bits);
         }
     }
 }
@@ -161,11 +167,12 @@ pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
     std.debug.assert(index == 0);
     var q: [block_len]u8 = undefined;
     for (&q, 0..) |*value, k| {
-        const high = chunk.high[k / sub_len][4 * row + k % 4] >> @intCast(k % sub_len / 4 * 2);
-        value.* = panel.nibble(&chunk.q[k / 32], row, k % 32) | (high & 3) << 4;
+        const span = &chunk.pairs[k / 64].spans[k / 32 % 2];
+        const high = span.high[k / sub_len % 2][4 * row + k % 4] >> @intCast(k % sub_len / 4 * 2);
+        value.* = panel.nibble(&span.q, row, k % 32) | (high & 3) << 4;
     }
     var block: Block = .{ .ql = undefined, .qh = undefined, .scales = undefined, .d = chunk.d[row] };
-    for (&block.scales, 0..) |*scale, i| scale.* = chunk.scales[i / 2][row][i % 2];
+    for (&block.scales, 0..) |*scale, i| scale.* = chunk.pairs[i / 4].scales[i / 2 % 2][row][i % 2];
     setQuants(&block, &q);
     return block;
 }
