@@ -36,7 +36,6 @@ fn Expanded(comptime format: Format) type {
                 const row = group * lanes;
                 const source: tile.PackedSource(format) = .{ .chunk = chunk, .row = row };
                 for (0..8) |span| {
-                    if (group == 0) source.prefetch(span, 8);
                     inline for (0..4) |u| {
                         const unit = source.unit(span, u, 0);
                         expanded.q[span][u][0][4 * row ..][0..unit_bytes].* = unit.low;
@@ -79,11 +78,6 @@ fn ExpandedSource(comptime format: Format) type {
         pub inline fn rowScale(source: Source, comptime name: []const u8, index: usize, comptime group: usize) simd.RowF32 {
             std.debug.assert(index == 0);
             return @field(source.chunk, name)[source.row + group * lanes ..][0..lanes].*;
-        }
-
-        /// All of it is in the first-level cache.
-        pub inline fn prefetch(source: Source, index: usize, comptime count: usize) void {
-            _ = .{ source, index, count };
         }
     };
 }

@@ -4,6 +4,8 @@
 //! and int16 sums can be bounded: 2 · max w · 127 for each pair of products, times the number of products added
 //! before a scale widens them to int32 (`dots_per_scale`).
 //!
+//! Nothing is prefetched by hand: a panel is read in address order, and the hardware follows that better (measured).
+//!
 //! Order of float operations per output element, on every ISA level and for every tile shape, K ascending:
 //!   acc = fma(f32(isum), dw · da, acc)      then, for formats with mins,      acc = fma(−f32(msum), dmin · da, acc)
 
@@ -16,8 +18,6 @@ const Format = format_file.Format;
 /// Row groups in a panel.
 pub const panel_groups = simd.panel_rows / simd.row_lanes;
 const row_bytes = 4 * simd.row_lanes;
-/// A prefetch reaches this far ahead: a tensor's panels are one stream, read once per pass.
-const prefetch_bytes = 4096;
 
 /// `count` activation columns, `stride` bytes apart.
 pub const Columns = struct {
@@ -93,13 +93,6 @@ pub fn PackedSource(comptime format: Format) type {
             const halves = if (@TypeOf(field.*) == [2][simd.panel_rows]u16) &field[index] else field;
             return simd.f16ToF32(simd.row_lanes, halves[source.row + group * simd.row_lanes ..][0..simd.row_lanes].*);
         }
-
-        /// Asks for part `index` of `count` of what the kernel will read `prefetch_bytes` later.
-        pub inline fn prefetch(source: Source, index: usize, comptime count: usize) void {
-            const lines = (@sizeOf(Packed) / 64 + count - 1) / count;
-            const address = @as([*]const u8, @ptrCast(source.chunk)) + prefetch_bytes + index * lines * 64;
-            inline for (0..lines) |i| @prefetch(address + i * 64, .{});
-        }
     };
 }
 
@@ -147,7 +140,6 @@ inline fn chunkWithMins(
             }
         }
         inline for (0..2) |parity| {
-            source.prefetch(2 * pair + parity, 8);
             inline for (0..4 / units_per_scale) |part| {
                 var partial: [C][G]simd.Partial = undefined;
                 inline for (0..units_per_scale) |i| {
@@ -194,7 +186,6 @@ inline fn chunkQ6K(
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var offset: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..8) |span| {
-        source.prefetch(span, 8);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(span, g);
@@ -326,10 +317,8 @@ pub fn tile(
         .q4_0, .q8_0 => for (0..(k + 63) / 64) |i| {
             const block = if (format == .q4_0) blockQ4_0 else blockQ8_0;
             const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
-            source.prefetch(0, 2);
             block(C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
             if (64 * i + 32 == k) break;
-            source.prefetch(1, 2);
             block(C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
         },
         else => comptime unreachable,

@@ -26,9 +26,9 @@ pub const Packed = extern struct {
         scales: k_scales.PanelPair,
         mins: k_scales.PanelPair,
         spans: [2]extern struct {
-            q: panel.NibbleUnits,
             /// The sub-block's fifth bits: bit g of byte 4·row + i belongs to K position 4g + i.
             high: [panel.unit_bytes]u8,
+            q: panel.NibbleUnits,
         },
     },
     d: [panel.rows]u16,

@@ -26,9 +26,9 @@ pub const Packed = extern struct {
         /// [span]: its two sub-blocks side by side for each row.
         scales: [2][panel.rows][2]i8,
         spans: [2]extern struct {
-            q: panel.NibbleUnits,
             /// [sub-block]: at position 2g of byte 4·row + i bits 4 and 5 of K position 4g + i.
             high: [2][panel.unit_bytes]u8,
+            q: panel.NibbleUnits,
         },
     },
     d: [panel.rows]u16,
