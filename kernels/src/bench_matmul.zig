@@ -96,7 +96,8 @@ fn bench(format: Format, columns: u32, weights: []u8, x: []f32, q: []u8, y: []f3
 
 pub fn main(init: std.process.Init) !void {
     const arguments = try init.minimal.args.toSlice(init.arena.allocator());
-    const weights = try std.heap.page_allocator.alignedAlloc(u8, .@"64", 512 << 20);
+    const block: @import("memory.zig").Block = try .init(512 << 20);
+    const weights = block.bytes;
     const x = try std.heap.page_allocator.alloc(f32, 512 * k);
     const q = try std.heap.page_allocator.alignedAlloc(u8, .@"64", 512 * 4096);
     const y = try std.heap.page_allocator.alloc(f32, 512 * rows);

@@ -64,6 +64,7 @@ pub const Team = struct {
         if (members > members_max) return error.TooManyThreads;
         team.* = .{ .count = members };
         if (members == 1) return;
+        errdefer team.* = .{}; // so that `stop` after a failed start has nothing to do
         const allowed = cpus.allowed();
         const room = if (allowed) |set| set.count() else cpus.usable();
         // With more members than CPUs a spinning thread takes the CPU from one that has work.
@@ -321,9 +322,12 @@ test "a team can be started and stopped many times, at once or after work" {
     try std.testing.expectEqual(500, tally.units.load(.monotonic));
 }
 
-test "too many threads are refused" {
+test "a team that could not start can be stopped" {
     var team: Team = .{};
     try std.testing.expectError(error.TooManyThreads, team.start(std.testing.allocator, members_max + 1));
+    team.stop(std.testing.allocator);
+    try std.testing.expectError(error.OutOfMemory, team.start(std.testing.failing_allocator, 3));
+    team.stop(std.testing.failing_allocator);
 }
 
 test "two teams never claim the same CPU" {

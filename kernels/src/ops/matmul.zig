@@ -183,7 +183,7 @@ fn runPanel(comptime format: Format, item: *const Item, panel: usize, column_fir
         runTile(format, shape, item, panel, column);
     }
     inline for (1..shape.columns) |rest| {
-        if (column_end - column == rest) return runTile(format, .{ .columns = rest, .groups = shape.groups }, item, panel, column);
+        if (column_end - column == rest) return runTile(format, .ofRest(rest), item, panel, column);
     }
 }
 
@@ -192,13 +192,20 @@ const Shape = struct {
     /// Row groups at once, which share each broadcast activation. (Float formats: the whole panel.)
     groups: usize,
 
-    /// Measured on AVX2: what keeps both multipliers busy although it spills a sum now and then.
+    const both: usize = @min(2, integer.panel_groups);
+
+    /// For many columns. Measured on AVX2: what keeps both multipliers busy although it spills a sum now and then.
     fn of(format: Format) Shape {
         return switch (format) {
-            .f32, .f16, .bf16 => .{ .columns = 6, .groups = 1 },
+            .f32, .f16, .bf16 => .{ .columns = 6, .groups = both },
             .q4_0 => .{ .columns = 4, .groups = 1 },
-            .q8_0, .q4_k, .q5_k, .q6_k => .{ .columns = 4, .groups = @min(2, integer.panel_groups) },
+            .q8_0, .q4_k, .q5_k, .q6_k => .{ .columns = 4, .groups = both },
         };
+    }
+
+    /// For the few columns that are left, or one alone: each byte of a panel is read once, in address order.
+    fn ofRest(columns: usize) Shape {
+        return .{ .columns = columns, .groups = both };
     }
 };
 
@@ -208,7 +215,7 @@ fn runTile(comptime format: Format, comptime shape: Shape, item: *const Item, pa
     var out: [C][simd.panel_rows]f32 = undefined;
     if (comptime format.activationKind() == null) {
         const x: float.Columns = .{ .first = item.x_f32.? + column * item.k, .stride = item.k };
-        float.tile(format, C, 1, item.weights + panel * bytes, bytes, item.k, x, &out);
+        float.tile(format, C, item.weights + panel * bytes, item.k, x, &out);
     } else {
         var x = item.quantised();
         x.first += column * x.stride;

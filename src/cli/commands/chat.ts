@@ -49,9 +49,9 @@ async function runChat(args: Arguments): Promise<number> {
 function welcome(info: ModelInfo, isDemo: boolean): string {
   const lines = [
     `kumi · ${info.name ?? info.architecture}, ${formatCount(info.parameters)} parameters, ` +
-    `${
-      formatBytes(info.weightBytes)
-    }; context ${info.contextLength} tokens; ${info.threads} threads, ${info.isa}`,
+    `${formatBytes(info.weightBytes)}; context ${info.contextLength} tokens; ${info.threads} thread${
+      info.threads === 1 ? "" : "s"
+    }, ${info.isa}`,
   ];
   if (isDemo) {
     lines.push(

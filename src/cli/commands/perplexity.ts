@@ -50,7 +50,7 @@ async function runPerplexity(args: Arguments): Promise<number> {
   bar.clear();
   const tokens = tokenizer.encode(text, { addSpecial: tokenizer.addBos });
   const startedMs = performance.now();
-  using windows = new ProgressLine("windows");
+  using windows = new ProgressLine("windows", String);
   const result = await measurePerplexity(runner, tokens, {
     window,
     bos: tokenizer.addBos ? tokenizer.bos : undefined,

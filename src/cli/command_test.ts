@@ -1,0 +1,59 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  type Command,
+  helpText,
+  numberListOption,
+  numberOption,
+  parseCommand,
+  UsageError,
+} from "./command.ts";
+
+const example: Command = {
+  name: "example",
+  summary: "does nothing",
+  usage: "example FILE",
+  positionals: { min: 1, max: 2 },
+  options: [
+    { name: "size", alias: "s", value: "N", help: "how large", default: "4" },
+    { name: "fast", help: "hurry" },
+  ],
+  run: () => Promise.resolve(0),
+};
+
+Deno.test("parseCommand() takes options before and after positionals, aliases and defaults", () => {
+  const args = parseCommand(example, ["-s", "7", "007", "--fast", "b"]);
+  assertEquals(args.positional, ["007", "b"]);
+  assertEquals(args.values.get("size"), "7");
+  assertEquals(args.switches.has("fast"), true);
+  assertEquals(parseCommand(example, ["a"]).values.get("size"), "4");
+});
+
+Deno.test("parseCommand() takes what follows -- as it is", () => {
+  assertEquals(parseCommand(example, ["a", "--", "--fast"]).positional, ["a", "--fast"]);
+});
+
+Deno.test("parseCommand() refuses unknown options, missing values and too many arguments", () => {
+  assertThrows(() => parseCommand(example, ["a", "--slow"]), UsageError, "unknown option --slow");
+  assertThrows(() => parseCommand(example, ["a", "--size"]), UsageError, "--size needs a value: N");
+  assertThrows(() => parseCommand(example, ["a", "b", "c"]), UsageError, "takes 1 to 2 argument(s), got 3");
+});
+
+Deno.test("numberOption() and numberListOption() check ranges", () => {
+  const args = (value: string) => parseCommand(example, ["a", `--size=${value}`]);
+  const range = { min: 1, max: 10, integer: true };
+  assertEquals(numberOption(args("10"), "size", range), 10);
+  for (const bad of ["0", "11", "2.5", "x", "1e400"]) {
+    assertThrows(() => numberOption(args(bad), "size", range), UsageError, `current value is ${bad}`);
+  }
+  assertEquals(numberListOption(args("1,2,10"), "size", range), [1, 2, 10]);
+  for (const bad of ["1,,2", "1,11", "a"]) {
+    assertThrows(() => numberListOption(args(bad), "size", range), UsageError, `current value is ${bad}`);
+  }
+});
+
+Deno.test("helpText() names every option with its default", () => {
+  const text = helpText(example);
+  assertStringIncludes(text, "-s, --size N");
+  assertStringIncludes(text, "(default 4)");
+  assertStringIncludes(text, "usage: kumi example FILE");
+});
