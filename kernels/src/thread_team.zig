@@ -22,8 +22,8 @@ const cache_line = 128; // two lines: x86 prefetches them in pairs, and some aar
 /// The most members a team may have.
 pub const members_max = 512;
 
-/// How long a worker waits for the next op before it sleeps. Measured here: the gap between two ops of a
-/// step is 1–5 µs, between two steps 20–60 µs, and a sleeping worker answers 30–60 µs late.
+/// How long a worker waits for the next op before it sleeps: longer than the gap between two ops of a step, which is
+/// some microseconds, and of the order of what waking a sleeping thread costs.
 const spin_ns: u64 = 60_000;
 const stack_bytes = 4 * 1024 * 1024;
 const gate_closed: u32 = 1 << 31;

@@ -1,2 +1,3 @@
 // A worker that ends itself without a word when it is asked to load.
-self.onmessage = () => self.close();
+const scope = self as unknown as { onmessage: () => void; close(): void };
+scope.onmessage = () => scope.close();
