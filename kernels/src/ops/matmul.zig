@@ -183,29 +183,22 @@ fn runPanel(comptime format: Format, item: *const Item, panel: usize, column_fir
         runTile(format, shape, item, panel, column);
     }
     inline for (1..shape.columns) |rest| {
-        if (column_end - column == rest) return runTile(format, .ofRest(rest), item, panel, column);
+        if (column_end - column == rest) return runTile(format, .{ .columns = rest }, item, panel, column);
     }
 }
 
 const Shape = struct {
     columns: usize,
-    /// Row groups at once, which share each broadcast activation. (Float formats: the whole panel.)
-    groups: usize,
+    /// Row groups at once, which share each broadcast activation; a panel is then also read in address order, once.
+    /// (Float formats: the whole panel.)
+    groups: usize = @min(2, integer.panel_groups),
 
-    const both: usize = @min(2, integer.panel_groups);
-
-    /// For many columns. Measured on AVX2: what keeps both multipliers busy although it spills a sum now and then.
+    /// Measured on AVX2: what keeps both multipliers busy although it spills a sum now and then.
     fn of(format: Format) Shape {
         return switch (format) {
-            .f32, .f16, .bf16 => .{ .columns = 6, .groups = both },
-            .q4_0 => .{ .columns = 4, .groups = 1 },
-            .q8_0, .q4_k, .q5_k, .q6_k => .{ .columns = 4, .groups = both },
+            .f32, .f16, .bf16 => .{ .columns = 6 },
+            .q4_0, .q8_0, .q4_k, .q5_k, .q6_k => .{ .columns = 4 },
         };
-    }
-
-    /// For the few columns that are left, or one alone: each byte of a panel is read once, in address order.
-    fn ofRest(columns: usize) Shape {
-        return .{ .columns = columns, .groups = both };
     }
 };
 

@@ -100,8 +100,15 @@ pub fn panelTimesColumns(
     @memset(out[0..count], @as([rows]f32, @splat(0)));
     for (0..k / 256) |index| {
         expanded.fill(&chunks[index]);
+        // The next chunk comes from memory meanwhile, some lines for each step.
+        const next: [*]const u8 = @ptrCast(chunks + index + 1);
+        const lines = @sizeOf(Codec.Packed) / 64;
+        const lines_per_step = (lines * C + count - 1) / count;
+        var line: usize = 0;
         var column: usize = 0;
         while (column < count) : (column += C) {
+            const line_end = @min(lines, line + lines_per_step);
+            while (line < line_end) : (line += 1) @prefetch(next + line * 64, .{});
             const x: tile.Columns = .{ .first = columns.first + column * columns.stride, .stride = columns.stride };
             var row: usize = 0;
             while (row < rows) : (row += G * lanes) {
