@@ -9,6 +9,7 @@ import {
   Weights,
 } from "../src/ffi/context.ts";
 import { defaultLibraryPath, Library } from "../src/ffi/library.ts";
+import { machineInfo } from "../src/ffi/machine.ts";
 import { NativeObject, Vector } from "../src/ffi/objects.ts";
 import { abiHash, structs } from "../src/ffi/symbols.ts";
 
@@ -96,6 +97,15 @@ Deno.test("Library.acquire() explains a missing or unreadable library and keeps 
   await Deno.writeTextFile(path, "not a library");
   assertThrows(() => Library.acquire(path), LibraryError, "Cannot load");
   await Deno.remove(path);
+});
+
+Deno.test("machineInfo() knows the memory and the processor, within what the machine has", () => {
+  const { availableBytes, processor } = machineInfo();
+  const { total } = Deno.systemMemoryInfo();
+  if (Deno.build.os === "linux") {
+    assert(availableBytes! > 1 << 20 && availableBytes! <= total, `${availableBytes}`);
+  }
+  if (Deno.build.arch === "x86_64") assertMatch(processor!, /^[\x21-\x7e][\x20-\x7e]+$/);
 });
 
 Deno.test("ids that were disposed, closed or forged are errors", () => {

@@ -9,6 +9,7 @@ const batch = @import("abi/batch.zig");
 const context = @import("abi/context.zig");
 const convert = @import("abi/convert.zig");
 const layers = @import("abi/layers.zig");
+const machine = @import("abi/machine.zig");
 const measurements = @import("abi/measurements.zig");
 const sampling = @import("abi/sampling.zig");
 const symbols = @import("abi/symbols.zig");
@@ -24,6 +25,8 @@ const score = @import("ops/score.zig");
 pub const functions = .{
     .{ "kumi_isa_levels", context.isaLevels, "out out_bytes" },
     .{ "kumi_isa_level_names", context.isaLevelNames, "out out_bytes" },
+    .{ "kumi_available_memory", machine.availableMemory, "out out_bytes" },
+    .{ "kumi_processor_name", machine.processorName, "out out_bytes" },
     .{ "kumi_context_create", context.create, "isa_name isa_bytes threads workspace_units out_id" },
     .{ "kumi_context_info", context.info, "context out out_bytes" },
     .{ "kumi_context_stop", context.stop, "context" },

@@ -3,6 +3,7 @@
 const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
+const cgroup = @import("cgroup.zig");
 
 /// A CPU set of 8,192 bits, the most that Linux can be built for.
 pub const CpuSet = struct {
@@ -71,89 +72,35 @@ pub fn usable() u32 {
 
 /// CPUs' worth of quota of this process's cgroup or any above it, rounded up; null without a limit.
 fn cgroupLimit() ?u32 {
-    var buffer: [4096]u8 = undefined;
-    const text = readFile("/proc/self/cgroup", &buffer) orelse return null;
-    var limit: ?u32 = null;
-    var lines = std.mem.tokenizeScalar(u8, text, '\n');
-    while (lines.next()) |line| {
-        var fields = std.mem.splitScalar(u8, line, ':');
-        _ = fields.next();
-        const controllers = fields.next() orelse continue;
-        const path = fields.rest();
-        if (controllers.len == 0) {
-            limit = smallest(limit, walk("/sys/fs/cgroup", path, quotaV2));
-        } else if (hasController(controllers, "cpu")) {
-            limit = smallest(limit, walk("/sys/fs/cgroup/cpu", path, quotaV1));
-        }
-    }
-    return limit;
+    return @intCast(cgroup.smallest("cpu", quotaV2, quotaV1) orelse return null);
 }
 
-fn hasController(list: []const u8, name: []const u8) bool {
-    var names = std.mem.splitScalar(u8, list, ',');
-    while (names.next()) |item| {
-        if (std.mem.eql(u8, item, name)) return true;
-    }
-    return false;
-}
-
-/// The smallest quota of `path` and its parents. A container often sees its own group mounted as the root,
-/// so folders that do not exist are passed over.
-fn walk(mount: []const u8, path: []const u8, quota: *const fn (folder: []const u8) ?u32) ?u32 {
-    var limit = quota(mount);
-    var end: usize = path.len;
-    while (end > 1) {
-        var buffer: [1024]u8 = undefined;
-        const folder = std.fmt.bufPrint(&buffer, "{s}{s}", .{ mount, path[0..end] }) catch return limit;
-        limit = smallest(limit, quota(folder));
-        end = std.mem.lastIndexOfScalar(u8, path[0..end], '/') orelse break;
-    }
-    return limit;
-}
-
-fn quotaV2(folder: []const u8) ?u32 {
+fn quotaV2(folder: []const u8) ?u64 {
     var buffer: [64]u8 = undefined;
-    return parseCpuMax(readIn(folder, "cpu.max", &buffer) orelse return null);
+    return parseCpuMax(cgroup.readIn(folder, "cpu.max", &buffer) orelse return null);
 }
 
-fn quotaV1(folder: []const u8) ?u32 {
+fn quotaV1(folder: []const u8) ?u64 {
     var quota_buffer: [64]u8 = undefined;
     var period_buffer: [64]u8 = undefined;
-    const quota = readIn(folder, "cpu.cfs_quota_us", &quota_buffer) orelse return null;
-    const period = readIn(folder, "cpu.cfs_period_us", &period_buffer) orelse return null;
+    const quota = cgroup.readIn(folder, "cpu.cfs_quota_us", &quota_buffer) orelse return null;
+    const period = cgroup.readIn(folder, "cpu.cfs_period_us", &period_buffer) orelse return null;
     return ratio(quota, period);
 }
 
 /// "max 100000" → null, "150000 100000" → 2.
-fn parseCpuMax(text: []const u8) ?u32 {
+fn parseCpuMax(text: []const u8) ?u64 {
     var fields = std.mem.tokenizeAny(u8, text, " \n");
     const quota = fields.next() orelse return null;
     return ratio(quota, fields.next() orelse "100000");
 }
 
-fn ratio(quota_text: []const u8, period_text: []const u8) ?u32 {
+fn ratio(quota_text: []const u8, period_text: []const u8) ?u64 {
     const quota = std.fmt.parseInt(u64, std.mem.trim(u8, quota_text, " \n"), 10) catch return null;
     const period = std.fmt.parseInt(u64, std.mem.trim(u8, period_text, " \n"), 10) catch return null;
     if (quota == 0 or period == 0) return null;
     const cpus = std.math.divCeil(u64, quota, period) catch return null;
-    return @intCast(@min(cpus, CpuSet.bits));
-}
-
-fn smallest(a: ?u32, b: ?u32) ?u32 {
-    return @min(a orelse return b, b orelse return a);
-}
-
-fn readIn(folder: []const u8, name: []const u8, buffer: []u8) ?[]const u8 {
-    var path: [1100]u8 = undefined;
-    const full = std.fmt.bufPrint(&path, "{s}/{s}", .{ folder, name }) catch return null;
-    return readFile(full, buffer);
-}
-
-fn readFile(path: []const u8, buffer: []u8) ?[]const u8 {
-    const fd = std.posix.openat(std.posix.AT.FDCWD, path, .{ .ACCMODE = .RDONLY }, 0) catch return null;
-    defer _ = std.c.close(fd);
-    const len = std.posix.read(fd, buffer) catch return null;
-    return buffer[0..len];
+    return @min(cpus, CpuSet.bits);
 }
 
 test "the current CPU is an allowed one" {

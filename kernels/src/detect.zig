@@ -17,6 +17,19 @@ pub fn has(comptime level: isa_levels.Level) bool {
     };
 }
 
+/// The processor's brand string by CPUID, padded with zeros; null where it has none (x86-64 only).
+pub fn brand() ?[48]u8 {
+    if (x86.cpuid(0x8000_0000, 0).eax < 0x8000_0004) return null;
+    var text: [48]u8 = undefined;
+    inline for (0..3) |i| {
+        const part = x86.cpuid(0x8000_0002 + i, 0);
+        inline for (.{ part.eax, part.ebx, part.ecx, part.edx }, 0..) |word, j| {
+            std.mem.writeInt(u32, text[16 * i + 4 * j ..][0..4], word, .little);
+        }
+    }
+    return text;
+}
+
 const x86 = struct {
     const Feature = std.Target.x86.Feature;
     const Register = enum { eax, ebx, ecx, edx };

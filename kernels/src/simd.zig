@@ -17,6 +17,8 @@ const has_avx2 = is_x86 and builtin.cpu.has(.x86, .avx2);
 const has_fma = is_arm or (is_x86 and builtin.cpu.has(.x86, .fma));
 const has_half_conversion = is_arm or (is_x86 and builtin.cpu.has(.x86, .f16c));
 const has_sdot = is_arm and builtin.cpu.has(.aarch64, .dotprod);
+/// False on a level that is there for correctness alone: it is spared the code that only serves speed.
+pub const fast = has_fma;
 /// LLVM's intrinsics are reached as extern functions, which only its own backend understands.
 const has_intrinsics = builtin.zig_backend == .stage2_llvm;
 

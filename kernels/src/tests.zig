@@ -6,6 +6,7 @@ test {
     _ = @import("abi/buffers.zig");
     _ = @import("abi/context_test.zig");
     _ = @import("abi/status.zig");
+    _ = @import("cgroup.zig");
     _ = @import("cpus.zig");
     _ = @import("detect.zig");
     _ = @import("dispatch.zig");
@@ -13,6 +14,7 @@ test {
     _ = @import("futex.zig");
     _ = @import("isa_levels.zig");
     _ = @import("kv/arena.zig");
+    _ = @import("machine.zig");
     _ = @import("math.zig");
     _ = @import("measure.zig");
     _ = @import("memory.zig");

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x201fc011;
+export const abiHash = 0x147f76b4;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -213,6 +213,20 @@ export const symbols = {
     result: "i32",
   },
   kumi_isa_level_names: {
+    parameters: [
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_available_memory: {
+    parameters: [
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_processor_name: {
     parameters: [
       "buffer", // out
       "u32", // out_bytes

@@ -195,6 +195,7 @@ const Shape = struct {
 
     /// Measured on AVX2: what keeps both multipliers busy although it spills a sum now and then.
     fn of(format: Format) Shape {
+        if (!simd.fast) return .{ .columns = 1 };
         return switch (format) {
             .f32, .f16, .bf16 => .{ .columns = 6 },
             .q4_0, .q8_0, .q4_k, .q5_k, .q6_k => .{ .columns = 4 },

@@ -1,0 +1,86 @@
+//! What the machine offers this process: memory and the processor's name. Deno lets a program read these from /proc and
+//! /sys only with every permission, so the library does it.
+
+const std = @import("std");
+const builtin = @import("builtin");
+const cgroup = @import("cgroup.zig");
+const detect = @import("detect.zig");
+
+/// Bytes this process may still use: the smaller of the machine's available memory and what its control groups leave,
+/// page cache that can be dropped counted as free. Null where the system does not tell.
+pub fn availableBytes() ?u64 {
+    if (builtin.os.tag != .linux) return null;
+    var buffer: [4096]u8 = undefined;
+    const text = cgroup.readFile("/proc/meminfo", &buffer) orelse return null;
+    const machine = 1024 * (field(text, "MemAvailable") orelse return null);
+    return @min(machine, cgroup.smallest("memory", headroomV2, headroomV1) orelse machine);
+}
+
+fn headroomV2(folder: []const u8) ?u64 {
+    return headroom(folder, "memory.max", "memory.current", "inactive_file");
+}
+
+fn headroomV1(folder: []const u8) ?u64 {
+    return headroom(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file");
+}
+
+fn headroom(folder: []const u8, limit_name: []const u8, used_name: []const u8, cache_name: []const u8) ?u64 {
+    var buffer: [8192]u8 = undefined;
+    const limit = number(cgroup.readIn(folder, limit_name, &buffer) orelse return null) orelse return null;
+    const used = number(cgroup.readIn(folder, used_name, &buffer) orelse return null) orelse return null;
+    const stat = cgroup.readIn(folder, "memory.stat", &buffer) orelse "";
+    return limit -| (used -| (field(stat, cache_name) orelse 0));
+}
+
+/// "max" → null.
+fn number(text: []const u8) ?u64 {
+    return std.fmt.parseInt(u64, std.mem.trim(u8, text, " \n"), 10) catch null;
+}
+
+/// The number after `name` at the start of a line.
+fn field(text: []const u8, name: []const u8) ?u64 {
+    const value = lineOf(text, name) orelse return null;
+    var words = std.mem.tokenizeAny(u8, value, " \t:");
+    return number(words.next() orelse return null);
+}
+
+fn lineOf(text: []const u8, name: []const u8) ?[]const u8 {
+    var lines = std.mem.tokenizeScalar(u8, text, '\n');
+    while (lines.next()) |line| {
+        if (!std.mem.startsWith(u8, line, name)) continue;
+        const rest = line[name.len..];
+        if (rest.len > 0 and std.mem.indexOfScalar(u8, " \t:", rest[0]) != null) return rest;
+    }
+    return null;
+}
+
+/// "AMD EPYC 9B14 96-Core Processor" and the like, into `buffer`; empty where neither processor nor system tells.
+pub fn processorName(buffer: *[64]u8) []const u8 {
+    if (builtin.cpu.arch == .x86_64) {
+        const words = detect.brand() orelse return "";
+        buffer[0..48].* = words;
+        const end = std.mem.indexOfScalar(u8, buffer[0..48], 0) orelse 48;
+        return std.mem.trim(u8, buffer[0..end], " ");
+    }
+    var text_buffer: [8192]u8 = undefined;
+    const text = cgroup.readFile("/proc/cpuinfo", &text_buffer) orelse return "";
+    const line = lineOf(text, "model name") orelse lineOf(text, "Model") orelse return "";
+    const name = std.mem.trim(u8, line, " \t:");
+    const len = @min(name.len, buffer.len);
+    @memcpy(buffer[0..len], name[0..len]);
+    return buffer[0..len];
+}
+
+test "fields are found by whole names" {
+    const text = "MemTotal:       100 kB\nMemAvailable:    42 kB\ninactive_file 7\n";
+    try std.testing.expectEqual(42, field(text, "MemAvailable").?);
+    try std.testing.expectEqual(7, field(text, "inactive_file").?);
+    try std.testing.expectEqual(null, field(text, "Mem"));
+    try std.testing.expectEqual(null, number("max\n"));
+}
+
+test "some memory is available and the name is printable" {
+    if (builtin.os.tag == .linux) try std.testing.expect((availableBytes() orelse 1) > 0);
+    var buffer: [64]u8 = undefined;
+    for (processorName(&buffer)) |byte| try std.testing.expect(std.ascii.isPrint(byte));
+}
