@@ -13,6 +13,7 @@ pub const Level = struct {
 };
 
 pub const all = [_]Level{
+    .{ .name = "x86_64_v4_vnni", .arch = .x86_64, .mcpu = "x86_64_v4+avx512vnni" },
     .{ .name = "x86_64_v3", .arch = .x86_64, .mcpu = "x86_64_v3" },
     .{ .name = "baseline", .arch = .x86_64, .mcpu = "x86_64" },
     .{ .name = "neon_dotprod", .arch = .aarch64, .mcpu = "generic+dotprod" },

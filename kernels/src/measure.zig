@@ -72,6 +72,7 @@ const int8_tiles = [_]Tile{
     .{ .weights = 3, .columns = 3, .shared = 1 },
     .{ .weights = 2, .columns = 2, .shared = 8 },
     .{ .weights = 2, .columns = 3, .shared = 8 },
+    .{ .weights = 2, .columns = 6, .shared = 2 },
 };
 
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
@@ -130,6 +131,8 @@ fn multiplyF32(comptime chains: usize, rounds: u32) u32 {
     return @bitCast(simd.reduceAdd(total));
 }
 
+const is_joined = simd.Partial == simd.RowI32;
+
 fn multiplyInt8(comptime tile: Tile, rounds: u32) u32 {
     @setEvalBranchQuota(100_000);
     // Activations come from memory and differ from round to round, as in a matmul: nothing can be taken out of the loop.
@@ -140,18 +143,16 @@ fn multiplyInt8(comptime tile: Tile, rounds: u32) u32 {
     var sums: [tile.weights][tile.columns]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..rounds) |round| {
         const x = activations[round * 4 % 256 ..].ptr;
-        var partial: [tile.weights][tile.columns]simd.Partial = undefined;
+        // Where a dot product adds to int32, the sums themselves are the partial sums.
+        var partial: [tile.weights][tile.columns]simd.Partial = if (is_joined) sums else @splat(@splat(@splat(0)));
         inline for (0..tile.shared) |i| {
             inline for (0..tile.columns) |c| {
                 const column = simd.broadcast4(x + (i * tile.columns + c) * 2);
-                inline for (0..tile.weights) |w| {
-                    const before = if (i == 0) @as(simd.Partial, @splat(0)) else partial[w][c];
-                    partial[w][c] = simd.dotAdd(before, weights[w], column);
-                }
+                inline for (0..tile.weights) |w| partial[w][c] = simd.dotAdd(partial[w][c], weights[w], column);
             }
         }
         inline for (&sums, partial) |*row, part| {
-            inline for (row, part) |*sum, value| sum.* +%= simd.joined(value);
+            inline for (row, part) |*sum, value| sum.* = if (is_joined) value else sum.* +% simd.joined(value);
         }
     }
     var total: simd.RowI32 = @splat(0);

@@ -14,9 +14,13 @@ const builtin = @import("builtin");
 const is_x86 = builtin.cpu.arch == .x86_64;
 const is_arm = builtin.cpu.arch == .aarch64;
 const has_avx2 = is_x86 and builtin.cpu.has(.x86, .avx2);
+const has_avx512 = is_x86 and builtin.cpu.has(.x86, .avx512bw) and builtin.cpu.has(.x86, .avx512vl);
+const has_vnni = has_avx512 and builtin.cpu.has(.x86, .avx512vnni);
 const has_fma = is_arm or (is_x86 and builtin.cpu.has(.x86, .fma));
 const has_half_conversion = is_arm or (is_x86 and builtin.cpu.has(.x86, .f16c));
 const has_sdot = is_arm and builtin.cpu.has(.aarch64, .dotprod);
+/// One instruction adds four products to an int32.
+const has_dot = has_sdot or has_vnni;
 /// False on a level that is there for correctness alone: it is spared the code that only serves speed.
 pub const fast = has_fma;
 /// LLVM's intrinsics are reached as extern functions, which only its own backend understands.
@@ -183,7 +187,9 @@ pub inline fn half(comptime T: type, comptime n: usize, value: @Vector(n, T), co
 /// Rows of a panel: one lane of the virtual float vector each.
 pub const panel_rows = 16;
 /// Rows in one register: 4 bytes of K each.
-pub const row_lanes = if (is_arm) 4 else 8;
+pub const row_lanes = if (is_arm) 4 else if (has_avx512) 16 else 8;
+/// Vector registers that fit a row vector.
+pub const registers = if (is_arm or has_avx512) 32 else 16;
 pub const RowU8 = @Vector(4 * row_lanes, u8);
 pub const RowI8 = @Vector(4 * row_lanes, i8);
 pub const RowI16 = @Vector(2 * row_lanes, i16);
@@ -194,7 +200,9 @@ const intrinsics = struct {
     extern fn @"llvm.x86.avx2.pmadd.ub.sw"(RowU8, RowI8) RowI16;
     extern fn @"llvm.x86.avx2.pmadd.wd"(RowI16, RowI16) RowI32;
     extern fn @"llvm.x86.avx2.psign.b"(RowI8, RowI8) RowI8;
-    extern fn @"llvm.x86.avx2.pshuf.b"(RowU8, RowU8) RowU8;
+    extern fn @"llvm.x86.avx512.pmaddubs.w.512"(RowU8, RowI8) RowI16;
+    extern fn @"llvm.x86.avx512.pmaddw.d.512"(RowI16, RowI16) RowI32;
+    extern fn @"llvm.x86.avx512.vpdpbusd.512"(RowI32, RowU8, RowI8) RowI32;
     extern fn @"llvm.aarch64.neon.sdot.v4i32.v16i8"(RowI32, RowI8, RowI8) RowI32;
 };
 
@@ -222,14 +230,21 @@ inline fn deinterleave(comptime Wide: type, comptime which: usize, value: anytyp
 }
 
 /// How this level sums products over K within a row: `pairs` int16 sums, two per row, that a scale multiplies and joins
-/// (x86); or int32 sums, one per row (sdot).
-pub const Partial = if (has_sdot) RowI32 else RowI16;
+/// (x86); or int32 sums, one per row (sdot, VNNI).
+pub const Partial = if (has_dot) RowI32 else RowI16;
 /// A small integer factor per row in the shape that `scaled` wants.
 pub const Scale = Partial;
+/// How large a partial sum may grow, as the largest sum of magnitudes of one int16 lane's products.
+pub const partial_max = if (has_dot) std.math.maxInt(i31) else std.math.maxInt(i16);
 
 /// Σ over the four K bytes, per row. The caller bounds the int16 sums: |w|·|x| ≤ 32767 for each pair of products.
 pub inline fn dot(weights: RowU8, x: RowI8) Partial {
-    if (has_sdot) return dotAdd(@splat(0), weights, x);
+    if (has_dot) return dotAdd(@splat(0), weights, x);
+    return pairDot(weights, x);
+}
+
+inline fn pairDot(weights: RowU8, x: RowI8) RowI16 {
+    if (has_avx512 and has_intrinsics) return intrinsics.@"llvm.x86.avx512.pmaddubs.w.512"(weights, x);
     if (has_avx2 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.pmadd.ub.sw"(weights, x);
     const even = deinterleave(i16, 0, weights) *% deinterleave(i16, 0, x);
     return even +% deinterleave(i16, 1, weights) *% deinterleave(i16, 1, x);
@@ -237,9 +252,10 @@ pub inline fn dot(weights: RowU8, x: RowI8) Partial {
 
 /// partial + dot(weights, x). `weights` < 128 (sdot reads them as signed).
 pub inline fn dotAdd(partial: Partial, weights: RowU8, x: RowI8) Partial {
-    if (!has_sdot) return partial +% dot(weights, x);
+    if (!has_dot) return partial +% pairDot(weights, x);
+    if (has_vnni and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpbusd.512"(partial, weights, x);
     const signed: RowI8 = @bitCast(weights);
-    if (has_intrinsics) return intrinsics.@"llvm.aarch64.neon.sdot.v4i32.v16i8"(partial, signed, x);
+    if (has_sdot and has_intrinsics) return intrinsics.@"llvm.aarch64.neon.sdot.v4i32.v16i8"(partial, signed, x);
     const even = deinterleave(i16, 0, signed) *% deinterleave(i16, 0, x);
     const pairs: RowI16 = even +% deinterleave(i16, 1, signed) *% deinterleave(i16, 1, x);
     return partial +% pairSums(pairs);
@@ -251,40 +267,51 @@ inline fn pairSums(pairs: @Vector(2 * row_lanes, i16)) RowI32 {
 
 /// a₀·b₀ + a₁·b₁ of each row's two int16, as int32.
 pub inline fn multiplyPairs(a: RowI16, b: RowI16) RowI32 {
+    if (has_avx512 and has_intrinsics) return intrinsics.@"llvm.x86.avx512.pmaddw.d.512"(a, b);
     if (has_avx2 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.pmadd.wd"(a, b);
     return deinterleave(i32, 0, a) *% deinterleave(i32, 0, b) +% deinterleave(i32, 1, a) *% deinterleave(i32, 1, b);
 }
 
 /// partial · scale, one int32 per row.
 pub inline fn scaled(partial: Partial, scale: Scale) RowI32 {
-    return if (has_sdot) partial *% scale else multiplyPairs(partial, scale);
+    return if (has_dot) partial *% scale else multiplyPairs(partial, scale);
 }
 
 /// The partial sums as one int32 per row.
 pub inline fn joined(partial: Partial) RowI32 {
-    return if (has_sdot) partial else multiplyPairs(partial, @splat(1));
+    return if (has_dot) partial else multiplyPairs(partial, @splat(1));
 }
 
 /// Eight-bit signed weights, prepared once for several columns.
 pub const SignedRows = struct {
     value: RowI8,
-    /// |value|, where the level multiplies unsigned by signed.
-    magnitude: RowU8,
+    /// Where the level multiplies unsigned by signed: value + 128 (VNNI), or |value| (AVX2).
+    unsigned: RowU8,
 
     pub inline fn from(value: RowI8) SignedRows {
-        return .{ .value = value, .magnitude = if (has_avx2) @abs(value) else undefined };
+        const bytes: RowU8 = @bitCast(value);
+        return .{ .value = value, .unsigned = if (has_vnni) bytes ^ splatBytes(128) else if (has_avx2) @abs(value) else undefined };
     }
 };
 
+/// What a sum of `dotSigned` starts from. offset: −8 · Σ x over all K bytes that follow.
+pub inline fn signedStart(offset: i32) RowI32 {
+    return if (has_vnni) @splat(offset *% 16) else @splat(0);
+}
+
 /// sum + Σ over the four K bytes, per row. x ≥ −127; the magnitudes' pair sums then stay under 2 · 128 · 127 = 32,512.
 pub inline fn dotSigned(sum: RowI32, weights: SignedRows, x: RowI8) RowI32 {
+    if (has_vnni) return dotAdd(sum, weights.unsigned, x);
     if (has_sdot and has_intrinsics) return intrinsics.@"llvm.aarch64.neon.sdot.v4i32.v16i8"(sum, weights.value, x);
-    if (has_avx2 and has_intrinsics) {
-        const signed = intrinsics.@"llvm.x86.avx2.psign.b"(x, weights.value);
-        return sum +% multiplyPairs(intrinsics.@"llvm.x86.avx2.pmadd.ub.sw"(weights.magnitude, signed), @splat(1));
-    }
+    if (has_avx2) return sum +% multiplyPairs(pairDot(weights.unsigned, withSignOf(x, weights.value)), @splat(1));
     const even = deinterleave(i16, 0, weights.value) *% deinterleave(i16, 0, x);
     return sum +% pairSums(even +% deinterleave(i16, 1, weights.value) *% deinterleave(i16, 1, x));
+}
+
+/// x where `sign` is positive, −x where it is negative.
+inline fn withSignOf(x: RowI8, sign: RowI8) RowI8 {
+    if (has_avx2 and !has_avx512 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.psign.b"(x, sign);
+    return @select(i8, sign < @as(RowI8, @splat(0)), -%x, x);
 }
 
 /// Two small integers per row (bytes 2 · row and 2 · row + 1) as int16 pairs.
@@ -294,7 +321,10 @@ pub inline fn widenPairs(comptime Byte: type, source: *const [2 * row_lanes]Byte
 
 /// The first (0) or second (1) of each row's pair as a `Scale`.
 pub inline fn scaleOf(pairs: RowI16, comptime which: usize) Scale {
-    if (has_sdot) return deinterleave(i32, which, pairs);
+    if (has_dot) {
+        const words: RowI32 = @bitCast(pairs);
+        return (if (which == 0) words << @splat(16) else words) >> @splat(16);
+    }
     const mask = comptime mask: {
         var indices: [2 * row_lanes]i32 = undefined;
         for (&indices, 0..) |*index, i| index.* = @intCast(i / 2 * 2 + which);

@@ -11,7 +11,7 @@ const tile = @import("matmul_tile.zig");
 /// Columns at once; their sums wait in an array of this length between one 256 and the next.
 pub const columns_max = 64;
 /// Fewer columns than this do not pay for the unpacking.
-pub const columns_min = 8;
+pub const columns_min = 16;
 
 const rows = simd.panel_rows;
 const lanes = simd.row_lanes;

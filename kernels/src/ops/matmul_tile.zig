@@ -125,8 +125,9 @@ inline fn chunkWithMins(
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
-    // 2 · 15 · 127 · 8 = 30,480 and 2 · 31 · 127 · 4 = 31,496 fit in int16.
-    const units_per_scale = if (format == .q4_k) 4 else 2;
+    // As int16: 2 · 15 · 127 · 8 = 30,480 and 2 · 31 · 127 · 4 = 31,496.
+    const weight_max = if (format == .q4_k) 15 else 31;
+    const units_per_scale = if (2 * weight_max * 127 * 8 <= simd.partial_max) 4 else 2;
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var msum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..4) |pair| {
@@ -194,11 +195,12 @@ inline fn chunkQ6K(
                 offset[c][g] +%= simd.multiplyPairs(scales[g], simd.broadcast2(sums));
             }
         }
-        inline for (0..2) |part| {
-            // 2 · 63 · 127 · 2 = 32,004 fits in int16.
+        // As int16: 2 · 63 · 127 · 2 = 32,004.
+        const units_per_scale = if (2 * 63 * 127 * 4 <= simd.partial_max) 4 else 2;
+        inline for (0..4 / units_per_scale) |part| {
             var partial: [2][C][G]simd.Partial = undefined;
-            inline for (0..2) |i| {
-                const u = part * 2 + i;
+            inline for (0..units_per_scale) |i| {
+                const u = part * units_per_scale + i;
                 var units: [G]Unit = undefined;
                 inline for (0..G) |g| units[g] = source.unit(span, u, g);
                 inline for (0..C) |c| {
@@ -277,7 +279,10 @@ inline fn blockQ8_0(
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
-    var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
+    var isum: [C][G]simd.RowI32 = undefined;
+    inline for (0..C) |c| {
+        isum[c] = @splat(simd.signedStart(columns.group(activations.Group32, c, place.group).offsets[place.index]));
+    }
     inline for (0..8) |u| {
         var weights: [G]simd.SignedRows = undefined;
         inline for (0..G) |g| weights[g] = .from(@bitCast(source.bytes(&source.chunk.q[place.part][u], g)));
