@@ -2,6 +2,7 @@
  * One answer everywhere: the same tokens give the same logits to the bit, however they are computed. Random weights
  * are enough, and harder than trained ones: nothing is small or zero.
  */
+import { Kernels } from "../src/ffi/context.ts";
 import { assert, assertEquals } from "@std/assert";
 import { BLOCK_TOKENS, type SequenceSlice } from "../src/batch.ts";
 import { type FormatName, formatNames } from "../src/gguf/mod.ts";
@@ -109,9 +110,11 @@ async function assertOneAnswer(path: string, format: FormatName): Promise<void> 
     });
   }
   if (FLOAT_FORMATS.includes(format)) return;
-  await withRunner(path, { threads: 2, isa: "baseline" }, (runner) => {
-    assertSameBits(run(runner, { chunk: 64 }), expected, "baseline instructions");
-  });
+  for (const isa of Kernels.supportedIsas().slice(1)) {
+    await withRunner(path, { threads: 2, isa }, (runner) => {
+      assertSameBits(run(runner, { chunk: 64 }), expected, `instructions of ${isa}`);
+    });
+  }
 }
 
 for (const format of formatNames) {
