@@ -14,13 +14,21 @@ pub const What = enum(u32) {
     int8_peak = 2,
 };
 
+/// What a member did in a pass.
+pub const Result = extern struct {
+    /// Multiply-adds: the level's register widths decide, so only the level knows.
+    macs: u64 = 0,
+    /// Something computed, so that no work can be left out.
+    sink: u32 = 0,
+};
+
 /// One pass over the work of one variant; the caller takes the time.
 pub const Args = extern struct {
     /// read_bandwidth: the memory, a multiple of 64 · 1024 bytes.
     bytes: ?[*]const u8,
     len: u64,
-    /// Something computed, so that no work can be left out: one word per member.
-    sink: [*]u32,
+    /// One per member.
+    results: [*]Result,
     what: u32,
     variant: u32,
     /// float_peak, int8_peak: rounds of the inner loop.
@@ -33,16 +41,6 @@ pub fn variants(what: What) u32 {
         .float_peak => f32_chains.len,
         .int8_peak => int8_tiles.len,
     };
-}
-
-/// Multiply-adds that one member does in `rounds` rounds of a variant.
-pub fn macs(what: What, variant: u32, rounds: u32) u64 {
-    const per_round: u64 = switch (what) {
-        .read_bandwidth => 0,
-        .float_peak => f32_chains[variant] * simd.lanes,
-        .int8_peak => int8_tiles[variant].products() * simd.row_lanes * 4,
-    };
-    return per_round * rounds;
 }
 
 /// Streams that each member reads at once, and how far ahead it prefetches, in bytes (0: not at all).
@@ -76,18 +74,24 @@ const int8_tiles = [_]Tile{
 };
 
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
-    args.sink[job.part] = switch (args.what) {
+    args.results[job.part] = switch (args.what) {
         0 => switch (args.variant) {
-            inline 0...reads.len - 1 => |i| readAll(reads[i], args, job),
-            else => 0,
+            inline 0...reads.len - 1 => |i| .{ .sink = readAll(reads[i], args, job) },
+            else => .{},
         },
         1 => switch (args.variant) {
-            inline 0...f32_chains.len - 1 => |i| multiplyF32(f32_chains[i], args.rounds),
-            else => 0,
+            inline 0...f32_chains.len - 1 => |i| .{
+                .macs = @as(u64, args.rounds) * f32_chains[i] * simd.lanes,
+                .sink = multiplyF32(f32_chains[i], args.rounds),
+            },
+            else => .{},
         },
         else => switch (args.variant) {
-            inline 0...int8_tiles.len - 1 => |i| multiplyInt8(int8_tiles[i], args.rounds),
-            else => 0,
+            inline 0...int8_tiles.len - 1 => |i| .{
+                .macs = args.rounds * int8_tiles[i].products() * simd.row_lanes * 4,
+                .sink = multiplyInt8(int8_tiles[i], args.rounds),
+            },
+            else => .{},
         },
     };
 }
@@ -168,17 +172,20 @@ test "every variant computes something on every member" {
     for (memory, 0..) |*byte, i| byte.* = @truncate(i * 7 + i / 256);
     inline for (.{ What.read_bandwidth, What.float_peak, What.int8_peak }) |what| {
         for (0..variants(what)) |variant| {
-            var sink: [3]u32 = @splat(0xAAAA_AAAA);
+            var results: [3]Result = @splat(.{ .sink = 0xAAAA_AAAA });
             const args: Args = .{
                 .bytes = memory.ptr,
                 .len = memory.len,
-                .sink = &sink,
+                .results = &results,
                 .what = @backingInt(what),
                 .variant = @intCast(variant),
                 .rounds = 100,
             };
             @import("testing.zig").runParts(run, &args, 3);
-            for (sink) |value| try std.testing.expect(value != 0xAAAA_AAAA);
+            for (results) |result| {
+                try std.testing.expect(result.sink != 0xAAAA_AAAA);
+                try std.testing.expectEqual(what == .read_bandwidth, result.macs == 0);
+            }
         }
     }
 }

@@ -29,11 +29,11 @@ pub fn run(context: *Context, what: u32, mib: u32, out: buffers.Output, out_byte
 fn readBandwidth(context: *Context, mib: u32) status.Error!f64 {
     var block: memory.Block = try .init(@as(usize, mib) * 1024 * 1024);
     defer block.deinit();
-    var sink: [thread_team.members_max]u32 = undefined;
+    var results: [thread_team.members_max]measure.Result = undefined;
     var args: measure.Args = .{
         .bytes = block.bytes.ptr,
         .len = block.bytes.len,
-        .sink = &sink,
+        .results = &results,
         .what = @backingInt(measure.What.read_bandwidth),
         .variant = 0,
         .rounds = 0,
@@ -49,20 +49,24 @@ fn readBandwidth(context: *Context, mib: u32) status.Error!f64 {
 }
 
 fn peak(context: *Context, what: measure.What) f64 {
-    var sink: [thread_team.members_max]u32 = undefined;
+    var results: [thread_team.members_max]measure.Result = undefined;
     var best: f64 = 0;
     for (0..measure.variants(what)) |variant| {
         var args: measure.Args = .{
             .bytes = null,
             .len = 0,
-            .sink = &sink,
+            .results = &results,
             .what = @backingInt(what),
             .variant = @intCast(variant),
             .rounds = 1000,
         };
         while (timed(context, &args) < pass_ns and args.rounds < 1 << 30) args.rounds *= 2;
-        const macs: f64 = @floatFromInt(measure.macs(what, args.variant, args.rounds) * context.threads());
-        for (0..repeats) |_| best = @max(best, macs / @as(f64, @floatFromInt(@max(timed(context, &args), 1))));
+        for (0..repeats) |_| {
+            const ns: f64 = @floatFromInt(@max(timed(context, &args), 1));
+            var macs: u64 = 0;
+            for (results[0..context.threads()]) |result| macs += result.macs;
+            best = @max(best, @as(f64, @floatFromInt(macs)) / ns);
+        }
     }
     return best;
 }
