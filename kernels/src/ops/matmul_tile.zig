@@ -4,7 +4,9 @@
 //! and int16 sums can be bounded: 2 · max w · 127 for each pair of products, times the number of products added
 //! before a scale widens them to int32 (`dots_per_scale`).
 //!
-//! Nothing is prefetched by hand: a panel is read in address order, and the hardware follows that better (measured).
+//! A panel is read in address order, which the hardware's prefetchers follow best where a step is short. With several
+//! columns the loads of one step fill the reorder window, and the next ones come too late: then lines are prefetched by
+//! hand (measured: 1.1 to 1.4 times as fast with 4 to 8 columns, 0.8 times with 1 to 3).
 //!
 //! Order of float operations per output element, on every ISA level and for every tile shape, K ascending:
 //!   acc = fma(f32(isum), dw · da, acc)      then, for formats with mins,      acc = fma(−f32(msum), dmin · da, acc)
@@ -18,6 +20,8 @@ const Format = format_file.Format;
 /// Row groups in a panel.
 pub const panel_groups = simd.panel_rows / simd.row_lanes;
 const row_bytes = 4 * simd.row_lanes;
+/// How far ahead a tile of many columns prefetches.
+const prefetch_bytes = 2304;
 
 /// `count` activation columns, `stride` bytes apart.
 pub const Columns = struct {
@@ -46,6 +50,14 @@ pub fn PackedSource(comptime format: Format) type {
         row: usize,
 
         const Source = @This();
+
+        /// Asks for share `part` of `parts` of what is read some 256 values later, if that pays with `columns`.
+        pub inline fn prefetch(source: Source, comptime columns: usize, part: usize, comptime parts: usize) void {
+            if (columns < (if (format == .q8_0) 6 else 4)) return;
+            const share = @sizeOf(Packed) / parts;
+            const at = @as([*]const u8, @ptrCast(source.chunk)) + part * share + prefetch_bytes;
+            inline for (0..(share + 63) / 64) |line| @prefetch(at + 64 * line, .{});
+        }
 
         inline fn bytes(source: Source, units: anytype, group: usize) simd.RowU8 {
             return units[4 * (source.row + group * simd.row_lanes) ..][0..row_bytes].*;
@@ -131,6 +143,7 @@ inline fn chunkWithMins(
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var msum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..4) |pair| {
+        source.prefetch(C, pair, 4);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(pair, g);
@@ -187,6 +200,7 @@ inline fn chunkQ6K(
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var offset: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..8) |span| {
+        source.prefetch(C, span, 8);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(span, g);
@@ -243,6 +257,7 @@ inline fn blockQ4_0(
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
+    source.prefetch(C, place.part, 2);
     // 2 · 15 · 127 · 8 = 30,480 fits in int16.
     var partial: [C][G]simd.Partial = undefined;
     inline for (0..4) |u| {
@@ -279,6 +294,7 @@ inline fn blockQ8_0(
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
+    source.prefetch(C, place.part, 2);
     var isum: [C][G]simd.RowI32 = undefined;
     inline for (0..C) |c| {
         isum[c] = @splat(simd.signedStart(columns.group(activations.Group32, c, place.group).offsets[place.index]));
