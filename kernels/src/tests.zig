@@ -36,6 +36,7 @@ test {
     _ = @import("ops/swiglu.zig");
     _ = @import("quant/activations.zig");
     _ = @import("quant/format.zig");
+    _ = @import("quant/transpose.zig");
     _ = @import("simd.zig");
     _ = @import("testing.zig");
     _ = @import("thread_team.zig");
