@@ -18,6 +18,7 @@ test {
     _ = @import("math.zig");
     _ = @import("measure.zig");
     _ = @import("memory.zig");
+    _ = @import("weight_pool.zig");
     _ = @import("objects.zig");
     _ = @import("ops/attention_test.zig");
     _ = @import("ops/embed.zig");
