@@ -198,8 +198,11 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   }
 }
 
-/** Weights that one core reads in the time that a team needs to meet after every op of a step. */
-const TEAM_PAYS_FROM_BYTES = 8 << 20;
+/**
+ * From here on a team decodes faster than one thread. Measured with two cores: with 6 MB of weights 1.6 times as fast,
+ * with 3 MB 1.2 times while the machine is idle, and slower as soon as others want a core too.
+ */
+const TEAM_PAYS_FROM_BYTES = 4 << 20;
 
 /** Undefined: as many as the kernels think right. */
 function defaultThreads(file: ModelFile): number | undefined {

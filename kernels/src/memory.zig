@@ -4,9 +4,9 @@ const std = @import("std");
 const builtin = @import("builtin");
 const page = std.heap.page_size_min;
 
-const huge_page = 2 * 1024 * 1024;
+pub const huge_page = 2 * 1024 * 1024;
 /// More than any address space has; keeps sums of lengths from overflowing.
-const bytes_max = 1 << 46;
+pub const bytes_max = 1 << 46;
 
 pub const Block = struct {
     mapping: []align(page) u8 = &.{},

@@ -18,6 +18,7 @@ test {
     _ = @import("math.zig");
     _ = @import("measure.zig");
     _ = @import("memory.zig");
+    _ = @import("weight_pool.zig");
     _ = @import("objects.zig");
     _ = @import("ops/attention_test.zig");
     _ = @import("ops/embed.zig");
@@ -36,6 +37,7 @@ test {
     _ = @import("ops/swiglu.zig");
     _ = @import("quant/activations.zig");
     _ = @import("quant/format.zig");
+    _ = @import("quant/transpose.zig");
     _ = @import("simd.zig");
     _ = @import("testing.zig");
     _ = @import("thread_team.zig");

@@ -4,8 +4,8 @@ import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
 import type { TensorSource } from "./family.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
 
-/** Bytes read and packed at a time: large enough for the disk, small enough to stop within milliseconds. */
-const READ_BYTES = 4 << 20;
+/** Bytes read and packed at a time: what was read is still in a core's cache when it is packed. */
+const READ_BYTES = 1 << 20;
 
 /** A model file whose tensors can be read. */
 export interface ModelFile extends ModelHeader {

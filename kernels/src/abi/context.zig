@@ -8,6 +8,7 @@ const objects = @import("../objects.zig");
 const Ops = @import("../ops.zig").Ops;
 const Job = @import("../job.zig").Job;
 const thread_team = @import("../thread_team.zig");
+const weight_pool = @import("../weight_pool.zig");
 const activations = @import("../quant/activations.zig");
 const batch = @import("batch.zig");
 const buffers = @import("buffers.zig");
@@ -30,6 +31,7 @@ pub const Context = struct {
     /// Scratch of ops that need some; grows to the largest need seen.
     scratch: memory.Block = .{},
     batch: batch.Batch = .{},
+    weights: weight_pool.Pool = .{ .gpa = gpa },
     /// 1 while a call is inside: a second thread gets an error instead of a race.
     busy: std.atomic.Value(u32) = .init(0),
 
@@ -111,6 +113,7 @@ pub const Context = struct {
         context.workspace.deinit();
         context.scratch.deinit();
         context.batch.deinit();
+        context.weights.deinit();
         gpa.destroy(context);
     }
 };

@@ -30,7 +30,7 @@ pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, y: u
     const rows = try buffers.all(u32, ids, ids_bytes);
     for (rows) |row| if (row >= weights.rows) return error.InvalidArgument;
     const args: embed_op.Args = .{
-        .weights = weights.block.bytes.ptr,
+        .weights = weights.piece.bytes.ptr,
         .ids = rows.ptr,
         .y = try context.matrix(y, @intCast(rows.len), weights.k),
         .format = @backingInt(weights.format),
@@ -98,7 +98,7 @@ fn item(context: *Context, in: Activations, w: u32, b: u32, y: u32, accumulate: 
     const weights = try objects.get(Weights, w);
     const k = weights.k;
     var result: matmul_op.Item = std.mem.zeroInit(matmul_op.Item, .{
-        .weights = weights.block.bytes.ptr,
+        .weights = weights.piece.bytes.ptr,
         .bias = try context.optionalVector(b, weights.rows),
         .y = try context.matrix(y, in.columns, weights.rows),
         .format = @backingInt(weights.format),

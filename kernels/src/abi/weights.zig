@@ -8,6 +8,7 @@ const rope_table = @import("../ops/rope_table.zig");
 const memory = @import("../memory.zig");
 const objects = @import("../objects.zig");
 const simd = @import("../simd.zig");
+const weight_pool = @import("../weight_pool.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
 const context_module = @import("context.zig");
@@ -23,10 +24,10 @@ pub const Weights = struct {
     format: format.Format,
     rows: u32,
     k: u32,
-    block: memory.Block,
+    piece: weight_pool.Piece,
 
     pub fn destroy(weights: *Weights) void {
-        weights.block.deinit();
+        weights.piece.deinit();
         gpa.destroy(weights);
     }
 };
@@ -48,8 +49,8 @@ pub fn weightsCreate(context: *Context, format_id: u32, rows: u32, k: u32, out: 
     _ = std.math.mul(usize, format.panelCount(rows), kind.panelBytes(k)) catch return error.Overflow;
     const weights = try gpa.create(Weights);
     errdefer gpa.destroy(weights);
-    weights.* = .{ .format = kind, .rows = rows, .k = k, .block = try .init(kind.packedBytes(rows, k)) };
-    errdefer weights.block.deinit();
+    weights.* = .{ .format = kind, .rows = rows, .k = k, .piece = try context.weights.take(kind.packedBytes(rows, k)) };
+    errdefer weights.piece.deinit();
     place.* = try objects.add(Weights, weights, context.id);
 }
 
@@ -72,9 +73,10 @@ pub fn weightsLoad(
     if (needed != source_bytes) return error.InvalidArgument;
     const rows = try buffers.values(u8, source, source_bytes, needed);
     const offset = row_first / simd.panel_rows * weights.format.panelBytes(weights.k);
+    weights.piece.prefault(&context.team, offset + weights.format.packedBytes(row_count, weights.k));
     const args: load_op.PackArgs = .{
         .source = rows.ptr,
-        .packed_rows = weights.block.bytes.ptr + offset,
+        .packed_rows = weights.piece.bytes.ptr + offset,
         .format = weights.format,
         .rows = row_count,
         .k = weights.k,
@@ -89,7 +91,7 @@ pub fn weightsInfo(id: u32, out: buffers.Output, out_bytes: u32) status.Error!vo
         .format = @backingInt(weights.format),
         .rows = weights.rows,
         .k = weights.k,
-        .packed_kib = std.math.lossyCast(u32, weights.block.bytes.len / 1024),
+        .packed_kib = std.math.lossyCast(u32, weights.piece.bytes.len / 1024),
     };
 }
 

@@ -12,8 +12,8 @@ pub const PackArgs = extern struct {
     k: u32,
 };
 
-/// Panels that a member claims at once: several, so that two members rarely write the same page.
-const claim_panels = 8;
+/// Panels that a member claims at once: few, so that a part of a matrix is enough for many members.
+const claim_panels = 2;
 
 pub fn pack(args: *const PackArgs, job: *const Job) callconv(.c) void {
     const rows: usize = args.rows;

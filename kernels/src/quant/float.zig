@@ -2,6 +2,10 @@
 
 const std = @import("std");
 const simd = @import("../simd.zig");
+const panel = @import("panel.zig");
+const transpose = @import("transpose.zig");
+
+const line_bytes = 64;
 
 pub const Kind = enum { f32, f16, bf16 };
 
@@ -39,8 +43,35 @@ pub fn Codec(comptime kind: Kind) type {
             };
         }
 
-        pub inline fn packChunk(rows: *const [simd.panel_rows][1]*align(1) const Block, chunk: *Packed) void {
-            for (rows, chunk) |row, *value| value.* = row[0].*;
+        pub inline fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
+            for (blocks[0], chunk) |row, *value| value.* = row.*;
+        }
+
+        /// Packs the values that fill cache lines of every row, and gives their count. A line is copied before it is
+        /// taken apart: rows that lie a power of two apart would drive each other out of the cache.
+        pub fn packLines(k: usize, source: [*]const u8, target: [*]Packed) usize {
+            const per_line = line_bytes / @sizeOf(Block);
+            const end = k / per_line * per_line;
+            var lines: [simd.panel_rows][line_bytes]u8 = undefined;
+            var bases: [simd.panel_rows][*]const u8 = undefined;
+            for (&lines, &bases) |*line, *base| base.* = line;
+            var first: usize = 0;
+            while (first < end) : (first += per_line) {
+                for (&lines, 0..) |*line, row| line.* = source[(row * k + first) * @sizeOf(Block) ..][0..line_bytes].*;
+                inline for (0..line_bytes / 16) |part| {
+                    const words = transpose.words(&bases, 16 * part);
+                    const place = target[first + 16 * part / @sizeOf(Block) ..];
+                    inline for (words, 0..) |word, i| {
+                        if (kind == .f32) {
+                            place[i] = word;
+                        } else {
+                            place[2 * i] = transpose.low16(word);
+                            place[2 * i + 1] = transpose.high16(word);
+                        }
+                    }
+                }
+            }
+            return end;
         }
 
         pub inline fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {

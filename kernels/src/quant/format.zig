@@ -68,7 +68,8 @@ pub const Format = enum(u32) {
 };
 
 /// The file of a format. Each has: block_len, Block (as in GGUF), decode(block) and encode(values);
-/// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(rows, chunk), unpackBlock(chunk, row, index).
+/// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row, index).
+/// Formats of single values also have packLines, which packs most of a panel at once.
 pub fn Codec(comptime format: Format) type {
     return switch (format) {
         .f32 => @import("float.zig").Codec(.f32),

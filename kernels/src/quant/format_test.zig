@@ -1,6 +1,7 @@
 const std = @import("std");
 const testing = @import("../testing.zig");
 const format_file = @import("format.zig");
+const panel = @import("panel.zig");
 const Format = format_file.Format;
 
 const all = std.enums.values(Format);
@@ -34,7 +35,7 @@ test "sizes are GGUF's" {
 test "a packed row decodes to the same bits as its GGUF row" {
     var rng: testing.Rng = .init(21);
     for (all) |format| {
-        for ([_][2]usize{ .{ 1, 1 }, .{ 16, 3 }, .{ 33, 2 }, .{ 15, 1 } }) |shape| {
+        for ([_][2]usize{ .{ 1, 1 }, .{ 16, 3 }, .{ 33, 2 }, .{ 15, 1 }, .{ 40, 71 } }) |shape| {
             const rows = shape[0];
             const k = shape[1] * format.blockLen();
             var raw = try randomRows(&rng, format, rows, k);
@@ -63,9 +64,9 @@ test "unpacking a block gives back its bytes" {
         const per_chunk = Codec.chunk_len / Codec.block_len;
         var blocks: [16][per_chunk]Codec.Block = undefined;
         rng.fillBytes(std.mem.asBytes(&blocks));
-        var pointers: [16][per_chunk]*align(1) const Codec.Block = undefined;
+        var pointers: [per_chunk]panel.Blocks(Codec) = undefined;
         for (0..16) |row| {
-            for (0..per_chunk) |i| pointers[row][i] = &blocks[row][i];
+            for (0..per_chunk) |i| pointers[i][row] = &blocks[row][i];
         }
         var chunk: Codec.Packed = undefined;
         Codec.packChunk(&pointers, &chunk);

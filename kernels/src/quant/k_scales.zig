@@ -5,6 +5,7 @@ const std = @import("std");
 const simd = @import("../simd.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const transpose = @import("transpose.zig");
 
 pub const block_len = 256;
 pub const sub_blocks = 8;
@@ -44,13 +45,23 @@ pub fn pack(scales: Scales) Bytes {
 /// int16 activation sums.
 pub const PanelPair = [panel.rows][2]u8;
 
-/// Writes one row's scales and mins to the `scales` and `mins` of a chunk's pairs of sub-blocks.
-pub fn packPanel(row: usize, source: Bytes, pairs: anytype) void {
-    const all = unpack(source);
-    for (pairs, 0..) |*pair, i| {
-        pair.scales[row] = all.scale[2 * i ..][0..2].*;
-        pair.mins[row] = all.min[2 * i ..][0..2].*;
+/// Writes the scales of all rows to a chunk. head: the first 16 bytes of each row's block: d, dmin and `Bytes`.
+pub inline fn packPanel(head: [4]transpose.Words, chunk: anytype) void {
+    const six = transpose.splatByte(63);
+    const four = transpose.splatByte(15);
+    const upper = transpose.splatByte(0x30);
+    const two: @Vector(panel.rows, u5) = @splat(2);
+    // Of four sub-blocks each, a byte for each of them.
+    const scales = [2]transpose.Words{ head[1] & six, (head[3] & four) | (head[1] >> two & upper) };
+    const mins = [2]transpose.Words{ head[2] & six, (head[3] >> @splat(4) & four) | (head[2] >> two & upper) };
+    inline for (0..2) |i| {
+        chunk.pairs[2 * i].scales = transpose.pairsOf(u8, transpose.low16(scales[i]));
+        chunk.pairs[2 * i + 1].scales = transpose.pairsOf(u8, transpose.high16(scales[i]));
+        chunk.pairs[2 * i].mins = transpose.pairsOf(u8, transpose.low16(mins[i]));
+        chunk.pairs[2 * i + 1].mins = transpose.pairsOf(u8, transpose.high16(mins[i]));
     }
+    chunk.d = transpose.low16(head[0]);
+    chunk.dmin = transpose.high16(head[0]);
 }
 
 pub fn unpackPanel(row: usize, pairs: anytype) Bytes {

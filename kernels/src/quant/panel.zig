@@ -9,6 +9,7 @@
 
 const std = @import("std");
 const simd = @import("../simd.zig");
+const transpose = @import("transpose.zig");
 
 pub const rows = simd.panel_rows;
 pub const unit_bytes = 4 * rows;
@@ -21,6 +22,11 @@ pub fn bytes(comptime Codec: type, k: usize) usize {
     return std.mem.alignForward(usize, chunks * @sizeOf(Codec.Packed), unit_bytes);
 }
 
+/// The same block of each of a panel's rows.
+pub fn Blocks(comptime Codec: type) type {
+    return [rows]*align(1) const Codec.Block;
+}
+
 /// Packs one panel. src: `count` ≤ 16 GGUF rows of k values; the missing rows are zero.
 pub fn pack(comptime Codec: type, count: usize, k: usize, src: [*]const u8, dst: []u8) void {
     const per_chunk = Codec.chunk_len / Codec.block_len;
@@ -29,12 +35,13 @@ pub fn pack(comptime Codec: type, count: usize, k: usize, src: [*]const u8, dst:
     const zero = std.mem.zeroes(Codec.Block);
     const source: [*]align(1) const Codec.Block = @ptrCast(src);
     const target: [*]Codec.Packed = @ptrCast(@alignCast(dst.ptr));
-    for (0..chunks) |chunk| {
-        var parts: [rows][per_chunk]*align(1) const Codec.Block = @splat(@splat(&zero));
-        for (0..count) |row| {
-            for (0..per_chunk) |i| {
-                const block = chunk * per_chunk + i;
-                if (block < blocks) parts[row][i] = &source[row * blocks + block];
+    // Formats of single values come in whole cache lines of each row as far as these go.
+    const done = if (@hasDecl(Codec, "packLines") and count == rows) Codec.packLines(k, src, target) else 0;
+    var parts: [per_chunk]Blocks(Codec) = @splat(@splat(&zero));
+    for (done..chunks) |chunk| {
+        for (&parts, chunk * per_chunk..) |*part, block| {
+            for (part[0..count], 0..) |*pointer, row| {
+                pointer.* = if (block < blocks) &source[row * blocks + block] else &zero;
             }
         }
         Codec.packChunk(&parts, &target[chunk]);
@@ -52,14 +59,18 @@ pub fn unpackRow(comptime Codec: type, k: usize, source: [*]const u8, row: usize
     }
 }
 
-/// Packs 4-bit values 0..15 of 32 K positions, starting at `first`, of all rows. Higher bits are ignored.
-pub fn packNibbles(comptime n: usize, values: *const [rows][n]u8, first: usize, units: *NibbleUnits) void {
-    for (0..4) |u| {
-        for (0..rows) |row| {
-            const low: u32 = @bitCast(values[row][first + 4 * u ..][0..4].*);
-            const high: u32 = @bitCast(values[row][first + 4 * u + 16 ..][0..4].*);
-            units[u][4 * row ..][0..4].* = @bitCast((low & 0x0f0f0f0f) | (high & 0x0f0f0f0f) << 4);
-        }
+/// Which half of each byte holds the 4-bit values.
+pub const NibbleHalf = enum { low, high };
+
+/// Packs 4-bit values of 32 K positions of all rows. first, second: the bytes that hold K positions 0..15 and 16..31.
+pub inline fn packNibbles(comptime from: NibbleHalf, first: [4]transpose.Words, second: [4]transpose.Words, units: *NibbleUnits) void {
+    const mask = transpose.splatByte(15);
+    const top = transpose.splatByte(0xf0);
+    inline for (first, second, units) |a, b, *unit| {
+        unit.* = transpose.bytesOf(switch (from) {
+            .low => (a & mask) | (b & mask) << @splat(4),
+            .high => (a >> @splat(4) & mask) | (b & top),
+        });
     }
 }
 

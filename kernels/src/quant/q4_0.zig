@@ -3,6 +3,7 @@
 const std = @import("std");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const transpose = @import("transpose.zig");
 
 pub const block_len = 32;
 
@@ -61,14 +62,12 @@ fn quants(block: *align(1) const Block) [block_len]u8 {
     return low ++ high;
 }
 
-pub fn packChunk(rows: *const [panel.rows][2]*align(1) const Block, chunk: *Packed) void {
-    for (0..2) |index| {
-        var values: [panel.rows][block_len]u8 = undefined;
-        for (rows, 0..) |row, r| {
-            values[r] = quants(row[index]);
-            chunk.d[index][r] = row[index].d;
-        }
-        panel.packNibbles(block_len, &values, 0, &chunk.q[index]);
+pub fn packChunk(blocks: *const [2]panel.Blocks(@This()), chunk: *Packed) void {
+    for (blocks, &chunk.q, &chunk.d) |*rows, *q, *d| {
+        // The nibbles of a block lie as those of a unit do.
+        const words = transpose.words(@ptrCast(rows), @offsetOf(Block, "qs"));
+        inline for (words, q) |word, *unit| unit.* = transpose.bytesOf(word);
+        for (rows, d) |row, *scale| scale.* = row.d;
     }
 }
 

@@ -4,6 +4,7 @@ const std = @import("std");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const k_scales = @import("k_scales.zig");
+const transpose = @import("transpose.zig");
 
 pub const block_len = k_scales.block_len;
 
@@ -68,15 +69,15 @@ pub fn quants(bytes: *align(1) const [128]u8) [block_len]u8 {
     return q;
 }
 
-pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Packed) void {
-    var values: [panel.rows][block_len]u8 = undefined;
-    for (rows, 0..) |row, r| {
-        values[r] = quants(&row[0].qs);
-        k_scales.packPanel(r, row[0].scales, &chunk.pairs);
-        chunk.d[r] = row[0].d;
-        chunk.dmin[r] = row[0].dmin;
+pub fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
+    const rows: *const [panel.rows][*]const u8 = @ptrCast(&blocks[0]);
+    k_scales.packPanel(transpose.words(rows, 0), chunk);
+    for (&chunk.pairs, 0..) |*pair, i| {
+        const first = transpose.words(rows, @offsetOf(Block, "qs") + 32 * i);
+        const second = transpose.words(rows, @offsetOf(Block, "qs") + 32 * i + 16);
+        panel.packNibbles(.low, first, second, &pair.spans[0].q);
+        panel.packNibbles(.high, first, second, &pair.spans[1].q);
     }
-    for (0..8) |s| panel.packNibbles(block_len, &values, s * 32, &chunk.pairs[s / 2].spans[s % 2].q);
 }
 
 pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {

@@ -5,6 +5,7 @@ const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const k_scales = @import("k_scales.zig");
 const q4_k = @import("q4_k.zig");
+const transpose = @import("transpose.zig");
 
 pub const block_len = k_scales.block_len;
 
@@ -77,24 +78,20 @@ fn quants(block: *align(1) const Block) [block_len]u8 {
     return q;
 }
 
-pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Packed) void {
-    var values: [panel.rows][block_len]u8 = undefined;
-    for (rows, 0..) |row, r| {
-        values[r] = quants(row[0]);
-        k_scales.packPanel(r, row[0].scales, &chunk.pairs);
-        chunk.d[r] = row[0].d;
-        chunk.dmin[r] = row[0].dmin;
-    }
-    for (0..8) |s| {
-        const span = &chunk.pairs[s / 2].spans[s % 2];
-        panel.packNibbles(block_len, &values, s * 32, &span.q);
-        for (0..panel.rows) |r| {
-            var bits: u32 = 0;
-            for (0..8) |g| {
-                const group: u32 = @bitCast(values[r][s * 32 + 4 * g ..][0..4].*);
-                bits |= (group >> 4 & 0x01010101) << @intCast(g);
-            }
-            span.high[4 * r ..][0..4].* = @bitCast(bits);
+pub fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
+    @setEvalBranchQuota(10_000); // everything is written out inline
+    const rows: *const [panel.rows][*]const u8 = @ptrCast(&blocks[0]);
+    k_scales.packPanel(transpose.words(rows, 0), chunk);
+    const high = transpose.words(rows, @offsetOf(Block, "qh")) ++ transpose.words(rows, @offsetOf(Block, "qh") + 16);
+    inline for (&chunk.pairs, 0..) |*pair, i| {
+        const first = transpose.words(rows, @offsetOf(Block, "qs") + 32 * i);
+        const second = transpose.words(rows, @offsetOf(Block, "qs") + 32 * i + 16);
+        panel.packNibbles(.low, first, second, &pair.spans[0].q);
+        panel.packNibbles(.high, first, second, &pair.spans[1].q);
+        inline for (&pair.spans, 2 * i..) |*span, s| {
+            var bits: transpose.Words = @splat(0);
+            inline for (high, 0..) |group, g| bits |= (group >> @splat(s) & transpose.splatByte(1)) << @splat(g);
+            span.high = transpose.bytesOf(bits);
         }
     }
 }

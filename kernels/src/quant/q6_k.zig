@@ -4,6 +4,7 @@ const std = @import("std");
 const simd = @import("../simd.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const transpose = @import("transpose.zig");
 
 pub const block_len = 256;
 const sub_len = 16;
@@ -19,17 +20,18 @@ pub const Block = extern struct {
 };
 
 pub const chunk_len = block_len;
+const Span = extern struct {
+    /// [sub-block]: at position 2g of byte 4·row + i bits 4 and 5 of K position 4g + i.
+    high: [2][panel.unit_bytes]u8,
+    q: panel.NibbleUnits,
+};
 /// In the order in which a kernel reads it.
 pub const Packed = extern struct {
     /// Two spans of 32 values, four sub-blocks each.
     pairs: [4]extern struct {
         /// [span]: its two sub-blocks side by side for each row.
         scales: [2][panel.rows][2]i8,
-        spans: [2]extern struct {
-            /// [sub-block]: at position 2g of byte 4·row + i bits 4 and 5 of K position 4g + i.
-            high: [2][panel.unit_bytes]u8,
-            q: panel.NibbleUnits,
-        },
+        spans: [2]Span,
     },
     d: [panel.rows]u16,
     /// Keeps every unit of the next block within one cache line.
@@ -142,24 +144,40 @@ fn setQuants(block: *Block, q: *const [block_len]u8) void {
     }
 }
 
-pub fn packChunk(rows: *const [panel.rows][1]*align(1) const Block, chunk: *Packed) void {
-    var values: [panel.rows][block_len]u8 = undefined;
-    for (rows, 0..) |row, r| {
-        values[r] = quants(row[0]);
-        for (row[0].scales, 0..) |scale, i| chunk.pairs[i / 4].scales[i / 2 % 2][r][i % 2] = scale;
-        chunk.d[r] = row[0].d;
+pub fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
+    @setEvalBranchQuota(10_000); // everything is written out inline
+    const rows: *const [panel.rows][*]const u8 = @ptrCast(&blocks[0]);
+    for (transpose.words(rows, @offsetOf(Block, "scales")), &chunk.pairs) |word, *pair| {
+        pair.scales[0] = transpose.pairsOf(i8, transpose.low16(word));
+        pair.scales[1] = transpose.pairsOf(i8, transpose.high16(word));
     }
+    for (blocks[0], &chunk.d) |row, *d| d.* = row.d;
     chunk.unused = @splat(0);
-    for (0..8) |s| panel.packNibbles(block_len, &values, s * 32, &chunk.pairs[s / 2].spans[s % 2].q);
-    for (0..sub_blocks) |s| {
-        for (0..panel.rows) |r| {
-            var bits: u32 = 0;
-            for (0..4) |g| {
-                const group: u32 = @bitCast(values[r][s * sub_len + 4 * g ..][0..4].*);
-                bits |= (group >> 4 & 0x03030303) << @intCast(2 * g);
-            }
-            chunk.pairs[s / 4].spans[s / 2 % 2].high[s % 2][4 * r ..][0..4].* = @bitCast(bits);
+    inline for (0..2) |n| {
+        const high = words32(rows, @offsetOf(Block, "qh") + 32 * n);
+        // Each 32 bytes of low bits serve two spans of 32 values: part and part + 2.
+        inline for (0..2) |part| {
+            const low = words32(rows, @offsetOf(Block, "ql") + 64 * n + 32 * part);
+            const spans = [2]*Span{ &chunk.pairs[2 * n].spans[part], &chunk.pairs[2 * n + 1].spans[part] };
+            panel.packNibbles(.low, low[0..4].*, low[4..8].*, &spans[0].q);
+            panel.packNibbles(.high, low[0..4].*, low[4..8].*, &spans[1].q);
+            inline for (spans, .{ part, part + 2 }) |span, position| packHigh(high, 2 * position, &span.high);
         }
+    }
+}
+
+inline fn words32(rows: *const [panel.rows][*]const u8, offset: usize) [8]transpose.Words {
+    return transpose.words(rows, offset) ++ transpose.words(rows, offset + 16);
+}
+
+/// Two bits of each byte of `source`, from bit `shift` on, to a span's two sub-blocks.
+inline fn packHigh(source: [8]transpose.Words, comptime shift: u5, target: *[2][panel.unit_bytes]u8) void {
+    inline for (target, 0..) |*unit, s| {
+        var bits: transpose.Words = @splat(0);
+        inline for (0..4) |g| {
+            bits |= (source[4 * s + g] >> @splat(shift) & transpose.splatByte(3)) << @splat(2 * g);
+        }
+        unit.* = transpose.bytesOf(bits);
     }
 }
 

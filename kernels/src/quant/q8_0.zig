@@ -3,6 +3,7 @@
 const std = @import("std");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const transpose = @import("transpose.zig");
 
 pub const block_len = 32;
 
@@ -46,12 +47,13 @@ pub fn integers(block: *const Block) codec.Integers(block_len) {
     return .{ .d = codec.fromHalf(block.d), .weights = @as(@Vector(block_len, i8), block.qs) };
 }
 
-pub fn packChunk(rows: *const [panel.rows][2]*align(1) const Block, chunk: *Packed) void {
-    for (0..2) |index| {
-        for (rows, 0..) |row, r| {
-            for (0..8) |g| chunk.q[index][g][4 * r ..][0..4].* = @bitCast(row[index].qs[4 * g ..][0..4].*);
-            chunk.d[index][r] = row[index].d;
+pub fn packChunk(blocks: *const [2]panel.Blocks(@This()), chunk: *Packed) void {
+    for (blocks, &chunk.q, &chunk.d) |*rows, *q, *d| {
+        inline for (.{ 0, 1 }) |half| {
+            const words = transpose.words(@ptrCast(rows), @offsetOf(Block, "qs") + 16 * half);
+            inline for (words, q[4 * half ..][0..4]) |word, *unit| unit.* = transpose.bytesOf(word);
         }
+        for (rows, d) |row, *scale| scale.* = row.d;
     }
 }
 
