@@ -49,3 +49,24 @@ Deno.test("deno bench takes the benchmark files", async () => {
   const output = await deno(["bench", "bench/ffi.bench.ts"], "");
   assertMatch(output, /native, no arguments/);
 });
+
+const HAS_HYPERFINE = await new Deno.Command("hyperfine", { args: ["--version"] }).output()
+  .then(({ success }) => success, () => false);
+
+Deno.test({
+  name: `bench/startup.ts times kumi run${HAS_HYPERFINE ? "" : " (skipped: no hyperfine)"}`,
+  ignore: !HAS_HYPERFINE,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "kumi-test-" });
+    try {
+      const results = `${folder}/results.json`;
+      await deno(["run", "bench/startup.ts", "--runs", "2", "--export-json", results], folder);
+      const names = JSON.parse(await Deno.readTextFile(results)).results.map(
+        ({ command }: { command: string }) => command,
+      );
+      assertEquals(names, ["deno task kumi run", "kumi run"]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -4,7 +4,7 @@ import { cacheFolder, type Environment } from "../hub/cache.ts";
 import { libraryPath } from "./paths.ts";
 
 const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
-const SYSTEM = "systemMemoryInfo,cpus,statfs";
+const SYSTEM = "systemMemoryInfo,cpus,statfs,loadavg";
 /** The hub and the storage servers that it redirects to. */
 const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
 

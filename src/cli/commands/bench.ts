@@ -50,6 +50,7 @@ export const bench: Command = {
 };
 
 async function runBench(args: Arguments): Promise<number> {
+  const [load] = Deno.loadavg();
   const repeat = numberOption(args, "repeat", { min: 1, max: 1000, integer: true })!;
   const cases = benchCases(args);
   const peerName = args.values.get("peer");
@@ -67,14 +68,16 @@ async function runBench(args: Arguments): Promise<number> {
   const peerSystem = await peer?.load(path);
   const limits = measureLimits(runner.kernels, limitMib);
   const json = args.switches.has("json");
-  if (!json) printConditions(path, runner, limits, peerSystem);
+  if (!json) printConditions(path, runner, load, limits, peerSystem);
+  const { isa, threads } = runner.kernels;
+  const shared = { processor: processorName(), isa, threads, kv: kvFormat, loadAverage: load };
   const results: BenchResult[] = [];
   for (const bench of cases) {
     const setting = { runner, file, limits, kv: kvFormat, repeat, peer, signal };
     const result = await measureCase(setting, bench);
     results.push(result);
     if (json) {
-      console.log(JSON.stringify({ model: path, ...conditions(runner, kvFormat), ...result, limits }));
+      console.log(JSON.stringify({ model: path, ...shared, ...result, limits }));
     }
   }
   if (!json) console.log(resultTable(results));
@@ -120,19 +123,23 @@ async function loadForBench(
   });
 }
 
-function conditions(runner: ModelRunner, kv: string) {
-  const { isa, threads } = runner.kernels;
-  return { processor: processorName(), isa, threads, kv };
-}
+/** Processes that wanted to run meanwhile, above which the figures say little. */
+const BUSY_LOAD = 0.5;
 
 function printConditions(
   path: string,
   runner: ModelRunner,
+  load: number,
   limits: MachineLimits,
   peerSystem?: string,
 ): void {
   const { isa, threads } = runner.kernels;
   console.log(`${path}\n${processorName()}, ${threads} threads, ${isa}`);
+  if (load > BUSY_LOAD) {
+    console.log(
+      `the machine was busy before (load average ${load.toFixed(1)}): figures are low, ratios crooked`,
+    );
+  }
   if (peerSystem !== undefined) console.log(`llama.cpp of ${PEER_PACKAGE}: ${peerSystem}`);
   const reads = Object.entries(limits.readGBpsByThreads).map(([n, value]) => `${formatFigure(value)} (${n})`);
   console.log(
