@@ -157,8 +157,8 @@ Deno.test("kumi quantize, perplexity and bench work on a real file", async () =>
         assertEquals(typeof line[field], "number", field);
       }
       const { readGBps, readGBpsByThreads, floatGmacps, int8Gmacps } = line.limits;
-      assertEquals(readGBpsByThreads[line.threads], readGBps);
-      assert("1" in readGBpsByThreads && [readGBps, floatGmacps, int8Gmacps].every((limit) => limit > 0));
+      assert("1" in readGBpsByThreads && readGBpsByThreads[line.threads] <= readGBps);
+      assert([readGBps, floatGmacps, int8Gmacps].every((limit) => limit > 0));
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

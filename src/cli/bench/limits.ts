@@ -8,10 +8,11 @@ import { Kernels } from "../../ffi/context.ts";
 import { type GgufFile, tensorType } from "../../gguf/mod.ts";
 import type { BenchCase } from "./cases.ts";
 
-/** Peaks of all threads together. */
+/** What the threads can do together at most. */
 export interface MachineLimits {
+  /** The best of {@linkcode readGBpsByThreads}. */
   readonly readGBps: number;
-  /** Read bandwidth of fewer threads, by their count, and of all. */
+  /** Read bandwidth by how many of the threads read. */
   readonly readGBpsByThreads: Readonly<Record<number, number>>;
   readonly floatGmacps: number;
   readonly int8Gmacps: number;
@@ -32,7 +33,7 @@ export function measureLimits(kernels: Kernels, mib = 1024): MachineLimits {
     }
   }
   return {
-    readGBps: readGBpsByThreads[kernels.threads],
+    readGBps: Math.max(...Object.values(readGBpsByThreads)),
     readGBpsByThreads,
     floatGmacps: kernels.measure("floatPeak"),
     int8Gmacps: kernels.measure("int8Peak"),
