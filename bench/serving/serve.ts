@@ -2,14 +2,13 @@
 
 import { BLOCK_TOKENS, type SequenceSlice } from "../../src/batch.ts";
 import type { ModelRunner } from "../../src/model_runner.ts";
-import { resolveSampling } from "../../src/sampling.ts";
+import { resolveSampling, type SamplingParams } from "../../src/sampling.ts";
 import type { Request } from "./requests.ts";
 
 /** What serving took and gave. */
 export interface Served {
+  /** Without the pauses. */
   readonly seconds: number;
-  /** Seconds from the start to each request's last token. */
-  readonly finishedAt: readonly number[];
   /** Generated tokens of each request. */
   readonly answers: readonly (readonly number[])[];
   readonly steps: number;
@@ -32,23 +31,25 @@ export function kvTokensFor(batch: number, context: number): number {
 /**
  * Computes greedy answers. At most `batch` requests run at once; a step has one token of each that decodes and, up to the
  * runner's largest step, chunks of the prompts that wait. The runner's KV cache must hold `batch` × `context` tokens.
+ * `pause` is awaited between steps and told the share of all tokens that are computed; its time does not count.
  */
-export function serve(
+export async function serve(
   runner: ModelRunner,
   requests: readonly Request[],
   batch: number,
   context: number,
-): Served {
+  pause?: (share: number) => Promise<void>,
+): Promise<Served> {
   const blocks = Math.ceil(context / BLOCK_TOKENS);
   const params = resolveSampling({ temperature: 0, seed: 0 }, runner.hyperparameters.vocab);
   const answers: number[][] = requests.map(() => []);
-  const finishedAt: number[] = requests.map(() => 0);
   const places = Array.from({ length: batch }, (_, i) => i);
   let running: Running[] = [];
-  let next = 0, steps = 0;
-  const started = performance.now();
-  const seconds = () => (performance.now() - started) / 1000;
+  const all = requests.reduce((sum, { prompt, answerTokens }) => sum + prompt.length + answerTokens - 1, 0);
+  let next = 0, steps = 0, computed = 0, milliseconds = 0;
   while (next < requests.length || running.length > 0) {
+    await pause?.(computed / all);
+    const started = performance.now();
     while (next < requests.length && places.length > 0) {
       const { prompt, answerTokens } = requests[next];
       const tokens = Array.from(prompt);
@@ -58,22 +59,33 @@ export function serve(
       next++;
     }
     const chosen = planStep(running, runner.batchTokensMax);
-    runner.forward(chosen.map(({ sequence, count }) => sliceOf(sequence, count, blocks)));
+    step(runner, chosen, blocks, params, answers);
+    computed += chosen.reduce((sum, { count }) => sum + count, 0);
     steps++;
-    const complete = takeComplete(chosen);
-    if (complete.rows.length === 0) continue;
-    runner.logits(complete.rows);
-    const sampled = runner.sample(complete.sequences.map(({ tokens }) => ({ tokens, params })));
-    complete.sequences.forEach((sequence, i) => {
-      sequence.tokens.push(sampled[i].id);
-      answers[sequence.index].push(sampled[i].id);
-      if (sequence.tokens.length < sequence.end) return;
-      finishedAt[sequence.index] = seconds();
-      places.push(sequence.place);
-    });
+    for (const { place, tokens, end } of running) if (tokens.length === end) places.push(place);
     running = running.filter(({ tokens, end }) => tokens.length < end);
+    milliseconds += performance.now() - started;
   }
-  return { seconds: seconds(), finishedAt, answers, steps };
+  return { seconds: milliseconds / 1000, answers, steps };
+}
+
+/** Computes the chosen tokens and chooses the next one of each sequence that has none left to compute. */
+function step(
+  runner: ModelRunner,
+  chosen: readonly Chosen[],
+  blocks: number,
+  params: SamplingParams,
+  answers: number[][],
+): void {
+  runner.forward(chosen.map(({ sequence, count }) => sliceOf(sequence, count, blocks)));
+  const { sequences, rows } = takeComplete(chosen);
+  if (rows.length === 0) return;
+  runner.logits(rows);
+  const sampled = runner.sample(sequences.map(({ tokens }) => ({ tokens, params })));
+  sequences.forEach(({ tokens, index }, i) => {
+    tokens.push(sampled[i].id);
+    answers[index].push(sampled[i].id);
+  });
 }
 
 interface Chosen {

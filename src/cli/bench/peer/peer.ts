@@ -4,7 +4,8 @@
  * @module
  */
 
-import { installPeer, PeerError } from "./install.ts";
+import { installPeer } from "./install.ts";
+import { LineProcess } from "./line_process.ts";
 
 /** A context of the peer. */
 export interface PeerContextOptions {
@@ -30,91 +31,54 @@ interface Timed {
   readonly seconds: number;
 }
 
-/** One llama.cpp process; `await using` ends it. Every method throws PeerError for what the process reports. */
+/** One llama.cpp process; `await using` ends it. Every method throws LineProcessError for what the process reports. */
 export class Peer implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  #pending = "";
+  readonly #process: LineProcess;
 
-  private constructor(child: Deno.ChildProcess) {
-    this.#child = child;
-    this.#writer = child.stdin.getWriter();
-    this.#lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  private constructor(process: LineProcess) {
+    this.#process = process;
   }
 
-  /** Installs the package with npm on first use (needs node, npm and the registry), then starts the process. */
+  /** Installs the package with npm on first use (needs node, npm and the registry; PeerError), then starts the process. */
   static async start(): Promise<Peer> {
     const folder = await installPeer();
-    const command = new Deno.Command("node", {
-      args: [`${import.meta.dirname}/llamacpp.mjs`, folder],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    });
-    try {
-      return new Peer(command.spawn());
-    } catch (error) {
-      throw new PeerError("--peer needs node (Debian, Ubuntu: apt-get install nodejs)", { cause: error });
-    }
+    const args = [`${import.meta.dirname}/llamacpp.mjs`, folder];
+    return new Peer(new LineProcess({ name: "llama.cpp", command: "node", args, stderr: "null" }));
   }
 
   /** Loads a GGUF file in place of the last one. Resolves to what the library says of its own build. */
   async load(file: string): Promise<string> {
-    return (await this.#call<{ system: string }>({ cmd: "load", file })).system;
+    return (await this.#process.call<{ system: string }>({ cmd: "load", file })).system;
   }
 
   /** Opens a context in place of the last one; batches of 512 tokens. */
   async open(options: PeerContextOptions): Promise<void> {
     const { threads, context, sequences = 1, flash = false, kv = "f16" } = options;
-    await this.#call({ cmd: "open", threads, context, sequences, flash, kv: kv.toUpperCase() });
+    await this.#process.call({ cmd: "open", threads, context, sequences, flash, kv: kv.toUpperCase() });
   }
 
   /** Puts these tokens into the cache of every sequence: computed once, then copied. */
   async fill(tokens: ArrayLike<number>): Promise<void> {
-    await this.#call({ cmd: "fill", tokens: Array.from(tokens) });
+    await this.#process.call({ cmd: "fill", tokens: Array.from(tokens) });
   }
 
   /** Seconds for computing these tokens of sequence 0 from position `first` on, with the last one's logits. */
   async prefill(tokens: ArrayLike<number>, first = 0): Promise<number> {
-    return (await this.#call<Timed>({ cmd: "prefill", first, tokens: Array.from(tokens) })).seconds;
+    return (await this.#process.call<Timed>({ cmd: "prefill", first, tokens: Array.from(tokens) })).seconds;
   }
 
   /** Seconds for a list of tokens per sequence, one of each a step, from position `first` on, with all logits. */
   async decode(tokens: readonly ArrayLike<number>[], first = 0): Promise<number> {
     const lists = tokens.map((list) => Array.from(list));
-    return (await this.#call<Timed>({ cmd: "decode", first, tokens: lists })).seconds;
+    return (await this.#process.call<Timed>({ cmd: "decode", first, tokens: lists })).seconds;
   }
 
   /** The greedy next token, its log-probability and the actual next token's, at each position but the last. */
   score(tokens: readonly number[]): Promise<PeerScore> {
-    return this.#call({ cmd: "score", tokens });
+    return this.#process.call({ cmd: "score", tokens });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writer.close().catch(() => {});
-    await this.#child.status;
-    await this.#lines.cancel().catch(() => {});
-  }
-
-  async #call<Reply>(command: Record<string, unknown>): Promise<Reply> {
-    const line = new TextEncoder().encode(JSON.stringify(command) + "\n");
-    await this.#writer.write(line).catch((cause) => {
-      throw new PeerError("llama.cpp's process has ended", { cause });
-    });
-    for (;;) {
-      const end = this.#pending.indexOf("\n");
-      if (end >= 0) {
-        const line = this.#pending.slice(0, end);
-        this.#pending = this.#pending.slice(end + 1);
-        if (!line.startsWith("{")) continue; // the native library may print a notice
-        const reply = JSON.parse(line);
-        if (reply.error !== undefined) throw new PeerError(`llama.cpp: ${reply.error}`);
-        return reply;
-      }
-      const { done, value } = await this.#lines.read();
-      if (done) throw new PeerError("llama.cpp's process ended without a reply");
-      this.#pending += value;
-    }
+    await this.#process[Symbol.asyncDispose]();
   }
 }
