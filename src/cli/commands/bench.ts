@@ -23,7 +23,8 @@ const COUNT = { min: 1, max: 1 << 20 };
 export const bench: Command = {
   name: "bench",
   summary: "measure prefill and decode speed beside the machine's limits",
-  usage: "bench [--model FILE | --shape NAME --format FORMAT] [--pp N] [--tg N] [--batch N,…] [--depth N,…]",
+  usage:
+    "bench [--model FILE | --shape NAME --format FORMAT] [--pp N,…] [--tg N,…] [--batch N,…] [--depth N,…] [--peer llama.cpp]",
   positionals: { min: 0, max: 0 },
   options: [
     { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file to measure", default: "demo" },
@@ -42,7 +43,8 @@ export const bench: Command = {
   ],
   details:
     "The limit of a test is the longer of reading its bytes at the read bandwidth and doing its multiply-adds\n" +
-    "at the peak of its arithmetic, both measured in the same run on the same threads.\n\n" +
+    "at the peak of its arithmetic, both measured in the same run: the peaks on all threads, the bandwidth on\n" +
+    "each number of them, of which the best counts.\n\n" +
     `--peer llama.cpp installs ${PEER_PACKAGE} with npm in the cache folder. It gets the same threads, a ubatch of\n` +
     "512 and the same KV format, computes logits but samples nothing, and takes turns with kumi once with flash\n" +
     "attention off and once with it on; the better one counts.",
