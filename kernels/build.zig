@@ -4,6 +4,7 @@
 //!   zig build test            unit tests of every level that this machine can run
 //!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
+//!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
 //!   zig build symbols         writes src/ffi/symbols.ts from the ABI
 //!   zig build check-symbols   fails when src/ffi/symbols.ts is out of date
 
@@ -22,12 +23,16 @@ pub fn build(b: *std.Build) void {
     const os = b.option(std.Target.Os.Tag, "os", "System of the library (default: this machine's)");
 
     const target: Target = .{ .arch = arch orelse host.cpu.arch, .os = os orelse host.os.tag };
-    const library = addLibrary(b, target, optimize);
+    const library = addLibrary(b, target, "src/isa_ops.zig", optimize);
     b.getInstallStep().dependOn(&b.addInstallLibFile(library, libraryName(target.os)).step);
 
-    const aarch64_library = addLibrary(b, .{ .arch = .aarch64, .os = .linux }, optimize);
+    const aarch64_library = addLibrary(b, .{ .arch = .aarch64, .os = .linux }, "src/isa_ops.zig", optimize);
     const install = b.addInstallLibFile(aarch64_library, "aarch64-linux/libkumi.so");
     b.step("lib-aarch64", "Build the library for aarch64 Linux").dependOn(&install.step);
+
+    const reference = addLibrary(b, target, "src/reference_ops.zig", optimize);
+    const install_reference = b.addInstallLibFile(reference, "libkumi_reference.so");
+    b.step("lib-reference", "Build the library of scalar references").dependOn(&install_reference.step);
 
     addTestSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
     addSymbolSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
@@ -66,8 +71,9 @@ fn libraryName(os: std.Target.Os.Tag) []const u8 {
     };
 }
 
-/// The shared library. Everything outside the ops is compiled for the last, least demanding level.
-fn addLibrary(b: *std.Build, target: Target, optimize: Optimize) std.Build.LazyPath {
+/// The shared library. Everything outside the ops is compiled for the last, least demanding level; `ops` is the root of
+/// each level's object.
+fn addLibrary(b: *std.Build, target: Target, ops: []const u8, optimize: Optimize) std.Build.LazyPath {
     const levels = isa_levels.ofRuntime(target.arch);
     const least = levels[levels.len - 1];
     // The build API cannot pass `-z nodelete`, so the objects are linked by a command of our own. The flag
@@ -81,7 +87,7 @@ fn addLibrary(b: *std.Build, target: Target, optimize: Optimize) std.Build.LazyP
     link.addArtifactArg(addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize));
     for (levels) |level| {
         const name = b.fmt("kumi_ops_{s}", .{level.name});
-        link.addArtifactArg(addObject(b, target, level, "src/isa_ops.zig", name, optimize));
+        link.addArtifactArg(addObject(b, target, level, ops, name, optimize));
     }
     link.addArg("--cache-dir");
     _ = link.addOutputDirectoryArg("link-cache");

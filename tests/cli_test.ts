@@ -49,6 +49,7 @@ Deno.test("kumi refuses unknown commands, options and values with status 2", asy
         "--temperature takes a number from 0 to 100, current value is hot",
       ],
       [["run", "hi", "--kv", "q3"], "--kv takes f16, bf16 or f32, current value is q3"],
+      [["bench", "--peer", "other"], "--peer takes llama.cpp, current value is other"],
       [["quantize", "a"], "takes 3 argument(s), got 1"],
     ] as const
   ) {
@@ -155,6 +156,9 @@ Deno.test("kumi quantize, perplexity and bench work on a real file", async () =>
       for (const field of ["tokens", "depth", "tokensPerSecond", "fractionOfLimit"]) {
         assertEquals(typeof line[field], "number", field);
       }
+      const { readGBps, readGBpsByThreads, floatGmacps, int8Gmacps } = line.limits;
+      assert("1" in readGBpsByThreads && readGBpsByThreads[line.threads] <= readGBps);
+      assert([readGBps, floatGmacps, int8Gmacps].every((limit) => limit > 0));
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

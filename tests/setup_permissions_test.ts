@@ -30,6 +30,14 @@ Deno.test("commandPermissions() opens one library", () => {
   assert(permissions(["chat"], { KUMI_LIBRARY: "/own.so" }).includes("--allow-ffi=/own.so"));
 });
 
+Deno.test("commandPermissions() lets only bench --peer run programs", () => {
+  const run = (args: string[]) => permissions(args).filter((flag) => flag.startsWith("--allow-run"));
+  assertEquals(run(["bench"]), []);
+  assertEquals(run(["run", "--peer"]), []);
+  assertEquals(run(["bench", "--peer", "llama.cpp"]), ["--allow-run=node,npm"]);
+  assertEquals(run(["bench", "--peer=llama.cpp"]), ["--allow-run=node,npm"]);
+});
+
 Deno.test("needsLibrary() is false for help and for commands that only read files", () => {
   for (const args of [[], ["help"], ["chat", "--help"], ["inspect", "f"], ["tokenize", "x"]]) {
     assert(!needsLibrary(args));

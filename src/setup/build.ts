@@ -70,19 +70,58 @@ async function lockBuild(path: string): Promise<Deno.FsFile> {
   return file;
 }
 
-async function zigBuild(zig: string, kernels: string, build: string, staging: string, signal?: AbortSignal) {
-  const first = await Deno.stat(libraryPath(build)).then(() => false, () => true);
+/** A library that the tasks build, and the step of build.zig that makes it. */
+interface Artifact {
+  readonly file: (prefix: string) => string;
+  /** Where the hash of the sources lies that it was built from, in the build folder. */
+  readonly stamp: string;
+  readonly steps: readonly string[];
+  readonly title: string;
+}
+
+const LIBRARY: Artifact = {
+  file: libraryPath,
+  stamp: "library.sha256",
+  steps: [],
+  title: "the kernels",
+};
+
+const REFERENCE_LIBRARY: Artifact = {
+  file: referenceLibraryPath,
+  stamp: "reference.sha256",
+  steps: ["lib-reference"],
+  title: "the scalar references",
+};
+
+/** Where the library of scalar references lies under its prefix; for benchmarks alone. */
+export function referenceLibraryPath(prefix: string = BUILD): string {
+  return `${prefix}/lib/libkumi_reference.so`;
+}
+
+async function zigBuild(
+  artifact: Artifact,
+  zig: string,
+  kernels: string,
+  build: string,
+  signal?: AbortSignal,
+) {
+  const { title, steps } = artifact;
+  const first = await Deno.stat(artifact.file(build)).then(() => false, () => true);
   using progress = new Progress(
-    `Building the kernels with Zig ${ZIG_VERSION}${first ? " (the first build takes about a minute)" : ""}`,
+    `Building ${title} with Zig ${ZIG_VERSION}${first ? " (the first build takes about a minute)" : ""}`,
   );
-  const command = zigBuildCommand(zig, ["--prefix", staging], build);
+  const command = zigBuildCommand(zig, [...steps, "--prefix", stagingFolder(build)], build);
   const result = await capture(command, { cwd: kernels, env: zigEnvironment(build), signal });
   if (result === null) throw new BuildError(`${zig} has gone; repeat the command`);
   if (result.code !== 0) {
-    progress.end(`Building the kernels: failed after ${progress.seconds.toFixed(1)} s`);
+    progress.end(`Building ${title}: failed after ${progress.seconds.toFixed(1)} s`);
     throw new BuildError(`zig build failed with status ${result.code}\n${result.stdout}${result.stderr}`);
   }
-  progress.end(`Built the kernels in ${progress.seconds.toFixed(1)} s`);
+  progress.end(`Built ${title} in ${progress.seconds.toFixed(1)} s`);
+}
+
+function stagingFolder(build: string): string {
+  return `${build}/staging`;
 }
 
 /** A `zig build` command line: one cache for all of them, inside the build folder. */
@@ -103,10 +142,19 @@ export function zigEnvironment(build: string = BUILD): Record<string, string> {
  * Throws BuildError, ZigError, or the signal's reason.
  */
 export async function ensureLibrary(options: BuildOptions = {}): Promise<string> {
+  return await ensureArtifact(LIBRARY, options);
+}
+
+/** As {@linkcode ensureLibrary}, for the library of scalar references that benchmarks compare with. */
+export async function ensureReferenceLibrary(options: BuildOptions = {}): Promise<string> {
+  return await ensureArtifact(REFERENCE_LIBRARY, options);
+}
+
+async function ensureArtifact(artifact: Artifact, options: BuildOptions): Promise<string> {
   const kernels = options.kernels ?? `${ROOT}/kernels`;
   const build = options.build ?? BUILD;
-  const library = libraryPath(build);
-  const stamp = `${build}/library.sha256`;
+  const library = artifact.file(build);
+  const stamp = `${build}/${artifact.stamp}`;
   if (await isCurrent(library, stamp, await sourceHash(kernels))) return library;
 
   await Deno.mkdir(build, { recursive: true });
@@ -115,11 +163,11 @@ export async function ensureLibrary(options: BuildOptions = {}): Promise<string>
   if (await isCurrent(library, stamp, hash)) return library;
 
   const zig = await (options.zig ?? (() => ensureZig({ signal: options.signal })))();
-  const staging = `${build}/staging`;
+  const staging = stagingFolder(build);
   await Deno.remove(staging, { recursive: true }).catch(() => {});
   try {
-    await zigBuild(zig, kernels, build, staging, options.signal);
-    const built = libraryPath(staging);
+    await zigBuild(artifact, zig, kernels, build, options.signal);
+    const built = artifact.file(staging);
     if (!await Deno.stat(built).then(() => true, () => false)) {
       throw new BuildError(`zig build succeeded but left no ${built}`);
     }

@@ -4,7 +4,7 @@ import { cacheFolder, type Environment } from "../hub/cache.ts";
 import { libraryPath } from "./paths.ts";
 
 const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
-const SYSTEM = "systemMemoryInfo,cpus,statfs";
+const SYSTEM = "systemMemoryInfo,cpus,statfs,loadavg";
 /** The hub and the storage servers that it redirects to. */
 const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
 
@@ -32,7 +32,8 @@ function writableFolder(args: readonly string[], env: Environment): string | nul
 
 /**
  * Deno's permission flags for `kumi <args>`. Models may lie anywhere, so reading is open. Writing is limited to the cache
- * folder except for `quantize`, whose output may lie anywhere; the network is closed except for `hf:` models.
+ * folder except for `quantize`, whose output may lie anywhere; the network is closed except for `hf:` models; programs
+ * are run only for `bench --peer`.
  */
 export function commandPermissions(args: readonly string[], env: Environment = Deno.env.get): string[] {
   const isDownload = args.some((arg) => /^(?:--?\w+=)?hf:/.test(arg));
@@ -48,5 +49,11 @@ export function commandPermissions(args: readonly string[], env: Environment = D
   if (folder !== null) permissions.push(folder === "" ? "--allow-write" : `--allow-write=${folder}`);
   // Another hub redirects to servers that are not known here.
   if (isDownload) permissions.push(env("HF_ENDPOINT") ? "--allow-net" : `--allow-net=${HUB_HOSTS}`);
+  if (hasPeer(args)) permissions.push("--allow-run=node,npm");
   return permissions;
+}
+
+/** `bench --peer` runs llama.cpp in node, and npm to get it. */
+function hasPeer(args: readonly string[]): boolean {
+  return args[0] === "bench" && args.some((arg) => /^--peer(?:=|$)/.test(arg));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BuildError, ensureLibrary } from "./build.ts";
+import { BuildError, ensureLibrary, ensureReferenceLibrary } from "./build.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
 import { ROOT } from "./paths.ts";
 import { commandPermissions, needsLibrary } from "./permissions.ts";
@@ -44,6 +44,23 @@ async function runCommand(args: readonly string[], signal: AbortSignal): Promise
   return await runFile(`${ROOT}/src/cli/main.ts`, args, commandPermissions(args));
 }
 
+const BENCH_PERMISSIONS = "--no-prompt --allow-read --allow-write --allow-env --allow-ffi --allow-sys".split(
+  " ",
+);
+
+/** `deno bench`: the files named, or all of bench/. */
+async function runBenches(args: readonly string[], signal: AbortSignal): Promise<number> {
+  await getLibrary(signal);
+  await ensureReferenceLibrary({ signal });
+  const source = await chooseStd();
+  const files = args.some((arg) => /\.bench\.ts$/.test(arg)) ? [] : ["bench/"];
+  const flags = [...stdFlags(source), ...BENCH_PERMISSIONS];
+  return await foreground([Deno.execPath(), "bench", ...flags, ...args, ...files], {
+    cwd: ROOT,
+    env: { KUMI_STD: source },
+  });
+}
+
 async function format(args: readonly string[], signal: AbortSignal): Promise<number> {
   const zig = await ensureZig({ signal });
   const code = await foreground([zig, "fmt", "kernels"], { cwd: ROOT });
@@ -52,7 +69,7 @@ async function format(args: readonly string[], signal: AbortSignal): Promise<num
 
 const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Promise<number>> = {
   chat: (args, signal) => runCommand(["chat", ...args], signal),
-  bench: (args, signal) => runCommand(["bench", ...args], signal),
+  bench: runBenches,
   kumi: runCommand,
   run: async ([file, ...args], signal) => {
     if (file === undefined) throw new RangeError("usage: deno task run FILE.ts [arguments]");

@@ -33,9 +33,9 @@ fn moreLikely(_: void, a: Entry, b: Entry) bool {
 }
 
 /// Everything by a full sort and f64 probabilities. Null when no token is possible.
-fn reference(row: []const f32, params: sample.Params, data: []const u32) !?u32 {
-    const entries = try gpa.alloc(Entry, row.len);
-    defer gpa.free(entries);
+pub fn reference(allocator: std.mem.Allocator, row: []const f32, params: sample.Params, data: []const u32) !?u32 {
+    const entries = try allocator.alloc(Entry, row.len);
+    defer allocator.free(entries);
     for (entries, row, 0..) |*entry, raw, id| {
         var x = raw;
         for (0..params.bias_count) |i| {
@@ -137,7 +137,7 @@ test "sample draws the reference's token for random parameters" {
         var results: [n]sample.Result = undefined;
         try runSample(rows, &params, data, vocab, rng.between(u32, 1, 3), &results);
         for (params, results, 0..) |p, result, i| {
-            const expected = try reference(rows[i * vocab ..][0..vocab], p, data) orelse sample.no_token;
+            const expected = try reference(gpa, rows[i * vocab ..][0..vocab], p, data) orelse sample.no_token;
             try std.testing.expectEqual(expected, result.token);
             try checkLogprobs(rows[i * vocab ..][0..vocab], p, result);
         }

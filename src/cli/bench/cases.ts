@@ -26,12 +26,19 @@ export function kvTokensOf(bench: BenchCase): number {
   return Math.ceil(contextOf(bench) / BLOCK_TOKENS) * BLOCK_TOKENS * bench.batch;
 }
 
+/** All tokens of each sequence of the case. */
+export function tokensOf(bench: BenchCase, vocab: number): Uint32Array[] {
+  return Array.from(
+    { length: bench.batch },
+    (_, s) => Uint32Array.from({ length: contextOf(bench) }, (_, i) => (i * 7919 + s * 104729 + 11) % vocab),
+  );
+}
+
 /** Sequences for a case: each has all its tokens and its own blocks. */
 function sequences(runner: ModelRunner, bench: BenchCase): { tokens: Uint32Array; blocks: number[] }[] {
   const blocks = Math.ceil(contextOf(bench) / BLOCK_TOKENS);
-  const { vocab } = runner.hyperparameters;
-  return Array.from({ length: bench.batch }, (_, s) => ({
-    tokens: Uint32Array.from({ length: contextOf(bench) }, (_, i) => (i * 7919 + s * 104729 + 11) % vocab),
+  return tokensOf(bench, runner.hyperparameters.vocab).map((tokens, s) => ({
+    tokens,
     blocks: Array.from({ length: blocks }, (_, b) => s * blocks + b),
   }));
 }

@@ -4,24 +4,47 @@
  * @module
  */
 
-import type { Kernels } from "../../ffi/context.ts";
+import { Kernels } from "../../ffi/context.ts";
 import { type GgufFile, tensorType } from "../../gguf/mod.ts";
 import type { BenchCase } from "./cases.ts";
 
-/** Peaks of all threads together. */
+/** What the threads can do together at most. */
 export interface MachineLimits {
+  /** The best of {@linkcode readGBpsByThreads}. */
   readonly readGBps: number;
+  /** Read bandwidth by how many of the threads read. */
+  readonly readGBpsByThreads: Readonly<Record<number, number>>;
   readonly floatGmacps: number;
   readonly int8Gmacps: number;
 }
 
-/** Measures the three peaks on the context's threads; takes a few seconds. `mib`: memory to read, beyond all caches. */
+/**
+ * Measures the peaks on the context's threads, and the read bandwidth on fewer too; takes a few seconds. `mib`: memory
+ * to read, beyond all caches.
+ */
 export function measureLimits(kernels: Kernels, mib = 1024): MachineLimits {
+  const readGBpsByThreads: Record<number, number> = {};
+  for (const threads of threadCounts(kernels.threads)) {
+    if (threads === kernels.threads) {
+      readGBpsByThreads[threads] = kernels.measure("readBandwidth", mib);
+    } else {
+      using fewer = Kernels.open({ threads, isa: kernels.isa, workspaceBytes: 64 });
+      readGBpsByThreads[threads] = fewer.measure("readBandwidth", mib);
+    }
+  }
   return {
-    readGBps: kernels.measure("readBandwidth", mib),
+    readGBps: Math.max(...Object.values(readGBpsByThreads)),
+    readGBpsByThreads,
     floatGmacps: kernels.measure("floatPeak"),
     int8Gmacps: kernels.measure("int8Peak"),
   };
+}
+
+/** 1, 2, 3, … up to `all`; from 8 on only doubles, since each takes a second. */
+export function threadCounts(all: number): number[] {
+  const counts: number[] = [];
+  for (let count = 1; count < all; count += count < 8 ? 1 : count) counts.push(count);
+  return [...counts, all];
 }
 
 /** What one token costs, from the file's tensors. */

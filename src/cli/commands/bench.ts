@@ -1,11 +1,14 @@
-/** `kumi bench`: prefill and decode speed beside the machine's own limits. @module */
+/** `kumi bench`: prefill and decode speed beside the machine's own limits, and beside llama.cpp. @module */
 
 import { type GgufFile, openGguf, shapeNames } from "../../gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../../model_runner.ts";
-import { type BenchCase, contextOf, kvTokensOf, prepare } from "../bench/cases.ts";
-import { caseWork, limitSeconds, type MachineLimits, measureLimits, modelCost } from "../bench/limits.ts";
+import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
+import { type MachineLimits, measureLimits } from "../bench/limits.ts";
+import { type BenchResult, measureCase } from "../bench/measure.ts";
+import { PEER_PACKAGE } from "../bench/peer/install.ts";
+import { Peer } from "../bench/peer/peer.ts";
 import { randomModelFile } from "../bench/random_model_file.ts";
-import { type Arguments, type Command, numberListOption, numberOption } from "../command.ts";
+import { type Arguments, type Command, numberListOption, numberOption, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
@@ -20,7 +23,8 @@ const COUNT = { min: 1, max: 1 << 20 };
 export const bench: Command = {
   name: "bench",
   summary: "measure prefill and decode speed beside the machine's limits",
-  usage: "bench [--model FILE | --shape NAME --format FORMAT] [--pp N] [--tg N] [--batch N,…] [--depth N,…]",
+  usage:
+    "bench [--model FILE | --shape NAME --format FORMAT] [--pp N,…] [--tg N,…] [--batch N,…] [--depth N,…] [--peer llama.cpp]",
   positionals: { min: 0, max: 0 },
   options: [
     { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file to measure", default: "demo" },
@@ -34,44 +38,58 @@ export const bench: Command = {
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     { name: "limit-mib", value: "N", help: "memory read to measure the bandwidth, in MiB", default: "1024" },
     { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
+    { name: "peer", value: "llama.cpp", help: "measure it on the same file in turns; needs node and npm" },
     { name: "json", help: "one JSON object a line instead of the table" },
   ],
   details:
     "The limit of a test is the longer of reading its bytes at the read bandwidth and doing its multiply-adds\n" +
-    "at the peak of its arithmetic, both measured in the same run on the same threads.",
+    "at the peak of its arithmetic, both measured in the same run: the peaks on all threads, the bandwidth on\n" +
+    "each number of them, of which the best counts.\n\n" +
+    `--peer llama.cpp installs ${PEER_PACKAGE} with npm in the cache folder. It gets the same threads, a ubatch of\n` +
+    "512 and the same KV format, computes logits but samples nothing, and takes turns with kumi once with flash\n" +
+    "attention off and once with it on; the better one counts.",
   run: runBench,
 };
 
 async function runBench(args: Arguments): Promise<number> {
+  const [load] = Deno.loadavg();
   const repeat = numberOption(args, "repeat", { min: 1, max: 1000, integer: true })!;
   const cases = benchCases(args);
-  using interrupt = interruptible();
-  const shape = args.values.get("shape");
-  const path = shape === undefined
-    ? await resolveModelFile(args.values.get("model")!)
-    : await randomModelFile(shape, args.values.get("format")!, interrupt.signal);
-  using file = await openGguf(path);
-  using runner = await loadForBench(file, args, cases, interrupt.signal);
-  const json = args.switches.has("json");
-  if (!json) {
-    console.log(`${path}\n${processorName()}, ${runner.kernels.threads} threads, ${runner.kernels.isa}`);
+  const peerName = args.values.get("peer");
+  if (peerName !== undefined && peerName !== "llama.cpp") {
+    throw new UsageError(`--peer takes llama.cpp, current value is ${peerName}`);
   }
+  const { kvFormat } = loadOptions(args);
   const limitMib = numberOption(args, "limit-mib", { min: 16, max: 65536, integer: true });
+  using interrupt = interruptible();
+  const { signal } = interrupt;
+  const path = await modelPath(args, signal);
+  await using peer = peerName === undefined ? undefined : await Peer.start();
+  using file = await openGguf(path);
+  using runner = await loadForBench(file, args, cases, signal);
+  const peerSystem = await peer?.load(path);
   const limits = measureLimits(runner.kernels, limitMib);
-  if (!json) {
-    console.log(
-      `limits: read ${formatFigure(limits.readGBps)} GB/s, int8 ${formatFigure(limits.int8Gmacps)} GMAC/s, ` +
-        `f32 ${formatFigure(limits.floatGmacps)} GMAC/s\n`,
-    );
-  }
+  const json = args.switches.has("json");
+  if (!json) printConditions(path, runner, load, limits, peerSystem);
+  const { isa, threads } = runner.kernels;
+  const shared = { processor: processorName(), isa, threads, kv: kvFormat, loadAverage: load };
   const results: BenchResult[] = [];
   for (const bench of cases) {
-    const result = await measureCase(runner, file, bench, repeat, limits, interrupt.signal);
+    const setting = { runner, file, limits, kv: kvFormat, repeat, peer, signal };
+    const result = await measureCase(setting, bench);
     results.push(result);
-    if (json) console.log(JSON.stringify({ model: path, ...result, limits }));
+    if (json) {
+      console.log(JSON.stringify({ model: path, ...shared, ...result, limits }));
+    }
   }
   if (!json) console.log(resultTable(results));
   return 0;
+}
+
+async function modelPath(args: Arguments, signal: AbortSignal): Promise<string> {
+  const shape = args.values.get("shape");
+  if (shape === undefined) return await resolveModelFile(args.values.get("model")!);
+  return await randomModelFile(shape, args.values.get("format")!, signal);
 }
 
 function benchCases(args: Arguments): BenchCase[] {
@@ -107,56 +125,42 @@ async function loadForBench(
   });
 }
 
-/** One line of the result: what was run, how fast, and how near to the limit. */
-interface BenchResult extends BenchCase {
-  readonly tokensPerSecond: number;
-  readonly fractionOfLimit: number;
-  readonly gigabytesPerSecond: number;
-  readonly gmacPerSecond: number;
-  /** Of all runs, in the order they ran. */
-  readonly seconds: readonly number[];
-}
+/** Processes that wanted to run meanwhile, above which the figures say little. */
+const BUSY_LOAD = 0.5;
 
-async function measureCase(
+function printConditions(
+  path: string,
   runner: ModelRunner,
-  file: GgufFile,
-  bench: BenchCase,
-  repeat: number,
+  load: number,
   limits: MachineLimits,
-  signal: AbortSignal,
-): Promise<BenchResult> {
-  const { layers, kvHeads, headDim } = runner.hyperparameters;
-  const cost = modelCost(file, layers * kvHeads * headDim * 2 * 2);
-  const work = caseWork(cost, bench, runner.batchTokensMax);
-  const prepared = prepare(runner, bench);
-  prepared.run(); // the first run warms caches and clocks
-  const seconds: number[] = [];
-  for (let i = 0; i < repeat; i++) {
-    await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
-    signal.throwIfAborted();
-    seconds.push(prepared.run());
+  peerSystem?: string,
+): void {
+  const { isa, threads } = runner.kernels;
+  console.log(`${path}\n${processorName()}, ${threads} threads, ${isa}`);
+  if (load > BUSY_LOAD) {
+    console.log(
+      `the machine was busy before (load average ${load.toFixed(1)}): figures are low, ratios crooked`,
+    );
   }
-  const median = seconds.toSorted((a, b) => a - b)[Math.floor(seconds.length / 2)];
-  return {
-    ...bench,
-    tokensPerSecond: bench.tokens * bench.batch / median,
-    fractionOfLimit: limitSeconds(work, limits) / median,
-    gigabytesPerSecond: work.bytes / median / 1e9,
-    gmacPerSecond: (work.int8Macs + work.floatMacs) / median / 1e9,
-    seconds,
-  };
+  if (peerSystem !== undefined) console.log(`llama.cpp of ${PEER_PACKAGE}: ${peerSystem}`);
+  const reads = Object.entries(limits.readGBpsByThreads).map(([n, value]) => `${formatFigure(value)} (${n})`);
+  console.log(
+    `limits: read ${reads.join(", ")} GB/s (threads), int8 ${formatFigure(limits.int8Gmacps)} GMAC/s, ` +
+      `f32 ${formatFigure(limits.floatGmacps)} GMAC/s\n`,
+  );
 }
 
 function resultTable(results: readonly BenchResult[]): string {
-  const rows = results.map((result) => [
-    result.test,
-    `${result.tokens}`,
-    `${result.batch}`,
-    `${result.depth}`,
-    formatFigure(result.tokensPerSecond),
-    formatFigure(result.gigabytesPerSecond),
-    formatFigure(result.gmacPerSecond),
-    `${(result.fractionOfLimit * 100).toFixed(0)} %`,
-  ]);
-  return renderTable(["test", "tokens", "batch", "depth", "tokens/s", "GB/s", "GMAC/s", "of limit"], rows);
+  const hasPeer = results.some(({ peer }) => peer !== undefined);
+  const header = ["test", "tokens", "batch", "depth", "tokens/s", "GB/s", "GMAC/s", "of limit"];
+  if (hasPeer) header.push("llama.cpp tokens/s", "ratio");
+  const rows = results.map((result) => {
+    const { test, tokens, batch, depth, peerTokensPerSecond, ratio } = result;
+    const cells = [test, `${tokens}`, `${batch}`, `${depth}`, formatFigure(result.tokensPerSecond)];
+    cells.push(formatFigure(result.gigabytesPerSecond), formatFigure(result.gmacPerSecond));
+    cells.push(`${(result.fractionOfLimit * 100).toFixed(0)} %`);
+    if (hasPeer) cells.push(formatFigure(peerTokensPerSecond!), `${ratio!.toFixed(2)}×`);
+    return cells;
+  });
+  return renderTable(header, rows);
 }

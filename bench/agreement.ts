@@ -2,7 +2,7 @@
  * Do kumi and llama.cpp agree on the same files? Scores the same token sequences with both and compares, at every
  * position, the greedy token and the log-probabilities.
  *
- * deno task run bench/peer/agreement.ts
+ * deno task run bench/agreement.ts
  *
  * Files: the demo model in every format, made by kumi's own quantiser, on its 200 held-out prompts with the answers
  * that kumi gives; and random-weight models of each family in F32 with an f32 KV cache, on random tokens. Needs
@@ -10,15 +10,15 @@
  * @module
  */
 
-import { Kernels } from "../../src/ffi/context.ts";
-import { type KvFormat, openGguf, quantizeFile, writeRandomModel } from "../../src/gguf/mod.ts";
-import { loadModelRunner, type ModelRunner } from "../../src/model_runner.ts";
-import { resolveSampling } from "../../src/sampling.ts";
-import { type ChatMessage, createChatTemplate, createTokenizer } from "../../src/tokenizer/mod.ts";
-import { renderTable } from "../../src/cli/table.ts";
-import { Peer, type PeerScore } from "./peer.ts";
+import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
+import { Kernels } from "../src/ffi/context.ts";
+import { type KvFormat, openGguf, quantizeFile, writeRandomModel } from "../src/gguf/mod.ts";
+import { loadModelRunner, type ModelRunner } from "../src/model_runner.ts";
+import { resolveSampling } from "../src/sampling.ts";
+import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
+import { renderTable } from "../src/cli/table.ts";
 
-const DEMO_FOLDER = new URL("../../examples/demo-model/", import.meta.url).pathname;
+const DEMO_FOLDER = new URL("../examples/demo-model/", import.meta.url).pathname;
 const CONTEXT = 512;
 const ANSWER_TOKENS_MAX = 120;
 
@@ -69,12 +69,8 @@ async function compare(test: Case, peer: Peer): Promise<Agreement> {
     contextLength: CONTEXT,
     logitsRowsMax: 128,
   });
-  await peer.load({
-    file: test.path,
-    threads: runner.kernels.threads,
-    context: CONTEXT,
-    kv: peerKv(test.kv),
-  });
+  await peer.load(test.path);
+  await peer.open({ threads: runner.kernels.threads, context: CONTEXT, kv: test.kv });
   let positions = 0, same = 0, greedySum = 0, nextSum = 0;
   for (const tokens of test.sequences) {
     const ours = score(runner, tokens);
@@ -93,10 +89,6 @@ async function compare(test: Case, peer: Peer): Promise<Agreement> {
     greedyDifference: greedySum / same,
     nextDifference: nextSum / positions,
   };
-}
-
-function peerKv(kv: KvFormat): "F16" | "F32" {
-  return kv === "f32" ? "F32" : "F16";
 }
 
 /** Each held-out prompt in the chat template, followed by kumi's own greedy answer. */

@@ -1,0 +1,67 @@
+/** RMSNorm, quantisation of activations, and RoPE with the append to the KV cache. @module */
+
+import { NONE } from "../src/ffi/context.ts";
+import { BatchBuffer } from "../src/batch.ts";
+import { formatTypeId, type KvFormat } from "../src/gguf/mod.ts";
+import { benchOp } from "./support/bench_op.ts";
+import { randomFloats } from "./support/random.ts";
+import { sized } from "./support/settings.ts";
+import { sequencesOf } from "./support/sequences.ts";
+
+const K = sized(2048, 256);
+const TOKENS = sized([1, 4, 16, 64, 512], [1, 5]);
+const HEADS = sized(32, 4), KV_HEADS = sized(8, 2), HEAD_DIM = 64;
+const KV_FORMATS: readonly KvFormat[] = ["f16", "bf16", "f32"];
+
+for (const n of TOKENS) {
+  benchOp({
+    name: `rmsNorm [${n}, ${K}] to f32`,
+    work: n * K,
+    tolerance: 1e-6,
+    setup(bed) {
+      const x = bed.floats(n * K), y = bed.room(n * K * 4);
+      const weight = bed.kernels.createVector(randomFloats(K, 5));
+      return {
+        run: () => bed.kernels.rmsNorm(x, weight, n, 1e-5, y, NONE, NONE),
+        result: () => bed.readFloats(y, n * K),
+      };
+    },
+  });
+  for (const [kind, name] of [[0, "int8 per 32"], [1, "int8 per 256"]] as const) {
+    benchOp({
+      name: `quantizeActivations [${n}, ${K}] to ${name}`,
+      work: n * K * 2,
+      tolerance: 0,
+      setup(bed) {
+        const bytes = n * bed.kernels.activationBytes(kind, K);
+        const x = bed.floats(n * K), y = bed.room(bytes);
+        return {
+          run: () => bed.kernels.quantizeActivations(x, K, n, kind === 0 ? y : NONE, kind === 1 ? y : NONE),
+          result: () => bed.readBytes(y, bytes),
+        };
+      },
+    });
+  }
+  for (const format of KV_FORMATS) {
+    benchOp({
+      name: `ropeAppend ${n} tokens, ${HEADS}/${KV_HEADS} heads of ${HEAD_DIM}, KV ${format}`,
+      work: n * (HEADS + KV_HEADS) * HEAD_DIM * 2,
+      tolerance: 1e-6,
+      setup(bed) {
+        const slots = Math.ceil(n / 16) * 16;
+        const arena = bed.kernels.createArena({
+          ...{ layers: 1, kvHeads: KV_HEADS, headDim: HEAD_DIM, slots },
+          format: formatTypeId(format),
+        });
+        const rope = bed.kernels.createRope({ rotatedDims: HEAD_DIM, maxPositions: slots, base: 500000 });
+        const q = bed.floats(n * HEADS * HEAD_DIM);
+        const k = bed.floats(n * KV_HEADS * HEAD_DIM, 7), v = bed.floats(n * KV_HEADS * HEAD_DIM, 8);
+        const { descriptor } = new BatchBuffer(n).encode(sequencesOf(1, 0, n));
+        bed.kernels.setBatch(arena, descriptor);
+        const run = () =>
+          bed.kernels.ropeAppend(rope, arena, 0, q, k, v, HEADS, undefined, undefined, "interleaved", 1e-5);
+        return { run, result: () => bed.readFloats(q, n * HEADS * HEAD_DIM) };
+      },
+    });
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Whole commands, timed by hyperfine: from nothing to the first token of an answer.
+ *
+ * deno task run bench/startup.ts [--model FILE | --shape NAME --format FORMAT] [--peer llama.cpp] [--runs N]
+ * @module
+ */
+
+import { installPeer } from "../src/cli/bench/peer/install.ts";
+import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
+import { type Arguments, type Command, numberOption } from "../src/cli/command.ts";
+import { resolveModelFile } from "../src/cli/model_option.ts";
+import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
+import { ROOT } from "../src/setup/paths.ts";
+import { commandPermissions } from "../src/setup/permissions.ts";
+import { runScript } from "./support/script.ts";
+
+const PROMPT = "Tell me a story about a lamp.";
+
+const COMMAND: Command = {
+  name: "bench/startup.ts",
+  summary: "time whole commands from start to the first token, with hyperfine",
+  usage: "[--model FILE | --shape NAME --format FORMAT] [--peer llama.cpp] [--runs N]",
+  positionals: { min: 0, max: 0 },
+  options: [
+    { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file", default: "demo" },
+    { name: "shape", value: "NAME", help: "a model with random weights instead" },
+    { name: "format", value: "FORMAT", help: "its weight format", default: "q4_k" },
+    { name: "runs", value: "N", help: "runs of each command", default: "10" },
+    { name: "threads", alias: "t", value: "N", help: "threads; default: the cores of this machine" },
+    { name: "peer", value: "llama.cpp", help: "time it too, in node" },
+    { name: "export-json", value: "FILE", help: "hyperfine's results" },
+  ],
+  run: runStartup,
+};
+
+async function runStartup(args: Arguments): Promise<number> {
+  const runs = numberOption(args, "runs", { min: 2, max: 1000, integer: true })!;
+  const threads = numberOption(args, "threads", { min: 1, max: 1024, integer: true }) ??
+    navigator.hardwareConcurrency;
+  const shape = args.values.get("shape");
+  const model = shape === undefined
+    ? await resolveModelFile(args.values.get("model")!)
+    : await randomModelFile(shape, args.values.get("format")!);
+  const peer = args.values.get("peer");
+  if (peer !== undefined && peer !== "llama.cpp") {
+    throw new RangeError(`--peer takes llama.cpp, current value is ${peer}`);
+  }
+  const commands = [...await kumiCommands(model, threads)];
+  if (peer !== undefined) commands.push(await peerCommand(model, threads));
+  const flags = ["--shell=none", "--warmup", "1", "--runs", `${runs}`];
+  const json = args.values.get("export-json");
+  if (json !== undefined) flags.push("--export-json", json);
+  const named = commands.flatMap(([name, command]) => ["--command-name", name, command.map(quote).join(" ")]);
+  return await hyperfine([...flags, ...named]);
+}
+
+/** What a user types, and the command line that the task starts. */
+async function kumiCommands(model: string, threads: number): Promise<[string, string[]][]> {
+  const args = ["run", "--raw", PROMPT, "--model", model, "--temperature", "0", "--max-tokens", "1"];
+  args.push("--threads", `${threads}`);
+  const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(await chooseStd())];
+  const main = `${ROOT}/src/cli/main.ts`;
+  return [
+    ["deno task kumi run", [
+      Deno.execPath(),
+      "task",
+      "--quiet",
+      `--config=${ROOT}/deno.json`,
+      "kumi",
+      ...args,
+    ]],
+    ["kumi run", [Deno.execPath(), "run", ...flags, ...commandPermissions(args), main, ...args]],
+  ];
+}
+
+async function peerCommand(model: string, threads: number): Promise<[string, string[]]> {
+  const script = `${ROOT}/bench/startup/llamacpp_first_token.mjs`;
+  return ["llama.cpp in node", ["node", script, await installPeer(), model, `${threads}`, PROMPT]];
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+async function hyperfine(args: readonly string[]): Promise<number> {
+  try {
+    return (await new Deno.Command("hyperfine", { args: [...args], stdin: "null" }).spawn().status).code;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    console.error("bench/startup.ts needs hyperfine (Debian, Ubuntu: apt-get install hyperfine)");
+    return 1;
+  }
+}
+
+if (import.meta.main) await runScript(COMMAND);

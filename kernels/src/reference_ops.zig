@@ -1,0 +1,198 @@
+//! Root of the reference library's objects: the table of isa_ops.zig with each op's scalar reference in place of its kernel,
+//! so that a benchmark runs both through the same calls on the same data. One member does all the work. Ops that only
+//! move or prepare data (packing, tables, rows) are the library's own.
+//!
+//! Nothing here is part of the product.
+
+const std = @import("std");
+const options = @import("kumi_options");
+const Ops = @import("ops.zig").Ops;
+const Job = @import("job.zig").Job;
+const activations = @import("quant/activations.zig");
+const attention = @import("ops/attention.zig");
+const attention_test = @import("ops/attention_test.zig");
+const embed = @import("ops/embed.zig");
+const load = @import("ops/load.zig");
+const matmul = @import("ops/matmul.zig");
+const quantize_activations = @import("ops/quantize_activations.zig");
+const rms_norm = @import("ops/rms_norm.zig");
+const rope = @import("ops/rope.zig");
+const rope_append = @import("ops/rope_append.zig");
+const sample = @import("ops/sample.zig");
+const sample_test = @import("ops/sample_test.zig");
+const score = @import("ops/score.zig");
+const swiglu = @import("ops/swiglu.zig");
+
+const gpa = std.heap.page_allocator;
+
+pub const table: Ops = .{
+    .embed = &alone(embed.Args, embed.reference),
+    .quantize_activations = &alone(quantize_activations.Args, quantizeActivations),
+    .matmul = &alone(matmul.Group, matmul.reference),
+    .rms_norm = &alone(rms_norm.Args, rmsNorm),
+    .swiglu = &alone(swiglu.Args, gated),
+    .rope_table = &@import("ops/rope_table.zig").run,
+    .rope_append = &alone(rope_append.Args, ropeAppend),
+    .attention = &alone(attention.Args, attend),
+    .gather_rows = &@import("ops/gather_rows.zig").run,
+    .sample = &alone(sample.Args, choose),
+    .score = &alone(score.Args, scoreRows),
+    .pack = &load.pack,
+    .encode = &load.encode,
+    .decode = &load.decode,
+    .measure = &@import("measure.zig").run,
+};
+
+comptime {
+    @export(&table, .{ .name = "kumi_ops_" ++ options.level, .visibility = .hidden });
+}
+
+/// An op that the first member to come does as a whole.
+fn alone(comptime Args: type, comptime all: fn (args: *const Args) void) fn (*const Args, *const Job) callconv(.c) void {
+    return struct {
+        fn run(args: *const Args, job: *const Job) callconv(.c) void {
+            if (job.claim(1, 1) != null) all(args);
+        }
+    }.run;
+}
+
+fn quantizeActivations(args: *const quantize_activations.Args) void {
+    for (0..args.n) |i| quantizeRow(args.x[i * args.k ..][0..args.k], i, args.q32, args.q256);
+}
+
+fn rmsNorm(args: *const rms_norm.Args) void {
+    const row = gpa.alloc(f32, args.k) catch @panic("out of memory");
+    defer gpa.free(row);
+    for (0..args.n) |i| {
+        rms_norm.reference(args.x[i * args.k ..][0..args.k], args.w[0..args.k], row, args.eps);
+        store(row, i, args.y, args.q32, args.q256);
+    }
+}
+
+fn gated(args: *const swiglu.Args) void {
+    const row = gpa.alloc(f32, args.k) catch @panic("out of memory");
+    defer gpa.free(row);
+    for (0..args.n) |i| {
+        swiglu.reference(args.gate[i * args.k ..][0..args.k], args.up[i * args.k ..][0..args.k], row);
+        store(row, i, args.y, args.q32, args.q256);
+    }
+}
+
+fn store(row: []const f32, index: usize, y: ?[*]f32, q32: ?[*]u8, q256: ?[*]u8) void {
+    if (y) |target| @memcpy(target[index * row.len ..][0..row.len], row);
+    quantizeRow(row, index, q32, q256);
+}
+
+fn quantizeRow(row: []const f32, index: usize, q32: ?[*]u8, q256: ?[*]u8) void {
+    if (q32) |target| {
+        const bytes = activations.columnBytes(.per32, row.len);
+        const groups: [*]activations.Group32 = @ptrCast(@alignCast(target + index * bytes));
+        for (0..row.len / 32) |block| {
+            const group = &groups[block / 8];
+            const i = block % 8;
+            group.scales[i] = quantizeBlock(row[block * 32 ..][0..32], group.q[i * 32 ..][0..32]);
+            group.offsets[i] = -8 * sumOf(group.q[i * 32 ..][0..32]);
+        }
+    }
+    if (q256) |target| {
+        const bytes = activations.columnBytes(.per256, row.len);
+        const groups: [*]activations.Group256 = @ptrCast(@alignCast(target + index * bytes));
+        for (0..row.len / 256) |block| {
+            const group = &groups[block];
+            group.scale = quantizeBlock(row[block * 256 ..][0..256], &group.q);
+            group.unused = @splat(0);
+            for (&group.sums16, 0..) |*sum, i| sum.* = @intCast(sumOf(group.q[i * 16 ..][0..16]));
+            for (&group.sums32, 0..) |*sum, i| sum.* = @intCast(sumOf(group.q[i * 32 ..][0..32]));
+        }
+    }
+}
+
+/// The rule of quant/activations.zig for finite values, one after the other. Returns the scale.
+fn quantizeBlock(x: []const f32, q: []i8) f32 {
+    var largest: f32 = 0;
+    for (x) |value| largest = @max(largest, @abs(value));
+    if (largest < 0x1p-100) {
+        @memset(q, 0);
+        return 0;
+    }
+    const inverse = 127.0 / largest;
+    for (x, q) |value, *out| {
+        // Adding and taking away 1.5 · 2^23 rounds half to even.
+        const magic: f32 = 12582912.0;
+        out.* = @trunc(std.math.clamp((value * inverse + magic) - magic, -127, 127));
+    }
+    return largest / 127.0;
+}
+
+fn sumOf(q: []const i8) i32 {
+    var sum: i32 = 0;
+    for (q) |value| sum += value;
+    return sum;
+}
+
+/// Norm and rotation of each head as in the reference; the cache's own layout is written by the kernel, which finds nothing
+/// left to norm or to rotate.
+fn ropeAppend(args: *const rope_append.Args) void {
+    const dim = args.view.head_dim;
+    const kv_heads = args.view.kv_heads;
+    const keys = gpa.dupe(f32, args.k[0 .. args.n * kv_heads * dim]) catch @panic("out of memory");
+    defer gpa.free(keys);
+    for (0..args.n) |token| {
+        const cos_sin = args.cos_sin[args.tokens[token].position * args.n_rot ..][0..args.n_rot];
+        for (0..args.heads) |head| {
+            normAndRotate(args, args.q[(token * args.heads + head) * dim ..][0..dim], args.q_norm, cos_sin);
+        }
+        for (0..kv_heads) |head| {
+            normAndRotate(args, keys[(token * kv_heads + head) * dim ..][0..dim], args.k_norm, cos_sin);
+        }
+    }
+    var rest = args.*;
+    rest.k = keys.ptr;
+    rest.k_norm = null;
+    rest.heads = 0;
+    rest.n_rot = 0;
+    var next: std.atomic.Value(u32) = .init(0);
+    rope_append.run(&rest, &.{ .part = 0, .parts = 1, .next = &next });
+}
+
+fn normAndRotate(args: *const rope_append.Args, head: []f32, norm: ?[*]const f32, cos_sin: []const f32) void {
+    if (norm) |w| rms_norm.reference(head, w[0..head.len], head, args.eps);
+    rope.rotateReference(args.pairing, head, cos_sin);
+}
+
+fn attend(args: *const attention.Args) void {
+    const dim = args.view.head_dim;
+    const row = gpa.alloc(f64, dim) catch @panic("out of memory");
+    defer gpa.free(row);
+    for (args.seqs[0..args.n_seqs]) |seq| {
+        for (0..seq.token_count) |token| {
+            for (0..args.heads) |head| {
+                attention_test.reference(args, seq, token, head, row);
+                const out = args.out[((seq.token_first + token) * args.heads + head) * dim ..][0..dim];
+                for (out, row) |*value, exact| value.* = @floatCast(exact);
+            }
+        }
+    }
+}
+
+fn choose(args: *const sample.Args) void {
+    for (args.results[0..args.n], args.params[0..args.n], 0..) |*result, params, i| {
+        const row = args.logits[i * args.vocab ..][0..args.vocab];
+        const token = sample_test.reference(gpa, row, params, args.data[0..args.data_count]) catch @panic("out of memory");
+        result.token = token orelse sample.no_token;
+        result.logprob = if (token) |id| @floatCast(score.reference(row, id).logprob) else std.math.nan(f32);
+        result.n = 0;
+    }
+}
+
+fn scoreRows(args: *const score.Args) void {
+    for (args.results[0..args.n], args.targets[0..args.n], 0..) |*result, target, i| {
+        const row = args.logits[i * args.vocab ..][0..args.vocab];
+        const found = score.reference(row, target);
+        result.* = .{
+            .logprob = @floatCast(found.logprob),
+            .argmax = found.argmax,
+            .argmax_logprob = @floatCast(score.reference(row, found.argmax).logprob),
+        };
+    }
+}

@@ -1,0 +1,84 @@
+/**
+ * llama.cpp as a measuring partner: a node process that speaks the line protocol of `llamacpp.mjs`.
+ * For benchmarks; nothing else in the product loads it.
+ * @module
+ */
+
+import { installPeer } from "./install.ts";
+import { LineProcess } from "./line_process.ts";
+
+/** A context of the peer. */
+export interface PeerContextOptions {
+  readonly threads: number;
+  /** Positions of each sequence. */
+  readonly context: number;
+  /** Sequences that are decoded together; default 1. */
+  readonly sequences?: number;
+  /** Flash attention; default off. */
+  readonly flash?: boolean;
+  /** Type of the KV cache as kumi calls it; default f16. */
+  readonly kv?: string;
+}
+
+/** What the peer thinks of each next token. */
+export interface PeerScore {
+  readonly greedy: number[];
+  readonly greedyLogprob: number[];
+  readonly logprob: number[];
+}
+
+interface Timed {
+  readonly seconds: number;
+}
+
+/** One llama.cpp process; `await using` ends it. Every method throws LineProcessError for what the process reports. */
+export class Peer implements AsyncDisposable {
+  readonly #process: LineProcess;
+
+  private constructor(process: LineProcess) {
+    this.#process = process;
+  }
+
+  /** Installs the package with npm on first use (needs node, npm and the registry; PeerError), then starts the process. */
+  static async start(): Promise<Peer> {
+    const folder = await installPeer();
+    const args = [`${import.meta.dirname}/llamacpp.mjs`, folder];
+    return new Peer(new LineProcess({ name: "llama.cpp", command: "node", args, stderr: "null" }));
+  }
+
+  /** Loads a GGUF file in place of the last one. Resolves to what the library says of its own build. */
+  async load(file: string): Promise<string> {
+    return (await this.#process.call<{ system: string }>({ cmd: "load", file })).system;
+  }
+
+  /** Opens a context in place of the last one; batches of 512 tokens. */
+  async open(options: PeerContextOptions): Promise<void> {
+    const { threads, context, sequences = 1, flash = false, kv = "f16" } = options;
+    await this.#process.call({ cmd: "open", threads, context, sequences, flash, kv: kv.toUpperCase() });
+  }
+
+  /** Puts these tokens into the cache of every sequence: computed once, then copied. */
+  async fill(tokens: ArrayLike<number>): Promise<void> {
+    await this.#process.call({ cmd: "fill", tokens: Array.from(tokens) });
+  }
+
+  /** Seconds for computing these tokens of sequence 0 from position `first` on, with the last one's logits. */
+  async prefill(tokens: ArrayLike<number>, first = 0): Promise<number> {
+    return (await this.#process.call<Timed>({ cmd: "prefill", first, tokens: Array.from(tokens) })).seconds;
+  }
+
+  /** Seconds for a list of tokens per sequence, one of each a step, from position `first` on, with all logits. */
+  async decode(tokens: readonly ArrayLike<number>[], first = 0): Promise<number> {
+    const lists = tokens.map((list) => Array.from(list));
+    return (await this.#process.call<Timed>({ cmd: "decode", first, tokens: lists })).seconds;
+  }
+
+  /** The greedy next token, its log-probability and the actual next token's, at each position but the last. */
+  score(tokens: readonly number[]): Promise<PeerScore> {
+    return this.#process.call({ cmd: "score", tokens });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
+}

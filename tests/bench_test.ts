@@ -1,0 +1,72 @@
+/** The benchmarks, tiny: each runs, and kernels and scalar references compute the same. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { formatNames } from "../src/gguf/mod.ts";
+import { ensureReferenceLibrary } from "../src/setup/build.ts";
+import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
+import { ROOT } from "../src/setup/paths.ts";
+
+const ENVIRONMENT = { NO_COLOR: "1", KUMI_BENCH_TINY: "1" };
+
+async function deno(args: string[], cache: string): Promise<string> {
+  const [command, ...rest] = args;
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [command, "--quiet", "--allow-all", ...stdFlags(await chooseStd()), ...rest],
+    cwd: ROOT,
+    env: { ...ENVIRONMENT, KUMI_CACHE: cache },
+  }).output();
+  assert(success, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("every benchmark runs, and kernels compute what the references do", async () => {
+  await ensureReferenceLibrary();
+  const cache = await Deno.makeTempDir({ prefix: "kumi-test-" });
+  try {
+    const files: string[] = [];
+    for await (const { name } of Deno.readDir(`${ROOT}/bench`)) {
+      if (name.endsWith(".bench.ts")) files.push(`${ROOT}/bench/${name}`);
+    }
+    const output = await deno(["run", `${ROOT}/tests/support/run_benches.ts`, ...files.sort()], cache);
+    const lines = output.trim().split("\n");
+    for (const op of ["rmsNorm", "quantizeActivations", "ropeAppend", "attention", "sample"]) {
+      assert(lines.some((line) => line.startsWith(op)), `no benchmark of ${op}`);
+    }
+    for (const format of formatNames) {
+      for (const op of ["matmul", "gateUp"]) {
+        const ofOp = lines.filter((line) => line.startsWith(`${op} ${format} `));
+        const references = ofOp.filter((line) => line.endsWith(": reference"));
+        assert(references.length > 0, `no benchmark of ${op} ${format}`);
+        assertEquals(ofOp.length, 2 * references.length);
+      }
+    }
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+});
+
+Deno.test("deno bench takes the benchmark files", async () => {
+  const output = await deno(["bench", "bench/ffi.bench.ts"], "");
+  assertMatch(output, /native, no arguments/);
+});
+
+const HAS_HYPERFINE = await new Deno.Command("hyperfine", { args: ["--version"] }).output()
+  .then(({ success }) => success, () => false);
+
+Deno.test({
+  name: `bench/startup.ts times kumi run${HAS_HYPERFINE ? "" : " (skipped: no hyperfine)"}`,
+  ignore: !HAS_HYPERFINE,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "kumi-test-" });
+    try {
+      const results = `${folder}/results.json`;
+      await deno(["run", "bench/startup.ts", "--runs", "2", "--export-json", results], folder);
+      const names = JSON.parse(await Deno.readTextFile(results)).results.map(
+        ({ command }: { command: string }) => command,
+      );
+      assertEquals(names, ["deno task kumi run", "kumi run"]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
