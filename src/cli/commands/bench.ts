@@ -9,7 +9,7 @@ import { type Arguments, type Command, numberListOption, numberOption } from "..
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
-import { loadOptions } from "../sampling_options.ts";
+import { KV_OPTION, loadOptions } from "../sampling_options.ts";
 import { processorName } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
@@ -33,7 +33,7 @@ export const bench: Command = {
     { name: "repeat", alias: "r", value: "N", help: "runs of each test; the median counts", default: "5" },
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     { name: "limit-mib", value: "N", help: "memory read to measure the bandwidth, in MiB", default: "1024" },
-    { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
+    KV_OPTION,
     { name: "json", help: "one JSON object a line instead of the table" },
   ],
   details:
@@ -125,8 +125,7 @@ async function measureCase(
   limits: MachineLimits,
   signal: AbortSignal,
 ): Promise<BenchResult> {
-  const { layers, kvHeads, headDim } = runner.hyperparameters;
-  const cost = modelCost(file, layers * kvHeads * headDim * 2 * 2);
+  const cost = modelCost(file, runner.kvBytesPerToken);
   const work = caseWork(cost, bench, runner.batchTokensMax);
   const prepared = prepare(runner, bench);
   prepared.run(); // the first run warms caches and clocks
