@@ -1,5 +1,5 @@
 //! A private bench of attention on one thread, in the shapes of Llama 3.2 1B: `zig build-exe -O fast -mcpu=… -lc
-//! bench_attention.zig`, then `bench_attention [format]`. Thread CPU time of the fastest of many layers. Passes walk the
+//! bench_attention.zig`, then `bench_attention [format] [decode|prefill]`. Thread CPU time of the fastest of many layers. Passes walk the
 //! caches of 16 layers, more than a processor keeps; GB/s counts K and V bytes, GMAC/s both products.
 
 const std = @import("std");
@@ -99,6 +99,7 @@ pub fn main(init: std.process.Init) !void {
     const arguments = try init.minimal.args.toSlice(init.arena.allocator());
     const gpa = std.heap.page_allocator;
     const wanted = if (arguments.len > 1) std.meta.stringToEnum(arena_file.Format, arguments[1]) else null;
+    const kind = if (arguments.len > 2) arguments[2] else "";
     const q = try gpa.alloc(f32, tokens_max * heads * head_dim);
     const out = try gpa.alloc(f32, q.len);
     var rng: testing.Rng = .init(1);
@@ -112,7 +113,10 @@ pub fn main(init: std.process.Init) !void {
         for (words) |*word| word.* = rng.random().int(u64) & 0xbf3fbf3fbf3fbf3f;
         std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s\n", .{ peak(.read_bandwidth, cache.memory), peak(.float_peak, cache.memory) });
         const bench: Bench = .{ .cache = cache, .q = q, .out = out };
-        for ([_]u32{ 1024, 4096, slots - 1 }) |depth| bench.report("decode", 1, depth);
+        if (!std.mem.eql(u8, kind, "prefill")) {
+            for ([_]u32{ 1024, 4096, slots - 1 }) |depth| bench.report("decode", 1, depth);
+        }
+        if (std.mem.eql(u8, kind, "decode")) continue;
         bench.report("prefill", tokens_max, 0);
         for ([_]u32{ 1024, 4096 }) |depth| bench.report("prefill", 48, depth);
         std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s\n", .{ peak(.read_bandwidth, cache.memory), peak(.float_peak, cache.memory) });

@@ -41,16 +41,9 @@ pub fn rowsOf(left: u32) u32 {
     };
 }
 
-/// Vectors beside each other for `rows` rows. In formats with scales a power of two, so that they divide a group.
-fn wideOf(comptime format: Format, comptime rows: usize) usize {
-    if (!simd.fast) return 1;
-    const wide = @max(1, @min(8, accumulators / rows));
-    return if (format.hasScales()) std.math.floorPowerOfTwo(usize, wide) else wide;
-}
-
-/// The next smaller width, for what is left over.
-fn narrower(comptime wide: usize) usize {
-    return std.math.floorPowerOfTwo(usize, wide - 1);
+/// Vectors beside each other for `rows` rows: a power of two, which divides a group that shares a scale or is a multiple.
+fn wideOf(comptime rows: usize) usize {
+    return if (simd.fast) std.math.floorPowerOfTwo(usize, @min(8, accumulators / rows)) else 1;
 }
 
 /// Largest score of a row in a chunk, and the sum of its exp(score − max).
@@ -139,14 +132,14 @@ fn scores(
     tokens: u32,
     weights: *[n][chunk_tokens]f32,
 ) void {
-    @setEvalBranchQuota(10_000);
+    @setEvalBranchQuota(50_000);
     const count = (tokens + block_tokens - 1) / block_tokens * (block_tokens / step);
-    comptime var wide = wideOf(format, n);
+    comptime var wide = wideOf(n);
     var vector: usize = 0;
     inline while (true) {
         while (vector + wide <= count) : (vector += wide) scoreVectors(format, n, wide, chunk, q, scale, vector, weights);
         if (wide == 1) break;
-        wide = comptime narrower(wide);
+        wide /= 2;
     }
 }
 
@@ -173,29 +166,35 @@ inline fn scoreVectors(
         // V of this block comes in while K is used, and the next chunk's K while V is: hardware prefetch stops at pages.
         ahead[i] = chunk.v[(first + i) / per_block] + lane * 8 * comptime format.elementBytes();
     }
-    var totals: [n][wide]V = @splat(@splat(@splat(0)));
     var d: usize = 0;
     while (d < chunk.dim) {
         const group_first = d;
         const end = if (format.hasScales()) d + scale_group else chunk.dim;
+        if (format.hasScales()) inline for (0..wide) |i| {
+            @prefetch(elements.scalesOf(format, chunk.v[(first + i) / per_block], chunk.dim) + d / scale_group * block_tokens, .{ .locality = 2 });
+        };
         var sums: [n][wide]V = @splat(@splat(@splat(0)));
         while (d < end) : (d += 8) {
             inline for (0..wide) |i| prefetch(ahead[i] + d * block_tokens * comptime format.elementBytes(), step * 8 * format.elementBytes());
-            for (0..8) |u| {
-                const values: Keys(format, wide) = .{ .keys = &keys, .offset = (d + u) * block_tokens };
-                multiplyAdd(n, wide, V, &sums, Queries(n){ .q = q, .d = d + u }, values);
+            // Unrolled where the registers have room for what the compiler then loads early.
+            const unrolled = if (n * wide <= 8 or step == simd.lanes) 8 else 1;
+            for (0..8 / unrolled) |outer| inline for (0..unrolled) |inner| {
+                const at = d + outer * unrolled + inner;
+                const values: Keys(format, wide) = .{ .keys = &keys, .offset = at * block_tokens };
+                multiplyAdd(n, wide, V, &sums, Queries(n){ .q = q, .d = at }, values);
+            };
+        }
+        inline for (0..wide) |i| {
+            const factor: V = if (format.hasScales()) loadScales(scales[i] + group_first / scale_group * block_tokens) else undefined;
+            inline for (0..n) |r| {
+                const target = weights[r][(first + i) * step ..][0..step];
+                var total = sums[r][i];
+                // The groups before are in memory: together with this one's they would not fit the registers.
+                if (format.hasScales()) total = simd.fma(total, factor, if (group_first == 0) @as(V, @splat(0)) else target.*);
+                target.* = if (d == chunk.dim) total * @as(V, @splat(scale)) else total;
             }
         }
-        if (!format.hasScales()) {
-            totals = sums;
-        } else inline for (0..wide) |i| {
-            const factor = loadScales(scales[i] + group_first / scale_group * block_tokens);
-            inline for (0..n) |r| totals[r][i] = simd.fma(sums[r][i], factor, totals[r][i]);
-        }
     }
-    inline for (0..n) |r| inline for (0..wide) |i| {
-        weights[r][(first + i) * step ..][0..step].* = totals[r][i] * @as(V, @splat(scale));
-    };
 }
 
 inline fn prefetch(address: [*]const u8, comptime bytes: usize) void {
@@ -275,8 +274,8 @@ fn weightedSum(
     end: u32,
     out: *[n][arena.head_dim_max]f32,
 ) void {
-    @setEvalBranchQuota(10_000);
-    const widest = comptime wideOf(format, n);
+    @setEvalBranchQuota(50_000);
+    const widest = comptime wideOf(n);
     // Weights times the scales of the groups at hand.
     var scaled: [if (format.hasScales()) groupsOf(widest) else 0][n][chunk_tokens]f32 = undefined;
     var range: Range = .{ .first = first, .end = end, .d = 0 };
@@ -289,7 +288,7 @@ fn weightedSum(
             } else weightedSumAt(format, n, wide, step, chunk, @ptrCast(weights), range, out);
         }
         if (wide == 1) break;
-        wide = comptime narrower(wide);
+        wide /= 2;
     }
     if (step > 8 and range.d < chunk.dim) weightedSumAt(format, n, 1, 8, chunk, @ptrCast(weights), range, out);
 }
@@ -345,6 +344,10 @@ inline fn weightedSumAt(
         const block_end = @min(range.end, (j / block_tokens + 1) * block_tokens);
         var source = elementsOf(format, chunk.v[j / block_tokens]) + j % block_tokens * chunk.dim + d;
         prefetch(chunk.next_k[j / block_tokens] + d * block_tokens * element_bytes, wide * lanes * block_tokens * element_bytes);
+        if (format.hasScales() and d % scale_group == 0) {
+            const scales = elements.scalesOf(format, chunk.next_k[j / block_tokens], chunk.dim) + d / scale_group * block_tokens;
+            prefetch(@ptrCast(scales), groupsOf(wide) * block_tokens * @sizeOf(u16));
+        }
         while (j < block_end) : (j += 1) {
             multiplyAdd(n, wide, T, &sums, Weights(format, n, lanes){ .weights = weights, .j = j }, Values(format, lanes){ .source = source });
             source += chunk.dim;
