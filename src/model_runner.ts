@@ -1,7 +1,14 @@
 import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
 import { type Arena, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
 import { limits, structs } from "./ffi/symbols.ts";
-import { formatTypeId, kvBytesPerToken, type KvFormat } from "./gguf/mod.ts";
+import {
+  checkKvFormat,
+  formatTypeId,
+  isKvFormat,
+  kvBytesPerToken,
+  type KvFormat,
+  kvFormatNames,
+} from "./gguf/mod.ts";
 import type { Decoder } from "./layers/decoder.ts";
 import { planScratch } from "./layers/scratch.ts";
 import { WorkspacePlan } from "./layers/workspace.ts";
@@ -22,7 +29,7 @@ export interface RunnerOptions {
   contextLength?: number;
   /** Tokens that the KV cache holds for all sequences together; default: twice the context. */
   kvTokens?: number;
-  /** Default f16. */
+  /** Default f16; q8_0 takes little more than half of that memory and needs heads of a multiple of 32 elements. */
   kvFormat?: KvFormat;
   /** Most tokens computed in one step; default 512. */
   batchTokensMax?: number;
@@ -216,15 +223,14 @@ async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
 }
 
-const KV_FORMATS: readonly KvFormat[] = ["f16", "f32", "bf16"];
-
 function resolveSizes(h: Hyperparameters, options: RunnerOptions): RunnerSizes {
   const { kvFormat = "f16" } = options;
-  if (!KV_FORMATS.includes(kvFormat)) {
+  if (!isKvFormat(kvFormat)) {
     throw new RangeError(
-      `Option "kvFormat" must be one of ${KV_FORMATS.join(", ")}, current value is ${kvFormat}`,
+      `Option "kvFormat" must be one of ${kvFormatNames.join(", ")}, current value is ${kvFormat}`,
     );
   }
+  checkKvFormat(kvFormat, { keyLength: h.headDim, valueLength: h.headDim });
   const pick = (name: string, value: number | undefined, min: number, max: number, fallback: number) =>
     checkNumber(name, value ?? fallback, { min, max, integer: true });
   const contextMax = Math.min(h.contextLength, limits.ropePositionsMax);

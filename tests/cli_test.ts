@@ -48,7 +48,7 @@ Deno.test("kumi refuses unknown commands, options and values with status 2", asy
         ["run", "hi", "--temperature", "hot"],
         "--temperature takes a number from 0 to 100, current value is hot",
       ],
-      [["run", "hi", "--kv", "q3"], "--kv takes f16, bf16 or f32, current value is q3"],
+      [["run", "hi", "--kv", "q3"], "--kv takes f16, bf16, f32, q8_0, current value is q3"],
       [["bench", "--peer", "other"], "--peer takes llama.cpp, current value is other"],
       [["quantize", "a"], "takes 3 argument(s), got 1"],
     ] as const

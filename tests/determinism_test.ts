@@ -133,13 +133,17 @@ for (const shape of ["qwen2-tiny", "qwen3-tiny"]) {
   }
 }
 
-for (const kvFormat of ["f32", "bf16"] as const) {
+for (const kvFormat of ["f32", "bf16", "q8_0"] as const) {
   Deno.test(`ModelRunner gives one answer with keys and values in ${kvFormat}`, async () => {
     using folder = new TemporaryFolder();
     const path = await folder.randomModel("llama-tiny", "q8_0");
-    await withRunner(path, { threads: 2, kvFormat }, (runner) => {
-      const whole = run(runner, {});
+    const whole = await withRunner(path, { threads: 1, kvFormat }, (runner) => run(runner, {}));
+    // Two KV heads: with more than one thread the attention of a decoded token is split along its positions.
+    await withRunner(path, { threads: 3, kvFormat }, (runner) => {
       for (const [name, manner] of Object.entries(MANNERS)) assertSameBits(run(runner, manner), whole, name);
+    });
+    await withRunner(path, { threads: 2, kvFormat, isa: "baseline" }, (runner) => {
+      assertSameBits(run(runner, { chunk: 64 }), whole, "baseline instructions");
     });
   });
 }

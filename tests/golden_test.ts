@@ -1,5 +1,5 @@
 /** A real model's text and perplexity, against the reference implementations of its author and of llama.cpp. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { loadModel } from "../mod.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { loadModelRunner } from "../src/model_runner.ts";
@@ -23,6 +23,14 @@ for (const kvFormat of ["f32", "f16"] as const) {
     },
   );
 }
+
+testWithShared("loadModel() refuses a quantised cache for heads of 8 elements", [MODEL], async ([path]) => {
+  await assertRejects(
+    () => loadModel(path, { kvFormat: "q8_0", threads: 1 }),
+    Error,
+    "multiple of 32 elements, this model's have 8",
+  );
+});
 
 testWithShared(
   "perplexity() of stories260K is within half a percent of llama.cpp's",

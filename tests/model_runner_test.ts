@@ -63,9 +63,16 @@ Deno.test("loadModelRunner() refuses options out of range", async () => {
       logitsRowsMax: 1.5,
     },
     { threads: -1 },
-    { kvFormat: "q8_0" as "f16" },
+    { kvFormat: "q4_0" as "f16" },
   ];
   for (const options of bad) await assertRejects(() => loadRunner(path, options), RangeError);
+});
+
+Deno.test("loadModelRunner() counts the bytes of a quantised cache", async () => {
+  using folder = new TemporaryFolder();
+  using runner = await loadRunner(await folder.randomModel("llama-tiny", "q8_0"), { kvFormat: "q8_0" });
+  // 2 layers · 2 heads · 2 · 64 elements, 34 bytes for each 32
+  assertEquals(runner.kvBytesPerToken, 544);
 });
 
 Deno.test("ModelRunner.forward() can be interrupted and repeated", async () => {

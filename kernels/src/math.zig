@@ -44,18 +44,35 @@ pub inline fn exp(x: anytype) @TypeOf(x) {
     const clamped = pick(T, low > fill(T, 89.0), fill(T, 89.0), low);
     const shifted = simd.fma(clamped, fill(T, std.math.log2e), fill(T, round_f32));
     const n = shifted - fill(T, round_f32);
-    var r = simd.fma(n, fill(T, -0.693359375), clamped); // 9 bits, so n times it is exact
-    r = simd.fma(n, fill(T, 2.1219444170128554e-4), r);
-    var p = simd.fma(fill(T, 0x1.6a4738p-10), r, fill(T, 0x1.1239a0p-7));
-    p = simd.fma(p, r, fill(T, 0x1.5558b6p-5));
-    p = simd.fma(p, r, fill(T, 0x1.555492p-3));
-    p = simd.fma(p, r, fill(T, 0x1.fffffcp-2));
-    p = simd.fma(p, r * r, r) + fill(T, 1.0);
+    const p = expOfRest(T, clamped, n);
     // 2ⁿ in two factors: n reaches -151 and 128, outside one exponent's range. The first product is exact.
     const bits: I = @bitCast(shifted);
     const whole = bits -% @as(I, @bitCast(fill(T, round_f32)));
     const half = whole >> splatShift(I, 1);
     return p * powerOfTwo(T, half) * powerOfTwo(T, whole -% half);
+}
+
+/// eˣ for x ≤ 0 as `exp` gives it, but 0 where that would be below the normal range (x < −87.33); NaN stays NaN.
+pub inline fn expBelowZero(x: anytype) @TypeOf(x) {
+    const T = @TypeOf(x);
+    const I = Ints(T);
+    comptime std.debug.assert(Child(T) == f32);
+    const shifted = simd.fma(x, fill(T, std.math.log2e), fill(T, round_f32));
+    const n = shifted - fill(T, round_f32);
+    const whole = @as(I, @bitCast(shifted)) -% @as(I, @bitCast(fill(T, round_f32)));
+    // Where x is far below, the rest of the computation gives anything.
+    return pick(T, x < fill(T, -0x1.5d589ep6), fill(T, 0.0), expOfRest(T, x, n) * powerOfTwo(T, whole));
+}
+
+/// e^(x − n·ln 2).
+inline fn expOfRest(comptime T: type, x: T, n: T) T {
+    var r = simd.fma(n, fill(T, -0.693359375), x); // 9 bits, so n times it is exact
+    r = simd.fma(n, fill(T, 2.1219444170128554e-4), r);
+    var p = simd.fma(fill(T, 0x1.6a4738p-10), r, fill(T, 0x1.1239a0p-7));
+    p = simd.fma(p, r, fill(T, 0x1.5558b6p-5));
+    p = simd.fma(p, r, fill(T, 0x1.555492p-3));
+    p = simd.fma(p, r, fill(T, 0x1.fffffcp-2));
+    return simd.fma(p, r * r, r) + fill(T, 1.0);
 }
 
 fn splatShift(comptime I: type, comptime count: u5) (if (@typeInfo(I) == .vector) @Vector(@typeInfo(I).vector.len, u5) else u5) {
@@ -196,6 +213,22 @@ test "exp is within 1 ulp over its whole range and exact at the edges" {
     try std.testing.expectEqual(inf, exp(inf));
     try std.testing.expectEqual(inf, exp(@as(f32, 88.8)));
     try std.testing.expect(std.math.isNan(exp(std.math.nan(f32))));
+}
+
+test "expBelowZero is exp down to the end of the normal range, and 0 below" {
+    var x: f32 = 0;
+    while (x > -120) : (x -= 0.00131) {
+        const exact = exp(x);
+        const got = expBelowZero(x);
+        // At the very end of the range either may be the one that is still normal.
+        if (x > -87.33) try std.testing.expectEqual(exact, got);
+        if (x < -87.34) try std.testing.expectEqual(@as(f32, 0), got);
+        const wide: [16]f32 = expBelowZero(@as(@Vector(16, f32), @splat(x)));
+        try std.testing.expectEqual(got, wide[7]);
+    }
+    try std.testing.expectEqual(@as(f32, 0), expBelowZero(-std.math.inf(f32)));
+    try std.testing.expectEqual(@as(f32, 1), expBelowZero(@as(f32, -0.0)));
+    try std.testing.expect(std.math.isNan(expBelowZero(std.math.nan(f32))));
 }
 
 test "exp gives the same bits on every instruction set" {

@@ -14,6 +14,7 @@ test {
     _ = @import("futex.zig");
     _ = @import("isa_levels.zig");
     _ = @import("kv/arena.zig");
+    _ = @import("kv/elements.zig");
     _ = @import("machine.zig");
     _ = @import("math.zig");
     _ = @import("measure.zig");

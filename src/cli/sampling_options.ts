@@ -1,7 +1,23 @@
 /** The options that `chat` and `run` share. @module */
 
+import { isKvFormat, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
 import type { SamplingOptions } from "../sampling.ts";
 import { type Arguments, numberOption, type OptionSpec, UsageError } from "./command.ts";
+
+/** The option `--kv`. */
+export const KV_OPTION: OptionSpec = {
+  name: "kv",
+  value: kvFormatNames.join("|"),
+  help: "format of the KV cache",
+  default: kvFormatNames[0],
+};
+
+/** The value of `--kv`. */
+export function kvOption(args: Arguments): KvFormat {
+  const name = args.values.get("kv") ?? kvFormatNames[0];
+  if (isKvFormat(name)) return name;
+  throw new UsageError(`--kv takes ${kvFormatNames.join(", ")}, current value is ${name}`);
+}
 
 /** Options for how the model is loaded. */
 export const LOAD_OPTIONS: readonly OptionSpec[] = [
@@ -14,7 +30,7 @@ export const LOAD_OPTIONS: readonly OptionSpec[] = [
   },
   { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
   { name: "context", alias: "c", value: "N", help: "tokens of context; default: the model's, at most 4096" },
-  { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
+  KV_OPTION,
 ];
 
 /** Options for how tokens are chosen. */
@@ -33,14 +49,10 @@ export const SAMPLING_OPTIONS: readonly OptionSpec[] = [
 
 /** Load options as `loadModel` takes them. */
 export function loadOptions(args: Arguments) {
-  const kvFormat = args.values.get("kv") ?? "f16";
-  if (kvFormat !== "f16" && kvFormat !== "bf16" && kvFormat !== "f32") {
-    throw new UsageError(`--kv takes f16, bf16 or f32, current value is ${kvFormat}`);
-  }
   return {
     threads: numberOption(args, "threads", { min: 1, max: 1024, integer: true }),
     contextLength: numberOption(args, "context", { min: 16, max: 2 ** 24, integer: true }),
-    kvFormat,
+    kvFormat: kvOption(args),
   } as const;
 }
 

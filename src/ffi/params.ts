@@ -61,7 +61,7 @@ export interface ArenaParams {
   headDim: number;
   /** Tokens it can hold, a multiple of 16. */
   slots: number;
-  /** Type id of f32, f16 or bf16. */
+  /** Type id of f32, f16, bf16 or q8_0. */
   format: number;
 }
 

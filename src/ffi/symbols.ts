@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x147f76b4;
+export const abiHash = 0x87ddbec6;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -54,6 +54,7 @@ export const Format = {
 export const KvFormat = {
   f32: 0,
   f16: 1,
+  q8_0: 8,
   bf16: 30,
 } as const;
 

@@ -105,16 +105,6 @@ function perLayer(file: GgufFile, key: string, layers: number | null): number | 
   return sum(Array.from(value as ArrayLike<number>));
 }
 
-/** Formats in which keys and values are kept. */
-export type KvFormat = "f32" | "f16" | "bf16";
-
-const KV_ELEMENT_BYTES: Readonly<Record<KvFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
-
-/** Bytes of keys and values for each token of each sequence. */
-export function kvBytesPerToken({ heads, keyLength, valueLength }: KvShape, format: KvFormat): number {
-  return heads * (keyLength + valueLength) * KV_ELEMENT_BYTES[format];
-}
-
 /** What {@linkcode fit} is asked. */
 export interface FitRequest {
   weightsBytes: number;

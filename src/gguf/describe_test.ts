@@ -1,9 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { MemorySource } from "./byte_source.ts";
-import { describe, fit, kvBytesPerToken } from "./describe.ts";
+import { describe, fit } from "./describe.ts";
 import { encodeHeader } from "./encode.ts";
 import { arrayEntry, scalarEntry } from "./entries.ts";
 import { parseHeader } from "./header.ts";
+import { checkKvFormat, kvBytesPerToken } from "./kv_format.ts";
 import { GgufFile } from "./reader.ts";
 import { modelShape, shapeEntries, shapeTensors } from "./random_shapes.ts";
 import type { MetadataEntry } from "./value_types.ts";
@@ -32,6 +33,8 @@ Deno.test("describe() counts parameters, bytes and types of Llama-3.2-1B's shape
   // 2 · 16 layers · 8 heads · 64 elements · 2 bytes
   assertEquals(kvBytesPerToken(description.kv!, "f16"), 32768);
   assertEquals(kvBytesPerToken(description.kv!, "f32"), 65536);
+  // 34 bytes for each 32 elements
+  assertEquals(kvBytesPerToken(description.kv!, "q8_0"), 17408);
 });
 
 Deno.test("describe() takes head sizes from the hidden size, and head counts that differ between layers", () => {
@@ -55,6 +58,17 @@ Deno.test("describe() gives null for what the metadata does not tell", () => {
     null,
   ]);
   assertEquals([description.parameters, description.weightsBytes, description.splitCount], [4, 16, 1]);
+});
+
+Deno.test("checkKvFormat() refuses heads that are not whole groups", () => {
+  checkKvFormat("q8_0", { keyLength: 96, valueLength: 64 });
+  checkKvFormat("f16", { keyLength: 80, valueLength: 8 });
+  const refused = { keyLength: 64, valueLength: 80 };
+  assertThrows(
+    () => checkKvFormat("q8_0", refused),
+    RangeError,
+    "multiple of 32 elements, this model's have 80",
+  );
 });
 
 Deno.test("fit() adds weights, caches and a margin, and says how far the memory reaches", () => {

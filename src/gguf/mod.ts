@@ -8,8 +8,6 @@ export {
   type Fit,
   fit,
   type FitRequest,
-  kvBytesPerToken,
-  type KvFormat,
   type KvShape,
   type ModelDescription,
   type TensorDescription,
@@ -17,6 +15,7 @@ export {
 } from "./describe.ts";
 export { arrayEntry, scalarEntry, withEntries } from "./entries.ts";
 export { GgufError, quote } from "./error.ts";
+export { checkKvFormat, isKvFormat, kvBytesPerToken, type KvFormat, kvFormatNames } from "./kv_format.ts";
 export { MetadataReader, showValue } from "./metadata.ts";
 export {
   quantizeFile,

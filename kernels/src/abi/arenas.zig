@@ -47,7 +47,7 @@ pub const Info = extern struct {
     reserved_kib: u32,
 };
 
-/// Reserves address space; memory is committed on first touch. kv_format: ggml id of f32, f16 or bf16.
+/// Reserves address space; memory is committed on first touch. kv_format: ggml id of f32, f16, bf16 or q8_0.
 pub fn create(
     context: *Context,
     layers: u32,

@@ -17,6 +17,7 @@ const swiglu_op = @import("../ops/swiglu.zig");
 const rope_append_op = @import("../ops/rope_append.zig");
 const gather_op = @import("../ops/gather_rows.zig");
 const attention_op = @import("../ops/attention.zig");
+const attention_items = @import("../ops/attention_items.zig");
 const rope = @import("../ops/rope.zig");
 const Context = @import("context.zig").Context;
 const weights_module = @import("weights.zig");
@@ -256,11 +257,9 @@ pub fn attention(
     try checkHeads(shape, heads, n);
     const k = try width(heads, shape.head_dim);
     const outputs: Outputs = try .init(context, y, y_q32, y_q256, n, k);
-    const out = outputs.y orelse
-        @as([*]f32, @ptrCast(try context.scratchBytes(@as(usize, n) * k * @sizeOf(f32))));
-    const args: attention_op.Args = .{
+    var args: attention_op.Args = .{
         .q = try context.matrix(q, n, k),
-        .out = out,
+        .out = undefined,
         .seqs = batch.seqs.items.ptr,
         .extents = batch.extents.items.ptr,
         .view = arena.native.layer(layer),
@@ -268,10 +267,27 @@ pub fn attention(
         .heads = heads,
         .scale = scale,
     };
+    try placeAttention(context, &args, outputs.y, @as(usize, n) * k);
     context.run(context.ops.attention, &args);
     if (!outputs.quantizes()) return;
-    const quantize: quantize_op.Args = .{ .x = out, .q32 = outputs.q32, .q256 = outputs.q256, .k = k, .n = n };
+    const quantize: quantize_op.Args = .{ .x = args.out, .q32 = outputs.q32, .q256 = outputs.q256, .k = k, .n = n };
     context.run(context.ops.quantize_activations, &quantize);
+}
+
+/// Sets where attention's result goes, `out_len` floats in scratch memory without a region, and whether its work is split.
+fn placeAttention(context: *Context, args: *attention_op.Args, y: ?[*]f32, out_len: usize) status.Error!void {
+    const work = args.work();
+    const chunks = attention_items.chunksPerUnit(work, context.threads());
+    const room: attention_items.Room = if (chunks == 0) .{ .items = 0, .floats = 0 } else attention_items.roomOf(work);
+    const out_floats = if (y == null) out_len else 0;
+    const scratch = try context.scratchBytes((out_floats + room.floats) * @sizeOf(f32) + room.items * @sizeOf(u32));
+    const floats: [*]f32 = @ptrCast(scratch);
+    args.out = y orelse floats;
+    if (chunks == 0) return;
+    const partials = floats + out_floats;
+    const finished: [*]u32 = @ptrCast(partials + room.floats);
+    @memset(finished[0..room.items], 0);
+    args.split = .{ .chunks = chunks, .finished = finished, .partials = partials };
 }
 
 fn checkHeads(shape: anytype, heads: u32, n: u32) status.Error!void {

@@ -4,7 +4,10 @@
 //! `giveBack` returns the pages of a free run. Slots come in blocks of 16 tokens:
 //!
 //!     K  [layer][kv head][block][head_dim][16 tokens]   tokens are lanes: scores need no horizontal sums
-//!     V  [layer][kv head][slot][head_dim]               head dimensions are lanes: outputs need none either
+//!     V  [layer][kv head][block][16 tokens][head_dim]   head dimensions are lanes: outputs need none either
+//!
+//! In q8_0 each 32 dimensions of a token share a scale; a block's elements are followed by their f16 scales
+//! [head_dim / 32][16 tokens], for K and V alike.
 //!
 //! Lanes of a block beyond the tokens written so far hold zeros or an earlier owner's values; readers mask them.
 
@@ -14,24 +17,58 @@ const page = std.heap.page_size_min;
 /// Tokens of a block, and lanes of the virtual float vector.
 pub const block_tokens = 16;
 pub const head_dim_max = 256;
+/// Dimensions of one token that share a scale, in formats that have scales.
+pub const scale_group = 32;
 
 /// Element type of K and V; the numbers are ggml's type ids.
 pub const Format = enum(u32) {
     f32 = 0,
     f16 = 1,
+    /// int8 times the scale of its group.
+    q8_0 = 8,
     bf16 = 30,
 
     pub fn fromInt(id: u32) ?Format {
         return switch (id) {
             0 => .f32,
             1 => .f16,
+            8 => .q8_0,
             30 => .bf16,
             else => null,
         };
     }
 
-    pub fn bytes(format: Format) usize {
-        return if (format == .f32) 4 else 2;
+    /// Of one element, without its share of a scale.
+    pub fn elementBytes(format: Format) usize {
+        return switch (format) {
+            .f32 => 4,
+            .f16, .bf16 => 2,
+            .q8_0 => 1,
+        };
+    }
+
+    /// The number or the bits in which an element is stored.
+    pub fn Element(comptime format: Format) type {
+        return switch (format) {
+            .f32 => f32,
+            .f16, .bf16 => u16,
+            .q8_0 => i8,
+        };
+    }
+
+    pub fn hasScales(format: Format) bool {
+        return format == .q8_0;
+    }
+
+    /// Bytes of K, and of V, of one head's block.
+    pub fn blockBytes(format: Format, head_dim: u32) usize {
+        const scales = if (format.hasScales()) head_dim / scale_group * block_tokens * @sizeOf(u16) else 0;
+        return @as(usize, head_dim) * block_tokens * format.elementBytes() + scales;
+    }
+
+    /// What head_dim must be a multiple of.
+    fn headDimStep(format: Format) u32 {
+        return if (format.hasScales()) scale_group else 8;
     }
 };
 
@@ -45,9 +82,14 @@ pub const LayerView = extern struct {
     head_dim: u32,
     format: Format,
 
+    /// Bytes of K, and of V, of one block of one KV head.
+    pub fn blockBytes(view: LayerView) usize {
+        return view.format.blockBytes(view.head_dim);
+    }
+
     /// Bytes of K, and of V, of one KV head.
     pub fn headBytes(view: LayerView) usize {
-        return @as(usize, view.slots) * view.head_dim * view.format.bytes();
+        return view.slots / block_tokens * view.blockBytes();
     }
 };
 
@@ -65,7 +107,8 @@ pub const Arena = struct {
 
     pub const Error = error{ InvalidShape, OutOfAddressSpace };
 
-    /// Reserves address space. Counts are nonzero, head_dim is a multiple of 8 up to 256, slots a multiple of 16.
+    /// Reserves address space. Counts are nonzero, head_dim is a multiple of 8 up to 256 (of 32 in q8_0), slots a multiple
+    /// of 16.
     pub fn init(shape: Shape) Error!Arena {
         const bytes = totalBytes(shape) orelse return error.InvalidShape;
         const memory = std.posix.mmap(
@@ -87,10 +130,10 @@ pub const Arena = struct {
     /// Reserved bytes, whole pages; null when the shape is out of bounds.
     pub fn totalBytes(shape: Shape) ?usize {
         if (shape.layers == 0 or shape.kv_heads == 0 or shape.slots == 0 or shape.head_dim == 0) return null;
-        if (shape.head_dim % 8 != 0 or shape.head_dim > head_dim_max) return null;
+        if (shape.head_dim % shape.format.headDimStep() != 0 or shape.head_dim > head_dim_max) return null;
         if (shape.slots % block_tokens != 0) return null;
-        var bytes: usize = 2 * shape.format.bytes() * shape.head_dim;
-        for ([_]u32{ shape.layers, shape.kv_heads, shape.slots }) |count| {
+        var bytes: usize = 2 * shape.format.blockBytes(shape.head_dim);
+        for ([_]u32{ shape.layers, shape.kv_heads, shape.slots / block_tokens }) |count| {
             bytes = std.math.mul(usize, bytes, count) catch return null;
         }
         if (bytes > 1 << 46) return null; // more than user space has
@@ -100,13 +143,13 @@ pub const Arena = struct {
     /// Bytes of K and V over all layers that one token takes.
     pub fn bytesPerToken(arena: Arena) usize {
         const shape = arena.shape;
-        return 2 * shape.format.bytes() * shape.head_dim * @as(usize, shape.kv_heads) * shape.layers;
+        return 2 * shape.format.blockBytes(shape.head_dim) / block_tokens * shape.kv_heads * shape.layers;
     }
 
     pub fn layer(arena: Arena, index: u32) LayerView {
         const shape = arena.shape;
         std.debug.assert(index < shape.layers);
-        const view_bytes = shape.format.bytes() * shape.head_dim * @as(usize, shape.kv_heads) * shape.slots;
+        const view_bytes = shape.format.blockBytes(shape.head_dim) * shape.kv_heads * (shape.slots / block_tokens);
         return .{
             .k = arena.memory.ptr + index * view_bytes,
             .v = arena.memory.ptr + (shape.layers + index) * view_bytes,
@@ -123,11 +166,13 @@ pub const Arena = struct {
         const shape = arena.shape;
         std.debug.assert(slot_first % block_tokens == 0 and slot_count % block_tokens == 0);
         std.debug.assert(slot_first + slot_count <= shape.slots);
-        const row = shape.format.bytes() * shape.head_dim;
-        const head_bytes = row * shape.slots;
+        const block_bytes = shape.format.blockBytes(shape.head_dim);
+        const head_bytes = block_bytes * (shape.slots / block_tokens);
+        const block_first = slot_first / block_tokens;
+        const block_end = block_first + slot_count / block_tokens;
         for (0..2 * @as(usize, shape.layers) * shape.kv_heads) |head| {
-            const first = std.mem.alignForward(usize, head * head_bytes + row * slot_first, page);
-            const end = std.mem.alignBackward(usize, head * head_bytes + row * (slot_first + slot_count), page);
+            const first = std.mem.alignForward(usize, head * head_bytes + block_bytes * block_first, page);
+            const end = std.mem.alignBackward(usize, head * head_bytes + block_bytes * block_end, page);
             if (first >= end) continue;
             // A refusal only means that the memory stays committed.
             std.posix.madvise(@alignCast(arena.memory.ptr + first), end - first, std.posix.MADV.DONTNEED) catch {};
@@ -161,6 +206,23 @@ test "Arena lays out layers without overlap and gives pages back" {
     try std.testing.expectEqual(@as(u8, 102), view.v[192 * 128]);
 }
 
+test "Arena in q8_0 has room for scales and gives whole blocks back" {
+    const shape: Shape = .{ .layers = 2, .kv_heads = 1, .head_dim = 96, .slots = 512, .format = .q8_0 };
+    var arena: Arena = try .init(shape);
+    defer arena.deinit();
+    try std.testing.expectEqual(2 * 2 * (96 + 3 * 2), arena.bytesPerToken());
+    @memset(arena.memory, 7);
+    const view = arena.layer(1);
+    try std.testing.expectEqual(32 * 16 * (96 + 3 * 2), view.headBytes());
+    try std.testing.expectEqual(view.headBytes(), @intFromPtr(arena.layer(0).v) - @intFromPtr(view.k));
+    arena.giveBack(160, 256);
+    const block_bytes = view.blockBytes();
+    // Pages that other blocks share stay.
+    for (0..10 * block_bytes) |i| try std.testing.expectEqual(7, view.k[i]);
+    try std.testing.expectEqual(0, view.k[18 * block_bytes]);
+    for (26 * block_bytes..32 * block_bytes) |i| try std.testing.expectEqual(7, view.k[i]);
+}
+
 test "Arena refuses impossible shapes" {
     const good: Shape = .{ .layers = 1, .kv_heads = 1, .head_dim = 8, .slots = 16, .format = .f32 };
     var arena: Arena = try .init(good);
@@ -170,6 +232,9 @@ test "Arena refuses impossible shapes" {
     try std.testing.expectError(error.InvalidShape, Arena.init(bad));
     bad = good;
     bad.slots = 24;
+    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
+    bad = good;
+    bad.format = .q8_0;
     try std.testing.expectError(error.InvalidShape, Arena.init(bad));
     bad = .{ .layers = 0xffffffff, .kv_heads = 0xffffffff, .head_dim = 256, .slots = 0xfffffff0, .format = .f32 };
     try std.testing.expectError(error.InvalidShape, Arena.init(bad));

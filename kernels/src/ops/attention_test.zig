@@ -1,11 +1,16 @@
-//! Attention against a plain f64 reference, and bit for bit against itself: one result for a (query, head), whatever else is
-//! in the batch, however the prompt is cut, wherever the blocks lie, and with any number of members.
+//! Attention against a plain f64 reference, and bit for bit against its definition and itself: one result for a
+//! (query, head), whatever else is in the batch, however the prompt is cut, wherever the blocks lie, with any number of
+//! members, and however the work is shared out.
 
 const std = @import("std");
 const attention = @import("attention.zig");
 const arena = @import("../kv/arena.zig");
 const batch = @import("../kv/batch.zig");
-const rope_append = @import("rope_append.zig");
+const chunk_tokens = @import("attention_blocks.zig").chunk_tokens;
+const items = @import("attention_items.zig");
+const elements = @import("../kv/elements.zig");
+const math = @import("../math.zig");
+const simd = @import("../simd.zig");
 const testing = @import("../testing.zig");
 const gpa = std.testing.allocator;
 
@@ -22,18 +27,74 @@ pub fn reference(args: *const attention.Args, seq: batch.Seq, token: usize, head
         for (0..count) |position| {
             const slot = slotOf(args, seq, position);
             var score: f64 = 0;
-            for (q, 0..) |value, d| score += @as(f64, value) * rope_append.readKey(view, kv_head, slot, d);
+            for (q, 0..) |value, d| score += @as(f64, value) * elements.readKey(view, kv_head, slot, d).value();
             score *= args.scale;
             if (pass == 0) max = @max(max, score);
             if (pass == 0) continue;
             const p = @exp(score - max);
             sum += p;
-            for (out, 0..) |*value, d| value.* += p * rope_append.readValue(view, kv_head, slot, d);
+            for (out, 0..) |*value, d| value.* += p * elements.readValue(view, kv_head, slot, d).value();
         }
         if (pass == 1) for (out) |*value| {
             value.* /= sum;
         };
     }
+}
+
+/// The definition at the top of attention.zig, one element after the other, for one row.
+fn exact(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize, out: []f32) void {
+    const view = args.view;
+    const kv_head = head / (args.heads / view.kv_heads);
+    const q = args.q[((seq.token_first + token) * args.heads + head) * view.head_dim ..][0..view.head_dim];
+    const count = seq.position_first + token + 1;
+    var max = -std.math.inf(f32);
+    var sum: f32 = 0;
+    @memset(out, 0);
+    var first: usize = 0;
+    while (first < count) : (first += chunk_tokens) {
+        const tokens = @min(chunk_tokens, count - first);
+        var weights: [chunk_tokens]f32 = undefined;
+        var top = -std.math.inf(f32);
+        for (weights[0..tokens], first..) |*score, position| {
+            score.* = exactScore(args, q, kv_head, slotOf(args, seq, position)) * args.scale;
+            top = @max(top, score.*);
+        }
+        var lanes: [16]f32 = @splat(0);
+        for (weights[0..tokens], 0..) |*weight, j| {
+            weight.* = math.expBelowZero(weight.* - top);
+            lanes[j % 16] += weight.*;
+        }
+        const max_next = @max(max, top);
+        const a = math.exp(max - max_next);
+        const b = math.exp(top - max_next);
+        sum = simd.fma(sum, a, simd.reduceAdd(lanes) * b);
+        max = max_next;
+        for (out, 0..) |*total, d| {
+            var value: f32 = 0;
+            for (weights[0..tokens], first..) |weight, position| {
+                const v = elements.readValue(view, kv_head, slotOf(args, seq, position), d);
+                value = simd.fma(weight * v.scale, v.number, value);
+            }
+            total.* = simd.fma(total.*, a, value * b);
+        }
+    }
+    for (out) |*value| value.* /= sum;
+}
+
+/// Chains over groups of the dimensions that share a scale, joined by an FMA each; without scales one chain.
+fn exactScore(args: *const attention.Args, q: []const f32, kv_head: usize, slot: usize) f32 {
+    const group = if (args.view.format.hasScales()) arena.scale_group else q.len;
+    var score: f32 = 0;
+    var d: usize = 0;
+    while (d < q.len) : (d += group) {
+        var chain: f32 = 0;
+        for (q[d..][0..group], d..) |value, i| {
+            chain = simd.fma(value, elements.readKey(args.view, kv_head, slot, i).number, chain);
+        }
+        const scale = elements.readKey(args.view, kv_head, slot, d).scale;
+        score = if (args.view.format.hasScales()) simd.fma(chain, scale, score) else chain;
+    }
+    return score;
 }
 
 fn slotOf(args: *const attention.Args, seq: batch.Seq, position: usize) usize {
@@ -107,32 +168,23 @@ const World = struct {
         const dim = world.shape.dim;
         for (0..world.shape.kv_heads) |head| {
             var rng: testing.Rng = .init(@as(u64, content) << 40 | @as(u64, position) << 8 | head);
-            for (0..dim) |d| {
-                const k_index = (slot / 16 * dim + d) * 16 + slot % 16;
-                writeOne(view, view.k + head * view.headBytes(), k_index, rng.between(i32, -127, 127));
-                writeOne(view, view.v + head * view.headBytes(), slot * dim + d, rng.between(i32, -127, 127));
-            }
-        }
-    }
-
-    /// Multiples of 1/64 are exact in each format.
-    fn writeOne(view: arena.LayerView, base: [*]u8, index: usize, integer: i32) void {
-        const value = @as(f32, @floatFromInt(integer)) / 64.0;
-        const at = base + index * view.format.bytes();
-        switch (view.format) {
-            .f32 => at[0..4].* = @bitCast(value),
-            .f16 => at[0..2].* = @bitCast(@as(f16, @floatCast(value))),
-            .bf16 => at[0..2].* = @bitCast(@as(u16, @truncate(@as(u32, @bitCast(value)) >> 16))),
+            var values: [2][arena.head_dim_max]f32 = undefined;
+            for (0..dim) |d| for (&values) |*side| {
+                // Multiples of 1/64 are exact in each format without scales.
+                side[d] = @as(f32, @floatFromInt(rng.between(i32, -127, 127))) / 64.0;
+            };
+            elements.writeKey(view, head, slot, values[0][0..dim]);
+            elements.writeValue(view, head, slot, values[1][0..dim]);
         }
     }
 
     /// Runs the step; result [tokens, heads, dim] is the caller's.
     fn run(world: *World, parts: u32) ![]f32 {
-        var args: attention.Args = undefined;
-        return world.runArgs(parts, &args);
+        return world.runSplit(parts, 0);
     }
 
-    fn runArgs(world: *World, parts: u32, args: *attention.Args) ![]f32 {
+    /// As `run`, with items cut into units of `split_chunks` chunks.
+    fn runSplit(world: *World, parts: u32, split_chunks: u32) ![]f32 {
         const row = world.shape.heads * world.shape.dim;
         var q = try testing.guarded(f32, world.tokens * row);
         defer q.deinit();
@@ -145,7 +197,7 @@ const World = struct {
                 rng.fill(q.slice(f32)[(seq.token_first + t) * row ..][0..row], 2);
             }
         }
-        args.* = .{
+        var args: attention.Args = .{
             .q = q.slice(f32).ptr,
             .out = out.slice(f32).ptr,
             .seqs = world.seqs.items.ptr,
@@ -155,20 +207,33 @@ const World = struct {
             .heads = world.shape.heads,
             .scale = 1.0 / @sqrt(@as(f32, @floatFromInt(world.shape.dim))),
         };
-        testing.runParts(attention.run, args, parts);
-        try world.checkSome(args);
+        const work = args.work();
+        const room = items.roomOf(work);
+        const finished = try gpa.alloc(u32, room.items);
+        defer gpa.free(finished);
+        @memset(finished, 0);
+        var partials = try testing.guarded(f32, room.floats);
+        defer partials.deinit();
+        @memset(partials.bytes, 0xff);
+        if (split_chunks > 0) args.split = .{ .chunks = split_chunks, .finished = finished.ptr, .partials = partials.slice(f32).ptr };
+        testing.runParts(attention.run, &args, parts);
+        try world.checkSome(&args);
         return gpa.dupe(f32, out.slice(f32));
     }
 
-    /// The last token of each sequence, and its first, against the reference.
+    /// The last token of each sequence, and its first, against the references.
     fn checkSome(world: *World, args: *const attention.Args) !void {
         const dim = world.shape.dim;
         const expected = try gpa.alloc(f64, dim);
         defer gpa.free(expected);
+        const defined = try gpa.alloc(f32, dim);
+        defer gpa.free(defined);
         for (world.seqs.items) |seq| for ([_]usize{ 0, seq.token_count - 1 }) |t| for ([_]usize{ 0, world.shape.heads - 1 }) |head| {
             reference(args, seq, t, head, expected);
             const got = args.out[((seq.token_first + t) * world.shape.heads + head) * dim ..][0..dim];
             for (expected, got) |want, value| try std.testing.expectApproxEqAbs(want, value, 1e-5);
+            exact(args, seq, t, head, defined);
+            try testing.expectBitwise(defined, got);
         };
     }
 };
@@ -181,6 +246,10 @@ const shapes = [_]Shape{
     .{ .heads = 2, .kv_heads = 1, .dim = 256, .format = .f16 },
     .{ .heads = 5, .kv_heads = 1, .dim = 40, .format = .f32 },
     .{ .heads = 50, .kv_heads = 1, .dim = 16, .format = .bf16 },
+    .{ .heads = 8, .kv_heads = 2, .dim = 64, .format = .q8_0 },
+    .{ .heads = 3, .kv_heads = 3, .dim = 96, .format = .q8_0 },
+    .{ .heads = 14, .kv_heads = 2, .dim = 32, .format = .q8_0 },
+    .{ .heads = 6, .kv_heads = 3, .dim = 160, .format = .q8_0 },
 };
 
 test "attention matches the reference over lengths, chunk borders and formats" {
@@ -204,11 +273,11 @@ test "attention gives the same bits for any batch, chunking, placement and membe
         try whole.add(7, 0, length, 100);
         const expected = try whole.run(1);
         defer gpa.free(expected);
-        for (2..4) |parts| {
-            const again = try whole.run(@intCast(parts));
+        for (2..4) |parts| for (0..2) |split_chunks| {
+            const again = try whole.runSplit(@intCast(parts), @intCast(split_chunks));
             defer gpa.free(again);
             try testing.expectBitwise(expected, again);
-        }
+        };
         // Prefill chunks of many sizes, each beside other sequences, in other places; 1 is decode.
         var rng: testing.Rng = .init(51);
         for ([_]u32{ 1, 2, 7, 64, 257 }) |step| {
@@ -226,6 +295,23 @@ test "attention gives the same bits for any batch, chunking, placement and membe
                 try testing.expectBitwise(expected[first * row .. end * row], got[seq.token_first * row ..][0 .. (end - first) * row]);
                 if (step < 7) first += 5; // a sample is enough
             }
+        }
+    }
+}
+
+test "attention gives the same bits however its items are cut" {
+    for ([_]Shape{ shapes[0], shapes[1], shapes[7] }) |shape| {
+        var world: World = try .init(shape, 0);
+        defer world.deinit();
+        for ([_][2]u32{ .{ 1299, 1300 }, .{ 10, 11 }, .{ 500, 530 }, .{ 767, 768 } }, 0..) |range, i| {
+            try world.add(@intCast(i), range[0], range[1], 7);
+        }
+        const expected = try world.run(1);
+        defer gpa.free(expected);
+        for ([_]u32{ 1, 2, 3, 5, 100 }) |split_chunks| {
+            const got = try world.runSplit(3, split_chunks);
+            defer gpa.free(got);
+            try testing.expectBitwise(expected, got);
         }
     }
 }

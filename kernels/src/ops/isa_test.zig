@@ -18,7 +18,7 @@ fn hashOf(values: []const f32) u64 {
 }
 
 const tokens_n = 280;
-const dim = 72;
+const dim_max = 72;
 const heads = 4;
 const kv_heads = 2;
 
@@ -38,9 +38,9 @@ test "rms_norm and swiglu have the same bits everywhere" {
 test "rope, append and attention have the same bits everywhere" {
     const gpa = std.testing.allocator;
     var rng: testing.Rng = .init(92);
-    const q = try gpa.alloc(f32, tokens_n * heads * dim);
+    const q = try gpa.alloc(f32, tokens_n * heads * dim_max);
     defer gpa.free(q);
-    const kv = try gpa.alloc(f32, 2 * tokens_n * kv_heads * dim);
+    const kv = try gpa.alloc(f32, 2 * tokens_n * kv_heads * dim_max);
     defer gpa.free(kv);
     const out = try gpa.alloc(f32, q.len);
     defer gpa.free(out);
@@ -60,7 +60,16 @@ test "rope, append and attention have the same bits everywhere" {
     };
     (try rope.Frequencies.init(desc, null)).fill(64, 0, &table);
     try std.testing.expectEqual(@as(u64, 4577074750493873792), hashOf(&table));
-    for ([_]arena.Format{ .f32, .f16, .bf16 }, [_]u64{ 14618000800487767792, 11873758364576612768, 16833531917471295075 }) |format, expected| {
+    const cases = [_]struct { arena.Format, u32, u64 }{
+        .{ .f32, 72, 14618000800487767792 },
+        .{ .f16, 72, 11873758364576612768 },
+        .{ .bf16, 72, 16833531917471295075 },
+        .{ .q8_0, 64, 16961070557993978733 },
+    };
+    for (cases) |case| {
+        const format, const dim, const expected = case;
+        @memset(q, 0);
+        @memset(out, 0);
         var cache: arena.Arena = try .init(.{ .layers = 1, .kv_heads = kv_heads, .head_dim = dim, .slots = 288, .format = format });
         defer cache.deinit();
         rng.fill(q, 3);

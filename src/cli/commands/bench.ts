@@ -12,7 +12,7 @@ import { type Arguments, type Command, numberListOption, numberOption, UsageErro
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
-import { loadOptions } from "../sampling_options.ts";
+import { KV_OPTION, loadOptions } from "../sampling_options.ts";
 import { processorName } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
@@ -37,7 +37,7 @@ export const bench: Command = {
     { name: "repeat", alias: "r", value: "N", help: "runs of each test; the median counts", default: "5" },
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     { name: "limit-mib", value: "N", help: "memory read to measure the bandwidth, in MiB", default: "1024" },
-    { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
+    KV_OPTION,
     { name: "peer", value: "llama.cpp", help: "measure it on the same file in turns; needs node and npm" },
     { name: "json", help: "one JSON object a line instead of the table" },
   ],

@@ -1,6 +1,7 @@
 /** `kumi inspect`: what a model file holds, and whether it fits this machine. @module */
 
 import {
+  checkKvFormat,
   describe,
   type Fit,
   fit,
@@ -11,8 +12,9 @@ import {
   type ModelDescription,
   openGguf,
 } from "../../gguf/mod.ts";
-import { type Arguments, type Command, numberOption, UsageError } from "../command.ts";
+import { type Arguments, type Command, numberOption } from "../command.ts";
 import { resolveModelFile } from "../model_option.ts";
+import { KV_OPTION, kvOption } from "../sampling_options.ts";
 import { availableMemoryBytes } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatCount } from "../units.ts";
@@ -40,7 +42,7 @@ export const inspect: Command = {
       value: "C",
       help: "tokens of each sequence; default: the model's context",
     },
-    { name: "kv", value: "f16|bf16|f32", help: "format of the KV cache", default: "f16" },
+    KV_OPTION,
     { name: "tensors", help: "list every tensor" },
     { name: "json", help: "one JSON object with everything" },
   ],
@@ -49,12 +51,13 @@ export const inspect: Command = {
 };
 
 async function runInspect(args: Arguments): Promise<number> {
-  const kvFormat = parseKvFormat(args.values.get("kv")!);
+  const kvFormat = kvOption(args);
   const users = numberOption(args, "users", { min: 1, max: 1e6, integer: true })!;
   const contextGiven = numberOption(args, "context", { min: 1, max: 2 ** 31, integer: true });
   const path = await resolveModelFile(args.positional[0] ?? args.values.get("model")!);
   using file = await openGguf(path);
   const model = describe(file);
+  if (model.kv !== null) checkKvFormat(kvFormat, model.kv);
   const context = contextGiven ?? model.contextMax ?? 4096;
   const memory = model.kv === null ? undefined : fit({
     weightsBytes: model.weightsBytes,
@@ -71,11 +74,6 @@ async function runInspect(args: Arguments): Promise<number> {
   }
   const asked = contextGiven !== undefined || users > 1;
   return asked && memory !== undefined && !memory.fits ? 1 : 0;
-}
-
-function parseKvFormat(text: string): KvFormat {
-  if (text === "f16" || text === "bf16" || text === "f32") return text;
-  throw new UsageError(`--kv takes f16, bf16 or f32, current value is ${text}`);
 }
 
 function textReport(file: GgufFile, model: ModelDescription, listTensors: boolean): string {

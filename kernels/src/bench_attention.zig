@@ -1,0 +1,124 @@
+//! A private bench of attention on one thread, in the shapes of Llama 3.2 1B: `zig build-exe -O fast -mcpu=… -lc
+//! bench_attention.zig`, then `bench_attention [format] [decode|prefill]`. Thread CPU time of the fastest of many layers. Passes walk the
+//! caches of 16 layers, more than a processor keeps; GB/s counts K and V bytes, GMAC/s both products.
+
+const std = @import("std");
+const arena_file = @import("kv/arena.zig");
+const attention = @import("ops/attention.zig");
+const batch = @import("kv/batch.zig");
+const measure = @import("measure.zig");
+const Job = @import("job.zig").Job;
+const testing = @import("testing.zig");
+
+const layers = 16;
+const heads = 32;
+const kv_heads = 8;
+const head_dim = 64;
+const slots = 16384;
+const tokens_max = 512;
+
+/// Time this thread has had a CPU, so that a busy machine disturbs less.
+fn seconds() f64 {
+    var now: std.c.timespec = undefined;
+    _ = std.c.clock_gettime(.THREAD_CPUTIME_ID, &now);
+    return @as(f64, @floatFromInt(now.sec)) + 1e-9 * @as(f64, @floatFromInt(now.nsec));
+}
+
+/// Known to nobody before the run, so that the compiler cannot shorten the work.
+var rounds: u32 = 1_000_000;
+
+fn runOnce(args: *const measure.Args) void {
+    testing.runParts(measure.run, args, 1);
+}
+
+/// Best of all variants of a yardstick: bytes or multiply-adds per nanosecond of one thread.
+fn peak(what: measure.What, memory: []const u8) f64 {
+    var best: f64 = 0;
+    for (0..measure.variants(what)) |variant| for (0..5) |_| {
+        var sink: [1]u32 = undefined;
+        const args: measure.Args = .{
+            .bytes = memory.ptr,
+            .len = memory.len / (64 * 1024) * (64 * 1024),
+            .sink = &sink,
+            .what = @backingInt(what),
+            .variant = @intCast(variant),
+            .rounds = @as(*volatile u32, &rounds).*,
+        };
+        const start = seconds();
+        runOnce(&args);
+        const work = if (what == .read_bandwidth) args.len else measure.macs(what, args.variant, args.rounds);
+        best = @max(best, 1e-9 * @as(f64, @floatFromInt(work)) / (seconds() - start));
+        std.mem.doNotOptimizeAway(&sink);
+    };
+    return best;
+}
+
+const Bench = struct {
+    cache: arena_file.Arena,
+    q: []f32,
+    out: []f32,
+
+    /// Seconds of the fastest layer.
+    fn time(bench: Bench, tokens: u32, depth: u32, passes: usize) f64 {
+        const extent: batch.Extent = .{ .slot_first = 0, .token_count = depth + tokens };
+        const seq: batch.Seq = .{ .token_first = 0, .token_count = tokens, .position_first = depth, .extent_first = 0, .extent_count = 1 };
+        var best: f64 = 1e9;
+        for (0..passes) |_| {
+            for (0..layers) |layer| {
+                const start = seconds();
+                const args: attention.Args = .{
+                    .q = bench.q.ptr,
+                    .out = bench.out.ptr,
+                    .seqs = (&seq)[0..1].ptr,
+                    .extents = (&extent)[0..1].ptr,
+                    .view = bench.cache.layer(@intCast(layer)),
+                    .n_seqs = 1,
+                    .heads = heads,
+                    .scale = 0.125,
+                };
+                testing.runParts(attention.run, &args, 1);
+                best = @min(best, seconds() - start);
+            }
+        }
+        return best;
+    }
+
+    fn report(bench: Bench, name: []const u8, tokens: u32, depth: u32) void {
+        const best = bench.time(tokens, depth, @max(2, 60_000 / (depth + 512) / tokens));
+        var positions: f64 = 0;
+        for (0..tokens) |t| positions += @floatFromInt(depth + t + 1);
+        const macs = positions * heads * head_dim * 2;
+        const bytes = @as(f64, @floatFromInt(bench.cache.bytesPerToken() / layers)) * @as(f64, @floatFromInt(depth + tokens));
+        std.debug.print("{t:5} {s:8} {d:4} tokens at {d:6}  {d:7.2} GB/s  {d:7.2} GMAC/s  {d:8.1} µs a layer\n", .{
+            bench.cache.shape.format, name, tokens, depth, bytes / best * 1e-9, macs / best * 1e-9, best * 1e6,
+        });
+    }
+};
+
+pub fn main(init: std.process.Init) !void {
+    const arguments = try init.minimal.args.toSlice(init.arena.allocator());
+    const gpa = std.heap.page_allocator;
+    const wanted = if (arguments.len > 1) std.meta.stringToEnum(arena_file.Format, arguments[1]) else null;
+    const kind = if (arguments.len > 2) arguments[2] else "";
+    const q = try gpa.alloc(f32, tokens_max * heads * head_dim);
+    const out = try gpa.alloc(f32, q.len);
+    var rng: testing.Rng = .init(1);
+    rng.fill(q, 2);
+    for (std.enums.values(arena_file.Format)) |format| {
+        if (wanted != null and wanted != format) continue;
+        var cache: arena_file.Arena = try .init(.{ .layers = layers, .kv_heads = kv_heads, .head_dim = head_dim, .slots = slots, .format = format });
+        defer cache.deinit();
+        // Any bytes will do as long as no f16 or bf16 among them is huge.
+        const words: []u64 = @alignCast(std.mem.bytesAsSlice(u64, cache.memory));
+        for (words) |*word| word.* = rng.random().int(u64) & 0xbf3fbf3fbf3fbf3f;
+        std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s\n", .{ peak(.read_bandwidth, cache.memory), peak(.float_peak, cache.memory) });
+        const bench: Bench = .{ .cache = cache, .q = q, .out = out };
+        if (!std.mem.eql(u8, kind, "prefill")) {
+            for ([_]u32{ 1024, 4096, slots - 1 }) |depth| bench.report("decode", 1, depth);
+        }
+        if (std.mem.eql(u8, kind, "decode")) continue;
+        bench.report("prefill", tokens_max, 0);
+        for ([_]u32{ 1024, 4096 }) |depth| bench.report("prefill", 48, depth);
+        std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s\n", .{ peak(.read_bandwidth, cache.memory), peak(.float_peak, cache.memory) });
+    }
+}
