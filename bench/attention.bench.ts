@@ -9,7 +9,7 @@ import { sized } from "./support/settings.ts";
 import type { TestBed } from "./support/test_bed.ts";
 
 const HEADS = sized(32, 4), KV_HEADS = sized(8, 2), HEAD_DIM = 64;
-const KV_FORMATS: readonly KvFormat[] = ["f16", "bf16", "f32"];
+const KV_FORMATS: readonly KvFormat[] = ["f16", "bf16", "f32", "q8_0"];
 /** Tokens computed at once of each sequence, after `depth` others. */
 const CASES = sized(
   [

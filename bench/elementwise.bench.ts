@@ -11,7 +11,7 @@ import { sequencesOf } from "./support/sequences.ts";
 const K = sized(2048, 256);
 const TOKENS = sized([1, 4, 16, 64, 512], [1, 5]);
 const HEADS = sized(32, 4), KV_HEADS = sized(8, 2), HEAD_DIM = 64;
-const KV_FORMATS: readonly KvFormat[] = ["f16", "bf16", "f32"];
+const KV_FORMATS: readonly KvFormat[] = ["f16", "bf16", "f32", "q8_0"];
 
 for (const n of TOKENS) {
   benchOp({
