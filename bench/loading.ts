@@ -144,7 +144,7 @@ if (import.meta.main) {
   ]));
   const weights = packedBytes(file);
   console.log(
-    `\npeak memory ${mib(peaks.after)}, ${(peaks.after / weights).toFixed(3)}× the matrices of ${
+    `\npeak memory ${mib(peaks.after)}, ${(peaks.after / weights).toFixed(3)}× the packed weights of ${
       mib(weights)
     }; ` +
       `${mib(peaks.before)} of it before loading`,
