@@ -14,6 +14,8 @@ test {
     _ = @import("futex.zig");
     _ = @import("isa_levels.zig");
     _ = @import("kv/arena.zig");
+    _ = @import("kv/bit_tree.zig");
+    _ = @import("kv/buddy_test.zig");
     _ = @import("machine.zig");
     _ = @import("math.zig");
     _ = @import("measure.zig");
