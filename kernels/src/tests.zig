@@ -5,6 +5,7 @@ test {
     _ = @import("abi/batch_test.zig");
     _ = @import("abi/buffers.zig");
     _ = @import("abi/context_test.zig");
+    _ = @import("abi/kv_blocks.zig");
     _ = @import("abi/status.zig");
     _ = @import("cgroup.zig");
     _ = @import("cpus.zig");
