@@ -147,8 +147,9 @@ class Replay {
     if (runs === null) return false;
     for (const run of runs) {
       const previous = live.runs.at(-1);
-      if (previous !== undefined && previous.first + previous.count === run.first) previous.count += run.count;
-      else live.runs.push(run);
+      if (previous !== undefined && previous.first + previous.count === run.first) {
+        previous.count += run.count;
+      } else live.runs.push(run);
     }
     live.blocks += count;
     this.#used += count;
@@ -187,7 +188,8 @@ class Replay {
   }
 
   result(): ReplayResult {
-    const { steps, blocks, tokens, sequences, runs, wastes, fragmentation, fragmentationSamples } = this.#sums;
+    const { steps, blocks, tokens, sequences, runs, wastes, fragmentation, fragmentationSamples } =
+      this.#sums;
     const all = steps * this.#options.blocks;
     const unused = blocks * BLOCK_TOKENS - tokens;
     return {

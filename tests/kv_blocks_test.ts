@@ -48,8 +48,8 @@ Deno.test("KvBlocks.takeIdle() reports large free runs that were in use, once", 
   assertEquals(kv.stats().idle, 32);
   assertEquals(kv.takeIdle(64), null);
   assertEquals(kv.takeIdle(16), { first: 16, count: 16 });
-  assertEquals(kv.takeIdle(8), { first: 32, count: 8 });
   assertEquals(kv.takeIdle(8), { first: 8, count: 8 });
+  assertEquals(kv.takeIdle(8), { first: 32, count: 8 });
   assertEquals(kv.takeIdle(1), null);
   assertEquals(kv.verify(), "none");
 });

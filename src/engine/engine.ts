@@ -3,7 +3,8 @@ import type { ModelRunner } from "../model_runner.ts";
 import type { SampledToken } from "../sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type BlockAllocator, KvPool } from "./kv_pool.ts";
+import type { BlockAllocator } from "./kv_pool.ts";
+import { type KvStats, kvStats } from "./kv_stats.ts";
 import { toWireError } from "./errors.ts";
 import type { GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
 import { wallClock } from "./clock.ts";
@@ -13,7 +14,13 @@ import { Sequence } from "./sequence.ts";
 export type StepRunner =
   & Pick<
     ModelRunner,
-    "forward" | "logits" | "sample" | "contextLength" | "kvTokens" | "batchTokensMax" | "logitsRowsMax"
+    | "forward"
+    | "logits"
+    | "sample"
+    | "contextLength"
+    | "kvBytesPerToken"
+    | "batchTokensMax"
+    | "logitsRowsMax"
   >
   & { readonly hyperparameters: { readonly vocab: number } };
 
@@ -23,8 +30,8 @@ export interface EngineParts {
   tokenizer: Tokenizer;
   /** Throws where the model has none: then only texts and tokens can be continued. */
   chatTemplate: Pick<ChatTemplate, "encode">;
-  /** Default: first fit over the runner's KV cache. */
-  allocator?: BlockAllocator;
+  /** Hands out the blocks of the runner's KV cache. */
+  allocator: BlockAllocator;
   /** Most requests computed together; default: as many as can want logits in one step. */
   sequencesMax?: number;
   /** Ms since 1970. */
@@ -33,6 +40,8 @@ export interface EngineParts {
 
 /** Tokens of a prompt computed in one step while other requests wait for their next token. */
 const PREFILL_BESIDE_DECODE = 64;
+/** Most blocks wanted behind a new run of a sequence: 128 tokens of an answer. */
+const ROOM_BLOCKS_MAX = 8;
 /** Steps shorter than this are over before an interruption would pay. */
 const INTERRUPTIBLE_TOKENS = 32;
 
@@ -57,7 +66,7 @@ export class Engine {
     this.#runner = parts.runner;
     this.#tokenizer = parts.tokenizer;
     this.#chatTemplate = parts.chatTemplate;
-    this.#allocator = parts.allocator ?? new KvPool(parts.runner.kvTokens / BLOCK_TOKENS);
+    this.#allocator = parts.allocator;
     const { logitsRowsMax, batchTokensMax } = parts.runner;
     this.#sequencesMax = Math.min(parts.sequencesMax ?? logitsRowsMax, logitsRowsMax, batchTokensMax);
     this.#now = parts.now ?? wallClock;
@@ -129,6 +138,12 @@ export class Engine {
     }
   }
 
+  /** How the KV cache is used now. Counting the committed pages takes some ms for a large cache. */
+  kvStats(): KvStats {
+    const holders = this.#running.filter(({ blocks }) => blocks.length > 0);
+    return kvStats(this.#allocator.stats(), holders, this.#runner);
+  }
+
   /** What happened since the last call. */
   takeEvents(): StepEvent[] {
     const events = this.#events;
@@ -175,7 +190,7 @@ export class Engine {
     const { blocks } = sequence;
     const wanted = Math.ceil((sequence.first + count) / BLOCK_TOKENS) - blocks.length;
     while (wanted > 0) {
-      const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1));
+      const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1), this.#room());
       if (taken !== null) {
         blocks.push(...taken);
         break;
@@ -186,6 +201,12 @@ export class Engine {
     }
     sequence.count = count;
     return true;
+  }
+
+  /** Blocks wanted behind a new run: half of what is free for each sequence. More would split the last long runs. */
+  #room(): number {
+    const each = this.#allocator.freeBlocks / this.#running.length;
+    return Math.min(ROOM_BLOCKS_MAX, Math.floor(each / 2));
   }
 
   #preempt(sequence: Sequence): void {

@@ -141,7 +141,11 @@ export class Arena extends NativeObject {
 
   /** Commits memory for some MiB of the reservation, which may end beyond it. */
   prefault(mibFirst: number, mibCount: number): void {
-    const status = this.#native().kumi_arena_prefault(this.id, u32(mibFirst, "mibFirst"), u32(mibCount, "mibCount"));
+    const status = this.#native().kumi_arena_prefault(
+      this.id,
+      u32(mibFirst, "mibFirst"),
+      u32(mibCount, "mibCount"),
+    );
     check(status, "prefault the KV cache", { mibFirst, mibCount });
   }
 
