@@ -53,7 +53,7 @@ pub const functions = .{
     .{ "kumi_kv_blocks_share", kv_blocks.share, "kv_blocks first count" },
     .{ "kumi_kv_blocks_release", kv_blocks.release, "kv_blocks first count" },
     .{ "kumi_kv_blocks_references", kv_blocks.references, "kv_blocks block" },
-    .{ "kumi_kv_blocks_take_idle", kv_blocks.takeIdle, "kv_blocks blocks_min out out_bytes" },
+    .{ "kumi_kv_blocks_take_idle", kv_blocks.takeIdle, "kv_blocks blocks_min blocks_limit out out_bytes" },
     .{ "kumi_kv_blocks_stats", kv_blocks.stats, "kv_blocks out out_bytes" },
     .{ "kumi_kv_blocks_verify", kv_blocks.verify, "kv_blocks" },
     .{ "kumi_batch_set", batch.set, "context arena desc desc_bytes" },

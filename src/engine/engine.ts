@@ -144,6 +144,11 @@ export class Engine {
     return kvStats(this.#allocator.stats(), holders, this.#runner);
   }
 
+  /** Gives memory back that nothing needs; for moments in which nobody waits for a token. */
+  trim(): void {
+    this.#allocator.trim();
+  }
+
   /** What happened since the last call. */
   takeEvents(): StepEvent[] {
     const events = this.#events;

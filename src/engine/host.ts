@@ -161,6 +161,7 @@ export class EngineHost {
     }
     const events = engine.takeEvents();
     if (events.length > 0) this.#post({ type: "step", events });
+    if (!engine.busy) engine.trim();
     this.#beat();
   }
 

@@ -34,6 +34,8 @@ export class FirstFitPool implements BlockAllocator {
     }
   }
 
+  trim(): void {}
+
   stats(): KvPoolStats {
     const blocks = this.#used.length, free = this.freeBlocks, used = blocks - free;
     return {

@@ -138,13 +138,14 @@ export class KvBlocks extends NativeObject {
   }
 
   /**
-   * Free blocks whose memory could be given back: a stretch in a free run of at least `blocksMin`, of which as many were
-   * in use since they were last reported here; null when there is none.
+   * Free blocks whose memory could be given back: a stretch of up to `blocksMax` in a free run of at least `blocksMin`,
+   * of which as many were in use since they were last reported here; null when there is none.
    */
-  takeIdle(blocksMin: number): KvRun | null {
+  takeIdle(blocksMin: number, blocksMax = this.blocks): KvRun | null {
     const status = this.#native.kumi_kv_blocks_take_idle(
       this.id,
       u32(blocksMin, "blocksMin"),
+      u32(blocksMax, "blocksMax"),
       this.#runs,
       this.#runs.byteLength,
     );

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x5e335a76;
+export const abiHash = 0xc95e9f1e;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -475,6 +475,7 @@ export const symbols = {
     parameters: [
       "u32", // kv_blocks
       "u32", // blocks_min
+      "u32", // blocks_limit
       "buffer", // out
       "u32", // out_bytes
     ],

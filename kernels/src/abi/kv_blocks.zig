@@ -85,13 +85,13 @@ pub fn references(id: u32, block: u32) status.Error!u32 {
     return blocks.native.referencesOf(block);
 }
 
-/// Finds free blocks whose memory could be given back: in a free run of at least `blocks_min`, of which as many were in use
-/// since they were last reported here. out: one KvRun. Returns 1, or 0 when there are none.
-pub fn takeIdle(id: u32, blocks_min: u32, out: buffers.Output, out_bytes: u32) status.Error!u32 {
+/// Finds up to `blocks_limit` free blocks whose memory could be given back: in a free run of at least `blocks_min`, of which
+/// as many were in use since they were last reported here. out: one KvRun. Returns 1, or 0 when there are none.
+pub fn takeIdle(id: u32, blocks_min: u32, blocks_limit: u32, out: buffers.Output, out_bytes: u32) status.Error!u32 {
     const blocks = try enter(id);
     defer leave(blocks);
     const place = try buffers.room(buddy.Run, out, out_bytes, 1);
-    place[0] = blocks.native.takeIdle(blocks_min) orelse return 0;
+    place[0] = blocks.native.takeIdle(blocks_min, blocks_limit) orelse return 0;
     return 1;
 }
 
@@ -128,7 +128,7 @@ test "allocators have ids, check their arguments and refuse a second caller" {
     try std.testing.expectError(error.InvalidArgument, references(id, 100));
     try std.testing.expectEqual(5, release(id, 90, 10));
     try std.testing.expectError(error.InvalidArgument, release(id, 90, 10));
-    try std.testing.expectEqual(1, takeIdle(id, 1, out, 80));
+    try std.testing.expectEqual(1, takeIdle(id, 1, 10, out, 80));
     var figures: buddy.Stats = undefined;
     try stats(id, @ptrCast(&figures), @sizeOf(buddy.Stats));
     try std.testing.expectEqual(85, figures.free);

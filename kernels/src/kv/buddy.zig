@@ -212,9 +212,9 @@ pub const Buddy = struct {
         return if (block < buddy.blocks) buddy.counts[block] else error.InvalidArgument;
     }
 
-    /// The next stretch of touched blocks in a free run of at least `blocks_min` of which as many are touched; from here on
-    /// they count as untouched. Null when there is none.
-    pub fn takeIdle(buddy: *Buddy, blocks_min: u32) ?Run {
+    /// The next stretch of up to `blocks_limit` blocks, the first one touched, in a free run of at least `blocks_min` of which
+    /// as many are touched; from here on they count as untouched. Null when there is none.
+    pub fn takeIdle(buddy: *Buddy, blocks_min: u32, blocks_limit: u32) ?Run {
         const least = @max(blocks_min, 1);
         if (buddy.idle < least or least > blocks_max) return null;
         var order: u32 = std.math.log2_int_ceil(u32, least);
@@ -223,7 +223,7 @@ pub const Buddy = struct {
             while (buddy.sets[order].atLeast(from)) |index| : (from = index + 1) {
                 const run: Run = .{ .first = index << @intCast(order), .count = sizeOf(order) };
                 if (buddy.touchedIn(run) < least) continue;
-                return buddy.untouch(run);
+                return buddy.untouch(run, @max(blocks_limit, 1));
             }
         }
         return null;
@@ -240,11 +240,11 @@ pub const Buddy = struct {
         return total;
     }
 
-    /// Everything from the first touched block to the last one: fewer, longer stretches are cheaper to give back.
-    fn untouch(buddy: *Buddy, run: Run) Run {
+    /// From the first touched block to the last one: fewer, longer stretches are cheaper to give back.
+    fn untouch(buddy: *Buddy, run: Run, limit: u32) Run {
         var first = run.first;
         while (!buddy.isTouched(first)) first += 1;
-        var end = run.end();
+        var end = @min(run.end(), first +| limit);
         while (!buddy.isTouched(end - 1)) end -= 1;
         const found: Run = .{ .first = first, .count = end - first };
         buddy.idle -= buddy.touchedIn(found);

@@ -86,7 +86,7 @@ pub fn fuzz(gpa: std.mem.Allocator, seed: u64, blocks: u32, operations: usize) !
     }
     try releaseAll(&buddy, &model);
     try expectEqual(.none, buddy.verify());
-    while (buddy.takeIdle(1)) |_| {}
+    while (buddy.takeIdle(1, blocks)) |_| {}
     try expectEqual(fresh, buddy.stats());
 }
 
@@ -108,7 +108,7 @@ fn step(buddy: *Buddy, model: *Model, rng: *testing.Rng, pressure: u32, runs: []
             try expectEqual(all_free, buddy.allocAt(longer.first, longer.count));
             if (all_free) try model.take(longer);
         },
-        2 => try takeIdle(buddy, model, rng.pick(u32, &.{ 1, 3, 64, 1000 })),
+        2 => try takeIdle(buddy, model, rng.pick(u32, &.{ 1, 3, 64, 1000 }), rng.pick(u32, &.{ 1, 64, 0xFFFF_FFFF })),
         else => {
             const count = @min(buddy.blocks, rng.pick(u32, &.{ 1, 1, 1, 2, 5, 17, 100, 1000 }));
             const used = model.stretch(rng, true);
@@ -131,10 +131,10 @@ fn allocate(buddy: *Buddy, model: *Model, count: u32, after: ?u32, room: u32, ru
     try expectEqual(count, total);
 }
 
-fn takeIdle(buddy: *Buddy, model: *Model, blocks_min: u32) !void {
+fn takeIdle(buddy: *Buddy, model: *Model, blocks_min: u32, limit: u32) !void {
     const idle = buddy.idle;
-    const run = buddy.takeIdle(blocks_min) orelse return;
-    try expect(run.count >= blocks_min and buddy.idle + blocks_min <= idle);
+    const run = buddy.takeIdle(blocks_min, limit) orelse return;
+    try expect(run.count >= @min(blocks_min, limit) and run.count <= limit and buddy.idle < idle);
     for (model.counts[run.first..run.end()]) |count| try expectEqual(0, count);
 }
 
