@@ -11,6 +11,7 @@
 
 import { KvBlocks, type KvRun } from "../src/ffi/kv_blocks.ts";
 import { limits } from "../src/ffi/symbols.ts";
+import { roomBlocks } from "../src/engine/kv_pool.ts";
 
 const BLOCK_TOKENS = limits.kvBlockTokens;
 
@@ -26,8 +27,6 @@ export interface ReplayOptions {
   blocks: number;
   /** Requests are admitted while no more than this part of the blocks is in use. */
   occupancy: number;
-  /** Free blocks wanted behind a run that is begun. */
-  room: (request: TraceRequest) => number;
   libraryPath?: string;
 }
 
@@ -43,6 +42,7 @@ export interface ReplayResult {
   wasteP99: number;
   /** The same ÷ all slots of the cache. */
   wasteOfCache: number;
+  wasteOfCacheP99: number;
   /** Allocated blocks ÷ runs. */
   runBlocks: number;
   runsPerSequence: number;
@@ -66,6 +66,7 @@ class Sums {
   fragmentation = 0;
   fragmentationSamples = 0;
   readonly wastes: number[] = [];
+  readonly wastesOfCache: number[] = [];
 }
 
 /** External fragmentation reads all free runs, so it is sampled. */
@@ -143,7 +144,8 @@ class Replay {
     if (count <= 0) return true;
     const last = live.runs.at(-1);
     const after = last === undefined ? undefined : last.first + last.count - 1;
-    const runs = this.#kv.allocate(count, after, this.#options.room(live.request));
+    const room = roomBlocks(this.#options.blocks - this.#used - count, this.#live.length);
+    const runs = this.#kv.allocate(count, after, room);
     if (runs === null) return false;
     for (const run of runs) {
       const previous = live.runs.at(-1);
@@ -184,7 +186,9 @@ class Replay {
     sums.tokens += tokens;
     sums.sequences += this.#live.length;
     sums.runs += runs;
-    sums.wastes.push(1 - tokens / (this.#used * BLOCK_TOKENS));
+    const unused = this.#used * BLOCK_TOKENS - tokens;
+    sums.wastes.push(unused / (this.#used * BLOCK_TOKENS));
+    sums.wastesOfCache.push(unused / (this.#options.blocks * BLOCK_TOKENS));
   }
 
   result(): ReplayResult {
@@ -197,12 +201,17 @@ class Replay {
       occupancy: blocks / all,
       sequences: sequences / steps,
       waste: unused / (blocks * BLOCK_TOKENS),
-      wasteP99: wastes.toSorted((a, b) => a - b)[Math.floor(0.99 * steps)],
+      wasteP99: percentile99(this.#sums.wastes),
       wasteOfCache: unused / (all * BLOCK_TOKENS),
+      wasteOfCacheP99: percentile99(this.#sums.wastesOfCache),
       runBlocks: blocks / runs,
       runsPerSequence: runs / sequences,
       externalFragmentation: fragmentation / fragmentationSamples,
       preemptions: this.#preemptions,
     };
   }
+}
+
+function percentile99(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(0.99 * values.length)];
 }

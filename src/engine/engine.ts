@@ -3,7 +3,7 @@ import type { ModelRunner } from "../model_runner.ts";
 import type { SampledToken } from "../sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import type { BlockAllocator } from "./kv_pool.ts";
+import { type BlockAllocator, roomBlocks } from "./kv_pool.ts";
 import { type KvStats, kvStats } from "./kv_stats.ts";
 import { toWireError } from "./errors.ts";
 import type { GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
@@ -40,8 +40,6 @@ export interface EngineParts {
 
 /** Tokens of a prompt computed in one step while other requests wait for their next token. */
 const PREFILL_BESIDE_DECODE = 64;
-/** Most blocks wanted behind a new run of a sequence: 128 tokens of an answer. */
-const ROOM_BLOCKS_MAX = 8;
 /** Steps shorter than this are over before an interruption would pay. */
 const INTERRUPTIBLE_TOKENS = 32;
 
@@ -194,8 +192,9 @@ export class Engine {
     if (!this.#running.includes(sequence)) return false;
     const { blocks } = sequence;
     const wanted = Math.ceil((sequence.first + count) / BLOCK_TOKENS) - blocks.length;
+    const room = roomBlocks(this.#allocator.freeBlocks - wanted, this.#running.length);
     while (wanted > 0) {
-      const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1), this.#room());
+      const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1), room);
       if (taken !== null) {
         blocks.push(...taken);
         break;
@@ -206,12 +205,6 @@ export class Engine {
     }
     sequence.count = count;
     return true;
-  }
-
-  /** Blocks wanted behind a new run: half of what is free for each sequence. More would split the last long runs. */
-  #room(): number {
-    const each = this.#allocator.freeBlocks / this.#running.length;
-    return Math.min(ROOM_BLOCKS_MAX, Math.floor(each / 2));
   }
 
   #preempt(sequence: Sequence): void {

@@ -113,6 +113,17 @@ export class KvPool implements BlockAllocator {
   }
 }
 
+/** 128 tokens of an answer. */
+const ROOM_BLOCKS_MAX = 8;
+
+/**
+ * Blocks that a new run should have free behind it: a quarter of what will be left free for each sequence. Less
+ * costs runs at 90 % occupancy, more at 99 %: bench/kv_replay.ts counts them.
+ */
+export function roomBlocks(leftFreeBlocks: number, sequences: number): number {
+  return Math.max(0, Math.min(ROOM_BLOCKS_MAX, Math.floor(leftFreeBlocks / (4 * sequences))));
+}
+
 /** Number of runs in a list of blocks. */
 export function countRuns(blocks: readonly number[]): number {
   let runs = 0;
