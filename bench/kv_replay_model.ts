@@ -192,8 +192,7 @@ class Replay {
   }
 
   result(): ReplayResult {
-    const { steps, blocks, tokens, sequences, runs, wastes, fragmentation, fragmentationSamples } =
-      this.#sums;
+    const { steps, blocks, tokens, sequences, runs, fragmentation, fragmentationSamples } = this.#sums;
     const all = steps * this.#options.blocks;
     const unused = blocks * BLOCK_TOKENS - tokens;
     return {
