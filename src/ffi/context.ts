@@ -175,12 +175,8 @@ export class Kernels implements Disposable {
 
   /** Sets the tokens of this step: {tokens, sequences, extents, 0}, then the arrays of {@linkcode structs}. */
   setBatch(arena: Arena, descriptor: Uint32Array): void {
-    const status = this.#native.kumi_batch_set(
-      this.#id,
-      arena.id,
-      asBuffer(descriptor),
-      descriptor.byteLength,
-    );
+    const buffer = asBuffer(descriptor);
+    const status = this.#native.kumi_batch_set(this.#id, arena.id, buffer, descriptor.byteLength);
     if (status < 0) check(status, "set batch", { tokens: descriptor[0], sequences: descriptor[1] });
   }
 
