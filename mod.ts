@@ -26,6 +26,7 @@ export type { Generation, GenerationResult } from "./src/engine/generation.ts";
 export type { ChatOptions, GenerationOptions } from "./src/engine/generation_options.ts";
 export { samplingDefaults, type SamplingOptions } from "./src/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
+export type { KvOptions } from "./src/model_runner.ts";
 export { EngineError } from "./src/engine/errors.ts";
 export { GgufError } from "./src/gguf/error.ts";
 export { ModelError } from "./src/models/error.ts";

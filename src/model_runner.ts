@@ -1,5 +1,7 @@
 import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
 import { type Arena, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
+import type { KvBlocks } from "./ffi/kv_blocks.ts";
+import { machineInfo } from "./ffi/machine.ts";
 import { limits, structs } from "./ffi/symbols.ts";
 import {
   checkKvFormat,
@@ -12,12 +14,28 @@ import {
 import type { Decoder } from "./layers/decoder.ts";
 import { planScratch } from "./layers/scratch.ts";
 import { WorkspacePlan } from "./layers/workspace.ts";
+import { fitKvTokens } from "./memory_check.ts";
 import { checkTensors } from "./models/check.ts";
 import type { Hyperparameters } from "./models/hyperparameters.ts";
 import { type ModelFile, TensorLoader } from "./models/loading.ts";
 import { familyOf } from "./models/registry.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 import { checkNumber } from "./sampling.ts";
+
+/** How the KV cache uses memory. All optional. */
+export interface KvOptions {
+  /** Commit all of its memory while the model loads, instead of when tokens first need it. */
+  prefault?: boolean;
+  /**
+   * Ask the system for huge pages (true) or for small ones (false); default: as the system does by itself. Huge pages
+   * commit 2 MiB in every layer and head with the first token.
+   */
+  hugePages?: boolean;
+  /** Free runs of at least so many blocks go back to the system; Infinity for never, the default with `prefault`. */
+  giveBackBlocks?: number;
+  /** Load even if weights, KV cache and a margin are more than the memory that is available. */
+  overcommit?: boolean;
+}
 
 /** What a runner is given beside the file. All optional. */
 export interface RunnerOptions {
@@ -27,10 +45,11 @@ export interface RunnerOptions {
   isa?: string;
   /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
   contextLength?: number;
-  /** Tokens that the KV cache holds for all sequences together; default: twice the context. */
+  /** Tokens that the KV cache holds for all sequences together; default: twice the context, once where memory is short. */
   kvTokens?: number;
   /** Default f16; q8_0 takes little more than half of that memory and needs heads of a multiple of 32 elements. */
   kvFormat?: KvFormat;
+  kv?: KvOptions;
   /** Most tokens computed in one step; default 512. */
   batchTokensMax?: number;
   /** Most tokens of one step whose logits are wanted; default 32. */
@@ -60,8 +79,11 @@ export class ModelRunner implements Disposable {
   readonly kvBytesPerToken: number;
   readonly batchTokensMax: number;
   readonly logitsRowsMax: number;
+  /** Who has which block of the KV cache. */
+  readonly kvBlocks: KvBlocks;
+  /** The memory of the KV cache. */
+  readonly kvArena: Arena;
   readonly #decoder: Decoder;
-  readonly #arena: Arena;
   readonly #batch: BatchBuffer;
   readonly #samples: SampleBatch;
   readonly #rowIndices: Uint32Array;
@@ -74,12 +96,12 @@ export class ModelRunner implements Disposable {
     this.hyperparameters = h;
     this.contextLength = sizes.contextLength;
     this.kvTokens = sizes.kvTokens;
-    const kvShape = { heads: h.layers * h.kvHeads, keyLength: h.headDim, valueLength: h.headDim };
-    this.kvBytesPerToken = kvBytesPerToken(kvShape, sizes.kvFormat);
+    this.kvBytesPerToken = kvTokenBytes(h, sizes.kvFormat);
     this.batchTokensMax = sizes.batchTokensMax;
     this.logitsRowsMax = sizes.logitsRowsMax;
     this.#decoder = decoder;
-    this.#arena = arena;
+    this.kvArena = arena;
+    this.kvBlocks = kernels.createKvBlocks(sizes.kvTokens / BLOCK_TOKENS);
     this.#batch = new BatchBuffer(sizes.batchTokensMax);
     this.#samples = new SampleBatch(sizes.logitsRowsMax);
     this.#rowIndices = new Uint32Array(sizes.logitsRowsMax);
@@ -91,7 +113,7 @@ export class ModelRunner implements Disposable {
    */
   forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
     const { ids, descriptor } = this.#batch.encode(slices);
-    this.kernels.setBatch(this.#arena, descriptor);
+    this.kernels.setBatch(this.kvArena, descriptor);
     this.#rows = 0;
     return this.#decoder.forward(ids, interrupted);
   }
@@ -181,7 +203,8 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   const h = family.hyperparameters(file);
   checkTensors(file, family.tensors(h));
   const sizes = resolveSizes(h, options);
-  const { threads = defaultThreads(file), isa, libraryPath } = options;
+  const { threads = defaultThreads(file), isa, libraryPath, kv = {} } = options;
+  sizes.kvTokens = checkMemory(file, h, sizes, options);
   const kernels = Kernels.open({ threads, isa, libraryPath, workspaceBytes: 64 });
   try {
     const loader = new TensorLoader(kernels, file);
@@ -195,9 +218,13 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
       slots: sizes.kvTokens,
       format: formatTypeId(sizes.kvFormat),
     });
+    if (kv.hugePages !== undefined) arena.preferHugePages(kv.hugePages);
     const decoder = family.compose(h, loader, { kernels, scratch, rope, arena });
     kernels.resizeWorkspace(plan.bytes);
     await loader.stream({ progress: options.progress, checkpoint: () => takeTurn(options.signal) });
+    if (kv.prefault === true) {
+      await prefault(arena, sizes.kvTokens * kvTokenBytes(h, sizes.kvFormat), options);
+    }
     return new ModelRunner(kernels, h, sizes, decoder, arena);
   } catch (error) {
     kernels.close();
@@ -213,8 +240,47 @@ const TEAM_PAYS_FROM_BYTES = 4 << 20;
 
 /** Undefined: as many as the kernels think right. */
 function defaultThreads(file: ModelFile): number | undefined {
-  const bytes = file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
-  return bytes < TEAM_PAYS_FROM_BYTES ? 1 : undefined;
+  return weightBytes(file) < TEAM_PAYS_FROM_BYTES ? 1 : undefined;
+}
+
+function weightBytes(file: ModelFile): number {
+  return file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+}
+
+function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
+  return kvBytesPerToken(
+    { heads: h.layers * h.kvHeads, keyLength: h.headDim, valueLength: h.headDim },
+    format,
+  );
+}
+
+/** The tokens of the KV cache, fewer than by default where memory is short. Throws a ModelError when it is too short. */
+function checkMemory(
+  file: ModelFile,
+  h: Hyperparameters,
+  sizes: RunnerSizes,
+  options: RunnerOptions,
+): number {
+  const { kvTokens, contextLength } = sizes;
+  const { availableBytes } = machineInfo(options.libraryPath);
+  if (options.kv?.overcommit === true || availableBytes === undefined) return kvTokens;
+  return fitKvTokens({
+    weightBytes: weightBytes(file),
+    kvBytesPerToken: kvTokenBytes(h, sizes.kvFormat),
+    kvTokens,
+    kvTokensMin: options.kvTokens === undefined ? contextLength : kvTokens,
+    availableBytes,
+  });
+}
+
+/** Memory committed between two turns of the event loop: some tens of ms. */
+const PREFAULT_MIB = 128;
+
+async function prefault(arena: Arena, bytes: number, { signal }: RunnerOptions): Promise<void> {
+  for (let mib = 0; mib * 2 ** 20 < bytes; mib += PREFAULT_MIB) {
+    arena.prefault(mib, PREFAULT_MIB);
+    await takeTurn(signal);
+  }
 }
 
 /** Lets messages in, an abort among them. */

@@ -8,6 +8,7 @@ const arenas = @import("abi/arenas.zig");
 const batch = @import("abi/batch.zig");
 const context = @import("abi/context.zig");
 const convert = @import("abi/convert.zig");
+const kv_blocks = @import("abi/kv_blocks.zig");
 const layers = @import("abi/layers.zig");
 const machine = @import("abi/machine.zig");
 const measurements = @import("abi/measurements.zig");
@@ -17,6 +18,7 @@ const thunk = @import("abi/thunk.zig");
 const weights = @import("abi/weights.zig");
 const kv_batch = @import("kv/batch.zig");
 const kv_arena = @import("kv/arena.zig");
+const kv_buddy = @import("kv/buddy.zig");
 const rope = @import("ops/rope.zig");
 const sample = @import("ops/sample.zig");
 const score = @import("ops/score.zig");
@@ -42,6 +44,18 @@ pub const functions = .{
     .{ "kumi_arena_create", arenas.create, "context layers kv_heads head_dim slots kv_format out_id" },
     .{ "kumi_arena_info", arenas.info, "arena out out_bytes" },
     .{ "kumi_arena_give_back", arenas.giveBack, "arena slot_first slot_count" },
+    .{ "kumi_arena_huge_pages", arenas.hugePages, "arena wanted" },
+    .{ "kumi_arena_prefault", arenas.prefault, "arena mib_first mib_count" },
+    .{ "kumi_arena_resident", arenas.resident, "arena out out_bytes" },
+    .{ "kumi_kv_blocks_create", kv_blocks.create, "owner blocks out_id" },
+    .{ "kumi_kv_blocks_allocate", kv_blocks.allocate, "kv_blocks count after room out out_bytes" },
+    .{ "kumi_kv_blocks_allocate_at", kv_blocks.allocateAt, "kv_blocks first count" },
+    .{ "kumi_kv_blocks_share", kv_blocks.share, "kv_blocks first count" },
+    .{ "kumi_kv_blocks_release", kv_blocks.release, "kv_blocks first count" },
+    .{ "kumi_kv_blocks_references", kv_blocks.references, "kv_blocks block" },
+    .{ "kumi_kv_blocks_take_idle", kv_blocks.takeIdle, "kv_blocks blocks_min blocks_limit out out_bytes" },
+    .{ "kumi_kv_blocks_stats", kv_blocks.stats, "kv_blocks out out_bytes" },
+    .{ "kumi_kv_blocks_verify", kv_blocks.verify, "kv_blocks" },
     .{ "kumi_batch_set", batch.set, "context arena desc desc_bytes" },
     .{ "kumi_embed", layers.embed, "context weights ids ids_bytes y" },
     .{ "kumi_rms_norm", layers.rmsNorm, "context x weight n eps y q32 q256" },
@@ -66,6 +80,8 @@ pub const structs = .{
     .{ "BatchToken", kv_batch.Token },
     .{ "BatchSeq", kv_batch.Seq },
     .{ "BatchExtent", kv_batch.Extent },
+    .{ "KvRun", kv_buddy.Run },
+    .{ "KvBlockStats", kv_buddy.Stats },
     .{ "RopeDesc", rope.Desc },
     .{ "SampleParams", sample.Params },
     .{ "SampleTop", sample.TokenLogprob },
@@ -78,6 +94,7 @@ pub const enums = .{
     .{ "Status", @import("abi/status.zig").Status },
     .{ "Format", @import("quant/format.zig").Format },
     .{ "KvFormat", kv_arena.Format },
+    .{ "KvFault", kv_buddy.Fault },
     .{ "ActivationKind", @import("quant/activations.zig").Kind },
     .{ "RopeScaling", rope.Scaling },
     .{ "RopePairing", rope.Pairing },
@@ -90,6 +107,7 @@ pub const limits = .{
     .{ "threadsMax", context.threads_max },
     .{ "panelRows", @import("simd.zig").panel_rows },
     .{ "kvBlockTokens", kv_arena.block_tokens },
+    .{ "kvBlocksMax", kv_buddy.blocks_max },
     .{ "headDimMax", kv_arena.head_dim_max },
     .{ "ropePositionsMax", rope.positions_max },
     .{ "sampleTopMax", sample.top_max },

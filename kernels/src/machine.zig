@@ -17,19 +17,24 @@ pub fn availableBytes() ?u64 {
 }
 
 fn headroomV2(folder: []const u8) ?u64 {
-    return headroom(folder, "memory.max", "memory.current", "inactive_file");
+    return headroom(folder, "memory.max", "memory.current", "");
 }
 
 fn headroomV1(folder: []const u8) ?u64 {
-    return headroom(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file");
+    return headroom(folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_");
 }
 
-fn headroom(folder: []const u8, limit_name: []const u8, used_name: []const u8, cache_name: []const u8) ?u64 {
+fn headroom(folder: []const u8, limit_name: []const u8, used_name: []const u8, comptime prefix: []const u8) ?u64 {
     var buffer: [8192]u8 = undefined;
     const limit = number(cgroup.readIn(folder, limit_name, &buffer) orelse return null) orelse return null;
     const used = number(cgroup.readIn(folder, used_name, &buffer) orelse return null) orelse return null;
     const stat = cgroup.readIn(folder, "memory.stat", &buffer) orelse "";
-    return limit -| (used -| (field(stat, cache_name) orelse 0));
+    return limit -| (used -| pageCache(stat, prefix));
+}
+
+/// A model file that was read twice is active and can be dropped all the same.
+fn pageCache(stat: []const u8, comptime prefix: []const u8) u64 {
+    return (field(stat, prefix ++ "inactive_file") orelse 0) +| (field(stat, prefix ++ "active_file") orelse 0);
 }
 
 /// "max" → null.
@@ -76,6 +81,8 @@ test "fields are found by whole names" {
     try std.testing.expectEqual(42, field(text, "MemAvailable").?);
     try std.testing.expectEqual(7, field(text, "inactive_file").?);
     try std.testing.expectEqual(null, field(text, "Mem"));
+    try std.testing.expectEqual(12, pageCache("inactive_file 7\nactive_file 5\ntotal_active_file 9\n", ""));
+    try std.testing.expectEqual(9, pageCache("inactive_file 7\nactive_file 5\ntotal_active_file 9\n", "total_"));
     try std.testing.expectEqual(null, number("max\n"));
 }
 

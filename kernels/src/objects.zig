@@ -11,7 +11,7 @@
 const std = @import("std");
 const futex = @import("futex.zig");
 
-pub const Kind = enum(u4) { context = 1, weights = 2, vector = 3, rope = 4, arena = 5 };
+pub const Kind = enum(u4) { context = 1, weights = 2, vector = 3, rope = 4, arena = 5, kv_blocks = 6 };
 
 /// "No object", where an argument allows that. Never a valid id: no kind has number 15.
 pub const none: u32 = 0xFFFF_FFFF;
@@ -48,7 +48,7 @@ var free_first: ?u32 = null;
 var free_last: u32 = 0;
 
 /// Registers an object of type `T` (whose `T.kind` is its kind, and which has `fn destroy(*T) void`) and gives its id.
-/// A context owns itself: pass null.
+/// A context owns itself, and so may others: pass null.
 pub fn add(comptime T: type, object: *T, owner: ?u32) Error!u32 {
     const erased = struct {
         fn destroy(pointer: *anyopaque) void {

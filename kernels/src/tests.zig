@@ -5,6 +5,7 @@ test {
     _ = @import("abi/batch_test.zig");
     _ = @import("abi/buffers.zig");
     _ = @import("abi/context_test.zig");
+    _ = @import("abi/kv_blocks.zig");
     _ = @import("abi/status.zig");
     _ = @import("cgroup.zig");
     _ = @import("cpus.zig");
@@ -14,6 +15,8 @@ test {
     _ = @import("futex.zig");
     _ = @import("isa_levels.zig");
     _ = @import("kv/arena.zig");
+    _ = @import("kv/bit_tree.zig");
+    _ = @import("kv/buddy_test.zig");
     _ = @import("kv/elements.zig");
     _ = @import("machine.zig");
     _ = @import("math.zig");

@@ -3,7 +3,8 @@ import type { ModelRunner } from "../model_runner.ts";
 import type { SampledToken } from "../sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type BlockAllocator, KvPool } from "./kv_pool.ts";
+import { type BlockAllocator, roomBlocks } from "./kv_pool.ts";
+import { type KvStats, kvStats } from "./kv_stats.ts";
 import { toWireError } from "./errors.ts";
 import type { GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
 import { wallClock } from "./clock.ts";
@@ -13,7 +14,13 @@ import { Sequence } from "./sequence.ts";
 export type StepRunner =
   & Pick<
     ModelRunner,
-    "forward" | "logits" | "sample" | "contextLength" | "kvTokens" | "batchTokensMax" | "logitsRowsMax"
+    | "forward"
+    | "logits"
+    | "sample"
+    | "contextLength"
+    | "kvBytesPerToken"
+    | "batchTokensMax"
+    | "logitsRowsMax"
   >
   & { readonly hyperparameters: { readonly vocab: number } };
 
@@ -23,8 +30,8 @@ export interface EngineParts {
   tokenizer: Tokenizer;
   /** Throws where the model has none: then only texts and tokens can be continued. */
   chatTemplate: Pick<ChatTemplate, "encode">;
-  /** Default: first fit over the runner's KV cache. */
-  allocator?: BlockAllocator;
+  /** Hands out the blocks of the runner's KV cache. */
+  allocator: BlockAllocator;
   /** Most requests computed together; default: as many as can want logits in one step. */
   sequencesMax?: number;
   /** Ms since 1970. */
@@ -57,7 +64,7 @@ export class Engine {
     this.#runner = parts.runner;
     this.#tokenizer = parts.tokenizer;
     this.#chatTemplate = parts.chatTemplate;
-    this.#allocator = parts.allocator ?? new KvPool(parts.runner.kvTokens / BLOCK_TOKENS);
+    this.#allocator = parts.allocator;
     const { logitsRowsMax, batchTokensMax } = parts.runner;
     this.#sequencesMax = Math.min(parts.sequencesMax ?? logitsRowsMax, logitsRowsMax, batchTokensMax);
     this.#now = parts.now ?? wallClock;
@@ -129,6 +136,17 @@ export class Engine {
     }
   }
 
+  /** How the KV cache is used now. Counting the committed pages takes some ms for a large cache. */
+  kvStats(): KvStats {
+    const holders = this.#running.filter(({ blocks }) => blocks.length > 0);
+    return kvStats(this.#allocator.stats(), holders, this.#runner);
+  }
+
+  /** Gives memory back that nothing needs; for moments in which nobody waits for a token. */
+  trim(): void {
+    this.#allocator.trim();
+  }
+
   /** What happened since the last call. */
   takeEvents(): StepEvent[] {
     const events = this.#events;
@@ -174,8 +192,9 @@ export class Engine {
     if (!this.#running.includes(sequence)) return false;
     const { blocks } = sequence;
     const wanted = Math.ceil((sequence.first + count) / BLOCK_TOKENS) - blocks.length;
+    const room = roomBlocks(this.#allocator.freeBlocks - wanted, this.#running.length);
     while (wanted > 0) {
-      const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1));
+      const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1), room);
       if (taken !== null) {
         blocks.push(...taken);
         break;

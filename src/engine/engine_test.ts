@@ -3,9 +3,9 @@ import { BLOCK_TOKENS, type SequenceSlice } from "../batch.ts";
 import type { SampleRequest } from "../sample_batch.ts";
 import { resolveSampling } from "../sampling.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { Engine, type StepRunner } from "./engine.ts";
-import { KvPool } from "./kv_pool.ts";
+import { Engine, type EngineParts, type StepRunner } from "./engine.ts";
 import type { Completion, GenerationRequest } from "./protocol.ts";
+import { FirstFitPool } from "./testing.ts";
 
 const VOCAB = 50;
 const END = 0;
@@ -15,6 +15,7 @@ class FakeRunner implements StepRunner {
   readonly hyperparameters = { vocab: VOCAB };
   readonly contextLength: number;
   readonly kvTokens: number;
+  readonly kvBytesPerToken = 2;
   readonly batchTokensMax = 32;
   readonly logitsRowsMax = 4;
   readonly cache: Int32Array;
@@ -93,6 +94,11 @@ const chatTemplate = {
   },
 };
 
+function engineOf(runner: FakeRunner, parts: Partial<EngineParts> = {}): Engine {
+  const allocator = new FirstFitPool(runner.kvTokens / BLOCK_TOKENS);
+  return new Engine({ runner, tokenizer, chatTemplate, allocator, ...parts });
+}
+
 interface Outcome {
   text: string;
   completion?: Completion;
@@ -116,7 +122,7 @@ function finish(engine: Engine, outcomes = new Map<number, Outcome>()): Map<numb
 }
 
 function answerAlone(text: string, options: Partial<GenerationRequest> = {}): Outcome {
-  const engine = new Engine({ runner: new FakeRunner(128, 256), tokenizer, chatTemplate });
+  const engine = engineOf(new FakeRunner(128, 256));
   engine.add(1, request(text, options));
   return finish(engine).get(1)!;
 }
@@ -130,7 +136,7 @@ Deno.test("Engine computes a request to its last token", () => {
 
 Deno.test("Engine cuts long prompts into steps and keeps decoding beside them", () => {
   const runner = new FakeRunner(128, 512);
-  const engine = new Engine({ runner, tokenizer, chatTemplate });
+  const engine = engineOf(runner);
   engine.add(1, request("A"));
   engine.step();
   engine.add(2, request("B".repeat(70)));
@@ -143,8 +149,8 @@ Deno.test("Engine gives each request the same answer alone, in a batch, and afte
   const alone = texts.map((text) => answerAlone(text).text);
   for (const kvTokens of [128, 160, 512]) {
     const runner = new FakeRunner(128, kvTokens);
-    const pool = new KvPool(kvTokens / BLOCK_TOKENS);
-    const engine = new Engine({ runner, tokenizer, chatTemplate, allocator: pool });
+    const pool = new FirstFitPool(kvTokens / BLOCK_TOKENS);
+    const engine = engineOf(runner, { allocator: pool });
     texts.forEach((text, id) => engine.add(id, request(text)));
     const outcomes = finish(engine);
     assertEquals(texts.map((_, id) => outcomes.get(id)?.text), alone, `${kvTokens} tokens of cache`);
@@ -162,7 +168,7 @@ Deno.test("Engine ends at the context's length", () => {
 });
 
 Deno.test("Engine refuses a prompt that does not fit, is empty, or has foreign tokens, and goes on", () => {
-  const engine = new Engine({ runner: new FakeRunner(64, 64), tokenizer, chatTemplate });
+  const engine = engineOf(new FakeRunner(64, 64));
   engine.add(1, request("A".repeat(64)));
   engine.add(2, request(""));
   engine.add(3, request("", { prompt: { tokens: [1, VOCAB] } }));
@@ -189,7 +195,7 @@ Deno.test("Engine stops at stop strings and stop tokens", () => {
 
 Deno.test("Engine.abort() ends waiting and running requests with what they have", () => {
   const runner = new FakeRunner(128, 256);
-  const engine = new Engine({ runner, tokenizer, chatTemplate, sequencesMax: 1 });
+  const engine = engineOf(runner, { sequencesMax: 1 });
   engine.add(1, request("HELLO"));
   engine.add(2, request("WAITS"));
   for (let i = 0; i < 5; i++) engine.step();
@@ -205,7 +211,7 @@ Deno.test("Engine.abort() ends waiting and running requests with what they have"
 Deno.test("Engine ends the requests of a step that the kernels refuse, and serves the next ones", () => {
   const runner = new FakeRunner(128, 256);
   runner.failAt = 2;
-  const engine = new Engine({ runner, tokenizer, chatTemplate });
+  const engine = engineOf(runner);
   engine.add(1, request("HELLO"));
   const outcomes = finish(engine);
   assert(outcomes.get(1)?.error?.includes("refused"));
@@ -214,8 +220,20 @@ Deno.test("Engine ends the requests of a step that the kernels refuse, and serve
 });
 
 Deno.test("Engine repeats a step that was interrupted", () => {
-  const engine = new Engine({ runner: new FakeRunner(128, 256), tokenizer, chatTemplate });
+  const engine = engineOf(new FakeRunner(128, 256));
   engine.add(1, request("A".repeat(40)));
   for (let i = 0; i < 3; i++) engine.step(() => true);
   assertEquals(finish(engine).get(1)?.text, answerAlone("A".repeat(40)).text);
+});
+
+Deno.test("Engine.kvStats() tells what the running requests have", () => {
+  const engine = engineOf(new FakeRunner(128, 256));
+  engine.add(1, request("A".repeat(20)));
+  engine.add(2, request("B".repeat(5)));
+  engine.step();
+  const { sequences, runs, usedBytes, allocatedBytes, maxLengthReservationBytes } = engine.kvStats();
+  assertEquals([sequences, runs], [2, 2]);
+  assertEquals([usedBytes, allocatedBytes, maxLengthReservationBytes], [2 * 25, 2 * 48, 2 * 256]);
+  finish(engine);
+  assertEquals(engine.kvStats().allocatedBytes, 0);
 });

@@ -4,6 +4,7 @@ import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
 import { ModelError } from "../models/error.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Engine } from "./engine.ts";
+import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "./errors.ts";
 import { describeModel } from "./model_info.ts";
 import {
@@ -93,7 +94,9 @@ export class EngineHost {
       const runner = await loadModelRunner(file, { ...options, signal, progress: this.#progress() });
       this.#runner = runner;
       this.#tokenizer = tokenizer;
-      this.#engine = new Engine({ runner, tokenizer, chatTemplate, sequencesMax: options.sequencesMax });
+      const allocator = createKvPool(runner, options);
+      const { sequencesMax } = options;
+      this.#engine = new Engine({ runner, tokenizer, chatTemplate, allocator, sequencesMax });
       this.#post({
         type: "loaded",
         info: describeModel(file, runner, !(chatTemplate instanceof NoChatTemplate)),
@@ -158,6 +161,7 @@ export class EngineHost {
     }
     const events = engine.takeEvents();
     if (events.length > 0) this.#post({ type: "step", events });
+    if (!engine.busy) engine.trim();
     this.#beat();
   }
 
@@ -189,6 +193,11 @@ class NoChatTemplate {
   encode(): never {
     throw this.#error;
   }
+}
+
+function createKvPool(runner: ModelRunner, { kv = {} }: EngineOptions): KvPool {
+  const giveBackBlocks = kv.giveBackBlocks ?? (kv.prefault === true ? Infinity : undefined);
+  return new KvPool(runner.kvBlocks, { giveBackBlocks, memory: runner.kvArena });
 }
 
 function chatTemplateOf(file: GgufFile, tokenizer: Tokenizer): ChatTemplate | NoChatTemplate {

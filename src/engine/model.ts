@@ -1,4 +1,5 @@
 import type { KvFormat } from "../gguf/mod.ts";
+import type { KvOptions } from "../model_runner.ts";
 import { EngineClient } from "./client.ts";
 import type { Generation } from "./generation.ts";
 import { type ChatOptions, type GenerationOptions, resolveRequest } from "./generation_options.ts";
@@ -22,10 +23,12 @@ export interface LoadOptions {
   isa?: string;
   /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
   contextLength?: number;
-  /** Tokens that the KV cache holds for all requests together; default: twice the context. */
+  /** Tokens that the KV cache holds for all requests together; default: twice the context, once where memory is short. */
   kvTokens?: number;
   /** How keys and values are stored; default f16. */
   kvFormat?: KvFormat;
+  /** How the KV cache uses memory. */
+  kv?: KvOptions;
   /** Most requests computed together; the others wait. Default 32. */
   sequencesMax?: number;
   /** Most tokens computed in one step; default 512. */

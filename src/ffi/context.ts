@@ -5,6 +5,7 @@
  */
 
 import { check } from "./errors.ts";
+import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
 import { Library, readEnvironment } from "./library.ts";
 import type { KernelSymbols } from "./library.ts";
 import { Arena, idOf, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
@@ -167,14 +168,15 @@ export class Kernels implements Disposable {
     return new Arena(this.#owner, idWord[0], slots);
   }
 
+  /** Hands out the blocks of a KV cache, all free at first. */
+  createKvBlocks(blocks: number): KvBlocks {
+    return new KvBlocks(this.#owner, createKvBlocks(this.#owner, blocks), blocks);
+  }
+
   /** Sets the tokens of this step: {tokens, sequences, extents, 0}, then the arrays of {@linkcode structs}. */
   setBatch(arena: Arena, descriptor: Uint32Array): void {
-    const status = this.#native.kumi_batch_set(
-      this.#id,
-      arena.id,
-      asBuffer(descriptor),
-      descriptor.byteLength,
-    );
+    const buffer = asBuffer(descriptor);
+    const status = this.#native.kumi_batch_set(this.#id, arena.id, buffer, descriptor.byteLength);
     if (status < 0) check(status, "set batch", { tokens: descriptor[0], sequences: descriptor[1] });
   }
 

@@ -115,15 +115,44 @@ export class Arena extends NativeObject {
     this.slots = slots;
   }
 
+  #native(): KernelSymbols {
+    const native = this.owner.symbols();
+    if (native === undefined) throw new Error("Cannot use a KV arena: the kernels were closed");
+    return native;
+  }
+
   /** Gives the memory of a run of free slots back to the system. Both numbers are multiples of 16. */
   giveBack(slotFirst: number, slotCount: number): void {
-    const native = this.owner.symbols();
-    if (native === undefined) throw new Error("Cannot give memory back: the kernels were closed");
-    const status = native.kumi_arena_give_back(
+    const status = this.#native().kumi_arena_give_back(
       this.id,
       u32(slotFirst, "slotFirst"),
       u32(slotCount, "slotCount"),
     );
     check(status, "give back slots", { slotFirst, slotCount, slots: this.slots });
+  }
+
+  /**
+   * Asks the system for huge pages (true), or for small ones where it would use huge ones by itself (false). With huge
+   * pages the first token already commits one in each layer and head.
+   */
+  preferHugePages(wanted: boolean): void {
+    check(this.#native().kumi_arena_huge_pages(this.id, wanted ? 1 : 0), "choose the KV cache's pages");
+  }
+
+  /** Commits memory for some MiB of the reservation, which may end beyond it. */
+  prefault(mibFirst: number, mibCount: number): void {
+    const status = this.#native().kumi_arena_prefault(
+      this.id,
+      u32(mibFirst, "mibFirst"),
+      u32(mibCount, "mibCount"),
+    );
+    check(status, "prefault the KV cache", { mibFirst, mibCount });
+  }
+
+  /** Bytes of memory behind the arena now, as the system counts its pages; undefined where it does not tell. */
+  residentBytes(): number | undefined {
+    const bytes = new Float64Array(1);
+    check(this.#native().kumi_arena_resident(this.id, bytes, bytes.byteLength), "ask for resident memory");
+    return bytes[0] < 0 ? undefined : bytes[0];
   }
 }

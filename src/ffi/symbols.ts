@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x87ddbec6;
+export const abiHash = 0xbd7a41d0;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -10,6 +10,7 @@ export const limits = {
   threadsMax: 512,
   panelRows: 16,
   kvBlockTokens: 16,
+  kvBlocksMax: 134217728,
   headDimMax: 256,
   ropePositionsMax: 1048576,
   sampleTopMax: 20,
@@ -56,6 +57,20 @@ export const KvFormat = {
   f16: 1,
   q8_0: 8,
   bf16: 30,
+} as const;
+
+export const KvFault = {
+  none: 0,
+  freeRunInUse: 1,
+  lostBlock: 2,
+  overlap: 3,
+  notUnited: 4,
+  brokenSet: 5,
+  freeCount: 6,
+  runCount: 7,
+  sharedCount: 8,
+  referenceCount: 9,
+  touched: 10,
 } as const;
 
 export const ActivationKind = {
@@ -126,6 +141,25 @@ export const structs = {
     fields: {
       slotFirst: { offset: 0, type: "u32", count: 1 },
       tokenCount: { offset: 4, type: "u32", count: 1 },
+    },
+  },
+  KvRun: {
+    bytes: 8,
+    fields: {
+      first: { offset: 0, type: "u32", count: 1 },
+      count: { offset: 4, type: "u32", count: 1 },
+    },
+  },
+  KvBlockStats: {
+    bytes: 136,
+    fields: {
+      blocks: { offset: 0, type: "u32", count: 1 },
+      free: { offset: 4, type: "u32", count: 1 },
+      shared: { offset: 8, type: "u32", count: 1 },
+      references: { offset: 12, type: "u32", count: 1 },
+      idle: { offset: 16, type: "u32", count: 1 },
+      largestFree: { offset: 20, type: "u32", count: 1 },
+      freeRuns: { offset: 24, type: "u32", count: 28 },
     },
   },
   RopeDesc: {
@@ -362,6 +396,103 @@ export const symbols = {
       "u32", // arena
       "u32", // slot_first
       "u32", // slot_count
+    ],
+    result: "i32",
+  },
+  kumi_arena_huge_pages: {
+    parameters: [
+      "u32", // arena
+      "u32", // wanted
+    ],
+    result: "i32",
+  },
+  kumi_arena_prefault: {
+    parameters: [
+      "u32", // arena
+      "u32", // mib_first
+      "u32", // mib_count
+    ],
+    result: "i32",
+  },
+  kumi_arena_resident: {
+    parameters: [
+      "u32", // arena
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_create: {
+    parameters: [
+      "u32", // owner
+      "u32", // blocks
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_allocate: {
+    parameters: [
+      "u32", // kv_blocks
+      "u32", // count
+      "u32", // after
+      "u32", // room
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_allocate_at: {
+    parameters: [
+      "u32", // kv_blocks
+      "u32", // first
+      "u32", // count
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_share: {
+    parameters: [
+      "u32", // kv_blocks
+      "u32", // first
+      "u32", // count
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_release: {
+    parameters: [
+      "u32", // kv_blocks
+      "u32", // first
+      "u32", // count
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_references: {
+    parameters: [
+      "u32", // kv_blocks
+      "u32", // block
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_take_idle: {
+    parameters: [
+      "u32", // kv_blocks
+      "u32", // blocks_min
+      "u32", // blocks_limit
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_stats: {
+    parameters: [
+      "u32", // kv_blocks
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_kv_blocks_verify: {
+    parameters: [
+      "u32", // kv_blocks
     ],
     result: "i32",
   },

@@ -102,3 +102,23 @@ pub fn giveBack(id: u32, slot_first: u32, slot_count: u32) status.Error!void {
     if (end > arena.native.shape.slots) return error.InvalidArgument;
     arena.native.giveBack(slot_first, slot_count);
 }
+
+/// Asks for huge pages behind the arena (wanted = 1), or for small ones (0).
+pub fn hugePages(id: u32, wanted: u32) status.Error!void {
+    const arena = try objects.get(Arena, id);
+    if (wanted > 1) return error.InvalidArgument;
+    arena.native.preferHugePages(wanted == 1);
+}
+
+/// Commits memory for some MiB of the reservation, which may end beyond it.
+pub fn prefault(id: u32, mib_first: u32, mib_count: u32) status.Error!void {
+    const arena = try objects.get(Arena, id);
+    return arena.native.prefault(@as(usize, mib_first) << 20, @as(usize, mib_count) << 20);
+}
+
+/// out: one f64, the bytes of memory behind the arena now; −1 where the system does not tell.
+pub fn resident(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
+    const place = try buffers.room(f64, out, out_bytes, 1);
+    const arena = try objects.get(Arena, id);
+    place[0] = if (arena.native.residentBytes()) |bytes| @floatFromInt(bytes) else -1;
+}

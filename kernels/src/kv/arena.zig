@@ -1,7 +1,7 @@
 //! The KV cache of one worker: K and V of every layer, addressed by token slot.
 //!
-//! Address space is reserved once and holds no memory: the kernel commits a page when an append first touches it, and
-//! `giveBack` returns the pages of a free run. Slots come in blocks of 16 tokens:
+//! Address space is reserved once and holds no memory: the system commits a page when an append first touches it, unless
+//! `prefault` did so before, and `giveBack` returns the pages of a free run. Slots come in blocks of 16 tokens:
 //!
 //!     K  [layer][kv head][block][head_dim][16 tokens]   tokens are lanes: scores need no horizontal sums
 //!     V  [layer][kv head][block][16 tokens][head_dim]   head dimensions are lanes: outputs need none either
@@ -12,7 +12,11 @@
 //! Lanes of a block beyond the tokens written so far hold zeros or an earlier owner's values; readers mask them.
 
 const std = @import("std");
+const builtin = @import("builtin");
 const page = std.heap.page_size_min;
+const huge_page = 2 * 1024 * 1024;
+/// madvise: map and fill pages as if they had been written (Linux 5.14).
+const madv_populate_write = 23;
 
 /// Tokens of a block, and lanes of the virtual float vector.
 pub const block_tokens = 16;
@@ -103,7 +107,9 @@ pub const Shape = struct {
 
 pub const Arena = struct {
     shape: Shape,
+    /// Starts at a huge page's border where it is that large.
     memory: []align(page) u8,
+    mapping: []align(page) u8,
 
     pub const Error = error{ InvalidShape, OutOfAddressSpace };
 
@@ -111,19 +117,22 @@ pub const Arena = struct {
     /// of 16.
     pub fn init(shape: Shape) Error!Arena {
         const bytes = totalBytes(shape) orelse return error.InvalidShape;
-        const memory = std.posix.mmap(
+        const slack: usize = if (bytes >= huge_page) huge_page else 0;
+        const mapping = std.posix.mmap(
             null,
-            bytes,
+            bytes + slack,
             .{ .READ = true, .WRITE = true },
             .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true },
             -1,
             0,
         ) catch return error.OutOfAddressSpace;
-        return .{ .shape = shape, .memory = memory };
+        const address = @intFromPtr(mapping.ptr);
+        const skip = if (slack == 0) 0 else std.mem.alignForward(usize, address, huge_page) - address;
+        return .{ .shape = shape, .memory = @alignCast(mapping[skip..][0..bytes]), .mapping = mapping };
     }
 
     pub fn deinit(arena: *Arena) void {
-        std.posix.munmap(arena.memory);
+        std.posix.munmap(arena.mapping);
         arena.* = undefined;
     }
 
@@ -158,6 +167,48 @@ pub const Arena = struct {
             .head_dim = shape.head_dim,
             .format = shape.format,
         };
+    }
+
+    /// Asks the system for huge pages, or for small ones where it would use huge ones by itself. With huge pages the first
+    /// token already commits one in each layer and head. A refusal only costs speed.
+    pub fn preferHugePages(arena: Arena, wanted: bool) void {
+        if (builtin.os.tag != .linux) return;
+        const advice: u32 = if (wanted) std.posix.MADV.HUGEPAGE else std.posix.MADV.NOHUGEPAGE;
+        std.posix.madvise(arena.memory.ptr, arena.memory.len, advice) catch {};
+    }
+
+    /// Commits the pages of some bytes of the reservation, whose contents stay. A part beyond its end is ignored.
+    pub fn prefault(arena: Arena, first: usize, count: usize) error{OutOfMemory}!void {
+        if (first >= arena.memory.len) return;
+        const start = std.mem.alignBackward(usize, first, page);
+        const part = arena.memory[start..@min(arena.memory.len, first +| count)];
+        if (builtin.os.tag == .linux) {
+            const result = std.os.linux.madvise(part.ptr, part.len, madv_populate_write);
+            switch (std.os.linux.errno(result)) {
+                .SUCCESS => return,
+                .NOMEM => return error.OutOfMemory,
+                else => {}, // an older system
+            }
+        }
+        var at: usize = 0;
+        while (at < part.len) : (at += page) {
+            const byte: *volatile u8 = &part[at];
+            byte.* = byte.*;
+        }
+    }
+
+    /// Bytes that the system holds in memory for the arena now, as mincore tells; null where it does not.
+    pub fn residentBytes(arena: Arena) ?usize {
+        var states: [16 * 1024]u8 = undefined;
+        const part_bytes = states.len * page;
+        var pages: usize = 0;
+        var at: usize = 0;
+        while (at < arena.memory.len) : (at += part_bytes) {
+            const bytes = @min(part_bytes, arena.memory.len - at);
+            std.posix.mincore(@alignCast(arena.memory.ptr + at), bytes, &states) catch return null;
+            for (states[0 .. bytes / page]) |state| pages += state & 1;
+        }
+        return pages * page;
     }
 
     /// Returns to the system the whole pages inside a run of free slots, which read as zeros afterwards. Two calls into the
@@ -221,6 +272,27 @@ test "Arena in q8_0 has room for scales and gives whole blocks back" {
     for (0..10 * block_bytes) |i| try std.testing.expectEqual(7, view.k[i]);
     try std.testing.expectEqual(0, view.k[18 * block_bytes]);
     for (26 * block_bytes..32 * block_bytes) |i| try std.testing.expectEqual(7, view.k[i]);
+}
+
+test "Arena commits what is touched or prefaulted, and tells how much" {
+    const shape: Shape = .{ .layers = 2, .kv_heads = 2, .head_dim = 64, .slots = 16 * 1024, .format = .f16 };
+    var arena: Arena = try .init(shape);
+    defer arena.deinit();
+    try std.testing.expectEqual(0, @intFromPtr(arena.memory.ptr) % huge_page);
+    arena.preferHugePages(false);
+    try std.testing.expectEqual(0, arena.residentBytes() orelse return error.SkipZigTest);
+    const view = arena.layer(1);
+    view.k[0] = 1;
+    try std.testing.expectEqual(page, arena.residentBytes().?);
+    try arena.prefault(0, 8 * page);
+    try std.testing.expectEqual(9 * page, arena.residentBytes().?);
+    try arena.prefault(arena.memory.len - page, 1 << 40);
+    try arena.prefault(arena.memory.len, 1);
+    try std.testing.expectEqual(10 * page, arena.residentBytes().?);
+    arena.giveBack(0, shape.slots);
+    try std.testing.expectEqual(0, arena.residentBytes().?);
+    try arena.prefault(0, arena.memory.len);
+    try std.testing.expectEqual(arena.memory.len, arena.residentBytes().?);
 }
 
 test "Arena refuses impossible shapes" {
