@@ -157,7 +157,9 @@ export class PrefixCache {
   verify(): void {
     let blocks = 0, evictable = 0;
     const position = new Map<Node, number>();
-    for (let node = this.#list.newer; node !== this.#list; node = node.newer) position.set(node, position.size);
+    for (let node = this.#list.newer; node !== this.#list; node = node.newer) {
+      position.set(node, position.size);
+    }
     const visit = (node: Node) => {
       for (const child of node.children.values()) {
         if (child.parent !== node) fail("a node's parent is another");
@@ -177,7 +179,9 @@ export class PrefixCache {
     };
     for (const root of this.#roots.values()) visit(root);
     if (blocks !== this.#blocks) fail(`${blocks} blocks are in the tree, ${this.#blocks} are counted`);
-    if (evictable !== this.#evictable) fail(`${evictable} blocks are evictable, ${this.#evictable} are counted`);
+    if (evictable !== this.#evictable) {
+      fail(`${evictable} blocks are evictable, ${this.#evictable} are counted`);
+    }
   }
 
   #trim(): void {

@@ -20,7 +20,11 @@ export function parsePrefixTrace(text: string): PrefixTrace {
 
 /** Replays a trace one request at a time with room for so many blocks. */
 export function replayPrefixes(trace: PrefixTrace, blocks: number): PrefixHits {
-  return { tree: replayTree(trace, blocks), lru: replayLru(trace, blocks), belady: replayBelady(trace, blocks) };
+  return {
+    tree: replayTree(trace, blocks),
+    lru: replayLru(trace, blocks),
+    belady: replayBelady(trace, blocks),
+  };
 }
 
 /** Blocks that would be found if nothing were ever forgotten. */
