@@ -39,6 +39,8 @@ export class StepPlanner {
   #now = 0;
   #builder: StepBuilder;
   #preempted: number[] = [];
+  /** Whether there may be room for waiting sequences: not when those before them, or running ones, found none. */
+  #mayStart = true;
   /** The oldest request of each class, if it is old enough to go first. */
   #champions: (Sequence | null)[] = [];
 
@@ -53,6 +55,7 @@ export class StepPlanner {
     this.#now = now;
     this.#builder = new StepBuilder(limits, model);
     this.#preempted = [];
+    this.#mayStart = true;
     this.#champions = queues.map((queue) => queue.champion(now, ageingMs));
     for (const queue of queues) if (queue.oldest === null) queue.servedAt = now;
     for (const queue of queues) if (now - queue.servedAt >= ageingMs) this.#serveDue(queue);
@@ -85,7 +88,6 @@ export class StepPlanner {
   #fillClasses(): void {
     const { queues } = this.#parts;
     const blocked = this.#blockedChampion();
-    let mayStart = true;
     for (const queue of queues) {
       const limitMs = this.#limitMs(queue);
       const isBound = queue.config.itlSloMs !== undefined;
@@ -97,7 +99,7 @@ export class StepPlanner {
       }
       // Whoever goes first and finds no room keeps others from taking what falls free.
       if (blocked !== null && blocked !== queue) continue;
-      mayStart &&= this.#startWaiting(queue, limitMs, floor);
+      if (this.#mayStart) this.#mayStart = this.#startWaiting(queue, limitMs, floor);
     }
   }
 
@@ -162,6 +164,8 @@ export class StepPlanner {
     for (const victim of victims) {
       if (ledger.availableBlocks >= wanted) break;
       this.#preempt(victim);
+      // An old request took it from a higher class: what is left over is not for newcomers.
+      if (victim.class < sequence.class) this.#mayStart = false;
     }
     return ledger.availableBlocks >= wanted;
   }
@@ -205,6 +209,8 @@ export class StepPlanner {
         .sort((a, b) => this.#compareRank(a, b)).at(0);
       if (victim === undefined) return false;
       this.#preempt(victim);
+      // What falls free here belongs to those who lost it before it belongs to newcomers.
+      this.#mayStart = false;
     }
     return ledger.reserve(sequence, tokens);
   }
