@@ -99,7 +99,7 @@ export class StepPlanner {
       }
       // Whoever goes first and finds no room keeps others from taking what falls free.
       if (blocked !== null && blocked !== queue) continue;
-      if (this.#mayStart) this.#mayStart = this.#startWaiting(queue, limitMs, floor);
+      if (!this.#startWaiting(queue, limitMs, floor)) this.#mayStart = false;
     }
   }
 
@@ -128,7 +128,7 @@ export class StepPlanner {
     const { ageingMs } = this.#parts;
     if (queue.opensIn(this.#now) > 0) return true;
     let left = floor;
-    while (!this.#builder.isFull && queue.running.length < queue.config.maxBatch) {
+    while (this.#mayStart && !this.#builder.isFull && queue.running.length < queue.config.maxBatch) {
       const head = queue.head(this.#now, ageingMs);
       if (head === null || this.#builder.roomFor(head, limitMs, left) === 0) return true;
       if (!this.#start(queue, head)) return false;
