@@ -134,14 +134,19 @@ export class PrefixCache {
   /** Frees up to `count` blocks that nobody uses, least recently used first. Returns how many. */
   evict(count: number): number {
     let freed = 0;
+    let firstSkipped: Node | null = null;
     while (freed < count && this.#evictable > 0) {
       const leaf = this.#list.newer;
+      // Once around and nothing to evict: somebody's references are wrong, which verify() tells.
+      if (leaf === firstSkipped) break;
       const block = leaf.blocks[leaf.blocks.length - 1];
       if (this.#allocator.references(block) > 1) {
         // A running sequence uses it. That is a use, and others are older.
+        firstSkipped ??= leaf;
         this.#touch(leaf);
         continue;
       }
+      firstSkipped = null;
       leaf.blocks.pop();
       this.#isCached[block] = 0;
       this.#blocks--;
