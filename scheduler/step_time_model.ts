@@ -19,6 +19,8 @@ const SAMPLES_MIN = 8;
 const OUTLIER_ERRORS = 4;
 /** So many far ones in a row are no outliers: the machine has changed. */
 const OUTLIERS_MAX = 6;
+/** How much less is known of the machine then, as a factor of the variance. */
+const UNLEARNING = 1000;
 const ERROR_MEMORY = 0.95;
 /** Uncertainty of a coefficient at the start, in its own unit: tokens and KV entries are scaled to be about 1. */
 const VARIANCE_START = 1e6;
@@ -76,11 +78,11 @@ export class StepTimeModel {
   observe(load: StepLoad, elapsedMs: number): void {
     if (!(elapsedMs > 0) || !Number.isFinite(elapsedMs) || !(load.tokens > 0)) return;
     const x = [1, load.tokens, load.kv].map((value, i) => value * SCALE[i] / elapsedMs);
-    const error = 1 - dot(x, this.#theta);
-    this.#update(x, this.isReady ? this.#tame(error) : error);
+    const raw = 1 - dot(x, this.#theta);
+    const error = this.isReady ? this.#tame(raw) : raw;
+    this.#update(x, error);
     this.#samples++;
-    const seen = Math.min(Math.abs(error), 1);
-    this.#error = ERROR_MEMORY * this.#error + (1 - ERROR_MEMORY) * seen;
+    this.#error = ERROR_MEMORY * this.#error + (1 - ERROR_MEMORY) * Math.min(Math.abs(error), 1);
   }
 
   /** Limits how far one measurement can pull. */
@@ -92,7 +94,7 @@ export class StepTimeModel {
     }
     if (++this.#outliers < OUTLIERS_MAX) return Math.sign(error) * limit;
     this.#outliers = 0;
-    for (let i = 0; i < 3; i++) this.#p[i][i] = Math.max(this.#p[i][i], this.#theta[i] ** 2);
+    this.#p = scale(this.#p, UNLEARNING);
     return error;
   }
 
