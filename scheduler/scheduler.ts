@@ -158,7 +158,7 @@ export class Scheduler {
 
   /**
    * Takes a request that was accepted before and has been lost with its engine: `restoredTokens` tokens at the end of
-   * `request.tokens` are its answer so far. It is never refused; a RangeError means that it cannot fit into the KV cache.
+   * `request.tokens` are its answer so far; `deadlineMs` is what is left of it. It is never refused; a RangeError means that it cannot fit into the KV cache.
    */
   restore(request: SchedulerRequest, restoredTokens: number, now: number): void {
     const queue = this.#check(request);

@@ -15,27 +15,33 @@ export function attendedKv(first: number, count: number): number {
 const FORGETTING = 0.995;
 /** The least measurements before predictions are worth anything. */
 const SAMPLES_MIN = 8;
+/** No step is shorter; dividing by less would drown everything else. */
+const MEASURABLE_MS = 1e-3;
 /** Measurements farther off than this many typical errors are pulled in. */
 const OUTLIER_ERRORS = 4;
 /** So many far ones in a row are no outliers: the machine has changed. */
 const OUTLIERS_MAX = 6;
-/** How much less is known of the machine then, as a factor of the variance. */
-const UNLEARNING = 1000;
+/** Weight that older measurements keep then. */
+const UNLEARNING = 0.001;
 const ERROR_MEMORY = 0.95;
-/** Uncertainty of a coefficient at the start, in its own unit: tokens and KV entries are scaled to be about 1. */
-const VARIANCE_START = 1e6;
+/** Weight of a coefficient's last value beside all measurements. */
+const PRIOR_WEIGHT = 1e-7;
+/** Makes tokens and KV entries about as large as 1. */
 const SCALE = [1, 1 / 64, 1 / 65_536] as const;
 
 /**
- * Predicts how long a step takes: a + b·tokens + c·kv, in ms, fitted while the engine runs by recursive least squares
- * with forgetting. Errors count relative to the step's time, so that short steps are predicted as well as long ones. No
- * coefficient goes below 0: more work never takes less time. Ljung 1999, System Identification, 11.2.
+ * Predicts how long a step takes: a + b·tokens + c·kv, in ms, fitted while the engine runs by least squares with
+ * forgetting. Errors count relative to the step's time, so that short steps are predicted as well as long ones. No
+ * coefficient goes below 0: more work never takes less time. The recursive form of the sums and not of the inverse is
+ * kept: three unknowns are solved for in no time, and steps that are all alike cannot make it lose its footing.
+ * Ljung 1999, System Identification, 11.2.
  */
 export class StepTimeModel {
   /** a, b, c in scaled units. */
-  readonly #theta = [0, 0, 0];
-  /** Covariance of the coefficients, up to a factor. */
-  #p = identity(VARIANCE_START);
+  #theta = [0, 0, 0];
+  /** Sums over the measurements: x·xᵀ, and x times the target. */
+  readonly #information = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
+  readonly #moments = [0, 0, 0];
   #samples = 0;
   #outliers = 0;
   /** Typical relative error, as a moving average of absolute values. */
@@ -76,7 +82,7 @@ export class StepTimeModel {
 
   /** Learns from a step that took `elapsedMs`. Measurements that cannot be are ignored. */
   observe(load: StepLoad, elapsedMs: number): void {
-    if (!(elapsedMs > 0) || !Number.isFinite(elapsedMs) || !(load.tokens > 0)) return;
+    if (!(elapsedMs >= MEASURABLE_MS) || !Number.isFinite(elapsedMs) || !(load.tokens > 0)) return;
     const x = [1, load.tokens, load.kv].map((value, i) => value * SCALE[i] / elapsedMs);
     const raw = 1 - dot(x, this.#theta);
     const error = this.isReady ? this.#tame(raw) : raw;
@@ -94,39 +100,54 @@ export class StepTimeModel {
     }
     if (++this.#outliers < OUTLIERS_MAX) return Math.sign(error) * limit;
     this.#outliers = 0;
-    this.#p = scale(this.#p, UNLEARNING);
+    for (let i = 0; i < 3; i++) {
+      this.#moments[i] *= UNLEARNING;
+      for (let j = 0; j < 3; j++) this.#information[i][j] *= UNLEARNING;
+    }
     return error;
   }
 
+  /** Adds a measurement whose target is what was predicted plus `error`, and solves for the coefficients again. */
   #update(x: readonly number[], error: number): void {
-    const px = this.#p.map((row) => dot(row, x));
-    const denominator = FORGETTING + dot(x, px);
-    for (let i = 0; i < 3; i++) this.#theta[i] = Math.max(0, this.#theta[i] + px[i] / denominator * error);
-    const next = this.#p.map((row, i) =>
-      row.map((value, j) => (value - px[i] * px[j] / denominator) / FORGETTING)
-    );
-    // What the steps never vary would be forgotten without end.
-    this.#p = trace(next) < 3 * VARIANCE_START ? symmetric(next) : symmetric(scale(next, FORGETTING));
+    const target = dot(x, this.#theta) + error;
+    for (let i = 0; i < 3; i++) {
+      this.#moments[i] = FORGETTING * this.#moments[i] + x[i] * target;
+      for (let j = 0; j < 3; j++) {
+        this.#information[i][j] = FORGETTING * this.#information[i][j] + x[i] * x[j];
+      }
+    }
+    const isFree = [true, true, true];
+    let theta = this.#solve(isFree);
+    while (Math.min(...theta) < 0) {
+      isFree[theta.indexOf(Math.min(...theta))] = false;
+      theta = this.#solve(isFree);
+    }
+    this.#theta = theta;
+  }
+
+  /**
+   * Least squares for the free coefficients; the others are 0. What the measurements do not tell, because they do not
+   * vary, stays as it was: a small weight pulls every coefficient to its last value.
+   */
+  #solve(isFree: readonly boolean[]): number[] {
+    const rows = this.#information.map((row, i) => {
+      const prior = PRIOR_WEIGHT * row[i] + Number.MIN_VALUE;
+      const left = row.map((value, j) =>
+        isFree[i] && isFree[j] ? value + (i === j ? prior : 0) : Number(i === j)
+      );
+      return [...left, isFree[i] ? this.#moments[i] + prior * this.#theta[i] : 0];
+    });
+    for (let i = 0; i < 3; i++) {
+      // Symmetric and positive definite: the pivot on the diagonal will do.
+      for (let j = 0; j < 3; j++) {
+        const factor = j === i || rows[i][i] === 0 ? 0 : rows[j][i] / rows[i][i];
+        if (factor !== 0) rows[j] = rows[j].map((value, k) => value - factor * rows[i][k]);
+      }
+    }
+    return rows.map((row, i) => row[i] > 0 ? row[3] / row[i] : this.#theta[i]);
   }
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-function identity(value: number): number[][] {
-  return [[value, 0, 0], [0, value, 0], [0, 0, value]];
-}
-
-function trace(m: readonly number[][]): number {
-  return m[0][0] + m[1][1] + m[2][2];
-}
-
-function scale(m: readonly number[][], factor: number): number[][] {
-  return m.map((row) => row.map((value) => value * factor));
-}
-
-/** Rounding errors must not make the covariance lopsided. */
-function symmetric(m: readonly number[][]): number[][] {
-  return m.map((row, i) => row.map((value, j) => i === j ? Math.max(value, 0) : (value + m[j][i]) / 2));
 }

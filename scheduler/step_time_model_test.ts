@@ -73,6 +73,21 @@ Deno.test("StepTimeModel stays finite and learns again after thousands of equal 
   assert(worst < 0.1, `${worst}`);
 });
 
+Deno.test("StepTimeModel keeps its footing when all steps are full", () => {
+  const random = new Random(6);
+  const model = new StepTimeModel();
+  for (let i = 0; i < 5000; i++) {
+    const full = { tokens: 512, kv: attendedKv(random.int(0, 640), 512) };
+    model.observe(full, time(full) * (1 + 0.05 * (2 * random.next() - 1)));
+    assert(
+      model.coefficients.every((value) => value >= 0 && Number.isFinite(value)),
+      `${model.coefficients}`,
+    );
+  }
+  const full = { tokens: 512, kv: attendedKv(300, 512) };
+  assert(Math.abs(model.predict(full) / time(full) - 1) < 0.05);
+});
+
 Deno.test("StepTimeModel ignores measurements that cannot be", () => {
   const model = new StepTimeModel();
   for (const elapsed of [0, -5, NaN, Infinity]) model.observe({ tokens: 1, kv: 1 }, elapsed);

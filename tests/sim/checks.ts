@@ -66,6 +66,9 @@ export function checkPlan(plan: StepPlan, { stepTokensMax, stepSequencesMax, blo
 /** Who has no ITL objective leaves those alone who have one. */
 export function checkFilling(worker: SimWorker, plan: StepPlan, byId: (id: number) => SimClass): void {
   if (plan.predictedMs === undefined) return;
+  if (!(plan.predictedMs >= 0 && plan.predictedMs < Infinity)) {
+    violate("slo-filling", `a step is predicted to take ${plan.predictedMs} ms`);
+  }
   let limitMs = Infinity, others = 0;
   for (const { id, isRunning, isPaused } of worker.scheduler.sequences()) {
     if (isRunning && !isPaused) limitMs = Math.min(limitMs, byId(id).config.itlSloMs ?? Infinity);

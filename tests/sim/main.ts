@@ -104,7 +104,8 @@ function speed(): number {
   return 0;
 }
 
-function main(args: string[]): number {
+/** Runs the command; returns the exit status. Throws a RangeError for what the user has to change. */
+export function simCommand(args: string[]): number {
   const options = parseArgs(args, {
     string: ["seed", "seeds", "steps", "break", "prefixes"],
     boolean: ["speed", "help"],
@@ -126,7 +127,7 @@ function main(args: string[]): number {
 
 if (import.meta.main) {
   try {
-    Deno.exit(main(Deno.args));
+    Deno.exit(simCommand(Deno.args));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     console.error(error.message);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BREAKS } from "./breaks.ts";
+import { simCommand } from "./main.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
 import { Random } from "./random.ts";
 import { createScenario } from "./scenario.ts";
@@ -100,4 +101,23 @@ Deno.test("every request is completed with a tenth of the KV blocks, and little 
 
 Deno.test("a violation names its invariant", () => {
   assertThrows(() => new Simulation(createScenario(0), BREAKS["long-steps"]).run(), Violation, "step-bounds");
+});
+
+Deno.test("the command runs seeds and planted bugs, and says what it does not know", () => {
+  const log = console.log;
+  const lines: string[] = [];
+  console.log = (line: string) => void lines.push(line);
+  try {
+    assertEquals(simCommand(["--seed", "7", "--steps", "50"]), 0);
+    assertEquals(lines.at(-1), "seed 7: every invariant held after every event");
+    assertEquals(simCommand(["--break", "list"]), 0);
+    assert(Object.keys(BREAKS).every((name) => lines.some((line) => line.startsWith(name))));
+    assertEquals(simCommand(["--break", "long-steps"]), 0);
+    assert(lines.at(-1)!.includes("catches it"));
+  } finally {
+    console.log = log;
+  }
+  assertThrows(() => simCommand(["--break", "nothing"]), RangeError, "no planted bug is called nothing");
+  assertThrows(() => simCommand(["--seeds", "-1"]), RangeError, "--seeds must be a number");
+  assertThrows(() => simCommand(["--sede", "1"]), RangeError, "unknown option");
 });
