@@ -118,6 +118,6 @@ Deno.test("the command runs seeds and planted bugs, and says what it does not kn
     console.log = log;
   }
   assertThrows(() => simCommand(["--break", "nothing"]), RangeError, "no planted bug is called nothing");
-  assertThrows(() => simCommand(["--seeds", "-1"]), RangeError, "--seeds must be a number");
+  assertThrows(() => simCommand(["--seeds", "few"]), RangeError, "--seeds must be a number");
   assertThrows(() => simCommand(["--sede", "1"]), RangeError, "unknown option");
 });
