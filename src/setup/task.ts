@@ -84,6 +84,7 @@ const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Pr
     const command = [Deno.execPath(), "run", "--quiet", "--allow-all", `${ROOT}/tests/run.ts`, ...args];
     return await foreground(command, { cwd: ROOT, env: { KUMI_STD: await chooseStd() } });
   },
+  sim: (args) => runFile(`${ROOT}/tests/sim/main.ts`, args, ["--allow-read"]),
   check: async (args) => {
     const flags = stdFlags(await chooseStd());
     return await foreground([Deno.execPath(), "check", ...flags, ...(args.length > 0 ? args : ["."])], {

@@ -1,0 +1,136 @@
+import type { ClassQueue } from "./class_queue.ts";
+import type { KvLedger } from "./kv_ledger.ts";
+import type { SchedulerRequest } from "./sequence.ts";
+import type { StepLimits } from "./step_builder.ts";
+import { attendedKv, type StepTimeModel } from "./step_time_model.ts";
+
+/** Why a request was refused: it can never fit, too much waits already, or it would be too late. */
+export type RefusalReason = "too-long" | "queue-full" | "slo" | "deadline";
+
+/** The answer to a new request. */
+export type Admission =
+  | {
+    readonly accepted: true; /** Ms; undefined before steps were measured. */
+    readonly predictedTtftMs?: number;
+  }
+  | {
+    readonly accepted: false;
+    readonly reason: RefusalReason;
+    /** When to try again; undefined: it would be refused always. */
+    readonly retryAfterMs?: number;
+  };
+
+/** Ms after which to try again while nothing has been measured. */
+const RETRY_MS = 1000;
+
+/** What admission looks at. */
+export interface AdmissionView {
+  /** Highest priority first. */
+  readonly queues: readonly ClassQueue[];
+  readonly ledger: KvLedger;
+  readonly model: StepTimeModel;
+  readonly limits: StepLimits;
+  readonly blockTokens: number;
+  readonly now: number;
+  /** Predicted time that the current step still takes. */
+  readonly stepLeftMs: number;
+}
+
+/** Decides whether a request is taken, from what is waiting and how fast it goes. */
+export function admit(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): Admission {
+  const promptTokens = request.tokens.length;
+  if (promptTokens + request.maxTokens > view.ledger.blocks * view.blockTokens) {
+    return { accepted: false, reason: "too-long" };
+  }
+  const { queueLimit, ttftSloMs = Infinity } = queue.config;
+  const requestsOver = queue.waiting.length + 1 - queueLimit.requests;
+  const tokensOver = queue.waitingTokens + promptTokens - queueLimit.tokens;
+  if (promptTokens > queueLimit.tokens) return { accepted: false, reason: "too-long" };
+  if (requestsOver > 0 || tokensOver > 0) {
+    const retryAfterMs = Math.max(
+      requestsOver > 0 ? queue.drain.msForRequests(requestsOver) ?? RETRY_MS : 0,
+      tokensOver > 0 ? queue.drain.msForTokens(tokensOver) ?? RETRY_MS : 0,
+    );
+    return { accepted: false, reason: "queue-full", retryAfterMs };
+  }
+  if (!view.model.isReady) return { accepted: true };
+  const predictedTtftMs = predictTtftMs(view, queue, request);
+  const deadlineMs = request.deadlineMs ?? Infinity;
+  if (predictedTtftMs > ttftSloMs) {
+    return { accepted: false, reason: "slo", retryAfterMs: predictedTtftMs - ttftSloMs };
+  }
+  // A request that would be late even with the machine to itself is not worth trying again.
+  if (predictedTtftMs > deadlineMs) {
+    const alone = view.model.predict(
+      promptLoad(promptTokens - view.ledger.peek(request.tenant ?? "", request.tokens)),
+    );
+    return alone > deadlineMs
+      ? { accepted: false, reason: "deadline" }
+      : { accepted: false, reason: "deadline", retryAfterMs: predictedTtftMs - deadlineMs };
+  }
+  return { accepted: true, predictedTtftMs };
+}
+
+function promptLoad(tokens: number): { tokens: number; kv: number } {
+  return { tokens, kv: attendedKv(0, tokens) };
+}
+
+/** Ms until a new request of this class has its first token: what goes before it, for how long it queues, its own prompt. */
+export function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): number {
+  const known = view.ledger.peek(request.tenant ?? "", request.tokens);
+  let ahead = request.tokens.length - known;
+  let decoding = 0, decodingKv = 0, itlMs = Infinity;
+  for (const other of view.queues) {
+    const isAhead = other.config.priority >= queue.config.priority;
+    if (isAhead) ahead += other.waitingTokens;
+    for (const sequence of other.running) {
+      if (sequence.isPaused) continue;
+      if (sequence.isDecoding) {
+        decoding++;
+        decodingKv += sequence.tokens.length;
+        itlMs = Math.min(itlMs, other.config.itlSloMs ?? Infinity);
+      } else if (isAhead) ahead += sequence.missing;
+    }
+  }
+  return view.stepLeftMs + prefillMs(view, { ahead, decoding, decodingKv, itlMs }) +
+    queueingMs(view, queue, request) +
+    companyMs(view, queue);
+}
+
+/** Ms to compute so many tokens of prompts beside the sequences that are decoding. */
+function prefillMs(
+  { model, limits }: AdmissionView,
+  work: { ahead: number; decoding: number; decodingKv: number; itlMs: number },
+): number {
+  const base = { tokens: work.decoding, kv: work.decodingKv };
+  const room = Math.max(1, limits.tokensMax - work.decoding);
+  const within = work.itlMs === Infinity ? room : model.tokensWithin(work.itlMs, base, 0);
+  const chunk = Math.max(1, Math.min(room, within, work.ahead));
+  const stepMs = model.predict({ tokens: base.tokens + chunk, kv: base.kv + attendedKv(0, chunk) });
+  return Math.ceil(work.ahead / chunk) * stepMs;
+}
+
+/** Ms until there is a place among the running sequences of the class, and KV blocks, by the measured drain rate. */
+function queueingMs(
+  { ledger, queues, blockTokens }: AdmissionView,
+  queue: ClassQueue,
+  request: SchedulerRequest,
+): number {
+  const requestsOver = queue.running.length + queue.waiting.length + 1 - queue.config.maxBatch;
+  const slotMs = requestsOver > 0 ? queue.drain.msForRequests(requestsOver) ?? 0 : 0;
+  let room = ledger.availableBlocks * blockTokens - request.tokens.length;
+  for (const other of queues) {
+    if (other.config.priority >= queue.config.priority) room -= other.waitingTokens;
+    else if (other.config.preemptible) {
+      for (const sequence of other.running) room += sequence.blocks.length * blockTokens;
+    }
+  }
+  return Math.max(slotMs, room < 0 ? queue.drain.msForTokens(-room) ?? 0 : 0);
+}
+
+/** Ms for which a request waits for others of its class. */
+function companyMs({ now }: AdmissionView, queue: ClassQueue): number {
+  const { maxWaitMs, maxBatch } = queue.config;
+  if (queue.running.length > 0 || queue.waiting.length + 1 >= maxBatch) return 0;
+  return Math.min(maxWaitMs, queue.opensIn(now));
+}

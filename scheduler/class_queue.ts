@@ -1,0 +1,133 @@
+import { DrainRate } from "./drain_rate.ts";
+import type { LatencyClass } from "./latency_class.ts";
+import type { Sequence } from "./sequence.ts";
+
+/** Weight of the past in the mean length of answers. */
+const OUTPUT_MEMORY = 0.9;
+
+/** The requests of one latency class. */
+export class ClassQueue {
+  readonly config: LatencyClass;
+  /** All that have not ended, in order of arrival. */
+  readonly members = new Map<number, Sequence>();
+  /** Those with KV blocks, in order of arrival. */
+  readonly running: Sequence[] = [];
+  /** The others: higher priority first, then in order of arrival. */
+  readonly waiting: Sequence[] = [];
+  readonly drain = new DrainRate();
+  /** Tokens that are missing in the waiting sequences. */
+  waitingTokens = 0;
+  /** When a step last computed something for the class, or when it last had nothing that could be computed. */
+  servedAt = 0;
+  #meanOutput: number | null = null;
+
+  constructor(config: LatencyClass) {
+    this.config = config;
+  }
+
+  /** Takes a new request. */
+  add(sequence: Sequence): void {
+    if (this.members.size === 0) this.servedAt = sequence.arrivedAt;
+    this.members.set(sequence.id, sequence);
+    this.#wait(sequence);
+  }
+
+  /** Forgets a request that has ended. */
+  remove(sequence: Sequence): void {
+    this.members.delete(sequence.id);
+    if (sequence.isRunning) this.#stopRunning(sequence);
+    else this.#stopWaiting(sequence);
+  }
+
+  /** Moves a sequence from waiting to running. */
+  start(sequence: Sequence): void {
+    this.#stopWaiting(sequence);
+    sequence.isRunning = sequence.hasStarted = true;
+    insertSorted(this.running, sequence, (a, b) => a.order - b.order);
+  }
+
+  /** Moves a sequence, which has no blocks any more, from running to waiting. */
+  stop(sequence: Sequence): void {
+    this.#stopRunning(sequence);
+    this.#wait(sequence);
+  }
+
+  #wait(sequence: Sequence): void {
+    insertSorted(this.waiting, sequence, (a, b) => b.priority - a.priority || a.order - b.order);
+    this.waitingTokens += sequence.tokens.length;
+  }
+
+  #stopRunning(sequence: Sequence): void {
+    sequence.isRunning = false;
+    this.running.splice(this.running.indexOf(sequence), 1);
+  }
+
+  #stopWaiting(sequence: Sequence): void {
+    this.waiting.splice(this.waiting.indexOf(sequence), 1);
+    this.waitingTokens -= sequence.tokens.length;
+  }
+
+  /** The oldest request that can go on. */
+  get oldest(): Sequence | null {
+    for (const sequence of this.members.values()) if (!sequence.isPaused) return sequence;
+    return null;
+  }
+
+  /** The oldest request, once it has been there for `ageingMs`: it goes before all others of its class. */
+  champion(now: number, ageingMs: number): Sequence | null {
+    const { oldest } = this;
+    return oldest !== null && now - oldest.arrivedAt >= ageingMs ? oldest : null;
+  }
+
+  /** The request that starts next. */
+  head(now: number, ageingMs: number): Sequence | null {
+    const champion = this.champion(now, ageingMs);
+    if (champion !== null && !champion.isRunning) return champion;
+    return this.waiting.find((sequence) => !sequence.isPaused) ?? null;
+  }
+
+  /**
+   * Ms until waiting requests may start: 0 when enough of them are there, when the oldest has waited long enough, when
+   * others of the class are running anyway, or when one of them has run before. Infinity when none is waiting.
+   */
+  opensIn(now: number): number {
+    let oldestAt = Infinity;
+    let ready = 0;
+    for (const sequence of this.waiting) {
+      if (sequence.isPaused) continue;
+      if (this.running.length > 0 || sequence.hasStarted) return 0;
+      if (++ready >= this.config.maxBatch) return 0;
+      oldestAt = Math.min(oldestAt, sequence.arrivedAt);
+    }
+    return Math.max(0, oldestAt + this.config.maxWaitMs - now);
+  }
+
+  /** Notes how long an answer was. */
+  noteOutput(tokens: number): void {
+    this.#meanOutput = this.#meanOutput === null
+      ? tokens
+      : OUTPUT_MEMORY * this.#meanOutput + (1 - OUTPUT_MEMORY) * tokens;
+  }
+
+  /** Tokens that a sequence will probably still generate. */
+  expectedTokens(sequence: Sequence): number {
+    const most = sequence.tokensMax - sequence.tokens.length;
+    if (this.#meanOutput === null) return most / 2;
+    const generated = sequence.tokens.length - sequence.promptTokens;
+    return Math.min(most, Math.max(this.#meanOutput - generated, this.#meanOutput / 4));
+  }
+}
+
+function insertSorted(
+  list: Sequence[],
+  sequence: Sequence,
+  compare: (a: Sequence, b: Sequence) => number,
+): void {
+  let low = 0, high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(list[middle], sequence) < 0) low = middle + 1;
+    else high = middle;
+  }
+  list.splice(low, 0, sequence);
+}

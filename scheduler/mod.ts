@@ -1,0 +1,20 @@
+/**
+ * Decides what a language model's engine computes next, from plain data: latency classes, continuous batching, KV
+ * blocks, shared prefixes. Nothing here computes, waits, reads a clock or draws a random number.
+ * @module
+ */
+
+export type { Admission, RefusalReason } from "./admission.ts";
+export { type BlockAllocator, blocksOf, type Run } from "./block_allocator.ts";
+export { checkClasses, DEFAULT_CLASSES, type LatencyClass, type QueueLimit } from "./latency_class.ts";
+export { PrefixCache, type PrefixCacheOptions } from "./prefix_cache.ts";
+export {
+  type ClassStats,
+  Scheduler,
+  type SchedulerOptions,
+  type StepPlan,
+  type StepResult,
+} from "./scheduler.ts";
+export type { SchedulerRequest, Sequence, StepItem } from "./sequence.ts";
+export { type StepLoad, StepTimeModel } from "./step_time_model.ts";
+export { type RoutedRequest, Router, type RouterOptions, type WorkerLoss } from "./router.ts";

@@ -1,0 +1,331 @@
+import { type Admission, type AdmissionView, admit } from "./admission.ts";
+import type { BlockAllocator } from "./block_allocator.ts";
+import { ClassQueue } from "./class_queue.ts";
+import { KvLedger } from "./kv_ledger.ts";
+import { checkClasses, DEFAULT_CLASSES, type LatencyClass } from "./latency_class.ts";
+import { PrefixCache } from "./prefix_cache.ts";
+import { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";
+import { SteadyClock } from "./steady_clock.ts";
+import { StepPlanner } from "./step_planner.ts";
+import type { StepLimits } from "./step_builder.ts";
+import { type StepLoad, StepTimeModel } from "./step_time_model.ts";
+
+/** What a scheduler is made of. */
+export interface SchedulerOptions {
+  readonly allocator: BlockAllocator;
+  /** Tokens in one KV block. */
+  readonly blockTokens: number;
+  /** Most tokens in a step. */
+  readonly stepTokensMax: number;
+  /** Most sequences in a step. */
+  readonly stepSequencesMax: number;
+  /** Default: `interactive` and `batch`. */
+  readonly classes?: readonly LatencyClass[];
+  /** The oldest request of a class goes first after this many ms, and no class with work waits longer for a token. */
+  readonly ageingMs?: number;
+  /** Default: a cache that may use every block. */
+  readonly cache?: PrefixCache;
+}
+
+/** What the next step computes. */
+export interface StepPlan {
+  /** Number of the step, for `complete()` and `abandon()`. */
+  readonly step: number;
+  /** Empty: nothing to compute now. */
+  readonly items: readonly StepItem[];
+  readonly load: StepLoad;
+  /** Undefined before steps were measured. */
+  readonly predictedMs?: number;
+  /** Requests that ended because of their deadline. */
+  readonly expired: readonly number[];
+  /** Requests that gave their KV blocks up and will be computed again. */
+  readonly preempted: readonly number[];
+  /** With no items: ms until there may be some. Undefined: not before something is submitted or resumed. */
+  readonly waitMs?: number;
+}
+
+/** The token that was chosen for a sequence whose slice reached its end. */
+export interface StepResult {
+  readonly id: number;
+  readonly token: number;
+  /** Whether the answer ends with it. */
+  readonly isLast?: boolean;
+}
+
+/** A class as it is now. */
+export interface ClassStats {
+  readonly name: string;
+  readonly waiting: number;
+  readonly running: number;
+  readonly waitingTokens: number;
+}
+
+interface Step {
+  readonly number: number;
+  readonly items: readonly Sequence[];
+  readonly load: StepLoad;
+  readonly startedAt: number;
+}
+
+const AGEING_MS = 10_000;
+const FIRST_CHUNK = 64;
+
+/**
+ * Decides what each step computes. A request's life: `submit()` accepts it into the queue of its class or refuses it;
+ * `plan()` starts it, gives it KV blocks and a share of each step; `complete()` takes what the step has chosen and ends
+ * it with its last token. It may lose its blocks in between and is computed again; nothing of what it said is lost.
+ *
+ * Pure: the same calls with the same arguments give the same plans. One step is under way at a time.
+ */
+export class Scheduler {
+  /** Highest priority first. */
+  readonly #queues: readonly ClassQueue[];
+  readonly #ledger: KvLedger;
+  readonly #limits: StepLimits;
+  readonly #blockTokens: number;
+  readonly #planner: StepPlanner;
+  readonly #model = new StepTimeModel();
+  readonly #clock = new SteadyClock();
+  readonly #sequences = new Map<number, Sequence>();
+  readonly #withDeadline = new Set<Sequence>();
+  /** Cancelled while a step computes them: their blocks are free when it is over. */
+  readonly #leaving = new Set<Sequence>();
+  #step: Step | null = null;
+  #steps = 0;
+  #arrivals = 0;
+
+  constructor(options: SchedulerOptions) {
+    const { allocator, blockTokens, stepTokensMax, stepSequencesMax, classes = DEFAULT_CLASSES } = options;
+    checkClasses(classes);
+    if (!(stepTokensMax >= 1) || !(stepSequencesMax >= 1)) {
+      throw new RangeError(
+        `A step must have room for a token, current values are ${stepTokensMax} tokens, ${stepSequencesMax} sequences`,
+      );
+    }
+    const cache = options.cache ?? new PrefixCache(allocator, { blockTokens });
+    this.#queues = classes.toSorted((a, b) => b.priority - a.priority).map((config) =>
+      new ClassQueue(config)
+    );
+    this.#ledger = new KvLedger(allocator, cache, blockTokens);
+    this.#blockTokens = blockTokens;
+    this.#limits = { tokensMax: stepTokensMax, itemsMax: stepSequencesMax, firstChunk: FIRST_CHUNK };
+    this.#planner = new StepPlanner({
+      queues: this.#queues,
+      ledger: this.#ledger,
+      limits: this.#limits,
+      model: this.#model,
+      ageingMs: options.ageingMs ?? AGEING_MS,
+    });
+  }
+
+  /** Whether a request has not ended yet. */
+  get isBusy(): boolean {
+    return this.#sequences.size > 0;
+  }
+
+  /** The online model of the time that a step takes. */
+  get stepTime(): StepTimeModel {
+    return this.#model;
+  }
+
+  /** Everything that holds blocks or waits for them. */
+  *sequences(): Generator<Readonly<Sequence>> {
+    yield* this.#sequences.values();
+    yield* this.#leaving;
+  }
+
+  /** Each class, highest priority first. */
+  stats(): ClassStats[] {
+    return this.#queues.map(({ config, waiting, running, waitingTokens }) => ({
+      name: config.name,
+      waiting: waiting.length,
+      running: running.length,
+      waitingTokens,
+    }));
+  }
+
+  /**
+   * Takes or refuses a request. `now`: the caller's clock in ms. Throws a RangeError for an unknown class, an id that is in
+   * use, or a request without tokens.
+   */
+  submit(request: SchedulerRequest, now: number): Admission {
+    const queue = this.#check(request);
+    const time = this.#clock.advance(now);
+    const admission = admit(this.#view(time), queue, request);
+    if (admission.accepted) this.#add(request, queue, 0);
+    return admission;
+  }
+
+  /**
+   * Takes a request that was accepted before and has been lost with its engine: `restoredTokens` tokens at the end of
+   * `request.tokens` are its answer so far; `deadlineMs` is what is left of it. It is never refused; a RangeError means that it cannot fit into the KV cache.
+   */
+  restore(request: SchedulerRequest, restoredTokens: number, now: number): void {
+    const queue = this.#check(request);
+    this.#clock.advance(now);
+    const tokens = request.tokens.length - restoredTokens + request.maxTokens;
+    if (tokens > this.#ledger.blocks * this.#blockTokens) {
+      throw new RangeError(
+        `Cannot restore request ${request.id}: ${tokens} tokens do not fit into the KV cache`,
+      );
+    }
+    this.#add(request, queue, restoredTokens).hasStarted = true;
+  }
+
+  /** Ends a request in whatever state. False if it has ended already. */
+  cancel(id: number): boolean {
+    const sequence = this.#sequences.get(id);
+    if (sequence === undefined) return false;
+    this.#end(sequence);
+    return true;
+  }
+
+  /** Holds a request whose reader is behind, or lets it go on. What it has stays, until others need the room. */
+  setPaused(id: number, isPaused: boolean): void {
+    const sequence = this.#sequences.get(id);
+    if (sequence !== undefined) sequence.isPaused = isPaused;
+  }
+
+  /** Decides what the next step computes. Throws an Error while a step is under way. */
+  plan(now: number): StepPlan {
+    if (this.#step !== null) throw new Error(`Cannot plan a step: step ${this.#step.number} is under way`);
+    const time = this.#clock.advance(now);
+    const expired = this.#expire(time);
+    const { items, load, preempted, waitMs } = this.#planner.plan(time);
+    const step = ++this.#steps;
+    if (items.length > 0) this.#step = { number: step, items, load, startedAt: time };
+    const predictedMs = this.#model.isReady ? this.#model.predict(load) : undefined;
+    return { step, items, load, predictedMs, expired, preempted, waitMs: this.#wakeIn(time, waitMs) };
+  }
+
+  /**
+   * Takes the results of a step: one for each item that reached its end, except those cancelled since. Returns the ids of
+   * the requests that have ended with it, or null, and nothing happens, when that step is not under way any more.
+   * `elapsedMs`: how long it took, by a clock that is never set.
+   */
+  complete(step: number, results: readonly StepResult[], elapsedMs: number, now: number): number[] | null {
+    if (this.#step?.number !== step) return null;
+    const { items, load } = this.#step;
+    const tokens = new Map(results.map((result) => [result.id, result]));
+    for (const item of items) {
+      if (item.reachesEnd && !this.#leaving.has(item) && !tokens.has(item.id)) {
+        throw new RangeError(`Step ${step} has no result for request ${item.id}`);
+      }
+    }
+    this.#step = null;
+    const time = this.#clock.advance(now);
+    this.#model.observe(load, elapsedMs);
+    const ended: Sequence[] = [];
+    for (const item of items) if (this.#advance(item, tokens.get(item.id), time)) ended.push(item);
+    this.#measureDrain(ended, elapsedMs);
+    for (const sequence of ended) this.#end(sequence);
+    return ended.map((sequence) => sequence.id);
+  }
+
+  /** Ends a step that has computed nothing, because it was interrupted or has failed. */
+  abandon(step: number): boolean {
+    if (this.#step?.number !== step) return false;
+    const { items } = this.#step;
+    this.#step = null;
+    for (const item of items) {
+      item.count = 0;
+      if (this.#leaving.delete(item)) this.#ledger.release(item);
+    }
+    return true;
+  }
+
+  /** Returns whether the sequence has ended. */
+  #advance(sequence: Sequence, result: StepResult | undefined, now: number): boolean {
+    const { reachesEnd } = sequence;
+    sequence.first += sequence.count;
+    sequence.count = 0;
+    if (this.#leaving.delete(sequence)) {
+      this.#ledger.release(sequence);
+      return false;
+    }
+    sequence.servedAt = now;
+    this.#queues[sequence.class].servedAt = now;
+    if (!reachesEnd) return false;
+    if (!sequence.isPromptCached) {
+      this.#ledger.offer(sequence);
+      sequence.isPromptCached = true;
+    }
+    const { token, isLast = false } = result!;
+    sequence.tokens.push(token);
+    return isLast || sequence.tokens.length >= sequence.tokensMax;
+  }
+
+  #measureDrain(ended: readonly Sequence[], elapsedMs: number): void {
+    this.#queues.forEach((queue, i) => {
+      if (queue.members.size === 0) return;
+      let requests = 0, tokens = 0;
+      for (const sequence of ended) {
+        if (sequence.class !== i) continue;
+        requests++;
+        tokens += sequence.tokens.length;
+        queue.noteOutput(sequence.tokens.length - sequence.promptTokens);
+      }
+      queue.drain.add(elapsedMs, requests, tokens);
+    });
+  }
+
+  #check(request: SchedulerRequest): ClassQueue {
+    const queue = this.#queues.find(({ config }) => config.name === request.class);
+    if (queue === undefined) throw new RangeError(`No latency class is called ${request.class}`);
+    if (this.#sequences.has(request.id)) throw new RangeError(`Request ${request.id} is there already`);
+    if (request.tokens.length < 1 || !(request.maxTokens >= 1)) {
+      throw new RangeError(
+        `A request must have tokens and generate some, current values are ${request.tokens.length}, ${request.maxTokens}`,
+      );
+    }
+    return queue;
+  }
+
+  #view(now: number): AdmissionView {
+    const step = this.#step;
+    const stepLeftMs = step === null ? 0 : Math.max(0, step.startedAt + this.#model.predict(step.load) - now);
+    return {
+      queues: this.#queues,
+      ledger: this.#ledger,
+      model: this.#model,
+      limits: this.#limits,
+      blockTokens: this.#blockTokens,
+      now,
+      stepLeftMs,
+    };
+  }
+
+  #add(request: SchedulerRequest, queue: ClassQueue, restoredTokens: number): Sequence {
+    const sequence = new Sequence(request, {
+      classIndex: this.#queues.indexOf(queue),
+      order: this.#arrivals++,
+      now: this.#clock.now,
+      restoredTokens,
+    });
+    this.#sequences.set(sequence.id, sequence);
+    if (sequence.deadlineAt < Infinity) this.#withDeadline.add(sequence);
+    queue.add(sequence);
+    return sequence;
+  }
+
+  #end(sequence: Sequence): void {
+    this.#sequences.delete(sequence.id);
+    this.#withDeadline.delete(sequence);
+    this.#queues[sequence.class].remove(sequence);
+    if (this.#step?.items.includes(sequence)) this.#leaving.add(sequence);
+    else this.#ledger.release(sequence);
+  }
+
+  #expire(now: number): number[] {
+    const late = [...this.#withDeadline].filter((sequence) => sequence.deadlineAt <= now);
+    for (const sequence of late) this.#end(sequence);
+    return late.map((sequence) => sequence.id);
+  }
+
+  /** A deadline may come before anything else does. */
+  #wakeIn(now: number, waitMs: number | undefined): number | undefined {
+    let wait = waitMs ?? Infinity;
+    for (const sequence of this.#withDeadline) wait = Math.min(wait, sequence.deadlineAt - now);
+    return wait === Infinity ? undefined : wait;
+  }
+}

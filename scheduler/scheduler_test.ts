@@ -1,0 +1,327 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { MemoryAllocator } from "../tests/sim/memory_allocator.ts";
+import {
+  type LatencyClass,
+  Scheduler,
+  type SchedulerOptions,
+  type SchedulerRequest,
+  type StepPlan,
+} from "./mod.ts";
+
+const BLOCK_TOKENS = 4;
+const queueLimit = { requests: 100, tokens: 10_000 };
+const INTERACTIVE: LatencyClass = {
+  name: "interactive",
+  priority: 10,
+  maxBatch: 8,
+  maxWaitMs: 0,
+  itlSloMs: 50,
+  queueLimit,
+  preemptible: false,
+};
+const BATCH: LatencyClass = {
+  name: "batch",
+  priority: 0,
+  maxBatch: 8,
+  maxWaitMs: 0,
+  queueLimit,
+  preemptible: true,
+};
+
+/** A scheduler with a clock and a kernel that takes 5 ms, 1 ms a token, and says 7 for ever. */
+class Bench {
+  readonly allocator: MemoryAllocator;
+  readonly scheduler: Scheduler;
+  now = 0;
+  #tokens = 1000;
+
+  constructor(options: Partial<SchedulerOptions> = {}, blocks = 64) {
+    this.allocator = new MemoryAllocator(blocks);
+    this.scheduler = new Scheduler({
+      allocator: this.allocator,
+      blockTokens: BLOCK_TOKENS,
+      stepTokensMax: 64,
+      stepSequencesMax: 16,
+      classes: [INTERACTIVE, BATCH],
+      ...options,
+    });
+  }
+
+  submit(id: number, name: string, promptTokens: number, more: Partial<SchedulerRequest> = {}) {
+    // No two prompts share a prefix, unless the test says so.
+    const tokens = Array.from({ length: promptTokens }, () => ++this.#tokens);
+    return this.scheduler.submit({ id, class: name, tokens, maxTokens: 8, ...more }, this.now);
+  }
+
+  plan(): StepPlan {
+    return this.scheduler.plan(this.now);
+  }
+
+  complete(plan: StepPlan): number[] | null {
+    const elapsed = 5 + plan.load.tokens;
+    this.now += elapsed;
+    const results = plan.items.filter((item) => item.reachesEnd).map(({ id }) => ({ id, token: 7 }));
+    return this.scheduler.complete(plan.step, results, elapsed, this.now);
+  }
+
+  /** One step; who computed how much. */
+  step(): Record<number, number> {
+    const plan = this.plan();
+    const counts = Object.fromEntries(plan.items.map(({ id, count }) => [id, count]));
+    if (plan.items.length > 0) this.complete(plan);
+    else this.now += plan.waitMs ?? 1;
+    return counts;
+  }
+
+  /** Lets the model of the step time learn. */
+  warmUp(): void {
+    for (let i = 0; i < 12; i++) {
+      this.submit(-1 - i, "batch", 1 + 5 * i, { maxTokens: 2 });
+      while (this.scheduler.isBusy) this.step();
+    }
+    assert(this.scheduler.stepTime.isReady);
+  }
+}
+
+Deno.test("a request computes its prompt in chunks, then token by token, and ends after maxTokens", () => {
+  const bench = new Bench();
+  bench.submit(1, "interactive", 100, { maxTokens: 3 });
+  const counts = Array.from({ length: 4 }, () => bench.step()[1]);
+  assertEquals(counts, [64, 36, 1, 1]);
+  assert(!bench.scheduler.isBusy);
+  assertEquals(bench.plan().items, []);
+});
+
+Deno.test("an answer ends when the engine says so", () => {
+  const bench = new Bench();
+  bench.submit(1, "interactive", 4);
+  const plan = bench.plan();
+  assertEquals(bench.scheduler.complete(plan.step, [{ id: 1, token: 9, isLast: true }], 5, 5), [1]);
+  assert(!bench.scheduler.isBusy);
+});
+
+Deno.test("decode tokens of one request and prompts of others share a step", () => {
+  const bench = new Bench();
+  bench.submit(1, "interactive", 10);
+  bench.step();
+  bench.submit(2, "interactive", 30);
+  assertEquals(bench.step(), { 1: 1, 2: 30 });
+});
+
+Deno.test("a class that tolerates delay waits for maxBatch requests or maxWaitMs", () => {
+  const classes = [INTERACTIVE, { ...BATCH, maxBatch: 3, maxWaitMs: 200 }];
+  const bench = new Bench({ classes });
+  bench.submit(1, "batch", 4);
+  assertEquals(bench.plan().waitMs, 200);
+  bench.now = 150;
+  bench.submit(2, "batch", 4);
+  assertEquals(bench.plan().waitMs, 50);
+  bench.now = 200;
+  assertEquals(Object.keys(bench.step()), ["1", "2"]);
+  bench.submit(3, "batch", 4);
+  assertEquals(bench.step()[3], 4, "the batch is running: newcomers join it");
+  const full = new Bench({ classes });
+  for (const id of [1, 2, 3]) full.submit(id, "batch", 4);
+  assertEquals(Object.keys(full.step()), ["1", "2", "3"]);
+});
+
+Deno.test("batch work fills the machine, and only the ITL objective while an interactive request is alive", () => {
+  const bench = new Bench();
+  bench.warmUp();
+  bench.submit(1, "batch", 200);
+  assertEquals(bench.step(), { 1: 64 });
+  bench.submit(2, "interactive", 4);
+  bench.step();
+  const plan = bench.plan();
+  assertEquals(plan.items.map(({ id }) => id), [2, 1]);
+  assert(plan.predictedMs! <= 50 && plan.predictedMs! > 40, `${plan.predictedMs}`);
+  bench.complete(plan);
+  bench.scheduler.cancel(2);
+  assertEquals(bench.step(), { 1: 64 });
+});
+
+Deno.test("a long interactive prompt does not stop another interactive answer", () => {
+  const bench = new Bench();
+  bench.warmUp();
+  bench.submit(1, "interactive", 4);
+  bench.step();
+  bench.submit(2, "interactive", 200);
+  for (let i = 0; i < 4; i++) {
+    const plan = bench.plan();
+    assert(plan.items.some(({ id }) => id === 1) && plan.predictedMs! <= 50, `${plan.predictedMs}`);
+    bench.complete(plan);
+  }
+});
+
+Deno.test("higher priority starts first within a class", () => {
+  const bench = new Bench({ classes: [{ ...BATCH, maxBatch: 1 }] });
+  bench.submit(1, "batch", 4);
+  bench.submit(2, "batch", 4, { priority: 5 });
+  assertEquals(bench.step(), { 2: 4 });
+});
+
+Deno.test("the oldest request goes first after ageingMs, whatever its class", () => {
+  const classes = [{
+    ...INTERACTIVE,
+    itlSloMs: 2,
+    maxBatch: 100,
+    queueLimit: { requests: 1000, tokens: 10_000 },
+  }, BATCH];
+  const bench = new Bench({ classes, ageingMs: 300 }, 1000);
+  bench.warmUp();
+  bench.submit(0, "batch", 4);
+  let id = 1, waitedMs = 0;
+  const since = bench.now;
+  for (; waitedMs < 1000; waitedMs = bench.now - since) {
+    while (bench.scheduler.stats()[0].running + bench.scheduler.stats()[0].waiting < 8) {
+      bench.submit(id++, "interactive", 8);
+    }
+    if (bench.step()[0] !== undefined) break;
+  }
+  assert(waitedMs >= 250 && waitedMs < 400, `${waitedMs}`);
+});
+
+Deno.test("KV shortage preempts the newest of the lowest class, which is computed again with what it said", () => {
+  const bench = new Bench({}, 12);
+  bench.submit(1, "batch", 12, { maxTokens: 20 });
+  bench.submit(2, "batch", 8, { maxTokens: 20 });
+  bench.step();
+  bench.submit(3, "interactive", 28, { maxTokens: 8 });
+  const plan = bench.plan();
+  assertEquals(plan.preempted, [2]);
+  assertEquals(plan.items.map(({ id }) => id), [3, 1]);
+  bench.complete(plan);
+  const said = new Map<number, number>();
+  while (bench.scheduler.isBusy) {
+    for (const { id, tokens } of bench.scheduler.sequences()) {
+      assert(tokens.length >= (said.get(id) ?? 0), "what was said stays");
+      said.set(id, tokens.length);
+    }
+    bench.step();
+  }
+  assertEquals([...said.keys()].toSorted(), [1, 2, 3]);
+});
+
+Deno.test("a request that cannot ever fit is refused, and one that fits is never failed", () => {
+  const bench = new Bench({}, 4);
+  assertEquals(bench.submit(1, "batch", 10, { maxTokens: 7 }), { accepted: false, reason: "too-long" });
+  for (let id = 2; id < 8; id++) assert(bench.submit(id, "batch", 9, { maxTokens: 7 }).accepted);
+  const ended: number[] = [];
+  while (bench.scheduler.isBusy) {
+    const plan = bench.plan();
+    assert(plan.items.length > 0);
+    ended.push(...bench.complete(plan)!);
+  }
+  assertEquals(ended.toSorted(), [2, 3, 4, 5, 6, 7]);
+});
+
+Deno.test("a full queue refuses by requests and by tokens, and says when to come again", () => {
+  const bench = new Bench({ classes: [{ ...BATCH, queueLimit: { requests: 2, tokens: 20 } }] });
+  assert(bench.submit(1, "batch", 12).accepted);
+  const tokens = bench.submit(2, "batch", 12);
+  assert(!tokens.accepted && tokens.reason === "queue-full" && tokens.retryAfterMs! > 0);
+  assert(bench.submit(3, "batch", 1).accepted);
+  const requests = bench.submit(4, "batch", 1);
+  assert(!requests.accepted && requests.reason === "queue-full" && requests.retryAfterMs! > 0);
+});
+
+Deno.test("a request whose first token would come too late is refused at once", () => {
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 200 }, BATCH] }, 1000);
+  bench.warmUp();
+  const first = bench.submit(1, "interactive", 60);
+  assert(first.accepted && Math.abs(first.predictedTtftMs! - 65) < 10);
+  assert(bench.submit(2, "interactive", 60).accepted);
+  const late = bench.submit(3, "interactive", 120);
+  assert(!late.accepted && late.reason === "slo" && late.retryAfterMs! > 0);
+  assert(bench.submit(4, "batch", 120).accepted, "a class without an objective waits");
+});
+
+Deno.test("deadlines refuse what would be late and end what is", () => {
+  const bench = new Bench();
+  bench.warmUp();
+  const never = bench.submit(1, "batch", 60, { deadlineMs: 20 });
+  assertEquals(never, { accepted: false, reason: "deadline" });
+  assert(bench.submit(2, "batch", 10, { deadlineMs: 40 }).accepted);
+  bench.step();
+  bench.now += 40;
+  assertEquals(bench.plan().expired, [2]);
+  assert(!bench.scheduler.isBusy);
+});
+
+Deno.test("cancelling frees the blocks: at once, or when the step under way is over", () => {
+  const bench = new Bench();
+  bench.submit(1, "batch", 20);
+  assert(bench.scheduler.cancel(1), "waiting");
+  assert(!bench.scheduler.cancel(1));
+  bench.submit(2, "batch", 20);
+  const plan = bench.plan();
+  assert(bench.scheduler.cancel(2), "in a step");
+  assertEquals([...bench.scheduler.sequences()].map(({ id }) => id), [2]);
+  assertEquals(bench.scheduler.complete(plan.step, [], 5, 5), []);
+  assertEquals([...bench.scheduler.sequences()], []);
+  bench.submit(3, "batch", 20);
+  bench.step();
+  assert(bench.scheduler.cancel(3), "between two steps");
+  assertEquals([...bench.scheduler.sequences()], []);
+});
+
+Deno.test("a completion counts once, and an abandoned step is computed again", () => {
+  const bench = new Bench();
+  bench.submit(1, "batch", 8);
+  const lost = bench.plan();
+  assertThrows(() => bench.plan(), Error, "under way");
+  assert(bench.scheduler.abandon(lost.step));
+  const again = bench.plan();
+  assertEquals(again.items.map(({ first, count }) => [first, count]), [[0, 8]]);
+  assertEquals(bench.complete(lost), null);
+  assertEquals(bench.complete(again), []);
+  assertEquals(bench.complete(again), null);
+});
+
+Deno.test("a step without the token of a sequence that reached its end is refused", () => {
+  const bench = new Bench();
+  bench.submit(1, "batch", 8);
+  const { step } = bench.plan();
+  assertThrows(() => bench.scheduler.complete(step, [], 5, 5), RangeError, "no result for request 1");
+});
+
+Deno.test("a paused request keeps its place and computes nothing", () => {
+  const bench = new Bench();
+  bench.submit(1, "interactive", 8);
+  bench.step();
+  bench.scheduler.setPaused(1, true);
+  const plan = bench.plan();
+  assertEquals([plan.items, plan.waitMs], [[], undefined]);
+  bench.scheduler.setPaused(1, false);
+  assertEquals(bench.step(), { 1: 1 });
+});
+
+Deno.test("a restored request goes on behind what it said and is not refused", () => {
+  const bench = new Bench({
+    classes: [{ ...BATCH, maxWaitMs: 1000, queueLimit: { requests: 1, tokens: 1 } }],
+  });
+  bench.scheduler.restore({ id: 1, class: "batch", tokens: [1, 2, 3, 7, 7], maxTokens: 4 }, 2, 0);
+  assertEquals(bench.step(), { 1: 5 });
+  assertEquals(bench.step(), { 1: 1 });
+  assert(!bench.scheduler.isBusy, "two of four tokens had been said");
+});
+
+Deno.test("a known prefix is not computed again by the same tenant", () => {
+  const bench = new Bench();
+  const tokens = Array.from({ length: 20 }, (_, i) => i);
+  const submit = (id: number, tenant: string) =>
+    bench.submit(id, "interactive", 0, { tokens, tenant, maxTokens: 2 });
+  submit(1, "a");
+  assertEquals(bench.step(), { 1: 20 });
+  submit(2, "a");
+  submit(3, "b");
+  assertEquals(bench.step(), { 1: 1, 2: 4, 3: 20 });
+});
+
+Deno.test("submit() throws for what the caller should have known", () => {
+  const bench = new Bench();
+  assertThrows(() => bench.submit(1, "bulk", 4), RangeError, "No latency class is called bulk");
+  assertThrows(() => bench.submit(1, "batch", 0), RangeError, "must have tokens");
+  bench.submit(1, "batch", 4);
+  assertThrows(() => bench.submit(1, "batch", 4), RangeError, "is there already");
+});

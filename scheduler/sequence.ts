@@ -1,0 +1,96 @@
+/** What the scheduler is told of a request. */
+export interface SchedulerRequest {
+  /** Chosen by the caller; no two requests that are alive share one. */
+  readonly id: number;
+  /** Name of its latency class. */
+  readonly class: string;
+  /** Prefixes are only shared between requests of one tenant. */
+  readonly tenant?: string;
+  /** Higher goes first within the class. Default 0. */
+  readonly priority?: number;
+  /** Ends the request if it has not ended so many ms after it came. */
+  readonly deadlineMs?: number;
+  /** The prompt. The scheduler appends what is generated. */
+  readonly tokens: readonly number[];
+  /** Most tokens to generate. */
+  readonly maxTokens: number;
+}
+
+/** The part of a sequence that one step computes: tokens `first` to `first + count − 1`. */
+export interface StepItem {
+  readonly id: number;
+  /** All tokens of the sequence so far; token i has position i. */
+  readonly tokens: readonly number[];
+  readonly first: number;
+  readonly count: number;
+  /** KV blocks in order of position. */
+  readonly blocks: readonly number[];
+  /** Whether it reaches the last token, so that its logits choose the next one. */
+  readonly reachesEnd: boolean;
+}
+
+/**
+ * One request on its way: its tokens, how many of them are in the KV cache, and where. Computed tokens always catch up
+ * with all tokens, so a long prompt, the next token and a new start after a preemption are the same thing.
+ */
+export class Sequence implements StepItem {
+  readonly id: number;
+  /** Index of its latency class, highest priority first. */
+  readonly class: number;
+  readonly tenant: string;
+  readonly priority: number;
+  readonly tokens: number[];
+  readonly promptTokens: number;
+  /** All tokens that it may have in the end. */
+  readonly tokensMax: number;
+  /** Order of arrival. */
+  readonly order: number;
+  readonly arrivedAt: number;
+  readonly deadlineAt: number;
+  /** Tokens in the KV cache. */
+  first = 0;
+  /** Tokens that the step being planned computes. */
+  count = 0;
+  readonly blocks: number[] = [];
+  /** When a step last computed some of its tokens, or when it came. */
+  servedAt: number;
+  isRunning = false;
+  /** Whether it has run before: then it does not wait for company again. */
+  hasStarted = false;
+  isPaused = false;
+  /** Whether its blocks are offered to the prefix cache already while it runs. */
+  isPromptCached = false;
+
+  constructor(request: SchedulerRequest, { classIndex, order, now, restoredTokens = 0 }: {
+    classIndex: number;
+    order: number;
+    now: number;
+    /** Tokens at the end of `request.tokens` that were generated before. */
+    restoredTokens?: number;
+  }) {
+    this.id = request.id;
+    this.class = classIndex;
+    this.tenant = request.tenant ?? "";
+    this.priority = request.priority ?? 0;
+    this.tokens = [...request.tokens];
+    this.promptTokens = request.tokens.length - restoredTokens;
+    this.tokensMax = this.promptTokens + request.maxTokens;
+    this.order = order;
+    this.arrivedAt = this.servedAt = now;
+    this.deadlineAt = request.deadlineMs === undefined ? Infinity : now + request.deadlineMs;
+  }
+
+  /** Tokens that are not in the KV cache yet. */
+  get missing(): number {
+    return this.tokens.length - this.first;
+  }
+
+  get reachesEnd(): boolean {
+    return this.first + this.count === this.tokens.length;
+  }
+
+  /** Whether only its next token is to be computed, and it has one already. */
+  get isDecoding(): boolean {
+    return this.missing === 1 && this.tokens.length > this.promptTokens;
+  }
+}

@@ -1,0 +1,73 @@
+import type { Sequence } from "./sequence.ts";
+import { attendedKv, type StepLoad, type StepTimeModel } from "./step_time_model.ts";
+
+/** Share of an objective that predictions may use up when they are exact; errors take more off. */
+const MARGIN = 0.95;
+
+/** What bounds a step. */
+export interface StepLimits {
+  /** Most tokens in a step. */
+  readonly tokensMax: number;
+  /** Most sequences in a step. */
+  readonly itemsMax: number;
+  /** Tokens of prompts beside others' latency objectives, until steps have been measured. */
+  readonly firstChunk: number;
+}
+
+/** One step in the making: who computes how much, and how long that will take. */
+export class StepBuilder {
+  readonly items: Sequence[] = [];
+  readonly #limits: StepLimits;
+  readonly #model: StepTimeModel;
+  #tokens = 0;
+  #kv = 0;
+
+  constructor(limits: StepLimits, model: StepTimeModel) {
+    this.#limits = limits;
+    this.#model = model;
+  }
+
+  get load(): StepLoad {
+    return { tokens: this.#tokens, kv: this.#kv };
+  }
+
+  /** Whether nothing more can be added. */
+  get isFull(): boolean {
+    return this.#tokens >= this.#limits.tokensMax || this.items.length >= this.#limits.itemsMax;
+  }
+
+  /**
+   * Most of a sequence's missing tokens that the step has room for, within a predicted `limitMs`; `floor` of them are
+   * always allowed.
+   */
+  roomFor(sequence: Sequence, limitMs: number, floor: number): number {
+    if (this.isFull) return 0;
+    const room = Math.min(sequence.missing, this.#limits.tokensMax - this.#tokens);
+    if (limitMs === Infinity) return room;
+    const within = this.#model.isReady
+      ? this.#model.tokensWithin(
+        limitMs * MARGIN / (1 + this.#model.relativeError),
+        this.load,
+        sequence.first,
+      )
+      : this.#limits.firstChunk - this.#tokens;
+    return Math.max(0, Math.min(room, Math.max(within, floor)));
+  }
+
+  add(sequence: Sequence, count: number): void {
+    sequence.count = count;
+    this.items.push(sequence);
+    this.#tokens += count;
+    this.#kv += attendedKv(sequence.first, count);
+  }
+
+  /** Takes a sequence out again. */
+  remove(sequence: Sequence): void {
+    const at = this.items.indexOf(sequence);
+    if (at < 0) return;
+    this.items.splice(at, 1);
+    this.#tokens -= sequence.count;
+    this.#kv -= attendedKv(sequence.first, sequence.count);
+    sequence.count = 0;
+  }
+}

@@ -1,0 +1,153 @@
+/** What a step computes, as far as its time depends on it. */
+export interface StepLoad {
+  /** Tokens that the step computes. */
+  readonly tokens: number;
+  /** KV entries that they attend to: the sum over these tokens of the length of their context. */
+  readonly kv: number;
+}
+
+/** KV entries that `count` tokens of a sequence attend to when `first` tokens are before them. */
+export function attendedKv(first: number, count: number): number {
+  return count * first + count * (count + 1) / 2;
+}
+
+/** Weight of a measurement against the next one: about the last 200 steps count. */
+const FORGETTING = 0.995;
+/** The least measurements before predictions are worth anything. */
+const SAMPLES_MIN = 8;
+/** No step is shorter; dividing by less would drown everything else. */
+const MEASURABLE_MS = 1e-3;
+/** Measurements farther off than this many typical errors are pulled in. */
+const OUTLIER_ERRORS = 4;
+/** So many far ones in a row are no outliers: the machine has changed. */
+const OUTLIERS_MAX = 6;
+/** Weight that older measurements keep then. */
+const UNLEARNING = 0.001;
+const ERROR_MEMORY = 0.95;
+/** Weight of a coefficient's last value beside all measurements. */
+const PRIOR_WEIGHT = 1e-7;
+/** Makes tokens and KV entries about as large as 1. */
+const SCALE = [1, 1 / 64, 1 / 65_536] as const;
+
+/**
+ * Predicts how long a step takes: a + b·tokens + c·kv, in ms, fitted while the engine runs by least squares with
+ * forgetting. Errors count relative to the step's time, so that short steps are predicted as well as long ones. No
+ * coefficient goes below 0: more work never takes less time. The recursive form of the sums and not of the inverse is
+ * kept: three unknowns are solved for in no time, and steps that are all alike cannot make it lose its footing.
+ * Ljung 1999, System Identification, 11.2.
+ */
+export class StepTimeModel {
+  /** a, b, c in scaled units. */
+  #theta = [0, 0, 0];
+  /** Sums over the measurements: x·xᵀ, and x times the target. */
+  readonly #information = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
+  readonly #moments = [0, 0, 0];
+  #samples = 0;
+  #outliers = 0;
+  /** Typical relative error, as a moving average of absolute values. */
+  #error = 0.5;
+
+  /** Whether enough steps were measured. */
+  get isReady(): boolean {
+    return this.#samples >= SAMPLES_MIN;
+  }
+
+  /** Typical error of a prediction as a share of the step's time. */
+  get relativeError(): number {
+    return this.#error;
+  }
+
+  /** a in ms, b in ms per token, c in ms per KV entry. */
+  get coefficients(): readonly [number, number, number] {
+    const [a, b, c] = this.#theta;
+    return [a * SCALE[0], b * SCALE[1], c * SCALE[2]];
+  }
+
+  /** Ms that a step will take. */
+  predict({ tokens, kv }: StepLoad): number {
+    const [a, b, c] = this.coefficients;
+    return a + b * tokens + c * kv;
+  }
+
+  /** Most tokens of one sequence, after `first` others, that can be added to a step without it taking longer than `limitMs`. */
+  tokensWithin(limitMs: number, load: StepLoad, first: number): number {
+    const [, b, c] = this.coefficients;
+    const left = limitMs - this.predict(load);
+    if (left <= 0) return 0;
+    // b·n + c·(n·first + n·(n + 1)/2) = left
+    const linear = b + c * (first + 0.5);
+    if (c <= 0) return linear > 0 ? Math.floor(left / linear) : Infinity;
+    return Math.floor(2 * left / (linear + Math.sqrt(linear * linear + 2 * c * left)));
+  }
+
+  /** Learns from a step that took `elapsedMs`. Measurements that cannot be are ignored. */
+  observe(load: StepLoad, elapsedMs: number): void {
+    if (!(elapsedMs >= MEASURABLE_MS) || !Number.isFinite(elapsedMs) || !(load.tokens > 0)) return;
+    const x = [1, load.tokens, load.kv].map((value, i) => value * SCALE[i] / elapsedMs);
+    const raw = 1 - dot(x, this.#theta);
+    const error = this.isReady ? this.#tame(raw) : raw;
+    this.#update(x, error);
+    this.#samples++;
+    this.#error = ERROR_MEMORY * this.#error + (1 - ERROR_MEMORY) * Math.min(Math.abs(error), 1);
+  }
+
+  /** Limits how far one measurement can pull. */
+  #tame(error: number): number {
+    const limit = Math.max(OUTLIER_ERRORS * this.#error, 0.02);
+    if (Math.abs(error) <= limit) {
+      this.#outliers = 0;
+      return error;
+    }
+    if (++this.#outliers < OUTLIERS_MAX) return Math.sign(error) * limit;
+    this.#outliers = 0;
+    for (let i = 0; i < 3; i++) {
+      this.#moments[i] *= UNLEARNING;
+      for (let j = 0; j < 3; j++) this.#information[i][j] *= UNLEARNING;
+    }
+    return error;
+  }
+
+  /** Adds a measurement whose target is what was predicted plus `error`, and solves for the coefficients again. */
+  #update(x: readonly number[], error: number): void {
+    const target = dot(x, this.#theta) + error;
+    for (let i = 0; i < 3; i++) {
+      this.#moments[i] = FORGETTING * this.#moments[i] + x[i] * target;
+      for (let j = 0; j < 3; j++) {
+        this.#information[i][j] = FORGETTING * this.#information[i][j] + x[i] * x[j];
+      }
+    }
+    const isFree = [true, true, true];
+    let theta = this.#solve(isFree);
+    while (Math.min(...theta) < 0) {
+      isFree[theta.indexOf(Math.min(...theta))] = false;
+      theta = this.#solve(isFree);
+    }
+    this.#theta = theta;
+  }
+
+  /**
+   * Least squares for the free coefficients; the others are 0. What the measurements do not tell, because they do not
+   * vary, stays as it was: a small weight pulls every coefficient to its last value.
+   */
+  #solve(isFree: readonly boolean[]): number[] {
+    const rows = this.#information.map((row, i) => {
+      const prior = PRIOR_WEIGHT * row[i] + Number.MIN_VALUE;
+      const left = row.map((value, j) =>
+        isFree[i] && isFree[j] ? value + (i === j ? prior : 0) : Number(i === j)
+      );
+      return [...left, isFree[i] ? this.#moments[i] + prior * this.#theta[i] : 0];
+    });
+    for (let i = 0; i < 3; i++) {
+      // Symmetric and positive definite: the pivot on the diagonal will do.
+      for (let j = 0; j < 3; j++) {
+        const factor = j === i || rows[i][i] === 0 ? 0 : rows[j][i] / rows[i][i];
+        if (factor !== 0) rows[j] = rows[j].map((value, k) => value - factor * rows[i][k]);
+      }
+    }
+    return rows.map((row, i) => row[i] > 0 ? row[3] / row[i] : this.#theta[i]);
+  }
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}

@@ -1,0 +1,134 @@
+import type { LatencyClass, Sequence, StepPlan } from "../../scheduler/mod.ts";
+import type { Client } from "./client.ts";
+import type { Scenario } from "./scenario.ts";
+import { violate } from "./violation.ts";
+import type { SimWorker } from "./worker.ts";
+
+/** Tokens of a class that may be in a step in spite of others' objectives. */
+const DUE_TOKENS = 16;
+
+/** Every block is free, or its users are its sequences and at most the prefix cache. */
+export function checkBlocks({ allocator, cache, scheduler }: SimWorker): void {
+  const users = new Uint32Array(allocator.blocks);
+  for (const { id, blocks } of scheduler.sequences()) {
+    for (const block of blocks) {
+      if (allocator.references(block) === 0) {
+        violate("blocks-conserve", `block ${block} of request ${id} is free`);
+      }
+      users[block]++;
+    }
+  }
+  let cached = 0, free = 0;
+  for (let block = 0; block < allocator.blocks; block++) {
+    const others = allocator.references(block) - users[block];
+    if (others < 0 || others > 1) {
+      violate("blocks-conserve", `block ${block} has ${users[block]} sequences and ${others} other users`);
+    }
+    cached += others;
+    if (allocator.references(block) === 0) free++;
+  }
+  if (cached !== cache.blocks) {
+    violate("blocks-conserve", `${cached} blocks are kept, the cache has ${cache.blocks}`);
+  }
+  if (free !== allocator.freeBlocks) {
+    violate("blocks-conserve", `${free} blocks are free, not ${allocator.freeBlocks}`);
+  }
+}
+
+/** The tree of prefixes is whole. */
+export function checkCache({ cache }: SimWorker): void {
+  try {
+    cache.verify();
+  } catch (error) {
+    violate("blocks-conserve", (error as Error).message);
+  }
+}
+
+/** A step keeps to its limits and the slices are what is missing. */
+export function checkPlan(plan: StepPlan, { stepTokensMax, stepSequencesMax, blockTokens }: Scenario): void {
+  const ids = new Set<number>();
+  let tokens = 0;
+  for (const { id, first, count, tokens: all, blocks } of plan.items) {
+    if (ids.has(id)) violate("step-bounds", `request ${id} is in the step twice`);
+    ids.add(id);
+    if (count < 1 || first + count > all.length) {
+      violate("step-bounds", `request ${id} computes ${first} + ${count}`);
+    }
+    if (blocks.length * blockTokens < first + count) {
+      violate("step-bounds", `request ${id} has ${blocks.length} blocks`);
+    }
+    tokens += count;
+  }
+  if (tokens > stepTokensMax) violate("step-bounds", `${tokens} tokens in a step`);
+  if (ids.size > stepSequencesMax) violate("step-bounds", `${ids.size} sequences in a step`);
+}
+
+/** Who has no ITL objective leaves those alone who have one. */
+export function checkFilling(worker: SimWorker, plan: StepPlan, byId: (id: number) => SimClass): void {
+  if (plan.predictedMs === undefined) return;
+  if (!(plan.predictedMs >= 0 && plan.predictedMs < Infinity)) {
+    violate("slo-filling", `a step is predicted to take ${plan.predictedMs} ms`);
+  }
+  let limitMs = Infinity, others = 0;
+  for (const { id, isRunning, isPaused } of worker.scheduler.sequences()) {
+    if (isRunning && !isPaused) limitMs = Math.min(limitMs, byId(id).config.itlSloMs ?? Infinity);
+  }
+  for (const { id, count } of plan.items) if (byId(id).config.itlSloMs === undefined) others += count;
+  if (plan.predictedMs > limitMs && others > 2 * DUE_TOKENS) {
+    violate(
+      "slo-filling",
+      `a step of ${plan.predictedMs} ms has ${others} bulk tokens, the objective is ${limitMs} ms`,
+    );
+  }
+}
+
+/** Class and client of a request. */
+export interface SimClass {
+  readonly client: Client;
+  readonly config: LatencyClass;
+}
+
+/** The running sequences before planning: who might have been preempted. */
+export function checkPreemptions(worker: SimWorker, plan: StepPlan, byId: (id: number) => SimClass): void {
+  if (plan.preempted.length === 0) return;
+  const sequences = new Map<number, Readonly<Sequence>>();
+  for (const sequence of worker.scheduler.sequences()) sequences.set(sequence.id, sequence);
+  const oldest = new Set<string>();
+  for (const id of sequences.keys()) {
+    const { name } = byId(id).config;
+    const sequence = sequences.get(id)!;
+    const isOldest = !oldest.has(name) && !sequence.isPaused;
+    if (isOldest) oldest.add(name);
+    // The oldest of a class may be protected by its age, those that started since were not there.
+    if (!sequence.isRunning || isOldest || plan.preempted.includes(id)) continue;
+    const { config } = byId(id);
+    if (!config.preemptible) continue;
+    for (const victim of plan.preempted) {
+      const lost = byId(victim).config;
+      const isPaused = sequences.get(victim)?.isPaused ?? true;
+      if (!isPaused && lost.priority > config.priority) {
+        violate(
+          "preempt-order",
+          `${lost.name} request ${victim} is preempted, ${config.name} request ${id} is not`,
+        );
+      }
+    }
+  }
+}
+
+/** A class that waits for company has it, or has waited. */
+export function checkStarts(
+  waiting: ReadonlyMap<string, readonly { readonly id: number; readonly waitedMs: number }[]>,
+  plan: StepPlan,
+  byId: (id: number) => SimClass,
+): void {
+  for (const { id } of plan.items) {
+    const { config } = byId(id);
+    const queue = waiting.get(config.name);
+    if (queue === undefined || !queue.some((each) => each.id === id)) continue;
+    const longest = Math.max(...queue.map((each) => each.waitedMs));
+    if (queue.length < config.maxBatch && longest < config.maxWaitMs - 0.001) {
+      violate("wait-threshold", `${config.name} starts with ${queue.length} requests after ${longest} ms`);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** `deno task sim`: runs the scheduler, the router and the KV bookkeeping under a simulation that injects faults. @module */
+
+import { parseArgs } from "@std/cli";
+import { BREAKS } from "./breaks.ts";
+import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
+import { createScenario } from "./scenario.ts";
+import { Simulation } from "./simulation.ts";
+import { measureScheduling } from "./speed.ts";
+import { INVARIANTS, Violation } from "./violation.ts";
+
+const HELP = `usage: deno task sim [options]
+
+  --seed N          run this seed (default 0) and print what happened
+  --seeds COUNT     run so many seeds from --seed on
+  --steps N         stop each run after so many steps
+  --break NAME      plant a bug; "list" lists them. Exit status 0 when it is caught
+  --prefixes FILE   hits of the prefix cache on a trace with hash_ids, beside LRU and Belady's optimum
+  --speed           what scheduling costs, and how much is recomputed when KV blocks are short
+  --help            this text`;
+
+/** Capacities of the prefix cache, in blocks of the trace. */
+const CAPACITIES = [1000, 10_000, 50_000];
+/** Seeds tried for a planted bug. */
+const BREAK_SEEDS = 300;
+
+function count(name: string, value: string | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (!/^\d+$/.test(value)) throw new RangeError(`--${name} must be a number, current value is ${value}`);
+  return Number(value);
+}
+
+/** Runs seeds in turn; the first violation ends it. */
+function runSeeds(first: number, seeds: number, stepsMax: number): number {
+  const totals: Record<string, number> = {};
+  for (let seed = first; seed < first + seeds; seed++) {
+    try {
+      const { ended, ...report } = new Simulation(createScenario(seed)).run(stepsMax);
+      for (const [name, value] of Object.entries({ ...report, ...ended })) {
+        totals[name] = (totals[name] ?? 0) + value;
+      }
+    } catch (error) {
+      console.log(`seed ${seed}: ${error instanceof Violation ? error.message : (error as Error).stack}`);
+      return 1;
+    }
+  }
+  for (const [name, value] of Object.entries(totals)) console.log(`${name.padEnd(16)}${value}`);
+  console.log(`${seeds === 1 ? `seed ${first}` : `${seeds} seeds`}: every invariant held after every event`);
+  return 0;
+}
+
+function runBreak(name: string, firstSeed: number, stepsMax: number): number {
+  if (name === "list") {
+    for (const [each, { what, invariant }] of Object.entries(BREAKS)) {
+      console.log(`${each.padEnd(18)}${what} (${invariant})`);
+    }
+    console.log("");
+    for (const [each, what] of Object.entries(INVARIANTS)) console.log(`${each.padEnd(18)}${what}`);
+    return 0;
+  }
+  const planted = Object.hasOwn(BREAKS, name) ? BREAKS[name] : undefined;
+  if (planted === undefined) {
+    throw new RangeError(`no planted bug is called ${name}; --break list lists them`);
+  }
+  for (let seed = firstSeed; seed < firstSeed + BREAK_SEEDS; seed++) {
+    try {
+      new Simulation(createScenario(seed), planted).run(stepsMax);
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      if (error.invariant !== planted.invariant) continue;
+      console.log(`seed ${seed} catches it: ${error.message}`);
+      return 0;
+    }
+  }
+  console.log(`${name} was not caught by ${planted.invariant} in ${BREAK_SEEDS} seeds`);
+  return 1;
+}
+
+function replay(path: string): number {
+  const trace = parsePrefixTrace(Deno.readTextFileSync(path));
+  const blocks = trace.reduce((sum, ids) => sum + ids.length, 0);
+  console.log(`${trace.length} requests, ${blocks} blocks, of which ${countRepeats(trace)} repeat a prefix`);
+  console.log("  capacity       hits        LRU   share of LRU   Belady");
+  for (const capacity of CAPACITIES) {
+    const { tree, lru, belady } = replayPrefixes(trace, capacity);
+    const share = `${(100 * tree / lru).toFixed(2)} %`;
+    const cells = [String(capacity).padStart(10), String(tree).padStart(11), String(lru).padStart(11)];
+    console.log(`${cells.join("")}${share.padStart(15)}${String(belady).padStart(9)}`);
+  }
+  return 0;
+}
+
+function speed(): number {
+  for (const memoryShare of [1, 0.1, 0.03, 0.01]) {
+    const { requestsPerSecond, stepUs, recomputedShare, preemptions } = measureScheduling({
+      requests: 1000,
+      memoryShare,
+    });
+    console.log(
+      `KV blocks for ${100 * memoryShare} % of all requests: ${requestsPerSecond.toFixed(0)} requests/s, ` +
+        `${stepUs.toFixed(0)} µs a step, ${preemptions} preemptions, ` +
+        `${(100 * recomputedShare).toFixed(1)} % of the tokens recomputed`,
+    );
+  }
+  return 0;
+}
+
+/** Runs the command; returns the exit status. Throws a RangeError for what the user has to change. */
+export function simCommand(args: string[]): number {
+  const options = parseArgs(args, {
+    string: ["seed", "seeds", "steps", "break", "prefixes"],
+    boolean: ["speed", "help"],
+    unknown: (name) => {
+      throw new RangeError(`unknown option ${name}\n${HELP}`);
+    },
+  });
+  const seed = count("seed", options.seed, 0);
+  const steps = count("steps", options.steps, Infinity);
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  if (options.prefixes !== undefined) return replay(options.prefixes);
+  if (options.speed) return speed();
+  if (options.break !== undefined) return runBreak(options.break, seed, steps);
+  return runSeeds(seed, count("seeds", options.seeds, 1), steps);
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(simCommand(Deno.args));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(error.message);
+    Deno.exit(2);
+  }
+}

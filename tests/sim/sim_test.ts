@@ -1,0 +1,123 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { BREAKS } from "./breaks.ts";
+import { simCommand } from "./main.ts";
+import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
+import { Random } from "./random.ts";
+import { createScenario } from "./scenario.ts";
+import { Simulation } from "./simulation.ts";
+import { measureScheduling } from "./speed.ts";
+import { INVARIANTS, Violation } from "./violation.ts";
+
+const SEEDS = 200;
+/** A planted bug shows within so many seeds. */
+const BREAK_SEEDS = 100;
+const TRACE = new URL("../../../shared/data/traces/mooncake_conversation_trace.jsonl", import.meta.url);
+
+Deno.test(`the invariants hold in ${SEEDS} simulated runs, and all that can happen happens in them`, () => {
+  const seen: Record<string, number> = {};
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const { ended, ...report } = new Simulation(createScenario(seed)).run();
+    for (const [name, value] of Object.entries({ ...report, ...ended })) {
+      seen[name] = (seen[name] ?? 0) + value;
+    }
+  }
+  for (const [name, times] of Object.entries(seen)) assert(times > 0, `nothing of this happened: ${name}`);
+});
+
+Deno.test("a seed gives the same run again", () => {
+  for (const seed of [3, 14, 15]) {
+    assertEquals(new Simulation(createScenario(seed)).run(), new Simulation(createScenario(seed)).run());
+  }
+});
+
+for (const [name, planted] of Object.entries(BREAKS)) {
+  Deno.test(`the simulation catches the planted bug ${name}`, () => {
+    for (let seed = 0; seed < BREAK_SEEDS; seed++) {
+      try {
+        new Simulation(createScenario(seed), planted).run();
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error;
+        if (error.invariant === planted.invariant) return;
+      }
+    }
+    throw new Error(`${planted.invariant} has not caught it in ${BREAK_SEEDS} seeds`);
+  });
+}
+
+Deno.test("every invariant has a planted bug", () => {
+  const caught = new Set(Object.values(BREAKS).map(({ invariant }) => invariant));
+  assertEquals([...caught].toSorted(), Object.keys(INVARIANTS).toSorted());
+});
+
+/** Conversations that come back with more turns, in the form of a trace. */
+function createTrace(seed: number, requests: number): number[][] {
+  const random = new Random(seed);
+  const conversations: number[][] = [];
+  let ids = 0;
+  return Array.from({ length: requests }, () => {
+    const known = conversations.length > 0 && random.chance(0.6) ? random.pick(conversations) : null;
+    const conversation = known ?? [0];
+    if (known === null) conversations.push(conversation);
+    for (let i = random.int(1, 6); i > 0; i--) conversation.push(++ids);
+    return [...conversation];
+  });
+}
+
+Deno.test("PrefixCache finds as much as LRU and never more than Belady's optimum", () => {
+  for (const seed of [1, 2, 3]) {
+    const trace = createTrace(seed, 400);
+    const longest = Math.max(...trace.map((ids) => ids.length));
+    for (const blocks of [longest, 2 * longest, 8 * longest]) {
+      const { tree, lru, belady } = replayPrefixes(trace, blocks);
+      assert(tree >= 0.99 * lru, `${tree} hits of ${lru} with ${blocks} blocks`);
+      assert(Math.max(tree, lru) <= belady && belady <= countRepeats(trace), `${tree} ${lru} ${belady}`);
+    }
+  }
+});
+
+Deno.test({
+  name: "PrefixCache finds at least 99 % of what LRU finds on the Mooncake trace",
+  ignore: !hasTrace(),
+  fn: () => {
+    const trace = parsePrefixTrace(Deno.readTextFileSync(TRACE));
+    const { tree, lru, belady } = replayPrefixes(trace, 10_000);
+    assert(tree >= 0.99 * lru && tree <= belady, `${tree} hits, LRU ${lru}, Belady ${belady}`);
+  },
+});
+
+function hasTrace(): boolean {
+  try {
+    return Deno.statSync(TRACE).isFile;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("every request is completed with a tenth of the KV blocks, and little is computed twice", () => {
+  const { completed, recomputedShare } = measureScheduling({ requests: 60, memoryShare: 0.1 });
+  assertEquals(completed, 60);
+  assert(recomputedShare <= 0.3, `${recomputedShare}`);
+});
+
+Deno.test("a violation names its invariant", () => {
+  assertThrows(() => new Simulation(createScenario(0), BREAKS["long-steps"]).run(), Violation, "step-bounds");
+});
+
+Deno.test("the command runs seeds and planted bugs, and says what it does not know", () => {
+  const log = console.log;
+  const lines: string[] = [];
+  console.log = (line: string) => void lines.push(line);
+  try {
+    assertEquals(simCommand(["--seed", "7", "--steps", "50"]), 0);
+    assertEquals(lines.at(-1), "seed 7: every invariant held after every event");
+    assertEquals(simCommand(["--break", "list"]), 0);
+    assert(Object.keys(BREAKS).every((name) => lines.some((line) => line.startsWith(name))));
+    assertEquals(simCommand(["--break", "long-steps"]), 0);
+    assert(lines.at(-1)!.includes("catches it"));
+  } finally {
+    console.log = log;
+  }
+  assertThrows(() => simCommand(["--break", "nothing"]), RangeError, "no planted bug is called nothing");
+  assertThrows(() => simCommand(["--seeds", "few"]), RangeError, "--seeds must be a number");
+  assertThrows(() => simCommand(["--sede", "1"]), RangeError, "unknown option");
+});

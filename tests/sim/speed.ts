@@ -1,0 +1,93 @@
+import { Scheduler } from "../../scheduler/mod.ts";
+import { MemoryAllocator } from "./memory_allocator.ts";
+import { Random } from "./random.ts";
+
+/** What scheduling costs, and what an overloaded KV cache costs in recomputed tokens. */
+export interface SchedulingSpeed {
+  readonly requestsPerSecond: number;
+  readonly stepsPerSecond: number;
+  /** Mean time of the scheduler for a step, in µs. */
+  readonly stepUs: number;
+  /** Tokens computed more than once, as a share of those that have to be computed once. */
+  readonly recomputedShare: number;
+  readonly preemptions: number;
+  readonly completed: number;
+}
+
+/** The load of a measurement. */
+export interface SpeedLoad {
+  readonly requests: number;
+  /** KV blocks as a share of what all requests together need; 0.1 is ten times too few. */
+  readonly memoryShare: number;
+  readonly seed?: number;
+}
+
+const BLOCK_TOKENS = 16;
+const STEP_SEQUENCES = 32;
+
+/** Runs the scheduler without a kernel, all requests waiting from the start, half of each class. */
+export function measureScheduling({ requests, memoryShare, seed = 1 }: SpeedLoad): SchedulingSpeed {
+  const random = new Random(seed);
+  const sizes = Array.from(
+    { length: requests },
+    () => ({ prompt: random.int(16, 512), output: random.int(8, 256) }),
+  );
+  const needed = sizes.reduce(
+    (sum, { prompt, output }) => sum + Math.ceil((prompt + output) / BLOCK_TOKENS),
+    0,
+  );
+  const allocator = new MemoryAllocator(Math.max(64, Math.ceil(needed * memoryShare)));
+  const queueLimit = { requests, tokens: requests * 512 };
+  const scheduler = new Scheduler({
+    allocator,
+    blockTokens: BLOCK_TOKENS,
+    stepTokensMax: 512,
+    stepSequencesMax: STEP_SEQUENCES,
+    classes: [
+      {
+        name: "interactive",
+        priority: 10,
+        maxBatch: 32,
+        maxWaitMs: 0,
+        itlSloMs: 150,
+        queueLimit,
+        preemptible: false,
+      },
+      { name: "batch", priority: 0, maxBatch: 32, maxWaitMs: 2000, queueLimit, preemptible: true },
+    ],
+  });
+  const start = performance.now();
+  sizes.forEach(({ prompt, output }, id) => {
+    const tokens = Array.from({ length: prompt }, () => random.int(0, 31_999));
+    scheduler.submit({ id, class: id % 2 === 0 ? "interactive" : "batch", tokens, maxTokens: output }, 0);
+  });
+  let now = 0, steps = 0, computed = 0, completed = 0, preemptions = 0;
+  while (scheduler.isBusy) {
+    const plan = scheduler.plan(now);
+    preemptions += plan.preempted.length;
+    if (plan.items.length === 0) {
+      if (plan.waitMs === undefined) throw new Error("The scheduler has work and does not go on");
+      now += plan.waitMs;
+      continue;
+    }
+    const elapsedMs = 20 + plan.load.tokens * 0.5 + plan.load.kv * 1e-5;
+    now += elapsedMs;
+    steps++;
+    computed += plan.load.tokens;
+    const results = plan.items.filter((item) => item.reachesEnd).map(({ id }) => ({
+      id,
+      token: steps % 32_000,
+    }));
+    completed += scheduler.complete(plan.step, results, elapsedMs, now)!.length;
+  }
+  const seconds = (performance.now() - start) / 1000;
+  const once = sizes.reduce((sum, { prompt, output }) => sum + prompt + output - 1, 0);
+  return {
+    requestsPerSecond: requests / seconds,
+    stepsPerSecond: steps / seconds,
+    stepUs: seconds * 1e6 / steps,
+    recomputedShare: computed / once - 1,
+    preemptions,
+    completed,
+  };
+}
