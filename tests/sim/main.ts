@@ -2,6 +2,7 @@
 
 import { parseArgs } from "@std/cli";
 import { BREAKS } from "./breaks.ts";
+import { measureMixed, type MixedLoad } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
@@ -16,6 +17,7 @@ const HELP = `usage: deno task sim [options]
   --break NAME      plant a bug; "list" lists them. Exit status 0 when it is caught
   --prefixes FILE   hits of the prefix cache on a trace with hash_ids, beside LRU and Belady's optimum
   --speed           what scheduling costs, and how much is recomputed when KV blocks are short
+  --mixed           latencies and throughput of urgent and bulk requests side by side, in simulated time
   --help            this text`;
 
 /** Capacities of the prefix cache, in blocks of the trace. */
@@ -104,11 +106,29 @@ function speed(): number {
   return 0;
 }
 
+function mixed(): number {
+  console.log("                                 ITL p50, p99    TTFT p50, p99 ms   tokens/s");
+  const show = (title: string, load: MixedLoad) => {
+    const { itlP50Ms, itlP99Ms, ttftP50Ms, ttftP99Ms, tokensPerSecond } = measureMixed(load);
+    const cells = [itlP50Ms, itlP99Ms, ttftP50Ms, ttftP99Ms, tokensPerSecond];
+    console.log(
+      title.padEnd(30) +
+        cells.map((value) => (Number.isNaN(value) ? "–" : value.toFixed(0)).padStart(9)).join(""),
+    );
+  };
+  const load = 0.9, minutes = 20;
+  show("90 % load, two classes", { load, bulk: "arriving", minutes });
+  show("90 % load, one class", { load, bulk: "arriving", isMerged: true, minutes });
+  show("bulk alone", { load, bulk: "alone", minutes });
+  show("backlog beside 20 % load", { load: 0.2, bulk: "backlog", minutes });
+  return 0;
+}
+
 /** Runs the command; returns the exit status. Throws a RangeError for what the user has to change. */
 export function simCommand(args: string[]): number {
   const options = parseArgs(args, {
     string: ["seed", "seeds", "steps", "break", "prefixes"],
-    boolean: ["speed", "help"],
+    boolean: ["speed", "mixed", "help"],
     unknown: (name) => {
       throw new RangeError(`unknown option ${name}\n${HELP}`);
     },
@@ -121,6 +141,7 @@ export function simCommand(args: string[]): number {
   }
   if (options.prefixes !== undefined) return replay(options.prefixes);
   if (options.speed) return speed();
+  if (options.mixed) return mixed();
   if (options.break !== undefined) return runBreak(options.break, seed, steps);
   return runSeeds(seed, count("seeds", options.seeds, 1), steps);
 }

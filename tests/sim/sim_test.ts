@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BREAKS } from "./breaks.ts";
 import { simCommand } from "./main.ts";
+import { measureMixed } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
 import { Random } from "./random.ts";
 import { createScenario } from "./scenario.ts";
@@ -97,6 +98,17 @@ Deno.test("every request is completed with a tenth of the KV blocks, and little 
   const { completed, recomputedShare } = measureScheduling({ requests: 60, memoryShare: 0.1 });
   assertEquals(completed, 60);
   assert(recomputedShare <= 0.3, `${recomputedShare}`);
+});
+
+Deno.test("in simulated time urgent requests keep their ITL beside bulk work, which keeps most of the machine", () => {
+  const minutes = 4;
+  const classes = measureMixed({ load: 0.9, bulk: "arriving", minutes });
+  const merged = measureMixed({ load: 0.9, bulk: "arriving", isMerged: true, minutes });
+  assert(classes.itlP99Ms <= 150 && merged.itlP99Ms > 150, `${classes.itlP99Ms} ${merged.itlP99Ms}`);
+  assert(classes.ttftP99Ms < merged.ttftP99Ms, `${classes.ttftP99Ms} ${merged.ttftP99Ms}`);
+  const alone = measureMixed({ load: 0.2, bulk: "alone", minutes });
+  const beside = measureMixed({ load: 0.2, bulk: "backlog", minutes });
+  assert(beside.tokensPerSecond >= 0.85 * alone.tokensPerSecond, `${beside.tokensPerSecond}`);
 });
 
 Deno.test("a violation names its invariant", () => {
