@@ -1,9 +1,3 @@
-/** Blocks with neighbouring addresses: `first` to `first + count − 1`. */
-export interface Run {
-  readonly first: number;
-  readonly count: number;
-}
-
 /**
  * Hands out blocks of the KV cache and counts who refers to each. Running out is a value and not an exception: the
  * scheduler decides who has to wait.
@@ -12,10 +6,11 @@ export interface BlockAllocator {
   /** All blocks that there are; they are numbered from 0. */
   readonly blocks: number;
   readonly freeBlocks: number;
-  /** `count` blocks with one reference each, as few long runs as there are; or null and nothing is taken. */
-  tryAllocate(count: number): readonly Run[] | null;
-  /** One block with one reference: the one behind `last` if it is free, so that runs stay long, or any; or null. */
-  tryGrow(last: number): number | null;
+  /**
+   * `count` blocks with one reference each, or null and nothing is taken. Those that follow the block `after` come first,
+   * so that a sequence lies in few runs; a run that has to be begun leaves `room` free blocks behind it where it can.
+   */
+  tryAllocate(count: number, after?: number, room?: number): readonly number[] | null;
   /** One more reference to each of these blocks, which are in use. */
   share(blocks: readonly number[]): void;
   /** One reference fewer to each; a block without references is free. */
@@ -24,9 +19,13 @@ export interface BlockAllocator {
   references(block: number): number;
 }
 
-/** The blocks of some runs, one by one. */
-export function blocksOf(runs: readonly Run[]): number[] {
-  const blocks: number[] = [];
-  for (const { first, count } of runs) for (let i = 0; i < count; i++) blocks.push(first + i);
-  return blocks;
+/** 128 tokens of an answer, with blocks of 16. */
+const ROOM_BLOCKS_MAX = 8;
+
+/**
+ * Blocks that a new run should have free behind it: a quarter of what will be left free for each sequence. Less costs
+ * runs at 90 % occupancy, more at 99 %: bench/kv_replay.ts counts them.
+ */
+export function roomBlocks(leftFreeBlocks: number, sequences: number): number {
+  return Math.max(0, Math.min(ROOM_BLOCKS_MAX, Math.floor(leftFreeBlocks / (4 * sequences))));
 }

@@ -1,4 +1,4 @@
-import { type BlockAllocator, blocksOf } from "./block_allocator.ts";
+import { type BlockAllocator, roomBlocks } from "./block_allocator.ts";
 import type { PrefixCache } from "./prefix_cache.ts";
 import type { Sequence } from "./sequence.ts";
 
@@ -7,6 +7,8 @@ export class KvLedger {
   readonly #allocator: BlockAllocator;
   readonly #cache: PrefixCache;
   readonly #blockTokens: number;
+  /** Sequences that have blocks. */
+  #holders = 0;
 
   constructor(allocator: BlockAllocator, cache: PrefixCache, blockTokens: number) {
     this.#allocator = allocator;
@@ -37,6 +39,7 @@ export class KvLedger {
   attach(sequence: Sequence): void {
     sequence.blocks.push(...this.#cache.match(sequence.tenant, sequence.tokens));
     sequence.first = sequence.blocks.length * this.#blockTokens;
+    if (sequence.blocks.length > 0) this.#holders++;
   }
 
   /** Gives a sequence blocks for its first `tokens` tokens. False, and nothing is taken, when they cannot be had. */
@@ -47,14 +50,13 @@ export class KvLedger {
     const short = wanted - this.#allocator.freeBlocks;
     if (short > this.#cache.evictableBlocks) return false;
     if (short > 0) this.#cache.evict(short);
-    if (wanted === 1 && blocks.length > 0) {
-      const block = this.#allocator.tryGrow(blocks[blocks.length - 1]);
-      if (block !== null) blocks.push(block);
-      return block !== null;
-    }
-    const runs = this.#allocator.tryAllocate(wanted);
-    if (runs !== null) blocks.push(...blocksOf(runs));
-    return runs !== null;
+    const holders = this.#holders + (blocks.length > 0 ? 0 : 1);
+    const room = roomBlocks(this.#allocator.freeBlocks - wanted, holders);
+    const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1), room);
+    if (taken === null) return false;
+    this.#holders = holders;
+    blocks.push(...taken);
+    return true;
   }
 
   /** Lets others share what has been computed. */
@@ -65,6 +67,7 @@ export class KvLedger {
   /** Takes all blocks back. What has been computed stays in the cache, as long as nobody needs the room. */
   release(sequence: Sequence): void {
     if (sequence.blocks.length === 0) return;
+    this.#holders--;
     this.offer(sequence);
     this.#cache.release(sequence.blocks);
     sequence.blocks.length = 0;

@@ -5,7 +5,7 @@
  */
 
 export type { Admission, RefusalReason } from "./admission.ts";
-export { type BlockAllocator, blocksOf, type Run } from "./block_allocator.ts";
+export { type BlockAllocator, roomBlocks } from "./block_allocator.ts";
 export { checkClasses, DEFAULT_CLASSES, type LatencyClass, type QueueLimit } from "./latency_class.ts";
 export { PrefixCache, type PrefixCacheOptions } from "./prefix_cache.ts";
 export {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MemoryAllocator } from "../tests/sim/memory_allocator.ts";
 import { Random } from "../tests/sim/random.ts";
-import { blocksOf, PrefixCache } from "./mod.ts";
+import { PrefixCache } from "./mod.ts";
 
 const BLOCK_TOKENS = 4;
 
@@ -12,7 +12,7 @@ function create(blocks: number, blocksMax?: number) {
   const compute = (tenant: string, tokens: number[]): number => {
     const blocks = cache.match(tenant, tokens);
     const known = blocks.length;
-    blocks.push(...blocksOf(allocator.tryAllocate(Math.ceil(tokens.length / BLOCK_TOKENS) - known)!));
+    blocks.push(...allocator.tryAllocate(Math.ceil(tokens.length / BLOCK_TOKENS) - known)!);
     cache.insert(tenant, tokens, blocks);
     cache.release(blocks);
     cache.verify();
@@ -57,7 +57,7 @@ Deno.test("PrefixCache keeps tenants apart", () => {
 Deno.test("PrefixCache.insert() exchanges blocks that were computed twice", () => {
   const { allocator, cache } = create(8);
   const tokens = numbers(0, 8);
-  const one = blocksOf(allocator.tryAllocate(2)!), two = blocksOf(allocator.tryAllocate(2)!);
+  const one = allocator.tryAllocate(2)!, two = allocator.tryAllocate(2)!;
   cache.insert("", tokens, one);
   cache.insert("", tokens, two);
   assertEquals(two, one);

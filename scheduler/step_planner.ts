@@ -58,24 +58,35 @@ export class StepPlanner {
     this.#mayStart = true;
     this.#champions = queues.map((queue) => queue.champion(now, ageingMs));
     for (const queue of queues) if (queue.oldest === null) queue.servedAt = now;
-    for (const queue of queues) if (now - queue.servedAt >= ageingMs) this.#serveDue(queue);
+    this.#serveDue(queues.filter((queue) => now - queue.servedAt >= ageingMs));
     for (const queue of queues) if (queue.config.itlSloMs !== undefined) this.#decode(queue, Infinity);
     this.#fillClasses();
     const { items, load } = this.#builder;
     return { items, load, preempted: this.#preempted, waitMs: items.length > 0 ? undefined : this.#waitMs() };
   }
 
-  /** Gives a class that has waited too long a little of the step, whatever the others' objectives are. */
-  #serveDue(queue: ClassQueue): void {
-    if (queue.running.length === 0 && queue.opensIn(this.#now) > 0) return;
+  /**
+   * Gives classes that have waited too long a little of the step, whatever the others' objectives are: the one that has
+   * waited longest first, because higher classes that take turns would keep it out for ever.
+   */
+  #serveDue(queues: ClassQueue[]): void {
+    queues.sort((a, b) => a.servedAt - b.servedAt);
+    for (const queue of queues) {
+      if (queue.running.length === 0 && queue.opensIn(this.#now) > 0) continue;
+      // It finds no room: until it does, nobody else takes what falls free.
+      if (!this.#serveOne(queue)) this.#mayStart = false;
+    }
+  }
+
+  /** A little for the oldest request of a class, or for any that can go on. */
+  #serveOne(queue: ClassQueue): boolean {
     const head = queue.head(this.#now, this.#parts.ageingMs);
     const candidates = queue.running.filter((sequence) => !sequence.isPaused);
     if (head !== null && (head === this.#champions[this.#index(queue)] || candidates.length === 0)) {
-      if (queue.running.length < queue.config.maxBatch && this.#start(queue, head)) candidates.unshift(head);
+      const hasPlace = this.#mayStart && queue.running.length < queue.config.maxBatch;
+      if (hasPlace && this.#start(queue, head)) candidates.unshift(head);
     }
-    for (const sequence of candidates) {
-      if (this.#grant(sequence, 0, QUANTUM_TOKENS)) return;
-    }
+    return candidates.some((sequence) => this.#grant(sequence, 0, QUANTUM_TOKENS) > 0);
   }
 
   /** One token for each sequence of a class that has its prompt behind it. */

@@ -2,7 +2,6 @@ import {
   type BlockAllocator,
   type LatencyClass,
   PrefixCache,
-  type Run,
   type SchedulerOptions,
 } from "../../scheduler/mod.ts";
 import type { Sabotage } from "./sabotage.ts";
@@ -30,12 +29,8 @@ class Passing implements BlockAllocator {
     return this.inner.freeBlocks;
   }
 
-  tryAllocate(count: number): readonly Run[] | null {
-    return this.inner.tryAllocate(count);
-  }
-
-  tryGrow(last: number): number | null {
-    return this.inner.tryGrow(last);
+  tryAllocate(count: number, after?: number, room?: number): readonly number[] | null {
+    return this.inner.tryAllocate(count, after, room);
   }
 
   share(blocks: readonly number[]): void {
@@ -65,14 +60,14 @@ class Overlapping extends Passing {
   #grown = 0;
   #taken = -1;
 
-  override tryGrow(last: number): number | null {
-    if (++this.#grown % 30 === 0 && this.#taken >= 0 && this.references(this.#taken) > 0) {
+  override tryAllocate(count: number, after?: number, room?: number): readonly number[] | null {
+    if (count === 1 && ++this.#grown % 30 === 0 && this.#taken >= 0 && this.references(this.#taken) > 0) {
       this.share([this.#taken]);
-      return this.#taken;
+      return [this.#taken];
     }
-    const block = super.tryGrow(last);
-    if (block !== null) this.#taken = block;
-    return block;
+    const blocks = super.tryAllocate(count, after, room);
+    if (count === 1 && blocks !== null) this.#taken = blocks[0];
+    return blocks;
   }
 }
 

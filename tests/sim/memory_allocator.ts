@@ -1,10 +1,10 @@
-import type { BlockAllocator, Run } from "../../scheduler/mod.ts";
+import type { BlockAllocator } from "../../scheduler/mod.ts";
 
 /** The plainest allocator there can be: a reference count per block and a stack of free ones. */
 export class MemoryAllocator implements BlockAllocator {
   readonly blocks: number;
   readonly #references: Uint32Array;
-  /** Free blocks; those with a count are stale entries of blocks that `tryGrow` took. */
+  /** Free blocks; those with a count are stale entries of blocks that were taken out of turn. */
   readonly #free: number[] = [];
   readonly #isListed: Uint8Array;
   #freeBlocks: number;
@@ -20,21 +20,15 @@ export class MemoryAllocator implements BlockAllocator {
     return this.#freeBlocks;
   }
 
-  tryAllocate(count: number): Run[] | null {
+  tryAllocate(count: number, after?: number): number[] | null {
     if (count > this.#freeBlocks) return null;
-    const runs: { first: number; count: number }[] = [];
-    for (let i = 0; i < count; i++) {
-      const block = this.#take();
-      const last = runs.at(-1);
-      if (last !== undefined && last.first + last.count === block) last.count++;
-      else runs.push({ first: block, count: 1 });
-    }
-    return runs;
+    const taken: number[] = [];
+    for (let last = after; taken.length < count; last = taken.at(-1)) taken.push(this.#takeAfter(last));
+    return taken;
   }
 
-  tryGrow(last: number): number | null {
-    if (this.#freeBlocks === 0) return null;
-    if (last + 1 >= this.blocks || this.#references[last + 1] > 0) return this.#take();
+  #takeAfter(last: number | undefined): number {
+    if (last === undefined || last + 1 >= this.blocks || this.#references[last + 1] > 0) return this.#take();
     this.#references[last + 1] = 1;
     this.#freeBlocks--;
     return last + 1;

@@ -1,4 +1,4 @@
-import { blocksOf, PrefixCache } from "../../scheduler/mod.ts";
+import { PrefixCache } from "../../scheduler/mod.ts";
 import { MemoryAllocator } from "./memory_allocator.ts";
 
 /** The hash ids of each request's blocks, in order of arrival: equal ids mean equal prefixes. */
@@ -48,9 +48,9 @@ function replayTree(trace: PrefixTrace, blocks: number): number {
     hits += own.length;
     const missing = ids.length - own.length;
     if (missing > allocator.freeBlocks) cache.evict(missing - allocator.freeBlocks);
-    const runs = allocator.tryAllocate(missing);
-    if (runs === null) throw new RangeError(`A request of ${ids.length} blocks has no room in ${blocks}`);
-    own.push(...blocksOf(runs));
+    const taken = allocator.tryAllocate(missing);
+    if (taken === null) throw new RangeError(`A request of ${ids.length} blocks has no room in ${blocks}`);
+    own.push(...taken);
     cache.insert("", ids, own);
     cache.release(own);
   }

@@ -1,7 +1,6 @@
 import {
   type BlockAllocator,
   PrefixCache,
-  type Run,
   Scheduler,
   type StepPlan,
   type StepResult,
@@ -21,12 +20,8 @@ class FaultyAllocator extends MemoryAllocator {
     this.#fails = fails;
   }
 
-  override tryAllocate(count: number): Run[] | null {
-    return this.#fails() ? null : super.tryAllocate(count);
-  }
-
-  override tryGrow(last: number): number | null {
-    return this.#fails() ? null : super.tryGrow(last);
+  override tryAllocate(count: number, after?: number): number[] | null {
+    return this.#fails() ? null : super.tryAllocate(count, after);
   }
 }
 
