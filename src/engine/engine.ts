@@ -1,14 +1,25 @@
+import {
+  type Admission,
+  DEFAULT_CLASSES,
+  type LatencyClass,
+  PrefixCache,
+  Scheduler,
+  type StepItem,
+  type StepPlan,
+  type StepResult,
+} from "../../scheduler/mod.ts";
 import { BLOCK_TOKENS } from "../batch.ts";
 import type { ModelRunner } from "../model_runner.ts";
 import type { SampledToken } from "../sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type BlockAllocator, roomBlocks } from "./kv_pool.ts";
-import { type KvStats, kvStats } from "./kv_stats.ts";
-import { toWireError } from "./errors.ts";
-import type { GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
+import { Answer } from "./answer.ts";
 import { wallClock } from "./clock.ts";
-import { Sequence } from "./sequence.ts";
+import { RefusedError, toWireError } from "./errors.ts";
+import type { KvAllocator } from "./kv_pool.ts";
+import { type KvStats, kvStats } from "./kv_stats.ts";
+import type { FinishReason, GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
+import { type EngineStats, EngineTally } from "./stats.ts";
 
 /** What the engine needs of a model. */
 export type StepRunner =
@@ -31,58 +42,119 @@ export interface EngineParts {
   /** Throws where the model has none: then only texts and tokens can be continued. */
   chatTemplate: Pick<ChatTemplate, "encode">;
   /** Hands out the blocks of the runner's KV cache. */
-  allocator: BlockAllocator;
+  allocator: KvAllocator;
   /** Most requests computed together; default: as many as can want logits in one step. */
   sequencesMax?: number;
+  /** Default: {@linkcode LIBRARY_CLASSES}. */
+  classes?: readonly LatencyClass[];
+  /** The oldest request of a class goes first after this many ms. */
+  ageingMs?: number;
+  /** Whether prompts that begin alike share what was computed for them; default true. */
+  prefixCache?: boolean;
+  /** Told which requests the next step computes, before it begins. */
+  onStep?: (ids: readonly number[]) => void;
   /** Ms since 1970. */
   now?: () => number;
 }
 
-/** Tokens of a prompt computed in one step while other requests wait for their next token. */
-const PREFILL_BESIDE_DECODE = 64;
+/** What became of a call of {@linkcode Engine.step}. */
+export interface StepOutcome {
+  /** Whether there was anything to compute. */
+  readonly hasComputed: boolean;
+  /** If not: ms until there may be something. Undefined: not before a request comes. */
+  readonly waitMs?: number;
+}
+
+/** The default classes of a program that calls the library: it waits for its own requests and is never refused for time. */
+export const LIBRARY_CLASSES: readonly LatencyClass[] = DEFAULT_CLASSES.map((each) => ({
+  ...each,
+  ttftSloMs: undefined,
+  queueLimit: { requests: 2 ** 20, tokens: 2 ** 32 },
+}));
+
 /** Steps shorter than this are over before an interruption would pay. */
 const INTERRUPTIBLE_TOKENS = 32;
 
 /**
- * Computes several requests together, first come first served. Each step takes one token of every sequence that is
- * past its prompt, and fills the rest with prompts in order of arrival. When the KV cache is full the newest sequence
- * gives up its blocks and is computed again later, to the same bits. One request's error never reaches another.
+ * Joins policy and compute: the scheduler says what a step computes, the runner computes it, and what comes out becomes
+ * text. A request that loses its place in the KV cache is computed again to the same bits. One request's error never
+ * reaches another.
  */
 export class Engine {
   readonly #runner: StepRunner;
   readonly #tokenizer: Tokenizer;
   readonly #chatTemplate: Pick<ChatTemplate, "encode">;
-  readonly #allocator: BlockAllocator;
-  readonly #sequencesMax: number;
+  readonly #allocator: KvAllocator;
+  readonly #cache: PrefixCache;
+  readonly #scheduler: Scheduler;
+  readonly #onStep: (ids: readonly number[]) => void;
   readonly #now: () => number;
-  /** In order of arrival. */
-  #waiting: Sequence[] = [];
-  #running: Sequence[] = [];
+  readonly #tally: EngineTally;
+  /** By id, all that have not ended. */
+  readonly #answers = new Map<number, Answer>();
   #events: StepEvent[] = [];
 
   constructor(parts: EngineParts) {
-    this.#runner = parts.runner;
+    const { runner, allocator, classes = LIBRARY_CLASSES, prefixCache = true } = parts;
+    const { logitsRowsMax, batchTokensMax } = runner;
+    this.#runner = runner;
     this.#tokenizer = parts.tokenizer;
     this.#chatTemplate = parts.chatTemplate;
-    this.#allocator = parts.allocator;
-    const { logitsRowsMax, batchTokensMax } = parts.runner;
-    this.#sequencesMax = Math.min(parts.sequencesMax ?? logitsRowsMax, logitsRowsMax, batchTokensMax);
+    this.#allocator = allocator;
+    this.#onStep = parts.onStep ?? (() => {});
     this.#now = parts.now ?? wallClock;
+    this.#tally = new EngineTally(classes);
+    this.#cache = new PrefixCache(allocator, {
+      blockTokens: BLOCK_TOKENS,
+      blocksMax: prefixCache ? undefined : 0,
+    });
+    this.#scheduler = new Scheduler({
+      allocator,
+      blockTokens: BLOCK_TOKENS,
+      stepTokensMax: batchTokensMax,
+      stepSequencesMax: Math.min(parts.sequencesMax ?? logitsRowsMax, logitsRowsMax, batchTokensMax),
+      classes,
+      ageingMs: parts.ageingMs,
+      cache: this.#cache,
+    });
   }
 
-  /** Whether there is anything to compute. */
+  /** Whether a request has not ended. */
   get busy(): boolean {
-    return this.#waiting.length + this.#running.length > 0;
+    return this.#scheduler.isBusy;
   }
 
-  /** Takes a request. A bad one ends with an error event, as everything that happens to it later does. */
+  /** Takes a request. A bad or refused one ends with an error event, as everything that happens to it later does. */
   add(id: number, request: GenerationRequest): void {
     try {
       const tokens = this.#promptTokens(request.prompt);
-      this.#waiting.push(new Sequence(id, request, tokens, this.#tokenizer, this.#runner.contextLength));
+      const answer = new Answer(id, request, tokens, this.#tokenizer, this.#runner.contextLength);
+      this.#schedule(answer, tokens);
+      this.#answers.set(id, answer);
+      this.#tally.accept(request.class);
     } catch (error) {
-      this.#events.push({ id, text: "", error: toWireError(error) });
+      this.#tally.refuse(request.class);
+      this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
     }
+  }
+
+  #schedule({ id, request, maxTokens }: Answer, promptTokens: readonly number[]): void {
+    const { deadlineMs, submittedAt, restored } = request;
+    const now = this.#now();
+    const scheduled = {
+      id,
+      class: request.class,
+      tenant: request.tenant,
+      priority: request.priority,
+      deadlineMs: deadlineMs === undefined ? undefined : submittedAt + deadlineMs - now,
+      maxTokens,
+    };
+    if (restored !== undefined) {
+      this.#scheduler.restore({ ...scheduled, tokens: [...promptTokens, ...restored] }, restored.length, now);
+      return;
+    }
+    const admission = this.#scheduler.submit({ ...scheduled, tokens: promptTokens }, now);
+    if (!admission.accepted) throw refusal(request, admission);
   }
 
   #promptTokens(prompt: Prompt): number[] {
@@ -113,33 +185,50 @@ export class Engine {
 
   /** Ends a request where it is; what it has so far is its result. An id that is already gone is ignored. */
   abort(id: number): void {
-    const sequence = [...this.#waiting, ...this.#running].find((candidate) => candidate.id === id);
-    if (sequence === undefined) return;
-    sequence.finish("abort");
-    this.#retire(sequence);
+    this.#stop(id, "abort");
   }
 
   /** Ends every request with an error. */
   failAll(error: unknown): void {
-    for (const sequence of [...this.#running, ...this.#waiting]) this.#fail(sequence, error);
+    for (const id of [...this.#answers.keys()]) this.#fail(id, error);
   }
 
   /** Computes one step, if there is anything to compute. `interrupted` may end a long one early, to no effect. */
-  step(interrupted?: () => boolean): void {
-    const batch = this.#plan();
-    if (batch.length === 0) return;
+  step(interrupted?: () => boolean): StepOutcome {
+    const plan = this.#scheduler.plan(this.#now());
+    for (const id of plan.expired) this.#stop(id, "deadline");
+    this.#tally.preempt(plan.preempted.length);
+    if (plan.items.length === 0) return { hasComputed: false, waitMs: plan.waitMs };
     try {
-      this.#compute(batch, interrupted);
+      this.#compute(plan, interrupted);
     } catch (error) {
       // The kernels refused the step. Nobody can tell whose fault it is, so all that were in it end here.
-      for (const sequence of batch) this.#fail(sequence, error);
+      this.#scheduler.abandon(plan.step);
+      for (const { id } of plan.items) this.#fail(id, error);
+    } finally {
+      this.#onStep([]);
     }
+    return { hasComputed: true };
   }
 
   /** How the KV cache is used now. Counting the committed pages takes some ms for a large cache. */
   kvStats(): KvStats {
-    const holders = this.#running.filter(({ blocks }) => blocks.length > 0);
-    return kvStats(this.#allocator.stats(), holders, this.#runner);
+    const holders = [...this.#scheduler.sequences()].filter(({ blocks }) => blocks.length > 0);
+    return kvStats(this.#allocator.stats(), holders, {
+      contextLength: this.#runner.contextLength,
+      kvBytesPerToken: this.#runner.kvBytesPerToken,
+      cachedBlocks: this.#cache.evictableBlocks,
+    });
+  }
+
+  /** Figures of this moment. */
+  stats(): EngineStats {
+    const { coefficients: [fixedMs, msPerToken, msPerKvEntry], relativeError } = this.#scheduler.stepTime;
+    return {
+      ...this.#tally.figures(this.#scheduler.stats()),
+      stepTime: { fixedMs, msPerToken, msPerKvEntry, relativeError },
+      kv: this.kvStats(),
+    };
   }
 
   /** Gives memory back that nothing needs; for moments in which nobody waits for a token. */
@@ -154,119 +243,91 @@ export class Engine {
     return events;
   }
 
-  /** Decides what the next step computes and reserves its KV blocks. Running sequences are in order of arrival. */
-  #plan(): Sequence[] {
-    for (const sequence of this.#running) sequence.count = 0;
-    let decoding = 0;
-    for (const sequence of [...this.#running]) {
-      if (sequence.missing === 1 && this.#grow(sequence, 1)) decoding++;
+  #compute(plan: StepPlan, interrupted?: () => boolean): void {
+    const startedAt = performance.now();
+    const { items, load } = plan;
+    const now = this.#now();
+    for (const { id, first } of items) this.#answers.get(id)!.start(now, first);
+    this.#onStep(items.map(({ id }) => id));
+    if (!this.#runner.forward(items, load.tokens >= INTERRUPTIBLE_TOKENS ? interrupted : undefined)) {
+      this.#scheduler.abandon(plan.step);
+      return;
     }
-    const room = this.#runner.batchTokensMax - decoding;
-    let budget = decoding === 0 ? room : Math.min(room, PREFILL_BESIDE_DECODE);
-    for (const sequence of [...this.#running]) {
-      const count = Math.min(sequence.missing, budget);
-      if (sequence.count === 0 && count > 0 && this.#grow(sequence, count)) budget -= count;
-    }
-    while (budget > 0 && this.#admit()) {
-      const sequence = this.#running[this.#running.length - 1];
-      const count = Math.min(sequence.missing, budget);
-      if (this.#grow(sequence, count)) budget -= count;
-    }
-    return this.#running.filter((sequence) => sequence.count > 0);
+    const results = this.#sample(items);
+    this.#tally.step(load.tokens, results.length);
+    this.#scheduler.complete(plan.step, results, performance.now() - startedAt, this.#now());
   }
 
-  /** Lets the oldest waiting sequence in, if its whole prompt and one token more have room. */
-  #admit(): boolean {
-    const sequence = this.#waiting[0];
-    if (sequence === undefined || this.#running.length >= this.#sequencesMax) return false;
-    const blocks = Math.ceil((sequence.missing + 1) / BLOCK_TOKENS);
-    if (blocks > this.#allocator.freeBlocks && this.#running.length > 0) return false;
-    this.#waiting.shift();
-    this.#running.push(sequence);
-    sequence.start(this.#now());
-    return true;
-  }
-
-  /** Gives a sequence the blocks for `count` more tokens; newer sequences make room, then it has to itself. */
-  #grow(sequence: Sequence, count: number): boolean {
-    if (!this.#running.includes(sequence)) return false;
-    const { blocks } = sequence;
-    const wanted = Math.ceil((sequence.first + count) / BLOCK_TOKENS) - blocks.length;
-    const room = roomBlocks(this.#allocator.freeBlocks - wanted, this.#running.length);
-    while (wanted > 0) {
-      const taken = this.#allocator.tryAllocate(wanted, blocks.at(-1), room);
-      if (taken !== null) {
-        blocks.push(...taken);
-        break;
-      }
-      const newest = this.#running[this.#running.length - 1];
-      this.#preempt(newest);
-      if (newest === sequence) return false;
-    }
-    sequence.count = count;
-    return true;
-  }
-
-  #preempt(sequence: Sequence): void {
-    this.#freeBlocks(sequence);
-    sequence.count = 0;
-    this.#running.pop();
-    this.#waiting.unshift(sequence);
-  }
-
-  #compute(batch: readonly Sequence[], interrupted?: () => boolean): void {
-    const tokens = batch.reduce((sum, sequence) => sum + sequence.count, 0);
-    if (!this.#runner.forward(batch, tokens >= INTERRUPTIBLE_TOKENS ? interrupted : undefined)) return;
+  /** Chooses the next token of every sequence whose last one was computed. */
+  #sample(items: readonly StepItem[]): StepResult[] {
     const rows: number[] = [];
-    const ready: Sequence[] = [];
+    const ready: { item: StepItem; answer: Answer }[] = [];
     let end = 0;
-    for (const sequence of batch) {
-      end += sequence.count;
-      if (!sequence.reachesEnd) continue;
+    for (const item of items) {
+      end += item.count;
+      if (!item.reachesEnd) continue;
       rows.push(end - 1);
-      ready.push(sequence);
+      ready.push({ item, answer: this.#answers.get(item.id)! });
     }
-    for (const sequence of batch) sequence.first += sequence.count;
-    if (ready.length === 0) return;
+    if (ready.length === 0) return [];
     this.#runner.logits(rows);
-    const sampled = this.#runner.sample(ready);
-    ready.forEach((sequence, i) => this.#advance(sequence, sampled[i]));
+    const sampled = this.#runner.sample(
+      ready.map(({ item, answer }) => ({ params: answer.request.sampling, tokens: item.tokens })),
+    );
+    return ready.flatMap(({ answer }, i) => this.#advance(answer, sampled[i]) ?? []);
   }
 
-  #advance(sequence: Sequence, sampled: SampledToken): void {
+  #advance(answer: Answer, sampled: SampledToken): StepResult | null {
     try {
       if (sampled.id >= this.#runner.hyperparameters.vocab) {
         throw new Error("The model's logits are not numbers: its file may be damaged");
       }
-      sequence.accept(sampled, this.#now());
+      answer.accept(sampled, this.#now());
     } catch (error) {
-      return this.#fail(sequence, error);
+      this.#fail(answer.id, error);
+      return null;
     }
-    if (sequence.finishReason !== undefined) return this.#retire(sequence);
-    const event = sequence.takeEvent(this.#now());
+    this.#report(answer);
+    return { id: answer.id, token: sampled.id, isLast: answer.finishReason !== undefined };
+  }
+
+  #stop(id: number, reason: FinishReason): void {
+    const answer = this.#answers.get(id);
+    if (answer === undefined) return;
+    answer.finish(reason);
+    this.#scheduler.cancel(id);
+    this.#report(answer);
+  }
+
+  #report(answer: Answer): void {
+    const { id, finishReason, request } = answer;
+    if (finishReason !== undefined) {
+      this.#answers.delete(id);
+      this.#tally.finish(request.class, finishReason, answer.usage);
+    }
+    const event = answer.takeEvent(this.#now());
     if (event !== null) this.#events.push(event);
   }
 
-  #retire(sequence: Sequence): void {
-    this.#remove(sequence);
-    const event = sequence.takeEvent(this.#now());
-    if (event !== null) this.#events.push(event);
+  #fail(id: number, error: unknown): void {
+    const answer = this.#answers.get(id);
+    if (answer === undefined) return;
+    this.#answers.delete(id);
+    this.#scheduler.cancel(id);
+    this.#tally.fail(answer.request.class);
+    this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
   }
+}
 
-  #fail(sequence: Sequence, error: unknown): void {
-    this.#remove(sequence);
-    this.#events.push({ id: sequence.id, text: "", error: toWireError(error) });
-  }
-
-  #remove(sequence: Sequence): void {
-    this.#freeBlocks(sequence);
-    this.#running = this.#running.filter((other) => other !== sequence);
-    this.#waiting = this.#waiting.filter((other) => other !== sequence);
-  }
-
-  #freeBlocks(sequence: Sequence): void {
-    this.#allocator.release(sequence.blocks);
-    sequence.blocks.length = 0;
-    sequence.first = 0;
-  }
+function refusal(request: GenerationRequest, admission: Admission & { accepted: false }): RefusedError {
+  const { reason, retryAfterMs } = admission;
+  const name = `"${request.class}"`;
+  const why = {
+    "too-long": `prompt and answer do not fit into the KV cache or the queue of class ${name}`,
+    "queue-full": `the queue of class ${name} is full`,
+    "slo": `its first token would come later than class ${name} promises`,
+    "deadline": `it would not meet its deadline of ${request.deadlineMs} ms`,
+  }[reason];
+  const again = retryAfterMs === undefined ? "" : `; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
+  return new RefusedError(`The request was refused: ${why}${again}`, reason, retryAfterMs);
 }

@@ -1,3 +1,4 @@
+import type { RefusalReason } from "../../scheduler/mod.ts";
 import { GgufError } from "../gguf/error.ts";
 import { ModelError } from "../models/error.ts";
 import { TemplateError } from "../tokenizer/chat_template.ts";
@@ -7,6 +8,20 @@ import type { WireError } from "./protocol.ts";
 /** The engine is gone: it was closed, it stopped answering, or it died. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
+}
+
+/** A request was not taken: too much waits already, or it would be late. Nothing was computed for it. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  readonly reason: RefusalReason;
+  /** When to try again, in ms; undefined: it would be refused always. */
+  readonly retryAfterMs?: number;
+
+  constructor(message: string, reason: RefusalReason, retryAfterMs?: number) {
+    super(message);
+    this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 const ERROR_CLASSES: Readonly<Record<string, new (message: string) => Error>> = {
@@ -21,12 +36,17 @@ const ERROR_CLASSES: Readonly<Record<string, new (message: string) => Error>> = 
 
 /** An error as a message can carry it. */
 export function toWireError(error: unknown): WireError {
+  if (error instanceof RefusedError) {
+    const { name, message, reason, retryAfterMs } = error;
+    return { name, message, reason, retryAfterMs };
+  }
   if (error instanceof Error) return { name: error.name, message: error.message };
   return { name: "Error", message: String(error) };
 }
 
 /** The error that a message carried, of its own class where that is known. */
-export function fromWireError({ name, message }: WireError): Error {
+export function fromWireError({ name, message, reason, retryAfterMs }: WireError): Error {
+  if (reason !== undefined) return new RefusedError(message, reason, retryAfterMs);
   const known = Object.hasOwn(ERROR_CLASSES, name) ? ERROR_CLASSES[name] : undefined;
   if (known !== undefined) return new known(message);
   const error = new Error(message);

@@ -1,15 +1,9 @@
+import type { BlockAllocator } from "../../scheduler/mod.ts";
 import { BLOCK_TOKENS } from "../batch.ts";
 import type { KvBlocks, KvBlockStats } from "../ffi/kv_blocks.ts";
 
-/** Hands out blocks of the KV cache. Running out is a value and not an exception: the caller decides. */
-export interface BlockAllocator {
-  readonly freeBlocks: number;
-  /**
-   * `count` blocks, or null and nothing taken. The blocks that follow `after` come first, so that runs stay long; a run
-   * that has to be begun leaves `room` free blocks behind it where it can.
-   */
-  tryAllocate(count: number, after?: number, room?: number): number[] | null;
-  release(blocks: readonly number[]): void;
+/** The blocks of an engine's KV cache. */
+export interface KvAllocator extends BlockAllocator {
   /** Gives memory back as far as the policy says; for moments in which nothing waits. */
   trim(): void;
   stats(): KvPoolStats;
@@ -48,7 +42,7 @@ export const GIVE_BACK_BLOCKS = 64;
  * Buddy allocation over the blocks of a cache. The memory of large free runs goes back to the system: a part with each
  * release, so that no step waits for long, and the rest when there is nothing to compute.
  */
-export class KvPool implements BlockAllocator {
+export class KvPool implements KvAllocator {
   readonly #blocks: KvBlocks;
   readonly #memory?: KvMemory;
   readonly #giveBackBlocks: number;
@@ -64,6 +58,10 @@ export class KvPool implements BlockAllocator {
     this.#memory = memory;
     this.#giveBackBlocks = Math.ceil(giveBackBlocks);
     this.#freeBlocks = blocks.stats().free;
+  }
+
+  get blocks(): number {
+    return this.#blocks.blocks;
   }
 
   get freeBlocks(): number {
@@ -91,6 +89,18 @@ export class KvPool implements BlockAllocator {
     if (blocks.length > 0) this.#giveBack();
   }
 
+  share(blocks: readonly number[]): void {
+    for (let i = 0; i < blocks.length;) {
+      const end = runEnd(blocks, i);
+      this.#blocks.share(blocks[i], end - i);
+      i = end;
+    }
+  }
+
+  references(block: number): number {
+    return this.#blocks.references(block);
+  }
+
   trim(): void {
     while (this.#giveBack());
   }
@@ -111,17 +121,6 @@ export class KvPool implements BlockAllocator {
       givenBackBlocks: this.#givenBackBlocks,
     };
   }
-}
-
-/** 128 tokens of an answer. */
-const ROOM_BLOCKS_MAX = 8;
-
-/**
- * Blocks that a new run should have free behind it: a quarter of what will be left free for each sequence. Less
- * costs runs at 90 % occupancy, more at 99 %: bench/kv_replay.ts counts them.
- */
-export function roomBlocks(leftFreeBlocks: number, sequences: number): number {
-  return Math.max(0, Math.min(ROOM_BLOCKS_MAX, Math.floor(leftFreeBlocks / (4 * sequences))));
 }
 
 /** Number of runs in a list of blocks. */

@@ -8,10 +8,12 @@ export interface KvStats {
   reservedBytes: number;
   /** Memory behind it, as the system counts its pages (mincore); absent where it does not tell. */
   committedBytes?: number;
-  /** Blocks that sequences have. */
+  /** Blocks that sequences have or that the prefix cache keeps. */
   allocatedBytes: number;
   /** Tokens that are stored in them. */
   usedBytes: number;
+  /** The part of it that only the prefix cache keeps: it gives way when a sequence needs room. */
+  cachedBytes: number;
   /** 1 − used ÷ allocated: the last blocks of the sequences. */
   internalFragmentation: number;
   /** 1 − longest free stretch ÷ free blocks. */
@@ -46,9 +48,9 @@ export interface KvHolder {
 export function kvStats(
   pool: KvPoolStats,
   holders: readonly KvHolder[],
-  sizes: { contextLength: number; kvBytesPerToken: number },
+  sizes: { contextLength: number; kvBytesPerToken: number; cachedBlocks: number },
 ): KvStats {
-  const { contextLength, kvBytesPerToken } = sizes;
+  const { contextLength, kvBytesPerToken, cachedBlocks } = sizes;
   const blockBytes = BLOCK_TOKENS * kvBytesPerToken;
   const unusedTokens = holders.reduce(
     (sum, { blocks, first }) => sum + blocks.length * BLOCK_TOKENS - first,
@@ -63,6 +65,7 @@ export function kvStats(
     committedBytes: pool.committedBytes,
     allocatedBytes,
     usedBytes,
+    cachedBytes: cachedBlocks * blockBytes,
     internalFragmentation: allocatedBytes === 0 ? 0 : 1 - usedBytes / allocatedBytes,
     externalFragmentation: pool.externalFragmentation,
     maxLengthReservationBytes: holders.length * contextLength * kvBytesPerToken,

@@ -5,8 +5,10 @@
  * Tokens are counted, chosen and turned into text by the engine: the caller's thread neither builds a tokenizer nor
  * waits for one.
  */
+import type { LatencyClass, RefusalReason } from "../../scheduler/mod.ts";
 import type { RunnerOptions } from "../model_runner.ts";
 import type { SamplingParams } from "../sampling.ts";
+import type { EngineStats } from "./stats.ts";
 
 /** One turn of a conversation. */
 export interface ChatMessage {
@@ -37,10 +39,23 @@ export interface GenerationRequest {
   ignoreEnd: boolean;
   /** When the caller asked, in ms since 1970. */
   submittedAt: number;
+  /** Name of the latency class. */
+  class: string;
+  /** Prefixes of prompts are only shared between requests of one tenant. */
+  tenant: string;
+  /** Higher goes first within the class. */
+  priority: number;
+  /** Ends the answer so many ms after the call. */
+  deadlineMs?: number;
+  /**
+   * Tokens that another worker has generated and delivered for this request before it ended: they are taken as they are, and
+   * the answer goes on after them. A request that has this field was accepted before and is never refused.
+   */
+  restored?: number[];
 }
 
-/** Why an answer ended: the model or a stop string or token, the limit of tokens, or the caller. */
-export type FinishReason = "stop" | "length" | "abort";
+/** Why an answer ended: the model or a stop string or token, the limit of tokens, the caller, or its deadline. */
+export type FinishReason = "stop" | "length" | "abort" | "deadline";
 
 /** A generated token with its log-probability in the model's raw distribution. */
 export interface TokenLogprob {
@@ -54,6 +69,8 @@ export interface TokenLogprob {
 /** Tokens of a request. */
 export interface Usage {
   promptTokens: number;
+  /** Tokens of the prompt whose keys and values were known from an earlier request. */
+  cachedTokens: number;
   /** All tokens that were chosen, a final end token included. */
   completionTokens: number;
 }
@@ -82,11 +99,17 @@ export interface Completion {
 export interface WireError {
   name: string;
   message: string;
+  /** Of a refused request: why, and when to try again. */
+  reason?: RefusalReason;
+  retryAfterMs?: number;
 }
 
 /** What one step did for one request. */
 export interface StepEvent {
   id: number;
+  /** Tokens that were chosen. */
+  tokens: number[];
+  /** What they add to the text; some add nothing yet. */
   text: string;
   logprobs?: TokenLogprob[];
   /** Set with the last event of a request that succeeded. */
@@ -123,32 +146,64 @@ export interface ModelInfo {
 }
 
 /** Options of the engine that travel to it. */
-export type EngineOptions = Omit<RunnerOptions, "progress" | "signal"> & {
+export type EngineOptions = Omit<RunnerOptions, "progress" | "signal" | "shareFrom" | "onContext"> & {
   /** Most requests computed together; the others wait. */
   sequencesMax?: number;
+  /** Default: {@linkcode LIBRARY_CLASSES}. */
+  classes?: readonly LatencyClass[];
+  /** The oldest request of a class goes first after this many ms. */
+  ageingMs?: number;
+  /** Whether prompts that begin alike share what was computed for them; default true. */
+  prefixCache?: boolean;
 };
 
-/** Words of the shared memory. */
+/**
+ * Words of the shared memory. After them come the ids of the requests that the step under way computes: whoever finds the
+ * worker dead knows of whom it may have died.
+ */
 export const ControlWord = {
   /** Raised by the caller's thread when a long step should end early. */
   interrupts: 0,
   /** Raised by the engine while it works: a sign of life. */
   heartbeat: 1,
+  /** The native context, as soon as there is one: whoever replaces a dead worker frees it. */
+  context: 2,
+  /** Requests in the step under way; 0 between steps. */
+  stepRequests: 3,
 } as const;
 
+/** Where the ids of the requests in a step begin, in words. */
+export const CONTROL_STEP_IDS = 4;
+/** Most ids that are written down. */
+export const CONTROL_STEP_IDS_MAX = 512;
+export const CONTROL_WORDS = CONTROL_STEP_IDS + CONTROL_STEP_IDS_MAX;
+
+/** The native ids of a loaded model's matrices, by tensor. Another worker of the process can share them. */
+export type SharedWeights = Readonly<Record<string, number>>;
+
 export type ToEngine =
-  | { type: "load"; path: string; options: EngineOptions; control?: SharedArrayBuffer }
+  | {
+    type: "load";
+    path: string;
+    options: EngineOptions;
+    control?: SharedArrayBuffer;
+    /** Matrices of another worker, which need not be read again. */
+    shareFrom?: SharedWeights;
+    /** Contexts of workers that have ended, which are freed as soon as their matrices are shared. */
+    orphans?: number[];
+  }
   | { type: "generate"; id: number; request: GenerationRequest }
   | { type: "abort"; id: number }
   | { type: "tokenize"; id: number; text: string; addSpecial: boolean; parseSpecial: boolean }
   | { type: "detokenize"; id: number; tokens: number[]; special: boolean }
+  | { type: "stats"; id: number }
   | { type: "ping" }
   | { type: "close" };
 
 export type FromEngine =
   | { type: "progress"; doneBytes: number; totalBytes: number }
-  | { type: "loaded"; info: ModelInfo }
+  | { type: "loaded"; info: ModelInfo; weights: SharedWeights }
   | { type: "failed"; error: WireError }
   | { type: "step"; events: StepEvent[] }
-  | { type: "reply"; id: number; value?: number[] | string; error?: WireError }
+  | { type: "reply"; id: number; value?: number[] | string | EngineStats; error?: WireError }
   | { type: "closed" };

@@ -1,0 +1,98 @@
+import type { ClassStats, LatencyClass } from "../../scheduler/mod.ts";
+import type { KvStats } from "./kv_stats.ts";
+import type { FinishReason, Usage } from "./protocol.ts";
+
+/** A latency class: what is there now, and what became of its requests since the start. */
+export interface ClassFigures extends ClassStats {
+  accepted: number;
+  /** Refused, or wrong in themselves. */
+  refused: number;
+  /** By why they ended. */
+  finished: Record<FinishReason, number>;
+  failed: number;
+}
+
+/** Figures of one engine worker. A plain object, so that it travels as JSON. */
+export interface EngineStats {
+  /** Highest priority first. */
+  classes: ClassFigures[];
+  /** Steps computed. */
+  steps: number;
+  /** Tokens that steps have computed: prompts, answers, and what was computed again. */
+  computedTokens: number;
+  /** Tokens that were chosen. */
+  generatedTokens: number;
+  /** Of the requests that have ended: tokens of their prompts, and how many of those the prefix cache had. */
+  promptTokens: number;
+  cachedTokens: number;
+  /** Sequences that gave their KV blocks up and were computed again. */
+  preemptions: number;
+  /** The fitted model of a step's time: `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens`. */
+  stepTime: {
+    fixedMs: number;
+    msPerToken: number;
+    msPerKvEntry: number;
+    /** Typical error of a prediction. */
+    relativeError: number;
+  };
+  kv: KvStats;
+}
+
+/** Counts what happens in an engine. */
+export class EngineTally {
+  readonly #classes = new Map<string, Omit<ClassFigures, keyof ClassStats>>();
+  readonly #sums = {
+    steps: 0,
+    computedTokens: 0,
+    generatedTokens: 0,
+    promptTokens: 0,
+    cachedTokens: 0,
+    preemptions: 0,
+  };
+
+  constructor(classes: readonly LatencyClass[]) {
+    for (const { name } of classes) {
+      const finished = { stop: 0, length: 0, abort: 0, deadline: 0 };
+      this.#classes.set(name, { accepted: 0, refused: 0, finished, failed: 0 });
+    }
+  }
+
+  accept(name: string): void {
+    this.#classes.get(name)!.accepted++;
+  }
+
+  /** The class may be one that does not exist. */
+  refuse(name: string): void {
+    const figures = this.#classes.get(name);
+    if (figures !== undefined) figures.refused++;
+  }
+
+  finish(name: string, reason: FinishReason, usage: Usage): void {
+    this.#classes.get(name)!.finished[reason]++;
+    this.#sums.promptTokens += usage.promptTokens;
+    this.#sums.cachedTokens += usage.cachedTokens;
+  }
+
+  fail(name: string): void {
+    this.#classes.get(name)!.failed++;
+  }
+
+  step(computedTokens: number, generatedTokens: number): void {
+    this.#sums.steps++;
+    this.#sums.computedTokens += computedTokens;
+    this.#sums.generatedTokens += generatedTokens;
+  }
+
+  preempt(sequences: number): void {
+    this.#sums.preemptions += sequences;
+  }
+
+  /** All of it, beside what the scheduler says of this moment. */
+  figures(now: readonly ClassStats[]): Omit<EngineStats, "stepTime" | "kv"> {
+    const classes = now.map((stats) => {
+      const figures = this.#classes.get(stats.name)!;
+      return { ...stats, ...figures, finished: { ...figures.finished } };
+    });
+    return { classes, ...this.#sums };
+  }
+}
