@@ -1,4 +1,4 @@
-import type { FromEngine, ToEngine } from "./protocol.ts";
+import { CONTROL_WORDS, type FromEngine, type ToEngine } from "./protocol.ts";
 
 /** A way to an engine, wherever it runs. */
 export interface Transport {
@@ -10,8 +10,6 @@ export interface Transport {
   /** Ends the engine without asking it. */
   terminate(): void;
 }
-
-const CONTROL_WORDS = 2;
 
 /** An engine in a Web Worker of this process. */
 export class WorkerTransport implements Transport {
