@@ -20,6 +20,8 @@ export interface GenerationOptions extends SamplingOptions {
   tenant?: string;
   /** Requests with higher numbers go first within their class: −100 to 100, default 0. */
   priority?: number;
+  /** Called with the ids of the tokens as they come, before their text does. What it throws ends the answer. */
+  onTokens?: (tokens: readonly number[]) => void;
   /** Ends the answer with what it has so far. */
   signal?: AbortSignal;
 }

@@ -57,3 +57,17 @@ Deno.test("Generation cancels when the reader leaves early, and only then", asyn
   for await (const _ of whole) break;
   assertEquals(cancels, 1);
 });
+
+Deno.test("Generation tells the tokens as they come, and ends with what the listener throws", async () => {
+  const seen: number[] = [];
+  let cancels = 0;
+  const generation = new Generation(() => cancels++, (tokens) => {
+    seen.push(...tokens);
+    if (seen.length > 2) throw new RangeError("enough");
+  });
+  generation.push({ id: 1, tokens: [5], text: "a" });
+  generation.push({ id: 1, tokens: [], text: "b" });
+  generation.push({ id: 1, tokens: [6, 7], text: "c" });
+  assertEquals([seen, cancels], [[5, 6, 7], 1]);
+  await assertRejects(() => generation.result, RangeError, "enough");
+});
