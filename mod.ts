@@ -28,7 +28,7 @@ export { samplingDefaults, type SamplingOptions } from "./src/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
 export type { KvOptions } from "./src/model_runner.ts";
 export { EngineError, RefusedError } from "./src/engine/errors.ts";
-export { LIBRARY_CLASSES } from "./src/engine/engine.ts";
+export { LIBRARY_CLASSES } from "./src/engine/classes.ts";
 export type { ClassFigures, EngineStats } from "./src/engine/stats.ts";
 export type { KvStats } from "./src/engine/kv_stats.ts";
 export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts";
