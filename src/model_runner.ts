@@ -1,5 +1,5 @@
 import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
-import { type Arena, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
+import { type Arena, KernelError, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
 import type { KvBlocks } from "./ffi/kv_blocks.ts";
 import { machineInfo } from "./ffi/machine.ts";
 import { limits, structs } from "./ffi/symbols.ts";
@@ -54,6 +54,11 @@ export interface RunnerOptions {
   batchTokensMax?: number;
   /** Most tokens of one step whose logits are wanted; default 32. */
   logitsRowsMax?: number;
+  /**
+   * Shared memory whose first word ends steps early, in the middle of an op, when another thread changes it:
+   * {@linkcode ModelRunner.forward}.
+   */
+  interrupts?: Int32Array;
   /** The kernel library; default: the one that this checkout built. */
   libraryPath?: string;
   progress?: (doneBytes: number, totalBytes: number) => void;
@@ -87,11 +92,12 @@ export class ModelRunner implements Disposable {
   readonly #batch: BatchBuffer;
   readonly #samples: SampleBatch;
   readonly #rowIndices: Uint32Array;
+  readonly #interrupts: Int32Array | undefined;
   #logits: Region = 0;
   #rows = 0;
 
   /** Use {@linkcode loadModelRunner}. */
-  constructor(kernels: Kernels, h: Hyperparameters, sizes: RunnerSizes, decoder: Decoder, arena: Arena) {
+  constructor({ kernels, hyperparameters: h, sizes, decoder, arena, interrupts }: RunnerParts) {
     this.kernels = kernels;
     this.hyperparameters = h;
     this.contextLength = sizes.contextLength;
@@ -100,6 +106,7 @@ export class ModelRunner implements Disposable {
     this.batchTokensMax = sizes.batchTokensMax;
     this.logitsRowsMax = sizes.logitsRowsMax;
     this.#decoder = decoder;
+    this.#interrupts = interrupts;
     this.kvArena = arena;
     this.kvBlocks = kernels.createKvBlocks(sizes.kvTokens / BLOCK_TOKENS);
     this.#batch = new BatchBuffer(sizes.batchTokensMax);
@@ -109,13 +116,29 @@ export class ModelRunner implements Disposable {
 
   /**
    * Computes one step: appends the slices' keys and values to the cache and leaves their hidden states for
-   * {@linkcode ModelRunner.logits}. Gives false where `interrupted` ended it early; the step may then be repeated.
+   * {@linkcode ModelRunner.logits}. Gives false where it was interrupted; the step may then be repeated.
+   *
+   * Without `interrupted` it runs to its end. `interrupted` is asked between ops and ends the step with true. With
+   * {@linkcode RunnerOptions.interrupts} ops end early too once that word is no longer `expected`, by default its value
+   * at this call (null: ops run to their end); then `interrupted` is called once more, whatever it says.
    */
-  forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
+  forward(
+    slices: readonly SequenceSlice[],
+    interrupted?: () => boolean,
+    expected: number | null = this.#interrupts === undefined ? null : Atomics.load(this.#interrupts, 0),
+  ): boolean {
     const { ids, descriptor } = this.#batch.encode(slices);
     this.kernels.setBatch(this.kvArena, descriptor);
     this.#rows = 0;
-    return this.#decoder.forward(ids, interrupted);
+    const step = () => this.#decoder.forward(ids, interrupted);
+    if (interrupted === undefined || expected === null) return step();
+    try {
+      return this.kernels.interruptible(expected, step);
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.status !== "interrupted") throw error;
+      interrupted();
+      return false;
+    }
   }
 
   /** Computes the logits of the tokens at these indices of the last step, in the order of its slices. */
@@ -193,6 +216,16 @@ interface RunnerSizes {
   logitsRowsMax: number;
 }
 
+/** What {@linkcode loadModelRunner} makes a runner of. */
+interface RunnerParts {
+  kernels: Kernels;
+  hyperparameters: Hyperparameters;
+  sizes: RunnerSizes;
+  decoder: Decoder;
+  arena: Arena;
+  interrupts?: Int32Array;
+}
+
 /**
  * Reads the model into memory. The file is checked completely before anything is allocated; a load that fails or is
  * aborted frees what it had allocated. Throws ModelError, GgufError, RangeError for options, or the signal's reason.
@@ -203,9 +236,9 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   const h = family.hyperparameters(file);
   checkTensors(file, family.tensors(h));
   const sizes = resolveSizes(h, options);
-  const { threads = defaultThreads(file), isa, libraryPath, kv = {} } = options;
+  const { threads = defaultThreads(file), isa, libraryPath, kv = {}, interrupts } = options;
   sizes.kvTokens = checkMemory(file, h, sizes, options);
-  const kernels = Kernels.open({ threads, isa, libraryPath, workspaceBytes: 64 });
+  const kernels = Kernels.open({ threads, isa, libraryPath, interrupts, workspaceBytes: 64 });
   try {
     const loader = new TensorLoader(kernels, file);
     const plan = new WorkspacePlan();
@@ -225,7 +258,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     if (kv.prefault === true) {
       await prefault(arena, sizes.kvTokens * kvTokenBytes(h, sizes.kvFormat), options);
     }
-    return new ModelRunner(kernels, h, sizes, decoder, arena);
+    return new ModelRunner({ kernels, hyperparameters: h, sizes, decoder, arena, interrupts });
   } catch (error) {
     kernels.close();
     throw error;

@@ -4,10 +4,12 @@
  * @module
  */
 
+import { asBuffer } from "./buffers.ts";
+import { createContext, workspaceUnits } from "./create_context.ts";
 import { check } from "./errors.ts";
+import { levelNames, supportedLevels } from "./isa.ts";
 import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
-import { Library, readEnvironment } from "./library.ts";
-import type { KernelSymbols } from "./library.ts";
+import { type KernelSymbols, Library } from "./library.ts";
 import { Arena, idOf, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
 import {
   type ActivationRegions,
@@ -18,7 +20,7 @@ import {
   type Region,
   type RopeParams,
 } from "./params.ts";
-import { limits, Measurement, RopePairing } from "./symbols.ts";
+import { Measurement, RopePairing } from "./symbols.ts";
 
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
 export { NONE } from "./params.ts";
@@ -39,12 +41,15 @@ export class Kernels implements Disposable {
   readonly #library: Library;
   readonly #id: number;
   readonly #owner: Owner;
+  /** The library has the address of this word: it must live as long as this object. */
+  readonly #interrupts: Int32Array | undefined;
   #open: KernelSymbols | undefined;
 
-  private constructor(library: Library, id: number) {
+  private constructor(library: Library, id: number, interrupts?: Int32Array) {
     this.#library = library;
     this.#open = library.symbols;
     this.#id = id;
+    this.#interrupts = interrupts;
     this.#owner = { id, symbols: () => this.#open };
     const info = new Uint32Array(2);
     check(library.symbols.kumi_context_info(id, asBuffer(info), info.byteLength), "kumi_context_info");
@@ -54,20 +59,9 @@ export class Kernels implements Disposable {
 
   /** Starts the thread team. Throws LibraryError, and KernelError for an unknown or unsupported `isa`. */
   static open(options: KernelsOptions): Kernels {
-    const isa = options.isa ?? readEnvironment("KUMI_ISA") ?? "";
-    const threads = u32(options.threads ?? 0, "threads");
-    const units = workspaceUnits(options.workspaceBytes);
     const library = Library.acquire(options.libraryPath);
     try {
-      const name = new TextEncoder().encode(isa);
-      const out = new Uint32Array(1);
-      const native = library.symbols;
-      const status = native.kumi_context_create(asBuffer(name), name.length, threads, units, asBuffer(out));
-      const supported = () => supportedLevels(native).join(", ");
-      if (status < 0) {
-        check(status, "open kernels", isa === "" ? { threads } : { isa, supported: supported(), threads });
-      }
-      return new Kernels(library, out[0]);
+      return new Kernels(library, createContext(library.symbols, options), options.interrupts);
     } catch (error) {
       library.release();
       throw error;
@@ -102,6 +96,22 @@ export class Kernels implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /**
+   * Runs `ops`, which end early with a KernelError of status "interrupted" once the first word of
+   * {@linkcode KernelsOptions.interrupts} has another value than `expected`. Their results are incomplete then.
+   */
+  interruptible<T>(expected: number, ops: () => T): T {
+    if (this.#interrupts === undefined) {
+      throw new Error("Cannot interrupt kernels opened without a word for it");
+    }
+    check(this.#native.kumi_context_arm(this.#id, expected >>> 0), "arm the interruption");
+    try {
+      return ops();
+    } finally {
+      this.#open?.kumi_context_disarm(this.#id);
+    }
   }
 
   /** Gives the workspace at least `bytes`; its contents are lost. */
@@ -464,35 +474,6 @@ export class Kernels implements Disposable {
 const idWord = new Uint32Array(1);
 const idBuffer = asBuffer(idWord);
 
-/** Typed arrays over shared memory are as good to the library as others. */
-function asBuffer(view: ArrayBufferView): BufferSource {
-  return view as ArrayBufferView<ArrayBuffer>;
-}
-
 function closed(): never {
   throw new Error("Cannot use kernels that were closed");
-}
-
-function workspaceUnits(bytes: number): number {
-  const units = Math.ceil(bytes / limits.unitBytes);
-  if (!(bytes >= 0) || units >= NONE) {
-    throw new RangeError(
-      `Workspace must have 0 to ${(NONE - 1) * limits.unitBytes} bytes, current value is ${bytes}`,
-    );
-  }
-  return units;
-}
-
-function supportedLevels(native: KernelSymbols): string[] {
-  return names(native.kumi_isa_levels);
-}
-
-function levelNames(native: KernelSymbols): string[] {
-  return names(native.kumi_isa_level_names);
-}
-
-function names(list: (out: BufferSource, bytes: number) => number): string[] {
-  const buffer = new Uint8Array(1024);
-  const length = check(list(buffer, buffer.length), "list instruction set levels");
-  return new TextDecoder().decode(buffer.subarray(0, length)).split(",");
 }

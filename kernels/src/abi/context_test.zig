@@ -214,6 +214,36 @@ test "a layer runs through a batch" {
     try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, names));
 }
 
+test "an armed context's ops end early once its word changes, unarmed ones never" {
+    const context = try open(2, 64);
+    defer close(context);
+    const w = try makeWeights(context, 3, 2, &.{ 1, 2, 3, 4, 5, 6 });
+    try put(context, 0, &.{ 1, 1, 2, -1 });
+    const product = .{ context, 0, none, none, 2, 0, w, none, 1, none, none, none, none, none, none };
+    var word: i32 = -1;
+    try std.testing.expectError(error.InvalidArgument, context_module.arm(context, 0));
+    try std.testing.expectError(error.BufferTooSmall, context_module.setStop(context, @ptrCast(&word), 3));
+    try std.testing.expectError(error.InvalidArgument, context_module.arm(context, 0));
+    try context_module.setStop(context, @ptrCast(&word), 4);
+    try context_module.arm(context, 0xFFFF_FFFF);
+    try @call(.auto, layers.matmul, product);
+    word = 0;
+    try put(context, 1, &.{ 9, 9, 9, 9, 9, 9 });
+    try std.testing.expectError(error.Interrupted, @call(.auto, layers.matmul, product));
+    var y: [6]f32 = undefined;
+    try take(context, 1, &y);
+    try std.testing.expectEqualSlices(f32, &@as([6]f32, @splat(9)), &y);
+    word = -1;
+    try std.testing.expectError(error.Interrupted, @call(.auto, layers.matmul, product));
+    try context_module.disarm(context);
+    word = 0;
+    try @call(.auto, layers.matmul, product);
+    try take(context, 1, &y);
+    try std.testing.expectEqualSlices(f32, &.{ 3, 7, 11, 0, 2, 4 }, &y);
+    try context_module.setStop(context, null, 0);
+    try std.testing.expectError(error.InvalidArgument, context_module.arm(context, 0));
+}
+
 test "a busy or stopped context refuses calls" {
     const context = try open(1, 1);
     const id = context.id;

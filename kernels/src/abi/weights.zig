@@ -81,7 +81,7 @@ pub fn weightsLoad(
         .rows = row_count,
         .k = weights.k,
     };
-    context.run(context.ops.pack, &args);
+    try context.run(context.ops.pack, &args);
 }
 
 pub fn weightsInfo(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
@@ -155,6 +155,6 @@ pub fn ropeCreate(context: *Context, desc: buffers.Input, desc_bytes: u32, out: 
         .n_rot = description.n_rot,
         .max_positions = description.max_positions,
     };
-    context.run(context.ops.rope_table, &args);
+    try context.run(context.ops.rope_table, &args);
     place.* = try objects.add(Rope, table, context.id);
 }
