@@ -17,7 +17,7 @@ import { WorkspacePlan } from "./layers/workspace.ts";
 import { fitKvTokens } from "./memory_check.ts";
 import { checkTensors } from "./models/check.ts";
 import type { Hyperparameters } from "./models/hyperparameters.ts";
-import { type ModelFile, TensorLoader } from "./models/loading.ts";
+import { type ModelFile, type SharedWeights, TensorLoader } from "./models/loading.ts";
 import { familyOf } from "./models/registry.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 import { checkNumber } from "./sampling.ts";
@@ -59,6 +59,16 @@ export interface RunnerOptions {
    * {@linkcode ModelRunner.forward}.
    */
   interrupts?: Int32Array;
+  /**
+   * Matrices that another runner of this process has loaded from the same file, perhaps in another worker:
+   * {@linkcode ModelRunner.sharedWeights}. What is not named there is read from the file.
+   */
+  shareFrom?: SharedWeights;
+  /**
+   * Told the number of the native context as soon as there is one, so that {@linkcode freeContext} can free it should this
+   * thread end without closing the runner.
+   */
+  onContext?: (id: number) => void;
   /** The kernel library; default: the one that this checkout built. */
   libraryPath?: string;
   progress?: (doneBytes: number, totalBytes: number) => void;
@@ -92,12 +102,13 @@ export class ModelRunner implements Disposable {
   readonly #batch: BatchBuffer;
   readonly #samples: SampleBatch;
   readonly #rowIndices: Uint32Array;
+  readonly #matrices: SharedWeights;
   readonly #interrupts: Int32Array | undefined;
   #logits: Region = 0;
   #rows = 0;
 
   /** Use {@linkcode loadModelRunner}. */
-  constructor({ kernels, hyperparameters: h, sizes, decoder, arena, interrupts }: RunnerParts) {
+  constructor({ kernels, hyperparameters: h, sizes, decoder, arena, matrices, interrupts }: RunnerParts) {
     this.kernels = kernels;
     this.hyperparameters = h;
     this.contextLength = sizes.contextLength;
@@ -106,6 +117,7 @@ export class ModelRunner implements Disposable {
     this.batchTokensMax = sizes.batchTokensMax;
     this.logitsRowsMax = sizes.logitsRowsMax;
     this.#decoder = decoder;
+    this.#matrices = matrices;
     this.#interrupts = interrupts;
     this.kvArena = arena;
     this.kvBlocks = kernels.createKvBlocks(sizes.kvTokens / BLOCK_TOKENS);
@@ -183,6 +195,14 @@ export class ModelRunner implements Disposable {
     return values;
   }
 
+  /**
+   * The matrices by tensor name, for {@linkcode RunnerOptions.shareFrom} in any thread of this process. They stay in memory
+   * until every runner that uses them is closed.
+   */
+  sharedWeights(): Record<string, number> {
+    return { ...this.#matrices };
+  }
+
   #expectRows(rows: number): void {
     if (rows !== this.#rows) {
       throw new RangeError(`The last logits have ${this.#rows} rows, current count is ${rows}`);
@@ -223,6 +243,7 @@ interface RunnerParts {
   sizes: RunnerSizes;
   decoder: Decoder;
   arena: Arena;
+  matrices: SharedWeights;
   interrupts?: Int32Array;
 }
 
@@ -240,7 +261,8 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   sizes.kvTokens = checkMemory(file, h, sizes, options);
   const kernels = Kernels.open({ threads, isa, libraryPath, interrupts, workspaceBytes: 64 });
   try {
-    const loader = new TensorLoader(kernels, file);
+    options.onContext?.(kernels.id);
+    const loader = new TensorLoader(kernels, file, options.shareFrom);
     const plan = new WorkspacePlan();
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
     const rope = createRope(kernels, h, sizes.contextLength, loader.optionalVector("rope_freqs.weight"));
@@ -258,7 +280,8 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     if (kv.prefault === true) {
       await prefault(arena, sizes.kvTokens * kvTokenBytes(h, sizes.kvFormat), options);
     }
-    return new ModelRunner({ kernels, hyperparameters: h, sizes, decoder, arena, interrupts });
+    const matrices = loader.sharedWeights();
+    return new ModelRunner({ kernels, hyperparameters: h, sizes, decoder, arena, matrices, interrupts });
   } catch (error) {
     kernels.close();
     throw error;
@@ -276,8 +299,12 @@ function defaultThreads(file: ModelFile): number | undefined {
   return weightBytes(file) < TEAM_PAYS_FROM_BYTES ? 1 : undefined;
 }
 
-function weightBytes(file: ModelFile): number {
-  return file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+/** Bytes of the file's tensors without those that are shared. */
+function weightBytes(file: ModelFile, shared: SharedWeights = {}): number {
+  return file.tensors.entries().reduce(
+    (sum, [name, tensor]) => Object.hasOwn(shared, name) ? sum : sum + tensor.bytes,
+    0,
+  );
 }
 
 function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
@@ -298,7 +325,7 @@ function checkMemory(
   const { availableBytes } = machineInfo(options.libraryPath);
   if (options.kv?.overcommit === true || availableBytes === undefined) return kvTokens;
   return fitKvTokens({
-    weightBytes: weightBytes(file),
+    weightBytes: weightBytes(file, options.shareFrom),
     kvBytesPerToken: kvTokenBytes(h, sizes.kvFormat),
     kvTokens,
     kvTokensMin: options.kvTokens === undefined ? contextLength : kvTokens,

@@ -41,6 +41,7 @@ pub const functions = .{
     .{ "kumi_write", context.write, "context region source source_bytes" },
     .{ "kumi_weights_create", weights.weightsCreate, "context format rows k out_id" },
     .{ "kumi_weights_load", weights.weightsLoad, "context weights row_first row_count source source_bytes" },
+    .{ "kumi_weights_share", weights.weightsShare, "context weights out_id" },
     .{ "kumi_weights_info", weights.weightsInfo, "weights out out_bytes" },
     .{ "kumi_vector_create", weights.vectorCreate, "context n source source_bytes out_id" },
     .{ "kumi_rope_create", weights.ropeCreate, "context desc desc_bytes out_id" },

@@ -4,9 +4,9 @@
  */
 
 import { asBuffer } from "./buffers.ts";
-import { check } from "./errors.ts";
+import { check, KernelError } from "./errors.ts";
 import { supportedLevels } from "./isa.ts";
-import { type KernelSymbols, readEnvironment } from "./library.ts";
+import { type KernelSymbols, Library, readEnvironment } from "./library.ts";
 import { u32 } from "./objects.ts";
 import { type KernelsOptions, NONE } from "./params.ts";
 import { limits } from "./symbols.ts";
@@ -30,6 +30,22 @@ export function createContext(native: KernelSymbols, options: KernelsOptions): n
     check(native.kumi_context_set_stop(out[0], asBuffer(word), word.byteLength), "open kernels");
   }
   return out[0];
+}
+
+/**
+ * Frees the context of a thread that has ended without closing its kernels, from any other thread: ends its team and frees
+ * all that it owns. One that is gone already is no error. Throws KernelError "contextBusy" while a call is still inside,
+ * which ends by itself: a thread that is being terminated computes its last op to the end.
+ */
+export function freeContext(id: number, libraryPath?: string): void {
+  const library = Library.acquire(libraryPath);
+  try {
+    check(library.symbols.kumi_context_stop(u32(id, "id")), "free context", { id });
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.status !== "unknownId") throw error;
+  } finally {
+    library.release();
+  }
 }
 
 /** The library keeps the word's address, and only shared memory can neither move nor be detached. */

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xed218655;
+export const abiHash = 0x587a9fb6;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -363,6 +363,14 @@ export const symbols = {
       "u32", // row_count
       "buffer", // source
       "u32", // source_bytes
+    ],
+    result: "i32",
+  },
+  kumi_weights_share: {
+    parameters: [
+      "u32", // context
+      "u32", // weights
+      "buffer", // out_id
     ],
     result: "i32",
   },
