@@ -1,4 +1,4 @@
-import type { FromEngine, ToEngine } from "./protocol.ts";
+import { CONTROL_WORDS, type FromEngine, type ToEngine } from "./protocol.ts";
 
 /** A way to an engine, wherever it runs. */
 export interface Transport {
@@ -11,17 +11,15 @@ export interface Transport {
   terminate(): void;
 }
 
-const CONTROL_WORDS = 2;
-
 /** An engine in a Web Worker of this process. */
 export class WorkerTransport implements Transport {
   readonly control: SharedArrayBuffer;
   readonly #worker: Worker;
 
-  /** `url`: the worker's module. */
-  constructor(url: URL = new URL("./worker.ts", import.meta.url)) {
+  /** `url`: the worker's module. `name`: what debuggers call it. */
+  constructor(url: URL = new URL("./worker.ts", import.meta.url), name = "kumi engine") {
     this.control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT);
-    this.#worker = new Worker(url, { type: "module", name: "kumi engine" });
+    this.#worker = new Worker(url, { type: "module", name });
   }
 
   post(message: ToEngine): void {
