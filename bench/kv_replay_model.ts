@@ -11,7 +11,7 @@
 
 import { KvBlocks, type KvRun } from "../src/ffi/kv_blocks.ts";
 import { limits } from "../src/ffi/symbols.ts";
-import { roomBlocks } from "../src/engine/kv_pool.ts";
+import { roomBlocks } from "../scheduler/mod.ts";
 
 const BLOCK_TOKENS = limits.kvBlockTokens;
 

@@ -271,7 +271,10 @@ export class Scheduler {
 
   #check(request: SchedulerRequest): ClassQueue {
     const queue = this.#queues.find(({ config }) => config.name === request.class);
-    if (queue === undefined) throw new RangeError(`No latency class is called ${request.class}`);
+    if (queue === undefined) {
+      const names = this.#queues.map(({ config }) => config.name).join(", ");
+      throw new RangeError(`No latency class is called "${request.class}"; there are: ${names}`);
+    }
     if (this.#sequences.has(request.id)) throw new RangeError(`Request ${request.id} is there already`);
     if (request.tokens.length < 1 || !(request.maxTokens >= 1)) {
       throw new RangeError(

@@ -26,3 +26,15 @@ Deno.test("examples/generate.ts continues a text and says how fast it was", asyn
   assert(stdout.startsWith("Once upon a time there was"), stdout);
   assertEquals(/ 64 tokens, the first after \d+ ms, then \d+ tokens\/s/.test(stderr), true, stderr);
 });
+
+Deno.test("examples/concurrent.ts answers several questions at once", async () => {
+  const { stdout, stderr } = await runExample("concurrent.ts");
+  assert(stdout.includes("What is 17 + 25?\n  17 + 25 = 42."), stdout);
+  assertEquals(/^\d+ tokens of 4 answers in /.test(stderr.trim()), true, stderr);
+});
+
+Deno.test("examples/classes.ts answers an urgent question beside bulk work", async () => {
+  const { stdout } = await runExample("classes.ts");
+  assert(stdout.includes("interactive: 20 + 22 = 42."), stdout);
+  assert(stdout.includes("batch: 12 stories") && stdout.includes("batch: 12 answers finished"), stdout);
+});

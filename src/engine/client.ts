@@ -77,12 +77,16 @@ export class EngineClient implements AsyncDisposable {
     return this.#info;
   }
 
-  /** Starts an answer. An aborted signal ends it with what it has so far. */
-  generate(request: GenerationRequest, signal?: AbortSignal): Generation {
+  /** Starts an answer. An aborted signal ends it with what it has so far; `onTokens` is called with its tokens as they come. */
+  generate(
+    request: GenerationRequest,
+    signal?: AbortSignal,
+    onTokens?: (tokens: readonly number[]) => void,
+  ): Generation {
     this.#assertOpen();
     const id = this.#nextId++;
     const onAbort = () => this.#abort(id);
-    const generation = new Generation(onAbort);
+    const generation = new Generation(onAbort, onTokens);
     const priority = this.#priorities.get(request.class) ?? 0;
     const pending = new PendingRequest(id, request, priority, generation, wallClock);
     this.#requests.set(id, pending);

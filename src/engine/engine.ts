@@ -1,6 +1,5 @@
 import {
   type Admission,
-  DEFAULT_CLASSES,
   type LatencyClass,
   PrefixCache,
   Scheduler,
@@ -14,6 +13,7 @@ import type { SampledToken } from "../sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Answer } from "./answer.ts";
+import { LIBRARY_CLASSES } from "./classes.ts";
 import { wallClock } from "./clock.ts";
 import { RefusedError, toWireError } from "./errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
@@ -64,13 +64,6 @@ export interface StepOutcome {
   /** If not: ms until there may be something. Undefined: not before a request comes. */
   readonly waitMs?: number;
 }
-
-/** The default classes of a program that calls the library: it waits for its own requests and is never refused for time. */
-export const LIBRARY_CLASSES: readonly LatencyClass[] = DEFAULT_CLASSES.map((each) => ({
-  ...each,
-  ttftSloMs: undefined,
-  queueLimit: { requests: 2 ** 20, tokens: 2 ** 32 },
-}));
 
 /** Steps shorter than this are over before an interruption would pay. */
 const INTERRUPTIBLE_TOKENS = 32;

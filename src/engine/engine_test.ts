@@ -1,125 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { BLOCK_TOKENS, type SequenceSlice } from "../batch.ts";
-import type { SampleRequest } from "../sample_batch.ts";
-import { resolveSampling } from "../sampling.ts";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { Engine, type EngineParts, type StepRunner } from "./engine.ts";
-import type { Completion, GenerationRequest } from "./protocol.ts";
+import { BLOCK_TOKENS } from "../batch.ts";
+import { engineOf, FakeRunner, finish, type Outcome, request, VOCAB } from "./fake_model.ts";
+import type { GenerationRequest } from "./protocol.ts";
 import { FirstFitPool } from "./testing.ts";
-
-const VOCAB = 50;
-const END = 0;
-
-/** A model whose next token depends on all tokens before it, which it looks up in its cache as a real one would. */
-class FakeRunner implements StepRunner {
-  readonly hyperparameters = { vocab: VOCAB };
-  readonly contextLength: number;
-  readonly kvTokens: number;
-  readonly kvBytesPerToken = 2;
-  readonly batchTokensMax = 32;
-  readonly logitsRowsMax = 4;
-  readonly cache: Int32Array;
-  readonly steps: number[][] = [];
-  failAt = -1;
-  #ends: number[] = [];
-  #nexts: number[] = [];
-
-  constructor(contextLength: number, kvTokens: number) {
-    this.contextLength = contextLength;
-    this.kvTokens = kvTokens;
-    this.cache = new Int32Array(kvTokens).fill(-1);
-  }
-
-  forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
-    if (interrupted?.()) return false;
-    this.steps.push(slices.map((slice) => slice.count));
-    if (this.steps.length - 1 === this.failAt) throw new Error("the kernels refused");
-    this.#ends = [];
-    let count = 0;
-    for (const slice of slices) {
-      for (let p = slice.first; p < slice.first + slice.count; p++) {
-        this.cache[slot(slice, p)] = slice.tokens[p];
-      }
-      let hash = 7;
-      for (let p = 0; p < slice.first + slice.count; p++) {
-        assertEquals(this.cache[slot(slice, p)], slice.tokens[p], `position ${p} is not in the cache`);
-        hash = (hash * 31 + slice.tokens[p]) % 1009;
-      }
-      count += slice.count;
-      this.#ends[count - 1] = 1 + hash % (VOCAB - 1);
-    }
-    assert(count <= this.batchTokensMax, `${count} tokens in a step`);
-    return true;
-  }
-
-  logits(indices: ArrayLike<number>): void {
-    this.#nexts = Array.from(indices, (index) => this.#ends[index]);
-  }
-
-  sample(requests: readonly SampleRequest[]) {
-    return requests.map((_, i) => ({ id: this.#nexts[i], logprob: -1, top: [] }));
-  }
-}
-
-function slot({ blocks }: SequenceSlice, position: number): number {
-  return blocks[Math.floor(position / BLOCK_TOKENS)] * BLOCK_TOKENS + position % BLOCK_TOKENS;
-}
-
-/** Tokens are the letters of a text, by their code from "A" on. */
-const tokenizer = {
-  vocabSize: VOCAB,
-  eogIds: new Set([END]),
-  isControl: (id: number) => id === END,
-  encode: (text: string) => [...text].map((c) => c.charCodeAt(0) - 65),
-  tokenText: (id: number) => String.fromCharCode(65 + id),
-  stream: () => ({ push: (id: number) => String.fromCharCode(65 + id), flush: () => "" }),
-} as unknown as Tokenizer;
-
-function request(text: string, options: Partial<GenerationRequest> = {}): GenerationRequest {
-  return {
-    prompt: { text },
-    sampling: resolveSampling({ seed: 1 }, VOCAB),
-    maxTokens: 40,
-    stop: [],
-    stopTokens: [],
-    ignoreEnd: false,
-    submittedAt: Date.now(),
-    ...options,
-  };
-}
-
-const chatTemplate = {
-  encode: () => {
-    throw new RangeError("no chat template");
-  },
-};
-
-function engineOf(runner: FakeRunner, parts: Partial<EngineParts> = {}): Engine {
-  const allocator = new FirstFitPool(runner.kvTokens / BLOCK_TOKENS);
-  return new Engine({ runner, tokenizer, chatTemplate, allocator, ...parts });
-}
-
-interface Outcome {
-  text: string;
-  completion?: Completion;
-  error?: string;
-}
-
-function finish(engine: Engine, outcomes = new Map<number, Outcome>()): Map<number, Outcome> {
-  for (let i = 0; engine.busy || i === 0; i++) {
-    assert(i < 5000, "the engine makes no progress");
-    engine.step();
-    for (const { id, text, completion, error } of engine.takeEvents()) {
-      const outcome = outcomes.get(id) ?? { text: "" };
-      assertEquals(outcome.completion, undefined, `request ${id} went on after its end`);
-      outcome.text += text;
-      outcome.completion = completion;
-      outcome.error = error?.message;
-      outcomes.set(id, outcome);
-    }
-  }
-  return outcomes;
-}
 
 function answerAlone(text: string, options: Partial<GenerationRequest> = {}): Outcome {
   const engine = engineOf(new FakeRunner(128, 256));
@@ -131,7 +14,7 @@ Deno.test("Engine computes a request to its last token", () => {
   const { text, completion } = answerAlone("HELLO");
   assertEquals(text.length, 40);
   assertEquals(completion?.finishReason, "length");
-  assertEquals(completion?.usage, { promptTokens: 5, completionTokens: 40 });
+  assertEquals(completion?.usage, { promptTokens: 5, cachedTokens: 0, completionTokens: 40 });
 });
 
 Deno.test("Engine cuts long prompts into steps and keeps decoding beside them", () => {
@@ -154,7 +37,8 @@ Deno.test("Engine gives each request the same answer alone, in a batch, and afte
     texts.forEach((text, id) => engine.add(id, request(text)));
     const outcomes = finish(engine);
     assertEquals(texts.map((_, id) => outcomes.get(id)?.text), alone, `${kvTokens} tokens of cache`);
-    assertEquals(pool.freeBlocks, kvTokens / BLOCK_TOKENS, "blocks were lost");
+    const cachedBlocks = engine.kvStats().cachedBytes / runner.kvBytesPerToken / BLOCK_TOKENS;
+    assertEquals(pool.freeBlocks + cachedBlocks, kvTokens / BLOCK_TOKENS, "blocks were lost");
     const computed = runner.steps.flat().reduce((sum, count) => sum + count, 0);
     const needed = texts.reduce((sum, text) => sum + text.length + 39, 0);
     assertEquals(computed > needed, kvTokens < 512, "preemptions compute tokens again");
@@ -235,5 +119,96 @@ Deno.test("Engine.kvStats() tells what the running requests have", () => {
   assertEquals([sequences, runs], [2, 2]);
   assertEquals([usedBytes, allocatedBytes, maxLengthReservationBytes], [2 * 25, 2 * 48, 2 * 256]);
   finish(engine);
+  const after = engine.kvStats();
+  assertEquals([after.sequences, after.allocatedBytes], [0, after.cachedBytes]);
+});
+
+Deno.test("Engine takes what is known of a prompt from the prefix cache, for the same tenant only", () => {
+  const engine = engineOf(new FakeRunner(128, 512));
+  const prompt = "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJK";
+  engine.add(1, request(prompt, { tenant: "a" }));
+  finish(engine);
+  engine.add(2, request(prompt + "L", { tenant: "a" }));
+  engine.add(3, request(prompt + "L", { tenant: "b" }));
+  const outcomes = finish(engine);
+  assertEquals(outcomes.get(2)?.completion?.usage.cachedTokens, 32);
+  assertEquals(outcomes.get(3)?.completion?.usage.cachedTokens, 0);
+  assertEquals(outcomes.get(2)?.text, answerAlone(prompt + "L").text);
+  assertEquals(outcomes.get(3)?.text, outcomes.get(2)?.text);
+  const { promptTokens, cachedTokens } = engine.stats();
+  assertEquals([promptTokens, cachedTokens], [37 + 38 + 38, 32]);
+});
+
+Deno.test("Engine without a prefix cache keeps no blocks", () => {
+  const engine = engineOf(new FakeRunner(128, 512), { prefixCache: false });
+  engine.add(1, request("A".repeat(40)));
+  finish(engine);
   assertEquals(engine.kvStats().allocatedBytes, 0);
+});
+
+Deno.test("Engine goes on after tokens that another engine has delivered", () => {
+  const whole = answerAlone("HELLO");
+  const engine = engineOf(new FakeRunner(128, 256));
+  const restored = [...whole.text.slice(0, 17)].map((c) => c.charCodeAt(0) - 65);
+  engine.add(1, request("HELLO", { restored }));
+  const { text, completion } = finish(engine).get(1)!;
+  assertEquals(text, whole.text.slice(17));
+  assertEquals(completion?.usage, whole.completion?.usage);
+});
+
+Deno.test("Engine ends a request at its deadline with what it has", () => {
+  let now = 1000;
+  const engine = engineOf(new FakeRunner(128, 256), { now: () => now });
+  engine.add(1, request("HELLO", { submittedAt: now, deadlineMs: 50 }));
+  for (let i = 0; i < 5; i++) engine.step();
+  now += 50;
+  const { text, completion } = finish(engine).get(1)!;
+  assertEquals([text.length, completion?.finishReason], [5, "deadline"]);
+  assertEquals(engine.stats().classes[0].finished.deadline, 1);
+});
+
+Deno.test("Engine refuses what its classes do not take, and says why", () => {
+  const tight = {
+    name: "tight",
+    priority: 0,
+    maxBatch: 1,
+    maxWaitMs: 0,
+    queueLimit: { requests: 1, tokens: 20 },
+    preemptible: false,
+  };
+  const engine = engineOf(new FakeRunner(128, 256), { classes: [tight] });
+  engine.add(1, request("A", { class: "tight" }));
+  engine.step();
+  engine.add(2, request("B", { class: "tight" }));
+  engine.add(3, request("C", { class: "tight" }));
+  engine.add(4, request("D".repeat(21), { class: "tight" }));
+  engine.add(5, request("E"));
+  const errors = new Map(engine.takeEvents().map(({ id, error }) => [id, error]));
+  assertEquals(errors.get(2), undefined);
+  assertEquals([errors.get(3)?.name, errors.get(3)?.reason], ["RefusedError", "queue-full"]);
+  assert(errors.get(3)!.retryAfterMs! > 0);
+  assertEquals([errors.get(4)?.reason, errors.get(4)?.retryAfterMs], ["too-long", undefined]);
+  assert(errors.get(5)?.message.includes('"interactive"; there are: tight'));
+  const outcomes = finish(engine);
+  assertEquals([...outcomes.keys()].sort(), [1, 2]);
+  const { accepted, refused, finished } = engine.stats().classes[0];
+  assertEquals([accepted, refused, finished.length], [2, 2, 2]);
+});
+
+Deno.test("Engine lets bulk requests wait for company and says how long", () => {
+  let now = 1000;
+  const engine = engineOf(new FakeRunner(128, 256), { now: () => now });
+  engine.add(1, request("A", { class: "batch" }));
+  assertEquals(engine.step(), { hasComputed: false, waitMs: 2000 });
+  now += 2000;
+  assertEquals(engine.step().hasComputed, true);
+});
+
+Deno.test("Engine tells which requests a step computes, and when it is over", () => {
+  const told: number[][] = [];
+  const engine = engineOf(new FakeRunner(128, 256), { onStep: (ids) => told.push([...ids]) });
+  engine.add(7, request("A"));
+  engine.add(9, request("B"));
+  engine.step();
+  assertEquals(told, [[7, 9], []]);
 });

@@ -22,6 +22,7 @@ export class Generation implements AsyncIterable<string> {
   readonly result: Promise<GenerationResult>;
   readonly #settle: PromiseWithResolvers<GenerationResult> = Promise.withResolvers();
   readonly #cancel: () => void;
+  readonly #onTokens?: (tokens: readonly number[]) => void;
   readonly #parts: string[] = [];
   readonly #logprobs: TokenLogprob[] = [];
   #text = "";
@@ -30,17 +31,19 @@ export class Generation implements AsyncIterable<string> {
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  /** `cancel` is called once at most, when the reader wants no more. */
-  constructor(cancel: () => void) {
+  /** `cancel` is called once at most, when the reader wants no more; `onTokens` with the tokens as they come. */
+  constructor(cancel: () => void, onTokens?: (tokens: readonly number[]) => void) {
     this.#cancel = cancel;
+    this.#onTokens = onTokens;
     this.result = this.#settle.promise;
     // A caller who only iterates learns of an error there; the promise alone must not end the program.
     this.result.catch(() => {});
   }
 
   /** Takes what a step gave. For the engine's client. */
-  push({ text, logprobs, completion }: StepEvent): void {
+  push({ tokens, text, logprobs, completion }: StepEvent): void {
     if (this.#ended) return;
+    if (!this.#tell(tokens)) return;
     this.#parts.push(text);
     this.#pending += text;
     if (logprobs !== undefined) this.#logprobs.push(...logprobs);
@@ -52,6 +55,19 @@ export class Generation implements AsyncIterable<string> {
       this.#settle.resolve(result);
     }
     this.#wake?.();
+  }
+
+  /** Calls the listener; what it throws ends the answer. */
+  #tell(tokens: readonly number[]): boolean {
+    if (tokens.length === 0) return true;
+    try {
+      this.#onTokens?.(tokens);
+      return true;
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+      this.#cancel();
+      return false;
+    }
   }
 
   /** Ends with an error. For the engine's client. */

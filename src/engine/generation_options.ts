@@ -12,6 +12,16 @@ export interface GenerationOptions extends SamplingOptions {
   stopTokens?: readonly number[];
   /** Go on when the model says that it is done. */
   ignoreEnd?: boolean;
+  /** Latency class: "interactive" (default), "batch", or what the model was loaded with. */
+  class?: string;
+  /** Ends the answer so many ms after the call, with what it has by then. A request that cannot make it is refused. */
+  deadlineMs?: number;
+  /** Whose request it is: what was computed for a prompt is only used again for the same tenant. Default: "". */
+  tenant?: string;
+  /** Requests with higher numbers go first within their class: −100 to 100, default 0. */
+  priority?: number;
+  /** Called with the ids of the tokens as they come, before their text does. What it throws ends the answer. */
+  onTokens?: (tokens: readonly number[]) => void;
   /** Ends the answer with what it has so far. */
   signal?: AbortSignal;
 }
@@ -22,6 +32,8 @@ export interface ChatOptions extends GenerationOptions {
   enableThinking?: boolean;
 }
 
+const DEFAULT_CLASS = "interactive";
+const NAME_CHARACTERS_MAX = 256;
 const STOPS_MAX = 16;
 const STOP_CHARACTERS_MAX = 256;
 const STOP_TOKENS_MAX = 256;
@@ -45,7 +57,25 @@ export function resolveRequest(prompt: Prompt, options: GenerationOptions, vocab
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
     ignoreEnd: options.ignoreEnd ?? false,
     submittedAt: wallClock(),
+    class: checkName("class", options.class ?? DEFAULT_CLASS),
+    tenant: checkName("tenant", options.tenant ?? ""),
+    priority: checkNumber("priority", options.priority ?? 0, { min: -100, max: 100, integer: true }),
+    deadlineMs: options.deadlineMs === undefined
+      ? undefined
+      : checkNumber("deadlineMs", options.deadlineMs, { min: 1, max: 2 ** 31 }),
   };
+}
+
+function checkName(option: string, value: string): string {
+  if (typeof value !== "string") {
+    throw new TypeError(`Option "${option}" must be a string, current type is ${typeof value}`);
+  }
+  if (value.length > NAME_CHARACTERS_MAX) {
+    throw new RangeError(
+      `Option "${option}" must have at most ${NAME_CHARACTERS_MAX} characters, current length is ${value.length}`,
+    );
+  }
+  return value;
 }
 
 function resolveStops(stop: GenerationOptions["stop"]): string[] {

@@ -4,7 +4,7 @@ import type { Completion } from "./protocol.ts";
 
 const completion: Completion = {
   finishReason: "stop",
-  usage: { promptTokens: 1, completionTokens: 2 },
+  usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 2 },
   timings: { totalMs: 1 },
   seed: 7,
 };
@@ -19,24 +19,24 @@ Deno.test("Generation gives parts as they come and the whole at the end", async 
   const generation = new Generation(() => {});
   const parts = read(generation);
   await Promise.resolve();
-  generation.push({ id: 1, text: "a" });
+  generation.push({ id: 1, tokens: [], text: "a" });
   await new Promise((resolve) => setTimeout(resolve, 0));
-  generation.push({ id: 1, text: "" });
-  generation.push({ id: 1, text: "b", completion });
+  generation.push({ id: 1, tokens: [], text: "" });
+  generation.push({ id: 1, tokens: [], text: "b", completion });
   assertEquals(await parts, ["a", "b"]);
   assertEquals((await generation.result).text, "ab");
 });
 
 Deno.test("Generation.result works without iterating", async () => {
   const generation = new Generation(() => {});
-  generation.push({ id: 1, text: "ab", completion });
+  generation.push({ id: 1, tokens: [], text: "ab", completion });
   assertEquals(await generation.result, { text: "ab", ...completion });
   assertEquals(await read(generation), ["ab"]);
 });
 
 Deno.test("Generation rejects with the error after the parts before it", async () => {
   const generation = new Generation(() => {});
-  generation.push({ id: 1, text: "a" });
+  generation.push({ id: 1, tokens: [], text: "a" });
   generation.fail(new RangeError("no"));
   const parts: string[] = [];
   await assertRejects(async () => {
@@ -49,11 +49,25 @@ Deno.test("Generation rejects with the error after the parts before it", async (
 Deno.test("Generation cancels when the reader leaves early, and only then", async () => {
   let cancels = 0;
   const left = new Generation(() => cancels++);
-  left.push({ id: 1, text: "a" });
+  left.push({ id: 1, tokens: [], text: "a" });
   for await (const _ of left) break;
   assertEquals(cancels, 1);
   const whole = new Generation(() => cancels++);
-  whole.push({ id: 2, text: "a", completion });
+  whole.push({ id: 2, tokens: [], text: "a", completion });
   for await (const _ of whole) break;
   assertEquals(cancels, 1);
+});
+
+Deno.test("Generation tells the tokens as they come, and ends with what the listener throws", async () => {
+  const seen: number[] = [];
+  let cancels = 0;
+  const generation = new Generation(() => cancels++, (tokens) => {
+    seen.push(...tokens);
+    if (seen.length > 2) throw new RangeError("enough");
+  });
+  generation.push({ id: 1, tokens: [5], text: "a" });
+  generation.push({ id: 1, tokens: [], text: "b" });
+  generation.push({ id: 1, tokens: [6, 7], text: "c" });
+  assertEquals([seen, cancels], [[5, 6, 7], 1]);
+  await assertRejects(() => generation.result, RangeError, "enough");
 });

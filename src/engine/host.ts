@@ -4,16 +4,27 @@ import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
 import { ModelError } from "../models/error.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Engine } from "./engine.ts";
+import type { EngineStats } from "./stats.ts";
 import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "./errors.ts";
 import { describeModel } from "./model_info.ts";
 import {
+  CONTROL_STEP_IDS,
+  CONTROL_STEP_IDS_MAX,
+  CONTROL_WORDS,
   ControlWord,
   type EngineOptions,
   type FromEngine,
   type GenerationRequest,
   type ToEngine,
 } from "./protocol.ts";
+
+type LoadMessage = Extract<ToEngine, { type: "load" }>;
+
+interface LoadedParts {
+  tokenizer: Tokenizer;
+  engine: Engine;
+}
 
 /** Progress messages are sent when this much of the whole has been added. */
 const PROGRESS_STEP = 0.005;
@@ -25,11 +36,13 @@ const PROGRESS_STEP = 0.005;
 export class EngineHost {
   readonly #post: (message: FromEngine) => void;
   readonly #loadAbort = new AbortController();
-  #control: Int32Array = new Int32Array(2);
+  #control: Int32Array = new Int32Array(CONTROL_WORDS);
   #runner: ModelRunner | null = null;
   #tokenizer: Tokenizer | null = null;
   #engine: Engine | null = null;
   #looping = false;
+  /** Set while the only thing to do is to wait. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #loading = false;
   #closing = false;
   /** Whether the last step was interrupted: then the next one runs to its end, so that aborts cannot starve it. */
@@ -44,7 +57,8 @@ export class EngineHost {
     this.#beat();
     switch (message.type) {
       case "load":
-        void this.#load(message.path, message.options, message.control);
+        if (message.control !== undefined) this.#control = new Int32Array(message.control);
+        void this.#load(message);
         break;
       case "generate":
         this.#generate(message.id, message.request);
@@ -54,7 +68,7 @@ export class EngineHost {
         this.#run();
         break;
       case "tokenize":
-        this.#reply(message.id, (tokenizer) => {
+        this.#reply(message.id, ({ tokenizer }) => {
           const { addSpecial, parseSpecial } = message;
           return tokenizer.encode(message.text, { addSpecial, parseSpecial });
         });
@@ -62,8 +76,11 @@ export class EngineHost {
       case "detokenize":
         this.#reply(
           message.id,
-          (tokenizer) => tokenizer.decode(message.tokens, { special: message.special }),
+          ({ tokenizer }) => tokenizer.decode(message.tokens, { special: message.special }),
         );
+        break;
+      case "stats":
+        this.#reply(message.id, ({ engine }) => engine.stats());
         break;
       case "ping":
         break;
@@ -76,30 +93,48 @@ export class EngineHost {
   #generate(id: number, request: GenerationRequest): void {
     if (this.#engine === null) {
       const error = toWireError(new EngineError("The model is not loaded"));
-      this.#post({ type: "step", events: [{ id, text: "", error }] });
+      this.#post({ type: "step", events: [{ id, tokens: [], text: "", error }] });
       return;
     }
     this.#engine.add(id, request);
     this.#run();
   }
 
-  async #load(path: string, options: EngineOptions, control?: SharedArrayBuffer): Promise<void> {
-    if (control !== undefined) this.#control = new Int32Array(control);
+  async #load({ path, options, shareFrom, orphans = [] }: LoadMessage): Promise<void> {
     this.#loading = true;
     try {
       const { signal } = this.#loadAbort;
       using file = await openGguf(path, { signal });
       const tokenizer = createTokenizer(file.metadata);
       const chatTemplate = chatTemplateOf(file, tokenizer);
-      const runner = await loadModelRunner(file, { ...options, signal, progress: this.#progress() });
+      const runner = await loadModelRunner(file, {
+        ...options,
+        signal,
+        shareFrom,
+        interrupts: this.#control,
+        progress: this.#progress(),
+        onContext: (id) => Atomics.store(this.#control, ControlWord.context, id),
+      });
+      for (const id of orphans) freeContext(id, options.libraryPath);
       this.#runner = runner;
       this.#tokenizer = tokenizer;
       const allocator = createKvPool(runner, options);
-      const { sequencesMax } = options;
-      this.#engine = new Engine({ runner, tokenizer, chatTemplate, allocator, sequencesMax });
+      const { sequencesMax, classes, ageingMs, prefixCache } = options;
+      this.#engine = new Engine({
+        runner,
+        tokenizer,
+        chatTemplate,
+        allocator,
+        sequencesMax,
+        classes,
+        ageingMs,
+        prefixCache,
+        onStep: (ids) => this.#noteStep(ids),
+      });
       this.#post({
         type: "loaded",
         info: describeModel(file, runner, !(chatTemplate instanceof NoChatTemplate)),
+        weights: runner.sharedWeights(),
       });
     } catch (error) {
       const problem = error instanceof ModelError ? new ModelError(`${path}: ${error.message}`) : error;
@@ -120,10 +155,11 @@ export class EngineHost {
     };
   }
 
-  #reply(id: number, answer: (tokenizer: Tokenizer) => number[] | string): void {
+  #reply(id: number, answer: (parts: LoadedParts) => number[] | string | EngineStats): void {
     try {
-      if (this.#tokenizer === null) throw new EngineError("The model is not loaded");
-      this.#post({ type: "reply", id, value: answer(this.#tokenizer) });
+      const tokenizer = this.#tokenizer, engine = this.#engine;
+      if (tokenizer === null || engine === null) throw new EngineError("The model is not loaded");
+      this.#post({ type: "reply", id, value: answer({ tokenizer, engine }) });
     } catch (error) {
       this.#post({ type: "reply", id, error: toWireError(error) });
     }
@@ -131,31 +167,39 @@ export class EngineHost {
 
   /** Runs steps until there is nothing left to do, one turn of the event loop for each. */
   #run(): void {
+    clearTimeout(this.#timer);
     if (this.#looping) return;
     this.#looping = true;
-    const turn = () => {
-      const engine = this.#engine;
-      if (engine === null || this.#closing) {
-        this.#looping = false;
-        return;
-      }
-      this.#step(engine);
-      this.#looping = engine.busy;
-      if (engine.busy) setImmediate(turn);
-    };
-    setImmediate(turn);
+    setImmediate(() => this.#turn());
   }
 
-  #step(engine: Engine): void {
+  #turn(): void {
+    this.#looping = false;
+    const engine = this.#engine;
+    if (engine === null || this.#closing) return;
+    const waitMs = this.#step(engine);
+    if (!engine.busy) return;
+    if (waitMs === 0) {
+      this.#looping = true;
+      setImmediate(() => this.#turn());
+    } else if (waitMs !== undefined) {
+      this.#timer = setTimeout(() => this.#run(), waitMs);
+    }
+  }
+
+  /** Computes a step. Returns ms until there may be another, undefined where only a message can bring one. */
+  #step(engine: Engine): number | undefined {
+    let waitMs: number | undefined = 0;
     try {
       const before = Atomics.load(this.#control, ControlWord.interrupts);
       const mayStop = !this.#wasInterrupted;
       this.#wasInterrupted = false;
-      engine.step(() => {
+      const outcome = engine.step(() => {
         this.#beat();
         this.#wasInterrupted = mayStop && Atomics.load(this.#control, ControlWord.interrupts) !== before;
         return this.#wasInterrupted;
       });
+      if (!outcome.hasComputed) waitMs = outcome.waitMs;
     } catch (error) {
       engine.failAll(error);
     }
@@ -163,6 +207,13 @@ export class EngineHost {
     if (events.length > 0) this.#post({ type: "step", events });
     if (!engine.busy) engine.trim();
     this.#beat();
+    return waitMs;
+  }
+
+  #noteStep(ids: readonly number[]): void {
+    const count = Math.min(ids.length, CONTROL_STEP_IDS_MAX);
+    for (let i = 0; i < count; i++) this.#control[CONTROL_STEP_IDS + i] = ids[i];
+    Atomics.store(this.#control, ControlWord.stepRequests, count);
   }
 
   #beat(): void {
@@ -171,6 +222,7 @@ export class EngineHost {
 
   #close(): void {
     this.#closing = true;
+    clearTimeout(this.#timer);
     this.#loadAbort.abort();
     // A load that is under way ends at its next part and comes back here.
     if (this.#loading) return;

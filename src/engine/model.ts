@@ -135,7 +135,8 @@ export class Model implements AsyncDisposable {
   }
 
   #start(prompt: Prompt, options: GenerationOptions): Generation {
-    return this.#client.generate(resolveRequest(prompt, options, this.info.vocab), options.signal);
+    const request = resolveRequest(prompt, options, this.info.vocab);
+    return this.#client.generate(request, options.signal, options.onTokens);
   }
 
   /** Token ids of a text; `addSpecial` (default true) adds BOS where the model wants it. */

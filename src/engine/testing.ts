@@ -1,27 +1,29 @@
-import type { BlockAllocator, KvPoolStats } from "./kv_pool.ts";
+import type { KvAllocator, KvPoolStats } from "./kv_pool.ts";
 
 /** First fit over a table of blocks, for tests that go without the kernel library. */
-export class FirstFitPool implements BlockAllocator {
-  readonly #used: Uint8Array;
+export class FirstFitPool implements KvAllocator {
+  readonly blocks: number;
+  readonly #references: Uint8Array;
 
   constructor(blocks: number) {
-    this.#used = new Uint8Array(blocks);
+    this.blocks = blocks;
+    this.#references = new Uint8Array(blocks);
   }
 
   get freeBlocks(): number {
-    return this.#used.reduce((free, used) => free + 1 - used, 0);
+    return this.#references.reduce((free, count) => free + Number(count === 0), 0);
   }
 
   tryAllocate(count: number, after = -1): number[] | null {
     if (count > this.freeBlocks) return null;
     const taken: number[] = [];
-    for (let block = after + 1; taken.length < count && this.#used[block] === 0; block++) {
+    for (let block = after + 1; taken.length < count && this.#references[block] === 0; block++) {
       taken.push(block);
-      this.#used[block] = 1;
+      this.#references[block] = 1;
     }
     while (taken.length < count) {
-      const block = this.#used.indexOf(0);
-      this.#used[block] = 1;
+      const block = this.#references.indexOf(0);
+      this.#references[block] = 1;
       taken.push(block);
     }
     return taken;
@@ -29,15 +31,25 @@ export class FirstFitPool implements BlockAllocator {
 
   release(blocks: readonly number[]): void {
     for (const block of blocks) {
-      if (this.#used[block] !== 1) throw new RangeError(`Cannot release KV block ${block}: it is not in use`);
-      this.#used[block] = 0;
+      if (this.#references[block] === 0) {
+        throw new RangeError(`Cannot release KV block ${block}: it is not in use`);
+      }
+      this.#references[block]--;
     }
+  }
+
+  share(blocks: readonly number[]): void {
+    for (const block of blocks) this.#references[block]++;
+  }
+
+  references(block: number): number {
+    return this.#references[block];
   }
 
   trim(): void {}
 
   stats(): KvPoolStats {
-    const blocks = this.#used.length, free = this.freeBlocks, used = blocks - free;
+    const blocks = this.blocks, free = this.freeBlocks, used = blocks - free;
     return {
       blocks,
       free,

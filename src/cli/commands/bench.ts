@@ -39,6 +39,11 @@ export const bench: Command = {
     { name: "limit-mib", value: "N", help: "memory read to measure the bandwidth, in MiB", default: "1024" },
     KV_OPTION,
     { name: "peer", value: "llama.cpp", help: "measure it on the same file in turns; needs node and npm" },
+    {
+      name: "peer-cpu",
+      value: "NAME",
+      help: "the peer's build for another processor, such as haswell for AVX2",
+    },
     { name: "json", help: "one JSON object a line instead of the table" },
   ],
   details:
@@ -59,12 +64,13 @@ async function runBench(args: Arguments): Promise<number> {
   if (peerName !== undefined && peerName !== "llama.cpp") {
     throw new UsageError(`--peer takes llama.cpp, current value is ${peerName}`);
   }
+  if (peerName === undefined && args.values.has("peer-cpu")) throw new UsageError("--peer-cpu needs --peer");
   const { kvFormat } = loadOptions(args);
   const limitMib = numberOption(args, "limit-mib", { min: 16, max: 65536, integer: true });
   using interrupt = interruptible();
   const { signal } = interrupt;
   const path = await modelPath(args, signal);
-  await using peer = peerName === undefined ? undefined : await Peer.start();
+  await using peer = peerName === undefined ? undefined : await Peer.start(args.values.get("peer-cpu"));
   using file = await openGguf(path);
   using runner = await loadForBench(file, args, cases, signal);
   const peerSystem = await peer?.load(path);

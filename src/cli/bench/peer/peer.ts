@@ -6,6 +6,7 @@
 
 import { installPeer } from "./install.ts";
 import { LineProcess } from "./line_process.ts";
+import { peerVariant } from "./variant.ts";
 
 /** A context of the peer. */
 export interface PeerContextOptions {
@@ -39,9 +40,13 @@ export class Peer implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Installs the package with npm on first use (needs node, npm and the registry; PeerError), then starts the process. */
-  static async start(): Promise<Peer> {
-    const folder = await installPeer();
+  /**
+   * Installs the package with npm on first use (needs node, npm and the registry; PeerError), then starts the process.
+   * `variant`: the build for this processor family instead of the best one.
+   */
+  static async start(variant?: string): Promise<Peer> {
+    const installed = await installPeer();
+    const folder = variant === undefined ? installed : await peerVariant(installed, variant);
     const args = [`${import.meta.dirname}/llamacpp.mjs`, folder];
     return new Peer(new LineProcess({ name: "llama.cpp", command: "node", args, stderr: "null" }));
   }

@@ -1,0 +1,127 @@
+/** A model, requests and an engine for tests that go without kernels. @module */
+
+import { assert, assertEquals } from "@std/assert";
+import { BLOCK_TOKENS, type SequenceSlice } from "../batch.ts";
+import type { SampleRequest } from "../sample_batch.ts";
+import { resolveSampling } from "../sampling.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { Engine, type EngineParts, type StepRunner } from "./engine.ts";
+import { FirstFitPool } from "./testing.ts";
+import type { Completion, GenerationRequest } from "./protocol.ts";
+
+export const VOCAB = 50;
+export const END = 0;
+
+/** A model whose next token depends on all tokens before it, which it looks up in its cache as a real one would. */
+export class FakeRunner implements StepRunner {
+  readonly hyperparameters = { vocab: VOCAB };
+  readonly contextLength: number;
+  readonly kvTokens: number;
+  readonly kvBytesPerToken = 2;
+  readonly batchTokensMax = 32;
+  readonly logitsRowsMax = 4;
+  readonly cache: Int32Array;
+  readonly steps: number[][] = [];
+  failAt = -1;
+  #ends: number[] = [];
+  #nexts: number[] = [];
+
+  constructor(contextLength: number, kvTokens: number) {
+    this.contextLength = contextLength;
+    this.kvTokens = kvTokens;
+    this.cache = new Int32Array(kvTokens).fill(-1);
+  }
+
+  forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
+    if (interrupted?.()) return false;
+    this.steps.push(slices.map((slice) => slice.count));
+    if (this.steps.length - 1 === this.failAt) throw new Error("the kernels refused");
+    this.#ends = [];
+    let count = 0;
+    for (const slice of slices) {
+      for (let p = slice.first; p < slice.first + slice.count; p++) {
+        this.cache[slot(slice, p)] = slice.tokens[p];
+      }
+      let hash = 7;
+      for (let p = 0; p < slice.first + slice.count; p++) {
+        assertEquals(this.cache[slot(slice, p)], slice.tokens[p], `position ${p} is not in the cache`);
+        hash = (hash * 31 + slice.tokens[p]) % 1009;
+      }
+      count += slice.count;
+      this.#ends[count - 1] = 1 + hash % (VOCAB - 1);
+    }
+    assert(count <= this.batchTokensMax, `${count} tokens in a step`);
+    return true;
+  }
+
+  logits(indices: ArrayLike<number>): void {
+    this.#nexts = Array.from(indices, (index) => this.#ends[index]);
+  }
+
+  sample(requests: readonly SampleRequest[]) {
+    return requests.map((_, i) => ({ id: this.#nexts[i], logprob: -1, top: [] }));
+  }
+}
+
+function slot({ blocks }: SequenceSlice, position: number): number {
+  return blocks[Math.floor(position / BLOCK_TOKENS)] * BLOCK_TOKENS + position % BLOCK_TOKENS;
+}
+
+/** Tokens are the letters of a text, by their code from "A" on. */
+export const tokenizer = {
+  vocabSize: VOCAB,
+  eogIds: new Set([END]),
+  isControl: (id: number) => id === END,
+  encode: (text: string) => [...text].map((c) => c.charCodeAt(0) - 65),
+  tokenText: (id: number) => String.fromCharCode(65 + id),
+  stream: () => ({ push: (id: number) => String.fromCharCode(65 + id), flush: () => "" }),
+} as unknown as Tokenizer;
+
+export function request(text: string, options: Partial<GenerationRequest> = {}): GenerationRequest {
+  return {
+    prompt: { text },
+    sampling: resolveSampling({ seed: 1 }, VOCAB),
+    maxTokens: 40,
+    stop: [],
+    stopTokens: [],
+    ignoreEnd: false,
+    submittedAt: Date.now(),
+    class: "interactive",
+    tenant: "",
+    priority: 0,
+    ...options,
+  };
+}
+
+const chatTemplate = {
+  encode: () => {
+    throw new RangeError("no chat template");
+  },
+};
+
+export function engineOf(runner: FakeRunner, parts: Partial<EngineParts> = {}): Engine {
+  const allocator = new FirstFitPool(runner.kvTokens / BLOCK_TOKENS);
+  return new Engine({ runner, tokenizer, chatTemplate, allocator, ...parts });
+}
+
+export interface Outcome {
+  text: string;
+  completion?: Completion;
+  error?: string;
+}
+
+export function finish(engine: Engine, outcomes = new Map<number, Outcome>()): Map<number, Outcome> {
+  for (let i = 0; engine.busy || i === 0; i++) {
+    assert(i < 5000, "the engine makes no progress");
+    engine.step();
+    for (const { id, text, completion, error } of engine.takeEvents()) {
+      const outcome = outcomes.get(id) ?? { text: "" };
+      assertEquals(outcome.completion, undefined, `request ${id} went on after its end`);
+      outcome.text += text;
+      outcome.completion = completion;
+      outcome.error = error?.message;
+      outcomes.set(id, outcome);
+    }
+  }
+  return outcomes;
+}
