@@ -4,8 +4,10 @@ export interface RoutedRequest {
   readonly tenant: string;
   /** Priority of its latency class. */
   readonly priority: number;
-  /** Prompt, and what has been generated if it ran before. */
-  readonly tokens: readonly number[];
+  /** Prompt, and what has been generated if it ran before: tokens, or units of a text that nobody has tokenized yet. */
+  readonly tokens: ArrayLike<number>;
+  /** Entries of `tokens` that make one token, about. Default 1. */
+  readonly unitsPerToken?: number;
   /** Tokens that are still to be generated, as far as known. */
   readonly expectedTokens: number;
 }
@@ -139,17 +141,18 @@ export class Router {
 
   #promptCost(request: RoutedRequest, prefixes: readonly string[], worker: number): number {
     const known = prefixes.findLastIndex((prefix) => this.#prefixes.get(prefix) === worker) + 1;
-    return request.tokens.length - known * this.#affinityTokens;
+    return request.tokens.length / (request.unitsPerToken ?? 1) - known * this.#affinityTokens;
   }
 
   /** One key for each prefix. A collision only costs time: the worker's own cache compares tokens. */
-  #prefixKeys({ tenant, tokens }: RoutedRequest): string[] {
+  #prefixKeys({ tenant, tokens, unitsPerToken = 1 }: RoutedRequest): string[] {
     const keys: string[] = [];
+    const stride = this.#affinityTokens * unitsPerToken;
     let a = 0x811c9dc5, b = 0x9e3779b9;
     for (let i = 0; i < tokens.length; i++) {
       a = Math.imul(a ^ tokens[i], 0x01000193);
       b = Math.imul(b + tokens[i], 0x85ebca6b) ^ (b >>> 13);
-      if ((i + 1) % this.#affinityTokens === 0) keys.push(`${a >>> 0}:${b >>> 0}:${tenant}`);
+      if ((i + 1) % stride === 0) keys.push(`${a >>> 0}:${b >>> 0}:${tenant}`);
     }
     return keys;
   }

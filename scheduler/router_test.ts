@@ -33,6 +33,19 @@ Deno.test("Router.route() goes where the prefix is, for the same tenant, unless 
   );
 });
 
+Deno.test("Router.route() counts units of a text as the tokens that they will be", () => {
+  const router = create();
+  const units = PREFIX.slice(0, 256);
+  const home = router.route({ ...request(1, units), unitsPerToken: 4 });
+  assertEquals(router.costOf(home!), 64 + 4 * 10);
+  router.progress(1, 0);
+  const next = { ...request(2, [...units, 7, 7, 7, 7]), unitsPerToken: 4 };
+  assertEquals(router.route(next), home);
+  assertEquals(router.costOf(home!), 1 + 4 * 10);
+  const short = { ...request(3, units.slice(0, 64)), unitsPerToken: 4 };
+  assert(router.route(short) !== home);
+});
+
 Deno.test("Router.route() lets work of lower priority count little", () => {
   const router = create();
   const bulk = router.route(request(1, PREFIX));

@@ -29,7 +29,10 @@ function overview(): string {
   ].join("\n");
 }
 
-/** Runs one command line and resolves to the exit status: 0 done, 1 failed, 2 called wrongly, 130 interrupted. */
+/**
+ * Runs one command line and resolves to the exit status: 0 done, 1 failed, 2 called wrongly, 70 ended
+ * because the engine is stuck, 130 interrupted.
+ */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {

@@ -1,5 +1,6 @@
 /** Models named on the command line. @module */
 
+import { STUCK_EXIT_CODE } from "../engine/errors.ts";
 import { loadModel, type Model } from "../engine/model.ts";
 import { locateModel } from "../engine/locate_model.ts";
 import type { Arguments } from "./command.ts";
@@ -27,6 +28,13 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
     ...loadOptions(args),
     isa: Deno.env.get("KUMI_ISA"),
     signal: interrupt.signal,
+    onStuck: exitStuck,
     progress: ({ phase, doneBytes, totalBytes }) => lines[phase].update(doneBytes, totalBytes),
   });
+}
+
+/** A thread in native code cannot be stopped and would keep the program from ending. */
+function exitStuck(reason: string): never {
+  console.error(`kumi: the engine is stuck: ${reason}`);
+  Deno.exit(STUCK_EXIT_CODE);
 }

@@ -1,91 +1,96 @@
-import { EngineError, fromWireError } from "./errors.ts";
+import { DEFAULT_CLASSES, Router } from "../../scheduler/mod.ts";
+import { wallClock } from "./clock.ts";
+import { EngineError, fromWireError, QuarantineError } from "./errors.ts";
 import { Generation } from "./generation.ts";
-import {
-  ControlWord,
-  type EngineOptions,
-  type FromEngine,
-  type GenerationRequest,
-  type ModelInfo,
-  type StepEvent,
-  type ToEngine,
-} from "./protocol.ts";
+import type { Link, ServingMessage } from "./link.ts";
+import { type Answered, type PendingQuestion, PendingRequest, type Question } from "./pending.ts";
+import { type Health, type StartOptions, WorkerPool } from "./pool.ts";
+import type { GenerationRequest, ModelInfo, StepEvent } from "./protocol.ts";
+import { AnswerLengths, promptUnits } from "./routing.ts";
+import type { EngineStats } from "./stats.ts";
 import type { Transport } from "./transport.ts";
 
-/** What is asked of an engine when it starts. */
-export interface StartOptions {
-  path: string;
-  engine: EngineOptions;
-  progress?: (doneBytes: number, totalBytes: number) => void;
-  signal?: AbortSignal;
-  /** An engine that shows no sign of life for this long while work is pending counts as dead. Default 60 000. */
-  heartbeatMs?: number;
+export type { Health, StartOptions } from "./pool.ts";
+
+/** Figures of a model's workers. */
+export interface ModelStats {
+  /** One for each worker; a stuck one cannot tell. */
+  readonly workers: readonly EngineStats[];
+  /** Workers that took the place of others. */
+  readonly restarts: number;
+  /** Requests that were given up because workers ended while they computed them. */
+  readonly quarantined: number;
+  /** Requests that have not ended. */
+  readonly pending: number;
 }
 
-const HEARTBEAT_MS = 60_000;
+/** So many workers may end while they compute a request; then it is not tried again. */
+const DEATHS_MAX = 2;
 
 /**
- * The caller's side of the messages. Nothing here computes or waits for the engine: the caller's thread stays free.
+ * The caller's side of the engine: gives each request to a worker and keeps what the worker has said, so that another
+ * one can go on with it to the same bits. Nothing here computes or waits for a worker: the caller's thread stays free.
  */
 export class EngineClient implements AsyncDisposable {
-  readonly #transport: Transport;
-  readonly #control: Int32Array | null;
-  readonly #heartbeatMs: number;
-  readonly #generations = new Map<number, Generation>();
-  readonly #replies = new Map<number, PromiseWithResolvers<number[] | string>>();
-  readonly #loaded = Promise.withResolvers<ModelInfo>();
-  readonly #closed = Promise.withResolvers<void>();
-  readonly #progress: StartOptions["progress"];
-  #info: ModelInfo | null = null;
+  readonly #router = new Router({ deathsMax: DEATHS_MAX });
+  readonly #priorities: ReadonlyMap<string, number>;
+  readonly #lengths = new AnswerLengths();
+  /** In the order in which they came. */
+  readonly #requests = new Map<number, PendingRequest>();
+  readonly #questions = new Map<number, PendingQuestion>();
+  #pool!: WorkerPool;
+  #info!: ModelInfo;
+  /** The suspect that is tried again; the others wait, so that if a worker ends it is known of whom. */
+  #trial: PendingRequest | null = null;
   #nextId = 1;
+  #quarantined = 0;
   #dead: EngineError | null = null;
-  #closing = false;
-  #watch: ReturnType<typeof setInterval> | undefined;
-  #lastBeat = 0;
-  #lastBeatAt = 0;
+  #isClosing = false;
 
-  private constructor(transport: Transport, options: StartOptions) {
-    this.#transport = transport;
-    this.#control = transport.control === undefined ? null : new Int32Array(transport.control);
-    this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
-    this.#progress = options.progress;
-    transport.listen((message) => this.#receive(message), (reason) => this.#die(reason));
-    this.#loaded.promise.catch(() => {});
+  private constructor({ engine }: StartOptions) {
+    const classes = engine.classes ?? DEFAULT_CLASSES;
+    this.#priorities = new Map(classes.map(({ name, priority }) => [name, priority]));
   }
 
-  /** Loads a model. When it fails or is aborted the engine is gone, with everything that it had allocated. */
-  static async start(transport: Transport, options: StartOptions): Promise<EngineClient> {
-    const { path, engine, signal } = options;
-    const client = new EngineClient(transport, options);
-    const onAbort = () => client.#loaded.reject(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      signal?.throwIfAborted();
-      client.#post({ type: "load", path, options: engine, control: transport.control });
-      client.#watchHeart();
-      await client.#loaded.promise;
-      return client;
-    } catch (error) {
-      await client.close();
-      throw error;
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
+  /**
+   * Loads a model. When that fails or is aborted its workers are gone, with everything that they had allocated.
+   * `createTransport` is called for each worker and each time that one is replaced, with the number of its place.
+   */
+  static async start(
+    createTransport: (worker: number) => Transport,
+    options: StartOptions,
+  ): Promise<EngineClient> {
+    const client = new EngineClient(options);
+    client.#pool = await WorkerPool.start(createTransport, options, {
+      ready: (link) => client.#welcome(link),
+      message: (link, message) => client.#receive(link, message),
+      lost: (link, reason) => client.#lose(link, reason),
+      ended: (error) => client.#die(error),
+    });
+    for (const { id } of client.#pool.links) client.#router.addWorker(id);
+    client.#info = client.#pool.links[0].info!;
+    return client;
   }
 
+  /** What was loaded. */
   get info(): ModelInfo {
-    if (this.#info === null) throw new EngineError("The model is not loaded");
     return this.#info;
   }
 
-  /** Starts an answer. An aborted signal ends it with what it has so far. */
-  generate(request: GenerationRequest, signal?: AbortSignal): Generation {
+  /** Starts an answer. An aborted signal ends it with what it has so far; `onTokens` is called with its tokens as they come. */
+  generate(
+    request: GenerationRequest,
+    signal?: AbortSignal,
+    onTokens?: (tokens: readonly number[]) => void,
+  ): Generation {
     this.#assertOpen();
     const id = this.#nextId++;
     const onAbort = () => this.#abort(id);
-    const generation = new Generation(onAbort);
-    this.#generations.set(id, generation);
-    this.#post({ type: "generate", id, request });
-    this.#watchHeart();
+    const generation = new Generation(onAbort, onTokens);
+    const priority = this.#priorities.get(request.class) ?? 0;
+    const pending = new PendingRequest(id, request, priority, generation, wallClock);
+    this.#requests.set(id, pending);
+    this.#dispatch(pending);
     if (signal?.aborted) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     const forget = () => signal?.removeEventListener("abort", onAbort);
@@ -103,151 +108,215 @@ export class EngineClient implements AsyncDisposable {
     return this.#ask((id) => ({ type: "detokenize", id, tokens, special })) as Promise<string>;
   }
 
-  #ask(message: (id: number) => ToEngine): Promise<number[] | string> {
-    this.#assertOpen();
-    const id = this.#nextId++;
-    const reply = Promise.withResolvers<number[] | string>();
-    this.#replies.set(id, reply);
-    this.#post(message(id));
-    this.#watchHeart();
-    return reply.promise;
+  /** Figures of all workers. Each answers between two steps, a new one when it has loaded. */
+  async stats(): Promise<ModelStats> {
+    const answers = await Promise.all(
+      this.#pool.links.map((_, slot) => this.#ask((id) => ({ type: "stats", id }), slot)),
+    );
+    return {
+      workers: answers.filter((answer) => answer !== undefined) as EngineStats[],
+      restarts: this.#pool.health.restarts,
+      quarantined: this.#quarantined,
+      pending: this.#requests.size,
+    };
   }
 
-  #assertOpen(): void {
-    if (this.#dead !== null) throw new EngineError(this.#dead.message);
-    if (this.#closing) throw new EngineError("The model is closed");
+  /** Whether requests can be served. Asks no worker. */
+  health(): Health {
+    return this.#pool.health;
   }
 
-  #abort(id: number): void {
-    if (!this.#generations.has(id) || this.#dead !== null) return;
-    this.#post({ type: "abort", id });
-    this.#interrupt();
-  }
-
-  /** After the message, so that a step which starts in between does not miss it. */
-  #interrupt(): void {
-    if (this.#control !== null) Atomics.add(this.#control, ControlWord.interrupts, 1);
-  }
-
-  /** Ends all requests, frees the model and waits until the engine is gone. May be called again. */
+  /** Ends all requests, frees the model and waits until its workers are gone. May be called again. */
   async close(): Promise<void> {
-    if (!this.#closing && this.#dead === null) {
-      this.#closing = true;
-      this.#failPending(new EngineError("The model was closed before the request was done"));
-      this.#post({ type: "close" });
-      this.#interrupt();
-      this.#watchHeart();
-    }
-    await this.#closed.promise;
+    this.#isClosing = true;
+    this.#failAll(new EngineError("The model was closed before the request was done"));
+    await this.#pool.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #post(message: ToEngine): void {
-    this.#transport.post(message);
+  #assertOpen(): void {
+    if (this.#dead !== null) throw new EngineError(this.#dead.message);
+    if (this.#isClosing) throw new EngineError("The model is closed");
   }
 
-  #receive(message: FromEngine): void {
-    this.#lastBeatAt = performance.now();
-    switch (message.type) {
-      case "progress":
-        this.#reportProgress(message.doneBytes, message.totalBytes);
-        break;
-      case "loaded":
-        this.#info = message.info;
-        this.#loaded.resolve(message.info);
-        break;
-      case "failed":
-        this.#loaded.reject(fromWireError(message.error));
-        break;
-      case "step":
-        for (const event of message.events) this.#deliver(event);
-        break;
-      case "reply": {
-        const reply = this.#replies.get(message.id);
-        this.#replies.delete(message.id);
-        if (message.error !== undefined) reply?.reject(fromWireError(message.error));
-        else reply?.resolve(message.value!);
-        break;
+  /** Gives a request to a worker, or leaves it waiting for one. */
+  #dispatch(pending: PendingRequest): void {
+    const { id, tenant, priority, prompt, emitted, maxTokens } = pending;
+    if (pending.link !== null || !this.#requests.has(id)) return;
+    if (pending.isSuspect && this.#trial !== null) return;
+    const expectedTokens = this.#lengths.remaining(emitted, maxTokens);
+    const worker = this.#router.route({ id, tenant, priority, expectedTokens, ...promptUnits(prompt) });
+    const link = this.#pool.readyLinks.find((each) => each.id === worker);
+    if (link === undefined) {
+      if (!this.#pool.isExpecting) {
+        this.#fail(pending, new EngineError("All workers of the engine are stuck"));
       }
-      case "closed":
-        this.#end();
-        break;
-    }
-    this.#stopWatchIfIdle();
-  }
-
-  #reportProgress(doneBytes: number, totalBytes: number): void {
-    // A load that has been aborted reports no more.
-    if (this.#closing) return;
-    try {
-      this.#progress?.(doneBytes, totalBytes);
-    } catch (error) {
-      this.#loaded.reject(error);
-    }
-  }
-
-  #deliver(event: StepEvent): void {
-    const generation = this.#generations.get(event.id);
-    if (event.completion !== undefined || event.error !== undefined) this.#generations.delete(event.id);
-    if (event.error !== undefined) generation?.fail(fromWireError(event.error));
-    else generation?.push(event);
-  }
-
-  #die(reason: string): void {
-    if (this.#dead !== null) return;
-    this.#dead = new EngineError(`The engine died: ${reason}`);
-    this.#loaded.reject(this.#dead);
-    this.#failPending(this.#dead);
-    this.#end();
-  }
-
-  #failPending(error: EngineError): void {
-    for (const generation of this.#generations.values()) generation.fail(error);
-    for (const reply of this.#replies.values()) reply.reject(error);
-    this.#generations.clear();
-    this.#replies.clear();
-  }
-
-  #end(): void {
-    this.#stopWatch();
-    this.#transport.terminate();
-    this.#closed.resolve();
-  }
-
-  get #busy(): boolean {
-    const loading = this.#info === null;
-    return loading || this.#closing || this.#generations.size + this.#replies.size > 0;
-  }
-
-  /** A worker that ends itself raises no event here, so signs of life are watched while something is expected. */
-  #watchHeart(): void {
-    if (this.#watch !== undefined || this.#dead !== null) return;
-    this.#lastBeatAt = performance.now();
-    this.#watch = setInterval(() => this.#checkHeart(), this.#heartbeatMs / 4);
-  }
-
-  #checkHeart(): void {
-    const beat = this.#control === null ? 0 : Atomics.load(this.#control, ControlWord.heartbeat);
-    const now = performance.now();
-    if (beat !== this.#lastBeat) {
-      this.#lastBeat = beat;
-      this.#lastBeatAt = now;
-    } else if (now - this.#lastBeatAt > this.#heartbeatMs) {
-      this.#die(`it has shown no sign of life for ${Math.round((now - this.#lastBeatAt) / 1000)} s`);
       return;
     }
-    this.#post({ type: "ping" });
+    pending.link = link;
+    if (pending.isSuspect) this.#trial = pending;
+    try {
+      link.ask(id, { type: "generate", id, request: pending.message });
+    } catch (error) {
+      // A message that cannot be cloned.
+      return this.#fail(pending, error instanceof Error ? error : new Error(String(error)));
+    }
+    if (pending.isAborted) link.abort(id);
   }
 
-  #stopWatchIfIdle(): void {
-    if (!this.#busy) this.#stopWatch();
+  /** What waits goes on: first what was computed before, then in the order in which it came. */
+  #dispatchWaiting(): void {
+    const waiting = this.#requests.values().filter(({ link }) => link === null).toArray();
+    const suspects = waiting.filter(({ isSuspect }) => isSuspect).sort((a, b) => b.priority - a.priority);
+    for (const pending of suspects) this.#dispatch(pending);
+    for (const pending of waiting) if (!pending.isSuspect) this.#dispatch(pending);
   }
 
-  #stopWatch(): void {
-    clearInterval(this.#watch);
-    this.#watch = undefined;
+  #abort(id: number): void {
+    const pending = this.#requests.get(id);
+    if (pending === undefined || pending.isAborted) return;
+    // Without a worker it ends as soon as there is one, which knows what belongs to a completion.
+    pending.isAborted = true;
+    pending.link?.abort(id);
+  }
+
+  #ask(message: (id: number) => Question, slot?: number): Promise<Answered> {
+    this.#assertOpen();
+    const id = this.#nextId++;
+    const reply = Promise.withResolvers<Answered>();
+    const question = { message: message(id), reply, slot, link: null, deaths: 0 };
+    this.#questions.set(id, question);
+    this.#dispatchQuestion(question);
+    return reply.promise;
+  }
+
+  #dispatchQuestion(question: PendingQuestion): void {
+    const { message, reply, slot } = question;
+    const links = slot === undefined ? this.#pool.readyLinks : [this.#pool.links[slot]];
+    const link = links.toSorted((a, b) => this.#router.costOf(a.id) - this.#router.costOf(b.id))[0];
+    if (link?.state === "ready") {
+      question.link = link;
+      link.ask(message.id, message);
+    } else if (link?.state === "stuck") {
+      this.#questions.delete(message.id);
+      reply.resolve(undefined);
+    } else if (!this.#pool.isExpecting) {
+      this.#questions.delete(message.id);
+      reply.reject(new EngineError("All workers of the engine are stuck"));
+    }
+  }
+
+  #welcome(link: Link): void {
+    this.#router.addWorker(link.id);
+    this.#dispatchWaiting();
+    for (const question of this.#questions.values()) {
+      if (question.link === null) this.#dispatchQuestion(question);
+    }
+  }
+
+  #receive(link: Link, message: ServingMessage): void {
+    if (message.type === "step") {
+      if (message.events.some(({ tokens }) => tokens.length > 0)) this.#pool.noteStep(link);
+      for (const event of message.events) this.#deliver(link, event);
+      return;
+    }
+    const question = this.#questions.get(message.id);
+    if (question?.link !== link) return;
+    this.#questions.delete(message.id);
+    link.settle(message.id);
+    if (message.error !== undefined) question.reply.reject(fromWireError(message.error));
+    else question.reply.resolve(message.value);
+  }
+
+  #deliver(link: Link, event: StepEvent): void {
+    const pending = this.#requests.get(event.id);
+    if (pending === undefined || !this.#router.owns(link.id, event.id)) return;
+    if (event.error !== undefined) return this.#fail(pending, fromWireError(event.error));
+    pending.push(event);
+    if (event.completion !== undefined) {
+      const { finishReason, usage } = event.completion;
+      if (finishReason === "stop" || finishReason === "length") this.#lengths.add(usage.completionTokens);
+      return this.#forget(pending);
+    }
+    this.#router.progress(pending.id, this.#lengths.remaining(pending.emitted, pending.maxTokens));
+    if (pending === this.#trial && !pending.isSuspect) this.#endTrial();
+  }
+
+  #fail(pending: PendingRequest, error: Error): void {
+    pending.generation.fail(error);
+    this.#forget(pending);
+  }
+
+  #forget(pending: PendingRequest): void {
+    const { id, link } = pending;
+    this.#requests.delete(id);
+    this.#router.end(id);
+    link?.settle(id);
+    if (pending === this.#trial) this.#endTrial();
+  }
+
+  #endTrial(): void {
+    this.#trial = null;
+    if (this.#dead === null && !this.#isClosing) this.#dispatchWaiting();
+  }
+
+  /** A worker is gone: others go on with what it had. */
+  #lose(link: Link, reason: string): void {
+    if (this.#dead !== null) return;
+    const isComputing = (link.stepIds?.length ?? 0) > 0;
+    const { replay, quarantined } = this.#router.loseWorker(link.id, this.#accuse(link));
+    for (const id of quarantined) {
+      const pending = this.#requests.get(id)!;
+      this.#quarantined++;
+      this.#fail(pending, new QuarantineError(pending.deaths, reason));
+    }
+    for (const id of replay) this.#requests.get(id)!.lose();
+    // If its trial was cut short, the same one is next.
+    if (this.#trial?.link === null) this.#trial = null;
+    this.#dispatchWaiting();
+    for (const question of this.#questions.values()) {
+      if (question.link !== link) continue;
+      question.link = null;
+      if (!isComputing) question.deaths++;
+      if (question.deaths < DEATHS_MAX) this.#dispatchQuestion(question);
+      else {
+        this.#questions.delete(question.message.id);
+        question.reply.reject(new QuarantineError(question.deaths, reason));
+      }
+    }
+  }
+
+  /**
+   * The requests of which a worker may have died: those in its step, or all that it had where nothing tells. But if
+   * one of them is on trial, the others have already got further than where they were suspected.
+   */
+  #accuse(link: Link): number[] {
+    const own = this.#requests.values().filter((pending) => pending.link === link).toArray();
+    const ids = link.stepIds;
+    const present = ids === undefined ? own : own.filter(({ id }) => ids.includes(id));
+    const accused = present.filter((pending) => pending === this.#trial);
+    if (accused.length === 0) accused.push(...present);
+    for (const pending of accused) {
+      pending.deaths++;
+      pending.isSuspect = true;
+    }
+    return accused.map(({ id }) => id);
+  }
+
+  #die(error: EngineError): void {
+    this.#dead = error;
+    this.#failAll(error);
+  }
+
+  #failAll(error: EngineError): void {
+    for (const pending of [...this.#requests.values()]) this.#fail(pending, error);
+    for (const { reply, link, message } of this.#questions.values()) {
+      reply.reject(error);
+      link?.settle(message.id);
+    }
+    this.#questions.clear();
   }
 }

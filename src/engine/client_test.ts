@@ -1,122 +1,195 @@
-import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { EngineClient } from "./client.ts";
 import { EngineError } from "./errors.ts";
-import type { FromEngine, GenerationRequest, ModelInfo, ToEngine } from "./protocol.ts";
-import type { Transport } from "./transport.ts";
+import type { EngineOptions, Machine, ToEngine } from "./protocol.ts";
+import { FAKE_INFO, fakeRequest, FakeWorker, FakeWorkers, obedient, settle } from "./testing_workers.ts";
 
-/** An engine that does what the test says. */
-class FakeTransport implements Transport {
-  readonly sent: ToEngine[] = [];
-  terminated = false;
-  onMessage: (message: FromEngine) => void = () => {};
-  onDeath: (reason: string) => void = () => {};
-  readonly #answer: (message: ToEngine, self: FakeTransport) => void;
-
-  constructor(answer: (message: ToEngine, self: FakeTransport) => void) {
-    this.#answer = answer;
-  }
-
-  post(message: ToEngine): void {
-    this.sent.push(structuredClone(message));
-    queueMicrotask(() => this.#answer(message, this));
-  }
-
-  listen(onMessage: (message: FromEngine) => void, onDeath: (reason: string) => void): void {
-    this.onMessage = onMessage;
-    this.onDeath = onDeath;
-  }
-
-  terminate(): void {
-    this.terminated = true;
-  }
-}
-
-const info = { architecture: "llama", vocab: 10 } as ModelInfo;
-const request = { prompt: { text: "" } } as unknown as GenerationRequest;
 const options = { path: "m.gguf", engine: {} };
 
-function obedient(message: ToEngine, self: FakeTransport): void {
-  if (message.type === "load") self.onMessage({ type: "loaded", info });
-  if (message.type === "close") self.onMessage({ type: "closed" });
-}
-
 Deno.test("EngineClient.start() gives the model's info and close() waits for the engine", async () => {
-  const transport = new FakeTransport(obedient);
-  const client = await EngineClient.start(transport, options);
-  assertEquals(client.info, info);
+  const workers = new FakeWorkers();
+  const client = await EngineClient.start(workers.create, options);
+  assertEquals(client.info, FAKE_INFO);
+  assertEquals(client.health(), { ready: true, workers: [{ state: "ready", silentMs: 0 }], restarts: 0 });
   await client.close();
   await client.close();
-  assertEquals(transport.terminated, true);
-  assertThrows(() => client.generate(request), EngineError, "closed");
+  assertEquals(workers.all.map(({ isTerminated }) => isTerminated), [true]);
+  assertEquals(client.health().ready, false);
+  assertThrows(() => client.generate(fakeRequest()), EngineError, "closed");
 });
 
 Deno.test("EngineClient.start() rejects with the engine's error and leaves nothing behind", async () => {
-  const transport = new FakeTransport((message, self) => {
-    if (message.type === "load") {
-      self.onMessage({ type: "failed", error: { name: "ModelError", message: "bad" } });
-    } else obedient(message, self);
-  });
-  const error = await assertRejects(() => EngineClient.start(transport, options), Error, "bad");
-  assertEquals((error as Error).name, "ModelError");
-  assertEquals(transport.terminated, true);
+  for (const bad of [1, 2]) {
+    const workers = new FakeWorkers((message, self) => {
+      if (message.type === "load" && self.number === bad) {
+        self.say({ type: "failed", error: { name: "ModelError", message: "bad" } });
+      } else obedient(message, self);
+    });
+    const starting = EngineClient.start(workers.create, { ...options, workers: [{}, {}] });
+    const error = await assertRejects(() => starting, Error, "bad");
+    assertEquals((error as Error).name, "ModelError");
+    assertEquals(workers.all.map(({ isTerminated }) => isTerminated), [true, true]);
+  }
 });
 
 Deno.test("EngineClient.start() rejects with the signal's reason while loading", async () => {
   const controller = new AbortController();
-  const transport = new FakeTransport((message, self) => {
+  const workers = new FakeWorkers((message, self) => {
     if (message.type === "load") controller.abort(new DOMException("enough", "AbortError"));
-    if (message.type === "close") self.onMessage({ type: "closed" });
+    else obedient(message, self);
   });
-  await assertRejects(
-    () => EngineClient.start(transport, { ...options, signal: controller.signal }),
-    DOMException,
-    "enough",
-  );
-  assertEquals(transport.terminated, true);
+  const starting = EngineClient.start(workers.create, { ...options, signal: controller.signal });
+  await assertRejects(() => starting, DOMException, "enough");
+  assertEquals(workers.all[0].isTerminated, true);
 });
 
-Deno.test("EngineClient rejects everything pending when the engine dies", async () => {
-  const transport = new FakeTransport(obedient);
-  const client = await EngineClient.start(transport, options);
-  const generation = client.generate(request);
-  const tokens = client.tokenize("a", { addSpecial: true, parseSpecial: false });
-  transport.onDeath("out of luck");
-  await assertRejects(() => generation.result, EngineError, "out of luck");
-  await assertRejects(() => tokens, EngineError, "out of luck");
-  assertThrows(() => client.generate(request), EngineError, "out of luck");
-  await client.close();
+Deno.test("EngineClient.start() rejects when a worker dies, or when the caller's progress throws", async () => {
+  const dying = new FakeWorkers((message, self) => {
+    if (message.type === "load") self.die("no luck");
+  });
+  await assertRejects(() => EngineClient.start(dying.create, options), EngineError, "no luck");
+  const telling = new FakeWorkers((message, self) => {
+    if (message.type === "load") self.say({ type: "progress", doneBytes: 1, totalBytes: 2 });
+    else obedient(message, self);
+  });
+  const progress = () => {
+    throw new RangeError("too slow for me");
+  };
+  await assertRejects(() => EngineClient.start(telling.create, { ...options, progress }), RangeError);
+  assertEquals(telling.all[0].isTerminated, true);
 });
 
-Deno.test("EngineClient notices an engine that shows no sign of life", async () => {
-  const transport = new FakeTransport(obedient);
-  const client = await EngineClient.start(transport, { ...options, heartbeatMs: 40 });
-  const generation = client.generate(request);
-  await assertRejects(() => generation.result, EngineError, "no sign of life");
-  await client.close();
+/** Loads `workers` and gives what each was asked to load, and the progress. */
+async function load(workers: EngineOptions[], shareWeights?: boolean) {
+  const seen: number[][] = [];
+  const fakes = new FakeWorkers((message, self) => {
+    if (message.type === "load" && message.shareFrom === undefined) {
+      self.say({ type: "progress", doneBytes: 50, totalBytes: 100 });
+      self.say({ type: "progress", doneBytes: 100, totalBytes: 100 });
+    }
+    obedient(message, self);
+  });
+  const progress = (done: number, total: number) => seen.push([done, total]);
+  await using _client = await EngineClient.start(fakes.create, {
+    ...options,
+    workers,
+    shareWeights,
+    progress,
+  });
+  const loads = fakes.all.map((fake) => fake.of("load")[0]);
+  return { seen, sources: loads.map(({ shareFrom }) => shareFrom?.matrix), loads };
+}
+
+Deno.test("EngineClient.start() reads the file once and shares it, once for each node, or once for each worker", async () => {
+  const shared = await load([{ threads: 1 }, { threads: 2 }]);
+  assertEquals(shared.sources, [undefined, 1]);
+  assertEquals(shared.loads.map((each) => each.options.threads), [1, 2]);
+  assertEquals(shared.seen, [[50, 100], [100, 100]]);
+
+  const nodes = await load([{ numaNode: 0 }, { numaNode: 1 }, { numaNode: 1 }]);
+  assertEquals(nodes.sources, [undefined, undefined, 2]);
+  assertEquals(nodes.seen, [[50, 200], [100, 200], [150, 200], [200, 200]]);
+
+  assertEquals((await load([{}, {}], false)).sources, [undefined, undefined]);
+});
+
+Deno.test("EngineClient.start() lets the caller divide the machine that the first worker sees", async () => {
+  const machine: Machine = { nodes: [{ id: 0, cpus: [0, 1] }], usable: 2 };
+  const workers = new FakeWorkers((message, self) => {
+    if (message.type === "machine") self.say({ type: "machine", machine });
+    else obedient(message, self);
+  });
+  const divide = ({ nodes }: Machine) => nodes[0].cpus.map((cpu) => ({ cpus: [cpu] }));
+  await using _client = await EngineClient.start(workers.create, { ...options, workers: divide });
+  assertEquals(workers.all.map((each) => each.of("load")[0].options.cpus), [[0], [1]]);
+  assertEquals(workers.all[0].sent.map(({ type }) => type), ["machine", "load"]);
 });
 
 Deno.test("EngineClient delivers steps to their requests and keeps errors apart", async () => {
-  const transport = new FakeTransport(obedient);
-  await using client = await EngineClient.start(transport, options);
-  const good = client.generate(request), bad = client.generate(request);
-  const timings = { totalMs: 1 }, usage = { promptTokens: 1, completionTokens: 1 };
-  transport.onMessage({
-    type: "step",
-    events: [
-      { id: 1, text: "x", completion: { finishReason: "stop", usage, timings, seed: 1 } },
-      { id: 2, text: "", error: { name: "RangeError", message: "too long" } },
-    ],
-  });
-  assertEquals((await good.result).text, "x");
+  const workers = new FakeWorkers();
+  await using client = await EngineClient.start(workers.create, options);
+  const good = client.generate(fakeRequest()), bad = client.generate(fakeRequest());
+  const error = { name: "RangeError", message: "too long" };
+  workers.at(0).say({ type: "step", events: [{ id: 2, tokens: [], text: "", error }] });
+  workers.at(0).give(1, [7], "stop");
+  assertEquals((await good.result).text, "7");
   assertInstanceOf(await bad.result.catch((error) => error), RangeError);
 });
 
 Deno.test("EngineClient sends an abort for a signal, once the request has been sent", async () => {
-  const transport = new FakeTransport(obedient);
-  await using client = await EngineClient.start(transport, options);
-  client.generate(request, AbortSignal.abort());
+  const workers = new FakeWorkers();
+  await using client = await EngineClient.start(workers.create, options);
+  client.generate(fakeRequest(), AbortSignal.abort());
   const controller = new AbortController();
-  client.generate(request, controller.signal);
+  client.generate(fakeRequest(), controller.signal);
   controller.abort();
-  assertEquals(transport.sent.map(({ type }) => type), ["load", "generate", "abort", "generate", "abort"]);
+  const { sent, interrupts } = workers.at(0);
+  assertEquals(sent.map(({ type }) => type), ["load", "generate", "abort", "generate", "abort"]);
+  assertEquals(interrupts, 2);
+});
+
+Deno.test("EngineClient fails a request whose message cannot be sent, and only that one", async () => {
+  class Picky extends FakeWorker {
+    override post(message: ToEngine): void {
+      if (message.type === "generate" && message.request.tenant === "odd") throw new TypeError("no clone");
+      super.post(message);
+    }
+  }
+  const worker = new Picky(0, 1, obedient);
+  await using client = await EngineClient.start(() => worker, options);
+  const odd = client.generate(fakeRequest({ tenant: "odd" })), plain = client.generate(fakeRequest());
+  await assertRejects(() => odd.result, TypeError, "no clone");
+  worker.give(2, [1], "stop");
+  assertEquals((await plain.result).text, "1");
+});
+
+Deno.test("EngineClient spreads requests over workers, and keeps prompts that begin alike together", async () => {
+  const workers = new FakeWorkers();
+  await using client = await EngineClient.start(workers.create, { ...options, workers: [{}, {}] });
+  for (let i = 0; i < 6; i++) {
+    client.generate(fakeRequest({ prompt: { tokens: [i] }, maxTokens: 100 }));
+  }
+  const [a, b] = workers.all;
+  assertEquals([a, b].map((each) => each.of("generate").length), [3, 3]);
+
+  const system = { role: "system", content: "Be brief and kind. ".repeat(200) };
+  const chat = (content: string) =>
+    fakeRequest({ prompt: { messages: [system, { role: "user", content }] } });
+  client.generate({ ...chat("one"), maxTokens: 10 });
+  const home = a.of("generate").length === 4 ? a : b;
+  home.give(7, [1]);
+  for (const content of ["two", "three"]) client.generate({ ...chat(content), maxTokens: 10 });
+  assertEquals(home.of("generate").slice(3).map(({ id }) => id), [7, 8, 9]);
+});
+
+Deno.test("EngineClient asks any worker about tokens and every worker about itself", async () => {
+  const workers = new FakeWorkers((message, self) => {
+    const { type } = message;
+    if (type === "tokenize") self.say({ type: "reply", id: message.id, value: [message.text.length] });
+    if (type === "detokenize") {
+      self.say({ type: "reply", id: message.id, error: { name: "RangeError", message: "none" } });
+    }
+    if (type === "stats") self.say({ type: "reply", id: message.id, value: { steps: self.number } as never });
+    obedient(message, self);
+  });
+  await using client = await EngineClient.start(workers.create, { ...options, workers: [{}, {}] });
+  assertEquals(await client.tokenize("abc", { addSpecial: true, parseSpecial: false }), [3]);
+  await assertRejects(() => client.detokenize([1], false), RangeError, "none");
+  client.generate(fakeRequest());
+  const { workers: figures, ...rest } = await client.stats();
+  assertEquals(figures.map(({ steps }) => steps), [1, 2]);
+  assertEquals(rest, { restarts: 0, quarantined: 0, pending: 1 });
+});
+
+Deno.test("EngineClient.close() ends what is pending", async () => {
+  const workers = new FakeWorkers();
+  const client = await EngineClient.start(workers.create, { ...options, workers: [{}, {}] });
+  const generation = client.generate(fakeRequest());
+  const tokens = client.tokenize("a", { addSpecial: true, parseSpecial: false });
+  const closing = client.close();
+  await assertRejects(() => generation.result, EngineError, "closed");
+  await assertRejects(() => tokens, EngineError, "closed");
+  await closing;
+  await settle();
+  assert(workers.all.every(({ isTerminated }) => isTerminated));
 });

@@ -10,6 +10,23 @@ export class EngineError extends Error {
   override readonly name = "EngineError";
 }
 
+/** Workers ended while they computed a request, so it is not tried again. Its text so far has been delivered. */
+export class QuarantineError extends Error {
+  override readonly name = "QuarantineError";
+  /** So many workers ended. */
+  readonly deaths: number;
+
+  constructor(deaths: number, reason: string) {
+    super(
+      `${deaths} workers ended while they computed this request, it is not tried again; the last: ${reason}`,
+    );
+    this.deaths = deaths;
+  }
+}
+
+/** Exit status of a program that ends itself because a worker is stuck in native code, where no thread can be stopped. */
+export const STUCK_EXIT_CODE = 70;
+
 /** A request was not taken: too much waits already, or it would be late. Nothing was computed for it. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";

@@ -1,8 +1,12 @@
+import type { LatencyClass } from "../../scheduler/mod.ts";
+import { parseCpuList } from "../cpu_list.ts";
 import type { KvFormat } from "../gguf/mod.ts";
 import type { KvOptions } from "../model_runner.ts";
-import { EngineClient } from "./client.ts";
+import { planWorkers } from "../plan_workers.ts";
+import { EngineClient, type Health, type ModelStats } from "./client.ts";
 import type { Generation } from "./generation.ts";
 import { type ChatOptions, type GenerationOptions, resolveRequest } from "./generation_options.ts";
+import { type LayoutOptions, layoutWorkers } from "./layout.ts";
 import { locateModel } from "./locate_model.ts";
 import type { ChatMessage, ModelInfo, Prompt } from "./protocol.ts";
 import { WorkerTransport } from "./transport.ts";
@@ -16,9 +20,11 @@ export interface LoadProgress {
 }
 
 /** How a model is loaded. All optional. */
-export interface LoadOptions {
-  /** Threads of the kernels; default: the cores this process may use, or 1 for a model of a few MB. */
+export interface LoadOptions extends LayoutOptions {
+  /** Threads of the kernels in each worker; default: its share of the cores this process may use, or 1 for a model of a few MB. */
   threads?: number;
+  /** Whether the workers of a NUMA node share one copy of the weights; default true. */
+  shareWeights?: boolean;
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
   /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
@@ -29,12 +35,23 @@ export interface LoadOptions {
   kvFormat?: KvFormat;
   /** How the KV cache uses memory. */
   kv?: KvOptions;
-  /** Most requests computed together; the others wait. Default 32. */
+  /** Most requests computed together by a worker; the others wait. Default 32. */
   sequencesMax?: number;
+  /** The latency classes that requests may name; default: "interactive" and "batch", which refuse nothing for its time. */
+  classes?: readonly LatencyClass[];
+  /** The oldest request of a class goes first after this many ms. */
+  ageingMs?: number;
+  /** Whether prompts that begin alike share what was computed for them; default true. */
+  prefixCache?: boolean;
   /** Most tokens computed in one step; default 512. */
   batchTokensMax?: number;
   /** The kernel library; default: the one that this checkout built. */
   libraryPath?: string;
+  /**
+   * Called when a worker is stuck in native code, where no thread can be stopped: its requests go on with another worker or
+   * fail, and only the end of the process gets rid of it. Default: nothing.
+   */
+  onStuck?: (reason: string) => void;
   /** Called as loading goes on. */
   progress?: (progress: LoadProgress) => void;
   /** Stops loading: the promise rejects with the signal's reason, and what was allocated is freed. */
@@ -42,7 +59,7 @@ export interface LoadOptions {
 }
 
 /**
- * Loads a model into a worker of its own and gives a handle to it. `model`: a path to a GGUF file,
+ * Loads a model into workers of its own and gives a handle to it. `model`: a path to a GGUF file,
  * `hf:owner/repo/file.gguf` to download one, or "demo" for the bundled toy.
  *
  * ```ts ignore
@@ -56,18 +73,25 @@ export interface LoadOptions {
  * TokenizerError for a file that cannot be used, RangeError for options, the signal's reason.
  */
 export async function loadModel(model: string | URL, options: LoadOptions = {}): Promise<Model> {
-  const { progress, signal, ...engine } = options;
+  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, ...engine } = options;
+  const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();
   const path = await locateModel(model, {
     signal,
     progress: (doneBytes, totalBytes) => progress?.({ phase: "download", doneBytes, totalBytes }),
   });
-  const client = await EngineClient.start(new WorkerTransport(), {
-    path,
-    engine,
-    signal,
-    progress: (doneBytes, totalBytes) => progress?.({ phase: "load", doneBytes, totalBytes }),
-  });
+  const client = await EngineClient.start(
+    (worker) => new WorkerTransport(undefined, `kumi engine ${worker}`),
+    {
+      path,
+      engine,
+      workers: layoutWorkers({ workers, threads, cpus }, planWorkers),
+      shareWeights,
+      onStuck,
+      signal,
+      progress: (doneBytes, totalBytes) => progress?.({ phase: "load", doneBytes, totalBytes }),
+    },
+  );
   return new Model(client);
 }
 
@@ -111,7 +135,8 @@ export class Model implements AsyncDisposable {
   }
 
   #start(prompt: Prompt, options: GenerationOptions): Generation {
-    return this.#client.generate(resolveRequest(prompt, options, this.info.vocab), options.signal);
+    const request = resolveRequest(prompt, options, this.info.vocab);
+    return this.#client.generate(request, options.signal, options.onTokens);
   }
 
   /** Token ids of a text; `addSpecial` (default true) adds BOS where the model wants it. */
@@ -125,7 +150,17 @@ export class Model implements AsyncDisposable {
     return this.#client.detokenize([...tokens], options.special ?? false);
   }
 
-  /** Ends all requests, frees the model and waits until its worker is gone. */
+  /** Figures of this moment: of each worker, and of those that were replaced. Workers answer between two steps. */
+  stats(): Promise<ModelStats> {
+    return this.#client.stats();
+  }
+
+  /** Whether requests can be served, and the state of each worker. Waits for none of them. */
+  health(): Health {
+    return this.#client.health();
+  }
+
+  /** Ends all requests, frees the model and waits until its workers are gone. */
   close(): Promise<void> {
     return this.#client.close();
   }

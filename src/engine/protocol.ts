@@ -155,6 +155,10 @@ export type EngineOptions = Omit<RunnerOptions, "progress" | "signal" | "shareFr
   ageingMs?: number;
   /** Whether prompts that begin alike share what was computed for them; default true. */
   prefixCache?: boolean;
+  /** The CPUs that the worker may use; default: all that the process may use. */
+  cpus?: readonly number[];
+  /** The NUMA node that the worker's memory is to be on. */
+  numaNode?: number;
 };
 
 /**
@@ -181,7 +185,16 @@ export const CONTROL_WORDS = CONTROL_STEP_IDS + CONTROL_STEP_IDS_MAX;
 /** The native ids of a loaded model's matrices, by tensor. Another worker of the process can share them. */
 export type SharedWeights = Readonly<Record<string, number>>;
 
+/** What the machine offers to the workers of a process. */
+export interface Machine {
+  /** NUMA nodes with the CPUs that the process may use; one node where the system tells of none. */
+  nodes: readonly { id: number; cpus: readonly number[]; memoryBytes?: number }[];
+  /** So many CPUs' worth of time the process may use: its quota counts too. */
+  usable: number;
+}
+
 export type ToEngine =
+  | { type: "machine"; libraryPath?: string }
   | {
     type: "load";
     path: string;
@@ -201,6 +214,7 @@ export type ToEngine =
   | { type: "close" };
 
 export type FromEngine =
+  | { type: "machine"; machine: Machine }
   | { type: "progress"; doneBytes: number; totalBytes: number }
   | { type: "loaded"; info: ModelInfo; weights: SharedWeights }
   | { type: "failed"; error: WireError }

@@ -16,10 +16,10 @@ export class WorkerTransport implements Transport {
   readonly control: SharedArrayBuffer;
   readonly #worker: Worker;
 
-  /** `url`: the worker's module. */
-  constructor(url: URL = new URL("./worker.ts", import.meta.url)) {
+  /** `url`: the worker's module. `name`: what debuggers call it. */
+  constructor(url: URL = new URL("./worker.ts", import.meta.url), name = "kumi engine") {
     this.control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT);
-    this.#worker = new Worker(url, { type: "module", name: "kumi engine" });
+    this.#worker = new Worker(url, { type: "module", name });
   }
 
   post(message: ToEngine): void {

@@ -1,0 +1,13 @@
+import { machineInfo } from "../ffi/machine.ts";
+import { toWireError } from "./errors.ts";
+import type { FromEngine } from "./protocol.ts";
+
+/** The worker's answer to "machine": only a worker opens the native library, and nothing is loaded yet. */
+export function machineReply(libraryPath?: string): FromEngine {
+  try {
+    const { nodes, usable } = machineInfo(libraryPath);
+    return { type: "machine", machine: { nodes, usable } };
+  } catch (error) {
+    return { type: "failed", error: toWireError(error) };
+  }
+}

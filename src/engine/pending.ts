@@ -1,0 +1,99 @@
+import type { Generation } from "./generation.ts";
+import type { Link } from "./link.ts";
+import type { FromEngine, GenerationRequest, StepEvent, ToEngine } from "./protocol.ts";
+
+/** What a worker is asked beside generations, and what it answers. */
+export type Question = Extract<ToEngine, { type: "tokenize" | "detokenize" | "stats" }>;
+/** Undefined: there is nobody who could tell. */
+export type Answered = Extract<FromEngine, { type: "reply" }>["value"];
+
+/** A question that has not been answered. */
+export interface PendingQuestion {
+  readonly message: Question;
+  readonly reply: PromiseWithResolvers<Answered>;
+  /** The place whose worker is meant; undefined: any will do. */
+  readonly slot?: number;
+  /** Who has it. */
+  link: Link | null;
+  /** Workers that ended with it while no step was under way. */
+  deaths: number;
+}
+
+/** A request that has not ended: all that another worker needs to go on with it. */
+export class PendingRequest {
+  readonly id: number;
+  readonly generation: Generation;
+  /** Priority of its class. */
+  readonly priority: number;
+  /** Who has it; null: it waits for a worker. */
+  link: Link | null = null;
+  isAborted = false;
+  /** Workers that ended while they computed it. */
+  deaths = 0;
+  /** Whether it has not got further than where the last of them ended. */
+  isSuspect = false;
+  readonly #request: GenerationRequest;
+  readonly #emitted: number[];
+  readonly #now: () => number;
+  /** Whether a worker has had it that is gone. */
+  #isRestored = false;
+  #ttftMs?: number;
+
+  /** `now`: ms since 1970. */
+  constructor(
+    id: number,
+    request: GenerationRequest,
+    priority: number,
+    generation: Generation,
+    now: () => number,
+  ) {
+    this.id = id;
+    this.generation = generation;
+    this.priority = priority;
+    this.#request = request;
+    this.#emitted = [...request.restored ?? []];
+    this.#now = now;
+  }
+
+  /** Tokens that were delivered. */
+  get emitted(): number {
+    return this.#emitted.length;
+  }
+
+  /** The request as a worker is to get it now. */
+  get message(): GenerationRequest {
+    return this.#isRestored ? { ...this.#request, restored: [...this.#emitted] } : this.#request;
+  }
+
+  get prompt(): GenerationRequest["prompt"] {
+    return this.#request.prompt;
+  }
+
+  get tenant(): string {
+    return this.#request.tenant;
+  }
+
+  get maxTokens(): number | undefined {
+    return this.#request.maxTokens;
+  }
+
+  /** Its worker is gone. */
+  lose(): void {
+    this.link = null;
+    this.#isRestored = true;
+  }
+
+  /** Takes what a step gave. */
+  push(event: StepEvent): void {
+    if (event.tokens.length > 0) {
+      this.isSuspect = false;
+      this.#emitted.push(...event.tokens);
+      this.#ttftMs ??= this.#now() - this.#request.submittedAt;
+    }
+    const { completion } = event;
+    if (completion === undefined || !this.#isRestored) return this.generation.push(event);
+    // The last worker knows only when it chose a token first.
+    const timings = { ...completion.timings, ttftMs: this.#ttftMs };
+    this.generation.push({ ...event, completion: { ...completion, timings } });
+  }
+}
