@@ -9,7 +9,7 @@ const team = Kernels.open({ workspaceBytes: 1 << 16 });
 const norms = [one, team].map((kernels) => kernels.createVector(new Float32Array(256)));
 const buffer = new Uint8Array(64);
 const context = new Uint32Array(1);
-native.kumi_context_create(buffer, 0, 1, 1, context);
+native.kumi_context_create(buffer, 0, 1, buffer, 0, NONE, 1, context);
 const row = Uint32Array.of(0);
 
 function call(name: string, fn: () => number | void, baseline = false): void {
@@ -18,7 +18,7 @@ function call(name: string, fn: () => number | void, baseline = false): void {
 
 call("native, no arguments", () => native.kumi_abi_hash(), true);
 call("native, two u32", () => native.kumi_activation_bytes(1, 256));
-call("native, an id, a buffer and its length", () => native.kumi_context_info(context[0], buffer, 8));
+call("native, an id, a buffer and its length", () => native.kumi_context_info(context[0], buffer, 12));
 call("Kernels: two checked u32", () => one.activationBytes(1, 256));
 call("Kernels: copy 64 bytes out of the workspace", () => one.read(0, buffer));
 call("Kernels: an op without work", () => one.rmsNorm(0, norms[0], 0, 1e-5, 64, NONE, NONE));

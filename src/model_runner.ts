@@ -39,8 +39,15 @@ export interface KvOptions {
 
 /** What a runner is given beside the file. All optional. */
 export interface RunnerOptions {
-  /** Threads of the kernels; default: the cores this process may use, or 1 for a model of a few MB. */
+  /** Threads of the kernels; default: `cpus`, or the cores this process may use, or 1 for a model of a few MB. */
   threads?: number;
+  /**
+   * The CPUs that the kernels may use; the calling thread keeps to them until the runner is closed. Default: as the system
+   * likes.
+   */
+  cpus?: readonly number[];
+  /** The memory node for weights, workspace and KV cache, and whose CPUs are used unless `cpus` names others. */
+  numaNode?: number;
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
   /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
@@ -257,9 +264,10 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   const h = family.hyperparameters(file);
   checkTensors(file, family.tensors(h));
   const sizes = resolveSizes(h, options);
-  const { threads = defaultThreads(file), isa, libraryPath, kv = {}, interrupts } = options;
+  const { cpus, numaNode, isa, libraryPath, kv = {}, interrupts } = options;
+  const threads = options.threads ?? (cpus === undefined ? defaultThreads(file) : undefined);
   sizes.kvTokens = checkMemory(file, h, sizes, options);
-  const kernels = Kernels.open({ threads, isa, libraryPath, interrupts, workspaceBytes: 64 });
+  const kernels = Kernels.open({ threads, cpus, numaNode, isa, libraryPath, interrupts, workspaceBytes: 64 });
   try {
     options.onContext?.(kernels.id);
     const loader = new TensorLoader(kernels, file, options.shareFrom);

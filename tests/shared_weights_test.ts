@@ -36,7 +36,7 @@ Deno.test("loadModelRunner() takes matrices from another runner, which may be cl
   await assertRejects(
     () => loadRunner(path, { shareFrom: { "output.weight": down } }),
     ModelError,
-    'output.weight": the file\'s is [512, 256] of format 12, the shared one [256, 512]',
+    "output.weight\": the file's is [512, 256] of format 12, the shared one [256, 512]",
   );
   first.close();
   assertEquals(logits(second), whole);

@@ -12,6 +12,7 @@ const kv_blocks = @import("abi/kv_blocks.zig");
 const layers = @import("abi/layers.zig");
 const machine = @import("abi/machine.zig");
 const measurements = @import("abi/measurements.zig");
+const placement = @import("abi/placement.zig");
 const sampling = @import("abi/sampling.zig");
 const symbols = @import("abi/symbols.zig");
 const thunk = @import("abi/thunk.zig");
@@ -29,7 +30,9 @@ pub const functions = .{
     .{ "kumi_isa_level_names", context.isaLevelNames, "out out_bytes" },
     .{ "kumi_available_memory", machine.availableMemory, "out out_bytes" },
     .{ "kumi_processor_name", machine.processorName, "out out_bytes" },
-    .{ "kumi_context_create", context.create, "isa_name isa_bytes threads workspace_units out_id" },
+    .{ "kumi_usable_cpus", placement.usableCpus, "" },
+    .{ "kumi_numa_nodes", placement.nodes, "out out_bytes" },
+    .{ "kumi_context_create", context.create, "isa_name isa_bytes threads cpus cpus_bytes numa_node workspace_units out_id" },
     .{ "kumi_context_info", context.info, "context out out_bytes" },
     .{ "kumi_context_stop", context.stop, "context" },
     .{ "kumi_context_set_stop", context.setStop, "context word word_bytes" },
@@ -102,6 +105,7 @@ pub const enums = .{
     .{ "ActivationKind", @import("quant/activations.zig").Kind },
     .{ "RopeScaling", rope.Scaling },
     .{ "RopePairing", rope.Pairing },
+    .{ "NumaState", placement.NumaState },
     .{ "Measurement", @import("measure.zig").What },
 };
 

@@ -28,6 +28,46 @@ pub const CpuSet = struct {
         return set.words[cpu / 64] >> @intCast(cpu % 64) & 1 != 0;
     }
 
+    pub fn unite(set: *CpuSet, other: *const CpuSet) void {
+        for (&set.words, other.words) |*word, theirs| word.* |= theirs;
+    }
+
+    pub fn intersect(set: *CpuSet, other: *const CpuSet) void {
+        for (&set.words, other.words) |*word, theirs| word.* &= theirs;
+    }
+
+    pub fn subtract(set: *CpuSet, other: *const CpuSet) void {
+        for (&set.words, other.words) |*word, theirs| word.* &= ~theirs;
+    }
+
+    pub fn containsAll(set: *const CpuSet, other: *const CpuSet) bool {
+        for (set.words, other.words) |word, theirs| if (theirs & ~word != 0) return false;
+        return true;
+    }
+
+    /// "0-3,8" as the system writes it, "" for the empty set; null for anything else.
+    pub fn parse(text: []const u8) ?CpuSet {
+        var set: CpuSet = .{};
+        var parts = std.mem.tokenizeAny(u8, text, ",\n ");
+        while (parts.next()) |part| {
+            var ends = std.mem.splitScalar(u8, part, '-');
+            const low = std.fmt.parseInt(u32, ends.first(), 10) catch return null;
+            const high = if (ends.next()) |end| std.fmt.parseInt(u32, end, 10) catch return null else low;
+            if (ends.next() != null or high < low or high >= bits) return null;
+            for (low..high + 1) |cpu| set.add(@intCast(cpu));
+        }
+        return set;
+    }
+
+    /// The largest member; null when there is none.
+    pub fn last(set: *const CpuSet) ?u32 {
+        var cpu: u32 = bits;
+        while (cpu > 0) : (cpu -= 1) {
+            if (set.contains(cpu - 1)) return cpu - 1;
+        }
+        return null;
+    }
+
     /// The first member that is at least `from`; null when there is none.
     pub fn nextFrom(set: *const CpuSet, from: u32) ?u32 {
         var cpu = from;
@@ -65,9 +105,13 @@ pub fn restrict(set: *const CpuSet) bool {
 /// The number of threads to use by default: the CPUs of the affinity mask, limited by the cgroup quota
 /// rounded up, at least 1.
 pub fn usable() u32 {
-    const mask: u32 = if (allowed()) |set| set.count() else @intCast(@min(std.Thread.getCpuCount() catch 1, 1024));
+    return limited(if (allowed()) |set| set.count() else @intCast(@min(std.Thread.getCpuCount() catch 1, 1024)));
+}
+
+/// At most so many threads as the cgroup quota gives CPUs, rounded up, at least 1.
+pub fn limited(threads: u32) u32 {
     const limit = if (builtin.os.tag == .linux) cgroupLimit() else null;
-    return @max(1, @min(mask, limit orelse mask));
+    return @max(1, @min(threads, limit orelse threads));
 }
 
 /// CPUs' worth of quota of this process's cgroup or any above it, rounded up; null without a limit.
@@ -121,6 +165,23 @@ test "CpuSet counts and finds its members" {
     try std.testing.expectEqual(8191, set.nextFrom(4).?);
     set.remove(8191);
     try std.testing.expectEqual(null, set.nextFrom(4));
+}
+
+test "CpuSet reads lists, and knows the operations on sets" {
+    var set = CpuSet.parse("0-3,8,10-11\n").?;
+    try std.testing.expectEqual(7, set.count());
+    try std.testing.expectEqual(11, set.last().?);
+    try std.testing.expectEqual(0, CpuSet.parse("\n").?.count());
+    try std.testing.expectEqual(null, CpuSet.parse("").?.last());
+    for ([_][]const u8{ "a", "1-", "-1", "3-1", "1-2-3", "8192", "1;2" }) |bad| try std.testing.expectEqual(null, CpuSet.parse(bad));
+    const some = CpuSet.parse("3,8").?;
+    try std.testing.expect(set.containsAll(&some) and !some.containsAll(&set));
+    set.subtract(&some);
+    try std.testing.expectEqual(CpuSet.parse("0-2,10-11").?, set);
+    set.intersect(&CpuSet.parse("2-10").?);
+    try std.testing.expectEqual(CpuSet.parse("2,10").?, set);
+    set.unite(&some);
+    try std.testing.expectEqual(CpuSet.parse("2-3,8,10").?, set);
 }
 
 test "quotas are rounded up and absent limits are null" {

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
+const numa = @import("numa.zig");
 const page = std.heap.page_size_min;
 
 pub const huge_page = 2 * 1024 * 1024;
@@ -11,10 +12,17 @@ pub const bytes_max = 1 << 46;
 pub const Block = struct {
     mapping: []align(page) u8 = &.{},
     bytes: []align(page) u8 = &.{},
+    /// The memory node that this block, and what it grows to, should lie on.
+    node: ?u32 = null,
 
     /// Maps `len` zeroed bytes; 0 gives an empty block.
     pub fn init(len: usize) error{OutOfMemory}!Block {
-        if (len == 0) return .{};
+        return initOn(null, len);
+    }
+
+    /// As `init`, on a memory node where the system has room there.
+    pub fn initOn(node: ?u32, len: usize) error{OutOfMemory}!Block {
+        if (len == 0) return .{ .node = node };
         if (len > bytes_max) return error.OutOfMemory;
         // Large blocks start at a huge page's border, so that weights and workspace need few TLB entries.
         const slack: usize = if (len >= 2 * huge_page) huge_page else 0;
@@ -28,7 +36,9 @@ pub const Block = struct {
         ) catch return error.OutOfMemory;
         const address = @intFromPtr(mapping.ptr);
         const skip = if (slack == 0) 0 else std.mem.alignForward(usize, address, huge_page) - address;
-        const block: Block = .{ .mapping = mapping, .bytes = @alignCast(mapping[skip..][0..len]) };
+        const block: Block = .{ .mapping = mapping, .bytes = @alignCast(mapping[skip..][0..len]), .node = node };
+        // Before anything is touched; a refusal only costs speed.
+        if (node) |id| _ = numa.bind(mapping, id);
         if (slack != 0 and builtin.os.tag == .linux) {
             // A refusal only costs speed.
             std.posix.madvise(block.bytes.ptr, len, std.posix.MADV.HUGEPAGE) catch {};
@@ -38,13 +48,13 @@ pub const Block = struct {
 
     pub fn deinit(block: *Block) void {
         if (block.mapping.len > 0) std.posix.munmap(block.mapping);
-        block.* = .{};
+        block.* = .{ .node = block.node };
     }
 
     /// Makes room for at least `len` bytes; the contents are lost when it has to grow.
     pub fn reserve(block: *Block, len: usize) error{OutOfMemory}!void {
         if (len <= block.bytes.len) return;
-        const grown = try init(len);
+        const grown = try initOn(block.node, len);
         block.deinit();
         block.* = grown;
     }

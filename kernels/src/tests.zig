@@ -6,6 +6,7 @@ test {
     _ = @import("abi/buffers.zig");
     _ = @import("abi/context_test.zig");
     _ = @import("abi/kv_blocks.zig");
+    _ = @import("abi/placement.zig");
     _ = @import("abi/status.zig");
     _ = @import("cgroup.zig");
     _ = @import("cpus.zig");
@@ -24,6 +25,7 @@ test {
     _ = @import("measure.zig");
     _ = @import("memory.zig");
     _ = @import("weight_pool.zig");
+    _ = @import("numa.zig");
     _ = @import("objects.zig");
     _ = @import("ops/attention_test.zig");
     _ = @import("ops/embed.zig");
@@ -43,6 +45,7 @@ test {
     _ = @import("quant/activations.zig");
     _ = @import("quant/format.zig");
     _ = @import("quant/transpose.zig");
+    _ = @import("restriction.zig");
     _ = @import("simd.zig");
     _ = @import("testing.zig");
     _ = @import("thread_team.zig");

@@ -63,12 +63,19 @@ pub const Team = struct {
     /// Starts a team of `count` members, the calling thread being member 0; 0 means one per usable CPU.
     /// The team must not move in memory until `stop`.
     pub fn start(team: *Team, gpa: std.mem.Allocator, count: u32) !void {
-        const members = if (count == 0) cpus.usable() else count;
+        return team.startOn(gpa, count, null);
+    }
+
+    /// As `start`, on these CPUs, to which the calling thread is restricted already: new threads inherit that, and are
+    /// pinned to one each where no other team has them.
+    pub fn startOn(team: *Team, gpa: std.mem.Allocator, count: u32, on: ?*const cpus.CpuSet) !void {
+        const default = if (on) |set| cpus.limited(set.count()) else cpus.usable();
+        const members = if (count == 0) default else count;
         if (members > members_max) return error.TooManyThreads;
         team.* = .{ .count = members };
         if (members == 1) return;
         errdefer team.* = .{}; // so that `stop` after a failed start has nothing to do
-        const allowed = cpus.allowed();
+        const allowed: ?cpus.CpuSet = if (on) |set| set.* else cpus.allowed();
         const room = if (allowed) |set| set.count() else cpus.usable();
         // With more members than CPUs a spinning thread takes the CPU from one that has work.
         team.spin_budget_ns = if (members <= room) spin_ns else 0;

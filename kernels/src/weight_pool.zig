@@ -20,6 +20,8 @@ const piece_align = 64;
 pub const Pool = struct {
     gpa: std.mem.Allocator,
     open: ?*Chunk = null,
+    /// The memory node that the weights should lie on.
+    node: ?u32 = null,
 
     /// `len` zero bytes, aligned to 64.
     pub fn take(pool: *Pool, len: usize) error{OutOfMemory}!Piece {
@@ -29,7 +31,7 @@ pub const Pool = struct {
             if (chunk.cut(size, len)) |piece| return piece;
         }
         const whole = std.mem.alignForward(usize, size, huge_page);
-        const chunk = Chunk.create(pool.gpa, @max(whole, chunk_bytes)) catch try Chunk.create(pool.gpa, whole);
+        const chunk = Chunk.create(pool, @max(whole, chunk_bytes)) catch try Chunk.create(pool, whole);
         if (pool.open) |previous| previous.release();
         pool.open = chunk;
         return chunk.cut(size, len).?;
@@ -84,11 +86,12 @@ const Chunk = struct {
     /// Pieces, and the pool while this is the open one.
     users: std.atomic.Value(u32) = .init(1),
 
-    fn create(gpa: std.mem.Allocator, len: usize) error{OutOfMemory}!*Chunk {
+    fn create(pool: *const Pool, len: usize) error{OutOfMemory}!*Chunk {
+        const gpa = pool.gpa;
         std.debug.assert(len % huge_page == 0);
         const chunk = try gpa.create(Chunk);
         errdefer gpa.destroy(chunk);
-        chunk.* = .{ .gpa = gpa, .block = try .init(len) };
+        chunk.* = .{ .gpa = gpa, .block = try .initOn(pool.node, len) };
         return chunk;
     }
 

@@ -20,7 +20,8 @@ import {
   type Region,
   type RopeParams,
 } from "./params.ts";
-import { Measurement, RopePairing, structs } from "./symbols.ts";
+import { shareWeights } from "./share_weights.ts";
+import { Measurement, NumaState, RopePairing } from "./symbols.ts";
 
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
 export { freeContext } from "./create_context.ts";
@@ -39,6 +40,8 @@ export class Kernels implements Disposable {
   readonly isa: string;
   /** Members of the thread team, the caller's thread included. */
   readonly threads: number;
+  /** Whether its memory is on the node that was asked for; undefined where none was. False where the system refused. */
+  readonly numaBound: boolean | undefined;
   /** Its number in the library, for {@linkcode freeContext}. */
   readonly id: number;
   readonly #library: Library;
@@ -53,13 +56,14 @@ export class Kernels implements Disposable {
     this.id = id;
     this.#interrupts = interrupts;
     this.#owner = { id, symbols: () => this.#open };
-    const info = new Uint32Array(2);
+    const info = new Uint32Array(3);
     check(library.symbols.kumi_context_info(id, asBuffer(info), info.byteLength), "kumi_context_info");
     this.threads = info[0];
     this.isa = levelNames(library.symbols)[info[1]];
+    this.numaBound = info[2] === NumaState.anywhere ? undefined : info[2] === NumaState.bound;
   }
 
-  /** Starts the thread team. Throws LibraryError, and KernelError for an unknown or unsupported `isa`. */
+  /** Starts the thread team. Throws LibraryError, and KernelError for an `isa`, `cpus` or `numaNode` that there is not. */
   static open(options: KernelsOptions): Kernels {
     const library = Library.acquire(options.libraryPath);
     try {
@@ -145,14 +149,7 @@ export class Kernels implements Disposable {
    * which goes when the last handle or its kernels are closed. A shared matrix cannot be written any more.
    */
   shareWeights(id: number): Weights {
-    const status = this.#native.kumi_weights_share(this.id, u32(id, "id"), idBuffer);
-    check(status, "share weights", { id });
-    const shared = idWord[0];
-    const { bytes, fields } = structs.WeightsInfo;
-    const info = new Uint32Array(bytes / Uint32Array.BYTES_PER_ELEMENT);
-    check(this.#native.kumi_weights_info(shared, asBuffer(info), info.byteLength), "share weights", { id });
-    const word = ({ offset }: { offset: number }) => info[offset / Uint32Array.BYTES_PER_ELEMENT];
-    return new Weights(this.#owner, shared, word(fields.format), word(fields.rows), word(fields.k));
+    return shareWeights(this.#native, this.#owner, id);
   }
 
   /** A constant vector: a copy of `data`. */

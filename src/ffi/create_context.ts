@@ -4,32 +4,64 @@
  */
 
 import { asBuffer } from "./buffers.ts";
-import { check, KernelError } from "./errors.ts";
+import { formatCpuList } from "../cpu_list.ts";
+import { check, type Detail, KernelError } from "./errors.ts";
 import { supportedLevels } from "./isa.ts";
 import { type KernelSymbols, Library, readEnvironment } from "./library.ts";
+import { memoryNodes } from "./machine.ts";
 import { u32 } from "./objects.ts";
 import { type KernelsOptions, NONE } from "./params.ts";
-import { limits } from "./symbols.ts";
+import { limits, Status } from "./symbols.ts";
 
 /** Starts a thread team and gives the context's id. Throws KernelError, RangeError and TypeError. */
 export function createContext(native: KernelSymbols, options: KernelsOptions): number {
   const isa = options.isa ?? readEnvironment("KUMI_ISA") ?? "";
   const threads = u32(options.threads ?? 0, "threads");
   const units = workspaceUnits(options.workspaceBytes);
+  const cpus = cpuWords(options.cpus);
+  const node = options.numaNode === undefined ? NONE : u32(options.numaNode, "numaNode");
   const { interrupts } = options;
   if (interrupts !== undefined) checkShared(interrupts);
   const name = new TextEncoder().encode(isa);
   const out = new Uint32Array(1);
-  const status = native.kumi_context_create(asBuffer(name), name.length, threads, units, asBuffer(out));
+  const status = native.kumi_context_create(
+    asBuffer(name),
+    name.length,
+    threads,
+    asBuffer(cpus),
+    cpus.byteLength,
+    node,
+    units,
+    asBuffer(out),
+  );
   if (status < 0) {
     const level = isa === "" ? {} : { isa, supported: supportedLevels(native).join(", ") };
-    check(status, "open kernels", { ...level, threads });
+    check(status, "open kernels", { ...level, threads, ...placementDetail(native, status, options) });
   }
   if (interrupts !== undefined) {
     const word = interrupts.subarray(0, 1);
     check(native.kumi_context_set_stop(out[0], asBuffer(word), word.byteLength), "open kernels");
   }
   return out[0];
+}
+
+function cpuWords(cpus: readonly number[] | undefined): Uint32Array {
+  if (cpus?.length === 0) throw new RangeError("cpus must name at least one CPU");
+  return Uint32Array.from(cpus ?? [], (cpu) => u32(cpu, "cpus"));
+}
+
+/** What is wrong with the CPUs or the memory node. */
+function placementDetail(
+  native: KernelSymbols,
+  status: number,
+  { cpus = [], numaNode }: KernelsOptions,
+): Detail {
+  if (status !== Status.unavailableCpu && status !== Status.unknownNode) return {};
+  const nodes = memoryNodes(native);
+  if (status === Status.unknownNode) return { numaNode, nodes: nodes.map(({ id }) => id).join(", ") };
+  const available = nodes.flatMap((node) => node.cpus);
+  const absent = cpus.filter((cpu) => !available.includes(cpu));
+  return { unavailable: absent.join(", "), available: formatCpuList(available) };
 }
 
 /**

@@ -23,6 +23,8 @@ const MEANINGS: Record<Exclude<StatusName, "ok">, string> = {
   misalignedBuffer: "a buffer does not start at a multiple of its element size",
   arenaMismatch: "the batch was set for another arena",
   interrupted: "the op was interrupted",
+  unavailableCpu: "a CPU does not exist or this process may not use it",
+  unknownNode: "there is no such memory node",
   internal: "internal error",
 };
 

@@ -21,8 +21,18 @@ export interface ActivationRegions {
 
 /** How kernels are opened. */
 export interface KernelsOptions {
-  /** Threads of the team, the caller's included; default: the cores this process may use. */
+  /** Threads of the team, the caller's included; default: `cpus`, or the cores this process may use, as the quota allows. */
   threads?: number;
+  /**
+   * The CPUs that the team may use, of {@linkcode MachineInfo.nodes}. The calling thread keeps to them too until the kernels
+   * are closed. Default: as the system likes.
+   */
+  cpus?: readonly number[];
+  /**
+   * The memory node where workspace, weights and KV cache should lie, and whose CPUs are used where `cpus` names none.
+   * On a machine with one node this changes nothing.
+   */
+  numaNode?: number;
   /** Name of an instruction set level; default: KUMI_ISA, else the best that this machine has. */
   isa?: string;
   /** Size of the workspace; contents are lost when it is resized. */

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x587a9fb6;
+export const abiHash = 0xc629738e;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -39,6 +39,8 @@ export const Status = {
   misalignedBuffer: -17,
   arenaMismatch: -18,
   interrupted: -19,
+  unavailableCpu: -20,
+  unknownNode: -21,
   internal: -99,
 } as const;
 
@@ -89,6 +91,12 @@ export const RopeScaling = {
 export const RopePairing = {
   interleaved: 0,
   halves: 1,
+} as const;
+
+export const NumaState = {
+  anywhere: 0,
+  bound: 1,
+  refused: 2,
 } as const;
 
 export const Measurement = {
@@ -269,11 +277,25 @@ export const symbols = {
     ],
     result: "i32",
   },
+  kumi_usable_cpus: {
+    parameters: [],
+    result: "i32",
+  },
+  kumi_numa_nodes: {
+    parameters: [
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
   kumi_context_create: {
     parameters: [
       "buffer", // isa_name
       "u32", // isa_bytes
       "u32", // threads
+      "buffer", // cpus
+      "u32", // cpus_bytes
+      "u32", // numa_node
       "u32", // workspace_units
       "buffer", // out_id
     ],

@@ -3,6 +3,7 @@
 const std = @import("std");
 const kv_arena = @import("../kv/arena.zig");
 const memory = @import("../memory.zig");
+const numa = @import("../numa.zig");
 const objects = @import("../objects.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
@@ -72,6 +73,7 @@ pub fn create(
         error.OutOfAddressSpace => error.OutOfMemory,
     };
     errdefer native.deinit();
+    if (context.node) |node| _ = numa.bind(native.mapping, node);
     var stamps: memory.Block = try .init(@as(usize, slots) * @sizeOf(u32));
     errdefer stamps.deinit();
     const stamp_values: [*]u32 = @ptrCast(@alignCast(stamps.bytes.ptr));

@@ -8,10 +8,12 @@ const objects = @import("../objects.zig");
 const Ops = @import("../ops.zig").Ops;
 const Job = @import("../job.zig").Job;
 const thread_team = @import("../thread_team.zig");
+const Restriction = @import("../restriction.zig").Restriction;
 const weight_pool = @import("../weight_pool.zig");
 const activations = @import("../quant/activations.zig");
 const batch = @import("batch.zig");
 const buffers = @import("buffers.zig");
+const placement_module = @import("placement.zig");
 const status = @import("status.zig");
 
 pub const gpa = std.heap.c_allocator;
@@ -32,6 +34,11 @@ pub const Context = struct {
     scratch: memory.Block = .{},
     batch: batch.Batch = .{},
     weights: weight_pool.Pool = .{ .gpa = gpa },
+    /// The memory node that the context's memory should be on.
+    node: ?u32 = null,
+    numa: placement_module.NumaState = .anywhere,
+    /// Keeps the creating thread on the context's CPUs.
+    restriction: Restriction = .{},
     /// The caller's word that may interrupt ops between `arm` and `disarm`.
     stop_word: ?*const std.atomic.Value(i32) = null,
     /// 1 while a call is inside: a second thread gets an error instead of a race.
@@ -113,6 +120,7 @@ pub const Context = struct {
 
     pub fn destroy(context: *Context) void {
         context.team.stop(gpa);
+        context.restriction.leave();
         context.workspace.deinit();
         context.scratch.deinit();
         context.batch.deinit();
@@ -138,22 +146,35 @@ pub fn columnBytes(activation_kind: activations.Kind, k: u32) status.Error!usize
     return activations.columnBytes(activation_kind, k);
 }
 
-/// isa_name: UTF-8, empty for the best level. threads: 0 for one per usable CPU. out: the id.
+/// isa_name: UTF-8, empty for the best level. threads: 0 for one per CPU, as many as the control group's quota allows.
+/// cpu_list: u32 numbers of the CPUs that the team may use, the calling thread included until the context goes; empty for
+/// no choice. numa_node: the memory node for all that the context allocates, and whose CPUs it uses where none are
+/// listed; NONE for no choice. out: the id.
 pub fn create(
     isa_name: buffers.Input,
     isa_bytes: u32,
     threads: u32,
+    cpu_list: buffers.Input,
+    cpu_bytes: u32,
+    numa_node: u32,
     workspace_units: u32,
     out: buffers.Output,
 ) status.Error!void {
     const place = try buffers.result(out);
     const level = try chooseLevel(try buffers.all(u8, isa_name, isa_bytes));
     if (threads > threads_max) return error.InvalidArgument;
+    const placement: placement_module.Placement = try .choose(try buffers.all(u32, cpu_list, cpu_bytes), numa_node);
     const context = try gpa.create(Context);
-    context.* = .{ .level = level, .ops = dispatch.table(level) };
+    context.* = .{ .level = level, .ops = dispatch.table(level), .node = placement.node, .numa = placement.numa };
+    context.scratch.node = placement.node;
+    context.weights.node = placement.node;
     errdefer context.destroy();
     try setWorkspace(context, workspace_units);
-    context.team.start(gpa, threads) catch |err| return switch (err) {
+    const set = if (placement.set) |*set| set else null;
+    if (set) |chosen| {
+        if (!context.restriction.enter(chosen) and placement.named) return error.UnavailableCpu;
+    }
+    context.team.startOn(gpa, threads, set) catch |err| return switch (err) {
         error.OutOfMemory => error.OutOfMemory,
         else => error.ThreadFailed,
     };
@@ -175,11 +196,13 @@ pub fn stop(id: u32) status.Error!void {
     try objects.removeOwned(id);
 }
 
-/// out: u32 [2]: threads, index of the level in the list of `isaLevelNames` (all levels, not only the supported ones).
+/// out: u32 [3]: threads, index of the level in the list of `isaLevelNames` (all levels, not only the supported ones), a
+/// NumaState.
 pub fn info(context: *Context, out: buffers.Output, out_bytes: u32) status.Error!void {
-    const place = try buffers.room(u32, out, out_bytes, 2);
+    const place = try buffers.room(u32, out, out_bytes, 3);
     place[0] = context.threads();
     place[1] = context.level;
+    place[2] = @backingInt(context.numa);
 }
 
 /// Frees one object; a context is stopped instead.
@@ -193,7 +216,7 @@ pub fn workspaceResize(context: *Context, units: u32) status.Error!void {
 }
 
 fn setWorkspace(context: *Context, units: u32) status.Error!void {
-    const block: memory.Block = try .init(@as(usize, units) * unit_bytes);
+    const block: memory.Block = try .initOn(context.node, @as(usize, units) * unit_bytes);
     context.workspace.deinit();
     context.workspace = block;
 }

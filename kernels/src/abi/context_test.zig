@@ -18,9 +18,13 @@ const Context = context_module.Context;
 
 const none = objects.none;
 
+fn create(threads: u32, units: u32, out: @import("buffers.zig").Output) !void {
+    return context_module.create(null, 0, threads, null, 0, none, units, out);
+}
+
 pub fn open(threads: u32, units: u32) !*Context {
     var id: u32 = 0;
-    try context_module.create(null, 0, threads, units, @ptrCast(&id));
+    try create(threads, units, @ptrCast(&id));
     return objects.get(Context, id);
 }
 
@@ -66,6 +70,46 @@ test "a context owns what is created through it" {
     try std.testing.expectEqual(0, objects.countOwned(id));
 }
 
+test "a context keeps its thread and its team on its CPUs until it goes" {
+    const cpus = @import("../cpus.zig");
+    const before = cpus.allowed() orelse return error.SkipZigTest;
+    const cpu = before.last().?;
+    var id: u32 = 0;
+    const list: [*]const u8 = @ptrCast(&cpu);
+    const place: [*]u8 = @ptrCast(&id);
+    try context_module.create(null, 0, 0, list, 4, none, 1, place);
+    const context = try objects.get(Context, id);
+    try std.testing.expectEqual(1, context.threads());
+    try std.testing.expectEqual(1, cpus.allowed().?.count());
+    try std.testing.expect(cpus.allowed().?.contains(cpu));
+    close(context);
+    try std.testing.expectEqual(before, cpus.allowed().?);
+
+    try context_module.create(null, 0, 3, list, 4, none, 1, place);
+    const crowded = try objects.get(Context, id);
+    var seen: Seen = .{};
+    crowded.team.runEvery(Seen.work, &seen);
+    for (&seen.masks) |mask| {
+        try std.testing.expectEqual(1, mask.count());
+        try std.testing.expect(mask.contains(cpu));
+    }
+    close(crowded);
+    const bad = [_]u32{ cpu, 8191 };
+    try std.testing.expectError(error.UnavailableCpu, context_module.create(null, 0, 0, @ptrCast(&bad), 8, none, 1, place));
+    try std.testing.expectError(error.UnknownNode, context_module.create(null, 0, 0, null, 0, 1000, 1, place));
+    try std.testing.expectEqual(before, cpus.allowed().?);
+}
+
+/// The mask of each member of a team of three.
+const Seen = struct {
+    masks: [3]@import("../cpus.zig").CpuSet = @splat(.{}),
+
+    fn work(args: *const anyopaque, job: *const @import("../job.zig").Job) callconv(.c) void {
+        const seen: *Seen = @ptrCast(@alignCast(@constCast(args)));
+        seen.masks[job.part] = @import("../cpus.zig").allowed().?;
+    }
+};
+
 test "contexts come and go" {
     for (0..100) |i| close(try open(@intCast(1 + i % 4), @intCast(i)));
 }
@@ -73,11 +117,11 @@ test "contexts come and go" {
 test "instruction set levels are named, and refused by name" {
     var id: u32 = 0;
     const place: [*]u8 = @ptrCast(&id);
-    try std.testing.expectError(error.UnknownIsa, context_module.create("x86_64_v99", 10, 1, 1, place));
+    try std.testing.expectError(error.UnknownIsa, context_module.create("x86_64_v99", 10, 1, null, 0, none, 1, place));
     for (@import("../dispatch.zig").levels, 0..) |level, i| {
         const name: [*]const u8 = level.name.ptr;
         const supported = @import("../dispatch.zig").supported(@intCast(i));
-        const result = context_module.create(name, @intCast(level.name.len), 1, 1, place);
+        const result = context_module.create(name, @intCast(level.name.len), 1, null, 0, none, 1, place);
         if (!supported) {
             try std.testing.expectError(error.UnsupportedIsa, result);
         } else {
@@ -85,10 +129,10 @@ test "instruction set levels are named, and refused by name" {
             try context_module.stop(id);
         }
     }
-    try std.testing.expectError(error.InvalidArgument, context_module.create(null, 0, 1000, 1, place));
-    try std.testing.expectError(error.BufferTooSmall, context_module.create(null, 4, 1, 1, place));
-    try std.testing.expectError(error.BufferTooSmall, context_module.create(null, 0, 1, 1, null));
-    try std.testing.expectError(error.OutOfMemory, context_module.create(null, 0, 1, 0xFFFF_FFFF, place));
+    try std.testing.expectError(error.InvalidArgument, create(1000, 1, place));
+    try std.testing.expectError(error.BufferTooSmall, context_module.create(null, 4, 1, null, 0, none, 1, place));
+    try std.testing.expectError(error.BufferTooSmall, create(1, 1, null));
+    try std.testing.expectError(error.OutOfMemory, create(1, 0xFFFF_FFFF, place));
     var small: [3]u8 = undefined;
     try std.testing.expectError(error.BufferTooSmall, context_module.isaLevelNames(&small, 3));
 }

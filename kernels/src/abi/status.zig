@@ -25,6 +25,8 @@ pub const Status = enum(i32) {
     misaligned_buffer = -17,
     arena_mismatch = -18,
     interrupted = -19,
+    unavailable_cpu = -20,
+    unknown_node = -21,
     internal = -99,
 };
 
@@ -49,6 +51,8 @@ pub const Error = error{
     MisalignedBuffer,
     ArenaMismatch,
     Interrupted,
+    UnavailableCpu,
+    UnknownNode,
 };
 
 fn statusOf(err: Error) Status {
@@ -72,6 +76,8 @@ fn statusOf(err: Error) Status {
         error.MisalignedBuffer => .misaligned_buffer,
         error.ArenaMismatch => .arena_mismatch,
         error.Interrupted => .interrupted,
+        error.UnavailableCpu => .unavailable_cpu,
+        error.UnknownNode => .unknown_node,
     };
 }
 

@@ -92,13 +92,14 @@ fn printFunctions(comptime abi: type, out: *Writer) Writer.Error!void {
         \\
     , .{hash_function});
     inline for (abi.functions) |entry| {
-        try out.print("  {s}: {{\n    parameters: [\n", .{entry[0]});
+        try out.print("  {s}: {{\n    parameters: [", .{entry[0]});
         const types = @typeInfo(@TypeOf(entry[1])).@"fn".param_types;
         const names = comptime words(entry[2], types.len);
         inline for (types, names) |T, name| {
-            try out.print("      \"{s}\", // {s}\n", .{ comptime parameterName(T.?), name });
+            try out.print("\n      \"{s}\", // {s}", .{ comptime parameterName(T.?), name });
         }
-        try out.writeAll("    ],\n    result: \"i32\",\n  },\n");
+        if (types.len > 0) try out.writeAll("\n    ");
+        try out.writeAll("],\n    result: \"i32\",\n  },\n");
     }
     try out.writeAll("} as const satisfies Deno.ForeignLibraryInterface;\n");
 }
@@ -115,7 +116,7 @@ fn parameterName(comptime T: type) []const u8 {
 fn words(comptime text: []const u8, comptime count: usize) [count][]const u8 {
     @setEvalBranchQuota(10_000);
     var result: [count][]const u8 = undefined;
-    var parts = std.mem.splitScalar(u8, text, ' ');
+    var parts = std.mem.tokenizeScalar(u8, text, ' ');
     for (&result) |*word| word.* = parts.next() orelse @compileError("too few parameter names: " ++ text);
     if (parts.next() != null) @compileError("too many parameter names: " ++ text);
     return result;

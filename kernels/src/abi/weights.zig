@@ -164,7 +164,7 @@ pub fn ropeCreate(context: *Context, desc: buffers.Input, desc_bytes: u32, out: 
     table.* = .{
         .n_rot = description.n_rot,
         .max_positions = description.max_positions,
-        .block = try .init(rope.tableLen(description) * @sizeOf(f32)),
+        .block = try .initOn(context.node, rope.tableLen(description) * @sizeOf(f32)),
     };
     errdefer table.block.deinit();
     const args: rope_table.Args = .{
