@@ -14,8 +14,11 @@ Deno.test("layoutWorkers() hands on what the plan gives, and leaves a single wor
     { cpus: [0, 1], threads: 2, numaNode: 0 },
     { cpus: [2, 3], threads: 2, numaNode: 1 },
   ]);
-  assertEquals(layoutWorkers({ workers: 1, threads: 3 }, plan)(machine), [{ threads: 3 }]);
-  assertEquals(layoutWorkers({ workers: 1, cpus: [0] }, plan)(machine).length, 1);
-  assertEquals(layoutWorkers({ workers: 1, cpus: [0] }, plan)(machine)[0].numaNode, 0);
-  assertEquals(asked[1], { ...machine, workers: 1, threads: 3, cpus: undefined });
+  const one = { cpus: [0, 1], threads: 2, numaNode: 0 };
+  assertEquals(layoutWorkers({ workers: 1 }, plan)(machine), [one]);
+  const whole: PlanWorkers = () => [{ cpus: [0, 1, 2, 3], threads: 4 }];
+  assertEquals(layoutWorkers({ threads: 3 }, whole)(machine), [{ threads: 3 }]);
+  assertEquals(layoutWorkers({ cpus: [0] }, whole)(machine), [{ cpus: [0, 1, 2, 3], threads: 4 }]);
+  layoutWorkers({ threads: 3, cpus: [1] }, plan)(machine);
+  assertEquals(asked.at(-1), { ...machine, workers: undefined, threads: 3, cpus: [1] });
 });
