@@ -1,5 +1,5 @@
 import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
-import { type Arena, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
+import { type Arena, KernelError, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
 import type { KvBlocks } from "./ffi/kv_blocks.ts";
 import { machineInfo } from "./ffi/machine.ts";
 import { limits, structs } from "./ffi/symbols.ts";
@@ -17,7 +17,7 @@ import { WorkspacePlan } from "./layers/workspace.ts";
 import { fitKvTokens } from "./memory_check.ts";
 import { checkTensors } from "./models/check.ts";
 import type { Hyperparameters } from "./models/hyperparameters.ts";
-import { type ModelFile, TensorLoader } from "./models/loading.ts";
+import { type ModelFile, type SharedWeights, TensorLoader } from "./models/loading.ts";
 import { familyOf } from "./models/registry.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 import { checkNumber } from "./sampling.ts";
@@ -54,6 +54,21 @@ export interface RunnerOptions {
   batchTokensMax?: number;
   /** Most tokens of one step whose logits are wanted; default 32. */
   logitsRowsMax?: number;
+  /**
+   * Shared memory whose first word ends steps early, in the middle of an op, when another thread changes it:
+   * {@linkcode ModelRunner.forward}.
+   */
+  interrupts?: Int32Array;
+  /**
+   * Matrices that another runner of this process has loaded from the same file, perhaps in another worker:
+   * {@linkcode ModelRunner.sharedWeights}. What is not named there is read from the file.
+   */
+  shareFrom?: SharedWeights;
+  /**
+   * Told the number of the native context as soon as there is one, so that {@linkcode freeContext} can free it should this
+   * thread end without closing the runner.
+   */
+  onContext?: (id: number) => void;
   /** The kernel library; default: the one that this checkout built. */
   libraryPath?: string;
   progress?: (doneBytes: number, totalBytes: number) => void;
@@ -87,11 +102,13 @@ export class ModelRunner implements Disposable {
   readonly #batch: BatchBuffer;
   readonly #samples: SampleBatch;
   readonly #rowIndices: Uint32Array;
+  readonly #matrices: SharedWeights;
+  readonly #interrupts: Int32Array | undefined;
   #logits: Region = 0;
   #rows = 0;
 
   /** Use {@linkcode loadModelRunner}. */
-  constructor(kernels: Kernels, h: Hyperparameters, sizes: RunnerSizes, decoder: Decoder, arena: Arena) {
+  constructor({ kernels, hyperparameters: h, sizes, decoder, arena, matrices, interrupts }: RunnerParts) {
     this.kernels = kernels;
     this.hyperparameters = h;
     this.contextLength = sizes.contextLength;
@@ -100,6 +117,8 @@ export class ModelRunner implements Disposable {
     this.batchTokensMax = sizes.batchTokensMax;
     this.logitsRowsMax = sizes.logitsRowsMax;
     this.#decoder = decoder;
+    this.#matrices = matrices;
+    this.#interrupts = interrupts;
     this.kvArena = arena;
     this.kvBlocks = kernels.createKvBlocks(sizes.kvTokens / BLOCK_TOKENS);
     this.#batch = new BatchBuffer(sizes.batchTokensMax);
@@ -109,13 +128,29 @@ export class ModelRunner implements Disposable {
 
   /**
    * Computes one step: appends the slices' keys and values to the cache and leaves their hidden states for
-   * {@linkcode ModelRunner.logits}. Gives false where `interrupted` ended it early; the step may then be repeated.
+   * {@linkcode ModelRunner.logits}. Gives false where it was interrupted; the step may then be repeated.
+   *
+   * Without `interrupted` it runs to its end. `interrupted` is asked between ops and ends the step with true. With
+   * {@linkcode RunnerOptions.interrupts} ops end early too once that word is no longer `expected`, by default its value
+   * at this call (null: ops run to their end); then `interrupted` is called once more, whatever it says.
    */
-  forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
+  forward(
+    slices: readonly SequenceSlice[],
+    interrupted?: () => boolean,
+    expected: number | null = this.#interrupts === undefined ? null : Atomics.load(this.#interrupts, 0),
+  ): boolean {
     const { ids, descriptor } = this.#batch.encode(slices);
     this.kernels.setBatch(this.kvArena, descriptor);
     this.#rows = 0;
-    return this.#decoder.forward(ids, interrupted);
+    const step = () => this.#decoder.forward(ids, interrupted);
+    if (interrupted === undefined || expected === null) return step();
+    try {
+      return this.kernels.interruptible(expected, step);
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.status !== "interrupted") throw error;
+      interrupted();
+      return false;
+    }
   }
 
   /** Computes the logits of the tokens at these indices of the last step, in the order of its slices. */
@@ -160,6 +195,14 @@ export class ModelRunner implements Disposable {
     return values;
   }
 
+  /**
+   * The matrices by tensor name, for {@linkcode RunnerOptions.shareFrom} in any thread of this process. They stay in memory
+   * until every runner that uses them is closed.
+   */
+  sharedWeights(): Record<string, number> {
+    return { ...this.#matrices };
+  }
+
   #expectRows(rows: number): void {
     if (rows !== this.#rows) {
       throw new RangeError(`The last logits have ${this.#rows} rows, current count is ${rows}`);
@@ -193,6 +236,17 @@ interface RunnerSizes {
   logitsRowsMax: number;
 }
 
+/** What {@linkcode loadModelRunner} makes a runner of. */
+interface RunnerParts {
+  kernels: Kernels;
+  hyperparameters: Hyperparameters;
+  sizes: RunnerSizes;
+  decoder: Decoder;
+  arena: Arena;
+  matrices: SharedWeights;
+  interrupts?: Int32Array;
+}
+
 /**
  * Reads the model into memory. The file is checked completely before anything is allocated; a load that fails or is
  * aborted frees what it had allocated. Throws ModelError, GgufError, RangeError for options, or the signal's reason.
@@ -203,11 +257,12 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   const h = family.hyperparameters(file);
   checkTensors(file, family.tensors(h));
   const sizes = resolveSizes(h, options);
-  const { threads = defaultThreads(file), isa, libraryPath, kv = {} } = options;
+  const { threads = defaultThreads(file), isa, libraryPath, kv = {}, interrupts } = options;
   sizes.kvTokens = checkMemory(file, h, sizes, options);
-  const kernels = Kernels.open({ threads, isa, libraryPath, workspaceBytes: 64 });
+  const kernels = Kernels.open({ threads, isa, libraryPath, interrupts, workspaceBytes: 64 });
   try {
-    const loader = new TensorLoader(kernels, file);
+    options.onContext?.(kernels.id);
+    const loader = new TensorLoader(kernels, file, options.shareFrom);
     const plan = new WorkspacePlan();
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
     const rope = createRope(kernels, h, sizes.contextLength, loader.optionalVector("rope_freqs.weight"));
@@ -225,7 +280,8 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     if (kv.prefault === true) {
       await prefault(arena, sizes.kvTokens * kvTokenBytes(h, sizes.kvFormat), options);
     }
-    return new ModelRunner(kernels, h, sizes, decoder, arena);
+    const matrices = loader.sharedWeights();
+    return new ModelRunner({ kernels, hyperparameters: h, sizes, decoder, arena, matrices, interrupts });
   } catch (error) {
     kernels.close();
     throw error;
@@ -243,8 +299,12 @@ function defaultThreads(file: ModelFile): number | undefined {
   return weightBytes(file) < TEAM_PAYS_FROM_BYTES ? 1 : undefined;
 }
 
-function weightBytes(file: ModelFile): number {
-  return file.tensors.values().reduce((sum, tensor) => sum + tensor.bytes, 0);
+/** Bytes of the file's tensors without those that are shared. */
+function weightBytes(file: ModelFile, shared: SharedWeights = {}): number {
+  return file.tensors.entries().reduce(
+    (sum, [name, tensor]) => Object.hasOwn(shared, name) ? sum : sum + tensor.bytes,
+    0,
+  );
 }
 
 function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
@@ -265,7 +325,7 @@ function checkMemory(
   const { availableBytes } = machineInfo(options.libraryPath);
   if (options.kv?.overcommit === true || availableBytes === undefined) return kvTokens;
   return fitKvTokens({
-    weightBytes: weightBytes(file),
+    weightBytes: weightBytes(file, options.shareFrom),
     kvBytesPerToken: kvTokenBytes(h, sizes.kvFormat),
     kvTokens,
     kvTokensMin: options.kvTokens === undefined ? contextLength : kvTokens,

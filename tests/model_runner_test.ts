@@ -85,6 +85,54 @@ Deno.test("ModelRunner.forward() can be interrupted and repeated", async () => {
   });
 });
 
+Deno.test("ModelRunner.forward() ends within an op when another thread changes the word, unless it must not", async () => {
+  using folder = new TemporaryFolder();
+  const path = await folder.randomModel("llama-tiny", "q4_k");
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  using runner = await loadRunner(path, { threads: 2, interrupts: words });
+  const long = Array.from({ length: 500 }, (_, i) => (i * 37 + 11) % 512);
+  const slice = {
+    tokens: long,
+    first: 0,
+    count: long.length,
+    blocks: Array.from({ length: 32 }, (_, i) => i),
+  };
+  const logits = () => {
+    runner.logits([long.length - 1]);
+    return runner.readLogits();
+  };
+  assert(runner.forward([slice]));
+  const whole = logits();
+
+  const url = new URL("./support/raising_worker.ts", import.meta.url);
+  const thread = new Worker(url, { type: "module" });
+  const ended = new Promise<void>((resolve) => thread.onmessage = () => resolve());
+  thread.postMessage(words);
+  while (Atomics.load(words, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  let asked = 0;
+  const never = () => {
+    asked++;
+    return false;
+  };
+  let steps = 0;
+  while (runner.forward([slice], never)) assert(++steps < 1000, "no step was interrupted");
+  // It is asked twice a layer, and once more when the word ended the step.
+  assert(asked - 4 * steps >= 1 && asked - 4 * steps <= 5, `asked ${asked} times in ${steps} steps`);
+  assert(runner.forward([slice]));
+  assertEquals(logits(), whole);
+  assert(runner.forward([slice], never, null));
+  assertEquals(logits(), whole);
+  Atomics.store(words, 1, 1);
+  await ended;
+  thread.terminate();
+
+  assertEquals(runner.forward([slice], never, words[0] + 1), false);
+  assert(runner.forward([slice], never, words[0]));
+  assertEquals(logits(), whole);
+  const own = { threads: 1, interrupts: new Int32Array(1) };
+  await assertRejects(() => loadRunner(path, own), TypeError, "SharedArrayBuffer");
+});
+
 Deno.test("ModelRunner.forward() refuses two sequences that write the same slot", async () => {
   await withRunner((runner) => {
     const slice = { tokens, first: 0, count: 4, blocks };

@@ -9,12 +9,48 @@ pub const Job = extern struct {
     part: u32,
     parts: u32,
     next: *std.atomic.Value(u32),
+    stop: *Stop,
 
-    /// Claims `count` consecutive units of `total`; null when none are left.
+    /// Claims `count` consecutive units of `total`; null when none are left, or none are to be computed any more.
     pub fn claim(job: *const Job, total: u32, count: u32) ?struct { first: u32, end: u32 } {
         std.debug.assert(count > 0);
+        if (job.stop.isRaised()) return null;
         const first = job.next.fetchAdd(count, .monotonic);
         if (first >= total) return null;
         return .{ .first = first, .end = @min(first +| count, total) };
     }
 };
+
+/// Ends ops early: a word that any thread may change, polled at each claim.
+pub const Stop = extern struct {
+    word: *const std.atomic.Value(i32) = &quiet,
+    /// The ops go on while the word has this value.
+    expected: i32 = 0,
+    /// 1 once a claim was refused: what that op computed is incomplete, even if the word changes back.
+    refused: std.atomic.Value(u32) = .init(0),
+
+    const quiet: std.atomic.Value(i32) = .init(0);
+
+    fn isRaised(stop: *Stop) bool {
+        if (stop.word.load(.monotonic) == stop.expected) return false;
+        stop.refused.store(1, .monotonic);
+        return true;
+    }
+};
+
+test "claim hands out every unit once, and none after the word changed" {
+    var next: std.atomic.Value(u32) = .init(0);
+    var word: std.atomic.Value(i32) = .init(-3);
+    var stop: Stop = .{ .word = &word, .expected = -3 };
+    const job: Job = .{ .part = 0, .parts = 1, .next = &next, .stop = &stop };
+    for ([_]u32{ 4, 8, 10 }) |end| try std.testing.expectEqual(end, job.claim(10, 4).?.end);
+    try std.testing.expectEqual(null, job.claim(10, 4));
+    try std.testing.expectEqual(0, stop.refused.raw);
+    next.raw = 0;
+    try std.testing.expectEqual(4, job.claim(10, 4).?.end);
+    word.raw = 5;
+    try std.testing.expectEqual(null, job.claim(10, 4));
+    try std.testing.expectEqual(4, next.raw);
+    word.raw = -3;
+    try std.testing.expectEqual(1, stop.refused.raw);
+}

@@ -3,7 +3,7 @@
 //! An id names a slot of a table, the object's kind and the slot's generation. Removing an object bumps its slot's
 //! generation, so a stale id is an error and never another object, until 1,023 later objects of that slot came and
 //! went; slots are reused in first-freed order to make that far away. Ids are valid in every thread of the process.
-//! Each object has an owner, a context, and goes away with it.
+//! Each id has an owner, a context, and goes away with it; an object goes with the last of its ids.
 //!
 //! Lookups take no lock: the id is compared with the one in the slot. Adding and removing do. Removing an object that
 //! another thread's op is using is the caller's error, like closing a file that is being read.
@@ -50,14 +50,30 @@ var free_last: u32 = 0;
 /// Registers an object of type `T` (whose `T.kind` is its kind, and which has `fn destroy(*T) void`) and gives its id.
 /// A context owns itself, and so may others: pass null.
 pub fn add(comptime T: type, object: *T, owner: ?u32) Error!u32 {
+    lock.acquire();
+    defer lock.release();
+    return addLocked(T, object, owner);
+}
+
+/// Gives the object behind `id` another id that belongs to `owner`. `T.retain` is told, and `T.destroy` is called once for
+/// each of its ids.
+pub fn share(comptime T: type, id: u32, owner: u32) Error!u32 {
+    lock.acquire();
+    defer lock.release();
+    // Under the lock nobody can take the id away, so the object is alive.
+    const object = try get(T, id);
+    const other = try addLocked(T, object, owner);
+    object.retain();
+    return other;
+}
+
+fn addLocked(comptime T: type, object: *T, owner: ?u32) Error!u32 {
     const erased = struct {
         fn destroy(pointer: *anyopaque) void {
             const typed: *T = @ptrCast(@alignCast(pointer));
             typed.destroy();
         }
     };
-    lock.acquire();
-    defer lock.release();
     const index = takeSlot() orelse return error.TooManyObjects;
     const slot = &slots[index];
     slot.generation +%= 1;
@@ -146,9 +162,14 @@ fn usedCount() u32 {
 const Example = struct {
     const kind: Kind = .vector;
     destroyed: u32 = 0,
+    retained: u32 = 0,
 
     fn destroy(example: *Example) void {
         example.destroyed += 1;
+    }
+
+    fn retain(example: *Example) void {
+        example.retained += 1;
     }
 };
 
@@ -206,6 +227,22 @@ test "a context takes what it owns with it" {
     try std.testing.expectEqual(0, foreign.destroyed);
     try std.testing.expectError(error.UnknownId, removeOwned(owner));
     try remove(other);
+}
+
+test "a shared object has an id for each owner" {
+    var object: Example = .{};
+    const first = try add(Example, &object, 80);
+    const second = try share(Example, first, 81);
+    try std.testing.expectEqual(1, object.retained);
+    try std.testing.expectEqual(&object, try get(Example, second));
+    try remove(first);
+    try std.testing.expectError(error.UnknownId, share(Example, first, 82));
+    const third = try share(Example, second, 82);
+    try remove(second);
+    try std.testing.expectEqual(1, countOwned(82));
+    try remove(third);
+    try std.testing.expectEqual(3, object.destroyed);
+    try std.testing.expectEqual(2, object.retained);
 }
 
 test "many objects come and go from several threads" {

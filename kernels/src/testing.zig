@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const Job = @import("job.zig").Job;
+const Stop = @import("job.zig").Stop;
 
 const page_bytes = std.heap.page_size_max;
 
@@ -108,8 +109,9 @@ pub fn expectClose(expected: []const f32, actual: []const f32, absolute: f32, re
 /// `run` is the op's `run(args, job)`.
 pub fn runParts(comptime run: anytype, args: anytype, parts: u32) void {
     var next: std.atomic.Value(u32) = .init(0);
+    var stop: Stop = .{};
     for (0..parts) |part| {
-        const job: Job = .{ .part = @intCast(part), .parts = parts, .next = &next };
+        const job: Job = .{ .part = @intCast(part), .parts = parts, .next = &next, .stop = &stop };
         run(args, &job);
     }
 }

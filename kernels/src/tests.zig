@@ -14,6 +14,7 @@ test {
     _ = @import("fp_state.zig");
     _ = @import("futex.zig");
     _ = @import("isa_levels.zig");
+    _ = @import("job.zig");
     _ = @import("kv/arena.zig");
     _ = @import("kv/bit_tree.zig");
     _ = @import("kv/buddy_test.zig");

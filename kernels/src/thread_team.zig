@@ -13,6 +13,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const assert = std.debug.assert;
 const Job = @import("job.zig").Job;
+const Stop = @import("job.zig").Stop;
 const cpus = @import("cpus.zig");
 const futex = @import("futex.zig");
 const fp_state = @import("fp_state.zig");
@@ -48,6 +49,8 @@ pub const Team = struct {
     finished: std.atomic.Value(u32) = .init(0),
     /// Work counter of the current run, claimed from by `Job.claim`.
     next: std.atomic.Value(u32) align(cache_line) = .init(0),
+    /// What may end a run early; read by every claim, so apart from what claims write.
+    stopper: Stop align(cache_line) = .{},
     count: u32 align(cache_line) = 1,
     spin_budget_ns: u64 = 0,
     threads: []std.Thread = &.{},
@@ -97,7 +100,7 @@ pub const Team = struct {
         const saved = fp_state.enterDefault();
         defer fp_state.leave(saved);
         team.next.store(0, .monotonic);
-        const job: Job = .{ .part = 0, .parts = team.count, .next = &team.next };
+        const job: Job = .{ .part = 0, .parts = team.count, .next = &team.next, .stop = &team.stopper };
         if (team.count == 1) return work(args, &job);
 
         assert(team.gate.raw == gate_closed);
@@ -110,6 +113,20 @@ pub const Team = struct {
         work(args, &job);
         if (every) team.awaitFinished();
         team.closeGate();
+    }
+
+    /// From now on runs end early when `word` has another value than `expected`, until `disarm`.
+    pub fn arm(team: *Team, word: *const std.atomic.Value(i32), expected: i32) void {
+        team.stopper = .{ .word = word, .expected = expected };
+    }
+
+    pub fn disarm(team: *Team) void {
+        team.stopper = .{};
+    }
+
+    /// Whether a run since `arm` ended early: its results are incomplete.
+    pub fn wasStopped(team: *const Team) bool {
+        return team.stopper.refused.load(.monotonic) != 0;
     }
 
     /// Ends and joins the workers. The team may be started again.
@@ -170,7 +187,7 @@ pub const Team = struct {
     fn worker(team: *Team, part: u32) void {
         if (team.pinned) team.pin(part);
         _ = fp_state.enterDefault();
-        const job: Job = .{ .part = part, .parts = team.count, .next = &team.next };
+        const job: Job = .{ .part = part, .parts = team.count, .next = &team.next, .stop = &team.stopper };
         var seen: u32 = 0;
         var done_id: u32 = 0;
         while (true) {
@@ -295,6 +312,43 @@ test "run does all work once and runEvery comes to every member, thousands of ti
         for (0..200) |_| team.runEvery(Tally.work, &tally);
         try std.testing.expectEqual((rounds + 200) * 10, tally.units.load(.monotonic));
         for (tally.runs[0..count]) |*runs| try std.testing.expectEqual(200, runs.load(.monotonic));
+    }
+}
+
+/// Changes a word in the middle of its work.
+const Raiser = struct {
+    word: std.atomic.Value(i32) = .init(7),
+    units: std.atomic.Value(u32) = .init(0),
+    const total = 10_000;
+
+    fn work(args: *const anyopaque, job: *const Job) callconv(.c) void {
+        const raiser: *Raiser = @ptrCast(@alignCast(@constCast(args)));
+        while (job.claim(total, 1)) |chunk| {
+            if (chunk.first == 5) raiser.word.store(8, .monotonic);
+            _ = raiser.units.fetchAdd(1, .monotonic);
+        }
+    }
+};
+
+test "an armed run ends once the word changes, and the next unarmed one does all of its work" {
+    for ([_]u32{ 1, 3 }) |count| {
+        var team: Team = .{};
+        try team.start(std.testing.allocator, count);
+        defer team.stop(std.testing.allocator);
+        for (0..50) |_| {
+            var raiser: Raiser = .{};
+            team.arm(&raiser.word, 7);
+            team.run(Raiser.work, &raiser);
+            try std.testing.expect(team.wasStopped());
+            try std.testing.expect(raiser.units.raw >= 6 and raiser.units.raw < Raiser.total);
+            raiser.word.raw = 7;
+            try std.testing.expect(team.wasStopped());
+            team.disarm();
+            raiser.units.raw = 0;
+            team.run(Raiser.work, &raiser);
+            try std.testing.expect(!team.wasStopped());
+            try std.testing.expectEqual(Raiser.total, raiser.units.raw);
+        }
     }
 }
 

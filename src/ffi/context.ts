@@ -4,10 +4,12 @@
  * @module
  */
 
+import { asBuffer } from "./buffers.ts";
+import { createContext, workspaceUnits } from "./create_context.ts";
 import { check } from "./errors.ts";
+import { levelNames, supportedLevels } from "./isa.ts";
 import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
-import { Library, readEnvironment } from "./library.ts";
-import type { KernelSymbols } from "./library.ts";
+import { type KernelSymbols, Library } from "./library.ts";
 import { Arena, idOf, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
 import {
   type ActivationRegions,
@@ -18,9 +20,10 @@ import {
   type Region,
   type RopeParams,
 } from "./params.ts";
-import { limits, Measurement, RopePairing } from "./symbols.ts";
+import { Measurement, RopePairing, structs } from "./symbols.ts";
 
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
+export { freeContext } from "./create_context.ts";
 export { NONE } from "./params.ts";
 export type { ActivationRegions, ArenaParams, KernelsOptions, Region, RopeParams } from "./params.ts";
 export { KernelError } from "./errors.ts";
@@ -36,15 +39,19 @@ export class Kernels implements Disposable {
   readonly isa: string;
   /** Members of the thread team, the caller's thread included. */
   readonly threads: number;
+  /** Its number in the library, for {@linkcode freeContext}. */
+  readonly id: number;
   readonly #library: Library;
-  readonly #id: number;
   readonly #owner: Owner;
+  /** The library has the address of this word: it must live as long as this object. */
+  readonly #interrupts: Int32Array | undefined;
   #open: KernelSymbols | undefined;
 
-  private constructor(library: Library, id: number) {
+  private constructor(library: Library, id: number, interrupts?: Int32Array) {
     this.#library = library;
     this.#open = library.symbols;
-    this.#id = id;
+    this.id = id;
+    this.#interrupts = interrupts;
     this.#owner = { id, symbols: () => this.#open };
     const info = new Uint32Array(2);
     check(library.symbols.kumi_context_info(id, asBuffer(info), info.byteLength), "kumi_context_info");
@@ -54,20 +61,9 @@ export class Kernels implements Disposable {
 
   /** Starts the thread team. Throws LibraryError, and KernelError for an unknown or unsupported `isa`. */
   static open(options: KernelsOptions): Kernels {
-    const isa = options.isa ?? readEnvironment("KUMI_ISA") ?? "";
-    const threads = u32(options.threads ?? 0, "threads");
-    const units = workspaceUnits(options.workspaceBytes);
     const library = Library.acquire(options.libraryPath);
     try {
-      const name = new TextEncoder().encode(isa);
-      const out = new Uint32Array(1);
-      const native = library.symbols;
-      const status = native.kumi_context_create(asBuffer(name), name.length, threads, units, asBuffer(out));
-      const supported = () => supportedLevels(native).join(", ");
-      if (status < 0) {
-        check(status, "open kernels", isa === "" ? { threads } : { isa, supported: supported(), threads });
-      }
-      return new Kernels(library, out[0]);
+      return new Kernels(library, createContext(library.symbols, options), options.interrupts);
     } catch (error) {
       library.release();
       throw error;
@@ -94,7 +90,7 @@ export class Kernels implements Disposable {
     if (native === undefined) return;
     this.#open = undefined;
     try {
-      check(native.kumi_context_stop(this.#id), "close kernels");
+      check(native.kumi_context_stop(this.id), "close kernels");
     } finally {
       this.#library.release();
     }
@@ -104,9 +100,25 @@ export class Kernels implements Disposable {
     this.close();
   }
 
+  /**
+   * Runs `ops`, which end early with a KernelError of status "interrupted" once the first word of
+   * {@linkcode KernelsOptions.interrupts} has another value than `expected`. Their results are incomplete then.
+   */
+  interruptible<T>(expected: number, ops: () => T): T {
+    if (this.#interrupts === undefined) {
+      throw new Error("Cannot interrupt kernels opened without a word for it");
+    }
+    check(this.#native.kumi_context_arm(this.id, expected >>> 0), "arm the interruption");
+    try {
+      return ops();
+    } finally {
+      this.#open?.kumi_context_disarm(this.id);
+    }
+  }
+
   /** Gives the workspace at least `bytes`; its contents are lost. */
   resizeWorkspace(bytes: number): void {
-    check(this.#native.kumi_workspace_resize(this.#id, workspaceUnits(bytes)), "resize workspace", { bytes });
+    check(this.#native.kumi_workspace_resize(this.id, workspaceUnits(bytes)), "resize workspace", { bytes });
   }
 
   /** Bytes of one quantised column of k values. kind: 0 a scale per 32 values, 1 per 256. */
@@ -118,7 +130,7 @@ export class Kernels implements Disposable {
   /** Room for a packed matrix [rows, k] in a weight format (type id), to be filled by {@linkcode Weights.load}. */
   createWeights(format: number, rows: number, k: number): Weights {
     const status = this.#native.kumi_weights_create(
-      this.#id,
+      this.id,
       u32(format, "format"),
       u32(rows, "rows"),
       u32(k, "k"),
@@ -128,10 +140,25 @@ export class Kernels implements Disposable {
     return new Weights(this.#owner, idWord[0], format, rows, k);
   }
 
+  /**
+   * A handle to a filled matrix of this process by its {@linkcode Weights.id}, of any thread's kernels: one copy in memory,
+   * which goes when the last handle or its kernels are closed. A shared matrix cannot be written any more.
+   */
+  shareWeights(id: number): Weights {
+    const status = this.#native.kumi_weights_share(this.id, u32(id, "id"), idBuffer);
+    check(status, "share weights", { id });
+    const shared = idWord[0];
+    const { bytes, fields } = structs.WeightsInfo;
+    const info = new Uint32Array(bytes / Uint32Array.BYTES_PER_ELEMENT);
+    check(this.#native.kumi_weights_info(shared, asBuffer(info), info.byteLength), "share weights", { id });
+    const word = ({ offset }: { offset: number }) => info[offset / Uint32Array.BYTES_PER_ELEMENT];
+    return new Weights(this.#owner, shared, word(fields.format), word(fields.rows), word(fields.k));
+  }
+
   /** A constant vector: a copy of `data`. */
   createVector(data: Float32Array): Vector {
     const status = this.#native.kumi_vector_create(
-      this.#id,
+      this.id,
       data.length,
       asBuffer(data),
       data.byteLength,
@@ -145,7 +172,7 @@ export class Kernels implements Disposable {
   createRope(params: RopeParams): Rope {
     const desc = encodeRope(params);
     check(
-      this.#native.kumi_rope_create(this.#id, desc, desc.byteLength, idBuffer),
+      this.#native.kumi_rope_create(this.id, desc, desc.byteLength, idBuffer),
       "create rope",
       { ...params, freqFactors: params.freqFactors?.length },
     );
@@ -156,7 +183,7 @@ export class Kernels implements Disposable {
   createArena(params: ArenaParams): Arena {
     const { layers, kvHeads, headDim, slots, format } = params;
     const status = this.#native.kumi_arena_create(
-      this.#id,
+      this.id,
       u32(layers, "layers"),
       u32(kvHeads, "kvHeads"),
       u32(headDim, "headDim"),
@@ -176,20 +203,20 @@ export class Kernels implements Disposable {
   /** Sets the tokens of this step: {tokens, sequences, extents, 0}, then the arrays of {@linkcode structs}. */
   setBatch(arena: Arena, descriptor: Uint32Array): void {
     const buffer = asBuffer(descriptor);
-    const status = this.#native.kumi_batch_set(this.#id, arena.id, buffer, descriptor.byteLength);
+    const status = this.#native.kumi_batch_set(this.id, arena.id, buffer, descriptor.byteLength);
     if (status < 0) check(status, "set batch", { tokens: descriptor[0], sequences: descriptor[1] });
   }
 
   /** y[i] = row ids[i] of the table. y: [ids, k] f32. */
   embed(table: Weights, ids: Uint32Array, y: Region): void {
-    const status = this.#native.kumi_embed(this.#id, table.id, asBuffer(ids), ids.byteLength, u32(y, "y"));
+    const status = this.#native.kumi_embed(this.id, table.id, asBuffer(ids), ids.byteLength, u32(y, "y"));
     if (status < 0) check(status, "embed", { ids: ids.length, rows: table.rows, k: table.k });
   }
 
   /** y = x / √(mean(x²) + eps) · weight. x: [n, weight's length] f32; y in any of three forms; y may be x. */
   rmsNorm(x: Region, weight: Vector, n: number, eps: number, y: Region, q32: Region, q256: Region): void {
     const status = this.#native.kumi_rms_norm(
-      this.#id,
+      this.id,
       u32(x, "x"),
       weight.id,
       u32(n, "n"),
@@ -204,7 +231,7 @@ export class Kernels implements Disposable {
   /** Quantises x: [n, k] f32 in either or both ways. */
   quantizeActivations(x: Region, k: number, n: number, q32: Region, q256: Region): void {
     const status = this.#native.kumi_quantize_activations(
-      this.#id,
+      this.id,
       u32(x, "x"),
       u32(k, "k"),
       u32(n, "n"),
@@ -233,7 +260,7 @@ export class Kernels implements Disposable {
     y2: Region = NONE,
   ): void {
     const status = this.#native.kumi_matmul(
-      this.#id,
+      this.id,
       u32(x.f32, "x.f32"),
       u32(x.q32, "x.q32"),
       u32(x.q256, "x.q256"),
@@ -268,7 +295,7 @@ export class Kernels implements Disposable {
     y: ActivationRegions,
   ): void {
     const status = this.#native.kumi_gate_up(
-      this.#id,
+      this.id,
       u32(x.f32, "x.f32"),
       u32(x.q32, "x.q32"),
       u32(x.q256, "x.q256"),
@@ -302,7 +329,7 @@ export class Kernels implements Disposable {
     eps: number,
   ): void {
     const status = this.#native.kumi_rope_append(
-      this.#id,
+      this.id,
       rope.id,
       arena.id,
       u32(layer, "layer"),
@@ -330,7 +357,7 @@ export class Kernels implements Disposable {
     q256: Region,
   ): void {
     const status = this.#native.kumi_attention(
-      this.#id,
+      this.id,
       arena.id,
       u32(layer, "layer"),
       u32(q, "q"),
@@ -346,7 +373,7 @@ export class Kernels implements Disposable {
   /** y[i] = row index[i] of x. x, y: rows of k f32 values that do not overlap. */
   gatherRows(x: Region, k: number, index: Uint32Array, y: Region): void {
     const status = this.#native.kumi_gather_rows(
-      this.#id,
+      this.id,
       u32(x, "x"),
       u32(k, "k"),
       asBuffer(index),
@@ -366,7 +393,7 @@ export class Kernels implements Disposable {
     out: Uint8Array,
   ): void {
     const status = this.#native.kumi_sample(
-      this.#id,
+      this.id,
       u32(logits, "logits"),
       u32(vocab, "vocab"),
       u32(n, "n"),
@@ -383,7 +410,7 @@ export class Kernels implements Disposable {
   /** Log-probability of a target per row, and the likeliest token. logits: [n, vocab]; out: n ScoreResults. */
   score(logits: Region, vocab: number, n: number, targets: Uint32Array, out: Uint8Array): void {
     const status = this.#native.kumi_score(
-      this.#id,
+      this.id,
       u32(logits, "logits"),
       u32(vocab, "vocab"),
       u32(n, "n"),
@@ -398,7 +425,7 @@ export class Kernels implements Disposable {
   /** Copies from a region of the workspace. */
   read(region: Region, target: Uint8Array): void {
     const status = this.#native.kumi_read(
-      this.#id,
+      this.id,
       u32(region, "region"),
       asBuffer(target),
       target.byteLength,
@@ -409,7 +436,7 @@ export class Kernels implements Disposable {
   /** Copies into a region of the workspace. */
   write(region: Region, source: Uint8Array): void {
     const status = this.#native.kumi_write(
-      this.#id,
+      this.id,
       u32(region, "region"),
       asBuffer(source),
       source.byteLength,
@@ -420,7 +447,7 @@ export class Kernels implements Disposable {
   /** Encodes values, a whole number of the format's blocks, to GGUF blocks that fill `target` exactly. */
   quantize(format: number, source: Float32Array, target: Uint8Array): void {
     const status = this.#native.kumi_quantize(
-      this.#id,
+      this.id,
       u32(format, "format"),
       asBuffer(source),
       source.length,
@@ -433,7 +460,7 @@ export class Kernels implements Disposable {
   /** Decodes GGUF blocks; `target` takes exactly as many values as `source` holds. */
   dequantize(format: number, source: Uint8Array, target: Float32Array): void {
     const status = this.#native.kumi_dequantize(
-      this.#id,
+      this.id,
       u32(format, "format"),
       asBuffer(source),
       source.byteLength,
@@ -450,7 +477,7 @@ export class Kernels implements Disposable {
   measure(what: keyof typeof Measurement, mib = 0): number {
     const out = new Float64Array(1);
     const status = this.#native.kumi_measure(
-      this.#id,
+      this.id,
       Measurement[what],
       u32(mib, "mib"),
       asBuffer(out),
@@ -464,35 +491,6 @@ export class Kernels implements Disposable {
 const idWord = new Uint32Array(1);
 const idBuffer = asBuffer(idWord);
 
-/** Typed arrays over shared memory are as good to the library as others. */
-function asBuffer(view: ArrayBufferView): BufferSource {
-  return view as ArrayBufferView<ArrayBuffer>;
-}
-
 function closed(): never {
   throw new Error("Cannot use kernels that were closed");
-}
-
-function workspaceUnits(bytes: number): number {
-  const units = Math.ceil(bytes / limits.unitBytes);
-  if (!(bytes >= 0) || units >= NONE) {
-    throw new RangeError(
-      `Workspace must have 0 to ${(NONE - 1) * limits.unitBytes} bytes, current value is ${bytes}`,
-    );
-  }
-  return units;
-}
-
-function supportedLevels(native: KernelSymbols): string[] {
-  return names(native.kumi_isa_levels);
-}
-
-function levelNames(native: KernelSymbols): string[] {
-  return names(native.kumi_isa_level_names);
-}
-
-function names(list: (out: BufferSource, bytes: number) => number): string[] {
-  const buffer = new Uint8Array(1024);
-  const length = check(list(buffer, buffer.length), "list instruction set levels");
-  return new TextDecoder().decode(buffer.subarray(0, length)).split(",");
 }

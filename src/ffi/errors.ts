@@ -22,6 +22,7 @@ const MEANINGS: Record<Exclude<StatusName, "ok">, string> = {
   invalidBatch: "the batch contradicts itself or the arena",
   misalignedBuffer: "a buffer does not start at a multiple of its element size",
   arenaMismatch: "the batch was set for another arena",
+  interrupted: "the op was interrupted",
   internal: "internal error",
 };
 

@@ -27,6 +27,8 @@ export interface KernelsOptions {
   isa?: string;
   /** Size of the workspace; contents are lost when it is resized. */
   workspaceBytes: number;
+  /** Shared memory whose first word may interrupt ops: {@linkcode Kernels.interruptible}. */
+  interrupts?: Int32Array;
   /** The library's file; default: KUMI_LIBRARY, else the one of this checkout. */
   libraryPath?: string;
 }

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xbd7a41d0;
+export const abiHash = 0x587a9fb6;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -38,6 +38,7 @@ export const Status = {
   invalidBatch: -16,
   misalignedBuffer: -17,
   arenaMismatch: -18,
+  interrupted: -19,
   internal: -99,
 } as const;
 
@@ -292,6 +293,27 @@ export const symbols = {
     ],
     result: "i32",
   },
+  kumi_context_set_stop: {
+    parameters: [
+      "u32", // context
+      "buffer", // word
+      "u32", // word_bytes
+    ],
+    result: "i32",
+  },
+  kumi_context_arm: {
+    parameters: [
+      "u32", // context
+      "u32", // expected
+    ],
+    result: "i32",
+  },
+  kumi_context_disarm: {
+    parameters: [
+      "u32", // context
+    ],
+    result: "i32",
+  },
   kumi_destroy: {
     parameters: [
       "u32", // id
@@ -341,6 +363,14 @@ export const symbols = {
       "u32", // row_count
       "buffer", // source
       "u32", // source_bytes
+    ],
+    result: "i32",
+  },
+  kumi_weights_share: {
+    parameters: [
+      "u32", // context
+      "u32", // weights
+      "buffer", // out_id
     ],
     result: "i32",
   },

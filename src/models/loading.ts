@@ -1,6 +1,7 @@
 import type { Kernels, Vector, Weights } from "../ffi/context.ts";
 import { limits } from "../ffi/symbols.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
+import { ModelError } from "./error.ts";
 import type { TensorSource } from "./family.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
 
@@ -17,6 +18,9 @@ export interface ModelFile extends ModelHeader {
   readInto(tensor: string, byteOffset: number, target: Uint8Array): void;
 }
 
+/** Packed matrices in this process, by tensor name: the library's numbers. */
+export type SharedWeights = Readonly<Record<string, number>>;
+
 export interface StreamOptions {
   /** Called after each part with the bytes done so far and in total. */
   progress?: (doneBytes: number, totalBytes: number) => void;
@@ -31,11 +35,19 @@ export interface StreamOptions {
 export class TensorLoader implements TensorSource {
   readonly #kernels: Kernels;
   readonly #file: ModelFile;
+  readonly #shareFrom: SharedWeights;
   readonly #matrices = new Map<string, Weights>();
 
-  constructor(kernels: Kernels, file: ModelFile) {
+  /** Matrices named in `shareFrom` are taken from there, the others and all vectors from the file. */
+  constructor(kernels: Kernels, file: ModelFile, shareFrom: SharedWeights = {}) {
     this.#kernels = kernels;
     this.#file = file;
+    this.#shareFrom = shareFrom;
+  }
+
+  /** The matrices that were asked for, to be given to another loader as `shareFrom`. */
+  sharedWeights(): Record<string, number> {
+    return Object.fromEntries(this.#matrices.entries().map(([name, weights]) => [name, weights.id]));
   }
 
   /** The matrix `name`, the same handle each time it is asked for. */
@@ -50,9 +62,23 @@ export class TensorLoader implements TensorSource {
     const tensor = this.#file.tensors.get(name);
     if (existing !== undefined || tensor === undefined) return existing;
     const [k, rows = 1] = tensor.dims;
-    const weights = this.#kernels.createWeights(tensor.type, rows, k);
+    const weights = this.#isShared(name)
+      ? this.#share(name, tensor.type, rows, k)
+      : this.#kernels.createWeights(tensor.type, rows, k);
     this.#matrices.set(name, weights);
     return weights;
+  }
+
+  #isShared(name: string): boolean {
+    return Object.hasOwn(this.#shareFrom, name);
+  }
+
+  #share(name: string, format: number, rows: number, k: number): Weights {
+    const shared = this.#kernels.shareWeights(this.#shareFrom[name]);
+    if (shared.format === format && shared.rows === rows && shared.k === k) return shared;
+    throw new ModelError(
+      `Cannot share tensor "${name}": the file's is [${rows}, ${k}] of format ${format}, the shared one ${shared}`,
+    );
   }
 
   vector(name: string): Vector {
@@ -76,13 +102,15 @@ export class TensorLoader implements TensorSource {
     return values;
   }
 
-  /** Fills all matrices that were asked for, a few MB at a time. */
+  /** Fills all matrices that were asked for and are not shared, a few MB at a time. */
   async stream({ progress, checkpoint }: StreamOptions): Promise<void> {
     const tensors = this.#file.tensors;
     const totalBytes = [...this.#matrices.keys()].reduce((sum, name) => sum + tensors.get(name)!.bytes, 0);
-    let doneBytes = 0;
+    const own = this.#matrices.entries().filter(([name]) => !this.#isShared(name)).toArray();
+    let doneBytes = own.reduce((rest, [name]) => rest - tensors.get(name)!.bytes, totalBytes);
+    if (doneBytes > 0) progress?.(doneBytes, totalBytes);
     let buffer = new Uint8Array(READ_BYTES);
-    for (const [name, weights] of this.#matrices) {
+    for (const [name, weights] of own) {
       const rowBytes = tensors.get(name)!.bytes / weights.rows;
       // Rows are packed in panels, so a part begins where a panel does.
       const rowsPerRead = Math.max(1, Math.floor(READ_BYTES / rowBytes / limits.panelRows)) *

@@ -32,14 +32,17 @@ pub const Context = struct {
     scratch: memory.Block = .{},
     batch: batch.Batch = .{},
     weights: weight_pool.Pool = .{ .gpa = gpa },
+    /// The caller's word that may interrupt ops between `arm` and `disarm`.
+    stop_word: ?*const std.atomic.Value(i32) = null,
     /// 1 while a call is inside: a second thread gets an error instead of a race.
     busy: std.atomic.Value(u32) = .init(0),
 
-    /// Runs an op on the team; it claims its work.
-    pub fn run(context: *Context, op: anytype, args: anytype) void {
+    /// Runs an op on the team; it claims its work. An interrupted op has computed any part of it.
+    pub fn run(context: *Context, op: anytype, args: anytype) status.Error!void {
         const Args = @typeInfo(@TypeOf(args)).pointer.child;
         const typed: *const fn (*const Args, *const Job) callconv(.c) void = op;
         context.team.run(@ptrCast(typed), args);
+        if (context.team.wasStopped()) return error.Interrupted;
     }
 
     /// Runs an op once on every thread.
@@ -193,6 +196,28 @@ fn setWorkspace(context: *Context, units: u32) status.Error!void {
     const block: memory.Block = try .init(@as(usize, units) * unit_bytes);
     context.workspace.deinit();
     context.workspace = block;
+}
+
+/// Remembers the caller's word for `arm`: the first i32 of a buffer in shared memory, which must neither move nor go while
+/// the context may be armed. An empty buffer forgets it.
+pub fn setStop(context: *Context, word: buffers.Input, bytes: u32) status.Error!void {
+    context.team.disarm();
+    context.stop_word = null;
+    if (bytes == 0) return;
+    const words = try buffers.values(std.atomic.Value(i32), word, bytes, 1);
+    context.stop_word = &words[0];
+}
+
+/// Lets the word interrupt ops: once it has another value than `expected` (the bits of an i32) an op hands out no more
+/// work and returns `interrupted`, as do all later ones until `disarm`.
+pub fn arm(context: *Context, expected: u32) status.Error!void {
+    const word = context.stop_word orelse return error.InvalidArgument;
+    context.team.arm(word, @bitCast(expected));
+}
+
+/// From here on ops run to their end.
+pub fn disarm(context: *Context) status.Error!void {
+    context.team.disarm();
 }
 
 /// Copies from a region into a buffer.

@@ -163,6 +163,34 @@ test "weights refuse what does not fit" {
     }
 }
 
+test "a shared matrix outlives the context that made it, in either order" {
+    for ([_]bool{ true, false }) |maker_first| {
+        const a = try open(1, 64);
+        const b = try open(2, 64);
+        const made = try makeWeights(a, 3, 2, &.{ 1, 2, 3, 4, 5, 6 });
+        var shared: u32 = 0;
+        try weights.weightsShare(b, made, @ptrCast(&shared));
+        try std.testing.expectEqual(try objects.get(weights.Weights, made), try objects.get(weights.Weights, shared));
+        const values = [_]f32{ 0, 0 };
+        try std.testing.expectError(error.InvalidArgument, weights.weightsLoad(a, made, 0, 1, @ptrCast(&values), 8));
+        const left, const left_id = if (maker_first) .{ b, shared } else .{ a, made };
+        close(if (maker_first) a else b);
+        try put(left, 0, &.{ 1, 1 });
+        try layers.matmul(left, 0, none, none, 1, 0, left_id, none, 1, none, none, none, none, none, none);
+        var y: [3]f32 = undefined;
+        try take(left, 1, &y);
+        try std.testing.expectEqualSlices(f32, &.{ 3, 7, 11 }, &y);
+        const kept = try objects.get(weights.Weights, left_id);
+        try std.testing.expectEqual(1, kept.references.raw);
+        const stale = if (maker_first) made else shared;
+        try std.testing.expectError(error.UnknownId, weights.weightsShare(left, stale, @ptrCast(&shared)));
+        const pieces = &kept.piece.chunk.users;
+        // The piece, and the pool that it is from, if that is still there.
+        try std.testing.expectEqual(if (maker_first) @as(u32, 1) else 2, pieces.raw);
+        close(left);
+    }
+}
+
 test "a layer runs through a batch" {
     const context = try open(2, 1024);
     defer close(context);
@@ -212,6 +240,36 @@ test "a layer runs through a batch" {
     const late = [_]u32{ 1, 1, 1, 0, 8, 8, 0, 1, 8, 0, 1, 0, 9 };
     try @import("batch.zig").set(context, arena, @ptrCast(&late), @sizeOf(@TypeOf(late)));
     try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, names));
+}
+
+test "an armed context's ops end early once its word changes, unarmed ones never" {
+    const context = try open(2, 64);
+    defer close(context);
+    const w = try makeWeights(context, 3, 2, &.{ 1, 2, 3, 4, 5, 6 });
+    try put(context, 0, &.{ 1, 1, 2, -1 });
+    const product = .{ context, 0, none, none, 2, 0, w, none, 1, none, none, none, none, none, none };
+    var word: i32 = -1;
+    try std.testing.expectError(error.InvalidArgument, context_module.arm(context, 0));
+    try std.testing.expectError(error.BufferTooSmall, context_module.setStop(context, @ptrCast(&word), 3));
+    try std.testing.expectError(error.InvalidArgument, context_module.arm(context, 0));
+    try context_module.setStop(context, @ptrCast(&word), 4);
+    try context_module.arm(context, 0xFFFF_FFFF);
+    try @call(.auto, layers.matmul, product);
+    word = 0;
+    try put(context, 1, &.{ 9, 9, 9, 9, 9, 9 });
+    try std.testing.expectError(error.Interrupted, @call(.auto, layers.matmul, product));
+    var y: [6]f32 = undefined;
+    try take(context, 1, &y);
+    try std.testing.expectEqualSlices(f32, &@as([6]f32, @splat(9)), &y);
+    word = -1;
+    try std.testing.expectError(error.Interrupted, @call(.auto, layers.matmul, product));
+    try context_module.disarm(context);
+    word = 0;
+    try @call(.auto, layers.matmul, product);
+    try take(context, 1, &y);
+    try std.testing.expectEqualSlices(f32, &.{ 3, 7, 11, 0, 2, 4 }, &y);
+    try context_module.setStop(context, null, 0);
+    try std.testing.expectError(error.InvalidArgument, context_module.arm(context, 0));
 }
 
 test "a busy or stopped context refuses calls" {

@@ -30,7 +30,7 @@ pub fn quantize(
     // The caller vouches for n values: TypeScript passes the array's own length.
     const values = try buffers.values(f32, source, @intCast(@min(@as(u64, n) * 4, 0xFFFF_FFFF)), n);
     const args: load_op.EncodeArgs = .{ .values = values.ptr, .bytes = bytes.ptr, .format = encoded.format, .count = n };
-    if (n > 0) context.run(context.ops.encode, &args);
+    if (n > 0) try context.run(context.ops.encode, &args);
 }
 
 /// Decodes GGUF blocks, exactly source_bytes bytes, to n f32 values.
@@ -47,7 +47,7 @@ pub fn dequantize(
     const bytes = try buffers.values(u8, source, source_bytes, source_bytes);
     const values = try buffers.room(f32, target, @intCast(@min(@as(u64, n) * 4, 0xFFFF_FFFF)), n);
     const args: load_op.DecodeArgs = .{ .bytes = bytes.ptr, .values = values.ptr, .format = encoded.format, .count = n };
-    if (n > 0) context.run(context.ops.decode, &args);
+    if (n > 0) try context.run(context.ops.decode, &args);
 }
 
 /// Bytes of one quantised column of k values. kind: 0 per32, 1 per256.

@@ -39,7 +39,7 @@ pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, y: u
         .k = weights.k,
         .n = @intCast(rows.len),
     };
-    if (rows.len > 0) context.run(context.ops.embed, &args);
+    if (rows.len > 0) try context.run(context.ops.embed, &args);
 }
 
 /// Where an op's result [n, k] goes.
@@ -77,7 +77,7 @@ pub fn rmsNorm(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32, q32:
         .n = n,
         .eps = eps,
     };
-    if (n > 0) context.run(context.ops.rms_norm, &args);
+    if (n > 0) try context.run(context.ops.rms_norm, &args);
 }
 
 /// Quantises n rows of k values.
@@ -89,7 +89,7 @@ pub fn quantizeActivations(context: *Context, x: u32, k: u32, n: u32, q32: u32, 
         .k = k,
         .n = n,
     };
-    if (n > 0) context.run(context.ops.quantize_activations, &args);
+    if (n > 0) try context.run(context.ops.quantize_activations, &args);
 }
 
 /// The activations of a matmul: f32 and quantised, whichever its weights need.
@@ -150,7 +150,7 @@ pub fn matmul(
         group.count += 1;
     }
     if (group.count == 0) return error.InvalidArgument;
-    if (columns > 0) context.run(context.ops.matmul, &group);
+    if (columns > 0) try context.run(context.ops.matmul, &group);
 }
 
 /// y = silu(x · w_gateᵀ) · (x · w_upᵀ), as f32, quantised, or both; [columns, rows]. scratch_gate and scratch_up hold
@@ -188,8 +188,8 @@ pub fn gateUp(
         .n = columns,
     };
     if (columns == 0) return;
-    context.run(context.ops.matmul, &group);
-    context.run(context.ops.swiglu, &args);
+    try context.run(context.ops.matmul, &group);
+    try context.run(context.ops.swiglu, &args);
 }
 
 /// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, head_dim];
@@ -233,7 +233,7 @@ pub fn ropeAppend(
         .pairing = if (pairing == 0) .interleaved else .halves,
         .eps = eps,
     };
-    context.run(context.ops.rope_append, &args);
+    try context.run(context.ops.rope_append, &args);
 }
 
 /// Causal attention of the batch's tokens over the layer's K and V. q: [tokens, heads, head_dim], already rotated; result
@@ -268,10 +268,10 @@ pub fn attention(
         .scale = scale,
     };
     try placeAttention(context, &args, outputs.y, @as(usize, n) * k);
-    context.run(context.ops.attention, &args);
+    try context.run(context.ops.attention, &args);
     if (!outputs.quantizes()) return;
     const quantize: quantize_op.Args = .{ .x = args.out, .q32 = outputs.q32, .q256 = outputs.q256, .k = k, .n = n };
-    context.run(context.ops.quantize_activations, &quantize);
+    try context.run(context.ops.quantize_activations, &quantize);
 }
 
 /// Sets where attention's result goes, `out_len` floats in scratch memory without a region, and whether its work is split.
@@ -313,5 +313,5 @@ pub fn gatherRows(context: *Context, x: u32, k: u32, index: buffers.Input, index
     const target_end = @intFromPtr(target) + rows.len * k * @sizeOf(f32);
     if (@intFromPtr(source) < target_end and @intFromPtr(target) < source_end) return error.InvalidArgument;
     const args: gather_op.Args = .{ .x = source, .index = rows.ptr, .y = target, .k = k, .n = @intCast(rows.len) };
-    context.run(context.ops.gather_rows, &args);
+    try context.run(context.ops.gather_rows, &args);
 }

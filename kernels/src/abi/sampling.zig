@@ -35,7 +35,7 @@ pub fn sample(
         .data_count = @intCast(words.len),
     };
     if (!args.valid()) return error.InvalidArgument;
-    if (n > 0) context.run(context.ops.sample, &args);
+    if (n > 0) try context.run(context.ops.sample, &args);
 }
 
 /// Per row the log-probability of a given token and the most likely token. logits: [n, vocab]; targets: n token ids;
@@ -62,5 +62,5 @@ pub fn score(
         .n = n,
     };
     if (!args.valid()) return error.InvalidArgument;
-    if (n > 0) context.run(context.ops.score, &args);
+    if (n > 0) try context.run(context.ops.score, &args);
 }

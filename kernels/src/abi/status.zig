@@ -24,6 +24,7 @@ pub const Status = enum(i32) {
     invalid_batch = -16,
     misaligned_buffer = -17,
     arena_mismatch = -18,
+    interrupted = -19,
     internal = -99,
 };
 
@@ -47,6 +48,7 @@ pub const Error = error{
     InvalidBatch,
     MisalignedBuffer,
     ArenaMismatch,
+    Interrupted,
 };
 
 fn statusOf(err: Error) Status {
@@ -69,6 +71,7 @@ fn statusOf(err: Error) Status {
         error.InvalidBatch => .invalid_batch,
         error.MisalignedBuffer => .misaligned_buffer,
         error.ArenaMismatch => .arena_mismatch,
+        error.Interrupted => .interrupted,
     };
 }
 

@@ -17,7 +17,7 @@ const Vector = context_module.Vector;
 
 const gpa = context_module.gpa;
 
-/// A packed matrix [rows, k].
+/// A packed matrix [rows, k]. Contexts can share one: each has an id of its own for it.
 pub const Weights = struct {
     pub const kind: objects.Kind = .weights;
 
@@ -25,8 +25,18 @@ pub const Weights = struct {
     rows: u32,
     k: u32,
     piece: weight_pool.Piece,
+    references: std.atomic.Value(u32) = .init(1),
+    /// Set once it has been shared: from then on nobody may write it.
+    sealed: std.atomic.Value(bool) = .init(false),
 
+    pub fn retain(weights: *Weights) void {
+        _ = weights.references.fetchAdd(1, .monotonic);
+        weights.sealed.store(true, .release);
+    }
+
+    /// Drops one reference; the memory goes with the last one.
     pub fn destroy(weights: *Weights) void {
+        if (weights.references.fetchSub(1, .acq_rel) != 1) return;
         weights.piece.deinit();
         gpa.destroy(weights);
     }
@@ -55,7 +65,7 @@ pub fn weightsCreate(context: *Context, format_id: u32, rows: u32, k: u32, out: 
 }
 
 /// Packs `row_count` GGUF rows, the first of which is row `row_first`, a multiple of 16. Only the last part of a matrix may
-/// end within 16 rows. source: exactly those rows.
+/// end within 16 rows. source: exactly those rows. Not for a matrix that was shared.
 pub fn weightsLoad(
     context: *Context,
     id: u32,
@@ -65,6 +75,7 @@ pub fn weightsLoad(
     source_bytes: u32,
 ) status.Error!void {
     const weights = try objects.get(Weights, id);
+    if (weights.sealed.load(.acquire)) return error.InvalidArgument;
     const end = std.math.add(u32, row_first, row_count) catch return error.Overflow;
     if (row_count == 0 or end > weights.rows or row_first % simd.panel_rows != 0) return error.InvalidArgument;
     if (end != weights.rows and end % simd.panel_rows != 0) return error.InvalidArgument;
@@ -81,7 +92,14 @@ pub fn weightsLoad(
         .rows = row_count,
         .k = weights.k,
     };
-    context.run(context.ops.pack, &args);
+    try context.run(context.ops.pack, &args);
+}
+
+/// Another id for a matrix that was filled, of this process and perhaps of another context. It belongs to this context and
+/// stays valid when the other one goes. The matrix cannot be written any more.
+pub fn weightsShare(context: *Context, id: u32, out: buffers.Output) status.Error!void {
+    const place = try buffers.result(out);
+    place.* = try objects.share(Weights, id, context.id);
 }
 
 pub fn weightsInfo(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
@@ -155,6 +173,6 @@ pub fn ropeCreate(context: *Context, desc: buffers.Input, desc_bytes: u32, out: 
         .n_rot = description.n_rot,
         .max_positions = description.max_positions,
     };
-    context.run(context.ops.rope_table, &args);
+    try context.run(context.ops.rope_table, &args);
     place.* = try objects.add(Rope, table, context.id);
 }

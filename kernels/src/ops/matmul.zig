@@ -59,7 +59,7 @@ pub const Group = extern struct {
 /// Columns whose activations stay in the second-level cache while panel after panel passes over them.
 const column_block = expanded.columns_max;
 /// Panels per claim at most: enough that claiming costs nothing, few enough that the last claims end together.
-const claim_panels_max = 8;
+const claim_panels_max = 16;
 
 /// The same sums in the same order, one element at a time.
 pub fn reference(group: *const Group) void {
