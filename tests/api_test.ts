@@ -235,8 +235,12 @@ Deno.test("Model works for models side by side", async () => {
 });
 
 Deno.test("EngineClient.start() rejects when the worker ends itself without a word", async () => {
-  const transport = new WorkerTransport(new URL("./support/ending_worker.ts", import.meta.url));
-  const starting = EngineClient.start(transport, { path: "any.gguf", engine: {}, heartbeatMs: 200 });
+  const url = new URL("./support/ending_worker.ts", import.meta.url);
+  const starting = EngineClient.start(() => new WorkerTransport(url), {
+    path: "any.gguf",
+    engine: {},
+    heartbeatMs: 200,
+  });
   const error = await starting.catch((error) => error);
   assertInstanceOf(error, EngineError);
 });

@@ -23,8 +23,9 @@ export function layoutWorkers(
   return (machine) => {
     const { workers, threads, cpus } = options;
     const layout = plan({ ...machine, workers, threads, cpus });
+    const [{ numaNode }] = layout;
     // One worker with the whole machine: then the engine itself knows best, also that a small model wants one thread.
-    if (layout.length === 1 && cpus === undefined) return [{ threads }];
+    if (layout.length === 1 && cpus === undefined && numaNode === undefined) return [{ threads }];
     return layout.map((each) => ({ ...each, cpus: [...each.cpus] }));
   };
 }

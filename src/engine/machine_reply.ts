@@ -5,8 +5,8 @@ import type { FromEngine } from "./protocol.ts";
 /** The worker's answer to "machine": only a worker opens the native library, and nothing is loaded yet. */
 export function machineReply(libraryPath?: string): FromEngine {
   try {
-    const { nodes, usable } = machineInfo(libraryPath);
-    return { type: "machine", machine: { nodes, usable } };
+    const { nodes, usableCpus } = machineInfo(libraryPath);
+    return { type: "machine", machine: { nodes, usable: usableCpus } };
   } catch (error) {
     return { type: "failed", error: toWireError(error) };
   }

@@ -1,0 +1,26 @@
+import { assert, assertEquals } from "@std/assert";
+import { AnswerLengths, promptUnits } from "./routing.ts";
+
+Deno.test("promptUnits() counts tokens as they are and texts by their units", () => {
+  assertEquals(promptUnits({ tokens: [3, 4] }), { tokens: [3, 4] });
+  assertEquals(promptUnits({ text: "aé" }), { tokens: new Uint16Array([97, 233]), unitsPerToken: 4 });
+});
+
+Deno.test("promptUnits() gives conversations that begin alike the same beginning, and keeps turns apart", () => {
+  const user = (content: string) => ({ role: "user", content });
+  const units = (...contents: string[]) => promptUnits({ messages: contents.map(user) }).tokens;
+  const short = Array.from(units("Hi"));
+  assertEquals(Array.from(units("Hi", "there")).slice(0, short.length), short);
+  assert(String(units("ab", "c")) !== String(units("a", "bc")));
+});
+
+Deno.test("AnswerLengths.remaining() takes the limit, else the mean of what has ended, and at least one", () => {
+  const lengths = new AnswerLengths();
+  assertEquals(lengths.remaining(0), 128);
+  lengths.add(10);
+  lengths.add(30);
+  assertEquals([lengths.remaining(0), lengths.remaining(5), lengths.remaining(90)], [20, 15, 1]);
+  assertEquals(lengths.remaining(3, 7), 4);
+  for (let i = 0; i < 500; i++) lengths.add(100);
+  assert(lengths.remaining(0) > 95);
+});
