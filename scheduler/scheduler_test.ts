@@ -320,7 +320,7 @@ Deno.test("a known prefix is not computed again by the same tenant", () => {
 
 Deno.test("submit() throws for what the caller should have known", () => {
   const bench = new Bench();
-  assertThrows(() => bench.submit(1, "bulk", 4), RangeError, "No latency class is called bulk");
+  assertThrows(() => bench.submit(1, "bulk", 4), RangeError, 'No latency class is called "bulk"');
   assertThrows(() => bench.submit(1, "batch", 0), RangeError, "must have tokens");
   bench.submit(1, "batch", 4);
   assertThrows(() => bench.submit(1, "batch", 4), RangeError, "is there already");

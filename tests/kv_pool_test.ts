@@ -88,11 +88,12 @@ Deno.test("kvStats() tells waste, fragmentation and what a reservation would tak
   pool.tryAllocate(1, b.blocks.at(-1));
   assert(countRuns([...a.blocks, 9, 10, 12]) === 3);
   pool.release([b.blocks.at(-1)! + 1]);
-  const stats = kvStats(pool.stats(), [a, b], { contextLength: 100, kvBytesPerToken: 10 });
+  const stats = kvStats(pool.stats(), [a, b], { contextLength: 100, kvBytesPerToken: 10, cachedBlocks: 1 });
   assertEquals(JSON.parse(JSON.stringify(stats)), {
     blockTokens: 16,
     reservedBytes: 2560,
     allocatedBytes: 960,
+    cachedBytes: 160,
     usedBytes: 770,
     internalFragmentation: 1 - 770 / 960,
     externalFragmentation: 0,

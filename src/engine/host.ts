@@ -1,5 +1,6 @@
 import { type ChatTemplate, createChatTemplate, TemplateError } from "../tokenizer/chat_template.ts";
 import { type GgufFile, openGguf } from "../gguf/reader.ts";
+import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
 import { ModelError } from "../models/error.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -7,6 +8,7 @@ import { Engine } from "./engine.ts";
 import type { EngineStats } from "./stats.ts";
 import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "./errors.ts";
+import { machineReply } from "./machine_reply.ts";
 import { describeModel } from "./model_info.ts";
 import {
   CONTROL_STEP_IDS,
@@ -78,6 +80,9 @@ export class EngineHost {
           message.id,
           ({ tokenizer }) => tokenizer.decode(message.tokens, { special: message.special }),
         );
+        break;
+      case "machine":
+        this.#post(machineReply(message.libraryPath));
         break;
       case "stats":
         this.#reply(message.id, ({ engine }) => engine.stats());
