@@ -4,7 +4,7 @@ import type { BlockAllocator } from "./block_allocator.ts";
 export interface PrefixCacheOptions {
   /** Tokens in one block. */
   readonly blockTokens: number;
-  /** Most blocks that the cache keeps for later; default: as many as there are. */
+  /** Most blocks that the cache keeps for later; default: as many as there are. With 0 nothing is ever shared. */
   readonly blocksMax?: number;
 }
 
@@ -104,7 +104,7 @@ export class PrefixCache {
    */
   insert(tenant: string, tokens: ArrayLike<number>, blocks: number[]): void {
     const full = Math.min(Math.floor(tokens.length / this.#blockTokens), blocks.length);
-    if (full === 0) return;
+    if (full === 0 || this.#blocksMax === 0) return;
     let root = this.#roots.get(tenant);
     if (root === undefined) {
       root = this.#createNode(tenant, null, new Int32Array(0), []);

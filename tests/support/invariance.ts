@@ -10,6 +10,7 @@ interface Trial {
   readonly messages: ChatMessage[];
   readonly seed: number;
   readonly maxTokens: number;
+  readonly ignoreEnd: boolean;
   readonly wantsLogprobs: boolean;
 }
 
@@ -68,21 +69,24 @@ function createTrials(count: number, seed: number): Trial[] {
     return {
       messages: [...history, { role: "user", content }],
       seed: next(2 ** 31),
-      maxTokens: 4 + next(44),
+      maxTokens: 4 + next(100),
+      ignoreEnd: next(2) === 0,
       wantsLogprobs: next(4) === 0,
     };
   });
 }
 
-/** The ways; `tokens`: what all requests need together, of which the smallest cache holds a tenth. */
-export function createManners(tokens: number): Manner[] {
+/** The first way: nothing else runs, nothing is known. */
+const ALONE: Manner = {
+  name: "alone",
+  load: { sequencesMax: 1, threads: 1, prefixCache: false, contextLength: 256 },
+  inFlight: 1,
+};
+
+/** The other ways; `tokens`: what all requests need together, of which the smallest cache holds a tenth. */
+function createManners(tokens: number): Manner[] {
   const small = { contextLength: 256, kvTokens: Math.max(256, Math.floor(tokens / 10)) };
   return [
-    {
-      name: "alone",
-      load: { sequencesMax: 1, threads: 1, prefixCache: false, contextLength: 256 },
-      inFlight: 1,
-    },
     {
       name: "32 at once, 2 threads",
       load: { sequencesMax: 32, threads: 2, contextLength: 256, kvTokens: 16_384 },
@@ -92,7 +96,11 @@ export function createManners(tokens: number): Manner[] {
       load: { sequencesMax: 5, threads: 1, batchTokensMax: 16, contextLength: 256 },
     },
     { name: "a tenth of the KV cache", load: { sequencesMax: 32, threads: 2, ...small } },
-    { name: "… and no prefix cache", load: { sequencesMax: 32, threads: 1, prefixCache: false, ...small } },
+    {
+      name: "… without prefix cache",
+      load: { sequencesMax: 32, threads: 1, prefixCache: false, ...small },
+    },
+    { name: "… with classes", load: { sequencesMax: 32, threads: 2, ...small }, isMixed: true },
     {
       name: "2 workers, classes, tenants",
       load: {
@@ -119,7 +127,8 @@ export async function measureInvariance(
   const reports: MannerReport[] = [];
   let expected: string[] | null = null;
   let needed = 0;
-  for (const manner of createManners(count * 60)) {
+  const manners = [ALONE];
+  for (const manner of manners) {
     note(`${manner.name} …`);
     const startedAt = performance.now();
     await using model = await loadModel("demo", manner.load);
@@ -132,6 +141,7 @@ export async function measureInvariance(
     if (expected === null) {
       expected = texts;
       needed = total((stats) => stats.computedTokens);
+      manners.push(...createManners(needed));
     }
     const different = texts.flatMap((text, i) => text === expected![i] ? [] : [i]);
     const cachedTokens = total((stats) => stats.cachedTokens);
@@ -167,21 +177,30 @@ async function runAll(
     const j = next(i + 1);
     [order[i], order[j]] = [order[j], order[i]];
   }
+  // Bulk requests first, and the urgent ones when bulk work is under way: then somebody has to give way.
+  const classes = trials.map(() => isMixed && next(2) === 0 ? "batch" : "interactive");
+  if (isMixed) order.sort((a, b) => Number(classes[a] > classes[b]) - Number(classes[a] < classes[b]));
+  const underWay = Promise.withResolvers<void>();
   let at = 0;
   const lane = async () => {
     while (at < order.length) {
       const index = order[at++];
-      const { messages, wantsLogprobs, seed, maxTokens } = trials[index];
+      const { messages, wantsLogprobs, seed, maxTokens, ignoreEnd } = trials[index];
+      if (isMixed && classes[index] === "interactive") await underWay.promise;
       const ids: number[] = [];
       const { text, finishReason, usage, logprobs } = await model.chat(messages, {
         seed,
         maxTokens,
+        ignoreEnd,
         temperature: 0.9,
         logprobs: wantsLogprobs ? 3 : undefined,
-        class: isMixed && next(2) === 0 ? "batch" : "interactive",
+        class: classes[index],
         tenant: isMixed ? `tenant ${next(3)}` : undefined,
         priority: isMixed ? next(5) : undefined,
-        onTokens: (tokens) => ids.push(...tokens),
+        onTokens: (tokens) => {
+          ids.push(...tokens);
+          underWay.resolve();
+        },
       }).result;
       const outcome = JSON.stringify({ text, finishReason, ids, logprobs });
       answers[index] = { outcome, tokens: usage.completionTokens };
