@@ -98,6 +98,7 @@ async function runMixedLoad(args: Arguments): Promise<number> {
     kvTokens: 64 * context,
     classes: classesFor(itlSloMs),
     kv: { prefault: true },
+    prefixCache: false, // runs have the same prompts
   });
   const setting: Setting = {
     model,
@@ -140,12 +141,12 @@ async function measure(setting: Setting): Promise<Results> {
   const merged = [urgent, bulk].map((kind) => ({ ...kind, class: "merged" }));
   note("urgent requests alone …");
   const ttftAloneMs = await ttftAlone(setting);
-  note(`${pairs} pairs at once …`);
-  const atOnce = new LoadGenerator(model, seed + 1);
-  const started = performance.now();
-  for (let i = 0; i < pairs; i++) for (const kind of merged) void atOnce.send(kind);
-  await atOnce.finished();
-  const pairsPerSecond = pairs / (performance.now() - started) * 1000;
+  note("as many as can be computed …");
+  const pairTokens = merged.reduce(
+    (sum, { promptTokens, answerTokens }) => sum + promptTokens + answerTokens,
+    0,
+  );
+  const pairsPerSecond = await saturated(setting, merged, 0) / pairTokens;
   const perSecond = 2 * pairsPerSecond * load;
   const run = async (name: string, kinds: readonly RequestKind[]) => {
     note(`${2 * pairs} requests at ${perSecond.toFixed(2)} a second, ${name} …`);
@@ -156,8 +157,8 @@ async function measure(setting: Setting): Promise<Results> {
   const classes = await run("with classes", [urgent, bulk]);
   const withoutClasses = await run("without", merged);
   note("a backlog of bulk requests, alone and beside urgent ones …");
-  const backlogAlone = await backlog(setting, 0);
-  const backlogBeside = await backlog(setting, perSecond / 2);
+  const backlogAlone = await saturated(setting, [bulk], 0);
+  const backlogBeside = await saturated(setting, [bulk], perSecond / 2);
   return {
     pairsPerSecond,
     load,
@@ -175,17 +176,21 @@ async function ttftAlone({ model, urgent, seed }: Setting): Promise<number> {
   return quantile(latenciesOf(generator.traces, urgent.name).ttft, 0.5);
 }
 
-/** Tokens per second with more bulk requests than can be computed, and urgent ones at a rate beside them. */
-async function backlog(setting: Setting, urgentPerSecond: number): Promise<number> {
-  const { model, urgent, bulk, seed, backlogMs } = setting;
+/** Tokens per second with more requests than can be computed, and urgent ones at a rate beside them. */
+async function saturated(
+  setting: Setting,
+  kinds: readonly RequestKind[],
+  urgentPerSecond: number,
+): Promise<number> {
+  const { model, urgent, seed, backlogMs } = setting;
   const generator = new LoadGenerator(model, seed + 4);
   const warmMs = backlogMs / 6;
   const endMs = warmMs + backlogMs;
-  // More than can start in that time, whatever the machine.
-  const refill = async () => {
-    while (generator.nowMs < endMs) await generator.send(bulk);
+  const refill = async (kind: RequestKind) => {
+    while (generator.nowMs < endMs) await generator.send(kind);
   };
-  const all = Array.from({ length: 64 }, refill);
+  // Twice as many as run at once: somebody always waits.
+  const all = Array.from({ length: 64 }, (_, i) => refill(kinds[i % kinds.length]));
   if (urgentPerSecond > 0) {
     const count = Math.ceil(urgentPerSecond * endMs / 1000);
     const arrivals = poissonArrivals([urgent], { count, perSecond: urgentPerSecond, seed: seed + 5 });
