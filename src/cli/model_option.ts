@@ -3,7 +3,7 @@
 import { STUCK_EXIT_CODE } from "../engine/errors.ts";
 import { loadModel, type Model } from "../engine/model.ts";
 import { locateModel } from "../engine/locate_model.ts";
-import type { Arguments } from "./command.ts";
+import { type Arguments, numberOption } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { ProgressLine } from "./progress.ts";
 import { loadOptions } from "./sampling_options.ts";
@@ -26,6 +26,7 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
   const lines = { download: downloading, load: loading };
   return await loadModel(args.values.get("model")!, {
     ...loadOptions(args),
+    workers: numberOption(args, "workers", { min: 1, max: 1024, integer: true }),
     isa: Deno.env.get("KUMI_ISA"),
     signal: interrupt.signal,
     onStuck: exitStuck,

@@ -1,6 +1,7 @@
 /** The options that `chat` and `run` share. @module */
 
 import { isKvFormat, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
+import { parseCpuList } from "../cpu_list.ts";
 import type { SamplingOptions } from "../sampling.ts";
 import { type Arguments, numberOption, type OptionSpec, UsageError } from "./command.ts";
 
@@ -29,8 +30,16 @@ export const LOAD_OPTIONS: readonly OptionSpec[] = [
     default: "demo",
   },
   { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
+  {
+    name: "cpus",
+    value: "LIST",
+    help: "CPUs to use, such as 0-3,8; default: all that this process may use",
+  },
+  { name: "workers", value: "N", help: "engine workers that share them; default: one for each memory node" },
   { name: "context", alias: "c", value: "N", help: "tokens of context; default: the model's, at most 4096" },
   KV_OPTION,
+  { name: "prefault", help: "commit the KV cache's memory while loading, not when tokens need it" },
+  { name: "huge-pages", help: "ask for huge pages for the KV cache: faster with long contexts, more memory" },
 ];
 
 /** Options for how tokens are chosen. */
@@ -47,9 +56,15 @@ export const SAMPLING_OPTIONS: readonly OptionSpec[] = [
   { name: "stop", value: "TEXT", help: "stop before this text" },
 ];
 
-/** Load options as `loadModel` takes them. */
+/** Load options as `loadModel` and `loadModelRunner` take them. */
 export function loadOptions(args: Arguments) {
+  const cpus = args.values.get("cpus");
   return {
+    cpus: cpus === undefined ? undefined : parseCpuList(cpus),
+    kv: {
+      prefault: args.switches.has("prefault"),
+      hugePages: args.switches.has("huge-pages") ? true : undefined,
+    },
     threads: numberOption(args, "threads", { min: 1, max: 1024, integer: true }),
     contextLength: numberOption(args, "context", { min: 16, max: 2 ** 24, integer: true }),
     kvFormat: kvOption(args),

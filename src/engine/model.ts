@@ -23,8 +23,11 @@ export interface LoadProgress {
 export interface LoadOptions extends LayoutOptions {
   /** Threads of the kernels in each worker; default: its share of the cores this process may use, or 1 for a model of a few MB. */
   threads?: number;
-  /** Whether the workers of a NUMA node share one copy of the weights; default true. */
-  shareWeights?: boolean;
+  /**
+   * Whether workers share one copy of the weights: true, the default, for one copy in each NUMA node, "all" for a single one,
+   * false for one in each worker.
+   */
+  shareWeights?: boolean | "all";
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
   /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */

@@ -14,7 +14,7 @@ export interface StartOptions extends RestartLimits {
   /** What each worker has of its own, or how to find that out; default: one worker. */
   readonly workers?: readonly EngineOptions[] | ((machine: Machine) => readonly EngineOptions[]);
   /** Whether workers of one NUMA node share one copy of the weights; default true. */
-  readonly shareWeights?: boolean;
+  readonly shareWeights?: boolean | "all";
   readonly progress?: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
   /** A worker that shows no sign of life for this long while work is pending is dead, or stuck in a step. Default 60 000. */
@@ -159,7 +159,7 @@ export class WorkerPool {
   }
 
   async #loadAll(): Promise<void> {
-    const { workers, shareWeights = true, engine } = this.#options;
+    const { workers, engine } = this.#options;
     const first = this.#createLink(0);
     const bare: Slot = { index: 0, options: engine, budget: new RestartBudget(), link: first, orphans: [] };
     this.#slots.push(bare);
@@ -172,7 +172,7 @@ export class WorkerPool {
       const link = index === 0 ? first : this.#createLink(index);
       this.#slots.push({ index, options: { ...engine, ...options }, budget, link, orphans: [] });
     }
-    const leaderOf = (slot: Slot) => shareWeights ? this.#slots.find((each) => sameNode(each, slot))! : slot;
+    const leaderOf = (slot: Slot) => this.#slots.find((each) => each === slot || this.#mayShare(each, slot))!;
     const leaders = this.#slots.filter((slot) => leaderOf(slot) === slot);
     const { progress = () => {} } = this.#options;
     const sum = new LoadProgressSum(leaders.length, progress);
@@ -268,9 +268,16 @@ export class WorkerPool {
     }
   }
 
+  /** Memory of another node is slower: unless it is wanted, only workers of one node share. */
+  #mayShare(a: Slot, b: Slot): boolean {
+    const { shareWeights = true } = this.#options;
+    return shareWeights === "all" || shareWeights && a.options.numaNode === b.options.numaNode;
+  }
+
   #survivorOf(slot: Slot): Slot | undefined {
-    if (this.#options.shareWeights === false) return undefined;
-    return this.#slots.find((each) => each !== slot && each.link.state === "ready" && sameNode(each, slot));
+    return this.#slots.find((each) =>
+      each !== slot && each.link.state === "ready" && this.#mayShare(each, slot)
+    );
   }
 
   #end(reason: string): void {
@@ -279,8 +286,4 @@ export class WorkerPool {
     for (const link of this.links) void link.close();
     this.#events.ended(new EngineError(`The engine died: ${reason}`));
   }
-}
-
-function sameNode(a: Slot, b: Slot): boolean {
-  return a.options.numaNode === b.options.numaNode;
 }
