@@ -57,6 +57,14 @@ export interface EngineParts {
   now?: () => number;
 }
 
+/** How a long step may be ended early, to no effect. */
+export interface Interruption {
+  /** Polled between ops: whether the step shall end. */
+  readonly interrupted: () => boolean;
+  /** The value of the runner's interrupt word with which the kernels go on; null: they do not look. */
+  readonly expected?: number | null;
+}
+
 /** What became of a call of {@linkcode Engine.step}. */
 export interface StepOutcome {
   /** Whether there was anything to compute. */
@@ -186,14 +194,14 @@ export class Engine {
     for (const id of [...this.#answers.keys()]) this.#fail(id, error);
   }
 
-  /** Computes one step, if there is anything to compute. `interrupted` may end a long one early, to no effect. */
-  step(interrupted?: () => boolean): StepOutcome {
+  /** Computes one step, if there is anything to compute. */
+  step(interruption?: Interruption): StepOutcome {
     const plan = this.#scheduler.plan(this.#now());
     for (const id of plan.expired) this.#stop(id, "deadline");
     this.#tally.preempt(plan.preempted.length);
     if (plan.items.length === 0) return { hasComputed: false, waitMs: plan.waitMs };
     try {
-      this.#compute(plan, interrupted);
+      this.#compute(plan, interruption);
     } catch (error) {
       // The kernels refused the step. Nobody can tell whose fault it is, so all that were in it end here.
       this.#scheduler.abandon(plan.step);
@@ -236,13 +244,14 @@ export class Engine {
     return events;
   }
 
-  #compute(plan: StepPlan, interrupted?: () => boolean): void {
+  #compute(plan: StepPlan, interruption?: Interruption): void {
     const startedAt = performance.now();
     const { items, load } = plan;
     const now = this.#now();
     for (const { id, first } of items) this.#answers.get(id)!.start(now, first);
     this.#onStep(items.map(({ id }) => id));
-    if (!this.#runner.forward(items, load.tokens >= INTERRUPTIBLE_TOKENS ? interrupted : undefined)) {
+    const { interrupted, expected } = load.tokens >= INTERRUPTIBLE_TOKENS ? interruption ?? {} : {};
+    if (!this.#runner.forward(items, interrupted, expected)) {
       this.#scheduler.abandon(plan.step);
       return;
     }

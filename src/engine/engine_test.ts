@@ -106,7 +106,7 @@ Deno.test("Engine ends the requests of a step that the kernels refuse, and serve
 Deno.test("Engine repeats a step that was interrupted", () => {
   const engine = engineOf(new FakeRunner(128, 256));
   engine.add(1, request("A".repeat(40)));
-  for (let i = 0; i < 3; i++) engine.step(() => true);
+  for (let i = 0; i < 3; i++) engine.step({ interrupted: () => true });
   assertEquals(finish(engine).get(1)?.text, answerAlone("A".repeat(40)).text);
 });
 

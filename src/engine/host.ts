@@ -199,11 +199,12 @@ export class EngineHost {
       const before = Atomics.load(this.#control, ControlWord.interrupts);
       const mayStop = !this.#wasInterrupted;
       this.#wasInterrupted = false;
-      const outcome = engine.step(() => {
+      const interrupted = () => {
         this.#beat();
         this.#wasInterrupted = mayStop && Atomics.load(this.#control, ControlWord.interrupts) !== before;
         return this.#wasInterrupted;
-      });
+      };
+      const outcome = engine.step({ interrupted, expected: mayStop ? before : null });
       if (!outcome.hasComputed) waitMs = outcome.waitMs;
     } catch (error) {
       engine.failAll(error);
