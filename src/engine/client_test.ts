@@ -116,6 +116,22 @@ Deno.test("EngineClient delivers steps to their requests and keeps errors apart"
   assertInstanceOf(await bad.result.catch((error) => error), RangeError);
 });
 
+Deno.test("EngineClient interrupts a step once nobody wants what it computes, and no sooner", async () => {
+  const workers = new FakeWorkers();
+  await using client = await EngineClient.start(workers.create, options);
+  const aborts = [1, 2, 3].map(() => new AbortController());
+  for (const { signal } of aborts) client.generate(fakeRequest(), signal);
+  await settle();
+  const [worker] = workers.all;
+  worker.beginStep(1, 2);
+  aborts[2].abort();
+  aborts[0].abort();
+  assertEquals([worker.of("abort").length, worker.interrupts], [2, 0]);
+  aborts[1].abort();
+  assertEquals([worker.of("abort").length, worker.interrupts], [3, 1]);
+  for (const id of [1, 2, 3]) worker.give(id, [], "abort");
+});
+
 Deno.test("EngineClient sends an abort for a signal, once the request has been sent", async () => {
   const workers = new FakeWorkers();
   await using client = await EngineClient.start(workers.create, options);

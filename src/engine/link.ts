@@ -62,6 +62,8 @@ export class Link {
   readonly #closed = Promise.withResolvers<void>();
   /** Requests and questions that have not been answered. */
   readonly #pending = new Set<number>();
+  /** Those of them that nobody wants any more. */
+  readonly #aborted = new Set<number>();
   #opening: PromiseWithResolvers<FromEngine> | null = null;
   #progress: LoadRequest["progress"];
   #state: LinkState = "loading";
@@ -142,16 +144,18 @@ export class Link {
     this.#heart.watch();
   }
 
-  /** Sends an abort. */
+  /** Sends an abort. A step under way ends early when it computes for nobody else: others' work is not thrown away. */
   abort(id: number): void {
     if (this.#state !== "ready") return;
     this.#transport.post({ type: "abort", id });
-    this.#interrupt();
+    this.#aborted.add(id);
+    if (this.stepIds?.every((each) => this.#aborted.has(each)) ?? true) this.#interrupt();
   }
 
   /** Notes that nothing more is expected for this id. */
   settle(id: number): void {
     this.#pending.delete(id);
+    this.#aborted.delete(id);
     this.#restIfIdle();
   }
 
