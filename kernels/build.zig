@@ -1,7 +1,7 @@
 //! Builds the kernel library: one object per instruction-set level, linked into one shared library.
 //!
 //!   zig build                 the library for this machine, installed as <prefix>/lib/libkumi.so
-//!   zig build test            unit tests of every level that this machine can run
+//!   zig build test            unit tests of every level that this machine can run; -Dtest-debug-info for stack traces
 //!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
@@ -104,7 +104,10 @@ fn addObject(
 ) *std.Build.Step.Compile {
     const object = b.addObject(.{
         .name = name,
-        .root_module = rootModule(b, target, level, root, optimize, false),
+        .root_module = rootModule(b, target, level, root, optimize, .{
+            .single_level = false,
+            .debug_info = optimize == .debug or optimize == .safe,
+        }),
     });
     // Support routines compiled with one level's instructions must not be linked into the others: they come
     // from the link step alone, which knows the least level only.
@@ -119,30 +122,40 @@ fn rootModule(
     level: isa_levels.Level,
     root: []const u8,
     optimize: Optimize,
-    single_level: bool,
+    use: struct { single_level: bool, debug_info: bool },
 ) *std.Build.Module {
     const options = b.addOptions();
     options.addOption([]const u8, "level", level.name);
-    options.addOption(bool, "single_level", single_level);
+    options.addOption(bool, "single_level", use.single_level);
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target.resolve(b, level),
         .optimize = optimize,
         .link_libc = true,
         .pic = true,
-        .strip = optimize == .fast or optimize == .small,
+        .strip = !use.debug_info,
         .imports = &.{.{ .name = "kumi_options", .module = options.createModule() }},
     });
 }
 
+const TestOptions = struct {
+    optimize: Optimize,
+    filters: []const []const u8,
+    /// Off by default: with it the compiler takes twice as long.
+    debug_info: bool,
+};
+
 fn addTestSteps(b: *std.Build, host: Target) void {
-    const optimize = b.option(Optimize, "test-optimize", "Optimisation of the tests (default: safe)") orelse .safe;
-    const filters = b.option([]const []const u8, "test-filter", "Run only tests whose name contains this") orelse &.{};
+    const options: TestOptions = .{
+        .optimize = b.option(Optimize, "test-optimize", "Optimisation of the tests (default: safe)") orelse .safe,
+        .filters = b.option([]const []const u8, "test-filter", "Run only tests whose name contains this") orelse &.{},
+        .debug_info = b.option(bool, "test-debug-info", "Stack traces with lines when a test fails") orelse false,
+    };
 
     const native = b.step("test", "Run the unit tests of each level of this machine");
     inline for (comptime isa_levels.of(builtin.cpu.arch)) |level| {
         if (detect.has(level)) {
-            const run = b.addRunArtifact(addTests(b, host, level, optimize, filters));
+            const run = b.addRunArtifact(addTests(b, host, level, options));
             run.setName(b.fmt("unit tests ({s})", .{level.name}));
             native.dependOn(&run.step);
         }
@@ -151,7 +164,7 @@ fn addTestSteps(b: *std.Build, host: Target) void {
     const emulated = b.step("test-aarch64", "Run the unit tests of the aarch64 levels under qemu-aarch64");
     const qemu = b.findProgramLazy(.{ .names = &.{ "qemu-aarch64", "qemu-aarch64-static" } });
     for (isa_levels.ofRuntime(.aarch64)) |level| {
-        const tests = addTests(b, .{ .arch = .aarch64, .os = .linux, .static = true }, level, optimize, filters);
+        const tests = addTests(b, .{ .arch = .aarch64, .os = .linux, .static = true }, level, options);
         const run = b.addRunFile(qemu);
         run.setName(b.fmt("unit tests ({s}, emulated)", .{level.name}));
         run.addArgs(&.{ "-cpu", "max" });
@@ -165,13 +178,15 @@ fn addTests(
     b: *std.Build,
     target: Target,
     level: isa_levels.Level,
-    optimize: Optimize,
-    filters: []const []const u8,
+    options: TestOptions,
 ) *std.Build.Step.Compile {
     return b.addTest(.{
         .name = b.fmt("test_{s}", .{level.name}),
-        .root_module = rootModule(b, target, level, "src/tests.zig", optimize, true),
-        .filters = filters,
+        .root_module = rootModule(b, target, level, "src/tests.zig", options.optimize, .{
+            .single_level = true,
+            .debug_info = options.debug_info,
+        }),
+        .filters = options.filters,
     });
 }
 
@@ -179,7 +194,10 @@ fn addSymbolSteps(b: *std.Build, host: Target) void {
     const levels = comptime isa_levels.of(builtin.cpu.arch);
     const generator = b.addExecutable(.{
         .name = "symbols",
-        .root_module = rootModule(b, host, levels[levels.len - 1], "src/symbols.zig", .debug, true),
+        .root_module = rootModule(b, host, levels[levels.len - 1], "src/symbols.zig", .debug, .{
+            .single_level = true,
+            .debug_info = true,
+        }),
     });
     inline for (.{
         .{ "symbols", "write", "Write src/ffi/symbols.ts from the ABI" },

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { ensureLibrary, zigBuildCommand, zigEnvironment } from "../src/setup/build.ts";
+import {
+  ensureLibrary,
+  ensureReferenceLibrary,
+  zigBuildCommand,
+  zigEnvironment,
+} from "../src/setup/build.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { capture, Interruption } from "../src/setup/process.ts";
@@ -54,11 +59,11 @@ interface Outcome {
   readonly skipped?: string;
 }
 
-/** One step. `lane` groups steps that run one after another; `alone` steps run after all lanes. */
+/** One step. Steps of a lane run one after another; `alone` steps run after everything before them. */
 interface Step {
   readonly name: string;
   readonly title: string;
-  readonly lane: "tools" | "zig" | "alone";
+  readonly lane: "tools" | "native" | "emulated" | "alone";
   run(context: Context): Promise<Outcome>;
 }
 
@@ -101,6 +106,17 @@ async function zigTests(context: Context, step: string): Promise<Outcome> {
   const filter = context.options.filter === undefined ? [] : [`-Dtest-filter=${context.options.filter}`];
   const outcome = await zigBuild(context, step, ...filter);
   return { ...outcome, counts: countZigTests(outcome.output) };
+}
+
+/** Builds a library. The tests of benchmarks need the references, too: compiled here, they keep no test waiting. */
+async function library(context: Context, ensure: typeof ensureLibrary): Promise<Outcome> {
+  try {
+    const path = await ensure({ zig: () => Promise.resolve(context.zig), signal: context.signal });
+    return { ok: true, output: path };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    return { ok: false, output: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -170,27 +186,23 @@ const STEPS: readonly Step[] = [
   {
     name: "kernels",
     title: "the kernel library builds",
-    lane: "zig",
-    run: async (context) => {
-      try {
-        return {
-          ok: true,
-          output: await ensureLibrary({ zig: () => Promise.resolve(context.zig), signal: context.signal }),
-        };
-      } catch (error) {
-        context.signal.throwIfAborted();
-        return { ok: false, output: error instanceof Error ? error.message : String(error) };
-      }
-    },
+    lane: "native",
+    run: (context) => library(context, ensureLibrary),
   },
   {
     name: "symbols",
     title: "src/ffi/symbols.ts is up to date",
-    lane: "zig",
+    lane: "native",
     run: (context) => zigBuild(context, "check-symbols"),
   },
-  { name: "zig-test", title: "Zig unit tests", lane: "zig", run: (context) => zigTests(context, "test") },
-  { name: "zig-test-aarch64", title: "Zig unit tests, aarch64 under qemu", lane: "zig", run: aarch64 },
+  {
+    name: "references",
+    title: "the library of scalar references builds",
+    lane: "native",
+    run: (context) => library(context, ensureReferenceLibrary),
+  },
+  { name: "zig-test", title: "Zig unit tests", lane: "native", run: (context) => zigTests(context, "test") },
+  { name: "zig-test-aarch64", title: "Zig unit tests, aarch64 under qemu", lane: "emulated", run: aarch64 },
   { name: "deno-test", title: "TypeScript tests and doc examples", lane: "alone", run: denoTest },
 ];
 
@@ -232,11 +244,20 @@ function selectSteps(options: Options): Step[] {
   return STEPS.filter((step) => names.length === 0 || names.includes(step.name));
 }
 
-/** Runs a step, reports it, and adds it to the totals. */
-async function runStep(step: Step, context: Context, totals: Counts): Promise<void> {
+/** A step that has run. */
+interface Finished extends Outcome {
+  readonly seconds: number;
+}
+
+async function timed(step: Step, context: Context): Promise<Finished> {
   const start = performance.now();
   const outcome = await step.run(context);
-  const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(6);
+  return { ...outcome, seconds: (performance.now() - start) / 1000 };
+}
+
+/** Prints what a step said and adds it to the totals. */
+function report(step: Step, outcome: Finished, context: Context, totals: Counts): void {
+  const seconds = outcome.seconds.toFixed(1).padStart(6);
   if (outcome.skipped !== undefined) {
     totals.skipped++;
     console.log(`skip ${seconds} s  ${step.title}: ${outcome.skipped}`);
@@ -256,15 +277,18 @@ async function runStep(step: Step, context: Context, totals: Counts): Promise<vo
 }
 
 /**
- * Two lanes, so that two cores are busy: the quick tools beside the compiler. The TypeScript tests come last and alone,
- * because some of them watch the clock.
+ * Three lanes, so that the cores stay busy: the quick tools, this machine's Zig code, the emulated code. The TypeScript tests
+ * come last and alone, because some of them watch the clock. Reports come in the order of the steps.
  */
 async function runSteps(steps: readonly Step[], context: Context, totals: Counts): Promise<void> {
-  const lane = async (name: Step["lane"]) => {
-    for (const step of steps) if (step.lane === name) await runStep(step, context, totals);
-  };
-  await Promise.all([lane("tools"), lane("zig")]);
-  await lane("alone");
+  const running: { step: Step; finished: Promise<Finished> }[] = [];
+  for (const step of steps) {
+    const before = running.filter((other) => step.lane === "alone" || other.step.lane === step.lane);
+    const finished = Promise.all(before.map((other) => other.finished)).then(() => timed(step, context));
+    finished.catch(() => {}); // the loop below meets it, unless an earlier step threw
+    running.push({ step, finished });
+  }
+  for (const { step, finished } of running) report(step, await finished, context, totals);
 }
 
 async function main(args: readonly string[]): Promise<number> {

@@ -137,12 +137,12 @@ test "pieces are zeroed, aligned and apart, and outlive the pool" {
     }
     try std.testing.expect(pieces[0].chunk == pieces[2].chunk and pieces[2].chunk != pieces[3].chunk);
     for (pieces, 1..) |piece, mark| {
-        for (piece.bytes) |byte| try std.testing.expectEqual(0, byte);
+        try std.testing.expect(std.mem.allEqual(u8, piece.bytes, 0));
         @memset(piece.bytes, @intCast(mark));
     }
     pool.deinit();
     for (&pieces, 1..) |*piece, mark| {
-        for (piece.bytes) |byte| try std.testing.expectEqual(mark, byte);
+        try std.testing.expect(std.mem.allEqual(u8, piece.bytes, @intCast(mark)));
         piece.deinit();
     }
     try std.testing.expectError(error.OutOfMemory, pool.take(1 << 47));
