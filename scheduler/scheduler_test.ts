@@ -181,6 +181,23 @@ Deno.test("the oldest request goes first after ageingMs, whatever its class", ()
   assert(waitedMs >= 250 && waitedMs < 400, `${waitedMs}`);
 });
 
+Deno.test("a class that is kept out by whom nobody may preempt starts when that one ends, before newcomers", () => {
+  const bench = new Bench({ stepTokensMax: 2, stepSequencesMax: 2, ageingMs: 50 }, 10);
+  bench.submit(1, "interactive", 28, { maxTokens: 8 });
+  bench.step();
+  bench.submit(2, "batch", 12);
+  let steps = 0;
+  for (let id = 3; bench.scheduler.stats()[1].running === 0; id++) {
+    assert(steps++ < 100);
+    const isDue = bench.now >= 100;
+    // Small enough for what is left beside the first one.
+    if (isDue) bench.submit(id, "interactive", 1, { maxTokens: 1 });
+    const counts = bench.step();
+    if (isDue) assertEquals(Object.keys(counts), counts[2] === undefined ? ["1"] : ["2"]);
+  }
+  assertEquals(steps, 13 + 7 + 1, "the rest of the prompt and of the answer, then its turn");
+});
+
 Deno.test("KV shortage preempts the newest of the lowest class, which is computed again with what it said", () => {
   const bench = new Bench({}, 12);
   bench.submit(1, "batch", 12, { maxTokens: 20 });
@@ -320,7 +337,7 @@ Deno.test("a known prefix is not computed again by the same tenant", () => {
 
 Deno.test("submit() throws for what the caller should have known", () => {
   const bench = new Bench();
-  assertThrows(() => bench.submit(1, "bulk", 4), RangeError, "No latency class is called bulk");
+  assertThrows(() => bench.submit(1, "bulk", 4), RangeError, 'No latency class is called "bulk"');
   assertThrows(() => bench.submit(1, "batch", 0), RangeError, "must have tokens");
   bench.submit(1, "batch", 4);
   assertThrows(() => bench.submit(1, "batch", 4), RangeError, "is there already");
