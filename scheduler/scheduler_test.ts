@@ -268,6 +268,35 @@ Deno.test("KV shortage preempts the newest of the lowest class, which is compute
   assertEquals([...said.keys()].toSorted(), [1, 2, 3]);
 });
 
+/** Refuses once when it is told to. */
+class RefusingAllocator extends MemoryAllocator {
+  refuses = false;
+
+  override tryAllocate(count: number, after?: number): number[] | null {
+    const refused = this.refuses;
+    this.refuses = false;
+    return refused ? null : super.tryAllocate(count, after);
+  }
+}
+
+Deno.test("who has just lost its blocks is not computed when they cannot be had for the one that took them", () => {
+  const allocator = new RefusingAllocator(6);
+  const bench = new Bench({ allocator, classes: [BATCH], ageingMs: 50 });
+  bench.submit(1, "batch", 7);
+  bench.submit(2, "batch", 5);
+  // Both have three blocks then, and those of the first are full.
+  for (let i = 0; i < 6; i++) bench.step();
+  bench.now += 50;
+  allocator.refuses = true;
+  const plan = bench.plan();
+  assertEquals([plan.preempted, plan.items.map(({ id }) => id)], [[2], [1]]);
+  bench.complete(plan);
+  for (const { id, blocks } of bench.scheduler.sequences()) assertEquals(blocks.length, id === 1 ? 4 : 0);
+  const ended: number[] = [];
+  while (bench.scheduler.isBusy) ended.push(...bench.complete(bench.plan())!);
+  assertEquals(ended, [1, 2]);
+});
+
 Deno.test("a request that cannot ever fit is refused, and one that fits is never failed", () => {
   const bench = new Bench({}, 4);
   assertEquals(bench.submit(1, "batch", 10, { maxTokens: 7 }), { accepted: false, reason: "too-long" });

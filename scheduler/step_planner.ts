@@ -90,9 +90,7 @@ export class StepPlanner {
 
   /** One token for each sequence of a class that has its prompt behind it. */
   #decode(queue: ClassQueue, limitMs: number): void {
-    for (const sequence of [...queue.running]) {
-      if (sequence.isRunning && sequence.isDecoding) this.#grant(sequence, limitMs, 0);
-    }
+    for (const sequence of [...queue.running]) if (sequence.isDecoding) this.#grant(sequence, limitMs, 0);
   }
 
   #fillClasses(): void {
@@ -105,8 +103,7 @@ export class StepPlanner {
       if (!isBound) this.#decode(queue, limitMs);
       let floor = isBound ? promptFloor(queue.config, decodeMs, model) : 0;
       for (const sequence of [...queue.running]) {
-        if (!sequence.isRunning || sequence.count > 0 || sequence.isDecoding) continue;
-        floor -= this.#grant(sequence, limitMs, floor);
+        if (!sequence.isDecoding) floor -= this.#grant(sequence, limitMs, floor);
       }
       // Whoever goes first and finds no room keeps others from taking what falls free.
       if (blocked !== null && blocked !== queue) continue;
@@ -204,7 +201,8 @@ export class StepPlanner {
 
   /** Adds as much of a sequence to the step as the limits allow; returns how many tokens. */
   #grant(sequence: Sequence, limitMs: number, floor: number): number {
-    if (sequence.isPaused || sequence.count > 0) return 0;
+    // It may have lost its blocks to the one before it.
+    if (!sequence.isRunning || sequence.isPaused || sequence.count > 0) return 0;
     const count = this.#builder.roomFor(sequence, limitMs, floor);
     if (count === 0 || !this.#grow(sequence, sequence.first + count)) return 0;
     this.#builder.add(sequence, count);
