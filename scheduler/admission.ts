@@ -1,8 +1,9 @@
 import type { ClassQueue } from "./class_queue.ts";
 import type { KvLedger } from "./kv_ledger.ts";
 import type { SchedulerRequest } from "./sequence.ts";
+import { itlLimitMs, plannedMs, promptFloor } from "./step_budget.ts";
 import type { StepLimits } from "./step_builder.ts";
-import { attendedKv, type StepTimeModel } from "./step_time_model.ts";
+import { attendedKv, type StepLoad, type StepTimeModel } from "./step_time_model.ts";
 
 /** Why a request was refused: it can never fit, too much waits already, or it would be too late. */
 export type RefusalReason = "too-long" | "queue-full" | "slo" | "deadline";
@@ -79,35 +80,56 @@ function promptLoad(tokens: number): { tokens: number; kv: number } {
 export function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): number {
   const known = view.ledger.peek(request.tenant ?? "", request.tokens);
   let ahead = request.tokens.length - known;
-  let decoding = 0, decodingKv = 0, itlMs = Infinity;
+  const decoding = { tokens: 0, kv: 0 }, urgent = { tokens: 0, kv: 0 };
+  let itlSloMs = Infinity;
   for (const other of view.queues) {
     const isAhead = other.config.priority >= queue.config.priority;
+    const isBound = other.config.itlSloMs !== undefined;
     if (isAhead) ahead += other.waitingTokens;
     for (const sequence of other.running) {
       if (sequence.isPaused) continue;
-      if (sequence.isDecoding) {
-        decoding++;
-        decodingKv += sequence.tokens.length;
-        itlMs = Math.min(itlMs, other.config.itlSloMs ?? Infinity);
-      } else if (isAhead) ahead += sequence.missing;
+      if (!sequence.isDecoding) {
+        if (isAhead) ahead += sequence.missing;
+        continue;
+      }
+      for (const load of isBound ? [decoding, urgent] : [decoding]) {
+        load.tokens++;
+        load.kv += sequence.tokens.length;
+      }
+      itlSloMs = Math.min(itlSloMs, other.config.itlSloMs ?? Infinity);
     }
   }
-  return view.stepLeftMs + prefillMs(view, { ahead, decoding, decodingKv, itlMs }) +
+  return view.stepLeftMs + prefillMs(view, queue, { ahead, decoding, urgent, itlSloMs }) +
     queueingMs(view, queue, request) +
     companyMs(view, queue);
+}
+
+/** What is computed before a prompt has its first token. */
+interface PrefillWork {
+  /** Tokens of prompts. */
+  readonly ahead: number;
+  /** The next tokens of all sequences that are decoding, and of those with an ITL objective. */
+  readonly decoding: StepLoad;
+  readonly urgent: StepLoad;
+  /** The shortest ITL objective among them. */
+  readonly itlSloMs: number;
 }
 
 /** Ms to compute so many tokens of prompts beside the sequences that are decoding. */
 function prefillMs(
   { model, limits }: AdmissionView,
-  work: { ahead: number; decoding: number; decodingKv: number; itlMs: number },
+  { config }: ClassQueue,
+  { ahead, decoding, urgent, itlSloMs }: PrefillWork,
 ): number {
-  const base = { tokens: work.decoding, kv: work.decodingKv };
-  const room = Math.max(1, limits.tokensMax - work.decoding);
-  const within = work.itlMs === Infinity ? room : model.tokensWithin(work.itlMs, base, 0);
-  const chunk = Math.max(1, Math.min(room, within, work.ahead));
-  const stepMs = model.predict({ tokens: base.tokens + chunk, kv: base.kv + attendedKv(0, chunk) });
-  return Math.ceil(work.ahead / chunk) * stepMs;
+  const room = Math.max(1, limits.tokensMax - decoding.tokens);
+  const decodeMs = model.predict(urgent);
+  const within = itlSloMs === Infinity
+    ? room
+    : model.tokensWithin(plannedMs(itlLimitMs(itlSloMs, decodeMs), model), decoding, 0);
+  const floor = config.itlSloMs === undefined ? 1 : promptFloor(config, decodeMs, model);
+  const chunk = Math.max(1, Math.min(room, Math.max(within, floor), ahead));
+  const stepMs = model.predict({ tokens: decoding.tokens + chunk, kv: decoding.kv + attendedKv(0, chunk) });
+  return Math.ceil(ahead / chunk) * stepMs;
 }
 
 /** Ms until there is a place among the running sequences of the class, and KV blocks, by the measured drain rate. */

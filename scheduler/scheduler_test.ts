@@ -28,11 +28,12 @@ const BATCH: LatencyClass = {
   preemptible: true,
 };
 
-/** A scheduler with a clock and a kernel that takes 5 ms, 1 ms a token, and says 7 for ever. */
+/** A scheduler with a clock and a kernel that takes 5 ms or more, 1 ms a token, and says 7 for ever. */
 class Bench {
   readonly allocator: MemoryAllocator;
   readonly scheduler: Scheduler;
   now = 0;
+  stepMs = 5;
   #tokens = 1000;
 
   constructor(options: Partial<SchedulerOptions> = {}, blocks = 64) {
@@ -58,7 +59,7 @@ class Bench {
   }
 
   complete(plan: StepPlan): number[] | null {
-    const elapsed = 5 + plan.load.tokens;
+    const elapsed = this.stepMs + plan.load.tokens;
     this.now += elapsed;
     const results = plan.items.filter((item) => item.reachesEnd).map(({ id }) => ({ id, token: 7 }));
     return this.scheduler.complete(plan.step, results, elapsed, this.now);
@@ -153,6 +154,53 @@ Deno.test("a long interactive prompt does not stop another interactive answer", 
   }
 });
 
+/** A bench whose steps take `stepMs`, with an interactive answer under way. */
+function slowBench(stepMs: number, more: Partial<LatencyClass> = {}): Bench {
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ...more }, BATCH], stepTokensMax: 600 }, 1000);
+  bench.stepMs = stepMs;
+  bench.warmUp();
+  bench.submit(1, "interactive", 4, { maxTokens: 1000 });
+  bench.step();
+  return bench;
+}
+
+Deno.test("an ITL objective that decoding alone misses lets prompts of every class at most double the step", () => {
+  for (const name of ["interactive", "batch"]) {
+    const bench = slowBench(60);
+    bench.submit(2, name, 300);
+    const plan = bench.plan();
+    assertEquals(plan.items.map(({ id }) => id), [1, 2]);
+    assert(plan.predictedMs! <= 2 * 61 && plan.predictedMs! > 1.5 * 61, `${name}: ${plan.predictedMs}`);
+  }
+});
+
+Deno.test("an ITL objective that decoding alone meets is kept, but for a quantum of the class's own prompts", () => {
+  const bench = slowBench(45);
+  bench.submit(2, "batch", 300);
+  assert(bench.plan().predictedMs! <= 50);
+  const own = slowBench(45);
+  own.submit(2, "interactive", 300);
+  assertEquals(own.step(), { 1: 1, 2: 16 });
+});
+
+Deno.test("a prompt of 512 tokens keeps its TTFT objective beside an answer of its class", () => {
+  const ttftSloMs = 1200;
+  for (const stepMs of [20, 30, 40, 45]) {
+    const bench = slowBench(stepMs, { ttftSloMs });
+    const since = bench.now;
+    assert(bench.submit(2, "interactive", 512).accepted);
+    bench.submit(3, "batch", 512);
+    let computed = 0;
+    while (computed < 512) {
+      const counts = bench.step();
+      assertEquals(counts[1], 1, "the answer goes on");
+      computed += counts[2];
+    }
+    assert(bench.now - since <= ttftSloMs, `${bench.now - since} ms with steps of ${stepMs} ms`);
+    assert(bench.now - since > ttftSloMs / 2, "it leaves the answer the rest");
+  }
+});
+
 Deno.test("higher priority starts first within a class", () => {
   const bench = new Bench({ classes: [{ ...BATCH, maxBatch: 1 }] });
   bench.submit(1, "batch", 4);
@@ -163,7 +211,8 @@ Deno.test("higher priority starts first within a class", () => {
 Deno.test("the oldest request goes first after ageingMs, whatever its class", () => {
   const classes = [{
     ...INTERACTIVE,
-    itlSloMs: 2,
+    // Eight answers take 13 ms: nothing fits beside them.
+    itlSloMs: 13.5,
     maxBatch: 100,
     queueLimit: { requests: 1000, tokens: 10_000 },
   }, BATCH];
@@ -179,6 +228,23 @@ Deno.test("the oldest request goes first after ageingMs, whatever its class", ()
     if (bench.step()[0] !== undefined) break;
   }
   assert(waitedMs >= 250 && waitedMs < 400, `${waitedMs}`);
+});
+
+Deno.test("a class that is kept out by whom nobody may preempt starts when that one ends, before newcomers", () => {
+  const bench = new Bench({ stepTokensMax: 2, stepSequencesMax: 2, ageingMs: 50 }, 10);
+  bench.submit(1, "interactive", 28, { maxTokens: 8 });
+  bench.step();
+  bench.submit(2, "batch", 12);
+  let steps = 0;
+  for (let id = 3; bench.scheduler.stats()[1].running === 0; id++) {
+    assert(steps++ < 100);
+    const isDue = bench.now >= 100;
+    // Small enough for what is left beside the first one.
+    if (isDue) bench.submit(id, "interactive", 1, { maxTokens: 1 });
+    const counts = bench.step();
+    if (isDue) assertEquals(Object.keys(counts), counts[2] === undefined ? ["1"] : ["2"]);
+  }
+  assertEquals(steps, 13 + 7 + 1, "the rest of the prompt and of the answer, then its turn");
 });
 
 Deno.test("KV shortage preempts the newest of the lowest class, which is computed again with what it said", () => {
@@ -200,6 +266,35 @@ Deno.test("KV shortage preempts the newest of the lowest class, which is compute
     bench.step();
   }
   assertEquals([...said.keys()].toSorted(), [1, 2, 3]);
+});
+
+/** Refuses once when it is told to. */
+class RefusingAllocator extends MemoryAllocator {
+  refuses = false;
+
+  override tryAllocate(count: number, after?: number): number[] | null {
+    const refused = this.refuses;
+    this.refuses = false;
+    return refused ? null : super.tryAllocate(count, after);
+  }
+}
+
+Deno.test("who has just lost its blocks is not computed when they cannot be had for the one that took them", () => {
+  const allocator = new RefusingAllocator(6);
+  const bench = new Bench({ allocator, classes: [BATCH], ageingMs: 50 });
+  bench.submit(1, "batch", 7);
+  bench.submit(2, "batch", 5);
+  // Both have three blocks then, and those of the first are full.
+  for (let i = 0; i < 6; i++) bench.step();
+  bench.now += 50;
+  allocator.refuses = true;
+  const plan = bench.plan();
+  assertEquals([plan.preempted, plan.items.map(({ id }) => id)], [[2], [1]]);
+  bench.complete(plan);
+  for (const { id, blocks } of bench.scheduler.sequences()) assertEquals(blocks.length, id === 1 ? 4 : 0);
+  const ended: number[] = [];
+  while (bench.scheduler.isBusy) ended.push(...bench.complete(bench.plan())!);
+  assertEquals(ended, [1, 2]);
 });
 
 Deno.test("a request that cannot ever fit is refused, and one that fits is never failed", () => {

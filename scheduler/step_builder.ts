@@ -1,8 +1,6 @@
 import type { Sequence } from "./sequence.ts";
+import { plannedMs } from "./step_budget.ts";
 import { attendedKv, type StepLoad, type StepTimeModel } from "./step_time_model.ts";
-
-/** Share of an objective that predictions may use up when they are exact; errors take more off. */
-const MARGIN = 0.95;
 
 /** What bounds a step. */
 export interface StepLimits {
@@ -45,11 +43,7 @@ export class StepBuilder {
     const room = Math.min(sequence.missing, this.#limits.tokensMax - this.#tokens);
     if (limitMs === Infinity) return room;
     const within = this.#model.isReady
-      ? this.#model.tokensWithin(
-        limitMs * MARGIN / (1 + this.#model.relativeError),
-        this.load,
-        sequence.first,
-      )
+      ? this.#model.tokensWithin(plannedMs(limitMs, this.#model), this.load, sequence.first)
       : this.#limits.firstChunk - this.#tokens;
     return Math.max(0, Math.min(room, Math.max(within, floor)));
   }

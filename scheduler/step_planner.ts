@@ -1,11 +1,10 @@
 import type { ClassQueue } from "./class_queue.ts";
 import type { KvLedger } from "./kv_ledger.ts";
 import type { Sequence } from "./sequence.ts";
+import { itlLimitMs, promptFloor, QUANTUM_TOKENS } from "./step_budget.ts";
 import { StepBuilder, type StepLimits } from "./step_builder.ts";
 import type { StepLoad, StepTimeModel } from "./step_time_model.ts";
 
-/** Tokens of a prompt that are computed in spite of others' objectives, so that every prompt comes to an end. */
-const QUANTUM_TOKENS = 16;
 /** Ms after which to try again when blocks could not be had although there are some. */
 const RETRY_MS = 1;
 /** Share of what running sequences will probably still need that is kept free when another one starts. */
@@ -91,22 +90,20 @@ export class StepPlanner {
 
   /** One token for each sequence of a class that has its prompt behind it. */
   #decode(queue: ClassQueue, limitMs: number): void {
-    for (const sequence of [...queue.running]) {
-      if (sequence.isRunning && sequence.isDecoding) this.#grant(sequence, limitMs, 0);
-    }
+    for (const sequence of [...queue.running]) if (sequence.isDecoding) this.#grant(sequence, limitMs, 0);
   }
 
   #fillClasses(): void {
-    const { queues } = this.#parts;
+    const { queues, model } = this.#parts;
     const blocked = this.#blockedChampion();
+    const decodeMs = this.#decodeMs();
     for (const queue of queues) {
-      const limitMs = this.#limitMs(queue);
+      const limitMs = this.#limitMs(queue, decodeMs);
       const isBound = queue.config.itlSloMs !== undefined;
       if (!isBound) this.#decode(queue, limitMs);
-      let floor = isBound ? QUANTUM_TOKENS : 0;
+      let floor = isBound ? promptFloor(queue.config, decodeMs, model) : 0;
       for (const sequence of [...queue.running]) {
-        if (!sequence.isRunning || sequence.count > 0 || sequence.isDecoding) continue;
-        floor -= this.#grant(sequence, limitMs, floor);
+        if (!sequence.isDecoding) floor -= this.#grant(sequence, limitMs, floor);
       }
       // Whoever goes first and finds no room keeps others from taking what falls free.
       if (blocked !== null && blocked !== queue) continue;
@@ -204,7 +201,8 @@ export class StepPlanner {
 
   /** Adds as much of a sequence to the step as the limits allow; returns how many tokens. */
   #grant(sequence: Sequence, limitMs: number, floor: number): number {
-    if (sequence.isPaused || sequence.count > 0) return 0;
+    // It may have lost its blocks to the one before it.
+    if (!sequence.isRunning || sequence.isPaused || sequence.count > 0) return 0;
     const count = this.#builder.roomFor(sequence, limitMs, floor);
     if (count === 0 || !this.#grow(sequence, sequence.first + count)) return 0;
     this.#builder.add(sequence, count);
@@ -247,15 +245,29 @@ export class StepPlanner {
     return this.#parts.queues.flatMap((queue) => queue.running);
   }
 
+  /** Ms that the step takes if it is nothing but the decode tokens of classes with an ITL objective. */
+  #decodeMs(): number {
+    let tokens = 0, kv = 0;
+    for (const { config, running } of this.#parts.queues) {
+      if (config.itlSloMs === undefined) continue;
+      for (const sequence of running) {
+        if (sequence.count === 0 || !sequence.isDecoding) continue;
+        tokens++;
+        kv += sequence.tokens.length;
+      }
+    }
+    return this.#parts.model.predict({ tokens, kv });
+  }
+
   /** How long a step may be if it contains more of this class: whose ITL objective it would hurt. */
-  #limitMs(queue: ClassQueue): number {
+  #limitMs(queue: ClassQueue, decodeMs: number): number {
     let limitMs = Infinity;
     for (const { config, running } of this.#parts.queues) {
       if (config.itlSloMs === undefined) continue;
       const isHurt = running.some((sequence) =>
         !sequence.isPaused && (queue.config.itlSloMs === undefined || sequence.isDecoding)
       );
-      if (isHurt) limitMs = Math.min(limitMs, config.itlSloMs);
+      if (isHurt) limitMs = Math.min(limitMs, itlLimitMs(config.itlSloMs, decodeMs));
     }
     return limitMs;
   }

@@ -2,7 +2,7 @@
 
 import { parseArgs } from "@std/cli";
 import { BREAKS } from "./breaks.ts";
-import { measureMixed, type MixedLoad } from "./mixed.ts";
+import { measureMixed, type MixedLoad, SLOW_COST } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
@@ -107,13 +107,14 @@ function speed(): number {
 }
 
 function mixed(): number {
-  console.log("                                 ITL p50, p99    TTFT p50, p99 ms   tokens/s");
+  console.log("                                 ITL p50, p99    TTFT p50, p99 ms   tokens/s   refused");
   const show = (title: string, load: MixedLoad) => {
-    const { itlP50Ms, itlP99Ms, ttftP50Ms, ttftP99Ms, tokensPerSecond } = measureMixed(load);
+    const { itlP50Ms, itlP99Ms, ttftP50Ms, ttftP99Ms, tokensPerSecond, refusedShare } = measureMixed(load);
     const cells = [itlP50Ms, itlP99Ms, ttftP50Ms, ttftP99Ms, tokensPerSecond];
     console.log(
-      title.padEnd(30) +
-        cells.map((value) => (Number.isNaN(value) ? "–" : value.toFixed(0)).padStart(9)).join(""),
+      title.padEnd(31) +
+        cells.map((value) => (Number.isNaN(value) ? "–" : value.toFixed(0)).padStart(9)).join("") +
+        `${(100 * refusedShare).toFixed(0)} %`.padStart(10),
     );
   };
   const load = 0.9, minutes = 20;
@@ -121,6 +122,11 @@ function mixed(): number {
   show("90 % load, one class", { load, bulk: "arriving", isMerged: true, minutes });
   show("bulk alone", { load, bulk: "alone", minutes });
   show("backlog beside 20 % load", { load: 0.2, bulk: "backlog", minutes });
+  const slow = { cost: SLOW_COST, ttftSloMs: 10_000, minutes };
+  show("slow: 30 % load", { ...slow, load: 0.3, bulk: "arriving" });
+  show("slow: 60 % load", { ...slow, load: 0.6, bulk: "arriving" });
+  show("slow: bulk alone", { ...slow, load, bulk: "alone" });
+  show("slow: backlog beside 20 % load", { ...slow, load: 0.2, bulk: "backlog" });
   return 0;
 }
 

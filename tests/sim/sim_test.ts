@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BREAKS } from "./breaks.ts";
 import { simCommand } from "./main.ts";
-import { measureMixed } from "./mixed.ts";
+import { measureMixed, SLOW_COST } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
 import { Random } from "./random.ts";
 import { createScenario } from "./scenario.ts";
@@ -109,6 +109,16 @@ Deno.test("in simulated time urgent requests keep their ITL beside bulk work, wh
   const alone = measureMixed({ load: 0.2, bulk: "alone", minutes });
   const beside = measureMixed({ load: 0.2, bulk: "backlog", minutes });
   assert(beside.tokensPerSecond >= 0.85 * alone.tokensPerSecond, `${beside.tokensPerSecond}`);
+});
+
+Deno.test("in simulated time prompts go on beside answers whose ITL objective cannot be met", () => {
+  const slow = { cost: SLOW_COST, ttftSloMs: 10_000, minutes: 4 };
+  const beside = measureMixed({ ...slow, load: 0.2, bulk: "backlog" });
+  assertEquals(beside.refusedShare, 0);
+  // At most about ten urgent answers at a time: the step takes 180 + 10 · 5.5 ms without prompts, and twice that with.
+  assert(beside.ttftP99Ms <= 10_000 && beside.itlP99Ms <= 2 * 235, `${beside.ttftP99Ms} ${beside.itlP99Ms}`);
+  const alone = measureMixed({ ...slow, load: 0.2, bulk: "alone" });
+  assert(beside.tokensPerSecond >= 0.6 * alone.tokensPerSecond, `${beside.tokensPerSecond}`);
 });
 
 Deno.test("a violation names its invariant", () => {

@@ -108,6 +108,7 @@ export class Simulation {
       random: this.#random,
       faultsOn: () => this.#faultsOn(),
       tenantOf: (id) => tenantNumber(this.#clients[id].request.tenant),
+      classOf: (id) => this.#classOf(id),
       now: this.#now,
     });
     this.#workers.push(worker);
@@ -244,7 +245,7 @@ export class Simulation {
     worker.plan = null;
     const results = worker.compute(plan);
     for (const { count } of plan.items) this.#counts.computed += count;
-    for (const { id } of plan.items) worker.servedAt[this.#classIndex(id)] = this.#now;
+    for (const { id } of plan.items) worker.starvation.serve(id, this.#now);
     this.#deliver(worker, plan, results, ms);
     if (this.#faultsOn() && this.#random.chance(this.#scenario.faults.duplicate)) {
       const delay = this.#random.next() * 50;
@@ -326,10 +327,6 @@ export class Simulation {
     return { client, config: this.#classes.get(client.request.class)! };
   }
 
-  #classIndex(id: number): number {
-    return this.#scenario.classes.findIndex(({ name }) => name === this.#clients[id].request.class);
-  }
-
   /** The queues of classes that may still wait for company; empty where something of the class runs. */
   #waitingForCompany(worker: SimWorker): WaitingByClass {
     const queues: WaitingByClass = new Map();
@@ -368,33 +365,8 @@ export class Simulation {
     for (const worker of this.#workers) {
       checkBlocks(worker);
       if (this.#counts.events % 16 === 0) checkCache(worker);
-      this.#checkStarvation(worker);
+      worker.starvation.check(worker, this.#now, this.#lastFaultAt);
     }
-  }
-
-  /** Time without a token, for classes that could have had one, since the last fault. */
-  #checkStarvation(worker: SimWorker): void {
-    const { classes } = this.#scenario;
-    const canGo = classes.map(() => false);
-    for (const { id, isPaused } of worker.scheduler.sequences()) {
-      if (!isPaused) canGo[this.#classIndex(id)] = true;
-    }
-    const boundMs = this.#starvationBoundMs();
-    canGo.forEach((can, i) => {
-      if (!can) worker.servedAt[i] = this.#now;
-      const since = Math.max(worker.servedAt[i], this.#lastFaultAt);
-      if (this.#now - since <= boundMs) return;
-      violate("no-starvation", `${classes[i].name} has had nothing for ${this.#now - since} ms`);
-    });
-  }
-
-  /** Ageing or waiting for company, then steps until those who cannot be preempted have made room. */
-  #starvationBoundMs(): number {
-    const { ageingMs, classes, cost, stepTokensMax, faults, blocks, blockTokens } = this.#scenario;
-    const longest = blocks * blockTokens;
-    const stepMs = (cost.a + cost.b * stepTokensMax + cost.c * stepTokensMax * longest) * (1 + cost.noise) *
-      (faults.stall > 0 ? 2 : 1);
-    return Math.max(ageingMs, ...classes.map(({ maxWaitMs }) => maxWaitMs)) + 40 * stepMs;
   }
 
   #checkEnd(): void {

@@ -10,7 +10,7 @@ export const INVARIANTS = {
   "queue-bounds":
     "no more requests and tokens wait than a class allows, and a refusal says when to come again",
   "slo-filling":
-    "work without an ITL objective does not stretch a step beyond the objective of those who have one",
+    "work without an ITL objective does not stretch a step beyond the objective of those who have one, if it can be met",
   "wait-threshold": "a class that tolerates delay starts with a full batch or after its waiting time",
   "preempt-order": "nobody is preempted while a preemptible sequence of a lower class is running",
   "quarantine": "a request that two workers died of is not tried again",

@@ -5,11 +5,13 @@ import {
   type StepPlan,
   type StepResult,
 } from "../../scheduler/mod.ts";
+import type { SimClass } from "./checks.ts";
 import { FakeKernel } from "./fake_kernel.ts";
 import { MemoryAllocator } from "./memory_allocator.ts";
 import type { Random } from "./random.ts";
 import type { Sabotage } from "./sabotage.ts";
 import type { Scenario } from "./scenario.ts";
+import { StarvationWatch } from "./starvation.ts";
 
 /** Refuses now and then, although there are blocks. */
 class FaultyAllocator extends MemoryAllocator {
@@ -35,16 +37,16 @@ export class SimWorker {
   isAlive = true;
   /** The step under way. */
   plan: StepPlan | null = null;
-  /** When each class last got something, or had nothing to do. */
-  readonly servedAt: number[];
+  readonly starvation: StarvationWatch;
   readonly #tenantOf: (request: number) => number;
 
-  constructor(id: number, { scenario, sabotage, random, faultsOn, tenantOf, now }: {
+  constructor(id: number, { scenario, sabotage, random, faultsOn, tenantOf, classOf, now }: {
     scenario: Scenario;
     sabotage: Sabotage;
     random: Random;
     faultsOn: () => boolean;
     tenantOf: (request: number) => number;
+    classOf: (request: number) => SimClass;
     now: number;
   }) {
     const { blockTokens, blocks, faults } = scenario;
@@ -56,7 +58,7 @@ export class SimWorker {
     const options = { ...scenario, allocator: this.allocator, cache: this.cache };
     this.scheduler = new Scheduler(sabotage.options?.(options) ?? options);
     this.kernel = new FakeKernel(this.allocator, blockTokens);
-    this.servedAt = scenario.classes.map(() => now);
+    this.starvation = new StarvationWatch(scenario, classOf, now);
     this.#tenantOf = tenantOf;
   }
 

@@ -1,0 +1,41 @@
+import type { LatencyClass } from "./latency_class.ts";
+import { attendedKv, type StepTimeModel } from "./step_time_model.ts";
+
+/** Tokens of a prompt that are computed in spite of others' objectives, so that every prompt comes to an end. */
+export const QUANTUM_TOKENS = 16;
+/** Share of an objective that predictions may use up when they are exact; errors take more off. */
+const MARGIN = 0.95;
+/** An ITL objective that cannot be met lets prompts stretch the step to this many times what decoding takes. */
+const STRETCH_MAX = 2;
+/** A prompt of this length is to keep the TTFT objective of its class. */
+const TTFT_PROMPT_TOKENS = 512;
+
+/**
+ * Ms that a step may take beside decode tokens with an ITL objective of `itlSloMs`, when these alone take `decodeMs`. An
+ * objective that is missed without any prompt is not saved by leaving prompts out.
+ */
+export function itlLimitMs(itlSloMs: number, decodeMs: number): number {
+  return decodeMs > itlSloMs ? STRETCH_MAX * decodeMs : itlSloMs;
+}
+
+/**
+ * Tokens of its prompts that a class with an ITL objective computes in each step whatever that does to the objective: as
+ * many as let a prompt of 512 tokens keep the TTFT objective beside decode tokens that alone take `decodeMs`. Not more
+ * than stretch the step to twice that.
+ */
+export function promptFloor(
+  { ttftSloMs = Infinity }: LatencyClass,
+  decodeMs: number,
+  model: StepTimeModel,
+): number {
+  const kv = attendedKv(0, TTFT_PROMPT_TOKENS);
+  const promptMs = model.predict({ tokens: TTFT_PROMPT_TOKENS, kv }) - model.predict({ tokens: 0, kv: 0 });
+  // What the prompt leaves of the objective is for decoding: in as many steps, and in the one under way when it comes.
+  const decodingMs = Math.max(ttftSloMs - promptMs - decodeMs, promptMs / (STRETCH_MAX - 1));
+  return Math.max(QUANTUM_TOKENS, Math.ceil(TTFT_PROMPT_TOKENS * decodeMs / decodingMs));
+}
+
+/** Ms that a step may be predicted to take so that it will not take longer than `limitMs`. */
+export function plannedMs(limitMs: number, model: StepTimeModel): number {
+  return limitMs * MARGIN / (1 + model.relativeError);
+}
