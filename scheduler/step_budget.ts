@@ -3,8 +3,12 @@ import { attendedKv, type StepTimeModel } from "./step_time_model.ts";
 
 /** Tokens of a prompt that are computed in spite of others' objectives, so that every prompt comes to an end. */
 export const QUANTUM_TOKENS = 16;
-/** Share of an objective that predictions may use up when they are exact; errors take more off. */
-const MARGIN = 0.95;
+/** Share of an objective that the engine's own work around a step leaves. */
+const MARGIN = 0.98;
+/** While nobody has an ITL objective a step may take so many of the tightest one: whoever comes waits for its end. */
+const CALM_OBJECTIVES = 2;
+/** … or so many times what any step takes, however little it computes: then this fixed part costs 12 % at most. */
+const CALM_FIXED = 8;
 /** An ITL objective that cannot be met lets prompts stretch the step to this many times what decoding takes. */
 const STRETCH_MAX = 2;
 /** A prompt of this length is to keep the TTFT objective of its class. */
@@ -35,7 +39,17 @@ export function promptFloor(
   return Math.max(QUANTUM_TOKENS, Math.ceil(TTFT_PROMPT_TOKENS * decodeMs / decodingMs));
 }
 
-/** Ms that a step may be predicted to take so that it will not take longer than `limitMs`. */
+/**
+ * Ms that a step with prompts may take although nobody is hurt by it now: a request with an objective may come while it
+ * runs. `itlSlosMs`: the classes' objectives; without any there is no limit.
+ */
+export function calmLimitMs(itlSlosMs: readonly number[], decodeMs: number, model: StepTimeModel): number {
+  if (itlSlosMs.length === 0 || !model.isReady) return Infinity;
+  const [fixedMs] = model.coefficients;
+  return itlLimitMs(Math.max(CALM_OBJECTIVES * Math.min(...itlSlosMs), CALM_FIXED * fixedMs), decodeMs);
+}
+
+/** Ms that a step may be predicted to take so that one in a hundred takes longer than `limitMs`. */
 export function plannedMs(limitMs: number, model: StepTimeModel): number {
-  return limitMs * MARGIN / (1 + model.relativeError);
+  return limitMs * MARGIN / model.overrun;
 }

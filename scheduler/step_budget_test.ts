@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { DEFAULT_CLASSES } from "./latency_class.ts";
-import { itlLimitMs, promptFloor } from "./step_budget.ts";
+import { calmLimitMs, itlLimitMs, promptFloor } from "./step_budget.ts";
 import { StepTimeModel } from "./step_time_model.ts";
 
 const [interactive] = DEFAULT_CLASSES;
@@ -36,4 +36,14 @@ Deno.test("promptFloor() is a quantum, what the TTFT objective needs, or what do
 
 Deno.test("promptFloor() is a quantum before steps were measured", () => {
   assertEquals(promptFloor(interactive, 0, new StepTimeModel()), 16);
+});
+
+Deno.test("calmLimitMs() is twice the tightest objective, or what makes the fixed part small", () => {
+  const model = createModel();
+  const [fixedMs] = model.coefficients;
+  assertEquals(calmLimitMs([], 0, model), Infinity);
+  assertEquals(calmLimitMs([150, 90], 0, new StepTimeModel()), Infinity, "nothing is known yet");
+  assertEquals(calmLimitMs([1e6, 2e6], 0, model), 2e6);
+  assertEquals(calmLimitMs([0.01], 0, model), 8 * fixedMs);
+  assertEquals(calmLimitMs([1000], 3000, model), 6000, "decoding alone takes longer");
 });

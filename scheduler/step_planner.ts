@@ -1,7 +1,7 @@
 import type { ClassQueue } from "./class_queue.ts";
 import type { KvLedger } from "./kv_ledger.ts";
 import type { Sequence } from "./sequence.ts";
-import { itlLimitMs, promptFloor, QUANTUM_TOKENS } from "./step_budget.ts";
+import { calmLimitMs, itlLimitMs, promptFloor, QUANTUM_TOKENS } from "./step_budget.ts";
 import { StepBuilder, type StepLimits } from "./step_builder.ts";
 import type { StepLoad, StepTimeModel } from "./step_time_model.ts";
 
@@ -97,10 +97,12 @@ export class StepPlanner {
     const { queues, model } = this.#parts;
     const blocked = this.#blockedChampion();
     const decodeMs = this.#decodeMs();
+    const calmMs = calmLimitMs(queues.flatMap(({ config }) => config.itlSloMs ?? []), decodeMs, model);
     for (const queue of queues) {
-      const limitMs = this.#limitMs(queue, decodeMs);
+      const hurtMs = this.#limitMs(queue, decodeMs);
+      const limitMs = Math.min(hurtMs, calmMs);
       const isBound = queue.config.itlSloMs !== undefined;
-      if (!isBound) this.#decode(queue, limitMs);
+      if (!isBound) this.#decode(queue, hurtMs);
       let floor = isBound ? promptFloor(queue.config, decodeMs, model) : 0;
       for (const sequence of [...queue.running]) {
         if (!sequence.isDecoding) floor -= this.#grant(sequence, limitMs, floor);

@@ -24,6 +24,12 @@ const OUTLIERS_MAX = 6;
 /** Weight that older measurements keep then. */
 const UNLEARNING = 0.001;
 const ERROR_MEMORY = 0.95;
+/** What {@linkcode StepTimeModel.overrun} starts with and may become. */
+const OVERRUN_FIRST = 1.1, OVERRUN_MAX = 2;
+/** How fast it follows. */
+const OVERRUN_STEP = 0.05;
+/** One step in so many may take longer. */
+const OVERRUN_ODDS = 100;
 /** Weight of a coefficient's last value beside all measurements. */
 const PRIOR_WEIGHT = 1e-7;
 /** Makes tokens and KV entries about as large as 1. */
@@ -46,6 +52,7 @@ export class StepTimeModel {
   #outliers = 0;
   /** Typical relative error, as a moving average of absolute values. */
   #error = 0.5;
+  #overrun = OVERRUN_FIRST;
 
   /** Whether enough steps were measured. */
   get isReady(): boolean {
@@ -55,6 +62,11 @@ export class StepTimeModel {
   /** Typical error of a prediction as a share of the step's time. */
   get relativeError(): number {
     return this.#error;
+  }
+
+  /** By how much a step may take longer than predicted: 99 of a hundred took less than this many times as long. */
+  get overrun(): number {
+    return this.#overrun;
   }
 
   /** a in ms, b in ms per token, c in ms per KV entry. */
@@ -85,10 +97,19 @@ export class StepTimeModel {
     if (!(elapsedMs >= MEASURABLE_MS) || !Number.isFinite(elapsedMs) || !(load.tokens > 0)) return;
     const x = [1, load.tokens, load.kv].map((value, i) => value * SCALE[i] / elapsedMs);
     const raw = 1 - dot(x, this.#theta);
+    if (this.isReady) this.#followOverrun(elapsedMs / this.predict(load));
     const error = this.isReady ? this.#tame(raw) : raw;
     this.#update(x, error);
     this.#samples++;
     this.#error = ERROR_MEMORY * this.#error + (1 - ERROR_MEMORY) * Math.min(Math.abs(error), 1);
+  }
+
+  /** A quantile by steps that are as much rarer upwards as they are longer: Robbins and Monro 1951. */
+  #followOverrun(ratio: number): void {
+    const change = ratio > this.#overrun
+      ? OVERRUN_STEP * (OVERRUN_ODDS - 1) / OVERRUN_ODDS
+      : -OVERRUN_STEP / OVERRUN_ODDS;
+    this.#overrun = Math.min(Math.max(this.#overrun + change, 1), OVERRUN_MAX);
   }
 
   /** Limits how far one measurement can pull. */

@@ -109,3 +109,19 @@ Deno.test("StepTimeModel.tokensWithin() gives the most tokens that keep the limi
     assert(after(count + 1) > limitMs - 1e-6);
   }
 });
+
+Deno.test("StepTimeModel.overrun is what one step in a hundred exceeds", () => {
+  const model = new StepTimeModel();
+  const random = new Random(5);
+  let late = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const tokens = 1 + Math.floor(random.next() * 100);
+    const load = { tokens, kv: 0 };
+    // Mostly as predicted, sometimes a good deal more.
+    const ratio = random.chance(0.03) ? 1 + 0.5 * random.next() : 1;
+    const elapsedMs = (10 + tokens) * ratio;
+    if (i > 2000 && elapsedMs > model.predict(load) * model.overrun) late++;
+    model.observe(load, elapsedMs);
+  }
+  assert(late > 60 && late < 360, `${late} of 18,000 steps were longer`);
+});
