@@ -206,7 +206,8 @@ export class Scheduler {
   complete(step: number, results: readonly StepResult[], elapsedMs: number, now: number): number[] | null {
     if (this.#step?.number !== step) return null;
     const { items, load } = this.#step;
-    const tokens = new Map(results.map((result) => [result.id, result]));
+    const tokens = new Map<number, StepResult>();
+    for (const result of results) tokens.set(result.id, result);
     for (const item of items) {
       if (item.reachesEnd && !this.#leaving.has(item) && !tokens.has(item.id)) {
         throw new RangeError(`Step ${step} has no result for request ${item.id}`);

@@ -45,6 +45,8 @@ const SCALE = [1, 1 / 64, 1 / 65_536] as const;
 export class StepTimeModel {
   /** a, b, c in scaled units. */
   #theta = [0, 0, 0];
+  /** The same in ms: asked for many times a step. */
+  #coefficients: readonly [number, number, number] = [0, 0, 0];
   /** Sums over the measurements: x·xᵀ, and x times the target. */
   readonly #information = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
   readonly #moments = [0, 0, 0];
@@ -71,19 +73,18 @@ export class StepTimeModel {
 
   /** a in ms, b in ms per token, c in ms per KV entry. */
   get coefficients(): readonly [number, number, number] {
-    const [a, b, c] = this.#theta;
-    return [a * SCALE[0], b * SCALE[1], c * SCALE[2]];
+    return this.#coefficients;
   }
 
   /** Ms that a step will take. */
   predict({ tokens, kv }: StepLoad): number {
-    const [a, b, c] = this.coefficients;
+    const [a, b, c] = this.#coefficients;
     return a + b * tokens + c * kv;
   }
 
   /** Most tokens of one sequence, after `first` others, that can be added to a step without it taking longer than `limitMs`. */
   tokensWithin(limitMs: number, load: StepLoad, first: number): number {
-    const [, b, c] = this.coefficients;
+    const [, b, c] = this.#coefficients;
     const left = limitMs - this.predict(load);
     if (left <= 0) return 0;
     // b·n + c·(n·first + n·(n + 1)/2) = left
@@ -144,6 +145,7 @@ export class StepTimeModel {
       theta = this.#solve(isFree);
     }
     this.#theta = theta;
+    this.#coefficients = [theta[0] * SCALE[0], theta[1] * SCALE[1], theta[2] * SCALE[2]];
   }
 
   /**
@@ -162,7 +164,8 @@ export class StepTimeModel {
       // Symmetric and positive definite: the pivot on the diagonal will do.
       for (let j = 0; j < 3; j++) {
         const factor = j === i || rows[i][i] === 0 ? 0 : rows[j][i] / rows[i][i];
-        if (factor !== 0) rows[j] = rows[j].map((value, k) => value - factor * rows[i][k]);
+        if (factor === 0) continue;
+        for (let k = 0; k < 4; k++) rows[j][k] -= factor * rows[i][k];
       }
     }
     return rows.map((row, i) => row[i] > 0 ? row[3] / row[i] : this.#theta[i]);

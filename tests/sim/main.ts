@@ -6,7 +6,7 @@ import { measureMixed, type MixedLoad, SLOW_COST } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
-import { measureScheduling } from "./speed.ts";
+import { measureScheduling, measureStep } from "./speed.ts";
 import { INVARIANTS, Violation } from "./violation.ts";
 
 const HELP = `usage: deno task sim [options]
@@ -103,7 +103,20 @@ function speed(): number {
         `${(100 * recomputedShare).toFixed(1)} % of the tokens recomputed`,
     );
   }
+  stepCosts();
   return 0;
+}
+
+function stepCosts(): void {
+  for (const isShort of [false, true]) {
+    const { planUs, completeUs } = measureStep({ running: 32, waiting: 1000, steps: 2000, isShort });
+    console.log(
+      `32 running, 1000 waiting for ${isShort ? "KV blocks" : "a place"}: ${
+        (planUs + completeUs).toFixed(0)
+      } µs a step, ` +
+        `${planUs.toFixed(1)} µs plan(), ${completeUs.toFixed(1)} µs complete()`,
+    );
+  }
 }
 
 function mixed(): number {

@@ -6,7 +6,7 @@ import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.
 import { Random } from "./random.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
-import { measureScheduling } from "./speed.ts";
+import { measureScheduling, measureStep } from "./speed.ts";
 import { INVARIANTS, Violation } from "./violation.ts";
 
 const SEEDS = 200;
@@ -98,6 +98,13 @@ Deno.test("every request is completed with a tenth of the KV blocks, and little 
   const { completed, recomputedShare } = measureScheduling({ requests: 60, memoryShare: 0.1 });
   assertEquals(completed, 60);
   assert(recomputedShare <= 0.3, `${recomputedShare}`);
+});
+
+Deno.test("a step is measured with those running that are meant to run", () => {
+  for (const isShort of [false, true]) {
+    const { planUs, completeUs } = measureStep({ running: 4, waiting: 20, steps: 16, isShort });
+    assert(Number.isFinite(planUs + completeUs));
+  }
 });
 
 Deno.test("in simulated time urgent requests keep their ITL beside bulk work, which keeps most of the machine", () => {

@@ -91,3 +91,70 @@ export function measureScheduling({ requests, memoryShare, seed = 1 }: SpeedLoad
     completed,
   };
 }
+
+/** Median time of the scheduler for a step in which every running sequence decodes, in µs. */
+export interface StepCostUs {
+  readonly planUs: number;
+  readonly completeUs: number;
+}
+
+const CROWD_PROMPT = 500;
+
+/**
+ * Measures steps with so many running and waiting sequences, half of each class. What keeps the others waiting is the
+ * size of the batches or, with `isShort`, that running urgent ones have the KV blocks.
+ */
+export function measureStep({ running, waiting, steps, isShort = false }: {
+  running: number;
+  waiting: number;
+  steps: number;
+  isShort?: boolean;
+}): StepCostUs {
+  // Enough for the running ones; what they are expected to need keeps newcomers out.
+  const tokensMax = CROWD_PROMPT + (isShort ? 1 : 4) * steps;
+  const blocks = running * Math.ceil(tokensMax / BLOCK_TOKENS) + (isShort ? 0 : waiting * CROWD_PROMPT);
+  const maxBatch = isShort ? running + waiting : running / 2;
+  const queueLimit = { requests: running + waiting, tokens: (running + waiting) * CROWD_PROMPT };
+  const common = { maxBatch, maxWaitMs: 0, queueLimit };
+  const scheduler = new Scheduler({
+    allocator: new MemoryAllocator(blocks),
+    blockTokens: BLOCK_TOKENS,
+    stepTokensMax: running * CROWD_PROMPT,
+    stepSequencesMax: 2 * running,
+    ageingMs: Infinity,
+    classes: [
+      { ...common, name: "interactive", priority: 10, itlSloMs: 1000, preemptible: false },
+      { ...common, name: "batch", priority: 0, preemptible: true },
+    ],
+  });
+  let now = 0, words = 0;
+  const planMs: number[] = [], completeMs: number[] = [];
+  const submit = (count: number, first: number, urgentShare: number) => {
+    for (let i = 0; i < count; i++) {
+      const tokens = Array.from({ length: CROWD_PROMPT }, () => ++words);
+      const name = i < urgentShare * count ? "interactive" : "batch";
+      scheduler.submit({ id: first + i, class: name, tokens, maxTokens: 4 * steps }, now);
+    }
+  };
+  const step = () => {
+    const start = performance.now();
+    const plan = scheduler.plan(now);
+    planMs.push(performance.now() - start);
+    const elapsedMs = 20 + plan.load.tokens * 0.01;
+    now += elapsedMs;
+    const results = plan.items.filter((item) => item.reachesEnd).map(({ id }) => ({ id, token: 1 }));
+    const planned = performance.now();
+    scheduler.complete(plan.step, results, elapsedMs, now);
+    completeMs.push(performance.now() - planned);
+    return results.length;
+  };
+  submit(running, 0, isShort ? 1 : 0.5);
+  while (step() < running);
+  submit(waiting, running, 0.5);
+  planMs.length = completeMs.length = 0;
+  for (let i = 0; i < steps; i++) {
+    if (step() !== running) throw new Error("Somebody else runs than was to be measured");
+  }
+  const median = (values: number[]) => 1000 * values.toSorted((a, b) => a - b)[values.length >> 1];
+  return { planUs: median(planMs), completeUs: median(completeMs) };
+}
