@@ -59,7 +59,8 @@ const COMMAND: Command = {
 const SAMPLES_ALONE = 7;
 
 interface Setting {
-  readonly model: Model;
+  openMerged(): Promise<Model>;
+  openClasses(): Promise<Model>;
   readonly urgent: RequestKind;
   readonly bulk: RequestKind;
   readonly pairs: number;
@@ -69,16 +70,26 @@ interface Setting {
   readonly note: (text: string) => void;
 }
 
-/** The classes as they come, and one that knows no difference. */
-function classesFor(itlSloMs: number): LatencyClass[] {
-  const queueLimit = { requests: 1e6, tokens: 1e9 };
+const QUEUE_LIMIT = { requests: 1e6, tokens: 1e9 };
+
+/** The classes as they come. */
+function defaultClasses(itlSloMs: number): LatencyClass[] {
   const [interactive, batch] = DEFAULT_CLASSES;
   return [
-    { ...interactive, itlSloMs, ttftSloMs: undefined, queueLimit },
-    { ...batch, queueLimit },
-    { name: "merged", priority: 5, maxBatch: 32, maxWaitMs: 0, queueLimit, preemptible: true },
+    { ...interactive, itlSloMs, ttftSloMs: undefined, queueLimit: QUEUE_LIMIT },
+    { ...batch, queueLimit: QUEUE_LIMIT },
   ];
 }
+
+/** One that knows no difference. */
+const MERGED: LatencyClass = {
+  name: "merged",
+  priority: 0,
+  maxBatch: 32,
+  maxWaitMs: 0,
+  queueLimit: QUEUE_LIMIT,
+  preemptible: true,
+};
 
 async function runMixedLoad(args: Arguments): Promise<number> {
   const number = (name: string, min: number, max: number, integer = true) =>
@@ -92,16 +103,18 @@ async function runMixedLoad(args: Arguments): Promise<number> {
   const context = Math.max(
     ...[urgent, bulk].map(({ promptTokens, answerTokens }) => promptTokens + answerTokens),
   );
-  await using model = await loadModel(path, {
-    threads: numberOption(args, "threads", { min: 1, max: 1024, integer: true }),
-    contextLength: context,
-    kvTokens: 64 * context,
-    classes: classesFor(itlSloMs),
-    kv: { prefault: true },
-    prefixCache: false, // runs have the same prompts
-  });
+  const open = (classes: LatencyClass[]) =>
+    loadModel(path, {
+      threads: numberOption(args, "threads", { min: 1, max: 1024, integer: true }),
+      contextLength: context,
+      kvTokens: 64 * context,
+      classes,
+      kv: { prefault: true },
+      prefixCache: false, // runs have the same prompts
+    });
   const setting: Setting = {
-    model,
+    openMerged: () => open([MERGED]),
+    openClasses: () => open(defaultClasses(itlSloMs)),
     urgent,
     bulk,
     pairs: number("pairs", 2, 100_000),
@@ -137,40 +150,38 @@ interface Results {
 }
 
 async function measure(setting: Setting): Promise<Results> {
-  const { model, urgent, bulk, pairs, load, seed, note } = setting;
-  const merged = [urgent, bulk].map((kind) => ({ ...kind, class: "merged" }));
-  note("urgent requests alone …");
-  const ttftAloneMs = await ttftAlone(setting);
-  note("as many as can be computed …");
-  const pairTokens = merged.reduce(
-    (sum, { promptTokens, answerTokens }) => sum + promptTokens + answerTokens,
-    0,
-  );
-  const pairsPerSecond = await saturated(setting, merged, 0) / pairTokens;
-  const perSecond = 2 * pairsPerSecond * load;
-  const run = async (name: string, kinds: readonly RequestKind[]) => {
-    note(`${2 * pairs} requests at ${perSecond.toFixed(2)} a second, ${name} …`);
+  const { urgent, bulk, pairs, load, seed, note } = setting;
+  const run = async (model: Model, kinds: readonly RequestKind[], perSecond: number) => {
+    note(
+      `${2 * pairs} requests at ${perSecond.toFixed(2)} a second, ${kinds[0].class} and ${kinds[1].class} …`,
+    );
     const generator = new LoadGenerator(model, seed + 2);
     await generator.replay(poissonArrivals(kinds, { count: 2 * pairs, perSecond, seed: seed + 3 }));
     return generator.traces;
   };
-  const classes = await run("with classes", [urgent, bulk]);
-  const withoutClasses = await run("without", merged);
-  note("a backlog of bulk requests, alone and beside urgent ones …");
-  const backlogAlone = await saturated(setting, [bulk], 0);
-  const backlogBeside = await saturated(setting, [bulk], perSecond / 2);
-  return {
-    pairsPerSecond,
-    load,
-    ttftAloneMs,
-    runs: { classes, merged: withoutClasses },
-    backlogAlone,
-    backlogBeside,
+  const one = [urgent, bulk].map((kind) => ({ ...kind, class: MERGED.name }));
+  const pairTokens = one.reduce(
+    (sum, { promptTokens, answerTokens }) => sum + promptTokens + answerTokens,
+    0,
+  );
+  const openMerged = async () => {
+    await using model = await setting.openMerged();
+    note("as many as can be computed …");
+    const pairsPerSecond = await saturated(setting, model, one, 0) / pairTokens;
+    return { pairsPerSecond, merged: await run(model, one, 2 * pairsPerSecond * load) };
   };
+  const { pairsPerSecond, merged } = await openMerged();
+  await using model = await setting.openClasses();
+  const ttftAloneMs = await ttftAlone(setting, model);
+  const classes = await run(model, [urgent, bulk], 2 * pairsPerSecond * load);
+  note("a backlog of bulk requests, alone and beside urgent ones …");
+  const backlogAlone = await saturated(setting, model, [bulk], 0);
+  const backlogBeside = await saturated(setting, model, [bulk], pairsPerSecond * load);
+  return { pairsPerSecond, load, ttftAloneMs, runs: { classes, merged }, backlogAlone, backlogBeside };
 }
 
 /** Median ms to the first token of an urgent request that has the machine to itself. */
-async function ttftAlone({ model, urgent, seed }: Setting): Promise<number> {
+async function ttftAlone({ urgent, seed }: Setting, model: Model): Promise<number> {
   const generator = new LoadGenerator(model, seed);
   for (let i = 0; i < SAMPLES_ALONE; i++) await generator.send(urgent);
   return quantile(latenciesOf(generator.traces, urgent.name).ttft, 0.5);
@@ -179,10 +190,11 @@ async function ttftAlone({ model, urgent, seed }: Setting): Promise<number> {
 /** Tokens per second with more requests than can be computed, and urgent ones at a rate beside them. */
 async function saturated(
   setting: Setting,
+  model: Model,
   kinds: readonly RequestKind[],
   urgentPerSecond: number,
 ): Promise<number> {
-  const { model, urgent, seed, backlogMs } = setting;
+  const { urgent, seed, backlogMs } = setting;
   const generator = new LoadGenerator(model, seed + 4);
   const warmMs = backlogMs / 6;
   const endMs = warmMs + backlogMs;

@@ -28,6 +28,12 @@ interface LoadedParts {
   engine: Engine;
 }
 
+/**
+ * Turns of the event loop within which a message that was sent arrives. A loop that is never idle looks for what other
+ * threads have sent only every few dozen turns; with one turn for each step that would be seconds.
+ */
+const DELIVERY_TURNS = 128;
+
 /** Progress messages are sent when this much of the whole has been added. */
 const PROGRESS_STEP = 0.005;
 
@@ -42,6 +48,8 @@ export class EngineHost {
   #runner: ModelRunner | null = null;
   #tokenizer: Tokenizer | null = null;
   #engine: Engine | null = null;
+  /** Messages so far. */
+  #received = 0;
   #looping = false;
   /** Set while the only thing to do is to wait. */
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -56,6 +64,7 @@ export class EngineHost {
 
   /** Takes one message. Never throws. */
   receive(message: ToEngine): void {
+    this.#received++;
     this.#beat();
     switch (message.type) {
       case "load":
@@ -175,7 +184,16 @@ export class EngineHost {
     clearTimeout(this.#timer);
     if (this.#looping) return;
     this.#looping = true;
-    setImmediate(() => this.#turn());
+    this.#schedule(0);
+  }
+
+  /** Runs the next step, once the messages that were sent have arrived. */
+  #schedule(turns: number): void {
+    setImmediate(() => {
+      const underWay = Atomics.load(this.#control, ControlWord.posted) - this.#received | 0;
+      if (underWay > 0 && turns < DELIVERY_TURNS) this.#schedule(turns + 1);
+      else this.#turn();
+    });
   }
 
   #turn(): void {
@@ -186,7 +204,7 @@ export class EngineHost {
     if (!engine.busy) return;
     if (waitMs === 0) {
       this.#looping = true;
-      setImmediate(() => this.#turn());
+      this.#schedule(0);
     } else if (waitMs !== undefined) {
       this.#timer = setTimeout(() => this.#run(), waitMs);
     }

@@ -174,10 +174,12 @@ export const ControlWord = {
   context: 2,
   /** Requests in the step under way; 0 between steps. */
   stepRequests: 3,
+  /** Messages that the caller's thread has sent. */
+  posted: 4,
 } as const;
 
 /** Where the ids of the requests in a step begin, in words. */
-export const CONTROL_STEP_IDS = 4;
+export const CONTROL_STEP_IDS = 5;
 /** Most ids that are written down. */
 export const CONTROL_STEP_IDS_MAX = 512;
 export const CONTROL_WORDS = CONTROL_STEP_IDS + CONTROL_STEP_IDS_MAX;

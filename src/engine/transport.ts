@@ -1,4 +1,4 @@
-import { CONTROL_WORDS, type FromEngine, type ToEngine } from "./protocol.ts";
+import { CONTROL_WORDS, ControlWord, type FromEngine, type ToEngine } from "./protocol.ts";
 
 /** A way to an engine, wherever it runs. */
 export interface Transport {
@@ -14,16 +14,19 @@ export interface Transport {
 /** An engine in a Web Worker of this process. */
 export class WorkerTransport implements Transport {
   readonly control: SharedArrayBuffer;
+  readonly #words: Int32Array;
   readonly #worker: Worker;
 
   /** `url`: the worker's module. `name`: what debuggers call it. */
   constructor(url: URL = new URL("./worker.ts", import.meta.url), name = "kumi engine") {
     this.control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT);
+    this.#words = new Int32Array(this.control);
     this.#worker = new Worker(url, { type: "module", name });
   }
 
   post(message: ToEngine): void {
     this.#worker.postMessage(message);
+    Atomics.add(this.#words, ControlWord.posted, 1);
   }
 
   listen(onMessage: (message: FromEngine) => void, onDeath: (reason: string) => void): void {

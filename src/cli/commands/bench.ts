@@ -12,7 +12,7 @@ import { type Arguments, type Command, numberListOption, numberOption, UsageErro
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
-import { KV_OPTION, loadOptions } from "../sampling_options.ts";
+import { KV_OPTION, LOAD_OPTIONS, loadOptions } from "../sampling_options.ts";
 import { processorName } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
@@ -38,6 +38,7 @@ export const bench: Command = {
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     { name: "limit-mib", value: "N", help: "memory read to measure the bandwidth, in MiB", default: "1024" },
     KV_OPTION,
+    ...LOAD_OPTIONS.filter(({ name }) => ["cpus", "prefault", "huge-pages"].includes(name)),
     { name: "peer", value: "llama.cpp", help: "measure it on the same file in turns; needs node and npm" },
     {
       name: "peer-cpu",
