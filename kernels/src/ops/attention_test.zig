@@ -262,7 +262,7 @@ test "attention matches the reference over lengths, chunk borders and formats" {
             var world: World = try .init(shape, 3);
             defer world.deinit();
             try world.add(1, length - 1, length, 4);
-            try world.add(2, length / 2, length, 1);
+            try world.add(2, length - @min(length, 70), length, 1);
             gpa.free(try world.run(2));
         }
     }
@@ -270,7 +270,7 @@ test "attention matches the reference over lengths, chunk borders and formats" {
 
 test "attention gives the same bits for any batch, chunking, placement and member count" {
     for (shapes) |shape| {
-        const length = 300;
+        const length = 280;
         const row = shape.heads * shape.dim;
         var whole: World = try .init(shape, 0);
         defer whole.deinit();
@@ -286,7 +286,7 @@ test "attention gives the same bits for any batch, chunking, placement and membe
         // border between two chunks of keys, in time for 7 to begin at every place within a block.
         var rng: testing.Rng = .init(51);
         for ([_]u32{ 1, 2, 7, 64, 257 }) |step| {
-            var first: u32 = if (step < 7) 250 else if (step == 7) 188 else 0;
+            var first: u32 = if (step < 7) 250 else if (step == 7) 168 else 0;
             while (first < length) : (first += step) {
                 const end = @min(length, first + step);
                 var world: World = try .init(shape, rng.between(u32, 0, 9));
