@@ -43,12 +43,12 @@ const Optimize = std.builtin.Optimize;
 const Target = struct {
     arch: std.Target.Cpu.Arch,
     os: std.Target.Os.Tag,
-    /// Emulated tests are linked statically, so that they need no foreign C library.
-    static: bool = false,
+    /// For tests under emulation. They are linked statically, so that they need no foreign C library.
+    emulated: bool = false,
 
     fn triple(target: Target, b: *std.Build) []const u8 {
         const suffix = switch (target.os) {
-            .linux => if (target.static) "-musl" else "-gnu." ++ glibc_version,
+            .linux => if (target.emulated) "-musl" else "-gnu." ++ glibc_version,
             else => "",
         };
         return b.fmt("{t}-{t}{s}", .{ target.arch, target.os, suffix });
@@ -127,6 +127,7 @@ fn rootModule(
     const options = b.addOptions();
     options.addOption([]const u8, "level", level.name);
     options.addOption(bool, "single_level", use.single_level);
+    options.addOption(bool, "emulated", target.emulated);
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target.resolve(b, level),
@@ -164,7 +165,7 @@ fn addTestSteps(b: *std.Build, host: Target) void {
     const emulated = b.step("test-aarch64", "Run the unit tests of the aarch64 levels under qemu-aarch64");
     const qemu = b.findProgramLazy(.{ .names = &.{ "qemu-aarch64", "qemu-aarch64-static" } });
     for (isa_levels.ofRuntime(.aarch64)) |level| {
-        const tests = addTests(b, .{ .arch = .aarch64, .os = .linux, .static = true }, level, options);
+        const tests = addTests(b, .{ .arch = .aarch64, .os = .linux, .emulated = true }, level, options);
         const run = b.addRunFile(qemu);
         run.setName(b.fmt("unit tests ({s}, emulated)", .{level.name}));
         run.addArgs(&.{ "-cpu", "max" });

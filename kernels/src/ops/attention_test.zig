@@ -2,6 +2,7 @@
 //! (query, head), whatever else is in the batch, however the prompt is cut, wherever the blocks lie, with any number of
 //! members, and however the work is shared out.
 
+const options = @import("kumi_options");
 const std = @import("std");
 const attention = @import("attention.zig");
 const arena = @import("../kv/arena.zig");
@@ -256,21 +257,24 @@ const shapes = [_]Shape{
     .{ .heads = 6, .kv_heads = 3, .dim = 160, .format = .q8_0 },
 };
 
+/// Those that go through all batches: one of each format under emulation, where FMAs are slow.
+const shapes_in_batches = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8] } else shapes;
+
 test "attention matches the reference over lengths, chunk borders and formats" {
     for (shapes) |shape| {
         for ([_]u32{ 1, 2, 15, 16, 17, 255, 256, 257, 515 }) |length| {
             var world: World = try .init(shape, 3);
             defer world.deinit();
             try world.add(1, length - 1, length, 4);
-            try world.add(2, length / 2, length, 1);
+            try world.add(2, length - @min(length, 70), length, 1);
             gpa.free(try world.run(2));
         }
     }
 }
 
 test "attention gives the same bits for any batch, chunking, placement and member count" {
-    for (shapes) |shape| {
-        const length = 300;
+    for (shapes_in_batches) |shape| {
+        const length = 280;
         const row = shape.heads * shape.dim;
         var whole: World = try .init(shape, 0);
         defer whole.deinit();
@@ -286,7 +290,7 @@ test "attention gives the same bits for any batch, chunking, placement and membe
         // border between two chunks of keys, in time for 7 to begin at every place within a block.
         var rng: testing.Rng = .init(51);
         for ([_]u32{ 1, 2, 7, 64, 257 }) |step| {
-            var first: u32 = if (step < 7) 250 else if (step == 7) 188 else 0;
+            var first: u32 = if (step < 7) 250 else if (step == 7) 168 else 0;
             while (first < length) : (first += step) {
                 const end = @min(length, first + step);
                 var world: World = try .init(shape, rng.between(u32, 0, 9));
