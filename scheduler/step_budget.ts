@@ -4,7 +4,7 @@ import { attendedKv, type StepTimeModel } from "./step_time_model.ts";
 /** Tokens of a prompt that are computed in spite of others' objectives, so that every prompt comes to an end. */
 export const QUANTUM_TOKENS = 16;
 /** Share of an objective that the engine's own work around a step leaves. */
-const MARGIN = 0.98;
+const MARGIN = 0.95;
 /** While nobody has an ITL objective a step may take so many of the tightest one: whoever comes waits for its end. */
 const CALM_OBJECTIVES = 2;
 /** … or so many times what any step takes, however little it computes: then this fixed part costs 12 % at most. */
