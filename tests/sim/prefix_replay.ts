@@ -13,9 +13,19 @@ export interface PrefixHits {
   readonly belady: number;
 }
 
-/** Reads a trace in the form of Mooncake's: a JSON object a line, with `hash_ids`. */
+/** Reads a trace in the form of Mooncake's: a JSON object a line, with `hash_ids`. Throws a RangeError that names the line. */
 export function parsePrefixTrace(text: string): PrefixTrace {
-  return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).hash_ids as number[]);
+  return text.split("\n").flatMap((line, i) => line === "" ? [] : [parseIds(line, i + 1)]);
+}
+
+function parseIds(line: string, number: number): number[] {
+  try {
+    const { hash_ids: ids } = JSON.parse(line);
+    if (Array.isArray(ids) && ids.every(Number.isSafeInteger)) return ids;
+  } catch {
+    // Told below, like a line that is JSON of another kind.
+  }
+  throw new RangeError(`Line ${number} of the trace is not an object with hash_ids: ${line.slice(0, 40)}`);
 }
 
 /** Replays a trace one request at a time with room for so many blocks. */
