@@ -8,6 +8,7 @@ const std = @import("std");
 const options = @import("kumi_options");
 const Ops = @import("ops.zig").Ops;
 const Job = @import("job.zig").Job;
+const Stop = @import("job.zig").Stop;
 const activations = @import("quant/activations.zig");
 const attention = @import("ops/attention.zig");
 const attention_test = @import("ops/attention_test.zig");
@@ -152,7 +153,8 @@ fn ropeAppend(args: *const rope_append.Args) void {
     rest.heads = 0;
     rest.n_rot = 0;
     var next: std.atomic.Value(u32) = .init(0);
-    rope_append.run(&rest, &.{ .part = 0, .parts = 1, .next = &next });
+    var stop: Stop = .{};
+    rope_append.run(&rest, &.{ .part = 0, .parts = 1, .next = &next, .stop = &stop });
 }
 
 fn normAndRotate(args: *const rope_append.Args, head: []f32, norm: ?[*]const f32, cos_sin: []const f32) void {
