@@ -21,7 +21,7 @@ import {
   type Trace,
 } from "./mixed/load.ts";
 import { runScript } from "./support/script.ts";
-import { renderDistributions } from "./support/svg_plot.ts";
+import { renderDistributions } from "../src/plot/svg_plot.ts";
 
 const COMMAND: Command = {
   name: "bench/mixed_load.ts",
