@@ -44,7 +44,9 @@ export class Family<T> {
   /** The member with these labels, in the order of their names; made when it is first asked for. */
   of(...values: string[]): T {
     if (values.length !== this.#labelNames.length) {
-      throw new RangeError(`${this.name} has the labels ${this.#labelNames.join(", ")}, got ${values.length}`);
+      throw new RangeError(
+        `${this.name} has the labels ${this.#labelNames.join(", ")}, got ${values.length}`,
+      );
     }
     const key = labelText(Object.fromEntries(this.#labelNames.map((name, i) => [name, values[i]])));
     let member = this.#members.get(key);
