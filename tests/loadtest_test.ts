@@ -208,9 +208,9 @@ Deno.test("calibrate() and firstModel() ask the server", async () => {
   await assertRejects(() => calibrate(target, 5), TargetError, "does not tell usage.prompt_tokens");
 });
 
-async function loadtest(args: string[], env: Record<string, string> = {}) {
+async function startLoadtest(args: string[], env: Record<string, string> = {}): Promise<Deno.ChildProcess> {
   const all = ["loadtest", ...args];
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--quiet",
@@ -221,8 +221,18 @@ async function loadtest(args: string[], env: Record<string, string> = {}) {
     ],
     cwd: ROOT,
     env: { NO_COLOR: "1", ...env },
-  }).output();
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function outputOf(child: Deno.ChildProcess) {
+  const { code, stdout, stderr } = await child.output();
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+async function loadtest(args: string[], env: Record<string, string> = {}) {
+  return await outputOf(await startLoadtest(args, env));
 }
 
 Deno.test("kumi loadtest sends what other servers take, and with --kumi the class", async () => {
@@ -298,6 +308,23 @@ Deno.test("kumi loadtest --find-rate stays below a rate at which a server refuse
   assert(tries.some((each: { goodShare: number }) => each.goodShare < 0.95));
   for (const each of tries) {
     assertEquals(each.goodShare >= 0.95, perSecond !== null && each.perSecond <= perSecond);
+  }
+});
+
+Deno.test("kumi loadtest prints what there is when it is interrupted", async () => {
+  const asked = Promise.withResolvers<void>();
+  await using server: FakeServer = new FakeServer(() => {
+    if (server.seen.filter(({ body }) => body.stream).length < 3) return whole(0, 0);
+    asked.resolve();
+    return stream([[0, chunk("a")], [Infinity, chunk("b")]]);
+  });
+  const child = await startLoadtest([server.url, "--rate", "20", "--duration", "1000", "--warm-up", "0"]);
+  await asked.promise;
+  child.kill("SIGINT");
+  const { code, stdout, stderr } = await outputOf(child);
+  assertEquals(code, 130, stderr);
+  for (const text of ["stopped after", "TTFT p50", "15.0 % of the prompts' tokens"]) {
+    assertStringIncludes(stdout, text);
   }
 });
 

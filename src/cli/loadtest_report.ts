@@ -47,6 +47,12 @@ export function renderSummary(summary: LoadSummary, objectives: Objectives): str
   if (summary.severalTokensInAPart > 0) {
     lines.push("several tokens came in one part: ITL is then the time between parts, its mean counts tokens");
   }
+  const { cachedTokens, promptTokens } = summary.all;
+  if (cachedTokens > 0) {
+    lines.push(
+      `${(100 * cachedTokens / promptTokens).toFixed(1)} % of the prompts' tokens came from a prefix cache`,
+    );
+  }
   lines.push(describeObjectives(objectives));
   parts.push(lines.join("\n"));
   return parts.join("\n\n");
