@@ -126,18 +126,21 @@ export function drawLoad(records: readonly RequestRecord[], objectives: Objectiv
     })).filter(({ values }) => values.length > 0),
     mark: objective === undefined ? undefined : { value: objective, label: `objective ${objective} ms` },
   });
-  return renderDistributions(title, [
-    panel(
-      "Time to the first token",
-      "TTFT, ms",
-      ({ partsMs, sentMs }) => [partsMs[0] - sentMs],
-      objectives.ttftMs,
-    ),
-    panel(
-      "Time between tokens",
-      "ITL, ms",
-      ({ partsMs }) => partsMs.slice(1).map((at, i) => at - partsMs[i]),
-      objectives.itlMs,
-    ),
-  ]);
+  return renderDistributions(
+    title,
+    [
+      panel(
+        "Time to the first token",
+        "TTFT, ms",
+        ({ partsMs, sentMs }) => [partsMs[0] - sentMs],
+        objectives.ttftMs,
+      ),
+      panel(
+        "Time between tokens",
+        "ITL, ms",
+        ({ partsMs }) => partsMs.slice(1).map((at, i) => at - partsMs[i]),
+        objectives.itlMs,
+      ),
+    ].filter(({ lines }) => lines.length > 0),
+  );
 }

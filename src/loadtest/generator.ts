@@ -30,9 +30,9 @@ export async function sendLoad(arrivals: readonly Arrival[], options: LoadOption
   const records: RequestRecord[] = [];
   const running = new Set<Promise<void>>();
   for (const arrival of arrivals) {
+    const prompt = prompts.make(arrival);
     await sleep(arrival.atMs - now(), signal);
     if (signal.aborted) break;
-    const prompt = prompts.make(arrival);
     const record = newRecord(arrival, now());
     records.push(record);
     if (running.size >= inFlightMax) {

@@ -117,7 +117,10 @@ async function loadOnce({ args, objectives, load, signal, arrivalsAt }: Run, rat
     console.log(renderSummary(summary, objectives));
   }
   const svg = args.values.get("svg");
-  if (svg !== undefined) await Deno.writeTextFile(svg, drawLoad(records, objectives, target.model));
+  if (svg !== undefined) {
+    if (summary.all.ttftMs.p50 === null) console.error("kumi: no answer has begun, there is nothing to draw");
+    else await Deno.writeTextFile(svg, drawLoad(records, objectives, target.model));
+  }
   return signal.aborted ? 130 : 0;
 }
 

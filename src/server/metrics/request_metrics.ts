@@ -1,6 +1,6 @@
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { Histogram } from "../../histogram.ts";
-import type { RequestObserver } from "../observer.ts";
+import type { FinishedRequest, RequestObserver } from "../observer.ts";
 import type { MetricsText } from "./exposition.ts";
 import { type Counter, type Family, Registry } from "./registry.ts";
 import { LATENCY_SECONDS, TOKEN_COUNTS, TOKEN_SECONDS, withObjectives } from "./buckets.ts";
@@ -135,7 +135,7 @@ export class RequestMetrics implements RequestObserver {
     for (const ms of itlMs) running.itl.observe(ms / 1000);
   }
 
-  finished(id: string, end: Parameters<RequestObserver["finished"]>[1]): void {
+  finished(id: string, end: FinishedRequest): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
