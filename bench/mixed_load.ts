@@ -12,16 +12,10 @@ import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { type Arguments, type Command, numberOption } from "../src/cli/command.ts";
 import { resolveModelFile } from "../src/cli/model_option.ts";
 import { renderTable } from "../src/cli/table.ts";
-import {
-  latenciesOf,
-  LoadGenerator,
-  poissonArrivals,
-  quantile,
-  type RequestKind,
-  type Trace,
-} from "./mixed/load.ts";
+import { quantile } from "../src/loadtest/quantile.ts";
+import { latenciesOf, LoadGenerator, poissonArrivals, type RequestKind, type Trace } from "./mixed/load.ts";
 import { runScript } from "./support/script.ts";
-import { renderDistributions } from "./support/svg_plot.ts";
+import { renderDistributions } from "../src/plot/svg_plot.ts";
 
 const COMMAND: Command = {
   name: "bench/mixed_load.ts",

@@ -11,7 +11,8 @@ import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { type Arguments, type Command, numberOption } from "../src/cli/command.ts";
 import { resolveModelFile } from "../src/cli/model_option.ts";
 import { renderTable } from "../src/cli/table.ts";
-import { latenciesOf, LoadGenerator, quantile, type RequestKind } from "./mixed/load.ts";
+import { quantile } from "../src/loadtest/quantile.ts";
+import { latenciesOf, LoadGenerator, type RequestKind } from "./mixed/load.ts";
 import { runScript } from "./support/script.ts";
 
 const COMMAND: Command = {

@@ -34,7 +34,7 @@ async function kumi(args: string[], stdin = "", env: Record<string, string> = {}
 Deno.test("kumi without a command lists the commands", async () => {
   const { code, stdout, stderr } = await kumi([]);
   assertEquals(code, 2);
-  for (const name of ["chat", "run", "inspect", "tokenize", "quantize", "bench", "perplexity"]) {
+  for (const name of ["chat", "run", "inspect", "tokenize", "quantize", "bench", "perplexity", "loadtest"]) {
     assertStringIncludes(stdout + stderr, name);
   }
 });

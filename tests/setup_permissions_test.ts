@@ -39,10 +39,24 @@ Deno.test("commandPermissions() lets only bench --peer run programs", () => {
 });
 
 Deno.test("needsLibrary() is false for help and for commands that only read files", () => {
-  for (const args of [[], ["help"], ["chat", "--help"], ["inspect", "f"], ["tokenize", "x"]]) {
+  for (
+    const args of [[], ["help"], ["chat", "--help"], ["inspect", "f"], ["tokenize", "x"], [
+      "loadtest",
+      "http://h",
+    ]]
+  ) {
     assert(!needsLibrary(args));
   }
   for (const args of [["chat"], ["run", "hi"], ["bench"], ["perplexity"], ["quantize"]]) {
     assert(needsLibrary(args));
   }
+});
+
+Deno.test("commandPermissions() lets loadtest reach its server alone and write its picture alone", () => {
+  const open = (args: string[]) =>
+    permissions(["loadtest", ...args]).filter((flag) => /^--allow-(?:net|write|run)/.test(flag));
+  assertEquals(open(["http://127.0.0.1:8080/v1", "--rate", "2"]), ["--allow-net=127.0.0.1:8080"]);
+  assertEquals(open(["--svg", "a.svg", "https://host"]), ["--allow-write=a.svg", "--allow-net=host:443"]);
+  assertEquals(open(["http://[::1]:9", "--svg=b.svg"]), ["--allow-write=b.svg", "--allow-net=[::1]:9"]);
+  assertEquals(open(["--help"]), []);
 });

@@ -1,6 +1,7 @@
 /** Requests that arrive at random, sent to a real engine, and when their tokens came. @module */
 
 import type { Model } from "../../mod.ts";
+import { exponentialMs, randomFrom } from "../../src/loadtest/random.ts";
 
 /** A kind of request. */
 export interface RequestKind {
@@ -25,17 +26,6 @@ export interface Arrival {
   readonly kind: RequestKind;
 }
 
-/** A small reproducible random number generator (xorshift32), uniform in (0, 1). */
-export function randomFrom(seed: number): () => number {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return ((state >>> 0) + 0.5) / 2 ** 32;
-  };
-}
-
 /** Poisson arrivals: `count` requests at `perSecond` on average, as many of each kind, in random order. */
 export function poissonArrivals(
   kinds: readonly RequestKind[],
@@ -45,7 +35,7 @@ export function poissonArrivals(
   let atMs = 0;
   let round: RequestKind[] = [];
   return Array.from({ length: count }, () => {
-    atMs += -Math.log(random()) / perSecond * 1000;
+    atMs += exponentialMs(random, perSecond);
     if (round.length === 0) round = [...kinds];
     const [kind] = round.splice(Math.floor(random() * round.length), 1);
     return { atMs, kind };
@@ -142,9 +132,4 @@ export function latenciesOf(traces: readonly Trace[], kind: string): Latencies {
   const ttft = own.map(({ sentAt, tokensAt }) => tokensAt[0] - sentAt);
   const itl = own.flatMap(({ tokensAt }) => tokensAt.slice(1).map((at, i) => at - tokensAt[i]));
   return { ttft: ttft.sort((a, b) => a - b), itl: itl.sort((a, b) => a - b) };
-}
-
-/** A quantile of ascending values. */
-export function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? NaN;
 }

@@ -13,6 +13,8 @@ export interface OptionSpec {
   readonly value?: string;
   readonly help: string;
   readonly default?: string;
+  /** May be given several times; the values are joined with commas. */
+  readonly isList?: boolean;
 }
 
 /** Parsed arguments of a command. */
@@ -50,6 +52,7 @@ export function parseCommand(command: Command, argv: readonly string[]): Argumen
   const parsed = parseArgs([...argv], {
     string: [...strings, "_"],
     boolean: [...booleans, "help"],
+    collect: command.options.filter((option) => option.isList === true).map((option) => option.name),
     alias,
     "--": true,
     unknown: (argument: string, key?: string) => {
@@ -63,8 +66,11 @@ export function parseCommand(command: Command, argv: readonly string[]): Argumen
   const values = new Map<string, string>();
   for (const option of command.options) {
     if (option.value === undefined) continue;
-    const given = parsed[option.name];
-    if (given === "") throw new UsageError(`--${option.name} needs a value: ${option.value}`);
+    const found = parsed[option.name];
+    const given = Array.isArray(found) ? (found.length === 0 ? undefined : found.join(",")) : found;
+    if (given === "" || (Array.isArray(found) && found.includes(""))) {
+      throw new UsageError(`--${option.name} needs a value: ${option.value}`);
+    }
     if (typeof given === "string") values.set(option.name, given);
     else if (option.default !== undefined) values.set(option.name, option.default);
   }

@@ -28,6 +28,13 @@ Deno.test("parseCommand() takes options before and after positionals, aliases an
   assertEquals(parseCommand(example, ["a"]).values.get("size"), "4");
 });
 
+Deno.test("parseCommand() joins the values of an option that may be given several times", () => {
+  const list: Command = { ...example, options: [{ name: "tag", value: "T", help: "tags", isList: true }] };
+  const tag = (...argv: string[]) => parseCommand(list, ["a", ...argv]).values.get("tag");
+  assertEquals([tag("--tag", "x", "--tag=y,z"), tag("--tag", "x"), tag()], ["x,y,z", "x", undefined]);
+  assertThrows(() => tag("--tag", "x", "--tag"), UsageError, "--tag needs a value");
+});
+
 Deno.test("parseCommand() takes what follows -- as it is", () => {
   assertEquals(parseCommand(example, ["a", "--", "--fast"]).positional, ["a", "--fast"]);
 });

@@ -6,13 +6,14 @@
 import { type Command, helpText, parseCommand, UsageError } from "./command.ts";
 import { bench } from "./commands/bench.ts";
 import { chat } from "./commands/chat.ts";
+import { loadtest } from "./commands/loadtest.ts";
 import { inspect } from "./commands/inspect.ts";
 import { perplexity } from "./commands/perplexity.ts";
 import { quantize } from "./commands/quantize.ts";
 import { run } from "./commands/run.ts";
 import { tokenize } from "./commands/tokenize.ts";
 
-const COMMANDS: readonly Command[] = [chat, run, inspect, tokenize, quantize, bench, perplexity];
+const COMMANDS: readonly Command[] = [chat, run, inspect, tokenize, quantize, bench, perplexity, loadtest];
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));

@@ -115,13 +115,14 @@ export class Answer {
   }
 
   #completion(finishReason: FinishReason, now: number): StepEvent["completion"] {
-    const { submittedAt } = this.request;
-    const restored = this.request.restored?.length ?? 0;
+    const { submittedAt, restored: known } = this.request;
+    const restored = known?.length ?? 0;
     const started = this.#startedAt, first = this.#firstTokenAt, last = this.#lastTokenAt;
     return {
       finishReason,
       usage: this.usage,
       timings: {
+        queueMs: started === undefined || known !== undefined ? undefined : started - submittedAt,
         totalMs: now - submittedAt,
         ttftMs: first === undefined ? undefined : first - submittedAt,
         prefillTokensPerSecond: perSecond(this.#promptTokens - this.#cachedTokens, started, first),

@@ -12,10 +12,16 @@ import type { Transport } from "./transport.ts";
 
 export type { Health, StartOptions } from "./pool.ts";
 
+/** Figures of the worker in one place; they begin anew when another one takes it. */
+export interface WorkerStats extends EngineStats {
+  /** The place: its index in {@linkcode Health.workers}. */
+  worker: number;
+}
+
 /** Figures of a model's workers. */
 export interface ModelStats {
   /** One for each worker; a stuck one cannot tell. */
-  readonly workers: readonly EngineStats[];
+  readonly workers: readonly WorkerStats[];
   /** Workers that took the place of others. */
   readonly restarts: number;
   /** Requests that were given up because workers ended while they computed them. */
@@ -114,7 +120,9 @@ export class EngineClient implements AsyncDisposable {
       this.#pool.links.map((_, slot) => this.#ask((id) => ({ type: "stats", id }), slot)),
     );
     return {
-      workers: answers.filter((answer) => answer !== undefined) as EngineStats[],
+      workers: answers.flatMap((answer, worker) =>
+        answer === undefined ? [] : [{ worker, ...answer as EngineStats }]
+      ),
       restarts: this.#pool.health.restarts,
       quarantined: this.#quarantined,
       pending: this.#requests.size,

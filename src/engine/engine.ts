@@ -256,8 +256,14 @@ export class Engine {
       return;
     }
     const results = this.#sample(items);
-    this.#tally.step(load.tokens, results.length);
-    this.#scheduler.complete(plan.step, results, performance.now() - startedAt, this.#now());
+    const ms = performance.now() - startedAt;
+    this.#tally.step({
+      ms,
+      sequences: items.length,
+      computedTokens: load.tokens,
+      generatedTokens: results.length,
+    });
+    this.#scheduler.complete(plan.step, results, ms, this.#now());
   }
 
   /** Chooses the next token of every sequence whose last one was computed. */

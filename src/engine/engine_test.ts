@@ -212,3 +212,33 @@ Deno.test("Engine tells which requests a step computes, and when it is over", ()
   engine.step();
   assertEquals(told, [[7, 9], []]);
 });
+
+Deno.test("Engine tells for how long a request queued, unless another engine had it before", () => {
+  let now = 1000;
+  const engine = engineOf(new FakeRunner(128, 256), { now: () => now });
+  engine.add(1, request("A", { submittedAt: now, maxTokens: 2 }));
+  engine.add(2, request("B", { submittedAt: now, maxTokens: 2, restored: [] }));
+  engine.add(3, request("C", { submittedAt: now }));
+  now += 30;
+  engine.abort(3);
+  const outcomes = finish(engine);
+  assertEquals([1, 2, 3].map((id) => outcomes.get(id)?.completion?.timings.queueMs), [
+    30,
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("Engine.stats() counts steps by what they computed", () => {
+  const engine = engineOf(new FakeRunner(128, 256));
+  engine.add(1, request("A".repeat(40), { maxTokens: 2 }));
+  engine.step();
+  engine.add(2, request("B", { maxTokens: 1 }));
+  finish(engine);
+  const { steps, computedTokens, stepHistograms: { ms, tokens, sequences } } = engine.stats();
+  const total = (counts: number[]) => counts.reduce((sum, count) => sum + count, 0);
+  assertEquals([total(ms.counts), total(tokens.counts), total(sequences.counts)], [steps, steps, steps]);
+  assertEquals(tokens.sum, computedTokens);
+  // 32 of the first prompt; its other 8 beside the second request; the first one's last token.
+  assertEquals([steps, computedTokens, sequences.sum], [3, 42, 4]);
+});

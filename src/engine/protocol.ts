@@ -79,6 +79,11 @@ export interface Usage {
 export interface Timings {
   /** From the call to the first token, in ms; undefined when there was none. */
   ttftMs?: number;
+  /**
+   * From the call to the first step that computed some of it, in ms; undefined when there was none, or when another worker had it
+   * before, which alone knows.
+   */
+  queueMs?: number;
   /** From the call to the end, in ms. */
   totalMs: number;
   prefillTokensPerSecond?: number;

@@ -1,4 +1,5 @@
 import type { ClassStats, LatencyClass } from "../../scheduler/mod.ts";
+import { Histogram, type HistogramFigures } from "../histogram.ts";
 import type { KvStats } from "./kv_stats.ts";
 import type { FinishReason, Usage } from "./protocol.ts";
 
@@ -35,8 +36,14 @@ export interface EngineStats {
     /** Typical error of a prediction. */
     relativeError: number;
   };
+  /** Of all steps: their time in ms, and how much they computed. */
+  stepHistograms: { ms: HistogramFigures; tokens: HistogramFigures; sequences: HistogramFigures };
   kv: KvStats;
 }
+
+const STEP_MS_BOUNDS = [0.5, 1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 200, 350, 500, 1000, 2000, 5000, 10_000];
+const STEP_TOKENS_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+const STEP_SEQUENCES_BOUNDS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256];
 
 /** Counts what happens in an engine. */
 export class EngineTally {
@@ -49,6 +56,10 @@ export class EngineTally {
     cachedTokens: 0,
     preemptions: 0,
   };
+
+  readonly #stepMs = new Histogram(STEP_MS_BOUNDS);
+  readonly #stepTokens = new Histogram(STEP_TOKENS_BOUNDS);
+  readonly #stepSequences = new Histogram(STEP_SEQUENCES_BOUNDS);
 
   constructor(classes: readonly LatencyClass[]) {
     for (const { name } of classes) {
@@ -77,10 +88,13 @@ export class EngineTally {
     this.#classes.get(name)!.failed++;
   }
 
-  step(computedTokens: number, generatedTokens: number): void {
+  step(step: { ms: number; sequences: number; computedTokens: number; generatedTokens: number }): void {
     this.#sums.steps++;
-    this.#sums.computedTokens += computedTokens;
-    this.#sums.generatedTokens += generatedTokens;
+    this.#sums.computedTokens += step.computedTokens;
+    this.#sums.generatedTokens += step.generatedTokens;
+    this.#stepMs.observe(step.ms);
+    this.#stepTokens.observe(step.computedTokens);
+    this.#stepSequences.observe(step.sequences);
   }
 
   preempt(sequences: number): void {
@@ -93,6 +107,11 @@ export class EngineTally {
       const figures = this.#classes.get(stats.name)!;
       return { ...stats, ...figures, finished: { ...figures.finished } };
     });
-    return { classes, ...this.#sums };
+    const stepHistograms = {
+      ms: this.#stepMs.figures(),
+      tokens: this.#stepTokens.figures(),
+      sequences: this.#stepSequences.figures(),
+    };
+    return { classes, ...this.#sums, stepHistograms };
   }
 }

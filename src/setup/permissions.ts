@@ -12,7 +12,7 @@ const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
 export function needsLibrary(args: readonly string[]): boolean {
   const isHelp = args.length === 0 || args.some((arg) => arg === "--help" || arg === "-h") ||
     args[0] === "help";
-  return !isHelp && args[0] !== "inspect" && args[0] !== "tokenize";
+  return !isHelp && !["inspect", "tokenize", "loadtest"].includes(args[0]);
 }
 
 /** The kernel library that a command opens: `KUMI_LIBRARY`, else the built one. */
@@ -20,9 +20,10 @@ export function chosenLibrary(env: Environment = Deno.env.get): string {
   return env("KUMI_LIBRARY") || libraryPath();
 }
 
-/** The folder that a command may write to: "" for any, null for none. */
+/** The file or folder that a command may write to: "" for any, null for none. */
 function writableFolder(args: readonly string[], env: Environment): string | null {
   if (args[0] === "quantize") return "";
+  if (args[0] === "loadtest") return optionValue(args, "svg") ?? null;
   try {
     return cacheFolder(env);
   } catch {
@@ -32,8 +33,8 @@ function writableFolder(args: readonly string[], env: Environment): string | nul
 
 /**
  * Deno's permission flags for `kumi <args>`. Models may lie anywhere, so reading is open. Writing is limited to the cache
- * folder except for `quantize`, whose output may lie anywhere; the network is closed except for `hf:` models; programs
- * are run only for `bench --peer`.
+ * folder except for `quantize`, whose output may lie anywhere, and for the picture of `loadtest`; the network is closed except
+ * for `hf:` models and the server of `loadtest`; programs are run only for `bench --peer`.
  */
 export function commandPermissions(args: readonly string[], env: Environment = Deno.env.get): string[] {
   const isDownload = args.some((arg) => /^(?:--?\w+=)?hf:/.test(arg));
@@ -49,8 +50,26 @@ export function commandPermissions(args: readonly string[], env: Environment = D
   if (folder !== null) permissions.push(folder === "" ? "--allow-write" : `--allow-write=${folder}`);
   // Another hub redirects to servers that are not known here.
   if (isDownload) permissions.push(env("HF_ENDPOINT") ? "--allow-net" : `--allow-net=${HUB_HOSTS}`);
+  if (args[0] === "loadtest") permissions.push(...serverPermissions(args));
   if (hasPeer(args)) permissions.push("--allow-run=node,npm");
   return permissions;
+}
+
+/** `loadtest` talks to the one server that its address names. */
+function serverPermissions(args: readonly string[]): string[] {
+  const url = args.slice(1).map((arg) => URL.parse(arg)).find((each) =>
+    /^https?:$/.test(each?.protocol ?? "")
+  );
+  if (!url) return [];
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  return [`--allow-net=${url.hostname}:${port}`];
+}
+
+/** The value of `--name value` or `--name=value`. */
+function optionValue(args: readonly string[], name: string): string | undefined {
+  const at = args.findIndex((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`));
+  if (at < 0) return undefined;
+  return args[at].includes("=") ? args[at].slice(name.length + 3) : args[at + 1];
 }
 
 /** `bench --peer` runs llama.cpp in node, and npm to get it. */

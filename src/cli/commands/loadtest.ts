@@ -1,0 +1,228 @@
+/** `kumi loadtest`: requests at the times of a process or a trace, sent to any OpenAI-compatible server. @module */
+
+import { type Arrival, parseClasses, poissonArrivals } from "../../loadtest/arrivals.ts";
+import { findRate } from "../../loadtest/find_rate.ts";
+import { type LoadOptions, sendLoad, warmUp } from "../../loadtest/generator.ts";
+import { PromptMaker } from "../../loadtest/prompts.ts";
+import { drawLoad, renderFoundRate, renderSummary } from "../loadtest_report.ts";
+import type { RequestRecord } from "../../loadtest/send.ts";
+import { isGood, type Objectives, summarize } from "../../loadtest/summary.ts";
+import { baseUrlOf, calibrate, firstModel, type Target } from "../../loadtest/target.ts";
+import { parseTrace } from "../../loadtest/trace.ts";
+import { type Arguments, type Command, numberOption, UsageError } from "../command.ts";
+import { interruptible } from "../interrupt.ts";
+import { ProgressLine } from "../progress.ts";
+
+/** Loads a server and tells what it kept. */
+export const loadtest: Command = {
+  name: "loadtest",
+  summary: "send load to an OpenAI-compatible server and measure latencies and goodput",
+  usage: "loadtest URL [--rate R --duration S | --trace FILE] [--class NAME:SHARE:IN/OUT]… [--find-rate]",
+  positionals: { min: 1, max: 1 },
+  options: [
+    { name: "rate", value: "R", help: "requests per second, as a Poisson process", default: "1" },
+    {
+      name: "duration",
+      value: "S",
+      help: "seconds in which requests are sent (default 30; of a trace: all)",
+    },
+    { name: "trace", value: "FILE", help: "requests at the times of a trace instead" },
+    { name: "speed", value: "X", help: "play the trace so many times as fast", default: "1" },
+    { name: "prompt-max", value: "N", help: "cut longer prompts of the trace" },
+    { name: "answer-max", value: "N", help: "cut longer answers of the trace" },
+    {
+      name: "class",
+      value: "NAME:SHARE:IN/OUT",
+      isList: true,
+      help: "a class of requests, its share, tokens in and out; may be given several times (default 64/64)",
+    },
+    { name: "kumi", help: "send the class with each request; other servers refuse the field" },
+    { name: "model", alias: "m", value: "NAME", help: "model to ask for (default: the server's first)" },
+    { name: "api", value: "chat|completions", help: "route to ask", default: "chat" },
+    {
+      name: "ignore-eos",
+      help: "send ignore_eos: answers as long as they may be, where the server knows it",
+    },
+    { name: "shared-prefix", value: "N", help: "tokens that all prompts begin with", default: "0" },
+    { name: "max-in-flight", value: "N", help: "requests beyond are not sent, and counted", default: "512" },
+    { name: "timeout", value: "S", help: "longest time for a request", default: "600" },
+    { name: "warm-up", value: "N", help: "requests before, which do not count", default: "2" },
+    { name: "slo-ttft", value: "MS", help: "objective for the time to the first token" },
+    { name: "slo-itl", value: "MS", help: "objective for the time between tokens" },
+    {
+      name: "slo-itl-stat",
+      value: "mean|p95",
+      help: "which figure of an answer must keep it",
+      default: "mean",
+    },
+    { name: "find-rate", help: "look for the highest rate at which enough requests are good" },
+    { name: "share", value: "SHARE", help: "of requests that --find-rate wants to be good", default: "0.95" },
+    { name: "precision", value: "SHARE", help: "how near --find-rate comes to the rate", default: "0.1" },
+    { name: "seed", value: "N", help: "of arrivals and classes; prompts are new each time", default: "1" },
+    { name: "svg", value: "FILE", help: "distributions of the times as a picture" },
+    { name: "json", help: "one JSON object instead of tables" },
+  ],
+  details:
+    "A request is sent when it is due, however slow the server is. KUMI_API_KEY is sent as the key. Prompts are random\n" +
+    "words, as many as two requests before the test have shown to be about right. A trace is Azure's CSV\n" +
+    "(TIMESTAMP,ContextTokens,GeneratedTokens), Mooncake's JSON lines, or CSV with at_ms,class,prompt_tokens,max_tokens.\n" +
+    "Ctrl-C ends the test and prints what there is.",
+  run: runLoadtest,
+};
+
+async function runLoadtest(args: Arguments): Promise<number> {
+  const arrivalsAt = await arrivalSource(args);
+  const objectives = readObjectives(args);
+  using interrupt = interruptible();
+  const { signal } = interrupt;
+  const target = await readTarget(args, signal);
+  const number = (name: string, min: number, max: number, integer = true) =>
+    numberOption(args, name, { min, max, integer })!;
+  const nonce = crypto.getRandomValues(new Int32Array(1))[0];
+  const prompts = new PromptMaker(await calibrate(target, nonce, signal), {
+    nonce,
+    prefixTokens: number("shared-prefix", 0, 1e6),
+  });
+  const load = {
+    target,
+    prompts,
+    inFlightMax: number("max-in-flight", 1, 65_536),
+    timeoutMs: 1000 * number("timeout", 0.001, 86_400, false),
+  };
+  const rate = number("rate", 1e-6, 1e6, false);
+  await warmUp(arrivalsAt(rate).slice(0, number("warm-up", 0, 1000)), { ...load, signal });
+  const run = { args, objectives, load, signal, arrivalsAt };
+  return args.switches.has("find-rate") ? await searchRate(run, rate) : await loadOnce(run, rate);
+}
+
+interface Run {
+  readonly args: Arguments;
+  readonly objectives: Objectives;
+  readonly load: Omit<LoadOptions, "signal">;
+  readonly signal: AbortSignal;
+  /** The requests at so many per second; a trace has its own rate. */
+  readonly arrivalsAt: (perSecond: number) => Arrival[];
+}
+
+async function loadOnce({ args, objectives, load, signal, arrivalsAt }: Run, rate: number): Promise<number> {
+  const arrivals = arrivalsAt(rate);
+  const records = await sendShowing(arrivals, { ...load, signal });
+  const summary = summarize(records, objectives);
+  const { target } = load;
+  if (args.switches.has("json")) {
+    const asked = { url: target.baseUrl, model: target.model, due: arrivals.length, objectives };
+    console.log(JSON.stringify({ ...asked, ...summary }));
+  } else {
+    if (signal.aborted) console.log(`stopped after ${records.length} of ${arrivals.length} requests`);
+    console.log(renderSummary(summary, objectives));
+  }
+  const svg = args.values.get("svg");
+  if (svg !== undefined) {
+    if (summary.all.ttftMs.p50 === null) console.error("kumi: no answer has begun, there is nothing to draw");
+    else await Deno.writeTextFile(svg, drawLoad(records, objectives, target.model));
+  }
+  return signal.aborted ? 130 : 0;
+}
+
+/** Time that a server has between two rates to let go of what was cut off. */
+const REST_MS = 1000;
+
+async function searchRate(
+  { args, objectives, load, signal, arrivalsAt }: Run,
+  start: number,
+): Promise<number> {
+  const share = numberOption(args, "share", { min: 0.01, max: 1 })!;
+  const precision = numberOption(args, "precision", { min: 0.001, max: 1 })!;
+  const measure = async (perSecond: number) => {
+    const arrivals = arrivalsAt(perSecond);
+    if (arrivals.length === 0) throw new UsageError("No request fell into --duration; make it longer");
+    const giveUp = new AbortController();
+    let bad = 0;
+    const onEnd = (record: RequestRecord) => {
+      if (record.outcome === "cut" || isGood(record, objectives)) return;
+      if (++bad > (1 - share) * arrivals.length + 1e-9) giveUp.abort();
+    };
+    await sendShowing(arrivals, { ...load, onEnd, signal: AbortSignal.any([signal, giveUp.signal]) });
+    signal.throwIfAborted();
+    if (giveUp.signal.aborted) await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    return 1 - bad / arrivals.length;
+  };
+  const found = await findRate(measure, { start, share, precision, min: start / 1024, max: start * 1024 });
+  if (args.switches.has("json")) console.log(JSON.stringify({ ...found, share, objectives }));
+  else console.log(renderFoundRate(found, share));
+  return 0;
+}
+
+async function sendShowing(arrivals: readonly Arrival[], load: LoadOptions): Promise<RequestRecord[]> {
+  using bar = new ProgressLine("requests", String);
+  return await sendLoad(arrivals, {
+    ...load,
+    progress: (sent, inFlight) => bar.update(sent, arrivals.length, `${inFlight} under way`),
+  });
+}
+
+/** What is sent at a rate, by the options. */
+async function arrivalSource(args: Arguments): Promise<(perSecond: number) => Arrival[]> {
+  const seed = numberOption(args, "seed", { min: 0, max: 2 ** 31, integer: true })!;
+  const seconds = numberOption(args, "duration", { min: 0.01, max: 1e7 });
+  const name = args.switches.has("kumi") ? "interactive" : "default";
+  const text = args.values.get("class") ?? `${name}:1:64/64`;
+  const classes = usage(() => parseClasses(text));
+  const path = args.values.get("trace");
+  if (path === undefined) {
+    return (perSecond) => usage(() => poissonArrivals(classes, { perSecond, seconds: seconds ?? 30, seed }));
+  }
+  const arrivals = parseTrace(await Deno.readTextFile(path), {
+    speed: numberOption(args, "speed", { min: 1e-6, max: 1e6 })!,
+    seconds,
+    promptMax: numberOption(args, "prompt-max", { min: 1, max: 1e9, integer: true }),
+    answerMax: numberOption(args, "answer-max", { min: 1, max: 1e9, integer: true }),
+    classes,
+    seed,
+  });
+  return () => arrivals;
+}
+
+function readObjectives(args: Arguments): Objectives {
+  const itlStat = args.values.get("slo-itl-stat")!;
+  if (itlStat !== "mean" && itlStat !== "p95") {
+    throw new UsageError(`--slo-itl-stat takes mean or p95, current value is ${itlStat}`);
+  }
+  const ms = (name: string) => numberOption(args, name, { min: 0.001, max: 1e9 });
+  const objectives: Objectives = { ttftMs: ms("slo-ttft"), itlMs: ms("slo-itl"), itlStat };
+  if (args.switches.has("find-rate")) {
+    if (args.values.has("trace")) {
+      throw new UsageError("--find-rate looks for a Poisson rate, it takes no --trace");
+    }
+    if (objectives.ttftMs === undefined && objectives.itlMs === undefined) {
+      throw new UsageError("--find-rate needs --slo-ttft, --slo-itl or both");
+    }
+  }
+  return objectives;
+}
+
+async function readTarget(args: Arguments, signal: AbortSignal): Promise<Target> {
+  const api = args.values.get("api")!;
+  if (api !== "chat" && api !== "completions") {
+    throw new UsageError(`--api takes chat or completions, current value is ${api}`);
+  }
+  const baseUrl = usage(() => baseUrlOf(args.positional[0]));
+  const apiKey = Deno.env.get("KUMI_API_KEY") || undefined;
+  return {
+    baseUrl,
+    apiKey,
+    api,
+    model: args.values.get("model") ?? await firstModel(baseUrl, apiKey, signal),
+    sendsClass: args.switches.has("kumi"),
+    ignoreEnd: args.switches.has("ignore-eos"),
+  };
+}
+
+/** Errors of what the caller wrote are printed as such. */
+function usage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}

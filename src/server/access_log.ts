@@ -1,0 +1,132 @@
+import type { AcceptedRequest, AnsweredRequest, FinishedRequest, RequestObserver } from "./observer.ts";
+
+/** What a line of the access log says of an HTTP request. */
+export interface AccessEntry {
+  /** The server's own id of it. */
+  id: string;
+  method: string;
+  /** The route's pattern: a path as it came may hold anything. */
+  route: string;
+  status: number;
+  class?: string;
+  /** Hash of the tenant, never a key. */
+  tenant?: string;
+  promptTokens?: number;
+  cachedTokens?: number;
+  completionTokens?: number;
+  ttftMs?: number;
+  e2eMs: number;
+  /** Why it ended; of several answers the last one's. */
+  reason?: string;
+}
+
+/** A line of JSON without its end. Says what {@linkcode AccessEntry} has and nothing else: no text of prompts or answers. */
+export function accessLine(entry: AccessEntry, time: Date): string {
+  return JSON.stringify({
+    time: time.toISOString(),
+    id: entry.id,
+    method: entry.method,
+    route: entry.route,
+    status: entry.status,
+    class: entry.class,
+    tenant: entry.tenant || undefined,
+    prompt_tokens: entry.promptTokens,
+    cached_tokens: entry.cachedTokens,
+    completion_tokens: entry.completionTokens,
+    ttft_ms: rounded(entry.ttftMs),
+    e2e_ms: rounded(entry.e2eMs),
+    reason: entry.reason,
+  });
+}
+
+function rounded(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.round(ms * 10) / 10;
+}
+
+/** The answers to an HTTP request so far. */
+interface Pending {
+  /** Answers that have not ended. */
+  open: number;
+  answered?: AnsweredRequest;
+  readonly sums: Pick<AccessEntry, "class" | "ttftMs" | "reason"> & {
+    promptTokens: number;
+    cachedTokens: number;
+    completionTokens: number;
+    e2eMs: number;
+    status: number;
+  };
+}
+
+/** How an access log is kept. */
+export interface AccessLogOptions {
+  /** Takes a line without its end. */
+  readonly write: (line: string) => void;
+  /** The id of the HTTP request to which an answer belongs. */
+  readonly requestOf: (answerId: string) => string;
+  readonly now?: () => Date;
+}
+
+/**
+ * Writes a line for each HTTP request once nothing more comes of it: when it is answered, and its answers, which a stream
+ * may bring long after the head of the response, have ended. The tokens of several answers are added up.
+ */
+export class AccessLog implements RequestObserver {
+  readonly #write: (line: string) => void;
+  readonly #requestOf: (answerId: string) => string;
+  readonly #now: () => Date;
+  readonly #pending = new Map<string, Pending>();
+
+  constructor({ write, requestOf, now = () => new Date() }: AccessLogOptions) {
+    this.#write = write;
+    this.#requestOf = requestOf;
+    this.#now = now;
+  }
+
+  accepted(request: AcceptedRequest): void {
+    const id = this.#requestOf(request.id);
+    let pending = this.#pending.get(id);
+    if (pending === undefined) {
+      const sums = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, e2eMs: 0, status: 0 };
+      this.#pending.set(id, pending = { open: 0, sums: { ...sums, class: request.class } });
+    }
+    pending.open++;
+  }
+
+  firstToken(id: string, ttftMs: number): void {
+    const sums = this.#pending.get(this.#requestOf(id))?.sums;
+    if (sums !== undefined) sums.ttftMs ??= ttftMs;
+  }
+
+  tokens(): void {}
+
+  finished(id: string, end: FinishedRequest): void {
+    const requestId = this.#requestOf(id);
+    const pending = this.#pending.get(requestId);
+    if (pending === undefined) return;
+    const { sums } = pending;
+    sums.promptTokens += end.promptTokens;
+    sums.cachedTokens += end.cachedTokens;
+    sums.completionTokens += end.completionTokens;
+    sums.e2eMs = Math.max(sums.e2eMs, end.e2eMs);
+    sums.status = Math.max(sums.status, end.status);
+    sums.reason = end.reason;
+    pending.open--;
+    if (pending.open === 0 && pending.answered !== undefined) this.#end(pending.answered, pending);
+  }
+
+  refused(): void {}
+
+  answered(request: AnsweredRequest): void {
+    const pending = this.#pending.get(request.id);
+    if (pending === undefined || pending.open === 0) this.#end(request, pending);
+    else pending.answered = request;
+  }
+
+  #end({ id, method, route, status, tenant, headMs }: AnsweredRequest, pending?: Pending): void {
+    this.#pending.delete(id);
+    const sums = pending?.sums;
+    const entry = { id, method, route, tenant, e2eMs: headMs, ...sums };
+    // A stream's head says 200, whatever becomes of it.
+    this.#write(accessLine({ ...entry, status: Math.max(status, sums?.status ?? 0) }, this.#now()));
+  }
+}

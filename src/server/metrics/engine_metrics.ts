@@ -1,0 +1,118 @@
+import type { Health, WorkerStats } from "../../engine/client.ts";
+import type { ModelStats } from "../../engine/client.ts";
+import type { HistogramFigures } from "../../histogram.ts";
+import type { Labels, MetricsText, MetricType } from "./exposition.ts";
+
+type Read = (worker: WorkerStats) => number | undefined;
+
+/** One sample for each worker. */
+const FIGURES: readonly (readonly [name: string, type: MetricType, help: string, read: Read])[] = [
+  [
+    "vllm:kv_cache_usage_perc",
+    "gauge",
+    "Share of the KV cache's blocks that sequences hold, from 0 to 1.",
+    ({ kv }) => (kv.allocatedBytes - kv.cachedBytes) / kv.reservedBytes,
+  ],
+  [
+    "vllm:prefix_cache_queries_total",
+    "counter",
+    "Tokens of prompts that were looked up in the prefix cache, of requests that have ended.",
+    ({ promptTokens }) => promptTokens,
+  ],
+  [
+    "vllm:prefix_cache_hits_total",
+    "counter",
+    "Those of them that it had.",
+    ({ cachedTokens }) => cachedTokens,
+  ],
+  [
+    "vllm:num_preemptions_total",
+    "counter",
+    "Sequences that gave their KV blocks up and were computed again.",
+    ({ preemptions }) => preemptions,
+  ],
+  [
+    "kumi:computed_tokens_total",
+    "counter",
+    "Tokens that steps have computed, again where they had to.",
+    ({ computedTokens }) => computedTokens,
+  ],
+  ["kumi:kv_reserved_bytes", "gauge", "Address space of the KV cache.", ({ kv }) => kv.reservedBytes],
+  ["kumi:kv_committed_bytes", "gauge", "Memory behind it.", ({ kv }) => kv.committedBytes],
+  [
+    "kumi:kv_allocated_bytes",
+    "gauge",
+    "Blocks that sequences hold or the prefix cache keeps.",
+    ({ kv }) => kv.allocatedBytes,
+  ],
+  ["kumi:kv_used_bytes", "gauge", "Tokens stored in them.", ({ kv }) => kv.usedBytes],
+  ["kumi:kv_cached_bytes", "gauge", "Blocks that only the prefix cache keeps.", ({ kv }) => kv.cachedBytes],
+  [
+    "kumi:kv_internal_fragmentation_ratio",
+    "gauge",
+    "Share of the allocated bytes that hold no token.",
+    ({ kv }) => kv.internalFragmentation,
+  ],
+  [
+    "kumi:kv_external_fragmentation_ratio",
+    "gauge",
+    "Share of the free blocks that are not in the longest free stretch.",
+    ({ kv }) => kv.externalFragmentation,
+  ],
+  ["kumi:kv_sequences", "gauge", "Sequences that hold blocks.", ({ kv }) => kv.sequences],
+  ["kumi:kv_runs", "gauge", "Runs of adjacent blocks among them all.", ({ kv }) => kv.runs],
+];
+
+/** What the workers say of themselves. */
+export function writeEngineStats(text: MetricsText, { workers }: ModelStats): void {
+  writeQueues(text, workers);
+  for (const [name, type, help, read] of FIGURES) {
+    text.family(name, type, help);
+    for (const worker of workers) {
+      const value = read(worker);
+      if (value !== undefined) text.sample(value, labels(worker));
+    }
+  }
+  const histogram = (name: string, help: string, read: (worker: WorkerStats) => HistogramFigures) => {
+    text.family(name, "histogram", help);
+    for (const worker of workers) text.histogram(read(worker), labels(worker));
+  };
+  histogram("vllm:iteration_tokens_total", "Tokens of a step.", (worker) => worker.stepHistograms.tokens);
+  histogram("kumi:step_sequences", "Sequences of a step.", (worker) => worker.stepHistograms.sequences);
+  histogram(
+    "kumi:step_time_seconds",
+    "Time of a step.",
+    (worker) => inSeconds(worker.stepHistograms.ms),
+  );
+}
+
+function writeQueues(text: MetricsText, workers: readonly WorkerStats[]): void {
+  const queues = (name: string, help: string, read: (each: WorkerStats["classes"][number]) => number) => {
+    text.family(name, "gauge", help);
+    for (const worker of workers) {
+      for (const each of worker.classes) text.sample(read(each), { ...labels(worker), class: each.name });
+    }
+  };
+  queues("vllm:num_requests_running", "Requests that have begun and not ended.", (each) => each.running);
+  queues("vllm:num_requests_waiting", "Requests that have not begun.", (each) => each.waiting);
+  queues("kumi:waiting_tokens", "Tokens of their prompts.", (each) => each.waitingTokens);
+}
+
+function labels({ worker }: WorkerStats): Labels {
+  return { engine: `${worker}` };
+}
+
+function inSeconds({ bounds, counts, sum }: HistogramFigures): HistogramFigures {
+  return { bounds: bounds.map((ms) => ms / 1000), counts, sum: sum / 1000 };
+}
+
+/** What can be told without asking a worker. */
+export function writeHealth(text: MetricsText, health: Health): void {
+  text.family("kumi:ready", "gauge", "1 where requests can be served.").sample(health.ready ? 1 : 0);
+  text.family("kumi:worker_restarts_total", "counter", "Workers that took the place of others.")
+    .sample(health.restarts);
+  text.family("kumi:worker_state", "gauge", "1 for the state that a worker is in.");
+  health.workers.forEach(({ state }, i) => text.sample(1, { engine: `${i}`, state }));
+  text.family("kumi:worker_silent_seconds", "gauge", "Time without a sign of life where one is expected.");
+  health.workers.forEach(({ silentMs }, i) => text.sample(silentMs / 1000, { engine: `${i}` }));
+}

@@ -1,0 +1,86 @@
+/** Prometheus' text format, version 0.0.4. @module */
+
+import type { HistogramFigures } from "../../histogram.ts";
+
+/** The content type of {@linkcode MetricsText}. */
+export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+export type MetricType = "counter" | "gauge" | "histogram";
+
+/** Labels by name. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** Writes metrics: first `family()`, then its samples. The caller names each family once. */
+export class MetricsText {
+  readonly #common: string;
+  readonly #lines: string[] = [];
+  #name = "";
+
+  /** `common`: labels of every sample. */
+  constructor(common: Labels = {}) {
+    this.#common = labelText(common);
+  }
+
+  family(name: string, type: MetricType, help: string): this {
+    this.#name = name;
+    this.#lines.push(`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`);
+    return this;
+  }
+
+  sample(value: number, labels: Labels = {}): this {
+    return this.sampleOf(labelText(labels), value);
+  }
+
+  histogram(figures: HistogramFigures, labels: Labels = {}): this {
+    return this.histogramOf(labelText(labels), figures);
+  }
+
+  /** Like `sample()`, with labels as {@linkcode labelText} writes them. */
+  sampleOf(labels: string, value: number): this {
+    this.#write("", labels, value);
+    return this;
+  }
+
+  /** Like `histogram()`, with labels as {@linkcode labelText} writes them. */
+  histogramOf(labels: string, { bounds, counts, sum }: HistogramFigures): this {
+    let below = 0;
+    counts.forEach((count, i) => {
+      below += count;
+      this.#write("_bucket", join(labels, `le="${i < bounds.length ? bounds[i] : "+Inf"}"`), below);
+    });
+    this.#write("_sum", labels, sum);
+    this.#write("_count", labels, below);
+    return this;
+  }
+
+  toString(): string {
+    return this.#lines.join("\n") + "\n";
+  }
+
+  #write(suffix: string, labels: string, value: number): void {
+    const all = join(this.#common, labels);
+    this.#lines.push(`${this.#name}${suffix}${all === "" ? "" : `{${all}}`} ${numberText(value)}`);
+  }
+}
+
+/** Labels as they stand between the braces. */
+export function labelText(labels: Labels): string {
+  return Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`).join(",");
+}
+
+function join(a: string, b: string): string {
+  return a === "" || b === "" ? a + b : `${a},${b}`;
+}
+
+function numberText(value: number): string {
+  if (value === Infinity) return "+Inf";
+  return value === -Infinity ? "-Inf" : `${value}`;
+}
+
+function escapeLabel(text: string): string {
+  return text.replace(/[\\"\n]/g, (c) => c === "\n" ? "\\n" : `\\${c}`);
+}
+
+function escapeHelp(text: string): string {
+  return text.replace(/[\\\n]/g, (c) => c === "\n" ? "\\n" : "\\\\");
+}

@@ -1,0 +1,81 @@
+import type { LatencyClass } from "../../../scheduler/mod.ts";
+import type { Model } from "../../engine/model.ts";
+import type { ModelStats } from "../../engine/client.ts";
+import { writeEngineStats, writeHealth } from "./engine_metrics.ts";
+import { MetricsText } from "./exposition.ts";
+import { RequestMetrics } from "./request_metrics.ts";
+
+/** What metrics need of a model. */
+export type StatsSource = Pick<Model, "stats" | "health">;
+
+/** How a server's metrics are kept. */
+export interface ServerMetricsOptions {
+  /** Name of the model, a label of every sample. */
+  readonly modelName: string;
+  /** The engine's classes. */
+  readonly classes: readonly LatencyClass[];
+  /** The model; null while it loads. */
+  readonly source: () => StatsSource | null;
+  /** Longest wait for the workers' figures in ms; then those of the last time are told. Default 1000. */
+  readonly patienceMs?: number;
+  /** Ms; never goes backwards. */
+  readonly now?: () => number;
+}
+
+/** All that `/metrics` tells: what the server observed, and what the workers say when somebody asks. */
+export class ServerMetrics {
+  /** The server tells it of requests. */
+  readonly requests: RequestMetrics;
+  readonly #options: Required<ServerMetricsOptions>;
+  readonly #startedAtSeconds = Date.now() / 1000;
+  /** One question at a time, however many scrape: workers that do not answer must not pile them up. */
+  #asking: Promise<void> | null = null;
+  #last: { stats: ModelStats; atMs: number } | null = null;
+
+  constructor(options: ServerMetricsOptions) {
+    this.#options = { patienceMs: 1000, now: () => performance.now(), ...options };
+    this.requests = new RequestMetrics(options.classes);
+  }
+
+  /** The body of `/metrics`, with {@linkcode METRICS_CONTENT_TYPE}. Waits for the workers, who answer between two steps. */
+  async scrape(): Promise<string> {
+    const stats = await this.engineStats();
+    const { modelName, source, now } = this.#options;
+    const text = new MetricsText({ model_name: modelName });
+    this.requests.write(text);
+    const health = source()?.health();
+    if (health !== undefined) writeHealth(text, health);
+    else text.family("kumi:ready", "gauge", "1 where requests can be served.").sample(0);
+    if (stats !== null) {
+      writeEngineStats(text, stats);
+      text.family("kumi:requests_quarantined_total", "counter", "Requests of which workers died.")
+        .sample(stats.quarantined);
+      text.family("kumi:engine_figures_age_seconds", "gauge", "Age of what the workers say here.")
+        .sample((now() - this.#last!.atMs) / 1000);
+    }
+    text.family("process_start_time_seconds", "gauge", "Start of the server, in seconds since 1970.")
+      .sample(this.#startedAtSeconds);
+    text.family("process_resident_memory_bytes", "gauge", "Memory of the process.")
+      .sample(Deno.memoryUsage().rss);
+    return text.toString();
+  }
+
+  /** The workers' figures, those of the last time when they take too long; null where there are none yet. */
+  async engineStats(): Promise<ModelStats | null> {
+    this.#asking ??= this.#ask().finally(() => this.#asking = null);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, this.#options.patienceMs));
+    await Promise.race([this.#asking, patience]);
+    clearTimeout(timer);
+    return this.#last?.stats ?? null;
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      const stats = await this.#options.source()?.stats();
+      if (stats !== undefined) this.#last = { stats, atMs: this.#options.now() };
+    } catch {
+      // The engine is gone: its health says so.
+    }
+  }
+}
