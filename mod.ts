@@ -22,12 +22,23 @@ export type {
   TokenLogprob,
   Usage,
 } from "./src/engine/protocol.ts";
-export type { Generation, GenerationResult } from "./src/engine/generation.ts";
+export type {
+  AnswerPart,
+  Generation,
+  GenerationListener,
+  GenerationResult,
+} from "./src/engine/generation.ts";
 export type { ChatOptions, GenerationOptions } from "./src/engine/generation_options.ts";
 export { samplingDefaults, type SamplingOptions } from "./src/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
 export type { KvOptions } from "./src/model_runner.ts";
-export { EngineError, QuarantineError, RefusedError, STUCK_EXIT_CODE } from "./src/engine/errors.ts";
+export {
+  ContextError,
+  EngineError,
+  QuarantineError,
+  RefusedError,
+  STUCK_EXIT_CODE,
+} from "./src/engine/errors.ts";
 export { LIBRARY_CLASSES } from "./src/engine/classes.ts";
 export type { Health, ModelStats } from "./src/engine/client.ts";
 export type { ClassFigures, EngineStats } from "./src/engine/stats.ts";
