@@ -29,6 +29,16 @@ export type {
   GenerationResult,
 } from "./src/engine/generation.ts";
 export type { ChatOptions, GenerationOptions } from "./src/engine/generation_options.ts";
+export { type KumiServer, serve, type ServeOptions } from "./src/server/serve.ts";
+export { createHandler, type Handler, type HandlerOptions } from "./src/server/handler.ts";
+export { runUntilSignal } from "./src/server/signals.ts";
+export type {
+  AcceptedRequest,
+  AnsweredRequest,
+  FinishedRequest,
+  RefusedRequest,
+  RequestObserver,
+} from "./src/server/observer.ts";
 export { samplingDefaults, type SamplingOptions } from "./src/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
 export type { KvOptions } from "./src/model_runner.ts";

@@ -1,0 +1,70 @@
+/** What whoever watches the server is told: metrics, an access log. @module */
+
+/** A request that the engine has taken. With `n` over 1, or several prompts, each answer is one. */
+export interface AcceptedRequest {
+  /** Names the answer in the events that follow. */
+  readonly id: string;
+  /** Name of its latency class. */
+  readonly class: string;
+  readonly promptTokens?: number;
+  /** Hash of the caller's key; "" without keys. */
+  readonly tenant?: string;
+}
+
+/** How an answer ended. Each accepted one ends once. */
+export interface FinishedRequest {
+  /** "stop", "length", "deadline", "abort", or "error". */
+  readonly reason: string;
+  /** Of the response that carries it; 499 where the client went away. */
+  readonly status: number;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  /** From the call to the first step that computed some of it, in ms. */
+  readonly queueMs?: number;
+  /** From the call to its end, in ms. */
+  readonly e2eMs: number;
+}
+
+/** A generation that was not taken: refused by the engine, or wrong. */
+export interface RefusedRequest {
+  /** Name of a class that exists, or "" where the request names none. */
+  readonly class: string;
+  /** The error's code, such as "queue_full". */
+  readonly reason: string;
+  readonly status: number;
+}
+
+/** An HTTP request that was answered, whatever it was. */
+export interface AnsweredRequest {
+  /** The server's own id of the HTTP request. */
+  readonly id: string;
+  readonly method: string;
+  /** The route's pattern, such as "/v1/models/*"; "" where there is none. Never what the client wrote. */
+  readonly route: string;
+  readonly status: number;
+  readonly tenant: string;
+  /** Until the head of the response, in ms. */
+  readonly headMs: number;
+}
+
+/** Hears what happens to requests. Called on the way of each token: it must be quick, and what it throws is a bug. */
+export interface RequestObserver {
+  accepted(request: AcceptedRequest): void;
+  /** `ttftMs`: from the call to the first token. */
+  firstToken(id: string, ttftMs: number): void;
+  /** New tokens of an answer, and the times before each in ms; the first token of an answer has none. */
+  tokens(id: string, count: number, itlMs: number[]): void;
+  finished(id: string, end: FinishedRequest): void;
+  refused(request: RefusedRequest): void;
+  answered?(request: AnsweredRequest): void;
+}
+
+/** Hears nothing. */
+export const SILENT_OBSERVER: RequestObserver = {
+  accepted() {},
+  firstToken() {},
+  tokens() {},
+  finished() {},
+  refused() {},
+};
