@@ -57,6 +57,7 @@ export function serve(options: ServeOptions = {}): KumiServer {
   const { hostname, port, drainSeconds, model: spec } = { ...SERVE_DEFAULTS, ...defined(options) };
   checkExposure(hostname, options);
   const abort = new AbortController();
+  const cut = new AbortController();
   let handler: Handler | undefined;
   const loading = loadModel(spec, {
     ...loadOptions(options),
@@ -71,14 +72,26 @@ export function serve(options: ServeOptions = {}): KumiServer {
       modelName: options.modelName ?? defaultModelName(spec),
       allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
     });
-    server = Deno.serve({ hostname, port, onListen: () => {} }, handler);
+    server = Deno.serve({ hostname, port, signal: cut.signal, onListen: () => {} }, handler);
   } catch (error) {
     abort.abort(error);
     throw error;
   }
-  const running = new Running(server, handler, loading, abort, drainSeconds * 1000);
+  const running = new Running({ server, handler, loading, abort, cut, drainMs: drainSeconds * 1000 });
   options.onListen?.(running.url);
   return running;
+}
+
+/** What a running server is made of. */
+interface Parts {
+  readonly server: Deno.HttpServer<Deno.NetAddr>;
+  readonly handler: Handler;
+  readonly loading: Promise<Model>;
+  /** Stops loading. */
+  readonly abort: AbortController;
+  /** Cuts all connections. */
+  readonly cut: AbortController;
+  readonly drainMs: number;
 }
 
 class Running implements KumiServer {
@@ -87,37 +100,24 @@ class Running implements KumiServer {
   readonly ready: Promise<Model>;
   readonly finished: Promise<void>;
   readonly #finished = Promise.withResolvers<void>();
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #handler: Handler;
-  readonly #loading: Promise<Model>;
-  readonly #abort: AbortController;
-  readonly #drainMs: number;
+  readonly #parts: Parts;
   #ending: Promise<void> | null = null;
 
-  constructor(
-    server: Deno.HttpServer<Deno.NetAddr>,
-    handler: Handler,
-    loading: Promise<Model>,
-    abort: AbortController,
-    drainMs: number,
-  ) {
+  constructor(parts: Parts) {
+    const { server } = parts;
     const { hostname, port } = server.addr;
     this.url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
     this.port = port;
     this.finished = this.#finished.promise;
-    this.#server = server;
-    this.#handler = handler;
-    this.#loading = loading;
-    this.#abort = abort;
-    this.#drainMs = drainMs;
+    this.#parts = parts;
     this.ready = this.#load();
     this.ready.catch(() => {});
   }
 
   async #load(): Promise<Model> {
     try {
-      const model = await this.#loading;
-      await this.#handler.settled;
+      const model = await this.#parts.loading;
+      await this.#parts.handler.settled;
       return model;
     } catch (error) {
       await this.shutdown();
@@ -130,15 +130,15 @@ class Running implements KumiServer {
   }
 
   async #end(): Promise<void> {
-    this.#abort.abort(new DOMException("The server was shut down", "AbortError"));
-    await this.#handler.drain(this.#drainMs);
-    this.#handler.close();
+    const { server, handler, loading, abort, cut, drainMs } = this.#parts;
+    abort.abort(new DOMException("The server was shut down", "AbortError"));
+    await handler.drain(drainMs);
+    handler.close();
     // Clients that do not read the end of their answers must not keep the server.
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FLUSH_MS));
-    await Promise.race([this.#server.shutdown(), late]);
+    const timer = setTimeout(() => cut.abort(), FLUSH_MS);
+    await Promise.all([server.shutdown(), server.finished]);
     clearTimeout(timer);
-    const model = await this.#loading.catch(() => null);
+    const model = await loading.catch(() => null);
     await model?.close();
     this.#finished.resolve();
   }

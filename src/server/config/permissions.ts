@@ -18,7 +18,7 @@ export interface ServerPaths {
 /** Deno's permission flags with which the server runs, and without one of which it does not. */
 export function servePermissions(settings: Settings, sources: ConfigSources, paths: ServerPaths): string[] {
   const isDownload = isHubReference(settings.model);
-  const read = [`${paths.root}/src`, paths.library];
+  const read = [`${paths.root}/src`, `${paths.root}/scheduler`, paths.library];
   if (settings.model === "demo") read.push(`${paths.root}/examples/demo-model`);
   else if (!isDownload) read.push(settings.model);
   for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);

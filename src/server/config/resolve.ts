@@ -79,7 +79,11 @@ function readConfig(sources: ConfigSources): Record<string, unknown> {
   }
   // An editor's hint at the schema.
   const { $schema: _, ...fields } = value as Record<string, unknown>;
-  return checked(CONFIG_FIELDS, Array.isArray(value) ? value : fields, (message) => `${path}: ${message}`);
+  return checked(
+    CONFIG_FIELDS,
+    Array.isArray(value) ? value : fields,
+    (message) => `${path}: ${message.replace("The body", "It")}`,
+  );
 }
 
 function read({ readFile }: ConfigSources, path: string, what: string): string {
@@ -109,13 +113,19 @@ const BOOLEANS: Readonly<Record<string, boolean>> = { "1": true, true: true, "0"
 /** A value written as text. */
 function fromText(label: string, field: Field, text: string): unknown {
   const value = field.type === "number" || field.type === "integer"
-    ? text.trim() === "" ? text : Number(text)
+    ? numberOf(text)
     : field.type === "boolean"
     ? BOOLEANS[text] ?? text
     : field.type === "list"
     ? text.split(",").map((part) => part.trim())
     : text;
   return checked({ [label]: field }, { [label]: value }, (message) => message.replaceAll('"', ""))[label];
+}
+
+/** A text that is no number stays what it is: the message shows it. */
+function numberOf(text: string): number | string {
+  const value = Number(text);
+  return text.trim() === "" || Number.isNaN(value) ? text : value;
 }
 
 function checked(

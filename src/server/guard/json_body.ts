@@ -15,6 +15,9 @@ export interface BodyLimits {
 
 export const BODY_LIMITS: BodyLimits = { bytesMax: 4 << 20, timeMs: 30_000, totalBytesMax: 256 << 20 };
 
+/** What is left of the body is not read. */
+const CLOSE = { connection: "close" };
+
 /** Reads bodies, and knows how much of them is in memory. */
 export class BodyReader {
   readonly #limits: BodyLimits;
@@ -42,7 +45,10 @@ export class BodyReader {
     late.promise.catch(() => {});
     const timer = setTimeout(() => {
       late.reject(
-        new ApiError(408, `The body did not arrive within ${timeMs / 1000} s`, { code: "body_timeout" }),
+        new ApiError(408, `The body did not arrive within ${timeMs / 1000} s`, {
+          code: "body_timeout",
+          headers: CLOSE,
+        }),
       );
     }, timeMs);
     const parts: Uint8Array[] = [];
@@ -73,6 +79,7 @@ export class BodyReader {
   #tooLarge(): ApiError {
     return new ApiError(413, `The body must have at most ${this.#limits.bytesMax} bytes`, {
       code: "body_too_large",
+      headers: CLOSE,
     });
   }
 }
