@@ -22,12 +22,33 @@ export type {
   TokenLogprob,
   Usage,
 } from "./src/engine/protocol.ts";
-export type { Generation, GenerationResult } from "./src/engine/generation.ts";
+export type {
+  AnswerPart,
+  Generation,
+  GenerationListener,
+  GenerationResult,
+} from "./src/engine/generation.ts";
 export type { ChatOptions, GenerationOptions } from "./src/engine/generation_options.ts";
+export { type KumiServer, serve, type ServeOptions } from "./src/server/serve.ts";
+export { createHandler, type Handler, type HandlerOptions } from "./src/server/handler.ts";
+export { runUntilSignal } from "./src/server/signals.ts";
+export type {
+  AcceptedRequest,
+  AnsweredRequest,
+  FinishedRequest,
+  RefusedRequest,
+  RequestObserver,
+} from "./src/server/observer.ts";
 export { samplingDefaults, type SamplingOptions } from "./src/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
 export type { KvOptions } from "./src/model_runner.ts";
-export { EngineError, QuarantineError, RefusedError, STUCK_EXIT_CODE } from "./src/engine/errors.ts";
+export {
+  ContextError,
+  EngineError,
+  QuarantineError,
+  RefusedError,
+  STUCK_EXIT_CODE,
+} from "./src/engine/errors.ts";
 export { LIBRARY_CLASSES } from "./src/engine/classes.ts";
 export type { Health, ModelStats, WorkerStats } from "./src/engine/client.ts";
 export type { ClassFigures, EngineStats } from "./src/engine/stats.ts";

@@ -11,9 +11,20 @@ import { inspect } from "./commands/inspect.ts";
 import { perplexity } from "./commands/perplexity.ts";
 import { quantize } from "./commands/quantize.ts";
 import { run } from "./commands/run.ts";
+import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
 
-const COMMANDS: readonly Command[] = [chat, run, inspect, tokenize, quantize, bench, perplexity, loadtest];
+const COMMANDS: readonly Command[] = [
+  chat,
+  run,
+  serve,
+  inspect,
+  tokenize,
+  quantize,
+  bench,
+  perplexity,
+  loadtest,
+];
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));

@@ -1,7 +1,7 @@
 import { DEFAULT_CLASSES, Router } from "../../scheduler/mod.ts";
 import { wallClock } from "./clock.ts";
 import { EngineError, fromWireError, QuarantineError } from "./errors.ts";
-import { Generation } from "./generation.ts";
+import { Generation, type GenerationListener } from "./generation.ts";
 import type { Link, ServingMessage } from "./link.ts";
 import { type Answered, type PendingQuestion, PendingRequest, type Question } from "./pending.ts";
 import { type Health, type StartOptions, WorkerPool } from "./pool.ts";
@@ -83,16 +83,16 @@ export class EngineClient implements AsyncDisposable {
     return this.#info;
   }
 
-  /** Starts an answer. An aborted signal ends it with what it has so far; `onTokens` is called with its tokens as they come. */
+  /** Starts an answer. An aborted signal ends it with what it has so far. */
   generate(
     request: GenerationRequest,
     signal?: AbortSignal,
-    onTokens?: (tokens: readonly number[]) => void,
+    listener: GenerationListener = {},
   ): Generation {
     this.#assertOpen();
     const id = this.#nextId++;
     const onAbort = () => this.#abort(id);
-    const generation = new Generation(onAbort, onTokens);
+    const generation = new Generation(onAbort, listener);
     const priority = this.#priorities.get(request.class) ?? 0;
     const pending = new PendingRequest(id, request, priority, generation, wallClock);
     this.#requests.set(id, pending);

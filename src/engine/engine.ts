@@ -15,7 +15,7 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Answer } from "./answer.ts";
 import { LIBRARY_CLASSES } from "./classes.ts";
 import { wallClock } from "./clock.ts";
-import { RefusedError, toWireError } from "./errors.ts";
+import { ContextError, RefusedError, toWireError } from "./errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { type KvStats, kvStats } from "./kv_stats.ts";
 import type { FinishReason, GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
@@ -133,6 +133,7 @@ export class Engine {
       this.#schedule(answer, tokens);
       this.#answers.set(id, answer);
       this.#tally.accept(request.class);
+      this.#events.push({ id, promptTokens: tokens.length, tokens: [], text: "" });
     } catch (error) {
       this.#tally.refuse(request.class);
       this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
@@ -165,7 +166,7 @@ export class Engine {
       throw new RangeError("The prompt is empty and the model has no token to begin with");
     }
     if (tokens.length >= contextLength) {
-      throw new RangeError(
+      throw new ContextError(
         `The prompt has ${tokens.length} tokens and leaves no room for an answer in a context of ${contextLength}`,
       );
     }

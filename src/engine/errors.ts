@@ -24,6 +24,11 @@ export class QuarantineError extends Error {
   }
 }
 
+/** A prompt that fills the context: there is no room for an answer. */
+export class ContextError extends RangeError {
+  override readonly name = "ContextError";
+}
+
 /** Exit status of a program that ends itself because a worker is stuck in native code, where no thread can be stopped. */
 export const STUCK_EXIT_CODE = 70;
 
@@ -49,6 +54,7 @@ const ERROR_CLASSES: Readonly<Record<string, new (message: string) => Error>> = 
   TokenizerError,
   TemplateError,
   EngineError,
+  ContextError,
 };
 
 /** An error as a message can carry it. */

@@ -7,6 +7,19 @@ export interface GenerationResult extends Completion {
   logprobs?: TokenLogprob[];
 }
 
+/** What a step added to an answer. */
+export type AnswerPart = Pick<StepEvent, "tokens" | "text" | "logprobs">;
+
+/** Who hears of an answer as it comes, before its iterator does. What a listener throws ends the answer. */
+export interface GenerationListener {
+  /** The request was taken; nothing was computed for it yet. After a worker's end it may be said again. */
+  onAccepted?: (promptTokens: number) => void;
+  /** The ids of new tokens. */
+  onTokens?: (tokens: readonly number[]) => void;
+  /** What a step added: tokens, their text (some add none yet), their log-probabilities where they were asked for. */
+  onPart?: (part: AnswerPart) => void;
+}
+
 /**
  * An answer on its way. Iterate it for the parts of the text as they come, or await `result` for the whole; both may
  * be done. Leaving the loop early ends the answer.
@@ -22,7 +35,7 @@ export class Generation implements AsyncIterable<string> {
   readonly result: Promise<GenerationResult>;
   readonly #settle: PromiseWithResolvers<GenerationResult> = Promise.withResolvers();
   readonly #cancel: () => void;
-  readonly #onTokens?: (tokens: readonly number[]) => void;
+  readonly #listener: GenerationListener;
   readonly #parts: string[] = [];
   readonly #logprobs: TokenLogprob[] = [];
   #text = "";
@@ -31,19 +44,20 @@ export class Generation implements AsyncIterable<string> {
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  /** `cancel` is called once at most, when the reader wants no more; `onTokens` with the tokens as they come. */
-  constructor(cancel: () => void, onTokens?: (tokens: readonly number[]) => void) {
+  /** `cancel` is called once at most, when the reader wants no more. */
+  constructor(cancel: () => void, listener: GenerationListener = {}) {
     this.#cancel = cancel;
-    this.#onTokens = onTokens;
+    this.#listener = listener;
     this.result = this.#settle.promise;
     // A caller who only iterates learns of an error there; the promise alone must not end the program.
     this.result.catch(() => {});
   }
 
   /** Takes what a step gave. For the engine's client. */
-  push({ tokens, text, logprobs, completion }: StepEvent): void {
+  push(event: StepEvent): void {
     if (this.#ended) return;
-    if (!this.#tell(tokens)) return;
+    if (!this.#tell(event)) return;
+    const { text, logprobs, completion } = event;
     this.#parts.push(text);
     this.#pending += text;
     if (logprobs !== undefined) this.#logprobs.push(...logprobs);
@@ -57,11 +71,13 @@ export class Generation implements AsyncIterable<string> {
     this.#wake?.();
   }
 
-  /** Calls the listener; what it throws ends the answer. */
-  #tell(tokens: readonly number[]): boolean {
-    if (tokens.length === 0) return true;
+  /** Calls the listeners; what one throws ends the answer. */
+  #tell({ promptTokens, tokens, text, logprobs }: StepEvent): boolean {
+    const { onAccepted, onTokens, onPart } = this.#listener;
     try {
-      this.#onTokens?.(tokens);
+      if (promptTokens !== undefined) onAccepted?.(promptTokens);
+      if (tokens.length > 0) onTokens?.(tokens);
+      if (tokens.length > 0 || text !== "") onPart?.({ tokens, text, logprobs });
       return true;
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));

@@ -1,9 +1,10 @@
 import { wallClock } from "./clock.ts";
+import type { GenerationListener } from "./generation.ts";
 import type { GenerationRequest, Prompt } from "./protocol.ts";
 import { checkNumber, resolveSampling, type SamplingOptions } from "../sampling.ts";
 
 /** How an answer is made. All optional. */
-export interface GenerationOptions extends SamplingOptions {
+export interface GenerationOptions extends SamplingOptions, GenerationListener {
   /** Most tokens of the answer; default: until the context is full. */
   maxTokens?: number;
   /** The answer ends before the first of these strings. At most 16 of at most 256 characters. */
@@ -20,8 +21,6 @@ export interface GenerationOptions extends SamplingOptions {
   tenant?: string;
   /** Requests with higher numbers go first within their class: −100 to 100, default 0. */
   priority?: number;
-  /** Called with the ids of the tokens as they come, before their text does. What it throws ends the answer. */
-  onTokens?: (tokens: readonly number[]) => void;
   /** Ends the answer with what it has so far. */
   signal?: AbortSignal;
 }

@@ -61,13 +61,32 @@ Deno.test("Generation cancels when the reader leaves early, and only then", asyn
 Deno.test("Generation tells the tokens as they come, and ends with what the listener throws", async () => {
   const seen: number[] = [];
   let cancels = 0;
-  const generation = new Generation(() => cancels++, (tokens) => {
+  const onTokens = (tokens: readonly number[]) => {
     seen.push(...tokens);
     if (seen.length > 2) throw new RangeError("enough");
-  });
+  };
+  const generation = new Generation(() => cancels++, { onTokens });
   generation.push({ id: 1, tokens: [5], text: "a" });
   generation.push({ id: 1, tokens: [], text: "b" });
   generation.push({ id: 1, tokens: [6, 7], text: "c" });
   assertEquals([seen, cancels], [[5, 6, 7], 1]);
   await assertRejects(() => generation.result, RangeError, "enough");
+});
+
+Deno.test("Generation tells that a request was accepted, and each part with its log-probabilities", async () => {
+  const heard: unknown[] = [];
+  const generation = new Generation(() => {}, {
+    onAccepted: (promptTokens) => heard.push(promptTokens),
+    onPart: (part) => heard.push(part),
+  });
+  const logprobs = [{ id: 5, text: "a", logprob: -1, top: [] }];
+  generation.push({ id: 1, promptTokens: 3, tokens: [], text: "" });
+  generation.push({ id: 1, tokens: [5], text: "a", logprobs });
+  generation.push({ id: 1, tokens: [], text: "b", completion });
+  assertEquals(heard, [3, { tokens: [5], text: "a", logprobs }, {
+    tokens: [],
+    text: "b",
+    logprobs: undefined,
+  }]);
+  assertEquals((await generation.result).text, "ab");
 });

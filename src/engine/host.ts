@@ -111,6 +111,8 @@ export class EngineHost {
       return;
     }
     this.#engine.add(id, request);
+    // Whoever asked learns now whether it was taken, and not after a long step.
+    this.#postEvents(this.#engine);
     this.#run();
   }
 
@@ -227,11 +229,15 @@ export class EngineHost {
     } catch (error) {
       engine.failAll(error);
     }
-    const events = engine.takeEvents();
-    if (events.length > 0) this.#post({ type: "step", events });
+    this.#postEvents(engine);
     if (!engine.busy) engine.trim();
     this.#beat();
     return waitMs;
+  }
+
+  #postEvents(engine: Engine): void {
+    const events = engine.takeEvents();
+    if (events.length > 0) this.#post({ type: "step", events });
   }
 
   #noteStep(ids: readonly number[]): void {

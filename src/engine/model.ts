@@ -139,7 +139,8 @@ export class Model implements AsyncDisposable {
 
   #start(prompt: Prompt, options: GenerationOptions): Generation {
     const request = resolveRequest(prompt, options, this.info.vocab);
-    return this.#client.generate(request, options.signal, options.onTokens);
+    const { signal, onAccepted, onTokens, onPart } = options;
+    return this.#client.generate(request, signal, { onAccepted, onTokens, onPart });
   }
 
   /** Token ids of a text; `addSpecial` (default true) adds BOS where the model wants it. */

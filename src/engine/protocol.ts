@@ -112,6 +112,8 @@ export interface WireError {
 /** What one step did for one request. */
 export interface StepEvent {
   id: number;
+  /** Set with the first event of an accepted request, before anything is computed for it: tokens of its prompt. */
+  promptTokens?: number;
   /** Tokens that were chosen. */
   tokens: number[];
   /** What they add to the text; some add nothing yet. */

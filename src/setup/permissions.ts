@@ -1,12 +1,15 @@
 /** What a command line may do: as little as its arguments allow. @module */
 
+import { resolve } from "node:path";
 import { cacheFolder, type Environment } from "../hub/cache.ts";
+import { resolveSettings } from "../server/config/resolve.ts";
+import { SETTINGS } from "../server/config/settings.ts";
 import { libraryPath } from "./paths.ts";
 
 const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
 const SYSTEM = "systemMemoryInfo,cpus,statfs,loadavg";
 /** The hub and the storage servers that it redirects to. */
-const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
+export const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
 
 /** Reads no kernel library: such a command starts without building one. */
 export function needsLibrary(args: readonly string[]): boolean {
@@ -34,10 +37,11 @@ function writableFolder(args: readonly string[], env: Environment): string | nul
 /**
  * Deno's permission flags for `kumi <args>`. Models may lie anywhere, so reading is open. Writing is limited to the cache
  * folder except for `quantize`, whose output may lie anywhere, and for the picture of `loadtest`; the network is closed except
- * for `hf:` models and the server of `loadtest`; programs are run only for `bench --peer`.
+ * for `hf:` models, the address of `serve` and the server of `loadtest`; programs are run only for `bench --peer`.
  */
 export function commandPermissions(args: readonly string[], env: Environment = Deno.env.get): string[] {
-  const isDownload = args.some((arg) => /^(?:--?\w+=)?hf:/.test(arg));
+  const server = args[0] === "serve" ? serverAccess(args.slice(1), env) : null;
+  const isDownload = server?.isDownload ?? args.some((arg) => /^(?:--?\w+=)?hf:/.test(arg));
   const permissions = [
     "--no-prompt",
     "--allow-read",
@@ -49,7 +53,9 @@ export function commandPermissions(args: readonly string[], env: Environment = D
   const folder = writableFolder(args, env);
   if (folder !== null) permissions.push(folder === "" ? "--allow-write" : `--allow-write=${folder}`);
   // Another hub redirects to servers that are not known here.
-  if (isDownload) permissions.push(env("HF_ENDPOINT") ? "--allow-net" : `--allow-net=${HUB_HOSTS}`);
+  const net = [...server?.net ?? [], ...isDownload ? [HUB_HOSTS] : []];
+  if (isDownload && env("HF_ENDPOINT")) permissions.push("--allow-net");
+  else if (net.length > 0) permissions.push(`--allow-net=${net.join(",")}`);
   if (args[0] === "loadtest") permissions.push(...serverPermissions(args));
   if (hasPeer(args)) permissions.push("--allow-run=node,npm");
   return permissions;
@@ -71,6 +77,29 @@ function optionValue(args: readonly string[], name: string): string | undefined 
   if (at < 0) return undefined;
   return args[at].includes("=") ? args[at].slice(name.length + 3) : args[at + 1];
 }
+
+/** What a server needs of the network. Settings that cannot be are reported by the command itself. */
+function serverAccess(args: readonly string[], env: Environment): { net: string[]; isDownload: boolean } {
+  const values = new Map<string, string>();
+  for (let i = 0; i < args.length; i++) {
+    const [, dashes, name, value] = /^(--?)([a-z-]+)(?:=(.*))?$/s.exec(args[i]) ?? [];
+    if (name === undefined) continue;
+    values.set(dashes === "-" ? ALIASES.get(name) ?? name : name, value ?? args[i + 1] ?? "");
+  }
+  try {
+    const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
+    const { host, port, model } = resolveSettings({ values, switches: new Set(), env, readFile });
+    return { net: [port === 0 ? host : `${host}:${port}`], isDownload: model.startsWith("hf:") };
+  } catch {
+    return { net: [], isDownload: false };
+  }
+}
+
+const ALIASES = new Map<string, string>(
+  Object.entries(SETTINGS).flatMap(([name, setting]) =>
+    "alias" in setting ? [[setting.alias, name] as const] : []
+  ),
+);
 
 /** `bench --peer` runs llama.cpp in node, and npm to get it. */
 function hasPeer(args: readonly string[]): boolean {

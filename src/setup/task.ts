@@ -69,6 +69,7 @@ async function format(args: readonly string[], signal: AbortSignal): Promise<num
 
 const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Promise<number>> = {
   chat: (args, signal) => runCommand(["chat", ...args], signal),
+  serve: (args, signal) => runCommand(["serve", ...args], signal),
   bench: runBenches,
   kumi: runCommand,
   run: async ([file, ...args], signal) => {

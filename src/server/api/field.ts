@@ -1,0 +1,73 @@
+/** What a field of a JSON document may be: data that validation, OpenAPI and the documentation page are made of. @module */
+
+interface Common {
+  readonly help?: string;
+  readonly required?: true;
+  /** Written into the documents; whoever uses the value fills it in. */
+  readonly fallback?: unknown;
+}
+
+export interface NumberField extends Common {
+  readonly type: "number" | "integer";
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface StringField extends Common {
+  readonly type: "string";
+  /** Characters. */
+  readonly min?: number;
+  readonly max: number;
+  readonly values?: readonly string[];
+}
+
+export interface BooleanField extends Common {
+  readonly type: "boolean";
+}
+
+/** Taken with this value alone: clients send it, and what it asks for is what happens anyway. */
+export interface ConstantField extends Common {
+  readonly type: "constant";
+  readonly values: readonly (string | number | boolean | null)[];
+}
+
+export interface ListField extends Common {
+  readonly type: "list";
+  readonly min: number;
+  readonly max: number;
+  readonly of: Field;
+}
+
+export interface ObjectField extends Common {
+  readonly type: "object";
+  readonly fields: Fields;
+}
+
+/** An object whose keys are whole numbers. */
+export interface RecordField extends Common {
+  readonly type: "record";
+  /** Most entries. */
+  readonly max: number;
+  readonly of: Field;
+}
+
+/** The first choice whose kind of value fits decides. */
+export interface ChoiceField extends Common {
+  readonly type: "choice";
+  readonly of: readonly Field[];
+}
+
+export type Field =
+  | NumberField
+  | StringField
+  | BooleanField
+  | ConstantField
+  | ListField
+  | ObjectField
+  | RecordField
+  | ChoiceField;
+
+export type Fields = Readonly<Record<string, Field>>;
+
+/** Deepest nesting of a JSON document. */
+export const JSON_DEPTH_MAX = 64;

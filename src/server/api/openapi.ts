@@ -1,0 +1,76 @@
+import { COMMON_ERRORS, type Endpoint, ENDPOINTS, STATUSES } from "./endpoints.ts";
+import { objectSchema } from "./json_schema.ts";
+
+const ERROR_SCHEMA = {
+  type: "object",
+  required: ["error"],
+  properties: {
+    error: {
+      type: "object",
+      required: ["message", "type", "param", "code"],
+      properties: {
+        message: { type: "string" },
+        type: { type: "string" },
+        param: { type: ["string", "null"], description: "The field or header that is wrong." },
+        code: { type: ["string", "null"] },
+      },
+    },
+  },
+};
+
+/** The interface as an OpenAPI 3.1 document. */
+export function openApi(): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const endpoint of ENDPOINTS) (paths[endpoint.path] ??= {})[endpoint.method] = operation(endpoint);
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "kumi",
+      version: "1",
+      description: "A large language model on CPUs, for OpenAI's clients.",
+    },
+    paths,
+    components: {
+      schemas: { Error: ERROR_SCHEMA },
+      securitySchemes: { key: { type: "http", scheme: "bearer" } },
+    },
+    security: [{ key: [] }, {}],
+  };
+}
+
+function operation(endpoint: Endpoint): Record<string, unknown> {
+  const { method, path, summary, isPublic, body, example, answer, streams, errors = [] } = endpoint;
+  const error = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
+  const statuses = [...COMMON_ERRORS, ...errors].toSorted((a, b) => a - b);
+  return {
+    operationId: operationId(method, path),
+    summary,
+    ...isPublic ? { security: [{}] } : {},
+    ...path.includes("{id}")
+      ? { parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }] }
+      : {},
+    ...body === undefined ? {} : {
+      requestBody: {
+        required: true,
+        content: { "application/json": { schema: objectSchema(body), example } },
+      },
+    },
+    responses: {
+      200: {
+        description: answer,
+        content: {
+          [path === "/docs" ? "text/html" : "application/json"]: {},
+          ...streams ? { "text/event-stream": {} } : {},
+        },
+      },
+      ...Object.fromEntries(
+        statuses.map((status) => [status, { description: STATUSES[status], content: error }]),
+      ),
+    },
+  };
+}
+
+function operationId(method: string, path: string): string {
+  const words = path.split(/[^a-z0-9]+/i).filter((word) => word !== "");
+  return [method, ...words.length === 0 ? ["root"] : words].join("_");
+}

@@ -1,0 +1,260 @@
+/** The requests of the API: every field that there is, with its range. @module */
+
+import { CHAT_LIMITS, CHAT_ROLES } from "../../tokenizer/chat_template.ts";
+import { samplingDefaults } from "../../sampling.ts";
+import type { Field, Fields } from "./field.ts";
+
+const TEXT_MAX = 2 ** 22;
+const TOKENS_MAX = 2 ** 20;
+const TOKEN_MAX = 2 ** 24;
+const PROMPTS_MAX = 16;
+/** Most answers to one request, prompts times `n`. */
+export const ANSWERS_MAX = 16;
+const TOP_LOGPROBS_MAX = 20;
+const NAME_MAX = 256;
+
+const token: Field = { type: "integer", min: 0, max: TOKEN_MAX };
+const label: Field = { type: "string", max: NAME_MAX, help: "Taken and not used." };
+
+/** What both kinds of generation have. */
+const COMMON = {
+  model: {
+    type: "string",
+    max: NAME_MAX,
+    help: "Name of the model as /v1/models tells it; may be left out.",
+  },
+  temperature: {
+    type: "number",
+    min: 0,
+    max: 2,
+    fallback: samplingDefaults.temperature,
+    help: "0 takes the likeliest token each time.",
+  },
+  top_p: {
+    type: "number",
+    min: 0,
+    max: 1,
+    fallback: samplingDefaults.topP,
+    help: "Only the likeliest tokens that together have this probability.",
+  },
+  top_k: {
+    type: "integer",
+    min: 0,
+    max: 2 ** 20,
+    fallback: samplingDefaults.topK,
+    help: "Only this many of the likeliest tokens; 0: all.",
+  },
+  min_p: {
+    type: "number",
+    min: 0,
+    max: 1,
+    fallback: samplingDefaults.minP,
+    help: "Only tokens at least this likely, relative to the likeliest.",
+  },
+  repeat_penalty: {
+    type: "number",
+    min: 0.01,
+    max: 10,
+    fallback: samplingDefaults.repeatPenalty,
+    help: "Over 1 makes recent tokens less likely.",
+  },
+  presence_penalty: {
+    type: "number",
+    min: -2,
+    max: 2,
+    fallback: samplingDefaults.presencePenalty,
+    help: "Subtracted once from the logits of recent tokens.",
+  },
+  frequency_penalty: {
+    type: "number",
+    min: -2,
+    max: 2,
+    fallback: samplingDefaults.frequencyPenalty,
+    help: "Subtracted for each recent occurrence of a token.",
+  },
+  penalty_tokens: {
+    type: "integer",
+    min: 0,
+    max: 4096,
+    fallback: samplingDefaults.penaltyTokens,
+    help: "How many of the latest tokens the three penalties look at.",
+  },
+  logit_bias: {
+    type: "record",
+    max: 1024,
+    of: { type: "number", min: -100, max: 100 },
+    help: "Added to the logits of tokens, by id.",
+  },
+  seed: {
+    type: "integer",
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    help: "The same request with the same seed gives the same tokens. Answer i of several has seed + i.",
+  },
+  n: { type: "integer", min: 1, max: 8, fallback: 1, help: "Answers to each prompt." },
+  stop: {
+    type: "choice",
+    of: [
+      { type: "string", min: 1, max: 256 },
+      { type: "list", min: 0, max: 16, of: { type: "string", min: 1, max: 256 } },
+    ],
+    help: "The answer ends before the first of these strings.",
+  },
+  stop_token_ids: { type: "list", min: 0, max: 256, of: token, help: "Tokens that end the answer." },
+  ignore_eos: { type: "boolean", fallback: false, help: "Go on when the model says that it is done." },
+  max_tokens: {
+    type: "integer",
+    min: 1,
+    max: 2 ** 31,
+    help: "Most tokens of the answer; default: until the context is full.",
+  },
+  stream: { type: "boolean", fallback: false, help: "Send the answer as server-sent events." },
+  stream_options: {
+    type: "object",
+    fields: {
+      include_usage: { type: "boolean", help: "One more event at the end with the usage." },
+      include_obfuscation: { type: "constant", values: [false] },
+    },
+    help: "Only with `stream`.",
+  },
+  class: {
+    type: "string",
+    min: 1,
+    max: NAME_MAX,
+    fallback: "interactive",
+    help: "Latency class; also as the header x-kumi-class.",
+  },
+  deadline_ms: {
+    type: "number",
+    min: 1,
+    max: 2 ** 31,
+    help:
+      "Ends the answer so many ms after the request, with what it has by then; also as x-kumi-deadline-ms.",
+  },
+  priority: {
+    type: "integer",
+    min: -100,
+    max: 100,
+    fallback: 0,
+    help: "Higher goes first within the class.",
+  },
+  user: label,
+  safety_identifier: label,
+  prompt_cache_key: label,
+  store: { type: "constant", values: [false] },
+  service_tier: { type: "constant", values: ["auto", "default"] },
+} as const satisfies Fields;
+
+const content: Field = {
+  type: "choice",
+  required: true,
+  of: [
+    { type: "string", max: TEXT_MAX },
+    {
+      type: "list",
+      min: 1,
+      max: 1024,
+      of: {
+        type: "object",
+        fields: {
+          type: { type: "constant", values: ["text"], required: true },
+          text: { type: "string", max: TEXT_MAX, required: true },
+        },
+      },
+    },
+  ],
+  help: "A text, or a list of text parts, which are joined by line ends.",
+};
+
+/** POST /v1/chat/completions */
+export const CHAT_FIELDS = {
+  messages: {
+    type: "list",
+    required: true,
+    min: 1,
+    max: CHAT_LIMITS.messages,
+    of: {
+      type: "object",
+      fields: {
+        role: { type: "string", max: 16, values: CHAT_ROLES, required: true },
+        content,
+        reasoning_content: {
+          type: "string",
+          max: TEXT_MAX,
+          help: "What the assistant thought, for templates that show it.",
+        },
+        refusal: { type: "constant", values: [null] },
+      },
+    },
+  },
+  ...COMMON,
+  max_completion_tokens: { type: "integer", min: 1, max: 2 ** 31, help: "The newer name of max_tokens." },
+  logprobs: { type: "boolean", fallback: false, help: "Give the log-probability of each token." },
+  top_logprobs: {
+    type: "integer",
+    min: 0,
+    max: TOP_LOGPROBS_MAX,
+    help: "And of so many likeliest alternatives; only with `logprobs`.",
+  },
+  chat_template_kwargs: {
+    type: "object",
+    fields: { enable_thinking: { type: "boolean" } },
+    help: "For chat templates that know it.",
+  },
+  response_format: {
+    type: "object",
+    fields: { type: { type: "constant", values: ["text"], required: true } },
+  },
+  modalities: {
+    type: "list",
+    min: 1,
+    max: 1,
+    of: { type: "constant", values: ["text"] },
+  },
+  tool_choice: { type: "constant", values: ["none", "auto"], help: "Tools are not supported." },
+  parallel_tool_calls: { type: "boolean", help: "Tools are not supported: changes nothing." },
+} as const satisfies Fields;
+
+/** POST /v1/completions */
+export const TEXT_FIELDS = {
+  prompt: {
+    type: "choice",
+    required: true,
+    of: [
+      { type: "string", max: TEXT_MAX },
+      { type: "list", min: 1, max: PROMPTS_MAX, of: { type: "string", max: TEXT_MAX } },
+      { type: "list", min: 1, max: TOKENS_MAX, of: token },
+      { type: "list", min: 1, max: PROMPTS_MAX, of: { type: "list", min: 1, max: TOKENS_MAX, of: token } },
+    ],
+    help: "A text, a list of token ids, or a list of one of these.",
+  },
+  ...COMMON,
+  logprobs: {
+    type: "integer",
+    min: 0,
+    max: TOP_LOGPROBS_MAX,
+    help: "Give the log-probability of each token, and of so many likeliest alternatives.",
+  },
+  echo: { type: "constant", values: [false] },
+  best_of: { type: "constant", values: [1] },
+  suffix: { type: "constant", values: [null, ""] },
+} as const satisfies Fields;
+
+/** POST /tokenize */
+export const TOKENIZE_FIELDS = {
+  model: COMMON.model,
+  content: { type: "string", max: TEXT_MAX, required: true },
+  add_special: {
+    type: "boolean",
+    fallback: true,
+    help: "Begin as a prompt begins: with BOS where the model wants it.",
+  },
+  parse_special: { type: "boolean", fallback: false, help: "Read control tokens in the text." },
+} as const satisfies Fields;
+
+/** POST /detokenize */
+export const DETOKENIZE_FIELDS = {
+  model: COMMON.model,
+  tokens: { type: "list", min: 0, max: TOKENS_MAX, of: token, required: true },
+  special: { type: "boolean", fallback: false, help: "Write control tokens, too." },
+} as const satisfies Fields;

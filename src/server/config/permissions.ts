@@ -1,0 +1,42 @@
+/** What a server has to be allowed to do. @module */
+
+import { isHubReference } from "../../hub/reference.ts";
+import { configFile, type ConfigSources, type Settings } from "./resolve.ts";
+
+/** Where things lie that the server reads. */
+export interface ServerPaths {
+  /** The checkout. */
+  readonly root: string;
+  /** The kernel library. */
+  readonly library: string;
+  /** Folder for downloaded models; null where there is none. */
+  readonly cache: string | null;
+  /** The hosts that models come from. */
+  readonly hubHosts: string;
+}
+
+/** Deno's permission flags with which the server runs, and without one of which it does not. */
+export function servePermissions(settings: Settings, sources: ConfigSources, paths: ServerPaths): string[] {
+  const isDownload = isHubReference(settings.model);
+  const read = [`${paths.root}/src`, `${paths.root}/scheduler`, paths.library];
+  if (settings.model === "demo") read.push(`${paths.root}/examples/demo-model`);
+  else if (!isDownload) read.push(settings.model);
+  for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);
+  const host = settings.host.includes(":") && !settings.host.startsWith("[")
+    ? `[${settings.host}]`
+    : settings.host;
+  const net = [settings.port === 0 ? host : `${host}:${settings.port}`];
+  if (isDownload) {
+    net.push(paths.hubHosts);
+    if (paths.cache !== null) read.push(paths.cache);
+  }
+  return [
+    "--no-prompt",
+    `--allow-net=${net.join(",")}`,
+    `--allow-read=${read.join(",")}`,
+    ...isDownload && paths.cache !== null ? [`--allow-write=${paths.cache}`] : [],
+    `--allow-ffi=${paths.library}`,
+    "--allow-env=KUMI_*,HF_*,XDG_*,HOME",
+    "--ignore-env",
+  ];
+}

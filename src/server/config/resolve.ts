@@ -1,0 +1,185 @@
+/** From flags, environment and a configuration file to the options of a server. @module */
+
+import type { LatencyClass } from "../../../scheduler/mod.ts";
+import type { KvFormat } from "../../gguf/kv_format.ts";
+import type { Field } from "../api/field.ts";
+import { checkObject } from "../api/validate.ts";
+import { ApiError } from "../api_error.ts";
+import { parseKeyFile } from "../guard/keys.ts";
+import type { ServeOptions } from "../serve.ts";
+import { CONFIG_FIELDS, flagOf, type Setting, SETTINGS, variableOf } from "./settings.ts";
+
+/** A setting that cannot be; the message names where it was set. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Where settings come from. The first that has one counts: flags, environment, file. */
+export interface ConfigSources {
+  /** By flag. */
+  readonly values: ReadonlyMap<string, string>;
+  readonly switches: ReadonlySet<string>;
+  readonly env: (name: string) => string | undefined;
+  readonly readFile: (path: string) => string;
+}
+
+/** All settings by name; undefined where nobody set one that has no default. */
+export interface Settings {
+  model: string;
+  modelName?: string;
+  host: string;
+  port: number;
+  apiKeys?: string;
+  insecure?: boolean;
+  allowHost?: string[];
+  cors?: string[];
+  drainSeconds: number;
+  canarySeconds: number;
+  threads?: number;
+  workers?: number;
+  cpus?: string;
+  context?: number;
+  kvTokens?: number;
+  kv: KvFormat;
+  prefault?: boolean;
+  hugePages?: boolean;
+  sequencesMax?: number;
+  batchTokens?: number;
+  bodyMegabytes: number;
+  bodySeconds: number;
+  stalledSeconds: number;
+  classes?: LatencyClass[];
+}
+
+/** The file that holds settings, if any. */
+export function configFile({ values, env }: ConfigSources): string | undefined {
+  return values.get("config") ?? (env("KUMI_CONFIG") || undefined);
+}
+
+/** Throws a ConfigError. */
+export function resolveSettings(sources: ConfigSources): Settings {
+  const file = readConfig(sources);
+  const settings: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS as Record<string, Setting>)) {
+    settings[name] = fromFlag(sources, name, setting) ?? fromVariable(sources, name, setting) ?? file[name] ??
+      setting.field.fallback;
+  }
+  return settings as unknown as Settings;
+}
+
+function readConfig(sources: ConfigSources): Record<string, unknown> {
+  const path = configFile(sources);
+  if (path === undefined) return {};
+  const text = read(sources, path, "configuration file");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${path}: ${(error as Error).message}`);
+  }
+  // An editor's hint at the schema.
+  const { $schema: _, ...fields } = value as Record<string, unknown>;
+  return checked(
+    CONFIG_FIELDS,
+    Array.isArray(value) ? value : fields,
+    (message) => `${path}: ${message.replace("The body", "It")}`,
+  );
+}
+
+function read({ readFile }: ConfigSources, path: string, what: string): string {
+  try {
+    return readFile(path);
+  } catch (error) {
+    throw new ConfigError(`cannot read the ${what} ${path}: ${(error as Error).message}`);
+  }
+}
+
+function fromFlag({ values, switches }: ConfigSources, name: string, setting: Setting): unknown {
+  const flag = flagOf(name);
+  if (switches.has(flag)) return true;
+  const text = values.get(flag);
+  return text === undefined ? undefined : fromText(`--${flag}`, setting.field, text);
+}
+
+function fromVariable({ env }: ConfigSources, name: string, setting: Setting): unknown {
+  const variable = variableOf(name);
+  const text = env(variable);
+  if (text === undefined || text === "" || setting.isFileOnly) return undefined;
+  return fromText(variable, setting.field, text);
+}
+
+const BOOLEANS: Readonly<Record<string, boolean>> = { "1": true, true: true, "0": false, false: false };
+
+/** A value written as text. */
+function fromText(label: string, field: Field, text: string): unknown {
+  const value = field.type === "number" || field.type === "integer"
+    ? numberOf(text)
+    : field.type === "boolean"
+    ? BOOLEANS[text] ?? text
+    : field.type === "list"
+    ? text.split(",").map((part) => part.trim())
+    : text;
+  return checked({ [label]: field }, { [label]: value }, (message) => message.replaceAll('"', ""))[label];
+}
+
+/** A text that is no number stays what it is: the message shows it. */
+function numberOf(text: string): number | string {
+  const value = Number(text);
+  return text.trim() === "" || Number.isNaN(value) ? text : value;
+}
+
+function checked(
+  fields: Parameters<typeof checkObject>[0],
+  value: unknown,
+  write: (message: string) => string,
+): Record<string, unknown> {
+  try {
+    return checkObject(fields, value);
+  } catch (error) {
+    if (error instanceof ApiError) throw new ConfigError(write(error.message));
+    throw error;
+  }
+}
+
+const MEGABYTE = 2 ** 20;
+
+/** The options that settings mean. Reads the keys. Throws a ConfigError. */
+export function serveOptions(settings: Settings, sources: ConfigSources): ServeOptions {
+  const { kv, prefault, hugePages } = settings;
+  return {
+    model: settings.model,
+    modelName: settings.modelName,
+    hostname: settings.host,
+    port: settings.port,
+    apiKeys: readKeys(settings, sources),
+    insecure: settings.insecure,
+    allowHosts: settings.allowHost,
+    cors: settings.cors,
+    drainSeconds: settings.drainSeconds,
+    canaryMs: settings.canarySeconds * 1000,
+    threads: settings.threads,
+    workers: settings.workers,
+    cpus: settings.cpus,
+    contextLength: settings.context,
+    kvTokens: settings.kvTokens,
+    kvFormat: kv,
+    kv: { prefault: prefault ?? false, hugePages: hugePages ? true : undefined },
+    sequencesMax: settings.sequencesMax,
+    batchTokensMax: settings.batchTokens,
+    bodyLimits: {
+      bytesMax: Math.round(settings.bodyMegabytes * MEGABYTE),
+      timeMs: settings.bodySeconds * 1000,
+    },
+    streamLimits: { stalledMs: settings.stalledSeconds * 1000 },
+    classes: settings.classes,
+    isa: sources.env("KUMI_ISA") || undefined,
+  };
+}
+
+function readKeys({ apiKeys }: Settings, sources: ConfigSources): string[] {
+  const listed = (sources.env("KUMI_API_KEYS") ?? "").split(",").map((key) => key.trim()).filter(Boolean);
+  if (apiKeys === undefined) return listed;
+  const keys = parseKeyFile(read(sources, apiKeys, "file with API keys"));
+  if (keys.length === 0) throw new ConfigError(`${apiKeys} has no API keys`);
+  return [...listed, ...keys];
+}

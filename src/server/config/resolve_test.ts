@@ -1,0 +1,71 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ConfigError, type ConfigSources, resolveSettings, serveOptions } from "./resolve.ts";
+import { flagOf, SETTINGS, variableOf } from "./settings.ts";
+
+interface Given {
+  flags?: Record<string, string>;
+  switches?: string[];
+  env?: Record<string, string>;
+  files?: Record<string, string>;
+}
+
+function sources({ flags = {}, switches = [], env = {}, files = {} }: Given): ConfigSources {
+  return {
+    values: new Map(Object.entries(flags)),
+    switches: new Set(switches),
+    env: (name) => env[name],
+    readFile: (path) => {
+      if (files[path] === undefined) throw new Error("no such file");
+      return files[path];
+    },
+  };
+}
+
+const resolve = (given: Given) => resolveSettings(sources(given));
+const problem = (given: Given) => assertThrows(() => resolve(given), ConfigError).message;
+
+Deno.test("resolveSettings() takes flags before the environment before the file before defaults", () => {
+  const files = { "c.json": '{"$schema":"x","port":1,"host":"h","model":"m.gguf","drainSeconds":5}' };
+  const env = { KUMI_PORT: "2", KUMI_HOST: "e", KUMI_CONFIG: "c.json" };
+  const { port, host, model, drainSeconds, canarySeconds } = resolve({ flags: { port: "3" }, env, files });
+  assertEquals([port, host, model, drainSeconds, canarySeconds], [3, "e", "m.gguf", 5, 60]);
+  assertEquals(resolve({ switches: ["insecure"] }).insecure, true);
+  assertEquals(resolve({ env: { KUMI_INSECURE: "0", KUMI_ALLOW_HOST: "a, b" } }).allowHost, ["a", "b"]);
+});
+
+Deno.test("resolveSettings() names where a wrong setting stands", () => {
+  assertEquals(
+    problem({ flags: { port: "x" } }),
+    "--port must be an integer from 0 to 65535, current value is x",
+  );
+  assertEquals(
+    problem({ env: { KUMI_PORT: "70000" } }),
+    "KUMI_PORT must be an integer from 0 to 65535, current value is 70000",
+  );
+  const file = (text: string) => problem({ flags: { config: "c" }, files: { c: text } });
+  assertEquals(file('{"port":"1"}'), 'c: "port" must be an integer from 0 to 65535, current value is "1"');
+  assertEquals(file('{"prot":1}'), 'c: There is no field "prot" here');
+  assertEquals(file("[]"), "c: It must be an object, it is a list");
+  assert(file("{").startsWith("c: "));
+  assert(file('{"classes":[{"name":"a"}]}').startsWith('c: "classes[0].priority" is missing'));
+  assertEquals(problem({ flags: { config: "d" } }), "cannot read the configuration file d: no such file");
+});
+
+Deno.test("serveOptions() reads keys from a file and the environment", () => {
+  const given = sources({
+    flags: { "api-keys": "k" },
+    env: { KUMI_API_KEYS: "from-env-1" },
+    files: { k: "from-file-1 me" },
+  });
+  assertEquals(serveOptions(resolveSettings(given), given).apiKeys, ["from-env-1", "from-file-1"]);
+  const empty = sources({ flags: { "api-keys": "k" }, files: { k: "# none" } });
+  assertThrows(() => serveOptions(resolveSettings(empty), empty), ConfigError, "k has no API keys");
+});
+
+Deno.test("flags and variables have names of their own", () => {
+  const names = Object.keys(SETTINGS);
+  assertEquals([flagOf("drainSeconds"), variableOf("drainSeconds")], ["drain-seconds", "KUMI_DRAIN_SECONDS"]);
+  assertEquals(new Set(names.map(flagOf)).size, names.length);
+  assertEquals(new Set(names.map(variableOf)).size, names.length);
+  assert(!names.map(variableOf).includes("KUMI_API_KEYS"));
+});

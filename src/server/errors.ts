@@ -1,0 +1,35 @@
+/** The one place that turns anything thrown into an error of the HTTP interface. @module */
+
+import { ContextError, EngineError, RefusedError } from "../engine/errors.ts";
+import { TemplateError } from "../tokenizer/chat_template.ts";
+import { TokenizerError } from "../tokenizer/error.ts";
+import { ApiError, badField } from "./api_error.ts";
+
+/** What a client is told about anything that was thrown. What it cannot help is a 500 without details. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof RefusedError) return refused(error);
+  if (error instanceof ContextError) {
+    return new ApiError(400, error.message, { code: "context_length_exceeded" });
+  }
+  if (error instanceof TemplateError) return badField("messages", error.message);
+  if (error instanceof RangeError || error instanceof TokenizerError) {
+    return new ApiError(400, error.message, { code: "invalid_value" });
+  }
+  if (error instanceof EngineError) {
+    return new ApiError(503, "The engine cannot serve requests", {
+      code: "engine_unavailable",
+      cause: error,
+    });
+  }
+  return new ApiError(500, "The request failed inside the server", { code: "internal_error", cause: error });
+}
+
+function refused({ message, reason, retryAfterMs }: RefusedError): ApiError {
+  if (reason === "too-long") return new ApiError(400, message, { code: "context_length_exceeded" });
+  if (reason === "deadline" && retryAfterMs === undefined) {
+    return new ApiError(400, message, { param: "deadline_ms", code: "deadline_impossible" });
+  }
+  const code = { "queue-full": "queue_full", slo: "too_late", deadline: "deadline_missed" }[reason];
+  return new ApiError(429, message, { code, retryAfterMs });
+}

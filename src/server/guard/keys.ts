@@ -1,0 +1,68 @@
+/** API keys: kept as hashes, compared in constant time. @module */
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import { ApiError } from "../api_error.ts";
+
+const KEY = /^[\x21-\x7e]{8,512}$/;
+const TENANT_CHARACTERS = 16;
+
+interface Entry {
+  readonly hash: Uint8Array;
+  readonly tenant: string;
+}
+
+/** The keys that open the server. Without any it is open to all. */
+export class ApiKeys {
+  readonly #entries: Entry[];
+
+  /** Throws a RangeError for a key that cannot be one; it does not write the key. */
+  constructor(keys: Iterable<string>) {
+    const unique = new Set(keys);
+    this.#entries = [...unique].map((key, i) => {
+      if (!KEY.test(key)) {
+        throw new RangeError(`API key ${i + 1} must have 8 to 512 printable characters without spaces`);
+      }
+      return { hash: sha256(key), tenant: tenantOf(key) };
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /**
+   * Whose request it is: a hash of the key in its Authorization header, "" where no keys are asked for. Throws an ApiError,
+   * 401. Takes as long for one key as for another.
+   */
+  tenant(headers: Headers): string {
+    if (this.isOpen) return "";
+    const given = /^bearer +([\x21-\x7e]+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
+    if (given === undefined) {
+      throw unauthorized("An API key is needed: send it as Authorization: Bearer KEY", "missing_api_key");
+    }
+    const hash = sha256(given);
+    let found: Entry | undefined;
+    for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found = entry;
+    if (found === undefined) throw unauthorized("The API key is not known", "invalid_api_key");
+    return found.tenant;
+  }
+}
+
+/** Keys of a file: one a line, after it a name if wanted; empty lines and lines that begin with # count for nothing. */
+export function parseKeyFile(text: string): string[] {
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  return lines.filter((line) => line !== "" && !line.startsWith("#")).map((line) => line.split(/\s+/)[0]);
+}
+
+function unauthorized(message: string, code: string): ApiError {
+  return new ApiError(401, message, { code, headers: { "www-authenticate": "Bearer" } });
+}
+
+function sha256(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Another hash than the one that keys are compared by: it is written into logs. */
+function tenantOf(key: string): string {
+  return createHash("sha256").update(`kumi tenant\0${key}`).digest("hex").slice(0, TENANT_CHARACTERS);
+}

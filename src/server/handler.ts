@@ -1,0 +1,175 @@
+/** The HTTP interface as a handler for Deno.serve. @module */
+
+import type { LoadProgress, Model } from "../engine/model.ts";
+import { ApiError } from "./api_error.ts";
+import { toApiError } from "./errors.ts";
+import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
+import { BODY_LIMITS, type BodyLimits } from "./guard/json_body.ts";
+import { ApiKeys } from "./guard/keys.ts";
+import { OriginGuard, type OriginRules } from "./guard/origin.ts";
+import { ModelHost, type Readiness } from "./model_host.ts";
+import type { RequestObserver } from "./observer.ts";
+import { documentRoutes } from "./routes/documents.ts";
+import { generationRoutes } from "./routes/generations.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { modelRoutes } from "./routes/models.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+import { type Exchange, type Route, Service } from "./service.ts";
+import { STREAM_LIMITS, type StreamLimits } from "./sse.ts";
+
+/** How a handler answers. All optional. */
+export interface HandlerOptions extends OriginRules {
+  /** The model's name in requests and responses. Default: "kumi". */
+  readonly modelName?: string;
+  /** Keys of which each request must have one; default: none, open to all who reach it. */
+  readonly apiKeys?: readonly string[];
+  /** Ms between two requests that test whether the model still answers the same; 0: one at the start. Default 60,000. */
+  readonly canaryMs?: number;
+  /** Hears what happens. */
+  readonly observer?: RequestObserver;
+  readonly bodyLimits?: Partial<BodyLimits>;
+  readonly streamLimits?: Partial<StreamLimits>;
+  readonly headerLimits?: HeaderLimits;
+  /** Answers at more paths. They need a key unless they are public. */
+  readonly routes?: readonly Route[];
+}
+
+/** Answers requests; also tells how it is and lets go of them. */
+export interface Handler {
+  (request: Request): Promise<Response>;
+  /** Whether it would take requests, and if not why. */
+  readiness(): Readiness;
+  /** How far loading has come, for /readyz. */
+  noteProgress(progress: LoadProgress): void;
+  /** Resolves when the model is there and tested, or is not to be had. */
+  readonly settled: Promise<void>;
+  /** Refuses new requests, waits for those under way, and after `ms` ends them with an error. */
+  drain(ms: number): Promise<void>;
+  /** Ends its timers. The model stays open. */
+  close(): void;
+}
+
+const CANARY_MS = 60_000;
+
+/**
+ * A handler for a program's own server. `model` may still be loading: until it is there, requests are refused with 503.
+ *
+ * ```ts ignore
+ * await using model = await loadModel("demo");
+ * Deno.serve({ hostname: "127.0.0.1", port: 8080 }, createHandler(model));
+ * ```
+ */
+export function createHandler(model: Model | Promise<Model>, options: HandlerOptions = {}): Handler {
+  const host = new ModelHost(model, options.canaryMs ?? CANARY_MS);
+  const service = new Service({
+    host,
+    modelName: options.modelName ?? "kumi",
+    observer: options.observer,
+    bodyLimits: { ...BODY_LIMITS, ...options.bodyLimits },
+    streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
+  });
+  const front = new Front(service, options);
+  return Object.assign((request: Request) => front.handle(request), {
+    readiness: () => host.readiness(),
+    noteProgress: (progress: LoadProgress) => {
+      host.progress = progress;
+    },
+    settled: host.settled,
+    drain: (ms: number) => service.drain(ms),
+    close: () => host.close(),
+  });
+}
+
+/** What every request passes: limits, names, keys, the table of routes. */
+class Front {
+  readonly #service: Service;
+  readonly #keys: ApiKeys;
+  readonly #origins: OriginGuard;
+  readonly #headerLimits?: HeaderLimits;
+  readonly #exact = new Map<string, Route[]>();
+  readonly #prefixes: Route[] = [];
+
+  constructor(service: Service, options: HandlerOptions) {
+    this.#service = service;
+    this.#keys = new ApiKeys(options.apiKeys ?? []);
+    this.#origins = new OriginGuard(options);
+    this.#headerLimits = options.headerLimits;
+    const routes = [
+      ...healthRoutes(service),
+      ...documentRoutes(service),
+      ...modelRoutes(service),
+      ...generationRoutes(service),
+      ...tokenRoutes(service),
+      ...options.routes ?? [],
+    ];
+    for (const route of routes) {
+      if (route.path.endsWith("/*")) this.#prefixes.push(route);
+      else this.#exact.set(route.path, [...this.#exact.get(route.path) ?? [], route]);
+    }
+  }
+
+  async handle(request: Request): Promise<Response> {
+    const startedAt = performance.now();
+    const id = newId();
+    const seen = { route: "", tenant: "" };
+    let response: Response;
+    try {
+      response = await this.#answer(request, { id, startedAt, seen });
+    } catch (thrown) {
+      const error = toApiError(thrown);
+      if (error.status === 500) console.error(`kumi: request ${id} failed:`, thrown);
+      response = error.toResponse();
+    }
+    this.#finish(request, response, id);
+    this.#service.observer.answered?.({
+      id,
+      method: request.method,
+      ...seen,
+      status: response.status,
+      headMs: performance.now() - startedAt,
+    });
+    return response;
+  }
+
+  #answer(
+    request: Request,
+    { id, startedAt, seen }: { id: string; startedAt: number; seen: { route: string; tenant: string } },
+  ): Response | Promise<Response> {
+    checkHeaders(request.headers, this.#headerLimits);
+    this.#origins.check(request.headers);
+    const url = URL.parse(request.url);
+    if (url === null) throw new ApiError(400, "The request's URL is no URL");
+    const preflight = this.#origins.preflight(request);
+    if (preflight !== null) return preflight;
+    const candidates = this.#exact.get(url.pathname) ??
+      this.#prefixes.filter(({ path }) => url.pathname.startsWith(path.slice(0, -1)));
+    // Whoever has no key does not learn what there is.
+    if (!candidates.some(({ isPublic }) => isPublic)) seen.tenant = this.#keys.tenant(request.headers);
+    const route = choose(candidates, request.method);
+    seen.route = route.path;
+    const exchange: Exchange = { request, url, id, startedAt, tenant: seen.tenant };
+    return route.handle(exchange);
+  }
+
+  #finish(request: Request, { headers }: Response, id: string): void {
+    headers.set("x-request-id", clientRequestId(request.headers) ?? id);
+    headers.set("x-content-type-options", "nosniff");
+    for (const [name, value] of Object.entries(this.#origins.responseHeaders(request))) {
+      headers.set(name, value);
+    }
+  }
+}
+
+/** Throws an ApiError: 404, 405. */
+function choose(candidates: readonly Route[], method: string): Route {
+  if (candidates.length === 0) {
+    throw new ApiError(404, "There is nothing at this path", { code: "not_found" });
+  }
+  const wanted = method === "HEAD" ? "GET" : method;
+  const route = candidates.find((each) => each.method === wanted);
+  if (route !== undefined) return route;
+  const allow = candidates.flatMap((each) => each.method === "GET" ? ["GET", "HEAD"] : [each.method]).join(
+    ", ",
+  );
+  throw new ApiError(405, `This path takes ${allow}`, { code: "method_not_allowed", headers: { allow } });
+}

@@ -1,0 +1,132 @@
+/** POST /v1/chat/completions and /v1/completions. @module */
+
+import { ApiError, badField } from "../api_error.ts";
+import { toApiError } from "../errors.ts";
+import { type AnswerFormat, ChatFormat, TextFormat } from "../formats.ts";
+import { type GenerationPlan, planChat, type PlanContext, planText } from "../generation_plan.ts";
+import { Run } from "../run.ts";
+import type { Exchange, Route, Service } from "../service.ts";
+import { type CancelReason, EventStream } from "../sse.ts";
+import { StreamedAnswer } from "../streamed_answer.ts";
+
+interface Kind {
+  readonly path: string;
+  plan(body: unknown, context: PlanContext): GenerationPlan;
+  readonly format: new (...of: ConstructorParameters<typeof ChatFormat>) => AnswerFormat;
+}
+
+const KINDS: readonly Kind[] = [
+  { path: "/v1/chat/completions", plan: planChat, format: ChatFormat },
+  { path: "/v1/completions", plan: planText, format: TextFormat },
+];
+
+export function generationRoutes(service: Service): Route[] {
+  return KINDS.map((kind) => ({
+    method: "POST",
+    path: kind.path,
+    handle: (exchange) => generate(service, kind, exchange),
+  }));
+}
+
+async function generate(service: Service, kind: Kind, exchange: Exchange): Promise<Response> {
+  const { request, tenant, id } = exchange;
+  const { model } = service.host;
+  const plan = await planOf(service, kind, exchange, {
+    headers: request.headers,
+    tenant,
+    vocab: model.info.vocab,
+  });
+  const head = { id, created: Math.floor(Date.now() / 1000), model: service.modelName };
+  const format = new kind.format(head, plan.includeUsage);
+  return plan.stream
+    ? await streamed(service, plan, exchange, format)
+    : await whole(service, plan, exchange, format);
+}
+
+/** Reads and checks the body; what is wrong with it is told to the observer. */
+async function planOf(
+  service: Service,
+  kind: Kind,
+  { request }: Exchange,
+  context: PlanContext,
+): Promise<GenerationPlan> {
+  try {
+    const body = await service.bodies.json(request);
+    const plan = kind.plan(body, context);
+    service.checkModel((body as { model?: unknown }).model ?? undefined);
+    if (!service.host.hasClass(plan.class)) {
+      const names = service.host.classes.map((name) => `"${name}"`).join(", ");
+      throw badField("class", `"class" must be one of ${names}`, "unknown_class");
+    }
+    return plan;
+  } catch (error) {
+    const { code, status } = toApiError(error);
+    service.observer.refused({ class: "", reason: code ?? "invalid", status });
+    throw error;
+  }
+}
+
+async function whole(
+  service: Service,
+  plan: GenerationPlan,
+  { request, id, tenant, startedAt }: Exchange,
+  format: AnswerFormat,
+): Promise<Response> {
+  const { observer, host: { model } } = service;
+  const run = new Run(model, plan, { id, tenant, observer, startedAt });
+  service.track(run);
+  return Response.json(format.whole(await whileConnected(request, run, run.results), plan.n));
+}
+
+async function streamed(
+  service: Service,
+  plan: GenerationPlan,
+  { request, id, tenant, startedAt }: Exchange,
+  format: AnswerFormat,
+): Promise<Response> {
+  const { observer, host: { model } } = service;
+  let stream: EventStream | null = null;
+  const cancelled = (reason: CancelReason) => {
+    if (reason === "disconnected") return run.cancel();
+    run.fail(new ApiError(408, `The client's stream ${reason}`, { code: `stream_${reason}` }));
+  };
+  const shape = { count: plan.jobs.length, n: plan.n, includeUsage: plan.includeUsage };
+  const answer = new StreamedAnswer(format, shape, cancelled);
+  const run = new Run(model, plan, {
+    id,
+    tenant,
+    observer,
+    startedAt,
+    listener: {
+      part: (index, part) => {
+        if (answer.part(index, part)) stream?.notify();
+      },
+      ended: (index, result) => {
+        answer.ended(index, result);
+        stream?.notify();
+      },
+    },
+  });
+  service.track(run);
+  // Until here a refusal is a status of its own; from here on an error is an event, and the stream hears of a disconnect.
+  await whileConnected(request, run, run.accepted);
+  const events = stream = new EventStream(answer, service.streamLimits);
+  run.results.then((results) => answer.finish(results), (error) => answer.fail(toApiError(error)))
+    .finally(() => events.end());
+  return new Response(events.body, {
+    headers: { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" },
+  });
+}
+
+/** Waits for something of a run, which ends when the client goes away. */
+async function whileConnected<T>({ signal }: Request, run: Run, promise: Promise<T>): Promise<T> {
+  const cancel = () => run.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
+  try {
+    return await promise;
+  } finally {
+    // It aborts after a response, too.
+    signal.removeEventListener("abort", cancel);
+  }
+}

@@ -1,0 +1,40 @@
+/** GET /, /livez and /readyz, which need no key and tell nothing that is worth one. @module */
+
+import { ApiError } from "../api_error.ts";
+import type { Route, Service } from "../service.ts";
+
+const RETRY_SECONDS = "5";
+
+export function healthRoutes(service: Service): Route[] {
+  return [
+    { method: "GET", path: "/", isPublic: true, handle: () => Response.json(ABOUT) },
+    // Whoever answers this is alive.
+    { method: "GET", path: "/livez", isPublic: true, handle: () => Response.json({ live: true }) },
+    { method: "GET", path: "/readyz", isPublic: true, handle: () => readyz(service) },
+  ];
+}
+
+const ABOUT = {
+  name: "kumi",
+  what: "a large language model behind an HTTP interface that OpenAI's clients can use",
+  base_url: "/v1",
+  documentation: "/docs",
+  openapi: "/openapi.json",
+  health: ["/livez", "/readyz"],
+};
+
+function readyz({ host }: Service): Response {
+  const { ready, state, reason, progress } = host.readiness();
+  const body: Record<string, unknown> = { ready, state };
+  if (reason !== undefined) body.reason = reason;
+  if (progress !== undefined) {
+    const { phase, doneBytes, totalBytes } = progress;
+    body.progress = { phase, done_bytes: doneBytes, total_bytes: totalBytes };
+  }
+  if (ready) return Response.json(body);
+  const error = new ApiError(503, reason ?? `The server is ${state}`, { code: state });
+  return Response.json({ ...body, ...error.body }, {
+    status: 503,
+    headers: { "retry-after": RETRY_SECONDS },
+  });
+}

@@ -1,0 +1,47 @@
+/** GET /v1/models and /v1/models/{id}. @module */
+
+import { ApiError } from "../api_error.ts";
+import type { Exchange, Route, Service } from "../service.ts";
+
+const PREFIX = "/v1/models/";
+
+export function modelRoutes(service: Service): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/v1/models",
+      handle: () => Response.json({ object: "list", data: [describe(service)] }),
+    },
+    { method: "GET", path: `${PREFIX}*`, handle: (exchange) => one(service, exchange) },
+  ];
+}
+
+function one(service: Service, { url }: Exchange): Response {
+  let name: string;
+  try {
+    name = decodeURIComponent(url.pathname.slice(PREFIX.length));
+  } catch {
+    throw new ApiError(400, "The name of the model is no valid URL text", { param: "model" });
+  }
+  service.checkModel(name);
+  return Response.json(describe(service));
+}
+
+function describe({ host: { model: { info }, classes }, modelName, createdAt }: Service) {
+  return {
+    id: modelName,
+    object: "model",
+    created: createdAt,
+    owned_by: "kumi",
+    kumi: {
+      name: info.name ?? null,
+      architecture: info.architecture,
+      parameters: info.parameters,
+      weight_bytes: info.weightBytes,
+      context_length: info.contextLength,
+      vocab: info.vocab,
+      has_chat_template: info.hasChatTemplate,
+      classes,
+    },
+  };
+}

@@ -1,0 +1,167 @@
+/** The answers to one request: asked of the engine together, watched, and ended together. @module */
+
+import type { AnswerPart, Generation, GenerationResult } from "../engine/generation.ts";
+import type { Model } from "../engine/model.ts";
+import { ApiError } from "./api_error.ts";
+import { toApiError } from "./errors.ts";
+import type { GenerationPlan, Job } from "./generation_plan.ts";
+import type { RequestObserver } from "./observer.ts";
+
+/** Who hears of a run. */
+export interface RunListener {
+  part(index: number, part: AnswerPart): void;
+  ended(index: number, result: GenerationResult): void;
+}
+
+export interface RunOptions {
+  /** The server's id of the request. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly observer: RequestObserver;
+  readonly listener?: RunListener;
+  /** When the request came, in ms of performance.now(). */
+  readonly startedAt: number;
+}
+
+/** HTTP status under which an answer is counted whose client went away. */
+const CLIENT_GONE = 499;
+
+interface Watched {
+  readonly id: string;
+  isAccepted: boolean;
+  isOver: boolean;
+  promptTokens: number;
+  tokens: number;
+  lastAt: number;
+}
+
+/** Answers on their way. */
+export class Run {
+  /** Resolves when the engine has taken all of them; rejects with an ApiError. */
+  readonly accepted: Promise<void>;
+  /** All answers. Rejects with an ApiError when one fails: then the others are ended, too. */
+  readonly results: Promise<GenerationResult[]>;
+  readonly #options: RunOptions;
+  readonly #plan: GenerationPlan;
+  readonly #abort = new AbortController();
+  readonly #accepted = Promise.withResolvers<void>();
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #watched: Watched[];
+  #error: ApiError | null = null;
+
+  constructor(model: Model, plan: GenerationPlan, options: RunOptions) {
+    this.#options = options;
+    this.#plan = plan;
+    this.accepted = this.#accepted.promise;
+    const count = plan.jobs.length;
+    this.#watched = plan.jobs.map((_, i) => ({
+      id: count === 1 ? options.id : `${options.id}-${i}`,
+      isAccepted: false,
+      isOver: false,
+      promptTokens: 0,
+      tokens: 0,
+      lastAt: 0,
+    }));
+    const answers = plan.jobs.map((job, i) => this.#follow(i, () => this.#start(model, job, i)));
+    this.results = Promise.race([this.#failed.promise, Promise.all(answers)]);
+    for (const promise of [this.accepted, this.results, this.#failed.promise]) promise.catch(() => {});
+  }
+
+  /** Ends all answers. What was asked for them is freed; nothing more is heard of them. */
+  cancel(): void {
+    this.fail(new ApiError(CLIENT_GONE, "The client went away"));
+  }
+
+  /** Ends all answers with an error. */
+  fail(error: ApiError): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    this.#accepted.reject(error);
+    this.#failed.reject(error);
+    this.#abort.abort();
+  }
+
+  #start(model: Model, { prompt, options }: Job, index: number): Generation {
+    const all = {
+      ...options,
+      signal: this.#abort.signal,
+      onAccepted: (promptTokens: number) => this.#accept(index, promptTokens),
+      onPart: (part: AnswerPart) => this.#part(index, part),
+    };
+    if ("messages" in prompt) {
+      return model.chat(prompt.messages, { ...all, enableThinking: prompt.enableThinking });
+    }
+    return model.generate("text" in prompt ? prompt.text : prompt.tokens, all);
+  }
+
+  #accept(index: number, promptTokens: number): void {
+    const watched = this.#watched[index];
+    if (watched.isAccepted) return;
+    watched.isAccepted = true;
+    watched.promptTokens = promptTokens;
+    const { tenant, observer } = this.#options;
+    observer.accepted({ id: watched.id, class: this.#plan.class, promptTokens, tenant });
+    if (this.#watched.every(({ isAccepted }) => isAccepted)) this.#accepted.resolve();
+  }
+
+  #part(index: number, part: AnswerPart): void {
+    if (this.#error !== null) return;
+    const { observer, listener, startedAt } = this.#options;
+    const watched = this.#watched[index];
+    const count = part.tokens.length;
+    if (count > 0) {
+      const now = performance.now();
+      if (watched.tokens === 0) {
+        observer.firstToken(watched.id, now - startedAt);
+        observer.tokens(watched.id, count, new Array(count - 1).fill(0));
+      } else {
+        // The tokens of one step come together: the first of them after a while, the others at once.
+        const itlMs = new Array<number>(count).fill(0);
+        itlMs[0] = now - watched.lastAt;
+        observer.tokens(watched.id, count, itlMs);
+      }
+      watched.tokens += count;
+      watched.lastAt = now;
+    }
+    listener?.part(index, part);
+  }
+
+  async #follow(index: number, start: () => Generation): Promise<GenerationResult> {
+    try {
+      const result = await start().result;
+      this.#finish(
+        index,
+        this.#error === null ? result.finishReason : "abort",
+        this.#error?.status ?? 200,
+        result,
+      );
+      if (this.#error === null) this.#options.listener?.ended(index, result);
+      return result;
+    } catch (thrown) {
+      const error = toApiError(thrown);
+      if (error.status === 500) console.error(`kumi: request ${this.#options.id} failed:`, thrown);
+      this.#finish(index, "error", error.status, undefined, error.code);
+      this.fail(error);
+      throw error;
+    }
+  }
+
+  #finish(index: number, reason: string, status: number, result?: GenerationResult, code?: string): void {
+    const watched = this.#watched[index];
+    const { observer, startedAt } = this.#options;
+    if (watched.isOver) return;
+    watched.isOver = true;
+    if (!watched.isAccepted) {
+      observer.refused({ class: this.#plan.class, reason: code ?? reason, status });
+      return;
+    }
+    observer.finished(watched.id, {
+      reason,
+      status,
+      promptTokens: result?.usage.promptTokens ?? watched.promptTokens,
+      cachedTokens: result?.usage.cachedTokens ?? 0,
+      completionTokens: result?.usage.completionTokens ?? watched.tokens,
+      e2eMs: performance.now() - startedAt,
+    });
+  }
+}

@@ -1,0 +1,189 @@
+/** A server of its own: listens, loads the model, ends in order. @module */
+
+import { loadModel, type LoadOptions, type Model } from "../engine/model.ts";
+import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
+import { ApiKeys } from "./guard/keys.ts";
+import { hostName, isLoopback } from "./guard/origin.ts";
+import { createHandler, type Handler, type HandlerOptions } from "./handler.ts";
+import { defaultModelName } from "./model_name.ts";
+
+/** How a server runs. All optional. */
+export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal"> {
+  /** A path to a GGUF file, `hf:owner/repo/file.gguf`, or "demo", the default. */
+  readonly model?: string;
+  /** Where to listen. Default 127.0.0.1: only this machine reaches it. */
+  readonly hostname?: string;
+  /** Default 8080; 0: any that is free. */
+  readonly port?: number;
+  /** Listen beyond this machine without API keys. */
+  readonly insecure?: boolean;
+  /** How long requests under way may go on once the server is to end, in s. Default 30. */
+  readonly drainSeconds?: number;
+  /** Called when the server listens. */
+  readonly onListen?: (url: string) => void;
+}
+
+/** A server that listens. */
+export interface KumiServer {
+  /** Such as http://127.0.0.1:8080. */
+  readonly url: string;
+  readonly port: number;
+  /** The model, once it is loaded and tested. Rejects when it cannot be loaded; then the server has ended. */
+  readonly ready: Promise<Model>;
+  /** Resolves when the server has ended. */
+  readonly finished: Promise<void>;
+  /** Refuses new requests, lets those under way end for `drainSeconds`, frees the model. May be called again. */
+  shutdown(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export const SERVE_DEFAULTS = { hostname: "127.0.0.1", port: 8080, drainSeconds: 30, model: "demo" } as const;
+
+/** After requests were ended with an error: for how long clients may still read it, in ms. */
+const FLUSH_MS = 2000;
+
+/**
+ * Serves a model over HTTP, as OpenAI's clients expect it. It listens before the model is loaded and answers 503 until then.
+ *
+ * ```ts ignore
+ * await using server = serve({ model: "demo", port: 8080 });
+ * await server.ready;
+ * ```
+ *
+ * Throws a RangeError for options that cannot be, above all for a host beyond this machine without API keys; Deno's errors
+ * where it cannot listen.
+ */
+export function serve(options: ServeOptions = {}): KumiServer {
+  const { hostname, port, drainSeconds, model: spec } = { ...SERVE_DEFAULTS, ...defined(options) };
+  checkExposure(hostname, options);
+  const abort = new AbortController();
+  const cut = new AbortController();
+  let handler: Handler | undefined;
+  const loading = loadModel(spec, {
+    ...loadOptions(options),
+    signal: abort.signal,
+    progress: (progress) => handler?.noteProgress(progress),
+  });
+  loading.catch(() => {});
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    handler = createHandler(loading, {
+      ...options,
+      modelName: options.modelName ?? defaultModelName(spec),
+      allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
+    });
+    server = Deno.serve({ hostname, port, signal: cut.signal, onListen: () => {} }, handler);
+  } catch (error) {
+    abort.abort(error);
+    throw error;
+  }
+  const running = new Running({ server, handler, loading, abort, cut, drainMs: drainSeconds * 1000 });
+  options.onListen?.(running.url);
+  return running;
+}
+
+/** What a running server is made of. */
+interface Parts {
+  readonly server: Deno.HttpServer<Deno.NetAddr>;
+  readonly handler: Handler;
+  readonly loading: Promise<Model>;
+  /** Stops loading. */
+  readonly abort: AbortController;
+  /** Cuts all connections. */
+  readonly cut: AbortController;
+  readonly drainMs: number;
+}
+
+class Running implements KumiServer {
+  readonly url: string;
+  readonly port: number;
+  readonly ready: Promise<Model>;
+  readonly finished: Promise<void>;
+  readonly #finished = Promise.withResolvers<void>();
+  readonly #parts: Parts;
+  #ending: Promise<void> | null = null;
+
+  constructor(parts: Parts) {
+    const { server } = parts;
+    const { hostname, port } = server.addr;
+    this.url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    this.port = port;
+    this.finished = this.#finished.promise;
+    this.#parts = parts;
+    this.ready = this.#load();
+    this.ready.catch(() => {});
+  }
+
+  async #load(): Promise<Model> {
+    try {
+      const model = await this.#parts.loading;
+      await this.#parts.handler.settled;
+      return model;
+    } catch (error) {
+      await this.shutdown();
+      throw error;
+    }
+  }
+
+  shutdown(): Promise<void> {
+    return this.#ending ??= this.#end();
+  }
+
+  async #end(): Promise<void> {
+    const { server, handler, loading, abort, cut, drainMs } = this.#parts;
+    abort.abort(new DOMException("The server was shut down", "AbortError"));
+    await handler.drain(drainMs);
+    handler.close();
+    // Clients that do not read the end of their answers must not keep the server.
+    const timer = setTimeout(() => cut.abort(), FLUSH_MS);
+    await Promise.all([server.shutdown(), server.finished]);
+    clearTimeout(timer);
+    const model = await loading.catch(() => null);
+    await model?.close();
+    this.#finished.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+}
+
+/** Throws a RangeError where anybody on the network could use the server. */
+function checkExposure(hostname: string, { apiKeys = [], insecure = false }: ServeOptions): void {
+  if (isLoopback(hostname) || insecure || !new ApiKeys(apiKeys).isOpen) return;
+  throw new RangeError(
+    `Listening on ${hostname} opens the server to other machines: give it API keys (--api-keys FILE, KUMI_API_KEYS), ` +
+      "or --insecure if everybody who reaches it may use it",
+  );
+}
+
+const LOAD_NAMES = [
+  "workers",
+  "threads",
+  "cpus",
+  "shareWeights",
+  "isa",
+  "contextLength",
+  "kvTokens",
+  "kvFormat",
+  "kv",
+  "sequencesMax",
+  "classes",
+  "ageingMs",
+  "prefixCache",
+  "batchTokensMax",
+  "libraryPath",
+  "onStuck",
+] as const satisfies readonly (keyof LoadOptions)[];
+
+/** The part of the options that loading takes. A server may refuse, so its classes do by default. */
+function loadOptions(options: ServeOptions): LoadOptions {
+  const given = LOAD_NAMES.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
+  return { classes: DEFAULT_CLASSES, ...Object.fromEntries(given) };
+}
+
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

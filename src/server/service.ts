@@ -1,0 +1,93 @@
+import { type RequestObserver, SILENT_OBSERVER } from "./observer.ts";
+import { ApiError } from "./api_error.ts";
+import { type BodyLimits, BodyReader } from "./guard/json_body.ts";
+import type { ModelHost } from "./model_host.ts";
+import type { Run } from "./run.ts";
+import type { StreamLimits } from "./sse.ts";
+
+/** One HTTP request on its way through the server. */
+export interface Exchange {
+  readonly request: Request;
+  readonly url: URL;
+  /** The server's own id of it. */
+  readonly id: string;
+  /** Hash of the caller's key; "" where no keys are asked for. */
+  readonly tenant: string;
+  /** In ms of performance.now(). */
+  readonly startedAt: number;
+}
+
+/** What the server answers at a path. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** The path, or a prefix that ends with `/*`. */
+  readonly path: string;
+  /** Answers without an API key. */
+  readonly isPublic?: boolean;
+  /** May throw an ApiError, or what the engine throws. */
+  handle(exchange: Exchange): Response | Promise<Response>;
+}
+
+export interface ServiceOptions {
+  readonly host: ModelHost;
+  readonly modelName: string;
+  readonly observer?: RequestObserver;
+  readonly bodyLimits?: BodyLimits;
+  readonly streamLimits?: StreamLimits;
+}
+
+/** What the routes share: the model, the limits, and what is under way. */
+export class Service {
+  readonly host: ModelHost;
+  readonly modelName: string;
+  readonly observer: RequestObserver;
+  readonly bodies: BodyReader;
+  readonly streamLimits?: StreamLimits;
+  /** Seconds since 1970. */
+  readonly createdAt = Math.floor(Date.now() / 1000);
+  readonly #runs = new Set<Run>();
+  #idle: (() => void) | null = null;
+
+  constructor(options: ServiceOptions) {
+    this.host = options.host;
+    this.modelName = options.modelName;
+    this.observer = options.observer ?? SILENT_OBSERVER;
+    this.bodies = new BodyReader(options.bodyLimits);
+    this.streamLimits = options.streamLimits;
+  }
+
+  /** Throws an ApiError, 404, for another model's name. */
+  checkModel(name: unknown): void {
+    if (name === undefined || name === this.modelName) return;
+    throw new ApiError(404, `There is no model of this name here; there is "${this.modelName}"`, {
+      param: "model",
+      code: "model_not_found",
+    });
+  }
+
+  /** Remembers a run until it has ended. */
+  track(run: Run): void {
+    this.#runs.add(run);
+    const forget = () => {
+      this.#runs.delete(run);
+      if (this.#runs.size === 0) this.#idle?.();
+    };
+    run.results.then(forget, forget);
+  }
+
+  /** Takes nothing more, lets what is under way end, and after `ms` ends it with an error. */
+  async drain(ms: number): Promise<void> {
+    this.host.drain();
+    if (this.#runs.size === 0) return;
+    const idle = new Promise<void>((resolve) => this.#idle = resolve);
+    const timer = setTimeout(() => this.failAll(), ms);
+    await idle;
+    clearTimeout(timer);
+  }
+
+  /** Ends all that is under way with an error. */
+  failAll(): void {
+    const error = new ApiError(503, "The server is shutting down", { code: "draining", retryAfterMs: 5000 });
+    for (const run of [...this.#runs]) run.fail(error);
+  }
+}

@@ -1,0 +1,136 @@
+/** Server-sent events for one client, bounded in memory and time. @module */
+
+/** What a stream of events takes its events from. */
+export interface EventSource {
+  /** The events since the last call, as text; "" where there are none. Joins what it can. */
+  take(): string;
+  /** Bytes that wait, roughly. */
+  readonly waiting: number;
+  /** The client is gone, or is cut off because it does not read. Called once at most. */
+  cancelled(reason: CancelReason): void;
+}
+
+export type CancelReason = "disconnected" | "stalled" | "overflowed";
+
+/** Bounds on streams. */
+export interface StreamLimits {
+  /** Bytes that may wait for one client. */
+  readonly bufferBytes: number;
+  /** For how long a client may leave waiting bytes unread. */
+  readonly stalledMs: number;
+  /** After this long without an event comes a comment, so that nobody in between takes the connection for dead. */
+  readonly keepAliveMs: number;
+}
+
+export const STREAM_LIMITS: StreamLimits = { bufferBytes: 256 << 10, stalledMs: 30_000, keepAliveMs: 15_000 };
+
+const encoder = new TextEncoder();
+const KEEP_ALIVE = encoder.encode(": keep-alive\n\n");
+const TICKS = 8;
+
+/** An event with JSON data. */
+export function eventText(data: unknown): string {
+  return `data: ${JSON.stringify(data)}\n\n`;
+}
+
+/** The last event of a stream that succeeded. */
+export const DONE_EVENT = "data: [DONE]\n\n";
+
+/**
+ * A response body of events. Events are written when the client has read the ones before; until then they wait in their
+ * source, which joins them: a slow reader gets fewer and larger ones.
+ */
+export class EventStream {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #source: EventSource;
+  readonly #limits: StreamLimits;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** Ends the pull that waits for an event. */
+  #wake: (() => void) | null = null;
+  #isEnding = false;
+  #isOver = false;
+  #timer: ReturnType<typeof setInterval>;
+  #waitsSince = 0;
+  #wroteAt: number;
+  readonly #now: () => number;
+
+  /** `now`: ms of a clock that does not jump. */
+  constructor(source: EventSource, limits: StreamLimits = STREAM_LIMITS, now = () => performance.now()) {
+    this.#source = source;
+    this.#limits = limits;
+    this.#now = now;
+    this.#wroteAt = now();
+    this.body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#pull(),
+      cancel: () => this.#cancel("disconnected"),
+    }, { highWaterMark: 0 });
+    this.#timer = setInterval(() => this.#look(), Math.min(limits.stalledMs, limits.keepAliveMs) / TICKS);
+  }
+
+  /** The source has something new. */
+  notify(): void {
+    if (this.#isOver) return;
+    if (this.#wake !== null) return this.#write();
+    if (this.#waitsSince === 0) this.#waitsSince = this.#now();
+    if (this.#source.waiting > this.#limits.bufferBytes) this.#cut("overflowed");
+  }
+
+  /** The source will have nothing more: the stream closes once it is read. */
+  end(): void {
+    this.#isEnding = true;
+    this.notify();
+  }
+
+  /** Waits until there is something to send, so that there is at most one such wait. */
+  #pull(): Promise<void> | void {
+    this.#waitsSince = 0;
+    const waiting = new Promise<void>((resolve) => this.#wake = resolve);
+    this.#write();
+    return waiting;
+  }
+
+  #write(): void {
+    const text = this.#source.take();
+    if (text !== "") this.#send(encoder.encode(text));
+    if (this.#isEnding && !this.#isOver && this.#source.waiting === 0) {
+      this.#finish();
+      this.#controller.close();
+    }
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#controller.enqueue(bytes);
+    this.#wroteAt = this.#now();
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  #look(): void {
+    const now = this.#now();
+    if (this.#waitsSince > 0 && now - this.#waitsSince >= this.#limits.stalledMs) this.#cut("stalled");
+    else if (this.#wake !== null && now - this.#wroteAt >= this.#limits.keepAliveMs) this.#send(KEEP_ALIVE);
+  }
+
+  /** Ends the connection in the middle: nobody shall take what has arrived for the whole. */
+  #cut(reason: CancelReason): void {
+    if (this.#isOver) return;
+    this.#cancel(reason);
+    this.#controller.error(new Error(`The client's stream ${reason}`));
+  }
+
+  #cancel(reason: CancelReason): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#source.cancelled(reason);
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    clearInterval(this.#timer);
+    this.#wake?.();
+    this.#wake = null;
+  }
+}

@@ -1,0 +1,114 @@
+/** Answers as a stream of events. @module */
+
+import type { AnswerPart, GenerationResult } from "../engine/generation.ts";
+import type { TokenLogprob } from "../engine/protocol.ts";
+import type { ApiError } from "./api_error.ts";
+import type { AnswerFormat } from "./formats.ts";
+import { type CancelReason, DONE_EVENT, type EventSource, eventText } from "./sse.ts";
+
+/** What a choice still has to say. */
+interface Waiting {
+  hasBegun: boolean;
+  text: string;
+  logprobs?: TokenLogprob[];
+  result?: GenerationResult;
+  isDone: boolean;
+}
+
+/** Rough bytes of a log-probability in an event. */
+const LOGPROB_BYTES = 64;
+/** Rough bytes of an event around its text. */
+const EVENT_BYTES = 256;
+
+/** Keeps what the answers say until the client reads it; what was not read yet becomes one event for each answer. */
+export class StreamedAnswer implements EventSource {
+  readonly #format: AnswerFormat;
+  readonly #answers: Waiting[];
+  readonly #n: number;
+  readonly #includeUsage: boolean;
+  readonly #onCancel: (reason: CancelReason) => void;
+  #end = "";
+  #waiting = 0;
+
+  /** `count` answers, `n` to each prompt. */
+  constructor(
+    format: AnswerFormat,
+    shape: { count: number; n: number; includeUsage: boolean },
+    onCancel: (reason: CancelReason) => void,
+  ) {
+    this.#format = format;
+    this.#n = shape.n;
+    this.#includeUsage = shape.includeUsage;
+    this.#onCancel = onCancel;
+    this.#answers = Array.from({ length: shape.count }, () => ({ hasBegun: false, text: "", isDone: false }));
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Takes what a step added to an answer. Whether that is worth an event. */
+  part(index: number, { text, logprobs }: AnswerPart): boolean {
+    const answer = this.#answers[index];
+    answer.text += text;
+    this.#waiting += text.length;
+    if (logprobs !== undefined) {
+      (answer.logprobs ??= []).push(...logprobs);
+      for (const { top } of logprobs) this.#waiting += LOGPROB_BYTES * (1 + top.length);
+    }
+    return text !== "" || logprobs !== undefined;
+  }
+
+  ended(index: number, result: GenerationResult): void {
+    this.#answers[index].result = result;
+    this.#waiting += EVENT_BYTES;
+  }
+
+  /** All answers have ended. */
+  finish(results: readonly GenerationResult[]): void {
+    const usage = this.#includeUsage ? eventText(this.#format.usage(results, this.#n)) : "";
+    this.#close(usage + DONE_EVENT);
+  }
+
+  /** An error is the last thing that a client hears. */
+  fail(error: ApiError): void {
+    this.#close(eventText(error.body));
+  }
+
+  #close(text: string): void {
+    this.#end = text;
+    this.#waiting += text.length;
+  }
+
+  take(): string {
+    let events = "";
+    for (const [index, answer] of this.#answers.entries()) events += this.#takeAnswer(index, answer);
+    events += this.#end;
+    this.#end = "";
+    this.#waiting = 0;
+    return events;
+  }
+
+  #takeAnswer(index: number, answer: Waiting): string {
+    let events = "";
+    if (!answer.hasBegun) {
+      const first = this.#format.first(index);
+      if (first !== null) events += eventText(first);
+      answer.hasBegun = true;
+    }
+    if (answer.text !== "" || answer.logprobs !== undefined) {
+      events += eventText(this.#format.part(index, answer.text, answer.logprobs));
+      answer.text = "";
+      answer.logprobs = undefined;
+    }
+    if (answer.result !== undefined && !answer.isDone) {
+      events += eventText(this.#format.last(index, answer.result));
+      answer.isDone = true;
+    }
+    return events;
+  }
+
+  cancelled(reason: CancelReason): void {
+    this.#onCancel(reason);
+  }
+}
