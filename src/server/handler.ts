@@ -1,5 +1,6 @@
 /** The HTTP interface as a handler for Deno.serve. @module */
 
+import type { LatencyClass } from "../../scheduler/mod.ts";
 import type { LoadProgress, Model } from "../engine/model.ts";
 import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
@@ -15,6 +16,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { type Exchange, type Route, Service } from "./service.ts";
+import { watch } from "./watch.ts";
 import { STREAM_LIMITS, type StreamLimits } from "./sse.ts";
 
 /** How a handler answers. All optional. */
@@ -25,7 +27,11 @@ export interface HandlerOptions extends OriginRules {
   readonly apiKeys?: readonly string[];
   /** Ms between two requests that test whether the model still answers the same; 0: one at the start. Default 60,000. */
   readonly canaryMs?: number;
-  /** Hears what happens. */
+  /** The model's latency classes, for the metrics of how well their objectives are met; default: the default ones. */
+  readonly classes?: readonly LatencyClass[];
+  /** Takes a line of JSON for each request, without text of prompts or answers. */
+  readonly accessLog?: (line: string) => void;
+  /** Hears what happens, beside the metrics. */
   readonly observer?: RequestObserver;
   readonly bodyLimits?: Partial<BodyLimits>;
   readonly streamLimits?: Partial<StreamLimits>;
@@ -61,14 +67,16 @@ const CANARY_MS = 60_000;
  */
 export function createHandler(model: Model | Promise<Model>, options: HandlerOptions = {}): Handler {
   const host = new ModelHost(model, options.canaryMs ?? CANARY_MS);
+  const modelName = options.modelName ?? "kumi";
+  const watched = watch({ ...options, modelName, source: () => host.loaded });
   const service = new Service({
     host,
-    modelName: options.modelName ?? "kumi",
-    observer: options.observer,
+    modelName,
+    observer: watched.observer,
     bodyLimits: { ...BODY_LIMITS, ...options.bodyLimits },
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });
-  const front = new Front(service, options);
+  const front = new Front(service, { ...options, routes: [...watched.routes, ...options.routes ?? []] });
   return Object.assign((request: Request) => front.handle(request), {
     readiness: () => host.readiness(),
     noteProgress: (progress: LoadProgress) => {

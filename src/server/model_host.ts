@@ -49,6 +49,11 @@ export class ModelHost {
     return this.#model;
   }
 
+  /** The model, whether it takes requests or not; null until it is there. */
+  get loaded(): Model | null {
+    return this.#model;
+  }
+
   /** Whether there is a latency class of that name. */
   hasClass(name: string): boolean {
     return this.#classes.has(name);

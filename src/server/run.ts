@@ -161,6 +161,7 @@ export class Run {
       promptTokens: result?.usage.promptTokens ?? watched.promptTokens,
       cachedTokens: result?.usage.cachedTokens ?? 0,
       completionTokens: result?.usage.completionTokens ?? watched.tokens,
+      queueMs: result?.timings.queueMs,
       e2eMs: performance.now() - startedAt,
     });
   }

@@ -8,7 +8,7 @@ import { createHandler, type Handler, type HandlerOptions } from "./handler.ts";
 import { defaultModelName } from "./model_name.ts";
 
 /** How a server runs. All optional. */
-export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal"> {
+export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal" | "classes"> {
   /** A path to a GGUF file, `hf:owner/repo/file.gguf`, or "demo", the default. */
   readonly model?: string;
   /** Where to listen. Default 127.0.0.1: only this machine reaches it. */

@@ -31,6 +31,7 @@ export interface Settings {
   port: number;
   apiKeys?: string;
   insecure?: boolean;
+  accessLog?: boolean;
   allowHost?: string[];
   cors?: string[];
   drainSeconds: number;
@@ -172,6 +173,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     },
     streamLimits: { stalledMs: settings.stalledSeconds * 1000 },
     classes: settings.classes,
+    accessLog: settings.accessLog ? (line: string) => console.log(line) : undefined,
     isa: sources.env("KUMI_ISA") || undefined,
   };
 }

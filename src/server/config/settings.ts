@@ -74,6 +74,10 @@ export const SETTINGS = {
     help: "names in the Host header to answer to, beside localhost and addresses; * for any",
   },
   cors: { field: names, value: "ORIGINS", help: "origins whose web pages may use the server" },
+  accessLog: {
+    field: { type: "boolean" },
+    help: "a line of JSON on stdout for each request, without its text",
+  },
   drainSeconds: {
     field: { type: "number", min: 0, max: 86_400, fallback: 30 },
     value: "S",

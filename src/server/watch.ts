@@ -1,0 +1,90 @@
+/** What watches a server: /metrics, /v1/queue, the access log. @module */
+
+import { DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
+import { AccessLog } from "./access_log.ts";
+import { ApiError } from "./api_error.ts";
+import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
+import { queueReport } from "./metrics/queue_report.ts";
+import { ServerMetrics, type StatsSource } from "./metrics/server_metrics.ts";
+import type { RequestObserver } from "./observer.ts";
+import type { Route } from "./service.ts";
+
+export interface WatchOptions {
+  readonly modelName: string;
+  /** The model's; default: those of a model that was loaded without any. */
+  readonly classes?: readonly LatencyClass[];
+  /** The model; null while it is not there. */
+  readonly source: () => StatsSource | null;
+  /** Takes a line of JSON for each request; default: nobody. */
+  readonly accessLog?: (line: string) => void;
+  /** Hears the same. */
+  readonly observer?: RequestObserver;
+}
+
+/** An observer for the server, and the routes that tell what it saw. */
+export function watch(options: WatchOptions): { observer: RequestObserver; routes: Route[] } {
+  const { modelName, classes = DEFAULT_CLASSES, source, accessLog } = options;
+  const metrics = new ServerMetrics({ modelName, classes, source });
+  const observers: RequestObserver[] = [metrics.requests];
+  if (accessLog !== undefined) {
+    // An answer is called like its request, with a number behind it where there are several.
+    observers.push(new AccessLog({ write: accessLog, requestOf: (answer) => answer.replace(/-\d+$/, "") }));
+  }
+  if (options.observer !== undefined) observers.push(options.observer);
+  return { observer: new Observers(observers), routes: watchRoutes(metrics, source) };
+}
+
+function watchRoutes(metrics: ServerMetrics, source: WatchOptions["source"]): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/metrics",
+      handle: async () =>
+        new Response(await metrics.scrape(), { headers: { "content-type": METRICS_CONTENT_TYPE } }),
+    },
+    {
+      method: "GET",
+      path: "/v1/queue",
+      handle: async () => {
+        const model = source();
+        if (model === null) {
+          throw new ApiError(503, "The model is loading", { code: "loading", retryAfterMs: 5000 });
+        }
+        return Response.json(queueReport(await metrics.engineStats(), model.health()));
+      },
+    },
+  ];
+}
+
+/** Tells several observers the same. */
+class Observers implements RequestObserver {
+  readonly #all: readonly RequestObserver[];
+
+  constructor(all: readonly RequestObserver[]) {
+    this.#all = all;
+  }
+
+  accepted(...of: Parameters<RequestObserver["accepted"]>): void {
+    for (const each of this.#all) each.accepted(...of);
+  }
+
+  firstToken(...of: Parameters<RequestObserver["firstToken"]>): void {
+    for (const each of this.#all) each.firstToken(...of);
+  }
+
+  tokens(...of: Parameters<RequestObserver["tokens"]>): void {
+    for (const each of this.#all) each.tokens(...of);
+  }
+
+  finished(...of: Parameters<RequestObserver["finished"]>): void {
+    for (const each of this.#all) each.finished(...of);
+  }
+
+  refused(...of: Parameters<RequestObserver["refused"]>): void {
+    for (const each of this.#all) each.refused(...of);
+  }
+
+  answered(...of: Parameters<NonNullable<RequestObserver["answered"]>>): void {
+    for (const each of this.#all) each.answered?.(...of);
+  }
+}
