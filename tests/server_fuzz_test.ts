@@ -1,0 +1,180 @@
+/**
+ * Valid and broken requests in random order: every answer is an error a client can help, or right, or a deliberate 503; none
+ * hangs, and the next good request is answered right. `deno task run tests/server_fuzz_test.ts 100000` sends more.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { CHAT_FIELDS, TEXT_FIELDS } from "../src/server/api/requests.ts";
+import { ANSWER, assertIdle, CHAT, QUESTION, startServer, type TestServer, TEXT } from "./support/server.ts";
+
+const REQUESTS = 2000;
+const GOOD_EVERY = 50;
+const HANG_MS = 60_000;
+const AT_ONCE = 8;
+
+/** Seeded, so that a failure can be repeated. */
+class Dice {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  below(n: number): number {
+    this.#state = Math.imul(this.#state ^ (this.#state >>> 15), 0x2c1b3c6d) + 0x9e3779b9 | 0;
+    return ((this.#state ^ (this.#state >>> 13)) >>> 0) % n;
+  }
+
+  pick<T>(values: readonly T[]): T {
+    return values[this.below(values.length)];
+  }
+}
+
+const VALUES: readonly unknown[] = [
+  null,
+  true,
+  false,
+  0,
+  1,
+  -1,
+  0.5,
+  7,
+  1e9,
+  1e308,
+  -1e308,
+  2 ** 53,
+  "",
+  "x",
+  "\ud800",
+  "\0",
+  "stop",
+  "a".repeat(5000),
+  [],
+  {},
+  [1, 2],
+  ["a", "b"],
+  [[1], [2]],
+  [null],
+  { a: 1 },
+  { "1": 5 },
+  { type: "text" },
+  [{ role: "user", content: "x" }],
+  [{ role: "user" }],
+  [{ role: "root", content: "x" }],
+  [{ role: "user", content: [{ type: "text", text: "y" }] }],
+  { include_usage: true },
+];
+const NAMES = [
+  ...Object.keys(CHAT_FIELDS),
+  ...Object.keys(TEXT_FIELDS),
+  "tools",
+  "__proto__",
+  "toString",
+  "",
+];
+const PATHS = [
+  CHAT,
+  TEXT,
+  "/tokenize",
+  "/detokenize",
+  "/v1/models",
+  "/v1/models/%zz",
+  "/readyz",
+  "/docs",
+  "/../etc/passwd",
+];
+const BODIES = [
+  "",
+  "{",
+  "[",
+  "null",
+  "1e999",
+  '{"a":',
+  "\ufeff{}",
+  "{}{}",
+  '{"a":1,"a":2}',
+  "[".repeat(70),
+  '"'.repeat(9),
+];
+
+function randomBody(dice: Dice): string {
+  if (dice.below(5) === 0) return dice.pick(BODIES);
+  const body: Record<string, unknown> = dice.below(2) === 0
+    ? { messages: QUESTION, max_tokens: 1 + dice.below(8) }
+    : { prompt: "Once", content: "x", tokens: [1], max_tokens: 1 + dice.below(8) };
+  if (dice.below(2) === 0) {
+    for (const name of ["prompt", "content", "tokens", "messages"]) {
+      if (dice.below(3) === 0) delete body[name];
+    }
+  }
+  for (let i = dice.below(4); i > 0; i--) {
+    Object.defineProperty(body, dice.pick(NAMES), {
+      value: dice.pick(VALUES),
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  const text = JSON.stringify(body);
+  if (dice.below(10) > 0) return text;
+  const at = dice.below(text.length);
+  return text.slice(0, at) + dice.pick(["", "\\", '"', "}", "\u{1f600}", "0"]) +
+    text.slice(at + dice.below(3));
+}
+
+async function sendOne(server: TestServer, dice: Dice, label: string): Promise<number> {
+  const path = dice.pick(PATHS);
+  const method = dice.below(10) === 0 ? dice.pick(["GET", "PUT", "DELETE", "PATCH", "OPTIONS"]) : "POST";
+  const type = dice.below(20) === 0
+    ? dice.pick(["text/plain", "", "application/json; charset=x"])
+    : "application/json";
+  const body = method === "GET" ? undefined : randomBody(dice);
+  const hang = AbortSignal.timeout(HANG_MS);
+  const leave = dice.below(20) === 0 ? AbortSignal.timeout(dice.below(20)) : null;
+  const signal = leave === null ? hang : AbortSignal.any([hang, leave]);
+  try {
+    const response = await server.get(path, { method, body, signal, headers: { "content-type": type } });
+    const text = await response.text();
+    const { status } = response;
+    assert(status < 500 || status === 503, `${label}: ${status} for ${method} ${path} ${body}: ${text}`);
+    if (status >= 400 && method !== "HEAD") {
+      assertEquals(typeof JSON.parse(text).error.message, "string", label);
+    }
+    return status;
+  } catch (error) {
+    assert(!hang.aborted, `${label}: ${method} ${path} ${body} hangs`);
+    if (leave?.aborted) return 499;
+    throw error;
+  }
+}
+
+async function assertGood({ post }: TestServer, label: string): Promise<void> {
+  const response = await post(CHAT, { messages: QUESTION, temperature: 0 }, {
+    signal: AbortSignal.timeout(HANG_MS),
+  });
+  assertEquals((await response.json()).choices?.[0].message.content, ANSWER, label);
+}
+
+async function fuzz(requests: number, seed: number): Promise<Map<number, number>> {
+  await using server = await startServer({ bodyLimits: { timeMs: 5000 } });
+  const counts = new Map<number, number>();
+  const dice = new Dice(seed);
+  for (let i = 0; i < requests; i += AT_ONCE) {
+    const statuses = await Promise.all(
+      Array.from({ length: AT_ONCE }, (_, j) => sendOne(server, dice, `seed ${seed}, request ${i + j}`)),
+    );
+    for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
+    if (i % GOOD_EVERY < AT_ONCE) await assertGood(server, `after request ${i} of seed ${seed}`);
+  }
+  await assertIdle(server.model);
+  return counts;
+}
+
+Deno.test(`the server survives ${REQUESTS} valid and broken requests`, async () => {
+  const counts = await fuzz(REQUESTS, 1);
+  // Otherwise the requests were not what they are meant to be.
+  for (const status of [200, 400, 404, 405, 415]) assert((counts.get(status) ?? 0) > 10, `${status} is rare`);
+});
+
+if (import.meta.main) {
+  const seed = Number(Deno.args[1] ?? Date.now() % 1e6);
+  console.log(`seed ${seed}`, await fuzz(Number(Deno.args[0] ?? 100_000), seed));
+}
