@@ -60,3 +60,13 @@ Deno.test("commandPermissions() lets loadtest reach its server alone and write i
   assertEquals(open(["http://[::1]:9", "--svg=b.svg"]), ["--allow-write=b.svg", "--allow-net=[::1]:9"]);
   assertEquals(open(["--help"]), []);
 });
+
+Deno.test("commandPermissions() lets serve listen at its address, whatever other settings there are", () => {
+  const net = (...args: string[]) =>
+    commandPermissions(["serve", ...args], () => undefined).filter((flag) => flag.startsWith("--allow-net"));
+  assertEquals(net(), ["--allow-net=127.0.0.1:8080"]);
+  assertEquals(net("--insecure", "--access-log", "-p", "81", "--host", "0.0.0.0"), [
+    "--allow-net=0.0.0.0:81",
+  ]);
+  assertEquals(net("--prefault", "--port=0"), ["--allow-net=127.0.0.1"]);
+});

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { cacheFolder, type Environment } from "../hub/cache.ts";
 import { resolveSettings } from "../server/config/resolve.ts";
-import { SETTINGS } from "../server/config/settings.ts";
+import { flagOf, type Setting, SETTINGS } from "../server/config/settings.ts";
 import { libraryPath } from "./paths.ts";
 
 const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
@@ -81,20 +81,27 @@ function optionValue(args: readonly string[], name: string): string | undefined 
 /** What a server needs of the network. Settings that cannot be are reported by the command itself. */
 function serverAccess(args: readonly string[], env: Environment): { net: string[]; isDownload: boolean } {
   const values = new Map<string, string>();
+  const switches = new Set<string>();
   for (let i = 0; i < args.length; i++) {
     const [, dashes, name, value] = /^(--?)([a-z-]+)(?:=(.*))?$/s.exec(args[i]) ?? [];
     if (name === undefined) continue;
-    values.set(dashes === "-" ? ALIASES.get(name) ?? name : name, value ?? args[i + 1] ?? "");
+    if (SWITCHES.has(name)) switches.add(name);
+    else values.set(dashes === "-" ? ALIASES.get(name) ?? name : name, value ?? args[i + 1] ?? "");
   }
   try {
     const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
-    const { host, port, model } = resolveSettings({ values, switches: new Set(), env, readFile });
+    const { host, port, model } = resolveSettings({ values, switches, env, readFile });
     return { net: [port === 0 ? host : `${host}:${port}`], isDownload: model.startsWith("hf:") };
   } catch {
     return { net: [], isDownload: false };
   }
 }
 
+const SWITCHES = new Set(
+  Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { value }]) =>
+    value === undefined ? [flagOf(name)] : []
+  ),
+);
 const ALIASES = new Map<string, string>(
   Object.entries(SETTINGS).flatMap(([name, setting]) =>
     "alias" in setting ? [[setting.alias, name] as const] : []
