@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { cacheFolder, type Environment } from "../hub/cache.ts";
 import { resolveSettings } from "../server/config/resolve.ts";
-import { SETTINGS } from "../server/config/settings.ts";
+import { flagOf, SETTINGS } from "../server/config/settings.ts";
 import { libraryPath } from "./paths.ts";
 
 const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
@@ -77,9 +77,9 @@ function serverAccess(args: readonly string[], env: Environment): { net: string[
   }
 }
 
-const ALIASES = new Map(
+const ALIASES: ReadonlyMap<string, string> = new Map(
   Object.entries(SETTINGS).flatMap(([name, setting]) =>
-    "alias" in setting ? [[setting.alias, name] as const] : []
+    "alias" in setting ? [[setting.alias, flagOf(name)] as const] : []
   ),
 );
 
