@@ -25,6 +25,17 @@ Deno.test("commandPermissions() lets only quantize write outside the cache", () 
   assert(permissions(["quantize", "a", "b", "q4_0"]).includes("--allow-write"));
 });
 
+Deno.test("commandPermissions() lets serve listen where it is told to", () => {
+  const net = (args: string[], env?: Record<string, string>) =>
+    permissions(["serve", ...args], env).filter((flag) => flag.startsWith("--allow-net"));
+  assertEquals(net([]), ["--allow-net=127.0.0.1:8080"]);
+  assertEquals(net(["--port=1", "--host", "0.0.0.0"]), ["--allow-net=0.0.0.0:1"]);
+  assertEquals(net(["-p", "9"], { KUMI_HOST: "h" }), ["--allow-net=h:9"]);
+  assertEquals(net(["--port", "0"]), ["--allow-net=127.0.0.1"]);
+  const hub = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
+  assertEquals(net([], { KUMI_MODEL: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1:8080,${hub}`]);
+});
+
 Deno.test("commandPermissions() opens one library", () => {
   assert(permissions(["chat"]).includes(`--allow-ffi=${libraryPath()}`));
   assert(permissions(["chat"], { KUMI_LIBRARY: "/own.so" }).includes("--allow-ffi=/own.so"));

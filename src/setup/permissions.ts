@@ -102,9 +102,9 @@ const SWITCHES = new Set(
     value === undefined ? [flagOf(name)] : []
   ),
 );
-const ALIASES = new Map<string, string>(
+const ALIASES: ReadonlyMap<string, string> = new Map(
   Object.entries(SETTINGS).flatMap(([name, setting]) =>
-    "alias" in setting ? [[setting.alias, name] as const] : []
+    "alias" in setting ? [[setting.alias, flagOf(name)] as const] : []
   ),
 );
 

@@ -183,7 +183,9 @@ export const CHAT_FIELDS = {
           max: TEXT_MAX,
           help: "What the assistant thought, for templates that show it.",
         },
+        // Clients send messages back as they got them, with these.
         refusal: { type: "constant", values: [null] },
+        parsed: { type: "constant", values: [null] },
       },
     },
   },

@@ -1,0 +1,179 @@
+/** `kumi serve` as a process: settings, permissions, signals; and what becomes of requests when it ends. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { serve } from "../mod.ts";
+import { LOCAL_MAP } from "../src/setup/import_map.ts";
+import { ROOT } from "../src/setup/paths.ts";
+import { TemporaryFolder } from "./support/models.ts";
+import { ANSWER, CHAT, ENDLESS, errorOf, QUESTION, startServer, TEXT } from "./support/server.ts";
+
+const decoder = new TextDecoder();
+
+function command(args: readonly string[], permissions: readonly string[], env: Record<string, string> = {}) {
+  const map = Deno.env.get("KUMI_STD") === "local" ? [`--import-map=${LOCAL_MAP}`] : [];
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-lock", `--config=${ROOT}/deno.json`, ...map, ...permissions, ...args],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+const SERVE = [`${ROOT}/src/cli/main.ts`, "serve"];
+
+async function output(args: string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await command([...SERVE, ...args], ["--allow-all"], env).output();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** A port that was free a moment ago: permissions name it. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Starts a server; resolves when it says where it listens. */
+async function start(
+  args: readonly string[],
+  permissions: readonly string[],
+  env: Record<string, string> = {},
+) {
+  const child = command(args, permissions, env).spawn();
+  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let log = "";
+  const until = async (text: string) => {
+    while (!log.includes(text)) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      log += value;
+    }
+  };
+  await until("listening on ");
+  const url = /listening on (http:\S+?),?\s/.exec(`${log} `)?.[1] ?? "";
+  const end = async () => {
+    await until("\0never");
+    await child.stdout.cancel();
+    return { code: (await child.status).code, log };
+  };
+  return { child, url, until, end };
+}
+
+async function printedPermissions(port: number): Promise<string[]> {
+  const { stdout, code } = await output(["--port", `${port}`, "--print-permissions"]);
+  assertEquals(code, 0);
+  return stdout.trim().split(" ");
+}
+
+Deno.test("kumi serve runs with the permissions that it prints, and SIGTERM ends it", async () => {
+  const port = freePort();
+  const permissions = await printedPermissions(port);
+  const { child, url, until, end } = await start([...SERVE, "--port", `${port}`], permissions);
+  assertEquals(url, `http://127.0.0.1:${port}`);
+  await until("kumi: ready: ");
+  const ask = (path: string, body: unknown) =>
+    fetch(url + path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json" },
+    });
+  const { choices } = await (await ask(CHAT, { messages: QUESTION, temperature: 0 })).json();
+  assertEquals(choices[0].message.content, ANSWER);
+  assertEquals(await (await fetch(`${url}/readyz`)).json(), { ready: true, state: "ready" });
+  const running = await ask(TEXT, { ...ENDLESS, stream: true });
+  child.kill("SIGTERM");
+  assert((await running.text()).endsWith("data: [DONE]\n\n"), "a running request did not end");
+  const { code, log } = await end();
+  assertEquals(code, 0, log);
+  assertStringIncludes(log, "shutting down");
+  await assertRejects(() => fetch(`${url}/livez`));
+});
+
+Deno.test("kumi serve needs each permission that it prints", async () => {
+  const port = freePort();
+  const permissions = await printedPermissions(port);
+  const needed = permissions.filter((flag) => /^--allow-(net|read|ffi|env)/.test(flag));
+  assertEquals(needed.length, 4);
+  const outcomes = await Promise.all(needed.map(async (missing) => {
+    const fewer = permissions.filter((flag) => flag !== missing && flag !== "--ignore-env");
+    const { code } = await command([...SERVE, "--port", `${port}`], fewer).output();
+    return code;
+  }));
+  assertEquals(outcomes, [1, 1, 1, 1]);
+});
+
+Deno.test("kumi serve takes settings from a file and says which are wrong", async () => {
+  using folder = new TemporaryFolder();
+  const file = `${folder.path}/kumi.json`;
+  await Deno.writeTextFile(file, JSON.stringify({ port: 70_000 }));
+  const wrong = await output(["--config", file]);
+  assertEquals([wrong.code, wrong.stderr.trim()], [
+    2,
+    `kumi: ${file}: "port" must be an integer from 0 to 65535, current value is 70000`,
+  ]);
+  const open = await output(["--host", "0.0.0.0", "--port", "0"]);
+  assertEquals(open.code, 1);
+  assertStringIncludes(open.stderr, "--api-keys");
+  const gone = await output(["--model", `${folder.path}/none.gguf`, "--port", "0"]);
+  assertEquals(gone.code, 1);
+  assertStringIncludes(gone.stderr, "none.gguf");
+  assertEquals(JSON.parse((await output(["--print-schema"])).stdout).additionalProperties, false);
+  assertStringIncludes((await output(["--help"])).stdout, "--drain-seconds");
+});
+
+Deno.test("examples/serve.ts serves, and a second signal ends it at once", async () => {
+  const { child, url, until, end } = await start([`${ROOT}/examples/serve.ts`, "demo", "0"], ["--allow-all"]);
+  for (let i = 0; i < 400; i++) {
+    const response = await fetch(`${url}/readyz`);
+    const { ready } = await response.json();
+    if (ready) break;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  const endless = Array.from({ length: 8 }, () =>
+    fetch(url + TEXT, {
+      method: "POST",
+      body: JSON.stringify({ ...ENDLESS, n: 8 }),
+      headers: { "content-type": "application/json" },
+    }).then(({ body }) => body?.cancel(), () => {}));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  child.kill("SIGINT");
+  await until("shutting down");
+  child.kill("SIGINT");
+  const { code } = await end();
+  await Promise.all(endless);
+  assertEquals(code, 130);
+});
+
+Deno.test("a server that ends lets requests finish, refuses new ones, and then ends the rest with an error", async () => {
+  const { server, model, get, post } = await startServer({ drainSeconds: 0.2, contextLength: 512 });
+  const finishing = post(TEXT, { ...ENDLESS, max_tokens: 5 });
+  // More than fits into the time.
+  const endless = Array.from({ length: 24 }, (_, i) => post(TEXT, { ...ENDLESS, n: 8, stream: i % 2 === 0 }));
+  const first = await endless[0];
+  const ending = server.shutdown();
+  const refusal = errorOf(post(TEXT, ENDLESS), 503);
+  const readiness = errorOf(get("/readyz"), 503);
+  assertEquals((await refusal).code, "draining");
+  assertEquals((await readiness).code, "draining");
+  assertEquals((await (await finishing).json()).usage.completion_tokens, 5);
+  const texts = await Promise.all(
+    [first, ...await Promise.all(endless.slice(1))].map((response) => response.text()),
+  );
+  const cut = texts.filter((text) => text.includes('"code":"draining"'));
+  assert(cut.length > 0, "everything was done in time");
+  for (const text of cut) assert(!text.includes("[DONE]"), "a stream that failed ended with [DONE]");
+  await ending;
+  await server.finished;
+  assert(!model.health().ready);
+});
+
+Deno.test("a server answers before its model is loaded", async () => {
+  using folder = new TemporaryFolder();
+  const path = await folder.randomModel("llama-tiny", "q8_0");
+  await using server = serve({ model: path, port: 0, threads: 1, canaryMs: 0 });
+  const { code, headers } = await errorOf(fetch(`${server.url}/v1/models`), 503);
+  assertEquals([code, headers.get("retry-after")], ["loading", "5"]);
+  assertEquals((await errorOf(fetch(`${server.url}/readyz`), 503)).code, "loading");
+  assertEquals(await (await fetch(`${server.url}/livez`)).json(), { live: true });
+  await server.ready;
+  assertEquals((await (await fetch(`${server.url}/readyz`)).json()).ready, true);
+});
