@@ -1,20 +1,10 @@
 /** Requests that are given up at any moment leave nothing behind: `deno task run tests/cancel_test.ts 10000` is the long run. */
 import { assert, assertEquals } from "@std/assert";
 import { loadModel, type Model } from "../mod.ts";
+import { numbersFrom } from "./support/numbers.ts";
 
 /** Ways to give a request up, by how many of its tokens have come. */
 const GIVE_UP_AT = [0, 0, 1, 3, 10, 40];
-
-/** A reproducible stream of numbers below `limit` (xorshift32). */
-function numbersFrom(seed: number): (limit: number) => number {
-  let state = seed | 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
 
 /** Starts `count` requests, 40 at a time, and gives most of them up; returns by why they ended. */
 async function giveUp(model: Model, count: number, seed: number): Promise<Map<string, number>> {

@@ -4,6 +4,7 @@
  * log-probabilities to the bit.
  */
 import { type ChatMessage, type EngineStats, loadModel, type LoadOptions, type Model } from "../../mod.ts";
+import { numbersFrom } from "./numbers.ts";
 
 /** A request of the experiment. */
 interface Trial {
@@ -44,17 +45,6 @@ const HISTORY: ChatMessage[] = [
   { role: "user", content: "What is a KV cache?" },
   { role: "assistant", content: "A KV cache keeps the keys and values of earlier tokens." },
 ];
-
-/** A reproducible stream of numbers below `limit` (xorshift32). */
-function numbersFrom(seed: number): (limit: number) => number {
-  let state = seed | 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
 
 function createTrials(count: number, seed: number): Trial[] {
   const next = numbersFrom(seed);
