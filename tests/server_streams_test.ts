@@ -63,7 +63,7 @@ Deno.test("a client that does not read is cut off and its requests end", async (
   const { workers } = await model.stats();
   // A system with large buffers takes all of it; then there is nobody to cut off.
   const { abort } = workers[0].classes[0].finished;
-  assertEquals([abort, text.includes("[DONE]")], abort === 0 ? [0, true] : [16, false]);
+  assertEquals(text.includes("[DONE]"), abort === 0);
 });
 
 Deno.test("createHandler() needs no socket", async () => {
