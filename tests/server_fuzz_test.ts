@@ -72,15 +72,8 @@ const NAMES = [
   "",
 ];
 const PATHS = [
-  CHAT,
-  TEXT,
-  "/tokenize",
-  "/detokenize",
-  "/v1/models",
-  "/v1/models/%zz",
-  "/readyz",
-  "/docs",
-  "/../etc/passwd",
+  ...[CHAT, CHAT, CHAT, CHAT, TEXT, TEXT, TEXT, TEXT, "/tokenize", "/tokenize", "/detokenize"],
+  ...["/v1/models", "/v1/models/%zz", "/readyz", "/docs", "/../etc/passwd"],
 ];
 const BODIES = [
   "",
@@ -96,16 +89,18 @@ const BODIES = [
   '"'.repeat(9),
 ];
 
-function randomBody(dice: Dice): string {
+/** What a path wants. */
+function bodyFor(path: string): object {
+  if (path === TEXT) return { prompt: "Once" };
+  if (path === "/tokenize") return { content: "Once" };
+  return path === "/detokenize" ? { tokens: [1, 2] } : { messages: QUESTION };
+}
+
+function randomBody(dice: Dice, path: string): string {
   if (dice.below(5) === 0) return dice.pick(BODIES);
-  const body: Record<string, unknown> = dice.below(2) === 0
-    ? { messages: QUESTION, max_tokens: 1 + dice.below(8) }
-    : { prompt: "Once", content: "x", tokens: [1], max_tokens: 1 + dice.below(8) };
-  if (dice.below(2) === 0) {
-    for (const name of ["prompt", "content", "tokens", "messages"]) {
-      if (dice.below(3) === 0) delete body[name];
-    }
-  }
+  const body = { ...bodyFor(path), max_tokens: 1 + dice.below(8) } as Record<string, unknown>;
+  if (!path.startsWith("/v1/")) delete body.max_tokens;
+  if (dice.below(8) === 0) delete body[Object.keys(body)[0]];
   for (let i = dice.below(4); i > 0; i--) {
     Object.defineProperty(body, dice.pick(NAMES), {
       value: dice.pick(VALUES),
@@ -126,7 +121,7 @@ async function sendOne(server: TestServer, dice: Dice, label: string): Promise<n
   const type = dice.below(20) === 0
     ? dice.pick(["text/plain", "", "application/json; charset=x"])
     : "application/json";
-  const body = method === "GET" ? undefined : randomBody(dice);
+  const body = method === "GET" ? undefined : randomBody(dice, path);
   const hang = AbortSignal.timeout(HANG_MS);
   const leave = dice.below(20) === 0 ? AbortSignal.timeout(dice.below(20)) : null;
   const signal = leave === null ? hang : AbortSignal.any([hang, leave]);

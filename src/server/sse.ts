@@ -118,7 +118,8 @@ export class EventStream {
   #cut(reason: CancelReason): void {
     if (this.#isOver) return;
     this.#cancel(reason);
-    this.#controller.error(new Error(`The client's stream ${reason}`));
+    // Deno writes it into the log: a line, not a stack.
+    this.#controller.error(`kumi: a client was cut off: its stream ${reason}`);
   }
 
   #cancel(reason: CancelReason): void {
