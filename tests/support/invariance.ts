@@ -73,9 +73,9 @@ const ALONE: Manner = {
   inFlight: 1,
 };
 
-/** The other ways; `tokens`: what all requests need together, of which the smallest cache holds a tenth. */
+/** The other ways; `tokens`: what all requests need together, of which the smallest cache holds a tenth, and 640 at most. */
 function createManners(tokens: number): Manner[] {
-  const small = { contextLength: 256, kvTokens: Math.max(256, Math.floor(tokens / 10)) };
+  const small = { contextLength: 256, kvTokens: Math.max(256, Math.min(640, Math.floor(tokens / 10))) };
   return [
     {
       name: "32 at once, 2 threads",
@@ -85,7 +85,7 @@ function createManners(tokens: number): Manner[] {
       name: "chunks of 16, 5 at once",
       load: { sequencesMax: 5, threads: 1, batchTokensMax: 16, contextLength: 256 },
     },
-    { name: "a tenth of the KV cache", load: { sequencesMax: 32, threads: 2, ...small } },
+    { name: "little KV cache", load: { sequencesMax: 32, threads: 2, ...small } },
     {
       name: "… without prefix cache",
       load: { sequencesMax: 32, threads: 1, prefixCache: false, ...small },
