@@ -273,6 +273,11 @@ Deno.test("the library works where only its path may be loaded", async () => {
   assertEquals(text, "end\n");
 });
 
+Deno.test("the memory of shared weights goes with the last context that has them", async () => {
+  const { code, text } = await child("shared weights");
+  assertEquals(code, 0, text);
+});
+
 Deno.test("without permission the error names the flag", async () => {
   const { code, text } = await child("use", {}, "--allow-ffi=/elsewhere.so");
   assert(code !== 0);

@@ -56,25 +56,16 @@ Deno.test("loadModelRunner() refuses shared matrices of another format", async (
   await assertRejects(loading, ModelError, "of format 8");
 });
 
-Deno.test("a shared matrix cannot be written, and its memory goes with the last handle", () => {
-  const rows = 16384;
-  const bytes = rows * 1024 * 4;
-  const before = Deno.memoryUsage().rss;
-  const first = Kernels.open({ workspaceBytes: 64, threads: 1 });
-  const second = Kernels.open({ workspaceBytes: 64, threads: 1 });
-  const weights = first.createWeights(0, rows, 1024);
-  const part = new Uint8Array(bytes / 64).fill(1);
-  for (let i = 0; i < 64; i++) weights.load(i * rows / 64, rows / 64, part);
+Deno.test("a shared matrix cannot be written", () => {
+  using first = Kernels.open({ workspaceBytes: 64, threads: 1 });
+  using second = Kernels.open({ workspaceBytes: 64, threads: 1 });
+  const weights = first.createWeights(0, 64, 1024);
+  const part = new Uint8Array(16 * 1024 * 4).fill(1);
+  for (let i = 0; i < 4; i++) weights.load(16 * i, 16, part);
   const shared = second.shareWeights(weights.id);
-  assertEquals([shared.format, shared.rows, shared.k], [0, rows, 1024]);
-  const error = assertThrows(() => weights.load(0, rows / 64, part), KernelError);
+  assertEquals([shared.format, shared.rows, shared.k], [0, 64, 1024]);
+  const error = assertThrows(() => weights.load(0, 16, part), KernelError);
   assertEquals(error.status, "invalidArgument");
-  first.close();
-  const held = Deno.memoryUsage().rss - before;
-  assert(held > 0.8 * bytes, `${held} bytes are held of ${bytes}`);
-  second.close();
-  const left = Deno.memoryUsage().rss - before;
-  assert(left < 0.5 * bytes, `${left} bytes are left of ${bytes}`);
 });
 
 Deno.test("freeContext() frees what a worker left, and what others share of it stays", async () => {

@@ -12,11 +12,30 @@ async function worker(ending: "close" | "leave" | "exit", terminate: boolean): P
   if (terminate) thread.terminate();
 }
 
+/** Two contexts share 64 MiB of weights: they stay while either is open. Only a process of its own can tell by its RSS. */
+function sharedWeights(): void {
+  const rows = 16384;
+  const bytes = rows * 1024 * 4;
+  const part = new Uint8Array(bytes / 64).fill(1);
+  const before = Deno.memoryUsage().rss;
+  const grown = () => Deno.memoryUsage().rss - before;
+  const first = Kernels.open({ workspaceBytes: 64, threads: 1 });
+  const second = Kernels.open({ workspaceBytes: 64, threads: 1 });
+  const weights = first.createWeights(0, rows, 1024);
+  for (let i = 0; i < 64; i++) weights.load(i * rows / 64, rows / 64, part);
+  second.shareWeights(weights.id);
+  first.close();
+  if (grown() < 0.8 * bytes) throw new Error(`${grown()} bytes are held of ${bytes}`);
+  second.close();
+  if (grown() > 0.5 * bytes) throw new Error(`${grown()} bytes are left of ${bytes}`);
+}
+
 const ways: Record<string, () => Promise<void> | void> = {
   "use": () => {
     using kernels = Kernels.open({ workspaceBytes: 64, threads: 2 });
     kernels.write(0, new Uint8Array(64));
   },
+  "shared weights": sharedWeights,
   "leave open": () => {
     Kernels.open({ workspaceBytes: 64, threads: 4 });
   },
