@@ -28,12 +28,14 @@ Deno.test("commandPermissions() lets only quantize write outside the cache", () 
 Deno.test("commandPermissions() lets serve listen where it is told to", () => {
   const net = (args: string[], env?: Record<string, string>) =>
     permissions(["serve", ...args], env).filter((flag) => flag.startsWith("--allow-net"));
-  assertEquals(net([]), ["--allow-net=127.0.0.1:8080"]);
-  assertEquals(net(["--port=1", "--host", "0.0.0.0"]), ["--allow-net=0.0.0.0:1"]);
-  assertEquals(net(["-p", "9"], { KUMI_HOST: "h" }), ["--allow-net=h:9"]);
+  assertEquals(net(["--no-gate"]), ["--allow-net=127.0.0.1:8080"]);
+  // Behind its gate it listens on any port of this machine.
+  assertEquals(net([]), ["--allow-net=127.0.0.1"]);
+  assertEquals(net(["--port=1", "--host", "0.0.0.0"]), ["--allow-net=0.0.0.0:1,127.0.0.1"]);
+  assertEquals(net(["-p", "9"], { KUMI_HOST: "h", KUMI_NO_GATE: "1" }), ["--allow-net=h:9"]);
   assertEquals(net(["--port", "0"]), ["--allow-net=127.0.0.1"]);
   const hub = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
-  assertEquals(net([], { KUMI_MODEL: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1:8080,${hub}`]);
+  assertEquals(net([], { KUMI_MODEL: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1,${hub}`]);
 });
 
 Deno.test("commandPermissions() opens one library", () => {
@@ -75,9 +77,9 @@ Deno.test("commandPermissions() lets loadtest reach its server alone and write i
 Deno.test("commandPermissions() lets serve listen at its address, whatever other settings there are", () => {
   const net = (...args: string[]) =>
     commandPermissions(["serve", ...args], () => undefined).filter((flag) => flag.startsWith("--allow-net"));
-  assertEquals(net(), ["--allow-net=127.0.0.1:8080"]);
+  assertEquals(net("--no-gate", "-p", "82"), ["--allow-net=127.0.0.1:82"]);
   assertEquals(net("--insecure", "--access-log", "-p", "81", "--host", "0.0.0.0"), [
-    "--allow-net=0.0.0.0:81",
+    "--allow-net=0.0.0.0:81,127.0.0.1",
   ]);
   assertEquals(net("--prefault", "--port=0"), ["--allow-net=127.0.0.1"]);
 });

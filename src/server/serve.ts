@@ -3,8 +3,10 @@
 import { loadModel, type LoadOptions, type Model } from "../engine/model.ts";
 import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
 import { ApiKeys } from "./guard/keys.ts";
+import type { GateLimits } from "./gate/limits.ts";
 import { hostName, isLoopback } from "./guard/origin.ts";
 import { createHandler, type Handler, type HandlerOptions } from "./handler.ts";
+import { listen, type Listening } from "./listening.ts";
 import { defaultModelName } from "./model_name.ts";
 
 /** How a server runs. All optional. */
@@ -17,6 +19,11 @@ export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progres
   readonly port?: number;
   /** Listen beyond this machine without API keys. */
   readonly insecure?: boolean;
+  /**
+   * Limits of the gate that clients pass, for what Deno.serve does not limit: connections, and the time and size of requests'
+   * heads. false: no gate.
+   */
+  readonly gate?: Partial<GateLimits> | false;
   /** How long requests under way may go on once the server is to end, in s. Default 30. */
   readonly drainSeconds?: number;
   /** Called when the server listens. */
@@ -57,7 +64,6 @@ export function serve(options: ServeOptions = {}): KumiServer {
   const { hostname, port, drainSeconds, model: spec } = { ...SERVE_DEFAULTS, ...defined(options) };
   checkExposure(hostname, options);
   const abort = new AbortController();
-  const cut = new AbortController();
   let handler: Handler | undefined;
   const loading = loadModel(spec, {
     ...loadOptions(options),
@@ -65,32 +71,30 @@ export function serve(options: ServeOptions = {}): KumiServer {
     progress: (progress) => handler?.noteProgress(progress),
   });
   loading.catch(() => {});
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  let server: Listening;
   try {
     handler = createHandler(loading, {
       ...options,
       modelName: options.modelName ?? defaultModelName(spec),
       allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
     });
-    server = Deno.serve({ hostname, port, signal: cut.signal, onListen: () => {} }, handler);
+    server = listen({ hostname, port }, options.gate ?? {}, handler);
   } catch (error) {
     abort.abort(error);
     throw error;
   }
-  const running = new Running({ server, handler, loading, abort, cut, drainMs: drainSeconds * 1000 });
+  const running = new Running({ server, handler, loading, abort, drainMs: drainSeconds * 1000 });
   options.onListen?.(running.url);
   return running;
 }
 
 /** What a running server is made of. */
 interface Parts {
-  readonly server: Deno.HttpServer<Deno.NetAddr>;
+  readonly server: Listening;
   readonly handler: Handler;
   readonly loading: Promise<Model>;
   /** Stops loading. */
   readonly abort: AbortController;
-  /** Cuts all connections. */
-  readonly cut: AbortController;
   readonly drainMs: number;
 }
 
@@ -130,13 +134,13 @@ class Running implements KumiServer {
   }
 
   async #end(): Promise<void> {
-    const { server, handler, loading, abort, cut, drainMs } = this.#parts;
+    const { server, handler, loading, abort, drainMs } = this.#parts;
     abort.abort(new DOMException("The server was shut down", "AbortError"));
     await handler.drain(drainMs);
     handler.close();
     // Clients that do not read the end of their answers must not keep the server.
-    const timer = setTimeout(() => cut.abort(), FLUSH_MS);
-    await Promise.all([server.shutdown(), server.finished]);
+    const timer = setTimeout(() => server.cut(), FLUSH_MS);
+    await server.shutdown();
     clearTimeout(timer);
     const model = await loading.catch(() => null);
     await model?.close();

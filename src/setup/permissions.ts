@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { cacheFolder, type Environment } from "../hub/cache.ts";
+import { listenHosts } from "../server/config/permissions.ts";
 import { resolveSettings } from "../server/config/resolve.ts";
 import { flagOf, type Setting, SETTINGS } from "../server/config/settings.ts";
 import { libraryPath } from "./paths.ts";
@@ -90,8 +91,8 @@ function serverAccess(args: readonly string[], env: Environment): { net: string[
   }
   try {
     const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
-    const { host, port, model } = resolveSettings({ values, switches, env, readFile });
-    return { net: [port === 0 ? host : `${host}:${port}`], isDownload: model.startsWith("hf:") };
+    const settings = resolveSettings({ values, switches, env, readFile });
+    return { net: listenHosts(settings), isDownload: settings.model.startsWith("hf:") };
   } catch {
     return { net: [], isDownload: false };
   }

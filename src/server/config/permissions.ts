@@ -22,10 +22,7 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
   if (settings.model === "demo") read.push(`${paths.root}/examples/demo-model`);
   else if (!isDownload) read.push(settings.model);
   for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);
-  const host = settings.host.includes(":") && !settings.host.startsWith("[")
-    ? `[${settings.host}]`
-    : settings.host;
-  const net = [settings.port === 0 ? host : `${host}:${settings.port}`];
+  const net = listenHosts(settings);
   if (isDownload) {
     net.push(paths.hubHosts);
     if (paths.cache !== null) read.push(paths.cache);
@@ -39,4 +36,11 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     "--allow-env=KUMI_*,HF_*,XDG_*,HOME",
     "--ignore-env",
   ];
+}
+
+/** Where the server listens, as --allow-net has it. Behind its gate it listens on any port of this machine. */
+export function listenHosts({ host, port, noGate }: Settings): string[] {
+  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  const inner = noGate ? [] : ["127.0.0.1"];
+  return inner.includes(name) ? inner : [port === 0 ? name : `${name}:${port}`, ...inner];
 }

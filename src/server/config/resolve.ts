@@ -5,6 +5,7 @@ import type { KvFormat } from "../../gguf/kv_format.ts";
 import type { Field } from "../api/field.ts";
 import { checkObject } from "../api/validate.ts";
 import { ApiError } from "../api_error.ts";
+import { HEADER_LIMITS } from "../guard/headers.ts";
 import { parseKeyFile } from "../guard/keys.ts";
 import type { ServeOptions } from "../serve.ts";
 import { CONFIG_FIELDS, flagOf, type Setting, SETTINGS, variableOf } from "./settings.ts";
@@ -46,6 +47,12 @@ export interface Settings {
   hugePages?: boolean;
   sequencesMax?: number;
   batchTokens?: number;
+  headerSeconds: number;
+  headerKilobytes: number;
+  idleSeconds: number;
+  connectionsMax: number;
+  connectionsPerAddress?: number;
+  noGate?: boolean;
   bodyMegabytes: number;
   bodySeconds: number;
   stalledSeconds: number;
@@ -142,6 +149,7 @@ function checked(
   }
 }
 
+const KILOBYTE = 2 ** 10;
 const MEGABYTE = 2 ** 20;
 
 /** The options that settings mean. Reads the keys. Throws a ConfigError. */
@@ -167,6 +175,8 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     kv: { prefault: prefault ?? false, hugePages: hugePages ? true : undefined },
     sequencesMax: settings.sequencesMax,
     batchTokensMax: settings.batchTokens,
+    gate: gateLimits(settings),
+    headerLimits: { ...HEADER_LIMITS, bytes: Math.round(settings.headerKilobytes * KILOBYTE) },
     bodyLimits: {
       bytesMax: Math.round(settings.bodyMegabytes * MEGABYTE),
       timeMs: settings.bodySeconds * 1000,
@@ -175,6 +185,19 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     classes: settings.classes,
     accessLog: settings.accessLog ? (line: string) => console.log(line) : undefined,
     isa: sources.env("KUMI_ISA") || undefined,
+  };
+}
+
+function gateLimits(settings: Settings): ServeOptions["gate"] {
+  if (settings.noGate) return false;
+  const { connectionsMax, connectionsPerAddress } = settings;
+  return {
+    headMs: settings.headerSeconds * 1000,
+    headBytes: Math.round(settings.headerKilobytes * KILOBYTE),
+    idleMs: settings.idleSeconds * 1000,
+    stalledMs: settings.stalledSeconds * 1000,
+    connectionsMax,
+    ...connectionsPerAddress === undefined ? {} : { connectionsPerAddress },
   };
 }
 

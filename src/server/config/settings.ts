@@ -120,6 +120,31 @@ export const SETTINGS = {
     help: "most requests computed together by a worker; default 32",
   },
   batchTokens: { field: count(1, 65_536), value: "N", help: "most tokens in a step; default 512" },
+  headerSeconds: {
+    field: { type: "number", min: 0.05, max: 3600, fallback: 10 },
+    value: "S",
+    help: "time for the headers of a request to arrive",
+  },
+  headerKilobytes: {
+    field: { type: "number", min: 1, max: 1024, fallback: 16 },
+    value: "N",
+    help: "largest headers of a request",
+  },
+  idleSeconds: {
+    field: { type: "number", min: 0.05, max: 86_400, fallback: 60 },
+    value: "S",
+    help: "how long a connection may stay open between requests",
+  },
+  connectionsMax: { field: { ...count(1, 1_000_000), fallback: 1024 }, value: "N", help: "most connections" },
+  connectionsPerAddress: {
+    field: count(1, 1_000_000),
+    value: "N",
+    help: "most connections from one address; default: 64, without limit where only this machine can connect",
+  },
+  noGate: {
+    field: { type: "boolean" },
+    help: "no limits on headers' time, idle connections and their number: a proxy has them",
+  },
   bodyMegabytes: {
     field: { type: "number", min: 0.001, max: 64, fallback: 4 },
     value: "N",

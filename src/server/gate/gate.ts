@@ -1,0 +1,180 @@
+/** A gate before Deno.serve: limits connections and the heads of requests, and lets bytes pass as they are. @module */
+
+import { networkOf } from "./address.ts";
+import { tooManyConnections } from "./answer.ts";
+import { type ConnectionHost, GateConnection } from "./connection.ts";
+import { checkGateLimits, type GateLimits } from "./limits.ts";
+import type { Listening } from "../listening.ts";
+
+/** Where the server behind the gate listens, for the gate alone. */
+const INNER_HOST = "127.0.0.1";
+const LOOK_MS = 250;
+/** So many refused clients are told why at the same time; more of them are just closed. */
+const REFUSALS_MAX = 256;
+/** After an accept that failed, as it does where there are no more file descriptors. */
+const ACCEPT_AGAIN_MS = 50;
+
+/** A gate at this moment. */
+export interface GateFigures {
+  readonly connections: number;
+  /** Since the start: connections that found no place, and those whose head came too slowly or was too large. */
+  readonly refused: number;
+}
+
+/** What Deno.serve tells a handler. */
+type HandlerInfo = Deno.ServeHandlerInfo<Deno.NetAddr>;
+
+/**
+ * Listens for clients and passes what they send to a server on a port of this machine that refuses everybody else. It never
+ * decides where a request ends: the server tells. So there are no two opinions that a client could play off against each other.
+ */
+export class Gate implements ConnectionHost, Listening {
+  readonly limits: GateLimits;
+  readonly #listener: Deno.TcpListener;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #cut = new AbortController();
+  /** With a place. */
+  readonly #connections = new Set<GateConnection>();
+  /** On their way out. */
+  readonly #refusals = new Set<GateConnection>();
+  readonly #byPort = new Map<number, GateConnection>();
+  readonly #perNetwork = new Map<string, number>();
+  readonly #accepting: Promise<void>;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #empty: (() => void) | null = null;
+  #refused = 0;
+  now = performance.now();
+
+  /** Throws a RangeError for limits that cannot be, and Deno's errors where it cannot listen. */
+  constructor(
+    address: { readonly hostname: string; readonly port: number },
+    limits: GateLimits,
+    handler: (request: Request) => Response | Promise<Response>,
+  ) {
+    checkGateLimits(limits);
+    this.limits = limits;
+    this.#listener = Deno.listen(address);
+    const inner = { hostname: INNER_HOST, port: 0, signal: this.#cut.signal, onListen: () => {} };
+    try {
+      this.#server = Deno.serve(inner, (request, info) => this.#handle(request, info, handler));
+    } catch (error) {
+      this.#listener.close();
+      throw error;
+    }
+    this.#accepting = this.#accept();
+  }
+
+  /** Where clients connect. */
+  get addr(): Deno.NetAddr {
+    return this.#listener.addr;
+  }
+
+  get figures(): GateFigures {
+    return { connections: this.#connections.size, refused: this.#refused };
+  }
+
+  /** Takes no more connections and resolves when those that are open have ended. */
+  async shutdown(): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+    for (const connection of this.#connections) if (connection.innerPort === null) connection.close();
+    await this.#server.shutdown();
+    if (this.#connections.size + this.#refusals.size > 0) {
+      await new Promise<void>((resolve) => this.#empty = resolve);
+    }
+    await this.#server.finished;
+  }
+
+  /** Closes all connections at once. */
+  cut(): void {
+    this.#cut.abort();
+    for (const connection of [...this.#connections, ...this.#refusals]) connection.close();
+  }
+
+  async connect(connection: GateConnection): Promise<Deno.TcpConn> {
+    const { hostname, port } = this.#server.addr;
+    const conn = await Deno.connect({ hostname, port });
+    conn.setNoDelay(true);
+    // Before the server hears anything of it.
+    this.#byPort.set(conn.localAddr.port, connection);
+    return conn;
+  }
+
+  #handle(
+    request: Request,
+    { remoteAddr, completed }: HandlerInfo,
+    handler: (request: Request) => Response | Promise<Response>,
+  ): Response | Promise<Response> {
+    const connection = remoteAddr.hostname === INNER_HOST ? this.#byPort.get(remoteAddr.port) : undefined;
+    // Somebody on this machine who goes round the gate.
+    if (connection === undefined) {
+      return new Response(null, { status: 403, headers: { connection: "close" } });
+    }
+    connection.begin();
+    const end = () => connection.end();
+    completed.then(end, end);
+    return handler(request);
+  }
+
+  async #accept(): Promise<void> {
+    while (true) {
+      try {
+        this.#take(await this.#listener.accept());
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_AGAIN_MS));
+      }
+    }
+  }
+
+  #take(conn: Deno.TcpConn): void {
+    this.#watch();
+    conn.setNoDelay(true);
+    const network = networkOf(conn.remoteAddr.hostname);
+    const count = this.#perNetwork.get(network) ?? 0;
+    const { connectionsMax, connectionsPerAddress } = this.limits;
+    const isOfAddress = count >= connectionsPerAddress;
+    const connection = new GateConnection(this, conn);
+    if (!isOfAddress && this.#connections.size < connectionsMax) {
+      this.#connections.add(connection);
+      this.#perNetwork.set(network, count + 1);
+      void connection.run().then(() => this.#forget(connection, network));
+      return;
+    }
+    this.#refused++;
+    if (this.#refusals.size >= REFUSALS_MAX) return connection.close();
+    this.#refusals.add(connection);
+    void connection.refuse(tooManyConnections(isOfAddress)).then(() => {
+      this.#refusals.delete(connection);
+      this.#rest();
+    });
+  }
+
+  #forget(connection: GateConnection, network: string): void {
+    this.#connections.delete(connection);
+    const count = this.#perNetwork.get(network)! - 1;
+    if (count > 0) this.#perNetwork.set(network, count);
+    else this.#perNetwork.delete(network);
+    const { innerPort } = connection;
+    // Another connection may have the port by now.
+    if (innerPort !== null && this.#byPort.get(innerPort) === connection) this.#byPort.delete(innerPort);
+    this.#rest();
+  }
+
+  /** Looks after connections while there are any. */
+  #watch(): void {
+    this.now = performance.now();
+    this.#timer ??= setInterval(() => {
+      this.now = performance.now();
+      for (const connection of this.#connections) connection.look();
+      for (const connection of this.#refusals) connection.look();
+    }, LOOK_MS);
+  }
+
+  #rest(): void {
+    if (this.#connections.size + this.#refusals.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#empty?.();
+  }
+}

@@ -1,0 +1,55 @@
+/** Where a server listens: behind a gate, or without. @module */
+
+import { Gate, type GateFigures } from "./gate/gate.ts";
+import { GATE_LIMITS, type GateLimits } from "./gate/limits.ts";
+import { isLoopback } from "./guard/origin.ts";
+
+type Handle = (request: Request) => Response | Promise<Response>;
+
+/** A socket with an HTTP server behind it. */
+export interface Listening {
+  readonly addr: Deno.NetAddr;
+  /** Of its gate, if it has one. */
+  readonly figures?: GateFigures;
+  /** Takes no more connections and resolves when those that are open have ended. */
+  shutdown(): Promise<void>;
+  /** Closes all connections at once. */
+  cut(): void;
+}
+
+/**
+ * Listens. `gate`: its limits where they differ from the defaults; false for none. From this machine alone as many connections may
+ * come as there may be at all. Throws a RangeError for limits that cannot be, and Deno's errors.
+ */
+export function listen(
+  address: { readonly hostname: string; readonly port: number },
+  gate: Partial<GateLimits> | false,
+  handle: Handle,
+): Listening {
+  if (gate === false) return new Ungated(address, handle);
+  const perAddress = isLoopback(address.hostname) ? { connectionsPerAddress: Infinity } : {};
+  return new Gate(address, { ...GATE_LIMITS, ...perAddress, ...gate }, handle);
+}
+
+/** Deno.serve by itself. */
+class Ungated implements Listening {
+  readonly addr: Deno.NetAddr;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #cut = new AbortController();
+
+  constructor(address: { readonly hostname: string; readonly port: number }, handle: Handle) {
+    this.#server = Deno.serve(
+      { ...address, signal: this.#cut.signal, onListen: () => {} },
+      (request) => handle(request),
+    );
+    this.addr = this.#server.addr;
+  }
+
+  async shutdown(): Promise<void> {
+    await Promise.all([this.#server.shutdown(), this.#server.finished]);
+  }
+
+  cut(): void {
+    this.#cut.abort();
+  }
+}
