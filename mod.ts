@@ -18,6 +18,7 @@ export type {
   Completion,
   FinishReason,
   ModelInfo,
+  Pooling,
   Timings,
   TokenLogprob,
   Usage,
@@ -29,6 +30,7 @@ export type {
   GenerationResult,
 } from "./src/engine/generation.ts";
 export type { ChatOptions, GenerationOptions } from "./src/engine/generation_options.ts";
+export type { Embeddings, EmbedInput, EmbedOptions } from "./src/engine/embedding.ts";
 export { type KumiServer, serve, type ServeOptions } from "./src/server/serve.ts";
 export { createHandler, type Handler, type HandlerOptions } from "./src/server/handler.ts";
 export { runUntilSignal } from "./src/server/signals.ts";

@@ -63,7 +63,7 @@ export function admit(view: AdmissionView, queue: ClassQueue, request: Scheduler
   // A request that would be late even with the machine to itself is not worth trying again.
   if (predictedTtftMs > deadlineMs) {
     const alone = view.model.predict(
-      promptLoad(promptTokens - view.ledger.peek(request.tenant ?? "", request.tokens)),
+      promptLoad(promptTokens - view.ledger.peek(request)),
     );
     return alone > deadlineMs
       ? { accepted: false, reason: "deadline" }
@@ -78,7 +78,7 @@ function promptLoad(tokens: number): { tokens: number; kv: number } {
 
 /** Ms until a new request of this class has its first token: what goes before it, for how long it queues, its own prompt. */
 export function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): number {
-  const known = view.ledger.peek(request.tenant ?? "", request.tokens);
+  const known = view.ledger.peek(request);
   let ahead = request.tokens.length - known;
   const decoding = { tokens: 0, kv: 0 }, urgent = { tokens: 0, kv: 0 };
   let itlSloMs = Infinity;

@@ -67,6 +67,13 @@ export class ClassQueue {
     this.waitingTokens -= sequence.tokens.length;
   }
 
+  /** Whether no more may run. Those that are paused give their places up. */
+  get isFull(): boolean {
+    let active = 0;
+    for (const { isPaused } of this.running) if (!isPaused) active++;
+    return active >= this.config.maxBatch;
+  }
+
   /** The oldest request that can go on. */
   get oldest(): Sequence | null {
     for (const sequence of this.members.values()) if (!sequence.isPaused) return sequence;

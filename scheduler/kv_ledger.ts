@@ -1,6 +1,6 @@
 import { type BlockAllocator, roomBlocks } from "./block_allocator.ts";
 import type { PrefixCache } from "./prefix_cache.ts";
-import type { Sequence } from "./sequence.ts";
+import type { SchedulerRequest, Sequence } from "./sequence.ts";
 
 /** Gives blocks to sequences and takes them back; what nobody uses stays in the prefix cache until there is need. */
 export class KvLedger {
@@ -31,12 +31,13 @@ export class KvLedger {
   }
 
   /** Tokens of a prompt that need not be computed. */
-  peek(tenant: string, tokens: readonly number[]): number {
-    return this.#cache.peek(tenant, tokens);
+  peek({ tenant = "", tokens, sharesPrefix = true }: SchedulerRequest): number {
+    return sharesPrefix ? this.#cache.peek(tenant, tokens) : 0;
   }
 
   /** Shares the known prefix of a sequence that has no blocks. */
   attach(sequence: Sequence): void {
+    if (!sequence.sharesPrefix) return;
     sequence.blocks.push(...this.#cache.match(sequence.tenant, sequence.tokens));
     sequence.first = sequence.blocks.length * this.#blockTokens;
     if (sequence.blocks.length > 0) this.#holders++;
@@ -61,6 +62,7 @@ export class KvLedger {
 
   /** Lets others share what has been computed. */
   offer(sequence: Sequence): void {
+    if (!sequence.sharesPrefix) return;
     this.#cache.insert(sequence.tenant, sequence.tokens.slice(0, sequence.first), sequence.blocks);
   }
 

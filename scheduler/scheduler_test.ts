@@ -393,6 +393,32 @@ Deno.test("a paused request keeps its place and computes nothing", () => {
   assertEquals(bench.step(), { 1: 1 });
 });
 
+Deno.test("a paused request gives its place up to one that waits, and goes on later", () => {
+  const bench = new Bench({ classes: [{ ...BATCH, maxBatch: 1 }] });
+  bench.submit(1, "batch", 8);
+  bench.step();
+  bench.submit(2, "batch", 8);
+  assertEquals(bench.step(), { 1: 1 });
+  bench.scheduler.setPaused(1, true);
+  const plan = bench.plan();
+  assertEquals([plan.items.map(({ id }) => id), plan.preempted], [[2], [1]]);
+  bench.complete(plan);
+  bench.scheduler.setPaused(1, false);
+  while (bench.step()[2] !== undefined);
+  assertEquals(bench.step(), { 1: 1 });
+});
+
+Deno.test("a request that shares no prefix computes all of its tokens, and leaves nothing for others", () => {
+  const bench = new Bench();
+  const tokens = Array.from({ length: 20 }, (_, i) => i);
+  const submit = (id: number, sharesPrefix: boolean) =>
+    bench.submit(id, "interactive", 0, { tokens, maxTokens: 1, sharesPrefix });
+  for (const [id, sharesPrefix] of [[1, false], [2, true], [3, false], [4, true]] as const) {
+    submit(id, sharesPrefix);
+    assertEquals(bench.step(), { [id]: id === 4 ? 4 : 20 });
+  }
+});
+
 Deno.test("a restored request goes on behind what it said and is not refused", () => {
   const bench = new Bench({
     classes: [{ ...BATCH, maxWaitMs: 1000, queueLimit: { requests: 1, tokens: 1 } }],

@@ -14,6 +14,8 @@ export interface SchedulerRequest {
   readonly tokens: readonly number[];
   /** Most tokens to generate. */
   readonly maxTokens: number;
+  /** Whether its KV blocks are shared with requests that begin alike; default true. False: all its tokens are computed. */
+  readonly sharesPrefix?: boolean;
 }
 
 /** The part of a sequence that one step computes: tokens `first` to `first + count − 1`. */
@@ -38,6 +40,7 @@ export class Sequence implements StepItem {
   /** Index of its latency class, highest priority first. */
   readonly class: number;
   readonly tenant: string;
+  readonly sharesPrefix: boolean;
   readonly priority: number;
   readonly tokens: number[];
   readonly promptTokens: number;
@@ -71,6 +74,7 @@ export class Sequence implements StepItem {
     this.id = request.id;
     this.class = classIndex;
     this.tenant = request.tenant ?? "";
+    this.sharesPrefix = request.sharesPrefix ?? true;
     this.priority = request.priority ?? 0;
     this.tokens = [...request.tokens];
     this.promptTokens = request.tokens.length - restoredTokens;

@@ -82,8 +82,10 @@ export class StepPlanner {
     const head = queue.head(this.#now, this.#parts.ageingMs);
     const candidates = queue.running.filter((sequence) => !sequence.isPaused);
     if (head !== null && (head === this.#champions[this.#index(queue)] || candidates.length === 0)) {
-      const hasPlace = this.#mayStart && queue.running.length < queue.config.maxBatch;
-      if (hasPlace && this.#start(queue, head)) candidates.unshift(head);
+      if (this.#mayStart && !queue.isFull) {
+        this.#makePlace(queue);
+        if (this.#start(queue, head)) candidates.unshift(head);
+      }
     }
     return candidates.some((sequence) => this.#grant(sequence, 0, QUANTUM_TOKENS) > 0);
   }
@@ -118,7 +120,7 @@ export class StepPlanner {
     const { queues } = this.#parts;
     for (const [i, champion] of this.#champions.entries()) {
       if (champion === null || champion.isRunning) continue;
-      if (queues[i].running.length >= queues[i].config.maxBatch) continue;
+      if (queues[i].isFull) continue;
       if (this.#hasRoom(champion)) continue;
       return queues[i];
     }
@@ -138,15 +140,23 @@ export class StepPlanner {
     const { ageingMs } = this.#parts;
     if (queue.opensIn(this.#now) > 0) return true;
     let left = floor;
-    while (this.#mayStart && !this.#builder.isFull && queue.running.length < queue.config.maxBatch) {
+    while (this.#mayStart && !this.#builder.isFull && !queue.isFull) {
       const head = queue.head(this.#now, ageingMs);
       if (head === null || this.#builder.roomFor(head, limitMs, left) === 0) return true;
+      this.#makePlace(queue);
       if (!this.#start(queue, head)) return false;
       const count = this.#grant(head, limitMs, left);
       if (count === 0) return true;
       left -= count;
     }
     return true;
+  }
+
+  /** A paused sequence does not keep others of its class from starting: it gives its place up. */
+  #makePlace({ running, config }: ClassQueue): void {
+    if (running.length < config.maxBatch) return;
+    const paused = running.findLast(({ isPaused }) => isPaused);
+    if (paused !== undefined) this.#preempt(paused);
   }
 
   /** Gives a waiting sequence the blocks of all its tokens so far. */

@@ -173,6 +173,25 @@ export class ModelRunner implements Disposable {
     this.#rows = rows.length;
   }
 
+  /**
+   * The hidden states after the last norm of the tokens at indices `first` to `first + count − 1` of the last step, in the order
+   * of its slices: [count, hidden] f32, row-major.
+   */
+  hidden(first: number, count: number): Float32Array {
+    const size = this.hyperparameters.hidden;
+    const values = new Float32Array(count * size);
+    for (let done = 0; done < count; done += this.logitsRowsMax) {
+      const rows = this.#rowIndices.subarray(0, Math.min(this.logitsRowsMax, count - done));
+      for (let i = 0; i < rows.length; i++) rows[i] = first + done + i;
+      const part = values.subarray(done * size, (done + rows.length) * size);
+      this.kernels.read(
+        this.#decoder.hidden(rows),
+        new Uint8Array(part.buffer, part.byteOffset, part.byteLength),
+      );
+    }
+    return values;
+  }
+
   /** Chooses a token for each row of the logits computed last. */
   sample(requests: readonly SampleRequest[]): SampledToken[] {
     this.#expectRows(requests.length);

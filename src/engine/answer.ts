@@ -1,6 +1,7 @@
 import type { SampledToken } from "../sample_batch.ts";
 import type { StreamDecoder } from "../tokenizer/stream_decoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { Pooler } from "./pooler.ts";
 import type { FinishReason, GenerationRequest, StepEvent, TokenLogprob, Usage } from "./protocol.ts";
 import { StopStringFilter } from "./stop_strings.ts";
 
@@ -11,6 +12,8 @@ export class Answer {
   /** Most tokens of the answer. */
   readonly maxTokens: number;
   finishReason?: FinishReason;
+  /** Set where the prompt's embedding is wanted, and no answer. */
+  pooler?: Pooler;
 
   readonly #tokenizer: Tokenizer;
   readonly #ends: ReadonlySet<number>;
@@ -23,6 +26,7 @@ export class Answer {
   #tokens: number[] = [];
   #text = "";
   #logprobs: TokenLogprob[] = [];
+  #embedding?: Float32Array;
   #startedAt?: number;
   #firstTokenAt?: number;
   #lastTokenAt?: number;
@@ -95,6 +99,12 @@ export class Answer {
     return id < this.#tokenizer.vocabSize;
   }
 
+  /** Ends it with its embedding: all of the prompt was computed. */
+  embed(): void {
+    this.#embedding = this.pooler!.finish();
+    this.finishReason = "stop";
+  }
+
   /** Ends the answer. What was held back as a possible stop string was text after all. */
   finish(reason: FinishReason): void {
     const { text, stopped } = this.#stops.push(this.#decoder.flush());
@@ -129,6 +139,7 @@ export class Answer {
         decodeTokensPerSecond: perSecond(this.#completionTokens - 1 - restored, first, last),
       },
       seed: this.request.sampling.seed,
+      ...this.#embedding === undefined ? {} : { embedding: this.#embedding },
     };
   }
 }

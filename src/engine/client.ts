@@ -245,8 +245,9 @@ export class EngineClient implements AsyncDisposable {
     if (event.error !== undefined) return this.#fail(pending, fromWireError(event.error));
     pending.push(event);
     if (event.completion !== undefined) {
-      const { finishReason, usage } = event.completion;
-      if (finishReason === "stop" || finishReason === "length") this.#lengths.add(usage.completionTokens);
+      const { finishReason, usage, embedding } = event.completion;
+      const isWhole = finishReason === "stop" || finishReason === "length";
+      if (isWhole && embedding === undefined) this.#lengths.add(usage.completionTokens);
       return this.#forget(pending);
     }
     this.#router.progress(pending.id, this.#lengths.remaining(pending.emitted, pending.maxTokens));

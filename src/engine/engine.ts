@@ -18,6 +18,7 @@ import { wallClock } from "./clock.ts";
 import { ContextError, RefusedError, toWireError } from "./errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { type KvStats, kvStats } from "./kv_stats.ts";
+import { Pooler } from "./pooler.ts";
 import type { FinishReason, GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
 import { type EngineStats, EngineTally } from "./stats.ts";
 
@@ -28,12 +29,13 @@ export type StepRunner =
     | "forward"
     | "logits"
     | "sample"
+    | "hidden"
     | "contextLength"
     | "kvBytesPerToken"
     | "batchTokensMax"
     | "logitsRowsMax"
   >
-  & { readonly hyperparameters: { readonly vocab: number } };
+  & { readonly hyperparameters: { readonly vocab: number; readonly hidden: number } };
 
 /** What an engine is made of. */
 export interface EngineParts {
@@ -130,6 +132,9 @@ export class Engine {
     try {
       const tokens = this.#promptTokens(request.prompt);
       const answer = new Answer(id, request, tokens, this.#tokenizer, this.#runner.contextLength);
+      if (request.pooling !== undefined) {
+        answer.pooler = new Pooler(request.pooling, this.#runner.hyperparameters.hidden);
+      }
       this.#schedule(answer, tokens);
       this.#answers.set(id, answer);
       this.#tally.accept(request.class);
@@ -140,7 +145,7 @@ export class Engine {
     }
   }
 
-  #schedule({ id, request, maxTokens }: Answer, promptTokens: readonly number[]): void {
+  #schedule({ id, request, maxTokens, pooler }: Answer, promptTokens: readonly number[]): void {
     const { deadlineMs, submittedAt, restored } = request;
     const now = this.#now();
     const scheduled = {
@@ -150,6 +155,7 @@ export class Engine {
       priority: request.priority,
       deadlineMs: deadlineMs === undefined ? undefined : submittedAt + deadlineMs - now,
       maxTokens,
+      sharesPrefix: pooler?.needsAll !== true,
     };
     if (restored !== undefined) {
       this.#scheduler.restore({ ...scheduled, tokens: [...promptTokens, ...restored] }, restored.length, now);
@@ -167,7 +173,7 @@ export class Engine {
     }
     if (tokens.length >= contextLength) {
       throw new ContextError(
-        `The prompt has ${tokens.length} tokens and leaves no room for an answer in a context of ${contextLength}`,
+        `The prompt has ${tokens.length} tokens and leaves no room for more in a context of ${contextLength}`,
       );
     }
     const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocab);
@@ -256,15 +262,43 @@ export class Engine {
       this.#scheduler.abandon(plan.step);
       return;
     }
-    const results = this.#sample(items);
+    const embedded = this.#pool(items);
+    const chosen = this.#sample(items);
     const ms = performance.now() - startedAt;
     this.#tally.step({
       ms,
       sequences: items.length,
       computedTokens: load.tokens,
-      generatedTokens: results.length,
+      generatedTokens: chosen.length,
     });
-    this.#scheduler.complete(plan.step, results, ms, this.#now());
+    this.#scheduler.complete(plan.step, [...embedded, ...chosen], ms, this.#now());
+  }
+
+  /** Adds the hidden states of this step to embeddings, and ends those that are complete. */
+  #pool(items: readonly StepItem[]): StepResult[] {
+    const results: StepResult[] = [];
+    let start = 0;
+    for (const item of items) {
+      const answer = this.#answers.get(item.id)!;
+      const end = start + item.count;
+      const wanted = answer.pooler?.wanted(item) ?? 0;
+      if (wanted > 0) answer.pooler!.add(this.#runner.hidden(end - wanted, wanted), item.first);
+      start = end;
+      if (answer.pooler === undefined || !item.reachesEnd) continue;
+      if (this.#embed(answer)) results.push({ id: item.id, token: 0, isLast: true });
+    }
+    return results;
+  }
+
+  #embed(answer: Answer): boolean {
+    try {
+      answer.embed();
+    } catch (error) {
+      this.#fail(answer.id, error);
+      return false;
+    }
+    this.#report(answer);
+    return true;
   }
 
   /** Chooses the next token of every sequence whose last one was computed. */
@@ -274,9 +308,11 @@ export class Engine {
     let end = 0;
     for (const item of items) {
       end += item.count;
-      if (!item.reachesEnd) continue;
+      const answer = this.#answers.get(item.id);
+      // One that was embedded has ended.
+      if (!item.reachesEnd || answer === undefined) continue;
       rows.push(end - 1);
-      ready.push({ item, answer: this.#answers.get(item.id)! });
+      ready.push({ item, answer });
     }
     if (ready.length === 0) return [];
     this.#runner.logits(rows);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { BLOCK_TOKENS } from "../batch.ts";
-import { engineOf, FakeRunner, finish, type Outcome, request, VOCAB } from "./fake_model.ts";
+import { engineOf, FakeRunner, finish, HIDDEN, type Outcome, request, VOCAB } from "./fake_model.ts";
 import type { GenerationRequest } from "./protocol.ts";
 import { FirstFitPool } from "./testing.ts";
 
@@ -241,4 +241,45 @@ Deno.test("Engine.stats() counts steps by what they computed", () => {
   assertEquals(tokens.sum, computedTokens);
   // 32 of the first prompt; its other 8 beside the second request; the first one's last token.
   assertEquals([steps, computedTokens, sequences.sum], [3, 42, 4]);
+});
+
+Deno.test("Engine gives each text the same embedding alone, in a batch, after preemptions and beside answers", () => {
+  const texts = ["A", "HELLO", "Z".repeat(45), "QRS", "B".repeat(60), "ZZZZZ", "D".repeat(33), "EF"];
+  const pooling = (i: number) => i % 4 === 3 ? "last" : "mean";
+  const alone = texts.map((text, i) =>
+    answerAlone(text, { pooling: pooling(i), maxTokens: 1 }).completion?.embedding
+  );
+  const [mean] = alone;
+  assertEquals(mean!.length, HIDDEN);
+  for (const kvTokens of [128, 160, 512]) {
+    const runner = new FakeRunner(128, kvTokens);
+    const engine = engineOf(runner, { allocator: new FirstFitPool(kvTokens / BLOCK_TOKENS) });
+    // What an answer has left in the prefix cache must not be missing in a mean.
+    for (const round of [0, 1]) {
+      texts.forEach((text, i) => {
+        engine.add(100 * round + i, request(text, { pooling: pooling(i), maxTokens: 1 }));
+        engine.add(100 * round + 50 + i, request(text));
+      });
+      const outcomes = finish(engine);
+      const embedded = texts.map((_, i) => outcomes.get(100 * round + i)?.completion);
+      assertEquals(embedded.map((completion) => completion?.embedding), alone, `${kvTokens} tokens of cache`);
+      for (const completion of embedded) assertEquals(completion?.usage.completionTokens, 0);
+    }
+  }
+});
+
+Deno.test("Engine ends an embedding that is aborted without one, and one that is no number with an error", () => {
+  const runner = new FakeRunner(128, 256);
+  const engine = engineOf(runner);
+  engine.add(1, request("B".repeat(70), { pooling: "mean", maxTokens: 1 }));
+  engine.step();
+  engine.abort(1);
+  const aborted = finish(engine).get(1)!.completion!;
+  assertEquals([aborted.finishReason, aborted.embedding], ["abort", undefined]);
+  runner.hidden = (_, count) => new Float32Array(count * HIDDEN).fill(NaN);
+  engine.add(2, request("A", { pooling: "mean", maxTokens: 1 }));
+  engine.add(3, request("A"));
+  const outcomes = finish(engine);
+  assert(outcomes.get(2)!.error!.includes("not numbers"));
+  assertEquals(outcomes.get(3)!.text.length, 40);
 });

@@ -11,10 +11,11 @@ import type { Completion, GenerationRequest } from "./protocol.ts";
 
 export const VOCAB = 50;
 export const END = 0;
+export const HIDDEN = 2;
 
 /** A model whose next token depends on all tokens before it, which it looks up in its cache as a real one would. */
 export class FakeRunner implements StepRunner {
-  readonly hyperparameters = { vocab: VOCAB };
+  readonly hyperparameters = { vocab: VOCAB, hidden: HIDDEN };
   readonly contextLength: number;
   readonly kvTokens: number;
   readonly kvBytesPerToken = 2;
@@ -24,6 +25,7 @@ export class FakeRunner implements StepRunner {
   readonly steps: number[][] = [];
   failAt = -1;
   #ends: number[] = [];
+  #states: number[][] = [];
   #nexts: number[] = [];
 
   constructor(contextLength: number, kvTokens: number) {
@@ -37,6 +39,7 @@ export class FakeRunner implements StepRunner {
     this.steps.push(slices.map((slice) => slice.count));
     if (this.steps.length - 1 === this.failAt) throw new Error("the kernels refused");
     this.#ends = [];
+    this.#states = [];
     let count = 0;
     for (const slice of slices) {
       for (let p = slice.first; p < slice.first + slice.count; p++) {
@@ -46,12 +49,17 @@ export class FakeRunner implements StepRunner {
       for (let p = 0; p < slice.first + slice.count; p++) {
         assertEquals(this.cache[slot(slice, p)], slice.tokens[p], `position ${p} is not in the cache`);
         hash = (hash * 31 + slice.tokens[p]) % 1009;
+        if (p >= slice.first) this.#states.push([hash, slice.tokens[p]]);
       }
       count += slice.count;
       this.#ends[count - 1] = 1 + hash % (VOCAB - 1);
     }
     assert(count <= this.batchTokensMax, `${count} tokens in a step`);
     return true;
+  }
+
+  hidden(first: number, count: number): Float32Array {
+    return Float32Array.from(this.#states.slice(first, first + count).flat());
   }
 
   logits(indices: ArrayLike<number>): void {

@@ -1,6 +1,6 @@
 import { wallClock } from "./clock.ts";
 import type { GenerationListener } from "./generation.ts";
-import type { GenerationRequest, Prompt } from "./protocol.ts";
+import { type GenerationRequest, type Pooling, POOLINGS, type Prompt } from "./protocol.ts";
 import { checkNumber, resolveSampling, type SamplingOptions } from "../sampling.ts";
 
 /** How an answer is made. All optional. */
@@ -37,8 +37,18 @@ const STOPS_MAX = 16;
 const STOP_CHARACTERS_MAX = 256;
 const STOP_TOKENS_MAX = 256;
 
+/** What the server and the library ask for besides. */
+export interface RequestKind {
+  /** Set: the prompt's embedding is wanted. */
+  readonly pooling?: Pooling;
+}
+
 /** Checks the options and fills in the defaults. `vocab`: tokens the model has. Throws a RangeError or TypeError. */
-export function resolveRequest(prompt: Prompt, options: GenerationOptions, vocab: number): GenerationRequest {
+export function resolveRequest(
+  prompt: Prompt,
+  options: GenerationOptions & RequestKind,
+  vocab: number,
+): GenerationRequest {
   const { maxTokens, stopTokens = [] } = options;
   if (stopTokens.length > STOP_TOKENS_MAX) {
     throw new RangeError(
@@ -62,7 +72,13 @@ export function resolveRequest(prompt: Prompt, options: GenerationOptions, vocab
     deadlineMs: options.deadlineMs === undefined
       ? undefined
       : checkNumber("deadlineMs", options.deadlineMs, { min: 1, max: 2 ** 31 }),
+    ...options.pooling === undefined ? {} : { pooling: checkPooling(options.pooling), maxTokens: 1 },
   };
+}
+
+function checkPooling(pooling: Pooling): Pooling {
+  if (POOLINGS.includes(pooling)) return pooling;
+  throw new RangeError(`Option "pooling" must be one of ${POOLINGS.join(", ")}, current value is ${pooling}`);
 }
 
 function checkName(option: string, value: string): string {

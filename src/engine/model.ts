@@ -5,10 +5,23 @@ import type { KvOptions } from "../model_runner.ts";
 import { planWorkers } from "../plan_workers.ts";
 import { EngineClient, type Health, type ModelStats } from "./client.ts";
 import type { Generation } from "./generation.ts";
-import { type ChatOptions, type GenerationOptions, resolveRequest } from "./generation_options.ts";
+import {
+  checkDimensions,
+  embedAll,
+  type Embeddings,
+  type EmbedInput,
+  type EmbedOptions,
+  toTexts,
+} from "./embedding.ts";
+import {
+  type ChatOptions,
+  type GenerationOptions,
+  type RequestKind,
+  resolveRequest,
+} from "./generation_options.ts";
 import { type LayoutOptions, layoutWorkers } from "./layout.ts";
 import { locateModel } from "./locate_model.ts";
-import type { ChatMessage, ModelInfo, Prompt } from "./protocol.ts";
+import type { ChatMessage, ModelInfo, Pooling, Prompt } from "./protocol.ts";
 import { WorkerTransport } from "./transport.ts";
 
 /** How far loading has come. */
@@ -137,7 +150,35 @@ export class Model implements AsyncDisposable {
     return this.#start({ messages: copies, enableThinking: options.enableThinking }, options);
   }
 
-  #start(prompt: Prompt, options: GenerationOptions): Generation {
+  /**
+   * Embeds texts, or lists of tokens: a vector of length 1 for each, made of the model's hidden states after the last norm. A text's
+   * vector has the same bits however many others are computed with it.
+   *
+   * ```ts ignore
+   * const { embeddings: [a, b] } = await model.embed(["a dog", "a cat"]);
+   * const similarity = a.reduce((sum, x, i) => sum + x * b[i], 0);
+   * ```
+   *
+   * Rejects with a RangeError for options and texts that cannot be, a RefusedError, the signal's reason, or a DOMException
+   * "TimeoutError" when the deadline has passed.
+   */
+  async embed(input: EmbedInput, options: EmbedOptions = {}): Promise<Embeddings> {
+    const texts = toTexts(input);
+    checkDimensions(options.dimensions, this.info.hidden);
+    const { pooling = "mean", dimensions: _, ...rest } = options;
+    return await embedAll(
+      texts,
+      (text, signal) => this.startEmbedding(text, { ...rest, pooling, signal }),
+      options,
+    );
+  }
+
+  /** One embedding on its way; its result has it unless it ended before. For servers, which watch requests. */
+  startEmbedding(text: Prompt, options: GenerationOptions & { pooling: Pooling }): Generation {
+    return this.#start(text, options);
+  }
+
+  #start(prompt: Prompt, options: GenerationOptions & RequestKind): Generation {
     const request = resolveRequest(prompt, options, this.info.vocab);
     const { signal, onAccepted, onTokens, onPart } = options;
     return this.#client.generate(request, signal, { onAccepted, onTokens, onPart });

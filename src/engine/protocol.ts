@@ -25,6 +25,10 @@ export type Prompt =
   | { tokens: number[] }
   | { messages: ChatMessage[]; enableThinking?: boolean };
 
+/** What becomes of the hidden states of a text's tokens: their mean, or the last one alone. */
+export const POOLINGS = ["mean", "last"] as const;
+export type Pooling = typeof POOLINGS[number];
+
 /** A checked request. */
 export interface GenerationRequest {
   prompt: Prompt;
@@ -47,6 +51,8 @@ export interface GenerationRequest {
   priority: number;
   /** Ends the answer so many ms after the call. */
   deadlineMs?: number;
+  /** Set: nothing is generated, the prompt's embedding is wanted. */
+  pooling?: Pooling;
   /**
    * Tokens that another worker has generated and delivered for this request before it ended: they are taken as they are, and
    * the answer goes on after them. A request that has this field was accepted before and is never refused.
@@ -98,6 +104,8 @@ export interface Completion {
   timings: Timings;
   /** The seed that gives these tokens again. */
   seed: number;
+  /** Where one was asked for and nothing ended the request before: [hidden] f32 of length 1. */
+  embedding?: Float32Array;
 }
 
 /** An error as a plain object. */

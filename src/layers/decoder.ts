@@ -45,4 +45,9 @@ export class Decoder {
   logits(rows: Uint32Array): Region {
     return this.#head.forward(rows);
   }
+
+  /** Hidden states after the last norm of the tokens at `rows` of the last step: a region of [rows.length, hidden] f32. */
+  hidden(rows: Uint32Array): Region {
+    return this.#head.hidden(rows);
+  }
 }

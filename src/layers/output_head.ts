@@ -1,4 +1,4 @@
-import type { Kernels, Region, Vector, Weights } from "../ffi/context.ts";
+import { type Kernels, NONE, type Region, type Vector, type Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import { RmsNorm } from "./rms_norm.ts";
 import type { Scratch } from "./scratch.ts";
@@ -29,5 +29,13 @@ export class OutputHead {
     this.#norm.forward(scratch.picked, rows.length, this.#normed);
     kernels.matmul(this.#normed, rows.length, false, this.#weights, undefined, scratch.logits);
     return scratch.logits;
+  }
+
+  /** norm(x[rows]): the region of [rows.length, hidden] f32 hidden states that the logits would be computed from. */
+  hidden(rows: Uint32Array): Region {
+    const scratch = this.#scratch;
+    this.#kernels.gatherRows(scratch.x, this.#hidden, rows, scratch.picked);
+    this.#norm.forward(scratch.picked, rows.length, { f32: scratch.hidden, q32: NONE, q256: NONE });
+    return scratch.hidden;
   }
 }

@@ -38,6 +38,8 @@ export interface Scratch {
   pickedNormed: ActivationBuffer;
   /** [rowsMax, vocab] f32 */
   logits: Region;
+  /** [rowsMax, hidden] f32: rows after the last norm that are wanted themselves. */
+  hidden: Region;
 }
 
 /** Reserves the scratch of a decoder for steps of `tokensMax` tokens of which `rowsMax` want logits. */
@@ -62,5 +64,6 @@ export function planScratch(
     picked: plan.takeF32(rowsMax, hidden),
     pickedNormed: new ActivationBuffer(kernels, plan, rowsMax, hidden),
     logits: plan.takeF32(rowsMax, vocab),
+    hidden: plan.takeF32(rowsMax, hidden),
   };
 }

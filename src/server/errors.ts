@@ -12,6 +12,9 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ContextError) {
     return new ApiError(400, error.message, { code: "context_length_exceeded" });
   }
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    return new ApiError(429, error.message, { code: "deadline_missed" });
+  }
   if (error instanceof TemplateError) return badField("messages", error.message);
   if (error instanceof RangeError || error instanceof TokenizerError) {
     return new ApiError(400, error.message, { code: "invalid_value" });

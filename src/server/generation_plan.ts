@@ -1,7 +1,7 @@
 /** From a checked request to what the engine is asked. @module */
 
 import type { ChatOptions } from "../engine/generation_options.ts";
-import type { ChatMessage, Prompt } from "../engine/protocol.ts";
+import type { ChatMessage, Pooling, Prompt } from "../engine/protocol.ts";
 import { ANSWERS_MAX, CHAT_FIELDS, TEXT_FIELDS } from "./api/requests.ts";
 import { type Checked, checkObject } from "./api/validate.ts";
 import { badField } from "./api_error.ts";
@@ -10,6 +10,8 @@ import { badField } from "./api_error.ts";
 export interface Job {
   readonly prompt: Prompt;
   readonly options: ChatOptions;
+  /** Set: the prompt's embedding is wanted, and no answer. */
+  readonly pooling?: Pooling;
 }
 
 /** What a request for answers wants. */
@@ -57,9 +59,11 @@ export function planText(body: unknown, context: PlanContext): GenerationPlan {
   );
 }
 
-type PromptField = string | string[] | number[] | number[][];
+/** A text, a list of tokens, or a list of one of these. */
+export type PromptField = string | string[] | number[] | number[][];
 
-function toPrompts(prompt: PromptField): Prompt[] {
+/** The prompts that a field has. */
+export function toPrompts(prompt: PromptField): Prompt[] {
   if (typeof prompt === "string") return [{ text: prompt }];
   if (typeof prompt[0] === "number") return [{ tokens: prompt as number[] }];
   return (prompt as (string | number[])[]).map((each) =>
@@ -104,7 +108,8 @@ function plan(
   return { jobs, n, class: options.class!, stream, includeUsage };
 }
 
-function toOptions(fields: Checked, { headers, tenant, vocab }: PlanContext): ChatOptions {
+/** What a request's fields and headers say for all of its prompts. Throws an ApiError, 400. */
+export function toOptions(fields: Checked, { headers, tenant, vocab }: PlanContext): ChatOptions {
   const { max_tokens, max_completion_tokens, logit_bias = {}, stop_token_ids = [] } = fields as {
     max_tokens?: number;
     max_completion_tokens?: number;
@@ -143,7 +148,8 @@ function toOptions(fields: Checked, { headers, tenant, vocab }: PlanContext): Ch
   };
 }
 
-function checkTokens(field: string, tokens: readonly number[], vocab: number): void {
+/** Throws an ApiError, 400, for tokens that the model has not. */
+export function checkTokens(field: string, tokens: readonly number[], vocab: number): void {
   const bad = tokens.find((token) => token >= vocab);
   if (bad !== undefined) throw badField(field, `Tokens in "${field}" must be below ${vocab}, one is ${bad}`);
 }

@@ -11,6 +11,7 @@ import { OriginGuard, type OriginRules } from "./guard/origin.ts";
 import { ModelHost, type Readiness } from "./model_host.ts";
 import type { RequestObserver } from "./observer.ts";
 import { documentRoutes } from "./routes/documents.ts";
+import { embeddingRoutes } from "./routes/embeddings.ts";
 import { generationRoutes } from "./routes/generations.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -107,6 +108,7 @@ class Front {
       ...documentRoutes(service),
       ...modelRoutes(service),
       ...generationRoutes(service),
+      ...embeddingRoutes(service),
       ...tokenRoutes(service),
       ...options.routes ?? [],
     ];

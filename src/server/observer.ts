@@ -20,6 +20,8 @@ export interface FinishedRequest {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly completionTokens: number;
+  /** Whether an embedding was wanted, and is there. */
+  readonly isEmbedding?: boolean;
   /** From the call to the first step that computed some of it, in ms. */
   readonly queueMs?: number;
   /** From the call to its end, in ms. */

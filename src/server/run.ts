@@ -1,5 +1,6 @@
 /** The answers to one request: asked of the engine together, watched, and ended together. @module */
 
+import { IN_FLIGHT_MAX, inOrder } from "../engine/embedding.ts";
 import type { AnswerPart, Generation, GenerationResult } from "../engine/generation.ts";
 import type { Model } from "../engine/model.ts";
 import { ApiError } from "./api_error.ts";
@@ -62,8 +63,11 @@ export class Run {
       tokens: 0,
       lastAt: 0,
     }));
-    const answers = plan.jobs.map((job, i) => this.#follow(i, () => this.#start(model, job, i)));
-    this.results = Promise.race([this.#failed.promise, Promise.all(answers)]);
+    const answers = inOrder(plan.jobs, (job, i) => {
+      if (this.#error !== null) throw this.#error;
+      return this.#follow(i, () => this.#start(model, job, i));
+    }, IN_FLIGHT_MAX);
+    this.results = Promise.race([this.#failed.promise, answers]);
     for (const promise of [this.accepted, this.results, this.#failed.promise]) promise.catch(() => {});
   }
 
@@ -81,13 +85,14 @@ export class Run {
     this.#abort.abort();
   }
 
-  #start(model: Model, { prompt, options }: Job, index: number): Generation {
+  #start(model: Model, { prompt, options, pooling }: Job, index: number): Generation {
     const all = {
       ...options,
       signal: this.#abort.signal,
       onAccepted: (promptTokens: number) => this.#accept(index, promptTokens),
       onPart: (part: AnswerPart) => this.#part(index, part),
     };
+    if (pooling !== undefined) return model.startEmbedding(prompt, { ...all, pooling });
     if ("messages" in prompt) {
       return model.chat(prompt.messages, { ...all, enableThinking: prompt.enableThinking });
     }
@@ -161,6 +166,7 @@ export class Run {
       promptTokens: result?.usage.promptTokens ?? watched.promptTokens,
       cachedTokens: result?.usage.cachedTokens ?? 0,
       completionTokens: result?.usage.completionTokens ?? watched.tokens,
+      isEmbedding: result?.embedding !== undefined,
       queueMs: result?.timings.queueMs,
       e2eMs: performance.now() - startedAt,
     });

@@ -1,7 +1,13 @@
 /** What there is to ask for: the source of /openapi.json and /docs. @module */
 
 import type { Fields } from "./field.ts";
-import { CHAT_FIELDS, DETOKENIZE_FIELDS, TEXT_FIELDS, TOKENIZE_FIELDS } from "./requests.ts";
+import {
+  CHAT_FIELDS,
+  DETOKENIZE_FIELDS,
+  EMBEDDING_FIELDS,
+  TEXT_FIELDS,
+  TOKENIZE_FIELDS,
+} from "./requests.ts";
 
 export interface Endpoint {
   readonly method: "get" | "post";
@@ -40,6 +46,15 @@ export const ENDPOINTS: readonly Endpoint[] = [
     example: { prompt: "Once upon a time", max_tokens: 64 },
     answer: "A text_completion; with stream: true events of such objects and [DONE]",
     streams: true,
+    errors: GENERATION_ERRORS,
+  },
+  {
+    method: "post",
+    path: "/v1/embeddings",
+    summary: "Turn texts, or lists of tokens, into vectors of length 1",
+    body: EMBEDDING_FIELDS,
+    example: { input: ["A first text", "A second one"] },
+    answer: "A list with an embedding for each text, in their order",
     errors: GENERATION_ERRORS,
   },
   {

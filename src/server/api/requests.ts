@@ -1,6 +1,7 @@
 /** The requests of the API: every field that there is, with its range. @module */
 
 import { CHAT_LIMITS, CHAT_ROLES } from "../../tokenizer/chat_template.ts";
+import { POOLINGS } from "../../engine/protocol.ts";
 import { samplingDefaults } from "../../sampling.ts";
 import type { Field, Fields } from "./field.ts";
 
@@ -10,6 +11,8 @@ const TOKEN_MAX = 2 ** 24;
 const PROMPTS_MAX = 16;
 /** Most answers to one request, prompts times `n`. */
 export const ANSWERS_MAX = 16;
+/** Most texts in a request for embeddings. */
+const EMBEDDINGS_MAX = 2048;
 const TOP_LOGPROBS_MAX = 20;
 const NAME_MAX = 256;
 
@@ -240,6 +243,50 @@ export const TEXT_FIELDS = {
   echo: { type: "constant", values: [false] },
   best_of: { type: "constant", values: [1] },
   suffix: { type: "constant", values: [null, ""] },
+} as const satisfies Fields;
+
+/** POST /v1/embeddings */
+export const EMBEDDING_FIELDS = {
+  input: {
+    type: "choice",
+    required: true,
+    of: [
+      { type: "string", max: TEXT_MAX },
+      { type: "list", min: 1, max: EMBEDDINGS_MAX, of: { type: "string", max: TEXT_MAX } },
+      { type: "list", min: 1, max: TOKENS_MAX, of: token },
+      { type: "list", min: 1, max: EMBEDDINGS_MAX, of: { type: "list", min: 1, max: TOKENS_MAX, of: token } },
+    ],
+    help: "A text, a list of token ids, or a list of one of these.",
+  },
+  model: COMMON.model,
+  encoding_format: {
+    type: "string",
+    max: 8,
+    values: ["float", "base64"],
+    fallback: "float",
+    help: "base64: the bytes of little-endian f32 values.",
+  },
+  dimensions: {
+    type: "integer",
+    min: 1,
+    max: 2 ** 20,
+    help:
+      "Only so many elements from the beginning, made a vector of length 1 again; default: all that the model has.",
+  },
+  pooling: {
+    type: "string",
+    max: 8,
+    values: POOLINGS,
+    fallback: POOLINGS[0],
+    help: "The mean of the hidden states of all tokens, or the last one, as the model was trained for.",
+  },
+  class: COMMON.class,
+  deadline_ms: {
+    ...COMMON.deadline_ms,
+    help: "Refuses, or gives up, what is not there so many ms after the request; also as x-kumi-deadline-ms.",
+  },
+  priority: COMMON.priority,
+  user: label,
 } as const satisfies Fields;
 
 /** POST /tokenize */

@@ -35,6 +35,7 @@ export class RequestMetrics implements RequestObserver {
   readonly #cachedTokens: Family<Counter>;
   readonly #generatedTokens: Family<Counter>;
   readonly #success: Family<Counter>;
+  readonly #embeddings: Family<Counter>;
   readonly #failed: Family<Counter>;
   readonly #refused: Family<Counter>;
   readonly #responses: Family<Counter>;
@@ -77,6 +78,7 @@ export class RequestMetrics implements RequestObserver {
       "class",
       "finished_reason",
     ]);
+    this.#embeddings = count("kumi:embeddings_total", "Embeddings among those answers.");
     this.#failed = count("kumi:requests_failed_total", "Accepted requests that ended with an error.");
     this.#refused = count("kumi:requests_refused_total", "Requests that were not taken.", [
       "class",
@@ -148,7 +150,8 @@ export class RequestMetrics implements RequestObserver {
     else this.#success.of(name, end.reason).add();
     this.#responses.of(name, `${end.status}`).add();
     this.#promptLengths.of(name).observe(end.promptTokens);
-    this.#answerLengths.of(name).observe(end.completionTokens);
+    if (end.isEmbedding) this.#embeddings.of(name).add();
+    else this.#answerLengths.of(name).observe(end.completionTokens);
     this.#observeTimes(name, ttftMs, end);
     this.#judge(name, ttftMs, end);
   }

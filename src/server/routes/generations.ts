@@ -1,11 +1,12 @@
 /** POST /v1/chat/completions and /v1/completions. @module */
 
-import { ApiError, badField } from "../api_error.ts";
+import { ApiError } from "../api_error.ts";
 import { toApiError } from "../errors.ts";
 import { type AnswerFormat, ChatFormat, TextFormat } from "../formats.ts";
 import { type GenerationPlan, planChat, type PlanContext, planText } from "../generation_plan.ts";
 import { Run } from "../run.ts";
 import type { Exchange, Route, Service } from "../service.ts";
+import { readPlan, whileConnected } from "./asking.ts";
 import { type CancelReason, EventStream } from "../sse.ts";
 import { StreamedAnswer } from "../streamed_answer.ts";
 
@@ -31,39 +32,13 @@ export function generationRoutes(service: Service): Route[] {
 async function generate(service: Service, kind: Kind, exchange: Exchange): Promise<Response> {
   const { request, tenant, id } = exchange;
   const { model } = service.host;
-  const plan = await planOf(service, kind, exchange, {
-    headers: request.headers,
-    tenant,
-    vocab: model.info.vocab,
-  });
+  const context = { headers: request.headers, tenant, vocab: model.info.vocab };
+  const plan = await readPlan(service, exchange, (body) => kind.plan(body, context));
   const head = { id, created: Math.floor(Date.now() / 1000), model: service.modelName };
   const format = new kind.format(head, plan.includeUsage);
   return plan.stream
     ? await streamed(service, plan, exchange, format)
     : await whole(service, plan, exchange, format);
-}
-
-/** Reads and checks the body; what is wrong with it is told to the observer. */
-async function planOf(
-  service: Service,
-  kind: Kind,
-  { request }: Exchange,
-  context: PlanContext,
-): Promise<GenerationPlan> {
-  try {
-    const body = await service.bodies.json(request);
-    const plan = kind.plan(body, context);
-    service.checkModel((body as { model?: unknown }).model ?? undefined);
-    if (!service.host.hasClass(plan.class)) {
-      const names = service.host.classes.map((name) => `"${name}"`).join(", ");
-      throw badField("class", `"class" must be one of ${names}`, "unknown_class");
-    }
-    return plan;
-  } catch (error) {
-    const { code, status } = toApiError(error);
-    service.observer.refused({ class: "", reason: code ?? "invalid", status });
-    throw error;
-  }
 }
 
 async function whole(
@@ -116,17 +91,4 @@ async function streamed(
   return new Response(events.body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" },
   });
-}
-
-/** Waits for something of a run, which ends when the client goes away. */
-async function whileConnected<T>({ signal }: Request, run: Run, promise: Promise<T>): Promise<T> {
-  const cancel = () => run.cancel();
-  signal.addEventListener("abort", cancel, { once: true });
-  if (signal.aborted) cancel();
-  try {
-    return await promise;
-  } finally {
-    // It aborts after a response, too.
-    signal.removeEventListener("abort", cancel);
-  }
 }

@@ -1,0 +1,42 @@
+/** What all requests have in common that ask the engine for something. @module */
+
+import { badField } from "../api_error.ts";
+import { toApiError } from "../errors.ts";
+import type { GenerationPlan } from "../generation_plan.ts";
+import type { Run } from "../run.ts";
+import type { Exchange, Service } from "../service.ts";
+
+/** Reads and checks the body; what is wrong with it is told to the observer. */
+export async function readPlan<T extends GenerationPlan>(
+  service: Service,
+  { request }: Exchange,
+  toPlan: (body: unknown) => T,
+): Promise<T> {
+  try {
+    const body = await service.bodies.json(request);
+    const plan = toPlan(body);
+    service.checkModel((body as { model?: unknown }).model ?? undefined);
+    if (!service.host.hasClass(plan.class)) {
+      const names = service.host.classes.map((name) => `"${name}"`).join(", ");
+      throw badField("class", `"class" must be one of ${names}`, "unknown_class");
+    }
+    return plan;
+  } catch (error) {
+    const { code, status } = toApiError(error);
+    service.observer.refused({ class: "", reason: code ?? "invalid", status });
+    throw error;
+  }
+}
+
+/** Waits for something of a run, which ends when the client goes away. */
+export async function whileConnected<T>({ signal }: Request, run: Run, promise: Promise<T>): Promise<T> {
+  const cancel = () => run.cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
+  try {
+    return await promise;
+  } finally {
+    // It aborts after a response, too.
+    signal.removeEventListener("abort", cancel);
+  }
+}
