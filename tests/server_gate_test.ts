@@ -28,7 +28,7 @@ async function withGate(limits: Partial<GateLimits>, use: (gate: Gate) => Promis
     gate.cut();
     await gate.shutdown();
   }
-  assertEquals(gate.figures.connections, 0);
+  assertEquals(gate.figures.open, 0);
 }
 
 /** Sends parts, waiting for `between` before each but the first, and reads to the end. */
@@ -160,9 +160,9 @@ Deno.test("Gate refuses connections for which there is no place", async () => {
       const refused = await send(gate, [LAST]);
       assertEquals([statusOf(refused), codeOf(refused)], [503, "too_many_connections"]);
       assert(/\r\nretry-after: 1\r\n/.test(refused), refused);
-      assertEquals(gate.figures, { connections: 2, refused: 1 });
+      assertEquals([gate.figures.open, gate.figures.refused.too_many_connections], [2, 1]);
       for (const conn of conns) conn.close();
-      while (gate.figures.connections > 0) await turn();
+      while (gate.figures.open > 0) await turn();
       assertEquals(statusOf(await send(gate, [LAST])), 200);
     });
   }
@@ -175,7 +175,7 @@ Deno.test("Gate ends a connection whose client takes nothing", async () => {
     const head = `POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`;
     await conn.write(encoder.encode(head));
     for (let sent = 0; sent < body.length;) sent += await conn.write(body.subarray(sent));
-    while (gate.figures.connections > 0) await turn();
+    while (gate.figures.open > 0) await turn();
     conn.close();
   });
 });

@@ -1,4 +1,10 @@
-import type { AcceptedRequest, AnsweredRequest, FinishedRequest, RequestObserver } from "./observer.ts";
+import type {
+  AcceptedRequest,
+  AnsweredRequest,
+  FinishedRequest,
+  RefusedRequest,
+  RequestObserver,
+} from "./observer.ts";
 
 /** What a line of the access log says of an HTTP request. */
 export interface AccessEntry {
@@ -16,7 +22,7 @@ export interface AccessEntry {
   completionTokens?: number;
   ttftMs?: number;
   e2eMs: number;
-  /** Why it ended; of several answers the last one's. */
+  /** Why it ended, of several answers the last one's; of an error its code, such as "queue_full". */
   reason?: string;
 }
 
@@ -75,6 +81,8 @@ export class AccessLog implements RequestObserver {
   readonly #requestOf: (answerId: string) => string;
   readonly #now: () => Date;
   readonly #pending = new Map<string, Pending>();
+  /** By id of the request. Each is answered soon. */
+  readonly #refusedClasses = new Map<string, string>();
 
   constructor({ write, requestOf, now = () => new Date() }: AccessLogOptions) {
     this.#write = write;
@@ -114,7 +122,9 @@ export class AccessLog implements RequestObserver {
     if (pending.open === 0 && pending.answered !== undefined) this.#end(pending.answered, pending);
   }
 
-  refused(): void {}
+  refused({ id, class: name }: RefusedRequest): void {
+    if (name !== "") this.#refusedClasses.set(id, name);
+  }
 
   answered(request: AnsweredRequest): void {
     const pending = this.#pending.get(request.id);
@@ -122,10 +132,21 @@ export class AccessLog implements RequestObserver {
     else pending.answered = request;
   }
 
-  #end({ id, method, route, status, tenant, headMs }: AnsweredRequest, pending?: Pending): void {
+  #end({ id, method, route, status, tenant, headMs, code }: AnsweredRequest, pending?: Pending): void {
+    const refusedClass = this.#refusedClasses.get(id);
     this.#pending.delete(id);
+    this.#refusedClasses.delete(id);
     const sums = pending?.sums;
-    const entry = { id, method, route, tenant, e2eMs: headMs, ...sums };
+    const entry: Omit<AccessEntry, "status"> = {
+      id,
+      method,
+      route,
+      tenant,
+      e2eMs: headMs,
+      class: refusedClass,
+      ...sums,
+    };
+    if (code !== undefined) entry.reason = code;
     // A stream's head says 200, whatever becomes of it.
     this.#write(accessLine({ ...entry, status: Math.max(status, sums?.status ?? 0) }, this.#now()));
   }

@@ -5,6 +5,7 @@ import type { LoadProgress, Model } from "../engine/model.ts";
 import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
+import type { ConnectionFigures } from "./metrics/server_metrics.ts";
 import { BODY_LIMITS, type BodyLimits } from "./guard/json_body.ts";
 import { ApiKeys } from "./guard/keys.ts";
 import { OriginGuard, type OriginRules } from "./guard/origin.ts";
@@ -30,6 +31,8 @@ export interface HandlerOptions extends OriginRules {
   readonly canaryMs?: number;
   /** The model's latency classes, for the metrics of how well their objectives are met; default: the default ones. */
   readonly classes?: readonly LatencyClass[];
+  /** How many connections there are, for the metrics, where somebody counts them. */
+  readonly connections?: () => ConnectionFigures | undefined;
   /** Takes a line of JSON for each request, without text of prompts or answers. */
   readonly accessLog?: (line: string) => void;
   /** Hears what happens, beside the metrics. */
@@ -123,12 +126,14 @@ class Front {
     const id = newId();
     const seen = { route: "", tenant: "" };
     let response: Response;
+    let code: string | undefined;
     try {
       response = await this.#answer(request, { id, startedAt, seen });
     } catch (thrown) {
       const error = toApiError(thrown);
       if (error.status === 500) console.error(`kumi: request ${id} failed:`, thrown);
       response = error.toResponse();
+      code = error.code;
     }
     this.#finish(request, response, id);
     this.#service.observer.answered?.({
@@ -137,6 +142,7 @@ class Front {
       ...seen,
       status: response.status,
       headMs: performance.now() - startedAt,
+      ...code === undefined ? {} : { code },
     });
     return response;
   }

@@ -1,6 +1,7 @@
 /** Where a server listens: behind a gate, or without. @module */
 
-import { Gate, type GateFigures } from "./gate/gate.ts";
+import { Gate } from "./gate/gate.ts";
+import type { ConnectionFigures } from "./metrics/server_metrics.ts";
 import { GATE_LIMITS, type GateLimits } from "./gate/limits.ts";
 import { isLoopback } from "./guard/origin.ts";
 
@@ -10,7 +11,7 @@ type Handle = (request: Request) => Response | Promise<Response>;
 export interface Listening {
   readonly addr: Deno.NetAddr;
   /** Of its gate, if it has one. */
-  readonly figures?: GateFigures;
+  readonly figures?: ConnectionFigures;
   /** Takes no more connections and resolves when those that are open have ended. */
   shutdown(): Promise<void>;
   /** Closes all connections at once. */

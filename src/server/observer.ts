@@ -30,6 +30,8 @@ export interface FinishedRequest {
 
 /** A generation that was not taken: refused by the engine, or wrong. */
 export interface RefusedRequest {
+  /** The server's own id of the HTTP request. */
+  readonly id: string;
   /** Name of a class that exists, or "" where the request names none. */
   readonly class: string;
   /** The error's code, such as "queue_full". */
@@ -48,6 +50,8 @@ export interface AnsweredRequest {
   readonly tenant: string;
   /** Until the head of the response, in ms. */
   readonly headMs: number;
+  /** The code of the error that the response is, if it is one and has one. */
+  readonly code?: string;
 }
 
 /** Hears what happens to requests. Called on the way of each token: it must be quick, and what it throws is a bug. */

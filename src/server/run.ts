@@ -157,7 +157,7 @@ export class Run {
     if (watched.isOver) return;
     watched.isOver = true;
     if (!watched.isAccepted) {
-      observer.refused({ class: this.#plan.class, reason: code ?? reason, status });
+      observer.refused({ id: this.#options.id, class: this.#plan.class, reason: code ?? reason, status });
       return;
     }
     observer.finished(watched.id, {

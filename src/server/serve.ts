@@ -71,10 +71,11 @@ export function serve(options: ServeOptions = {}): KumiServer {
     progress: (progress) => handler?.noteProgress(progress),
   });
   loading.catch(() => {});
-  let server: Listening;
+  let server: Listening | undefined;
   try {
     handler = createHandler(loading, {
       ...options,
+      connections: () => server?.figures,
       modelName: options.modelName ?? defaultModelName(spec),
       allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
     });

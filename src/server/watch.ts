@@ -5,7 +5,7 @@ import { AccessLog } from "./access_log.ts";
 import { ApiError } from "./api_error.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
 import { queueReport } from "./metrics/queue_report.ts";
-import { ServerMetrics, type StatsSource } from "./metrics/server_metrics.ts";
+import { type ConnectionFigures, ServerMetrics, type StatsSource } from "./metrics/server_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
 import type { Route } from "./service.ts";
 
@@ -15,6 +15,8 @@ export interface WatchOptions {
   readonly classes?: readonly LatencyClass[];
   /** The model; null while it is not there. */
   readonly source: () => StatsSource | null;
+  /** How many connections there are, where somebody counts them. */
+  readonly connections?: () => ConnectionFigures | undefined;
   /** Takes a line of JSON for each request; default: nobody. */
   readonly accessLog?: (line: string) => void;
   /** Hears the same. */
@@ -23,8 +25,8 @@ export interface WatchOptions {
 
 /** An observer for the server, and the routes that tell what it saw. */
 export function watch(options: WatchOptions): { observer: RequestObserver; routes: Route[] } {
-  const { modelName, classes = DEFAULT_CLASSES, source, accessLog } = options;
-  const metrics = new ServerMetrics({ modelName, classes, source });
+  const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections } = options;
+  const metrics = new ServerMetrics({ modelName, classes, source, connections });
   const observers: RequestObserver[] = [metrics.requests];
   if (accessLog !== undefined) {
     // An answer is called like its request, with a number behind it where there are several.

@@ -8,6 +8,8 @@ export interface ConnectionHost {
   readonly limits: GateLimits;
   /** Ms of a clock that does not jump, as of the gate's last look. */
   readonly now: number;
+  /** A client was told that its request's head cannot be taken. `code`: of the error. */
+  noteRefusal(code: string): void;
   /** A connection to the server behind. */
   connect(connection: GateConnection): Promise<Deno.TcpConn>;
 }
@@ -102,6 +104,7 @@ export class GateConnection {
     if (now < this.#deadline) return;
     if (this.#bytes === 0) return this.#server === null ? this.close() : this.#endServer(null);
     const error = this.#release !== null ? headTooLarge(limits) : headTimeout(limits);
+    this.#host.noteRefusal(error.code!);
     if (this.#server !== null) this.#endServer(error);
     else this.#endWith(error).catch(() => this.close());
   }
@@ -135,7 +138,9 @@ export class GateConnection {
       this.#bytes += count;
       if (hasHead(buffer, before, this.#bytes)) return this.#bytes;
       if (this.#bytes < buffer.length) continue;
-      await this.#endWith(headTooLarge(this.#host.limits));
+      const error = headTooLarge(this.#host.limits);
+      this.#host.noteRefusal(error.code!);
+      await this.#endWith(error);
       await this.#forgetRest(buffer);
       return 0;
     }

@@ -1,5 +1,6 @@
 /** A gate before Deno.serve: limits connections and the heads of requests, and lets bytes pass as they are. @module */
 
+import type { ConnectionFigures } from "../metrics/server_metrics.ts";
 import { networkOf } from "./address.ts";
 import { tooManyConnections } from "./answer.ts";
 import { type ConnectionHost, GateConnection } from "./connection.ts";
@@ -13,13 +14,6 @@ const LOOK_MS = 250;
 const REFUSALS_MAX = 256;
 /** After an accept that failed, as it does where there are no more file descriptors. */
 const ACCEPT_AGAIN_MS = 50;
-
-/** A gate at this moment. */
-export interface GateFigures {
-  readonly connections: number;
-  /** Since the start: connections that found no place, and those whose head came too slowly or was too large. */
-  readonly refused: number;
-}
 
 /** What Deno.serve tells a handler. */
 type HandlerInfo = Deno.ServeHandlerInfo<Deno.NetAddr>;
@@ -42,7 +36,12 @@ export class Gate implements ConnectionHost, Listening {
   readonly #accepting: Promise<void>;
   #timer: ReturnType<typeof setInterval> | undefined;
   #empty: (() => void) | null = null;
-  #refused = 0;
+  /** By the error's code. */
+  readonly #refused: Record<string, number> = {
+    too_many_connections: 0,
+    header_timeout: 0,
+    headers_too_large: 0,
+  };
   now = performance.now();
 
   /** Throws a RangeError for limits that cannot be, and Deno's errors where it cannot listen. */
@@ -69,8 +68,12 @@ export class Gate implements ConnectionHost, Listening {
     return this.#listener.addr;
   }
 
-  get figures(): GateFigures {
-    return { connections: this.#connections.size, refused: this.#refused };
+  get figures(): ConnectionFigures {
+    return { open: this.#connections.size, refused: { ...this.#refused } };
+  }
+
+  noteRefusal(code: string): void {
+    this.#refused[code] = (this.#refused[code] ?? 0) + 1;
   }
 
   /** Takes no more connections and resolves when those that are open have ended. */
@@ -141,10 +144,11 @@ export class Gate implements ConnectionHost, Listening {
       void connection.run().then(() => this.#forget(connection, network));
       return;
     }
-    this.#refused++;
+    const error = tooManyConnections(isOfAddress);
+    this.noteRefusal(error.code!);
     if (this.#refusals.size >= REFUSALS_MAX) return connection.close();
     this.#refusals.add(connection);
-    void connection.refuse(tooManyConnections(isOfAddress)).then(() => {
+    void connection.refuse(error).then(() => {
       this.#refusals.delete(connection);
       this.#rest();
     });

@@ -1,6 +1,6 @@
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { Histogram } from "../../histogram.ts";
-import type { FinishedRequest, RequestObserver } from "../observer.ts";
+import type { FinishedRequest, RefusedRequest, RequestObserver } from "../observer.ts";
 import type { MetricsText } from "./exposition.ts";
 import { type Counter, type Family, Registry } from "./registry.ts";
 import { LATENCY_SECONDS, TOKEN_COUNTS, TOKEN_SECONDS, withObjectives } from "./buckets.ts";
@@ -156,7 +156,7 @@ export class RequestMetrics implements RequestObserver {
     this.#judge(name, ttftMs, end);
   }
 
-  refused({ class: name, reason, status }: { class: string; reason: string; status: number }): void {
+  refused({ class: name, reason, status }: Omit<RefusedRequest, "id">): void {
     this.#refused.of(this.#className(name), reason).add();
     this.#responses.of(this.#className(name), `${status}`).add();
   }

@@ -8,6 +8,12 @@ import { RequestMetrics } from "./request_metrics.ts";
 /** What metrics need of a model. */
 export type StatsSource = Pick<Model, "stats" | "health">;
 
+/** Connections at this moment, and why others were ended since the start. */
+export interface ConnectionFigures {
+  readonly open: number;
+  readonly refused: Readonly<Record<string, number>>;
+}
+
 /** How a server's metrics are kept. */
 export interface ServerMetricsOptions {
   /** Name of the model, a label of every sample. */
@@ -16,6 +22,8 @@ export interface ServerMetricsOptions {
   readonly classes: readonly LatencyClass[];
   /** The model; null while it loads. */
   readonly source: () => StatsSource | null;
+  /** How many connections there are, where somebody counts them. */
+  readonly connections?: () => ConnectionFigures | undefined;
   /** Longest wait for the workers' figures in ms; then those of the last time are told. Default 1000. */
   readonly patienceMs?: number;
   /** Ms; never goes backwards. */
@@ -33,7 +41,8 @@ export class ServerMetrics {
   #last: { stats: ModelStats; atMs: number } | null = null;
 
   constructor(options: ServerMetricsOptions) {
-    this.#options = { patienceMs: 1000, now: () => performance.now(), ...options };
+    const connections = options.connections ?? (() => undefined);
+    this.#options = { patienceMs: 1000, now: () => performance.now(), ...options, connections };
     this.requests = new RequestMetrics(options.classes);
   }
 
@@ -53,6 +62,7 @@ export class ServerMetrics {
       text.family("kumi:engine_figures_age_seconds", "gauge", "Age of what the workers say here.")
         .sample((now() - this.#last!.atMs) / 1000);
     }
+    writeConnections(text, this.#options.connections());
     text.family("process_start_time_seconds", "gauge", "Start of the server, in seconds since 1970.")
       .sample(this.#startedAtSeconds);
     text.family("process_resident_memory_bytes", "gauge", "Memory of the process.")
@@ -78,4 +88,15 @@ export class ServerMetrics {
       // The engine is gone: its health says so.
     }
   }
+}
+
+function writeConnections(text: MetricsText, figures: ConnectionFigures | undefined): void {
+  if (figures === undefined) return;
+  text.family("kumi:connections", "gauge", "Open connections of clients.").sample(figures.open);
+  text.family(
+    "kumi:connections_refused_total",
+    "counter",
+    "Connections that were refused or ended, by reason.",
+  );
+  for (const [reason, count] of Object.entries(figures.refused)) text.sample(count, { reason });
 }

@@ -9,7 +9,7 @@ import type { Exchange, Service } from "../service.ts";
 /** Reads and checks the body; what is wrong with it is told to the observer. */
 export async function readPlan<T extends GenerationPlan>(
   service: Service,
-  { request }: Exchange,
+  { request, id }: Exchange,
   toPlan: (body: unknown) => T,
 ): Promise<T> {
   try {
@@ -23,7 +23,7 @@ export async function readPlan<T extends GenerationPlan>(
     return plan;
   } catch (error) {
     const { code, status } = toApiError(error);
-    service.observer.refused({ class: "", reason: code ?? "invalid", status });
+    service.observer.refused({ id, class: "", reason: code ?? "invalid", status });
     throw error;
   }
 }
