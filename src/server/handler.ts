@@ -33,6 +33,8 @@ export interface HandlerOptions extends OriginRules {
   readonly classes?: readonly LatencyClass[];
   /** How many connections there are, for the metrics, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
+  /** Told when the body of a request has been read. */
+  readonly onBody?: (request: Request) => void;
   /** Takes a line of JSON for each request, without text of prompts or answers. */
   readonly accessLog?: (line: string) => void;
   /** Hears what happens, beside the metrics. */
@@ -77,6 +79,7 @@ export function createHandler(model: Model | Promise<Model>, options: HandlerOpt
     host,
     modelName,
     observer: watched.observer,
+    onBody: options.onBody,
     bodyLimits: { ...BODY_LIMITS, ...options.bodyLimits },
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });

@@ -12,6 +12,8 @@ export interface Listening {
   readonly addr: Deno.NetAddr;
   /** Of its gate, if it has one. */
   readonly figures?: ConnectionFigures;
+  /** The body of a request has been read. */
+  arrive?(request: Request): void;
   /** Takes no more connections and resolves when those that are open have ended. */
   shutdown(): Promise<void>;
   /** Closes all connections at once. */

@@ -76,6 +76,7 @@ export function serve(options: ServeOptions = {}): KumiServer {
     handler = createHandler(loading, {
       ...options,
       connections: () => server?.figures,
+      onBody: (request) => server?.arrive?.(request),
       modelName: options.modelName ?? defaultModelName(spec),
       allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
     });

@@ -33,6 +33,8 @@ export interface ServiceOptions {
   readonly modelName: string;
   readonly observer?: RequestObserver;
   readonly bodyLimits?: BodyLimits;
+  /** Told when the body of a request has been read. */
+  readonly onBody?: (request: Request) => void;
   readonly streamLimits?: StreamLimits;
 }
 
@@ -52,7 +54,7 @@ export class Service {
     this.host = options.host;
     this.modelName = options.modelName;
     this.observer = options.observer ?? SILENT_OBSERVER;
-    this.bodies = new BodyReader(options.bodyLimits);
+    this.bodies = new BodyReader(options.bodyLimits, options.onBody);
     this.streamLimits = options.streamLimits;
   }
 

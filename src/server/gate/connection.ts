@@ -14,6 +14,14 @@ export interface ConnectionHost {
   connect(connection: GateConnection): Promise<Deno.TcpConn>;
 }
 
+/** A request on its way through the server. */
+export interface Passage {
+  /** All of it is there. */
+  arrive(): void;
+  /** It has been answered, or has failed. */
+  end(): void;
+}
+
 /** Bytes read from the server at a time. */
 const DOWN_BYTES = 16 << 10;
 /** For how long a client that was told something may still read it, and its last bytes are read and forgotten. */
@@ -30,6 +38,8 @@ export class GateConnection {
   #innerPort: number | null = null;
   /** The server is computing so many requests of it. */
   #requests = 0;
+  /** Those of them that are there with their bodies. */
+  #arrived = 0;
   /** Bytes of the client since there was no request. */
   #bytes = 0;
   /** When it has to be further than it is now. */
@@ -52,6 +62,14 @@ export class GateConnection {
   /** Its port on the way to the server; null until a head is there. */
   get innerPort(): number | null {
     return this.#innerPort;
+  }
+
+  /** How dear its place is: 0 where it is ending, 1 without a head, 2 between requests, 3 before a body is there, else Infinity. */
+  get worth(): number {
+    if (this.#isEnding) return 0;
+    if (this.#arrived > 0) return Infinity;
+    if (this.#requests > 0) return 3;
+    return this.#server === null ? 1 : 2;
   }
 
   /** Serves it. Resolves when it is over; never rejects. */
@@ -82,15 +100,25 @@ export class GateConnection {
   }
 
   /** The server has the head of a request. */
-  begin(): void {
+  begin(): Passage {
     this.#requests++;
     this.#bytes = 0;
     this.#deadline = Infinity;
     this.#release?.();
+    let arrived = 0;
+    return {
+      arrive: () => {
+        this.#arrived += 1 - arrived;
+        arrived = 1;
+      },
+      end: () => {
+        this.#arrived -= arrived;
+        this.#end();
+      },
+    };
   }
 
-  /** A request has been answered, or has failed. */
-  end(): void {
+  #end(): void {
     this.#requests--;
     if (this.#requests > 0 || this.#isEnding) return;
     this.#bytes = 0;

@@ -3,7 +3,7 @@
 import type { ConnectionFigures } from "../metrics/server_metrics.ts";
 import { networkOf } from "./address.ts";
 import { tooManyConnections } from "./answer.ts";
-import { type ConnectionHost, GateConnection } from "./connection.ts";
+import { type ConnectionHost, GateConnection, type Passage } from "./connection.ts";
 import { checkGateLimits, type GateLimits } from "./limits.ts";
 import type { Listening } from "../listening.ts";
 
@@ -27,18 +27,20 @@ export class Gate implements ConnectionHost, Listening {
   readonly #listener: Deno.TcpListener;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #cut = new AbortController();
-  /** With a place. */
-  readonly #connections = new Set<GateConnection>();
+  /** With a place, and whom it is counted for; the oldest first. */
+  readonly #connections = new Map<GateConnection, string>();
   /** On their way out. */
   readonly #refusals = new Set<GateConnection>();
+  readonly #passages = new WeakMap<Request, Passage>();
   readonly #byPort = new Map<number, GateConnection>();
   readonly #perNetwork = new Map<string, number>();
   readonly #accepting: Promise<void>;
   #timer: ReturnType<typeof setInterval> | undefined;
   #empty: (() => void) | null = null;
-  /** By the error's code. */
+  /** By the error's code, and those that gave way to others. */
   readonly #refused: Record<string, number> = {
     too_many_connections: 0,
+    gave_way: 0,
     header_timeout: 0,
     headers_too_large: 0,
   };
@@ -80,7 +82,7 @@ export class Gate implements ConnectionHost, Listening {
   async shutdown(): Promise<void> {
     this.#listener.close();
     await this.#accepting;
-    for (const connection of this.#connections) if (connection.innerPort === null) connection.close();
+    for (const connection of this.#connections.keys()) if (connection.innerPort === null) connection.close();
     await this.#server.shutdown();
     if (this.#connections.size + this.#refusals.size > 0) {
       await new Promise<void>((resolve) => this.#empty = resolve);
@@ -91,7 +93,12 @@ export class Gate implements ConnectionHost, Listening {
   /** Closes all connections at once. */
   cut(): void {
     this.#cut.abort();
-    for (const connection of [...this.#connections, ...this.#refusals]) connection.close();
+    for (const connection of [...this.#connections.keys(), ...this.#refusals]) connection.close();
+  }
+
+  /** The server has read the body of a request: its connection is there for more than its place. */
+  arrive(request: Request): void {
+    this.#passages.get(request)?.arrive();
   }
 
   async connect(connection: GateConnection): Promise<Deno.TcpConn> {
@@ -113,9 +120,10 @@ export class Gate implements ConnectionHost, Listening {
     if (connection === undefined) {
       return new Response(null, { status: 403, headers: { connection: "close" } });
     }
-    connection.begin();
-    const end = () => connection.end();
-    completed.then(end, end);
+    const passage = connection.begin();
+    if (request.body === null) passage.arrive();
+    else this.#passages.set(request, passage);
+    completed.then(passage.end, passage.end);
     return handler(request);
   }
 
@@ -134,14 +142,16 @@ export class Gate implements ConnectionHost, Listening {
     this.#watch();
     conn.setNoDelay(true);
     const network = networkOf(conn.remoteAddr.hostname);
-    const count = this.#perNetwork.get(network) ?? 0;
     const { connectionsMax, connectionsPerAddress } = this.limits;
-    const isOfAddress = count >= connectionsPerAddress;
+    const count = () => this.#perNetwork.get(network) ?? 0;
     const connection = new GateConnection(this, conn);
+    if (count() >= connectionsPerAddress) this.#makePlace(network);
+    if (this.#connections.size >= connectionsMax) this.#makePlace();
+    const isOfAddress = count() >= connectionsPerAddress;
     if (!isOfAddress && this.#connections.size < connectionsMax) {
-      this.#connections.add(connection);
-      this.#perNetwork.set(network, count + 1);
-      void connection.run().then(() => this.#forget(connection, network));
+      this.#connections.set(connection, network);
+      this.#perNetwork.set(network, count() + 1);
+      void connection.run().then(() => this.#forget(connection));
       return;
     }
     const error = tooManyConnections(isOfAddress);
@@ -154,7 +164,22 @@ export class Gate implements ConnectionHost, Listening {
     });
   }
 
-  #forget(connection: GateConnection, network: string): void {
+  /** Ends the oldest connection without a request, of one network or of all: whoever only holds a place loses it first. */
+  #makePlace(network?: string): void {
+    let cheapest: GateConnection | null = null;
+    for (const [connection, of] of this.#connections) {
+      if (network !== undefined && of !== network) continue;
+      if (connection.worth < (cheapest?.worth ?? Infinity)) cheapest = connection;
+    }
+    if (cheapest === null) return;
+    this.noteRefusal("gave_way");
+    cheapest.close();
+    this.#forget(cheapest);
+  }
+
+  #forget(connection: GateConnection): void {
+    const network = this.#connections.get(connection);
+    if (network === undefined) return;
     this.#connections.delete(connection);
     const count = this.#perNetwork.get(network)! - 1;
     if (count > 0) this.#perNetwork.set(network, count);
@@ -170,7 +195,7 @@ export class Gate implements ConnectionHost, Listening {
     this.now = performance.now();
     this.#timer ??= setInterval(() => {
       this.now = performance.now();
-      for (const connection of this.#connections) connection.look();
+      for (const connection of this.#connections.keys()) connection.look();
       for (const connection of this.#refusals) connection.look();
     }, LOOK_MS);
   }

@@ -21,10 +21,13 @@ const CLOSE = { connection: "close" };
 /** Reads bodies, and knows how much of them is in memory. */
 export class BodyReader {
   readonly #limits: BodyLimits;
+  readonly #onRead: (request: Request) => void;
   #bytes = 0;
 
-  constructor(limits: BodyLimits = BODY_LIMITS) {
+  /** `onRead` is told of each request whose body is there. */
+  constructor(limits: BodyLimits = BODY_LIMITS, onRead: (request: Request) => void = () => {}) {
     this.#limits = limits;
+    this.#onRead = onRead;
   }
 
   /** The value that a request's body holds. Throws an ApiError: 400, 408, 413, 415, 503. */
@@ -34,6 +37,7 @@ export class BodyReader {
     if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw this.#tooLarge();
     if (request.body === null) throw malformed("The body is empty");
     const bytes = await this.#read(request.body);
+    this.#onRead(request);
     if (bytes.length === 0) throw malformed("The body is empty");
     return parseJson(bytes);
   }
