@@ -1,6 +1,7 @@
 //! Builds the kernel library: one object per instruction-set level, linked into one shared library.
 //!
-//!   zig build                 the library for this machine, installed as <prefix>/lib/libkumi.so
+//!   zig build                 the library for this machine, installed as <prefix>/lib/libkumi.so; for another one with
+//!                             -Darch=x86_64|aarch64 -Dos=linux|macos|windows, and -Dmusl for Linux with musl
 //!   zig build test            unit tests of every level that this machine can run; -Dtest-debug-info for stack traces
 //!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
@@ -15,14 +16,17 @@ const isa_levels = @import("src/isa_levels.zig");
 
 /// Old enough for every distribution still in use; the library needs nothing newer.
 const glibc_version = "2.17";
+/// The oldest macOS that Deno's own users are likely to have.
+const macos_version = "13.0";
 
 pub fn build(b: *std.Build) void {
     const host = b.graph.host.result;
     const optimize = b.option(Optimize, "optimize", "Optimisation of the library (default: fast)") orelse .fast;
     const arch = b.option(std.Target.Cpu.Arch, "arch", "Architecture of the library (default: this machine's)");
     const os = b.option(std.Target.Os.Tag, "os", "System of the library (default: this machine's)");
+    const musl = b.option(bool, "musl", "The library for Linux with musl instead of glibc (default: this machine's)");
 
-    const target: Target = .{ .arch = arch orelse host.cpu.arch, .os = os orelse host.os.tag };
+    const target: Target = .{ .arch = arch orelse host.cpu.arch, .os = os orelse host.os.tag, .musl = musl orelse host.abi.isMusl() };
     const library = addLibrary(b, target, "src/isa_ops.zig", optimize);
     b.getInstallStep().dependOn(&b.addInstallLibFile(library, libraryName(target.os)).step);
 
@@ -43,12 +47,15 @@ const Optimize = std.builtin.Optimize;
 const Target = struct {
     arch: std.Target.Cpu.Arch,
     os: std.Target.Os.Tag,
+    /// The C library on Linux, else glibc.
+    musl: bool = false,
     /// For tests under emulation. They are linked statically, so that they need no foreign C library.
     emulated: bool = false,
 
     fn triple(target: Target, b: *std.Build) []const u8 {
         const suffix = switch (target.os) {
-            .linux => if (target.emulated) "-musl" else "-gnu." ++ glibc_version,
+            .linux => if (target.emulated or target.musl) "-musl" else "-gnu." ++ glibc_version,
+            .macos => "." ++ macos_version,
             else => "",
         };
         return b.fmt("{t}-{t}{s}", .{ target.arch, target.os, suffix });
@@ -77,7 +84,8 @@ fn addLibrary(b: *std.Build, target: Target, ops: []const u8, optimize: Optimize
     const levels = isa_levels.ofRuntime(target.arch);
     const least = levels[levels.len - 1];
     // The build API cannot pass `-z nodelete`, so the objects are linked by a command of our own. The flag
-    // keeps the code mapped when the last user closes the library while a helper thread still sleeps in it.
+    // keeps the code mapped when the last user closes the library while a helper thread still sleeps in it;
+    // src/resident.zig does it on systems without the flag.
     const link = b.addSystemCommand(&.{ b.graph.zig_exe, "build-lib", "-dynamic", "--name", "kumi", "-lc" });
     link.setName("link kumi");
     link.addArgs(&.{ "-target", target.triple(b), b.fmt("-mcpu={s}", .{least.mcpu}) });
@@ -85,9 +93,11 @@ fn addLibrary(b: *std.Build, target: Target, ops: []const u8, optimize: Optimize
     if (optimize == .fast or optimize == .small) link.addArg("-fstrip");
     if (target.os == .linux) link.addArgs(&.{ "-z", "nodelete" });
     link.addArtifactArg(addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize));
+    // Ops call nothing of the C library, so that one object does for glibc and musl.
+    const ops_target: Target = .{ .arch = target.arch, .os = target.os };
     for (levels) |level| {
         const name = b.fmt("kumi_ops_{s}", .{level.name});
-        link.addArtifactArg(addObject(b, target, level, ops, name, optimize));
+        link.addArtifactArg(addObject(b, ops_target, level, ops, name, optimize));
     }
     link.addArg("--cache-dir");
     _ = link.addOutputDirectoryArg("link-cache");

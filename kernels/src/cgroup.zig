@@ -1,6 +1,7 @@
 //! Limits of the control groups that this process is in (Linux, versions 1 and 2).
 
 const std = @import("std");
+const builtin = @import("builtin");
 
 /// The value of one group's folder; null where it sets none.
 pub const Value = *const fn (folder: []const u8) ?u64;
@@ -61,8 +62,9 @@ pub fn readIn(folder: []const u8, name: []const u8, buffer: []u8) ?[]const u8 {
     return readFile(full, buffer);
 }
 
-/// The start of a file of the kernel's, as much as the buffer holds.
+/// The start of a file of the kernel's, as much as the buffer holds; null where the kernel is not Linux.
 pub fn readFile(path: []const u8, buffer: []u8) ?[]const u8 {
+    if (builtin.os.tag != .linux) return null;
     const fd = std.posix.openat(std.posix.AT.FDCWD, path, .{ .ACCMODE = .RDONLY }, 0) catch return null;
     defer _ = std.c.close(fd);
     const len = std.posix.read(fd, buffer) catch return null;

@@ -5,11 +5,15 @@ const std = @import("std");
 const builtin = @import("builtin");
 const cgroup = @import("cgroup.zig");
 const detect = @import("detect.zig");
+const windows = @import("windows.zig");
 
 /// Bytes this process may still use: the smaller of the machine's available memory and what its control groups leave,
 /// page cache that can be dropped counted as free. Null where the system does not tell.
 pub fn availableBytes() ?u64 {
-    if (builtin.os.tag != .linux) return null;
+    if (builtin.os.tag == .windows) {
+        var status: windows.MemoryStatus = .{};
+        return if (windows.GlobalMemoryStatusEx(&status) != 0) status.physical_free_bytes else null;
+    }
     var buffer: [4096]u8 = undefined;
     const text = cgroup.readFile("/proc/meminfo", &buffer) orelse return null;
     const machine = 1024 * (field(text, "MemAvailable") orelse return null);
@@ -66,6 +70,11 @@ pub fn processorName(buffer: *[64]u8) []const u8 {
         buffer[0..48].* = words;
         const end = std.mem.indexOfScalar(u8, buffer[0..48], 0) orelse 48;
         return std.mem.trim(u8, buffer[0..end], " ");
+    }
+    if (builtin.os.tag == .macos) {
+        var len: usize = buffer.len;
+        if (std.c.sysctlbyname("machdep.cpu.brand_string", buffer, &len, null, 0) != 0) return "";
+        return std.mem.sliceTo(buffer[0..len], 0);
     }
     var text_buffer: [8192]u8 = undefined;
     const text = cgroup.readFile("/proc/cpuinfo", &text_buffer) orelse return "";

@@ -3,7 +3,8 @@
 const std = @import("std");
 const builtin = @import("builtin");
 const numa = @import("numa.zig");
-const page = std.heap.page_size_min;
+const pages = @import("pages.zig");
+const page = pages.page;
 
 pub const huge_page = 2 * 1024 * 1024;
 /// More than any address space has; keeps sums of lengths from overflowing.
@@ -26,14 +27,7 @@ pub const Block = struct {
         if (len > bytes_max) return error.OutOfMemory;
         // Large blocks start at a huge page's border, so that weights and workspace need few TLB entries.
         const slack: usize = if (len >= 2 * huge_page) huge_page else 0;
-        const mapping = std.posix.mmap(
-            null,
-            std.mem.alignForward(usize, len + slack, page),
-            .{ .READ = true, .WRITE = true },
-            .{ .TYPE = .PRIVATE, .ANONYMOUS = true },
-            -1,
-            0,
-        ) catch return error.OutOfMemory;
+        const mapping = try pages.map(std.mem.alignForward(usize, len + slack, page), .memory);
         const address = @intFromPtr(mapping.ptr);
         const skip = if (slack == 0) 0 else std.mem.alignForward(usize, address, huge_page) - address;
         const block: Block = .{ .mapping = mapping, .bytes = @alignCast(mapping[skip..][0..len]), .node = node };
@@ -47,7 +41,7 @@ pub const Block = struct {
     }
 
     pub fn deinit(block: *Block) void {
-        if (block.mapping.len > 0) std.posix.munmap(block.mapping);
+        if (block.mapping.len > 0) pages.unmap(block.mapping);
         block.* = .{ .node = block.node };
     }
 

@@ -59,6 +59,7 @@ const least = struct {
         _ = @import("memory.zig");
         _ = @import("numa.zig");
         _ = @import("objects.zig");
+        _ = @import("pages.zig");
         _ = @import("restriction.zig");
         _ = @import("testing.zig");
         _ = @import("thread_team.zig");

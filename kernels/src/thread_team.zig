@@ -17,6 +17,7 @@ const Stop = @import("job.zig").Stop;
 const cpus = @import("cpus.zig");
 const futex = @import("futex.zig");
 const fp_state = @import("fp_state.zig");
+const resident = @import("resident.zig");
 
 const cache_line = 128; // two lines: x86 prefetches them in pairs, and some aarch64 have lines this long
 
@@ -84,6 +85,7 @@ pub const Team = struct {
         errdefer if (team.pinned) claimed.giveBack(&team.pins);
         team.threads = try gpa.alloc(std.Thread, members - 1);
         errdefer gpa.free(team.threads);
+        resident.stay();
         for (team.threads, 1..) |*thread, part| {
             thread.* = std.Thread.spawn(.{ .stack_size = stack_bytes }, worker, .{ team, @as(u32, @intCast(part)) }) catch |err| {
                 team.join(part - 1);

@@ -9,7 +9,8 @@ const builtin = @import("builtin");
 const memory = @import("memory.zig");
 const Job = @import("job.zig").Job;
 const Team = @import("thread_team.zig").Team;
-const page = std.heap.page_size_min;
+const pages = @import("pages.zig");
+const page = pages.page;
 
 const huge_page = memory.huge_page;
 /// Address space taken at once. What is never touched costs nothing; the last huge page is wasted in part.
@@ -53,10 +54,8 @@ pub const Piece = struct {
         const start = @intFromPtr(piece.bytes.ptr);
         const first = std.mem.alignForward(usize, start, page) - start;
         const end = std.mem.alignBackward(usize, start + piece.bytes.len, page) -| start;
-        if (builtin.os.tag == .linux and first < end) {
-            // Nobody gets these bytes again; a refusal only keeps them until the mapping goes.
-            std.posix.madvise(@alignCast(piece.bytes.ptr + first), end - first, std.posix.MADV.DONTNEED) catch {};
-        }
+        // Nobody gets these bytes again; a refusal only keeps them until the mapping goes.
+        if (first < end) pages.giveBack(@alignCast(piece.bytes.ptr[first..end]));
         piece.chunk.release();
         piece.* = undefined;
     }

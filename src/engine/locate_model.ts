@@ -1,8 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { downloadModel, isHubReference } from "../hub/mod.ts";
-
-/** The bundled toy, beside this library in a checkout. */
-const DEMO = new URL("../../examples/demo-model/kumi-demo-q8_0.gguf", import.meta.url);
+import { demoModelFile } from "../native_files.ts";
 
 export interface LocateOptions {
   signal?: AbortSignal;
@@ -16,7 +14,7 @@ export interface LocateOptions {
  */
 export async function locateModel(model: string | URL, options: LocateOptions = {}): Promise<string> {
   const { signal, progress } = options;
-  if (model === "demo") return pathOf(DEMO);
+  if (model === "demo") return demoModelFile();
   if (model instanceof URL) return pathOf(model);
   if (model.startsWith("file:")) return pathOf(new URL(model));
   if (!isHubReference(model)) return model;

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { libraryFile, REPAIR } from "../native_files.ts";
 import { abiHash, symbols } from "./symbols.ts";
 
 /** The native functions, by name. */
@@ -13,22 +14,13 @@ export class LibraryError extends Error {
   override readonly name = "LibraryError";
 }
 
-const FILE_NAMES: Partial<Record<typeof Deno.build.os, string>> = {
-  darwin: "libkumi.dylib",
-  windows: "kumi.dll",
-};
-
-/** The library that `deno task build` leaves in this checkout. */
+/** The library of this checkout, or of the installed package. Throws LibraryError where there is none for this platform. */
 export function defaultLibraryPath(): string {
-  const name = FILE_NAMES[Deno.build.os] ?? "libkumi.so";
-  const url = new URL(`../../.build/lib/${name}`, import.meta.url);
-  if (url.protocol !== "file:") {
-    throw new LibraryError(
-      `Cannot find the kernel library beside ${url.protocol} modules: set KUMI_LIBRARY to the path of ${name}`,
-    );
+  try {
+    return libraryFile();
+  } catch (cause) {
+    throw new LibraryError((cause as Error).message, { cause });
   }
-  const path = decodeURIComponent(url.pathname);
-  return Deno.build.os === "windows" ? path.replace(/^\/(?=[A-Za-z]:)/, "") : path;
 }
 
 /** A variable of the environment; undefined where it is unset, empty, or reading it is not permitted. */
@@ -52,7 +44,7 @@ export class Library {
   }
 
   /**
-   * The library at `path`, else at KUMI_LIBRARY, else the one of this checkout. Each call needs one
+   * The library at `path`, else at KUMI_LIBRARY, else the one of this checkout or package. Each call needs one
    * {@linkcode Library.release}. Throws LibraryError when it is missing, unusable or of another version.
    */
   static acquire(path?: string): Library {
@@ -103,7 +95,7 @@ function checkVersion(path: string): void {
   if (found === abiHash) return;
   throw new LibraryError(
     `The kernel library ${path} is of another version than this code ` +
-      `(ABI ${hex(found)}, expected ${hex(abiHash)}): run \`deno task build\``,
+      `(ABI ${hex(found)}, expected ${hex(abiHash)}): ${REPAIR}`,
   );
 }
 
@@ -117,7 +109,7 @@ function loadError(path: string, cause: unknown): LibraryError {
   }
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new LibraryError(
-    `Cannot load the kernel library ${path}: ${reason}. Run \`deno task build\``,
+    `Cannot load the kernel library ${path}: ${reason}; ${REPAIR}`,
     options,
   );
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BUILD, libraryPath, ROOT } from "./paths.ts";
+import { type Platform, platformOf } from "../platform.ts";
+import { BUILD, distFolder, libraryPath, ROOT } from "./paths.ts";
 import { capture } from "./process.ts";
 import { Progress } from "./progress.ts";
 import { ensureZig, ZIG_VERSION } from "./zig.ts";
@@ -72,7 +73,10 @@ async function lockBuild(path: string): Promise<Deno.FsFile> {
 
 /** A library that the tasks build, and the step of build.zig that makes it. */
 interface Artifact {
-  readonly file: (prefix: string) => string;
+  /** Where it lies in the build folder. */
+  readonly file: (build: string) => string;
+  /** Where `zig build` leaves it under its prefix, if elsewhere. */
+  readonly built?: (prefix: string) => string;
   /** Where the hash of the sources lies that it was built from, in the build folder. */
   readonly stamp: string;
   readonly steps: readonly string[];
@@ -92,6 +96,19 @@ const REFERENCE_LIBRARY: Artifact = {
   steps: ["lib-reference"],
   title: "the scalar references",
 };
+
+/** The library for a platform, as {@linkcode ensurePlatformLibrary} builds it. */
+function platformArtifact(platform: Platform): Artifact {
+  const { id, os, arch, libc, library } = platform;
+  const system = os === "darwin" ? "macos" : os;
+  return {
+    file: (build) => `${distFolder(platform, build)}/${library}`,
+    built: (prefix) => `${prefix}/lib/${library}`,
+    stamp: `dist/${id}.sha256`,
+    steps: ["install", `-Darch=${arch}`, `-Dos=${system}`, `-Dmusl=${libc === "musl"}`],
+    title: `the kernels for ${id}`,
+  };
+}
 
 /** Where the library of scalar references lies under its prefix; for benchmarks alone. */
 export function referenceLibraryPath(prefix: string = BUILD): string {
@@ -150,6 +167,15 @@ export async function ensureReferenceLibrary(options: BuildOptions = {}): Promis
   return await ensureArtifact(REFERENCE_LIBRARY, options);
 }
 
+/**
+ * As {@linkcode ensureLibrary}, for any platform, into `dist/<id>/` of the build folder. This machine's own library is the
+ * one that the tasks use.
+ */
+export async function ensurePlatformLibrary(platform: Platform, options: BuildOptions = {}): Promise<string> {
+  if (platform.id === platformOf()?.id) return await ensureLibrary(options);
+  return await ensureArtifact(platformArtifact(platform), options);
+}
+
 async function ensureArtifact(artifact: Artifact, options: BuildOptions): Promise<string> {
   const kernels = options.kernels ?? `${ROOT}/kernels`;
   const build = options.build ?? BUILD;
@@ -167,7 +193,7 @@ async function ensureArtifact(artifact: Artifact, options: BuildOptions): Promis
   await Deno.remove(staging, { recursive: true }).catch(() => {});
   try {
     await zigBuild(artifact, zig, kernels, build, options.signal);
-    const built = artifact.file(staging);
+    const built = (artifact.built ?? artifact.file)(staging);
     if (!await Deno.stat(built).then(() => true, () => false)) {
       throw new BuildError(`zig build succeeded but left no ${built}`);
     }

@@ -1,5 +1,7 @@
 /** Where things lie in a checkout. @module */
 
+import { libraryName, type Platform } from "../platform.ts";
+
 /** File system path of a `file:` URL. */
 export function pathOf(url: string | URL): string {
   const path = decodeURIComponent(new URL(url).pathname);
@@ -15,13 +17,12 @@ export const TOOLS = `${ROOT}/.tools`;
 /** What the tasks build and remember: the kernel library, Zig's caches, decisions. Git ignores it. */
 export const BUILD = `${ROOT}/.build`;
 
-/** File name of the kernel library. */
-export function libraryName(os: string = Deno.build.os): string {
-  if (os === "windows") return "kumi.dll";
-  return os === "darwin" ? "libkumi.dylib" : "libkumi.so";
-}
-
 /** Where `zig build` leaves the kernel library under its prefix. */
 export function libraryPath(prefix: string = BUILD, os: string = Deno.build.os): string {
   return `${prefix}/lib/${libraryName(os)}`;
+}
+
+/** Where the library for another platform lies in the build folder. */
+export function distFolder(platform: Platform, build: string = BUILD): string {
+  return `${build}/dist/${platform.id}`;
 }

@@ -5,6 +5,7 @@
  */
 
 import { BuildError, ensureLibrary, ensureReferenceLibrary } from "./build.ts";
+import { buildAll } from "./build_all.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
 import { ROOT } from "./paths.ts";
 import { commandPermissions, needsLibrary } from "./permissions.ts";
@@ -77,10 +78,12 @@ const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Pr
     await getLibrary(signal);
     return await runFile(file, args, ["--allow-all"]);
   },
-  build: async (_args, signal) => {
+  build: async (args, signal) => {
+    if (args.includes("--all")) return await buildAll({ signal }) ? 0 : 1;
     note(await ensureLibrary({ signal }));
     return 0;
   },
+  pack: (args) => runFile(`${ROOT}/src/setup/pack/main.ts`, args, ["--allow-all"]),
   test: async (args) => {
     const command = [Deno.execPath(), "run", "--quiet", "--allow-all", `${ROOT}/tests/run.ts`, ...args];
     return await foreground(command, { cwd: ROOT, env: { KUMI_STD: await chooseStd() } });

@@ -13,7 +13,8 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
-const page = std.heap.page_size_min;
+const pages = @import("../pages.zig");
+const page = pages.page;
 const huge_page = 2 * 1024 * 1024;
 /// madvise: map and fill pages as if they had been written (Linux 5.14).
 const madv_populate_write = 23;
@@ -118,21 +119,14 @@ pub const Arena = struct {
     pub fn init(shape: Shape) Error!Arena {
         const bytes = totalBytes(shape) orelse return error.InvalidShape;
         const slack: usize = if (bytes >= huge_page) huge_page else 0;
-        const mapping = std.posix.mmap(
-            null,
-            bytes + slack,
-            .{ .READ = true, .WRITE = true },
-            .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true },
-            -1,
-            0,
-        ) catch return error.OutOfAddressSpace;
+        const mapping = pages.map(bytes + slack, .reservation) catch return error.OutOfAddressSpace;
         const address = @intFromPtr(mapping.ptr);
         const skip = if (slack == 0) 0 else std.mem.alignForward(usize, address, huge_page) - address;
         return .{ .shape = shape, .memory = @alignCast(mapping[skip..][0..bytes]), .mapping = mapping };
     }
 
     pub fn deinit(arena: *Arena) void {
-        std.posix.munmap(arena.mapping);
+        pages.unmap(arena.mapping);
         arena.* = undefined;
     }
 
@@ -194,22 +188,13 @@ pub const Arena = struct {
         }
     }
 
-    /// Bytes that the system holds in memory for the arena now, as mincore tells; null where it does not.
+    /// Bytes that the system holds in memory for the arena now; null where it does not tell.
     pub fn residentBytes(arena: Arena) ?usize {
-        var states: [16 * 1024]u8 = undefined;
-        const part_bytes = states.len * page;
-        var pages: usize = 0;
-        var at: usize = 0;
-        while (at < arena.memory.len) : (at += part_bytes) {
-            const bytes = @min(part_bytes, arena.memory.len - at);
-            std.posix.mincore(@alignCast(arena.memory.ptr + at), bytes, &states) catch return null;
-            for (states[0 .. bytes / page]) |state| pages += state & 1;
-        }
-        return pages * page;
+        return pages.residentBytes(arena.memory);
     }
 
-    /// Returns to the system the whole pages inside a run of free slots, which read as zeros afterwards. Two calls into the
-    /// kernel per layer and head, so worth it for large runs only. Slots are multiples of `block_tokens`.
+    /// Returns to the system the whole pages inside a run of free slots, which read as `pages.giveBack` says afterwards. Two
+    /// calls into the kernel per layer and head, so worth it for large runs only. Slots are multiples of `block_tokens`.
     pub fn giveBack(arena: Arena, slot_first: u32, slot_count: u32) void {
         const shape = arena.shape;
         std.debug.assert(slot_first % block_tokens == 0 and slot_count % block_tokens == 0);
@@ -222,8 +207,7 @@ pub const Arena = struct {
             const first = std.mem.alignForward(usize, head * head_bytes + block_bytes * block_first, page);
             const end = std.mem.alignBackward(usize, head * head_bytes + block_bytes * block_end, page);
             if (first >= end) continue;
-            // A refusal only means that the memory stays committed.
-            std.posix.madvise(@alignCast(arena.memory.ptr + first), end - first, std.posix.MADV.DONTNEED) catch {};
+            pages.giveBack(@alignCast(arena.memory[first..end]));
         }
     }
 };

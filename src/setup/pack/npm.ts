@@ -1,0 +1,140 @@
+/** The npm packages: kumi itself, and one for each platform with its kernel library. @module */
+
+import { type Platform, PLATFORMS } from "../../platform.ts";
+import { ROOT } from "../paths.ts";
+import { packagesOf, readSources, type Sources } from "./sources.ts";
+import { toDeclarations, toJavaScript } from "./transpile.ts";
+
+/** What every package says of itself, from deno.json. */
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly imports: Readonly<Record<string, string>>;
+}
+
+/** A platform and its built library. */
+export interface BuiltLibrary {
+  readonly platform: Platform;
+  readonly file: string;
+}
+
+export const DEMO_MODEL = "examples/demo-model/kumi-demo-q8_0.gguf";
+/** Modules that users import. `native_files` is for the JSR package, whose files cannot be opened by path. */
+const ENTRIES = ["mod.ts", "src/native_files.ts"];
+const DESCRIPTION = "Runs large language models on ordinary CPUs, for Deno";
+
+const NPM_OS = { linux: "linux", darwin: "darwin", windows: "win32" } as const;
+const NPM_CPU = { x86_64: "x64", aarch64: "arm64" } as const;
+
+/** Name of the package that has a platform's library. */
+export function platformPackage(manifest: Manifest, platform: Platform): string {
+  return `${manifest.name}-${platform.id}`;
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(value, null, 2) + "\n");
+}
+
+/** Writes texts under a folder, with the folders that they need. */
+export async function writeFiles(folder: string, files: Iterable<readonly [string, string]>): Promise<void> {
+  for (const [name, text] of files) {
+    const path = `${folder}/${name}`;
+    await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(path, text);
+  }
+}
+
+async function writePlatform(
+  folder: string,
+  manifest: Manifest,
+  { platform, file }: BuiltLibrary,
+): Promise<void> {
+  const { version, license } = manifest;
+  const { id, os, arch, libc, library } = platform;
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.copyFile(file, `${folder}/${library}`);
+  await Deno.copyFile(`${ROOT}/LICENSE`, `${folder}/LICENSE`);
+  const text = `The kernel library of [kumi](https://www.npmjs.com/package/${manifest.name}) for ${id}.\n`;
+  await Deno.writeTextFile(`${folder}/README.md`, text);
+  await writeJson(`${folder}/package.json`, {
+    name: platformPackage(manifest, platform),
+    version,
+    license,
+    description: `Kernel library of kumi for ${id}`,
+    os: [NPM_OS[os]],
+    cpu: [NPM_CPU[arch]],
+    ...(libc && { libc: [libc] }),
+    files: [library],
+  });
+}
+
+function exportsOf(): Record<string, { types: string; default: string }> {
+  const paths = ENTRIES.map((entry) => entry.replace(/\.ts$/, ""));
+  return Object.fromEntries(paths.map((path) => {
+    const name = path === "mod" ? "." : `./${path.replace("src/", "")}`;
+    return [name, { types: `./${path}.d.ts`, default: `./${path}.js` }];
+  }));
+}
+
+/** The version that an import map's `npm:name@version` fixes. */
+function pinnedVersion(manifest: Manifest, name: string): string {
+  const [, version] = new RegExp(`^npm:${name}@([\\d.]+)$`).exec(manifest.imports[name] ?? "") ?? [];
+  if (version === undefined) throw new TypeError(`deno.json does not map ${name} to an exact version of npm`);
+  return version;
+}
+
+async function writeMain(
+  folder: string,
+  manifest: Manifest,
+  sources: Sources,
+  built: readonly BuiltLibrary[],
+) {
+  const named = (name: string, ending: string) => name.replace(/\.ts$/, ending);
+  await writeFiles(
+    folder,
+    [...sources].map(([name, text]) => [named(name, ".js"), toJavaScript(name, text)]),
+  );
+  const declarations = toDeclarations(ENTRIES, sources);
+  await writeFiles(folder, [...declarations].map(([name, text]) => [named(name, ".d.ts"), text]));
+  await Deno.mkdir(`${folder}/${DEMO_MODEL}`.replace(/[^/]*$/, ""), { recursive: true });
+  for (const file of [DEMO_MODEL, "LICENSE", "README.md"]) {
+    await Deno.copyFile(`${ROOT}/${file}`, `${folder}/${file}`);
+  }
+  const { name, version, license } = manifest;
+  const dependencies = packagesOf(sources).map((each) => [each, pinnedVersion(manifest, each)]);
+  const optional = built.map(({ platform }) => [platformPackage(manifest, platform), version]);
+  await writeJson(`${folder}/package.json`, {
+    name,
+    version,
+    license,
+    description: DESCRIPTION,
+    keywords: ["deno", "llm", "inference", "gguf", "cpu"],
+    type: "module",
+    engines: { deno: ">=2.9" },
+    exports: exportsOf(),
+    dependencies: Object.fromEntries(dependencies),
+    optionalDependencies: Object.fromEntries(optional),
+  });
+}
+
+/**
+ * Writes the packages into folders of their own: `kumi`, and `kumi-<platform>` for each library. Resolves to the folders in
+ * the order in which they are to be published, kumi last.
+ */
+export async function packNpm(
+  folder: string,
+  manifest: Manifest,
+  built: readonly BuiltLibrary[],
+): Promise<string[]> {
+  const folders: string[] = [];
+  const inOrder = [...built].sort((a, b) => PLATFORMS.indexOf(a.platform) - PLATFORMS.indexOf(b.platform));
+  for (const each of inOrder) {
+    folders.push(`${folder}/kumi-${each.platform.id}`);
+    await writePlatform(folders.at(-1)!, manifest, each);
+  }
+  const installed = await Deno.readTextFile(`${ROOT}/src/native_files.npm.ts`);
+  const sources = await readSources(ENTRIES, new Map([["src/native_files.ts", installed]]));
+  await writeMain(`${folder}/kumi`, manifest, sources, inOrder);
+  return [...folders, `${folder}/kumi`];
+}

@@ -1,0 +1,44 @@
+/** The modules of the library: those that mod.ts and its workers import. @module */
+
+import ts from "npm:typescript@5.9.3";
+import { ROOT } from "../paths.ts";
+
+/** Names and texts of modules; names are paths in the checkout: `src/engine/model.ts`. */
+export type Sources = ReadonlyMap<string, string>;
+
+/** Modules that are started by their URL: `new URL("./worker.ts", import.meta.url)`. */
+export const MODULE_URL = /new URL\("(\.{1,2}\/[^"]+\.ts)", import\.meta\.url\)/g;
+
+/** The specifiers that a module imports, types included. */
+export function importsOf(text: string): string[] {
+  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
+/** The name of the module that a relative specifier means. */
+export function resolveName(from: string, specifier: string): string {
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+/**
+ * Reads `entries` and all that they import from one another. `replaced` gives modules another text than their file's.
+ * Throws Deno.errors.NotFound where a module is missing.
+ */
+export async function readSources(entries: readonly string[], replaced: Sources): Promise<Sources> {
+  const sources = new Map<string, string>();
+  const open = [...entries];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (sources.has(name)) continue;
+    const text = replaced.get(name) ?? await Deno.readTextFile(`${ROOT}/${name}`);
+    sources.set(name, text);
+    const imported = importsOf(text).filter((specifier) => /^\.{1,2}\//.test(specifier));
+    const started = [...text.matchAll(MODULE_URL)].map(([, specifier]) => specifier);
+    for (const specifier of [...imported, ...started]) open.push(resolveName(name, specifier));
+  }
+  return new Map([...sources].sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** The packages that modules import by bare names, such as `@huggingface/jinja`. */
+export function packagesOf(sources: Sources): string[] {
+  const names = new Set([...sources.values()].flatMap(importsOf).filter((name) => /^@?[a-z]/.test(name)));
+  return [...names].filter((name) => !/^(?:node|npm|jsr):/.test(name)).sort();
+}
