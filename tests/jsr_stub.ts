@@ -1,30 +1,52 @@
-/** A registry of the JSR kind on this machine that serves the stand-ins, to test the other import map. @module */
+/** A registry of the JSR kind on this machine, which serves packages from memory. @module */
 
 import { createHash } from "node:crypto";
 
-const NAMES = ["assert", "cli", "http"];
-const VERSION = "1.0.0";
+/** One version of a package. */
+export interface JsrPackage {
+  /** With its scope: `@std/assert`. */
+  readonly name: string;
+  readonly version: string;
+  readonly exports: Readonly<Record<string, string>>;
+  /** Texts by path: `/mod.ts`. */
+  readonly files: ReadonlyMap<string, string>;
+}
 
-/** Serves `@std/assert`, `@std/cli` and `@std/http`, version 1.0.0. */
+/** The stand-ins for `@std/assert`, `@std/cli` and `@std/http`, as packages of version 1.0.0. */
+export async function standIns(): Promise<JsrPackage[]> {
+  return await Promise.all(["assert", "cli", "http"].map(async (name) => ({
+    name: `@std/${name}`,
+    version: "1.0.0",
+    exports: { ".": "./mod.ts" },
+    files: new Map([[
+      "/mod.ts",
+      await Deno.readTextFile(new URL(`../src/setup/std/${name}.ts`, import.meta.url)),
+    ]]),
+  })));
+}
+
+function addTo(files: Map<string, string>, { name, version, exports, files: own }: JsrPackage): void {
+  const [scope, short] = name.slice(1).split("/");
+  files.set(
+    `/${name}/meta.json`,
+    JSON.stringify({ scope, name: short, latest: version, versions: { [version]: {} } }),
+  );
+  const manifest: Record<string, { size: number; checksum: string }> = {};
+  for (const [path, text] of own) {
+    const checksum = `sha256-${createHash("sha256").update(text).digest("hex")}`;
+    manifest[path] = { size: new TextEncoder().encode(text).length, checksum };
+    files.set(`/${name}/${version}${path}`, text);
+  }
+  files.set(`/${name}/${version}_meta.json`, JSON.stringify({ exports, manifest }));
+}
+
 export class JsrStub implements AsyncDisposable {
   private constructor(readonly server: Deno.HttpServer<Deno.NetAddr>) {}
 
-  static async start(): Promise<JsrStub> {
+  /** Serves the packages, by default the stand-ins. */
+  static async start(packages?: readonly JsrPackage[]): Promise<JsrStub> {
     const files = new Map<string, string>();
-    for (const name of NAMES) {
-      const source = await Deno.readTextFile(new URL(`../src/setup/std/${name}.ts`, import.meta.url));
-      const checksum = `sha256-${createHash("sha256").update(source).digest("hex")}`;
-      const size = new TextEncoder().encode(source).length;
-      files.set(
-        `/@std/${name}/meta.json`,
-        JSON.stringify({ scope: "std", name, latest: VERSION, versions: { [VERSION]: {} } }),
-      );
-      files.set(
-        `/@std/${name}/${VERSION}_meta.json`,
-        JSON.stringify({ exports: { ".": "./mod.ts" }, manifest: { "/mod.ts": { size, checksum } } }),
-      );
-      files.set(`/@std/${name}/${VERSION}/mod.ts`, source);
-    }
+    for (const each of packages ?? await standIns()) addTo(files, each);
     return new JsrStub(
       Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
         const { pathname } = new URL(request.url);

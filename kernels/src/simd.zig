@@ -196,14 +196,19 @@ pub const RowI16 = @Vector(2 * row_lanes, i16);
 pub const RowI32 = @Vector(row_lanes, i32);
 pub const RowF32 = @Vector(row_lanes, f32);
 
+/// LLVM's intrinsics take vectors as values. The C convention of Windows would pass them by address instead, which LLVM compiles
+/// to nonsense, so another one of the architecture is named there; all of `intrinsics` must have it.
+const intrinsic: std.builtin.CallingConvention =
+    if (is_x86 and builtin.os.tag == .windows) .{ .x86_64_sysv = .{} } else .c;
+
 const intrinsics = struct {
-    extern fn @"llvm.x86.avx2.pmadd.ub.sw"(RowU8, RowI8) RowI16;
-    extern fn @"llvm.x86.avx2.pmadd.wd"(RowI16, RowI16) RowI32;
-    extern fn @"llvm.x86.avx2.psign.b"(RowI8, RowI8) RowI8;
-    extern fn @"llvm.x86.avx512.pmaddubs.w.512"(RowU8, RowI8) RowI16;
-    extern fn @"llvm.x86.avx512.pmaddw.d.512"(RowI16, RowI16) RowI32;
-    extern fn @"llvm.x86.avx512.vpdpbusd.512"(RowI32, RowU8, RowI8) RowI32;
-    extern fn @"llvm.aarch64.neon.sdot.v4i32.v16i8"(RowI32, RowI8, RowI8) RowI32;
+    extern fn @"llvm.x86.avx2.pmadd.ub.sw"(RowU8, RowI8) callconv(intrinsic) RowI16;
+    extern fn @"llvm.x86.avx2.pmadd.wd"(RowI16, RowI16) callconv(intrinsic) RowI32;
+    extern fn @"llvm.x86.avx2.psign.b"(RowI8, RowI8) callconv(intrinsic) RowI8;
+    extern fn @"llvm.x86.avx512.pmaddubs.w.512"(RowU8, RowI8) callconv(intrinsic) RowI16;
+    extern fn @"llvm.x86.avx512.pmaddw.d.512"(RowI16, RowI16) callconv(intrinsic) RowI32;
+    extern fn @"llvm.x86.avx512.vpdpbusd.512"(RowI32, RowU8, RowI8) callconv(intrinsic) RowI32;
+    extern fn @"llvm.aarch64.neon.sdot.v4i32.v16i8"(RowI32, RowI8, RowI8) callconv(intrinsic) RowI32;
 };
 
 /// Four K bytes of an activation column, given to every row.

@@ -1,0 +1,155 @@
+/** The packages, installed from registries on this machine into empty projects. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { stdFlags } from "../src/setup/import_map.ts";
+import { ROOT } from "../src/setup/paths.ts";
+import { capture, type Captured } from "../src/setup/process.ts";
+import { JsrStub } from "./jsr_stub.ts";
+import { NpmRegistry } from "./support/npm_registry.ts";
+
+const PROGRAM = "main.ts";
+/** What README's program needs. */
+const PERMISSIONS = ["--no-prompt", "--allow-read", "--allow-ffi", "--allow-env=KUMI_LIBRARY,KUMI_ISA"];
+
+/** The program under README's heading "In a program". */
+async function readmeProgram(): Promise<string> {
+  const readme = await Deno.readTextFile(`${ROOT}/README.md`);
+  const [, program] = /## In a program\n+```ts\n(.*?)```/s.exec(readme) ?? [];
+  assert(program?.includes('from "@kumi/kumi"') && program.trim().split("\n").length <= 7, program);
+  return program;
+}
+
+/** Folders of a test, and the packages of this platform in them. */
+class Packed implements AsyncDisposable {
+  private constructor(readonly folder: string) {}
+
+  static async create(): Promise<Packed> {
+    const packed = new Packed(await Deno.makeTempDir({ prefix: "kumi-pack-" }));
+    const flags = [`--config=${ROOT}/deno.json`, ...stdFlags("local")];
+    const script = `${ROOT}/src/setup/pack/main.ts`;
+    const command = [Deno.execPath(), "run", "--allow-all", ...flags, script];
+    const done = await capture([...command, "--this-platform", "--out", packed.path("pack")]);
+    if (done?.code !== 0) {
+      await packed[Symbol.asyncDispose]();
+      throw new Error(done?.stderr);
+    }
+    return packed;
+  }
+
+  path(name: string): string {
+    return `${this.folder}/${name}`;
+  }
+
+  /** Starts npm's registry with kumi in it; null where there is no npm. */
+  async npmRegistry(): Promise<NpmRegistry | null> {
+    const folders = Array.from(
+      Deno.readDirSync(this.path("pack/npm")),
+      ({ name }) => this.path(`pack/npm/${name}`),
+    );
+    await Deno.mkdir(this.path("tarballs"), { recursive: true });
+    return await NpmRegistry.start(folders, this.path("tarballs"));
+  }
+
+  /** An empty project whose scope @kumi comes from `registry`, with a cache of its own. */
+  async project(name: string, registry: NpmRegistry, env: Record<string, string> = {}): Promise<Project> {
+    const folder = this.path(name);
+    await Deno.mkdir(folder);
+    await Deno.writeTextFile(`${folder}/.npmrc`, `@kumi:registry=${registry.url}\n`);
+    return new Project(folder, {
+      DENO_DIR: this.path(`${name}-cache`),
+      NO_COLOR: "1",
+      KUMI_LIBRARY: "",
+      ...env,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+class Project {
+  constructor(readonly folder: string, readonly env: Record<string, string>) {}
+
+  async deno(...args: string[]): Promise<Captured> {
+    const result = await capture([Deno.execPath(), ...args], { cwd: this.folder, env: this.env });
+    assert(result !== null);
+    return result;
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    await Deno.writeTextFile(`${this.folder}/${name}`, text);
+  }
+}
+
+function assertAnswer({ code, stdout, stderr }: Captured): void {
+  assertEquals(code, 0, stderr);
+  assertMatch(stdout, /cache/i);
+  assert(stdout.trim().length > 20, stdout);
+}
+
+/** Whether packages that are not ours can be had; without them nothing can be installed. */
+async function reachesNpm(): Promise<boolean> {
+  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const wanted = [imports["@huggingface/jinja"], "npm:typescript@5.9.3"];
+  return (await capture([Deno.execPath(), "cache", "--no-config", "--quiet", ...wanted]))?.code === 0;
+}
+
+Deno.test("the packages for npm and JSR run README's program in an empty project", async (t) => {
+  if (!await reachesNpm()) return console.log("skipped: npm's registry cannot be reached");
+  await using packed = await Packed.create();
+  await using npm = await packed.npmRegistry();
+  if (npm === null) return console.log("skipped: npm is not installed");
+  const program = await readmeProgram();
+
+  await t.step("npm", async () => {
+    const project = await packed.project("npm", npm);
+    const added = await project.deno("add", "npm:@kumi/kumi");
+    assertEquals(added.code, 0, added.stderr);
+    await project.write(PROGRAM, program);
+    assertAnswer(await project.deno("run", ...PERMISSIONS, PROGRAM));
+    // Types come with it: the program is right, and a mistake is found.
+    const checked = await project.deno("check", PROGRAM);
+    assertEquals(checked.code, 0, checked.stderr);
+    await project.write("wrong.ts", 'import { loadModel } from "@kumi/kumi";\nawait loadModel(1);\n');
+    const wrong = await project.deno("check", "wrong.ts");
+    assertMatch(wrong.stderr, /'number' is not assignable to parameter of type 'string \| URL'/);
+  });
+
+  await t.step("npm, with a node_modules folder", async () => {
+    const project = await packed.project("modules", npm);
+    await project.write("package.json", "{}");
+    await project.write("deno.json", '{ "nodeModulesDir": "auto" }');
+    const added = await project.deno("add", "npm:@kumi/kumi");
+    assertEquals(added.code, 0, added.stderr);
+    await project.write(PROGRAM, program);
+    assertAnswer(await project.deno("run", ...PERMISSIONS, PROGRAM));
+  });
+
+  await t.step("JSR", async () => {
+    const folder = packed.path("pack/jsr");
+    const check = await packed.project("publish", npm);
+    const dry = await capture([Deno.execPath(), "publish", "--dry-run", "--allow-dirty"], {
+      cwd: folder,
+      env: check.env,
+    });
+    assertEquals(dry?.code, 0, dry?.stderr);
+    assert(!/warning|slow type/i.test(dry!.stderr.replace("Checking for slow types", "")), dry!.stderr);
+
+    const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${folder}/deno.json`));
+    const files = new Map<string, string>();
+    for (const path of filesIn(folder)) files.set(`/${path}`, await Deno.readTextFile(`${folder}/${path}`));
+    await using jsr = await JsrStub.start([{ name, version, exports: { ".": exports }, files }]);
+    const project = await packed.project("jsr", npm, { JSR_URL: jsr.url });
+    const added = await project.deno("add", `jsr:${name}`);
+    assertEquals(added.code, 0, added.stderr);
+    await project.write(PROGRAM, program);
+    const host = new URL(jsr.url).host; // jsr.io itself is allowed by default
+    assertAnswer(await project.deno("run", `--allow-import=${host}`, ...PERMISSIONS, PROGRAM));
+  });
+});
+
+function filesIn(folder: string, prefix = ""): string[] {
+  return Array.from(Deno.readDirSync(`${folder}/${prefix}`)).flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesIn(folder, `${prefix}${name}/`) : [`${prefix}${name}`]
+  );
+}
