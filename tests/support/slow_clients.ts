@@ -9,14 +9,16 @@ export type Slowness = "head" | "body" | "reader";
 export class SlowClients implements AsyncDisposable {
   readonly #port: number;
   readonly #everyMs: number;
+  readonly #readerTokens: number;
   readonly #running: Promise<void>[] = [];
   readonly #conns = new Set<Deno.TcpConn>();
   #isOver = false;
   /** Connections that were opened so far: those that are ended are opened again. */
   opened = 0;
 
-  /** `everyMs`: a byte is sent, or some are read, so often. */
-  constructor(port: number, everyMs: number) {
+  /** `everyMs`: a byte is sent, or some are read, so often. `readerTokens`: what each reader asks for, eight times. */
+  constructor(port: number, everyMs: number, readerTokens = 120) {
+    this.#readerTokens = readerTokens;
     this.#port = port;
     this.#everyMs = everyMs;
   }
@@ -69,7 +71,14 @@ export class SlowClients implements AsyncDisposable {
 
   async #read(conn: Deno.TcpConn): Promise<void> {
     const body = JSON.stringify({
-      ...{ prompt: ["Once", "Twice"], n: 4, max_tokens: 120, ignore_eos: true, stream: true, logprobs: 20 },
+      ...{
+        prompt: ["Once", "Twice"],
+        n: 4,
+        max_tokens: this.#readerTokens,
+        ignore_eos: true,
+        stream: true,
+        logprobs: 20,
+      },
     });
     const head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
       `Content-Length: ${body.length}\r\n\r\n`;

@@ -22,6 +22,10 @@ export interface Passage {
   end(): void;
 }
 
+/** What a connection without a request that is all there is worth. */
+const Worth = { ending: 0, withoutHead: 1, slowBody: 2, idle: 3, body: 4 } as const;
+/** Most bodies are there with their heads. */
+const SLOW_BODY_MS = 1000;
 /** Bytes read from the server at a time. */
 const DOWN_BYTES = 16 << 10;
 /** For how long a client that was told something may still read it, and its last bytes are read and forgotten. */
@@ -38,6 +42,7 @@ export class GateConnection {
   #innerPort: number | null = null;
   /** The server is computing so many requests of it. */
   #requests = 0;
+  #begunAt = 0;
   /** Those of them that are there with their bodies. */
   #arrived = 0;
   /** Bytes of the client since there was no request. */
@@ -64,12 +69,12 @@ export class GateConnection {
     return this.#innerPort;
   }
 
-  /** How dear its place is: 0 where it is ending, 1 without a head, 2 between requests, 3 before a body is there, else Infinity. */
+  /** How dear its place is: the cheapest go first where others need one. */
   get worth(): number {
-    if (this.#isEnding) return 0;
+    if (this.#isEnding) return Worth.ending;
     if (this.#arrived > 0) return Infinity;
-    if (this.#requests > 0) return 3;
-    return this.#server === null ? 1 : 2;
+    if (this.#requests === 0) return this.#server === null ? Worth.withoutHead : Worth.idle;
+    return this.#host.now - this.#begunAt > SLOW_BODY_MS ? Worth.slowBody : Worth.body;
   }
 
   /** Serves it. Resolves when it is over; never rejects. */
@@ -101,7 +106,7 @@ export class GateConnection {
 
   /** The server has the head of a request. */
   begin(): Passage {
-    this.#requests++;
+    if (this.#requests++ === 0) this.#begunAt = this.#host.now;
     this.#bytes = 0;
     this.#deadline = Infinity;
     this.#release?.();
