@@ -177,3 +177,42 @@ Deno.test("a server answers before its model is loaded", async () => {
   await server.ready;
   assertEquals((await (await fetch(`${server.url}/readyz`)).json()).ready, true);
 });
+
+Deno.test("kumi serve sends spans of its requests where Deno's OpenTelemetry is switched on", async () => {
+  const spans: { name: string; attributes: string }[] = [];
+  await using collector = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const body = await request.json();
+    if (!request.url.endsWith("/v1/traces")) return Response.json({});
+    for (const { scopeSpans } of body.resourceSpans) {
+      for (const { spans: some } of scopeSpans) {
+        for (const { name, attributes } of some) {
+          spans.push({ name, attributes: JSON.stringify(attributes) });
+        }
+      }
+    }
+    return Response.json({});
+  });
+  const port = freePort();
+  // No permission more than without: Deno sends them itself.
+  const permissions = await printedPermissions(port);
+  const { child, url, until, end } = await start([...SERVE, "--port", `${port}`], permissions, {
+    OTEL_DENO: "true",
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.addr.port}`,
+    OTEL_BSP_SCHEDULE_DELAY: "100",
+  });
+  await until("kumi: ready: ");
+  const response = await fetch(url + CHAT, {
+    method: "POST",
+    body: JSON.stringify({ messages: QUESTION, temperature: 0, stream: true }),
+    headers: { "content-type": "application/json" },
+  });
+  assertStringIncludes(await response.text(), "[DONE]");
+  child.kill("SIGTERM");
+  const { code, log } = await end();
+  assertEquals(code, 0, log);
+  const span = spans.find(({ name }) => name.includes("POST"));
+  assert(span !== undefined, JSON.stringify(spans));
+  assertStringIncludes(span.attributes, CHAT);
+  assert(!span.attributes.includes("17 + 25"), "a span has the text of a prompt");
+});
