@@ -26,7 +26,7 @@ const COMMAND: Command = {
     { name: "readers", value: "N", help: "slow readers", default: "200" },
     { name: "shape", value: "NAME", help: "shapes of a model with random weights; default: the demo model" },
     { name: "format", value: "FORMAT", help: "its weight format", default: "q8_0" },
-    { name: "reader-tokens", value: "N", help: "tokens that a reader asks for, eight times", default: "120" },
+    { name: "reader-tokens", value: "N", help: "tokens that a reader asks for", default: "400" },
     { name: "connections-max", value: "N", help: "places that the server has", default: "4096" },
     { name: "requests", value: "N", help: "requests of the good client each time", default: "200" },
     { name: "repeat", alias: "r", value: "N", help: "times with, and without", default: "3" },

@@ -9,6 +9,7 @@ export { type BlockAllocator, roomBlocks } from "./block_allocator.ts";
 export { checkClasses, DEFAULT_CLASSES, type LatencyClass, type QueueLimit } from "./latency_class.ts";
 export { PrefixCache, type PrefixCacheOptions } from "./prefix_cache.ts";
 export {
+  type ClassOutlook,
   type ClassStats,
   Scheduler,
   type SchedulerOptions,

@@ -1,4 +1,4 @@
-import { type Admission, type AdmissionView, admit } from "./admission.ts";
+import { type Admission, type AdmissionView, admit, type RefusalReason } from "./admission.ts";
 import type { BlockAllocator } from "./block_allocator.ts";
 import { ClassQueue } from "./class_queue.ts";
 import { KvLedger } from "./kv_ledger.ts";
@@ -58,6 +58,15 @@ export interface ClassStats {
   readonly waiting: number;
   readonly running: number;
   readonly waitingTokens: number;
+}
+
+/** What a class would say to a new request, however small. */
+export interface ClassOutlook {
+  readonly name: string;
+  /** Requests for which its queue has room. */
+  readonly places: number;
+  /** Why it would be refused, if it would. */
+  readonly refusal?: { readonly reason: RefusalReason; readonly retryAfterMs?: number };
 }
 
 interface Step {
@@ -154,6 +163,25 @@ export class Scheduler {
     const admission = admit(this.#view(time), queue, request);
     if (admission.accepted) this.#add(request, queue, 0);
     return admission;
+  }
+
+  /** What new requests have to expect in each class; what is small enough to be taken may still be too late. */
+  outlook(now: number): ClassOutlook[] {
+    const view = this.#view(this.#clock.advance(now));
+    return this.#queues.map((queue) => {
+      const { name, queueLimit } = queue.config;
+      const admission = admit(view, queue, {
+        id: -1,
+        class: name,
+        tokens: [0],
+        maxTokens: 1,
+        sharesPrefix: false,
+      });
+      const places = Math.max(0, queueLimit.requests - queue.waiting.length);
+      if (admission.accepted) return { name, places };
+      const { reason, retryAfterMs } = admission;
+      return { name, places, refusal: { reason, retryAfterMs } };
+    });
   }
 
   /**

@@ -419,6 +419,26 @@ Deno.test("a request that shares no prefix computes all of its tokens, and leave
   }
 });
 
+Deno.test("outlook() tells the room in each queue, and why a request would be refused", () => {
+  const queueLimit = { requests: 2, tokens: 10_000 };
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 1000, maxBatch: 1, queueLimit }, BATCH] });
+  bench.warmUp();
+  const look = () =>
+    bench.scheduler.outlook(bench.now).map(({ places, refusal }) => refusal?.reason ?? places);
+  assertEquals(look(), [2, 100]);
+  bench.submit(1, "interactive", 8);
+  bench.step();
+  assertEquals(look(), [2, 100]);
+  bench.submit(2, "interactive", 8);
+  assertEquals(look(), [1, 100]);
+  bench.submit(3, "interactive", 8);
+  assertEquals(look(), ["queue-full", 100]);
+  assertEquals(bench.submit(4, "interactive", 1), {
+    accepted: false,
+    ...bench.scheduler.outlook(bench.now)[0].refusal!,
+  });
+});
+
 Deno.test("a restored request goes on behind what it said and is not refused", () => {
   const bench = new Bench({
     classes: [{ ...BATCH, maxWaitMs: 1000, queueLimit: { requests: 1, tokens: 1 } }],

@@ -10,7 +10,8 @@ export type SlowOrder =
 
 let clients: SlowClients | null = null;
 
-self.addEventListener("message", async ({ data }: MessageEvent<SlowOrder>) => {
+addEventListener("message", async (event) => {
+  const { data } = event as MessageEvent<SlowOrder>;
   if (data === "end") {
     await clients?.[Symbol.asyncDispose]();
   } else if (data !== "count") {

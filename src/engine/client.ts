@@ -6,6 +6,7 @@ import type { Link, ServingMessage } from "./link.ts";
 import { type Answered, type PendingQuestion, PendingRequest, type Question } from "./pending.ts";
 import { type Health, type StartOptions, WorkerPool } from "./pool.ts";
 import type { GenerationRequest, ModelInfo, StepEvent } from "./protocol.ts";
+import { refusal } from "./refusal.ts";
 import { AnswerLengths, promptUnits } from "./routing.ts";
 import type { EngineStats } from "./stats.ts";
 import type { Transport } from "./transport.ts";
@@ -164,6 +165,8 @@ export class EngineClient implements AsyncDisposable {
       }
       return;
     }
+    const refused = pending.isRestored || pending.isAborted ? null : link.refuse(pending.class);
+    if (refused !== null) return this.#fail(pending, refusal(pending, refused));
     pending.link = link;
     if (pending.isSuspect) this.#trial = pending;
     try {
@@ -172,6 +175,7 @@ export class EngineClient implements AsyncDisposable {
       // A message that cannot be cloned.
       return this.#fail(pending, error instanceof Error ? error : new Error(String(error)));
     }
+    link.outlook.ask(pending.class);
     if (pending.isAborted) link.abort(id);
   }
 
@@ -227,6 +231,7 @@ export class EngineClient implements AsyncDisposable {
 
   #receive(link: Link, message: ServingMessage): void {
     if (message.type === "step") {
+      if (message.outlook !== undefined) link.outlook.learn(message.outlook);
       if (message.events.some(({ tokens }) => tokens.length > 0)) this.#pool.noteStep(link);
       for (const event of message.events) this.#deliver(link, event);
       return;

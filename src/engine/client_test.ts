@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { EngineClient } from "./client.ts";
-import { EngineError } from "./errors.ts";
+import { EngineError, RefusedError } from "./errors.ts";
 import type { EngineOptions, Machine, ToEngine } from "./protocol.ts";
 import { FAKE_INFO, fakeRequest, FakeWorker, FakeWorkers, obedient, settle } from "./testing_workers.ts";
 
@@ -208,4 +208,21 @@ Deno.test("EngineClient.close() ends what is pending", async () => {
   await closing;
   await settle();
   assert(workers.all.every(({ isTerminated }) => isTerminated));
+});
+
+Deno.test("EngineClient refuses at once what a worker has said it would refuse", async () => {
+  const workers = new FakeWorkers();
+  await using client = await EngineClient.start(workers.create, options);
+  const [worker] = workers.all;
+  const first = client.generate(fakeRequest());
+  const tell = (places: number, asked: number) =>
+    worker.say({ type: "step", events: [], outlook: [{ name: "interactive", places, asked }] });
+  tell(1, 1);
+  const second = client.generate(fakeRequest()), third = client.generate(fakeRequest());
+  assertInstanceOf(await third.result.catch((error) => error), RefusedError);
+  assertEquals([worker.of("generate").length, worker.of("refused").length], [2, 1]);
+  tell(1, 2);
+  const fourth = client.generate(fakeRequest());
+  for (const id of [1, 2, 4]) worker.give(id, [id], "stop");
+  for (const { result } of [first, second, fourth]) assertEquals((await result).finishReason, "stop");
 });

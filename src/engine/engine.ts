@@ -1,5 +1,4 @@
 import {
-  type Admission,
   type LatencyClass,
   PrefixCache,
   Scheduler,
@@ -15,11 +14,12 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Answer } from "./answer.ts";
 import { LIBRARY_CLASSES } from "./classes.ts";
 import { wallClock } from "./clock.ts";
-import { ContextError, RefusedError, toWireError } from "./errors.ts";
+import { ContextError, toWireError } from "./errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { type KvStats, kvStats } from "./kv_stats.ts";
 import { Pooler } from "./pooler.ts";
-import type { FinishReason, GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
+import type { FinishReason, GenerationRequest, Outlook, Prompt, StepEvent } from "./protocol.ts";
+import { refusal } from "./refusal.ts";
 import { type EngineStats, EngineTally } from "./stats.ts";
 
 /** What the engine needs of a model. */
@@ -95,6 +95,8 @@ export class Engine {
   readonly #tally: EngineTally;
   /** By id, all that have not ended. */
   readonly #answers = new Map<number, Answer>();
+  /** Requests that came, by class. */
+  readonly #asked = new Map<string, number>();
   #events: StepEvent[] = [];
 
   constructor(parts: EngineParts) {
@@ -129,6 +131,7 @@ export class Engine {
 
   /** Takes a request. A bad or refused one ends with an error event, as everything that happens to it later does. */
   add(id: number, request: GenerationRequest): void {
+    this.#asked.set(request.class, (this.#asked.get(request.class) ?? 0) + 1);
     try {
       const tokens = this.#promptTokens(request.prompt);
       const answer = new Answer(id, request, tokens, this.#tokenizer, this.#runner.contextLength);
@@ -217,6 +220,19 @@ export class Engine {
       this.#onStep([]);
     }
     return { hasComputed: true };
+  }
+
+  /** What new requests have to expect now. */
+  outlook(): Outlook[] {
+    return this.#scheduler.outlook(this.#now()).map((each) => ({
+      ...each,
+      asked: this.#asked.get(each.name) ?? 0,
+    }));
+  }
+
+  /** Counts a request that was refused for it, by its own outlook. */
+  noteRefusal(name: string): void {
+    this.#tally.refuse(name);
   }
 
   /** How the KV cache is used now. Counting the committed pages takes some ms for a large cache. */
@@ -362,17 +378,4 @@ export class Engine {
     this.#tally.fail(answer.request.class);
     this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
   }
-}
-
-function refusal(request: GenerationRequest, admission: Admission & { accepted: false }): RefusedError {
-  const { reason, retryAfterMs } = admission;
-  const name = `"${request.class}"`;
-  const why = {
-    "too-long": `prompt and answer do not fit into the KV cache or the queue of class ${name}`,
-    "queue-full": `the queue of class ${name} is full`,
-    "slo": `its first token would come later than class ${name} promises`,
-    "deadline": `it would not meet its deadline of ${request.deadlineMs} ms`,
-  }[reason];
-  const again = retryAfterMs === undefined ? "" : `; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
-  return new RefusedError(`The request was refused: ${why}${again}`, reason, retryAfterMs);
 }

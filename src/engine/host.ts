@@ -48,6 +48,8 @@ export class EngineHost {
   #runner: ModelRunner | null = null;
   #tokenizer: Tokenizer | null = null;
   #engine: Engine | null = null;
+  /** Why which class refused when that was last said. */
+  #refusing = "";
   /** Messages so far. */
   #received = 0;
   #looping = false;
@@ -77,6 +79,9 @@ export class EngineHost {
       case "abort":
         this.#engine?.abort(message.id);
         this.#run();
+        break;
+      case "refused":
+        this.#engine?.noteRefusal(message.class);
         break;
       case "tokenize":
         this.#reply(message.id, ({ tokenizer }) => {
@@ -237,7 +242,10 @@ export class EngineHost {
 
   #postEvents(engine: Engine): void {
     const events = engine.takeEvents();
-    if (events.length > 0) this.#post({ type: "step", events });
+    const outlook = engine.outlook();
+    const refusing = outlook.map(({ refusal }) => refusal?.reason ?? "").join();
+    if (events.length > 0 || refusing !== this.#refusing) this.#post({ type: "step", events, outlook });
+    this.#refusing = refusing;
   }
 
   #noteStep(ids: readonly number[]): void {

@@ -12,6 +12,7 @@ import {
   type SharedWeights,
   type ToEngine,
 } from "./protocol.ts";
+import { KnownOutlook, type Refusal } from "./refusal.ts";
 import type { Transport } from "./transport.ts";
 
 /** Stuck: in native code for longer than any step takes. No thread can be stopped there. */
@@ -53,6 +54,8 @@ export class Link {
   /** The matrices of its model, as long as they exist: those of a worker that died without a word still do. */
   weights?: SharedWeights;
   info?: ModelInfo;
+  /** What new requests have to expect there. */
+  readonly outlook = new KnownOutlook();
 
   readonly #transport: Transport;
   readonly #control: Int32Array | null;
@@ -142,6 +145,13 @@ export class Link {
     this.#transport.post(message);
     this.#pending.add(id);
     this.#heart.watch();
+  }
+
+  /** Refuses a request by what the worker has said about new ones; null where it has to be asked. */
+  refuse(name: string): Refusal | null {
+    const refusal = this.outlook.refusalFor(name);
+    if (refusal !== null) this.#transport.post({ type: "refused", class: name });
+    return refusal;
   }
 
   /** Sends an abort. A step under way ends early when it computes for nobody else: others' work is not thrown away. */

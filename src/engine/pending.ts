@@ -65,6 +65,19 @@ export class PendingRequest {
     return this.#isRestored ? { ...this.#request, restored: [...this.#emitted] } : this.#request;
   }
 
+  /** Whether a worker has had it that is gone: then it was taken, and is not refused. */
+  get isRestored(): boolean {
+    return this.#isRestored;
+  }
+
+  get class(): string {
+    return this.#request.class;
+  }
+
+  get deadlineMs(): number | undefined {
+    return this.#request.deadlineMs;
+  }
+
   get prompt(): GenerationRequest["prompt"] {
     return this.#request.prompt;
   }

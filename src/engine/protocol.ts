@@ -5,7 +5,7 @@
  * Tokens are counted, chosen and turned into text by the engine: the caller's thread neither builds a tokenizer nor
  * waits for one.
  */
-import type { LatencyClass, RefusalReason } from "../../scheduler/mod.ts";
+import type { ClassOutlook, LatencyClass, RefusalReason } from "../../scheduler/mod.ts";
 import type { RunnerOptions } from "../model_runner.ts";
 import type { SamplingParams } from "../sampling.ts";
 import type { EngineStats } from "./stats.ts";
@@ -210,6 +210,12 @@ export interface Machine {
   usable: number;
 }
 
+/** What new requests of a class have to expect. */
+export interface Outlook extends ClassOutlook {
+  /** Requests of the class that had come when this was written. */
+  readonly asked: number;
+}
+
 export type ToEngine =
   | { type: "machine"; libraryPath?: string }
   | {
@@ -224,6 +230,8 @@ export type ToEngine =
   }
   | { type: "generate"; id: number; request: GenerationRequest }
   | { type: "abort"; id: number }
+  /** A request of this class was refused by what the engine had said about it. */
+  | { type: "refused"; class: string }
   | { type: "tokenize"; id: number; text: string; addSpecial: boolean; parseSpecial: boolean }
   | { type: "detokenize"; id: number; tokens: number[]; special: boolean }
   | { type: "stats"; id: number }
@@ -235,6 +243,6 @@ export type FromEngine =
   | { type: "progress"; doneBytes: number; totalBytes: number }
   | { type: "loaded"; info: ModelInfo; weights: SharedWeights }
   | { type: "failed"; error: WireError }
-  | { type: "step"; events: StepEvent[] }
+  | { type: "step"; events: StepEvent[]; outlook?: Outlook[] }
   | { type: "reply"; id: number; value?: number[] | string | EngineStats; error?: WireError }
   | { type: "closed" };

@@ -16,8 +16,8 @@ export class SlowClients implements AsyncDisposable {
   /** Connections that were opened so far: those that are ended are opened again. */
   opened = 0;
 
-  /** `everyMs`: a byte is sent, or some are read, so often. `readerTokens`: what each reader asks for, eight times. */
-  constructor(port: number, everyMs: number, readerTokens = 120) {
+  /** `everyMs`: a byte is sent, or some are read, so often. `readerTokens`: what each reader asks for. */
+  constructor(port: number, everyMs: number, readerTokens = 400) {
     this.#readerTokens = readerTokens;
     this.#port = port;
     this.#everyMs = everyMs;
@@ -70,16 +70,8 @@ export class SlowClients implements AsyncDisposable {
   }
 
   async #read(conn: Deno.TcpConn): Promise<void> {
-    const body = JSON.stringify({
-      ...{
-        prompt: ["Once", "Twice"],
-        n: 4,
-        max_tokens: this.#readerTokens,
-        ignore_eos: true,
-        stream: true,
-        logprobs: 20,
-      },
-    });
+    const options = { max_tokens: this.#readerTokens, ignore_eos: true, stream: true, logprobs: 20 };
+    const body = JSON.stringify({ prompt: "Once", ...options });
     const head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
       `Content-Length: ${body.length}\r\n\r\n`;
     await conn.write(encoder.encode(head + body));
