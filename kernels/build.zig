@@ -6,6 +6,7 @@
 //!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
+//!   zig build check-systems   whether what depends on the system compiles for macOS, Windows and musl
 //!   zig build symbols         writes src/ffi/symbols.ts from the ABI
 //!   zig build check-symbols   fails when src/ffi/symbols.ts is out of date
 
@@ -40,6 +41,7 @@ pub fn build(b: *std.Build) void {
 
     addTestSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
     addSymbolSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
+    addSystemsStep(b, optimize);
 }
 
 const Optimize = std.builtin.Optimize;
@@ -102,6 +104,22 @@ fn addLibrary(b: *std.Build, target: Target, ops: []const u8, optimize: Optimize
     link.addArg("--cache-dir");
     _ = link.addOutputDirectoryArg("link-cache");
     return link.addPrefixedOutputFileArg("-femit-bin=", libraryName(target.os));
+}
+
+/// Analyses the code without making a file of it: seconds, where building every library takes minutes.
+fn addSystemsStep(b: *std.Build, optimize: Optimize) void {
+    const step = b.step("check-systems", "Whether what depends on the system compiles for macOS, Windows and musl");
+    for ([_]Target{
+        .{ .arch = .aarch64, .os = .macos },
+        .{ .arch = .x86_64, .os = .macos },
+        .{ .arch = .x86_64, .os = .windows },
+        .{ .arch = .x86_64, .os = .linux, .musl = true },
+        .{ .arch = .aarch64, .os = .linux, .musl = true },
+    }) |target| {
+        const levels = isa_levels.ofRuntime(target.arch);
+        const name = b.fmt("kumi_abi_{t}_{t}", .{ target.arch, target.os });
+        step.dependOn(&addObject(b, target, levels[levels.len - 1], "src/abi.zig", name, optimize).step);
+    }
 }
 
 fn addObject(

@@ -39,8 +39,8 @@ class Packed implements AsyncDisposable {
     return `${this.folder}/${name}`;
   }
 
-  /** Starts npm's registry with kumi in it; null where there is no npm. */
-  async npmRegistry(): Promise<NpmRegistry | null> {
+  /** Starts npm's registry with kumi in it. */
+  async npmRegistry(): Promise<NpmRegistry> {
     const folders = Array.from(
       Deno.readDirSync(this.path("pack/npm")),
       ({ name }) => this.path(`pack/npm/${name}`),
@@ -87,18 +87,26 @@ function assertAnswer({ code, stdout, stderr }: Captured): void {
   assert(stdout.trim().length > 20, stdout);
 }
 
-/** Whether packages that are not ours can be had; without them nothing can be installed. */
-async function reachesNpm(): Promise<boolean> {
+/** Why packages cannot be made or installed here, as part of a test's name; empty where they can. */
+async function missing(): Promise<string> {
+  if (await capture(["npm", "--version"]) === null) return " (skipped: npm is not installed)";
   const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
   const wanted = [imports["@huggingface/jinja"], "npm:typescript@5.9.3"];
-  return (await capture([Deno.execPath(), "cache", "--no-config", "--quiet", ...wanted]))?.code === 0;
+  const got = await capture([Deno.execPath(), "cache", "--no-config", "--quiet", ...wanted]);
+  return got?.code === 0 ? "" : " (skipped: npm's registry cannot be reached)";
 }
 
-Deno.test("the packages for npm and JSR run README's program in an empty project", async (t) => {
-  if (!await reachesNpm()) return console.log("skipped: npm's registry cannot be reached");
+const MISSING = await missing();
+
+Deno.test({
+  name: `the packages for npm and JSR run README's program in an empty project${MISSING}`,
+  ignore: MISSING !== "",
+  fn: testPackages,
+});
+
+async function testPackages(t: Deno.TestContext): Promise<void> {
   await using packed = await Packed.create();
   await using npm = await packed.npmRegistry();
-  if (npm === null) return console.log("skipped: npm is not installed");
   const program = await readmeProgram();
 
   await t.step("npm", async () => {
@@ -146,7 +154,7 @@ Deno.test("the packages for npm and JSR run README's program in an empty project
     const host = new URL(jsr.url).host; // jsr.io itself is allowed by default
     assertAnswer(await project.deno("run", `--allow-import=${host}`, ...PERMISSIONS, PROGRAM));
   });
-});
+}
 
 function filesIn(folder: string, prefix = ""): string[] {
   return Array.from(Deno.readDirSync(`${folder}/${prefix}`)).flatMap(({ name, isDirectory }) =>

@@ -196,6 +196,12 @@ const STEPS: readonly Step[] = [
     run: (context) => zigBuild(context, "check-symbols"),
   },
   {
+    name: "systems",
+    title: "the library's code compiles for macOS, Windows and musl",
+    lane: "native",
+    run: (context) => zigBuild(context, "check-systems"),
+  },
+  {
     name: "references",
     title: "the library of scalar references builds",
     lane: "native",

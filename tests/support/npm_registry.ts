@@ -28,19 +28,17 @@ export class NpmRegistry implements AsyncDisposable {
     });
   }
 
-  /** Packs the folders as `npm publish` would. Null where there is no npm. */
-  static async start(folders: readonly string[], temporary: string): Promise<NpmRegistry | null> {
-    const registry = new NpmRegistry();
+  /** Packs the folders as `npm publish` would, and serves them. */
+  static async start(folders: readonly string[], temporary: string): Promise<NpmRegistry> {
+    await using stack = new AsyncDisposableStack();
+    const registry = stack.use(new NpmRegistry());
     for (const folder of folders) {
       const packed = await capture(["npm", "pack", "--json", "--pack-destination", temporary, folder]);
-      if (packed === null) {
-        await registry[Symbol.asyncDispose]();
-        return null;
-      }
-      if (packed.code !== 0) throw new Error(`npm pack ${folder}: ${packed.stderr}`);
+      if (packed?.code !== 0) throw new Error(`npm pack ${folder}: ${packed?.stderr}`);
       const [tarball]: Tarball[] = JSON.parse(packed.stdout);
       await registry.#add(folder, tarball, await Deno.readFile(`${temporary}/${tarball.filename}`));
     }
+    stack.move();
     return registry;
   }
 
