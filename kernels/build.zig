@@ -6,6 +6,7 @@
 //!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
+//!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dcount-level=NAME for one level
 //!   zig build check-systems   whether what depends on the system compiles for macOS, Windows and musl
 //!   zig build symbols         writes src/ffi/symbols.ts from the ABI
 //!   zig build check-symbols   fails when src/ffi/symbols.ts is out of date
@@ -41,6 +42,7 @@ pub fn build(b: *std.Build) void {
 
     addTestSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
     addSymbolSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
+    addCountPrograms(b);
     addSystemsStep(b, optimize);
 }
 
@@ -201,6 +203,32 @@ fn addTestSteps(b: *std.Build, host: Target) void {
         run.expectExitCode(0);
         emulated.dependOn(&run.step);
     }
+    addFallbackTests(b, emulated, qemu);
+}
+
+/// Detection on models of processors that lack some of the features.
+fn addFallbackTests(b: *std.Build, step: *std.Build.Step, qemu: std.Build.LazyPath) void {
+    const target: Target = .{ .arch = .aarch64, .os = .linux, .emulated = true };
+    const levels = isa_levels.ofRuntime(target.arch);
+    const program = b.addExecutable(.{
+        .name = "print_levels",
+        .root_module = rootModule(b, target, levels[levels.len - 1], "src/print_levels.zig", .debug, .{
+            .single_level = true,
+            .debug_info = true,
+        }),
+    });
+    inline for (.{
+        .{ "max", "neon_i8mm\nneon_dotprod\nneon\n" },
+        .{ "neoverse-n1", "neon_dotprod\nneon\n" },
+        .{ "cortex-a72", "neon\n" },
+    }) |entry| {
+        const run = b.addRunFile(qemu);
+        run.setName("detection on " ++ entry[0] ++ " (emulated)");
+        run.addArgs(&.{ "-cpu", entry[0] });
+        run.addArtifactArg(program);
+        run.expectStdOutEqual(entry[1]);
+        step.dependOn(&run.step);
+    }
 }
 
 fn addTests(
@@ -238,4 +266,28 @@ fn addSymbolSteps(b: *std.Build, host: Target) void {
         run.has_side_effects = true;
         b.step(entry[0], entry[2]).dependOn(&run.step);
     }
+}
+
+/// Static programs of the matmul alone, one for each level of every architecture, and the one that steps through them.
+fn addCountPrograms(b: *std.Build) void {
+    const wanted = b.option([]const u8, "count-level", "The one level whose instructions are to be counted");
+    const step = b.step("count-programs", "Build the programs whose instructions are counted");
+    for ([_]std.Target.Cpu.Arch{ .x86_64, .aarch64 }) |arch| {
+        for (isa_levels.ofRuntime(arch)) |level| {
+            if (wanted) |name| if (!std.mem.eql(u8, name, level.name)) continue;
+            addCountProgram(b, step, "src/count_matmul.zig", .{ .arch = arch, .os = .linux, .emulated = true }, level);
+        }
+    }
+    const x86_levels = isa_levels.ofRuntime(.x86_64);
+    const stepper: Target = .{ .arch = .x86_64, .os = .linux, .emulated = true };
+    addCountProgram(b, step, "src/count_steps.zig", stepper, x86_levels[x86_levels.len - 1]);
+}
+
+fn addCountProgram(b: *std.Build, step: *std.Build.Step, root: []const u8, target: Target, level: isa_levels.Level) void {
+    const program = b.addExecutable(.{
+        .name = b.fmt("{s}_{s}", .{ std.fs.path.stem(root), level.name }),
+        .root_module = rootModule(b, target, level, root, .fast, .{ .single_level = true, .debug_info = false }),
+    });
+    const name = b.fmt("count/{t}/{s}", .{ target.arch, program.name });
+    step.dependOn(&b.addInstallFile(program.getEmittedBin(), name).step);
 }

@@ -165,11 +165,46 @@ Deno.test("kumi quantize, perplexity and bench work on a real file", async () =>
   }
 });
 
-Deno.test("KUMI_ISA forces a level, and a level that does not exist is an error", async () => {
-  const { code, stderr } = await kumi(["run", "hi"], "", { KUMI_ISA: "x86_64_v9" });
-  assertEquals(code, 1);
-  assertStringIncludes(stderr, "x86_64_v9");
+Deno.test("KUMI_ISA forces a level that the machine has", async () => {
   const args = ["run", "hi", "--temperature", "0", "--max-tokens", "8", "--threads", "1"];
   const [best, baseline] = [await kumi(args), await kumi(args, "", { KUMI_ISA: "baseline" })];
   if (Deno.build.arch === "x86_64") assertEquals(best.stdout, baseline.stdout);
+});
+
+Deno.test("inspect --cpu tells each level, which one is used and why", async () => {
+  const found = await kumi(["inspect", "--cpu", "--json"]);
+  assertEquals(found.code, 0, found.stderr);
+  const { levels, chosen, features, cpus } = JSON.parse(found.stdout);
+  const best = levels.find((level: { supported: boolean }) => level.supported).name;
+  assertEquals(chosen, { level: best, why: "best supported" });
+  for (const { name, supported, missing, unsaved } of levels) {
+    assertEquals(supported, missing.length + unsaved.length === 0, name);
+    for (const feature of missing) assert(!features.includes(feature), feature);
+  }
+  if (Deno.build.os === "linux") assert(cpus.length >= 1);
+  const least = levels.at(-1).name;
+  const { stdout } = await kumi(["inspect", "--cpu"], "", { KUMI_ISA: least });
+  assertStringIncludes(stdout, `The kernels use ${least}: forced by KUMI_ISA.`);
+  for (const { name } of levels) assertStringIncludes(stdout, name);
+});
+
+Deno.test("an impossible KUMI_ISA ends with a sentence that names it, what is missing and what is possible", async () => {
+  const { levels } = JSON.parse((await kumi(["inspect", "--cpu", "--json"])).stdout);
+  const wrong = [
+    ["x86_64_v9", "there is no such level"],
+    Deno.build.arch === "x86_64" ? ["neon", "it is for aarch64"] : ["x86_64_v3", "it is for x86_64"],
+  ];
+  for (const { name, supported, missing, unsaved } of levels) {
+    if (!supported) wrong.push([name, [...missing, ...unsaved][0]]);
+  }
+  const possible = levels.filter((level: { supported: boolean }) => level.supported)
+    .map((level: { name: string }) => level.name).join(", ");
+  for (const [name, reason] of wrong) {
+    for (const command of [["run", "hi"], ["inspect", "--cpu"]]) {
+      const { code, stderr } = await kumi(command, "", { KUMI_ISA: name });
+      assertEquals(code, 1, stderr);
+      for (const part of [name, reason, `possible here: ${possible}`]) assertStringIncludes(stderr, part);
+      assertEquals(stderr.trim().split("\n").length, 1, stderr);
+    }
+  }
 });

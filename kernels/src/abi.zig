@@ -28,6 +28,7 @@ const score = @import("ops/score.zig");
 pub const functions = .{
     .{ "kumi_isa_levels", context.isaLevels, "out out_bytes" },
     .{ "kumi_isa_level_names", context.isaLevelNames, "out out_bytes" },
+    .{ "kumi_isa_report", machine.isaReport, "out out_bytes" },
     .{ "kumi_available_memory", machine.availableMemory, "out out_bytes" },
     .{ "kumi_processor_name", machine.processorName, "out out_bytes" },
     .{ "kumi_usable_cpus", placement.usableCpus, "" },

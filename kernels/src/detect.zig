@@ -3,26 +3,97 @@
 //! A level may run only when the processor has every feature that the level's object was compiled with and the
 //! system saves the registers those need. The features come from the compiler's own CPU model, so a level
 //! cannot require less than its code uses; a feature without a known detection bit does not compile.
+//!
+//! Both sides are needed: a hypervisor masks CPUID and leaves XCR0 alone, Linux's `clearcpuid=` does it the other way round.
+//!
+//! A thread may move between CPUs, so all that it may use have to agree. On Arm the system tells what all CPUs have. x86
+//! processors are alike by design, big and small cores too (AVX-512 is off where the small ones lack it), but firmware has
+//! been known to say otherwise: where CPUID says "hybrid", each CPU that the thread may use is asked, once in a process.
 
 const std = @import("std");
 const builtin = @import("builtin");
+const cpus = @import("cpus.zig");
 const isa_levels = @import("isa_levels.zig");
 
 /// True when this machine and its system can run the level.
 pub fn has(comptime level: isa_levels.Level) bool {
     return switch (builtin.cpu.arch) {
-        .x86_64 => x86.has(level),
+        .x86_64 => x86.supports(level, x86.here()) and ((comptime !x86.usesTiles(level)) or permitTiles()),
         .aarch64 => aarch64.has(level),
         else => true,
     };
 }
 
+/// Writes the names of the features that levels here are compiled with and that this machine has and can use, each after a
+/// space.
+pub fn writeFeatures(writer: *std.Io.Writer) std.Io.Writer.Error!void {
+    switch (builtin.cpu.arch) {
+        inline .x86_64, .aarch64 => |arch| {
+            const set = comptime isa_levels.featuresOfAll(arch);
+            const list = comptime requirements(arch, set);
+            inline for (list) |item| if (usable(item.bit)) try writer.print(" {s}", .{item.name});
+        },
+        else => {},
+    }
+}
+
+/// Writes what keeps the level from running here: each feature that the processor lacks after a space, a tab, each kind of
+/// register that the system does not save after a space.
+pub fn writeMissing(comptime level: isa_levels.Level, writer: *std.Io.Writer) std.Io.Writer.Error!void {
+    switch (builtin.cpu.arch) {
+        .x86_64 => {
+            const saved = try x86.writeMissing(level, x86.here(), writer);
+            if (saved and comptime x86.usesTiles(level)) if (!permitTiles()) try writer.writeAll(" tile");
+        },
+        .aarch64 => {
+            inline for (comptime requirements(.aarch64, isa_levels.features(level))) |item| {
+                if (!aarch64.present(item.bit)) try writer.print(" {s}", .{item.name});
+            }
+            try writer.writeByte('\t');
+        },
+        else => try writer.writeByte('\t'),
+    }
+}
+
+inline fn usable(comptime bit: anytype) bool {
+    return if (builtin.cpu.arch == .x86_64) x86.here().usable(bit) else aarch64.present(bit);
+}
+
+/// The features of `set` that not every processor of the architecture has, with the bits that tell.
+fn requirements(comptime arch: std.Target.Cpu.Arch, comptime set: std.Target.Cpu.Feature.Set) []const Requirement(arch) {
+    @setEvalBranchQuota(1_000_000);
+    const family = if (arch == .x86_64) x86 else aarch64;
+    var list: []const Requirement(arch) = &.{};
+    for (0..family.features_n) |i| {
+        if (!set.isEnabled(@intCast(i))) continue;
+        const feature: family.Feature = @fromBackingInt(@intCast(i));
+        if (family.isFree(feature)) continue;
+        const bit = family.bitOf(feature) orelse @compileError("detect.zig: no bit known for feature " ++ @tagName(feature));
+        list = list ++ .{Requirement(arch){ .name = @tagName(feature), .bit = bit }};
+    }
+    return list;
+}
+
+fn Requirement(comptime arch: std.Target.Cpu.Arch) type {
+    return struct { name: []const u8, bit: if (arch == .x86_64) x86.Bit else aarch64.Bit };
+}
+
+/// Asks the system for this process's tile registers, whose 8 KiB it saves only for those who ask. False where it
+/// refuses, or where no way to ask is known. Idempotent, for all threads; CPUID must show AMX.
+pub fn permitTiles() bool {
+    if (builtin.os.tag != .linux or builtin.cpu.arch != .x86_64) return false;
+    const arch_req_xcomp_perm = 0x1023;
+    const tile_data = 18;
+    return std.os.linux.syscall2(.arch_prctl, arch_req_xcomp_perm, tile_data) == 0;
+}
+
 /// The processor's brand string by CPUID, padded with zeros; null where it has none (x86-64 only).
 pub fn brand() ?[48]u8 {
-    if (x86.cpuid(0x8000_0000, 0).eax < 0x8000_0004) return null;
+    const processor: x86.Processor = .{};
+    if (processor.cpuid(0x8000_0000, 0).eax < 0x8000_0004) return null;
     var text: [48]u8 = undefined;
     inline for (0..3) |i| {
-        const part = x86.cpuid(0x8000_0002 + i, 0);
+        const part = processor.cpuid(0x8000_0002 + i, 0);
         inline for (.{ part.eax, part.ebx, part.ecx, part.edx }, 0..) |word, j| {
             std.mem.writeInt(u32, text[16 * i + 4 * j ..][0..4], word, .little);
         }
@@ -30,8 +101,9 @@ pub fn brand() ?[48]u8 {
     return text;
 }
 
-const x86 = struct {
+pub const x86 = struct {
     const Feature = std.Target.x86.Feature;
+    const features_n = std.Target.x86.all_features.len;
     const Register = enum { eax, ebx, ecx, edx };
     /// Register state the system must save and restore, as bits of XCR0.
     const xcr0_avx: u64 = 0b110;
@@ -86,79 +158,158 @@ const x86 = struct {
         };
     }
 
-    fn has(comptime level: isa_levels.Level) bool {
-        const required = comptime bits(level);
-        for (required) |bit| {
-            if (!present(bit)) return false;
+    /// True when `cpu` and its system can run the level.
+    pub fn supports(comptime level: isa_levels.Level, cpu: *const Cpu) bool {
+        for (comptime requirements(.x86_64, isa_levels.features(level))) |item| {
+            if (!cpu.usable(item.bit)) return false;
         }
         return true;
     }
 
-    fn bits(comptime level: isa_levels.Level) []const Bit {
-        @setEvalBranchQuota(400_000);
-        const set = isa_levels.features(level);
-        var list: []const Bit = &.{};
-        for (0..std.Target.x86.all_features.len) |i| {
-            if (!set.isEnabled(@intCast(i))) continue;
-            const feature: Feature = @fromBackingInt(@intCast(i));
-            if (bitOf(feature)) |bit| {
-                list = list ++ .{bit};
-            } else if (!isFree(feature)) {
-                @compileError("dispatch.zig: no CPUID bit known for feature " ++ @tagName(feature));
+    fn usesTiles(comptime level: isa_levels.Level) bool {
+        return isa_levels.features(level).isEnabled(@backingInt(Feature.amx_tile));
+    }
+
+    /// As the outer function, of any CPU; true when all is there.
+    pub fn writeMissing(comptime level: isa_levels.Level, cpu: *const Cpu, writer: *std.Io.Writer) !bool {
+        const required = comptime requirements(.x86_64, isa_levels.features(level));
+        var states: u64 = 0;
+        var complete = true;
+        for (required) |item| {
+            states |= item.bit.xcr0;
+            if (cpu.has(item.bit)) continue;
+            complete = false;
+            try writer.print(" {s}", .{item.name});
+        }
+        try writer.writeByte('\t');
+        inline for (.{ .{ "ymm", xcr0_avx }, .{ "zmm", xcr0_avx512 & ~xcr0_avx }, .{ "tile", xcr0_amx } }) |entry| {
+            const name, const state = entry;
+            if (states & state != 0 and cpu.xcr0 & state != state) {
+                complete = false;
+                try writer.print(" {s}", .{name});
             }
         }
-        return list;
+        return complete;
     }
 
-    fn present(bit: Bit) bool {
-        const group = bit.leaf & 0x8000_0000;
-        if (cpuid(group, 0).eax < bit.leaf) return false;
-        if (bit.leaf == 7 and cpuid(7, 0).eax < bit.subleaf) return false;
-        const registers = cpuid(bit.leaf, bit.subleaf);
-        const word = switch (bit.register) {
-            .eax => registers.eax,
-            .ebx => registers.ebx,
-            .ecx => registers.ecx,
-            .edx => registers.edx,
+    pub const Words = struct { eax: u32 = 0, ebx: u32 = 0, ecx: u32 = 0, edx: u32 = 0 };
+
+    /// What CPUID and XGETBV tell of a CPU. Zero where they do not tell.
+    pub const Cpu = struct {
+        leaf1: Words = .{},
+        leaf7: [2]Words = @splat(.{}),
+        extended1: Words = .{},
+        xcr0: u64 = 0,
+
+        /// source: `cpuid(leaf, subleaf)`, and `xcr0()`, which only a system with OSXSAVE lets a program call. A processor
+        /// answers for a leaf that it does not have as for another one, so the highest leaf is asked first.
+        pub fn read(source: anytype) Cpu {
+            var cpu: Cpu = .{ .leaf1 = source.cpuid(1, 0) };
+            if (source.cpuid(0, 0).eax >= 7) {
+                cpu.leaf7[0] = source.cpuid(7, 0);
+                if (cpu.leaf7[0].eax >= 1) cpu.leaf7[1] = source.cpuid(7, 1);
+            }
+            if (source.cpuid(0x8000_0000, 0).eax >= 0x8000_0001) cpu.extended1 = source.cpuid(0x8000_0001, 0);
+            if (cpu.leaf1.ecx >> 27 & 1 != 0) cpu.xcr0 = source.xcr0();
+            return cpu;
+        }
+
+        /// What both have.
+        pub fn meet(a: Cpu, b: Cpu) Cpu {
+            var both = a;
+            both.xcr0 &= b.xcr0;
+            inline for (.{ &both.leaf1, &both.leaf7[0], &both.leaf7[1], &both.extended1 }, .{ b.leaf1, b.leaf7[0], b.leaf7[1], b.extended1 }) |words, other| {
+                inline for (.{ "eax", "ebx", "ecx", "edx" }) |name| @field(words, name) &= @field(other, name);
+            }
+            return both;
+        }
+
+        fn isHybrid(cpu: *const Cpu) bool {
+            return cpu.leaf7[0].edx >> 15 & 1 != 0;
+        }
+
+        fn has(cpu: *const Cpu, bit: Bit) bool {
+            const words = switch (bit.leaf) {
+                1 => cpu.leaf1,
+                7 => cpu.leaf7[bit.subleaf],
+                0x8000_0001 => cpu.extended1,
+                else => unreachable,
+            };
+            const word = switch (bit.register) {
+                inline else => |register| @field(words, @tagName(register)),
+            };
+            return word >> bit.bit & 1 != 0;
+        }
+
+        fn usable(cpu: *const Cpu, bit: Bit) bool {
+            return cpu.has(bit) and cpu.xcr0 & bit.xcr0 == bit.xcr0;
+        }
+    };
+
+    /// What all CPUs have that this process may use: found once, as hypervisors take their time over CPUID.
+    fn here() *const Cpu {
+        while (true) switch (found_state.load(.acquire)) {
+            .unknown => if (found_state.cmpxchgStrong(.unknown, .busy, .acquire, .monotonic) == null) {
+                found = ofAllCpus();
+                found_state.store(.known, .release);
+            },
+            .busy => std.atomic.spinLoopHint(),
+            .known => return &found,
         };
-        if (word >> bit.bit & 1 == 0) return false;
-        if (bit.xcr0 == 0) return true;
-        const os_saves_extended = cpuid(1, 0).ecx >> 27 & 1 != 0;
-        return os_saves_extended and xgetbv0() & bit.xcr0 == bit.xcr0;
     }
 
-    const Registers = struct { eax: u32, ebx: u32, ecx: u32, edx: u32 };
+    var found: Cpu = .{};
+    var found_state: std.atomic.Value(enum(u8) { unknown, busy, known }) = .init(.unknown);
 
-    fn cpuid(leaf: u32, subleaf: u32) Registers {
-        var eax: u32 = undefined;
-        var ebx: u32 = undefined;
-        var ecx: u32 = undefined;
-        var edx: u32 = undefined;
-        asm volatile ("cpuid"
-            : [eax] "={eax}" (eax),
-              [ebx] "={ebx}" (ebx),
-              [ecx] "={ecx}" (ecx),
-              [edx] "={edx}" (edx),
-            : [leaf] "{eax}" (leaf),
-              [subleaf] "{ecx}" (subleaf),
-        );
-        return .{ .eax = eax, .ebx = ebx, .ecx = ecx, .edx = edx };
+    fn ofAllCpus() Cpu {
+        const processor: Processor = .{};
+        var cpu: Cpu = .read(processor);
+        if (!cpu.isHybrid()) return cpu;
+        const before = cpus.allowed() orelse return cpu;
+        var next = before.nextFrom(0);
+        while (next) |id| : (next = before.nextFrom(id + 1)) {
+            var one: cpus.CpuSet = .{};
+            one.add(id);
+            if (cpus.restrict(&one)) cpu = cpu.meet(.read(processor));
+        }
+        _ = cpus.restrict(&before);
+        return cpu;
     }
 
-    fn xgetbv0() u64 {
-        var low: u32 = undefined;
-        var high: u32 = undefined;
-        asm volatile ("xgetbv"
-            : [low] "={eax}" (low),
-              [high] "={edx}" (high),
-            : [index] "{ecx}" (@as(u32, 0)),
-        );
-        return @as(u64, high) << 32 | low;
-    }
+    /// The CPU that the calling thread is on.
+    pub const Processor = struct {
+        pub fn cpuid(_: Processor, leaf: u32, subleaf: u32) Words {
+            var eax: u32 = undefined;
+            var ebx: u32 = undefined;
+            var ecx: u32 = undefined;
+            var edx: u32 = undefined;
+            asm volatile ("cpuid"
+                : [eax] "={eax}" (eax),
+                  [ebx] "={ebx}" (ebx),
+                  [ecx] "={ecx}" (ecx),
+                  [edx] "={edx}" (edx),
+                : [leaf] "{eax}" (leaf),
+                  [subleaf] "{ecx}" (subleaf),
+            );
+            return .{ .eax = eax, .ebx = ebx, .ecx = ecx, .edx = edx };
+        }
+
+        pub fn xcr0(_: Processor) u64 {
+            var low: u32 = undefined;
+            var high: u32 = undefined;
+            asm volatile ("xgetbv"
+                : [low] "={eax}" (low),
+                  [high] "={edx}" (high),
+                : [index] "{ecx}" (@as(u32, 0)),
+            );
+            return @as(u64, high) << 32 | low;
+        }
+    };
 };
 
 const aarch64 = struct {
     const Feature = std.Target.aarch64.Feature;
+    const features_n = std.Target.aarch64.all_features.len;
 
     /// Bit of AT_HWCAP or AT_HWCAP2 on Linux and name of the sysctl on macOS.
     const Bit = struct { word: enum { hwcap, hwcap2 } = .hwcap, bit: u6, sysctl: [:0]const u8 };
@@ -180,14 +331,8 @@ const aarch64 = struct {
     }
 
     fn has(comptime level: isa_levels.Level) bool {
-        const set = comptime isa_levels.features(level);
-        inline for (0..std.Target.aarch64.all_features.len) |i| {
-            const feature: Feature = @fromBackingInt(@intCast(i));
-            if (comptime set.isEnabled(@intCast(i)) and !isFree(feature)) {
-                const bit = comptime bitOf(feature) orelse
-                    @compileError("dispatch.zig: no HWCAP bit known for feature " ++ @tagName(feature));
-                if (!present(bit)) return false;
-            }
+        inline for (comptime requirements(.aarch64, isa_levels.features(level))) |item| {
+            if (!present(item.bit)) return false;
         }
         return true;
     }
@@ -218,4 +363,8 @@ test "detection agrees with the compiler's" {
         const set = comptime isa_levels.features(level);
         if (comptime builtin.cpu.features.isSuperSetOf(set)) try std.testing.expect(has(level));
     }
+}
+
+test {
+    _ = @import("detect_test.zig");
 }

@@ -8,14 +8,24 @@ pub const Level = struct {
     name: []const u8,
     /// Null for a level that any architecture can be compiled for.
     arch: ?std.Target.Cpu.Arch,
-    /// Compiler CPU model and features, as after `-mcpu=`. Detection requires exactly what this turns on.
+    /// Compiler CPU model and features, as after `-mcpu=`: +name and −name. Detection requires exactly what this turns on.
     mcpu: []const u8,
 };
 
+/// Vectors of 64 bytes are stored whole, and vpdpwssd stays one instruction.
+const tuning = "+fast_dpwssd-prefer_256_bit";
+
 pub const all = [_]Level{
+    .{ .name = "amx", .arch = .x86_64, .mcpu = "x86_64_v4+avx512vnni+avx512bf16+amx_tile+amx_int8+amx_bf16" ++ tuning },
+    .{ .name = "x86_64_v4_bf16", .arch = .x86_64, .mcpu = "x86_64_v4+avx512vnni+avx512bf16" },
     .{ .name = "x86_64_v4_vnni", .arch = .x86_64, .mcpu = "x86_64_v4+avx512vnni" },
+    .{ .name = "x86_64_v4", .arch = .x86_64, .mcpu = "x86_64_v4" },
+    .{ .name = "avx_vnni", .arch = .x86_64, .mcpu = "x86_64_v3+avxvnni" },
     .{ .name = "x86_64_v3", .arch = .x86_64, .mcpu = "x86_64_v3" },
     .{ .name = "baseline", .arch = .x86_64, .mcpu = "x86_64" },
+    // Without bf16: bfdot and bfmmla would round the activations to bf16 too, sum products in pairs, and round those sums
+    // in a way of their own that differs between processors (FPCR.EBF). BF16 weights are widened and multiplied as f32.
+    .{ .name = "neon_i8mm", .arch = .aarch64, .mcpu = "generic+dotprod+i8mm" },
     .{ .name = "neon_dotprod", .arch = .aarch64, .mcpu = "generic+dotprod" },
     .{ .name = "neon", .arch = .aarch64, .mcpu = "generic" },
 };
@@ -50,12 +60,23 @@ pub fn features(comptime level: Level) std.Target.Cpu.Feature.Set {
             .aarch64 => std.Target.aarch64,
             else => unreachable,
         };
-        var parts = std.mem.splitScalar(u8, level.mcpu, '+');
+        var parts = std.mem.splitAny(u8, level.mcpu, "+-");
         var set = @field(family.cpu, parts.first()).features;
         while (parts.next()) |name| {
-            set.addFeature(@backingInt(@as(family.Feature, @field(family.Feature, name))));
+            const feature = @backingInt(@as(family.Feature, @field(family.Feature, name)));
+            const sign = level.mcpu[name.ptr - level.mcpu.ptr - 1];
+            if (sign == '+') set.addFeature(feature) else set.removeFeature(feature);
         }
         set.populateDependencies(&family.all_features);
+        return set;
+    }
+}
+
+/// What the levels of an architecture turn on, together.
+pub fn featuresOfAll(comptime arch: std.Target.Cpu.Arch) std.Target.Cpu.Feature.Set {
+    comptime {
+        var set = features(of(arch)[0]);
+        for (of(arch)[1..]) |level| set.addFeatureSet(features(level));
         return set;
     }
 }

@@ -4,6 +4,7 @@
 const std = @import("std");
 const builtin = @import("builtin");
 const cgroup = @import("cgroup.zig");
+const cpus = @import("cpus.zig");
 const detect = @import("detect.zig");
 const windows = @import("windows.zig");
 
@@ -83,6 +84,28 @@ pub fn processorName(buffer: *[64]u8) []const u8 {
     const len = @min(name.len, buffer.len);
     @memcpy(buffer[0..len], name[0..len]);
     return buffer[0..len];
+}
+
+/// Cores that the CPUs of this process belong to, threads of one core counted once; null where the system does not tell.
+pub fn coreCount() ?u32 {
+    const set = cpus.allowed() orelse return null;
+    var counted: cpus.CpuSet = .{};
+    var cores: u32 = 0;
+    var next = set.nextFrom(0);
+    while (next) |cpu| : (next = set.nextFrom(cpu + 1)) {
+        if (counted.contains(cpu)) continue;
+        var path_buffer: [96]u8 = undefined;
+        const path = std.fmt.bufPrint(&path_buffer, "/sys/devices/system/cpu/cpu{d}/topology/thread_siblings_list", .{cpu}) catch unreachable;
+        var buffer: [256]u8 = undefined;
+        const siblings = cpus.CpuSet.parse(cgroup.readFile(path, &buffer) orelse return null) orelse return null;
+        counted.unite(&siblings);
+        cores += 1;
+    }
+    return cores;
+}
+
+test "cores are at most CPUs" {
+    if (coreCount()) |cores| try std.testing.expect(cores >= 1 and cores <= cpus.allowed().?.count());
 }
 
 test "fields are found by whole names" {

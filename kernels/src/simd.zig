@@ -1,4 +1,4 @@
-//! Virtual vectors. The only file that looks at CPU features or names machine instructions.
+//! Virtual vectors. The only file that looks at CPU features or, beside amx.zig, names machine instructions.
 //!
 //! Two widths are in use. Float ops work on `F32x16`: 16 lanes on every ISA level, cut into whatever registers the
 //! level has, so that partial sums and the reduction tree are the same everywhere. Integer dot products work on
@@ -15,10 +15,16 @@ const is_x86 = builtin.cpu.arch == .x86_64;
 const is_arm = builtin.cpu.arch == .aarch64;
 const has_avx2 = is_x86 and builtin.cpu.has(.x86, .avx2);
 const has_avx512 = is_x86 and builtin.cpu.has(.x86, .avx512bw) and builtin.cpu.has(.x86, .avx512vl);
-const has_vnni = has_avx512 and builtin.cpu.has(.x86, .avx512vnni);
+const has_vnni = is_x86 and builtin.cpu.has(.x86, if (has_avx512) .avx512vnni else .avxvnni);
+/// Tile registers and their int8 and bfloat16 products (amx.zig).
+pub const has_tiles = is_x86 and builtin.cpu.has(.x86, .amx_int8) and builtin.cpu.has(.x86, .amx_bf16);
 const has_fma = is_arm or (is_x86 and builtin.cpu.has(.x86, .fma));
 const has_half_conversion = is_arm or (is_x86 and builtin.cpu.has(.x86, .f16c));
 const has_sdot = is_arm and builtin.cpu.has(.aarch64, .dotprod);
+/// Two products of bf16 are added to an f32 by one instruction.
+pub const has_bf16_dot = has_avx512 and builtin.cpu.has(.x86, .avx512bf16);
+/// One instruction multiplies two rows by two columns, eight values of each.
+pub const has_block_dot = is_arm and builtin.cpu.has(.aarch64, .i8mm);
 /// One instruction adds four products to an int32.
 const has_dot = has_sdot or has_vnni;
 /// False on a level that is there for correctness alone: it is spared the code that only serves speed.
@@ -59,6 +65,16 @@ pub fn storePartial(target: [*]f32, value: F32x16, count: usize) void {
     @memcpy(target[0..count], values[0..count]);
 }
 
+/// The same address; what lies there is loaded again rather than kept in a register, where the level has few of them for
+/// a tile of sums.
+pub inline fn reloaded(pointer: anytype) @TypeOf(pointer) {
+    if (has_avx512 or !has_intrinsics) return pointer;
+    return asm (""
+        : [out] "=r" (-> @TypeOf(pointer)),
+        : [in] "0" (pointer),
+    );
+}
+
 /// Sum of the lanes: always halves added to halves, 16 → 8 → 4 → 2 → 1.
 pub inline fn reduceAdd(value: F32x16) f32 {
     const v8 = half(f32, lanes, value, 0) + half(f32, lanes, value, 1);
@@ -88,9 +104,13 @@ pub inline fn fma(a: anytype, b: @TypeOf(a), c: @TypeOf(a)) @TypeOf(a) {
     return softFma(@typeInfo(@TypeOf(a)).vector.len, a, b, c);
 }
 
-/// The product of two f32 is exact in f64; the sum is rounded to odd there, so that the second rounding, to f32, is
+pub fn softFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f32) {
+    return @floatCast(oddFma(n, a, b, c));
+}
+
+/// The product of two f32 is exact in f64; the sum is rounded to odd there, so that a second rounding, to f32, is
 /// the only one that matters (Boldo and Melquiond 2008).
-fn softFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f32) {
+fn oddFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f64) {
     const F64 = @Vector(n, f64);
     const U64 = @Vector(n, u64);
     const product = @as(F64, @floatCast(a)) * @as(F64, @floatCast(b));
@@ -108,7 +128,44 @@ fn softFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector
     const away = (positive & (below_zero ^ @as(U64, @splat(1)))) | (negative & below_zero);
     const inexact = positive | negative;
     const odd = bits +% (away & even) -% ((inexact ^ away) & even);
-    return @floatCast(@as(F64, @bitCast(odd)));
+    return @bitCast(odd);
+}
+
+/// A pair of bf16 values of K, the first in the low half, for each lane.
+pub const PairsBf16 = U32x16;
+
+/// acc + Σ over the pair, as vpdpbf16ps does it: one FMA for the second product, then one for the first, both rounded to
+/// nearest even; operands and results below the normal range are zeros of their sign.
+pub inline fn dotBf16(acc: F32x16, weights: PairsBf16, x: PairsBf16) F32x16 {
+    if (has_bf16_dot and has_intrinsics) return intrinsics.@"llvm.x86.avx512bf16.dpbf16ps.512"(acc, weights, x);
+    return softDotBf16(acc, weights, x);
+}
+
+/// `dotBf16` by its definition.
+pub fn softDotBf16(acc: F32x16, weights: PairsBf16, x: PairsBf16) F32x16 {
+    const second: U32x16 = @splat(0xffff_0000);
+    const half_bits: U32x16 = @splat(16);
+    const sum = softFmaToNormal(@bitCast(weights & second), @bitCast(x & second), acc);
+    return softFmaToNormal(@bitCast(weights << half_bits), @bitCast(x << half_bits), sum);
+}
+
+/// One rounding, with results as well as operands flushed to zero where they are not normal. Whether a result is normal is
+/// decided after rounding to 24 bits as if exponents had no end, so an exact result just under the least normal number
+/// counts as that only where it is nearer than a step of 2^-150.
+pub fn softFmaToNormal(a: F32x16, b: F32x16, c: F32x16) F32x16 {
+    const sum = oddFma(lanes, flushed(a), flushed(b), flushed(c));
+    const result = flushed(@floatCast(sum));
+    const least: @Vector(lanes, f64) = @splat(0x1p-126 - 0x1p-151);
+    const zero: F32x16 = @bitCast(@as(U32x16, @bitCast(result)) & @as(U32x16, @splat(0x8000_0000)));
+    return @select(f32, @abs(sum) < least, zero, result);
+}
+
+/// Denormals become zeros of their sign.
+pub fn flushed(value: F32x16) F32x16 {
+    const bits: U32x16 = @bitCast(value);
+    const exponent = bits & @as(U32x16, @splat(0x7f80_0000));
+    const sign = bits & @as(U32x16, @splat(0x8000_0000));
+    return @bitCast(@select(u32, exponent == @as(U32x16, @splat(0)), sign, bits));
 }
 
 /// f16 bits → f32, exact.
@@ -161,6 +218,16 @@ pub inline fn f32ToBf16(comptime n: usize, values: @Vector(n, f32)) @Vector(n, u
     return @truncate(@select(u32, is_nan, nan, rounded));
 }
 
+/// Values to bf16 as the instruction of the levels that multiply bf16 does it: denormals become zero, the rest is rounded to
+/// nearest even.
+pub inline fn roundToBf16(values: F32x16) @Vector(16, u16) {
+    if (!has_avx512 or !builtin.cpu.has(.x86, .avx512bf16) or !has_intrinsics) return f32ToBf16(16, flushed(values));
+    return asm ("vcvtneps2bf16 %[values], %[result]"
+        : [result] "=v" (-> @Vector(16, u16)),
+        : [values] "v" (values),
+    );
+}
+
 /// Rounds half to even, |value| < 2^22, to a 32-bit integer. Anything else gives an unspecified integer, never a trap.
 pub inline fn roundToInt(value: F32x16) I32x16 {
     const magic: F32x16 = @splat(0x1.8p23);
@@ -207,8 +274,13 @@ const intrinsics = struct {
     extern fn @"llvm.x86.avx2.psign.b"(RowI8, RowI8) callconv(intrinsic) RowI8;
     extern fn @"llvm.x86.avx512.pmaddubs.w.512"(RowU8, RowI8) callconv(intrinsic) RowI16;
     extern fn @"llvm.x86.avx512.pmaddw.d.512"(RowI16, RowI16) callconv(intrinsic) RowI32;
+    /// The 256-bit one is what AVX-VNNI has, too.
+    extern fn @"llvm.x86.avx512.vpdpbusd.256"(RowI32, RowU8, RowI8) callconv(intrinsic) RowI32;
     extern fn @"llvm.x86.avx512.vpdpbusd.512"(RowI32, RowU8, RowI8) callconv(intrinsic) RowI32;
+    extern fn @"llvm.x86.avx512.vpdpwssd.512"(RowI32, RowI16, RowI16) callconv(intrinsic) RowI32;
+    extern fn @"llvm.x86.avx512bf16.dpbf16ps.512"(F32x16, PairsBf16, PairsBf16) callconv(intrinsic) F32x16;
     extern fn @"llvm.aarch64.neon.sdot.v4i32.v16i8"(RowI32, RowI8, RowI8) callconv(intrinsic) RowI32;
+    extern fn @"llvm.aarch64.neon.smmla.v4i32.v16i8"(RowI32, RowI8, RowI8) callconv(intrinsic) RowI32;
 };
 
 /// Four K bytes of an activation column, given to every row.
@@ -258,7 +330,8 @@ inline fn pairDot(weights: RowU8, x: RowI8) RowI16 {
 /// partial + dot(weights, x). `weights` < 128 (sdot reads them as signed).
 pub inline fn dotAdd(partial: Partial, weights: RowU8, x: RowI8) Partial {
     if (!has_dot) return partial +% pairDot(weights, x);
-    if (has_vnni and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpbusd.512"(partial, weights, x);
+    if (has_vnni and has_avx512 and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpbusd.512"(partial, weights, x);
+    if (has_vnni and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpbusd.256"(partial, weights, x);
     const signed: RowI8 = @bitCast(weights);
     if (has_sdot and has_intrinsics) return intrinsics.@"llvm.aarch64.neon.sdot.v4i32.v16i8"(partial, signed, x);
     const even = deinterleave(i16, 0, signed) *% deinterleave(i16, 0, x);
@@ -275,6 +348,12 @@ pub inline fn multiplyPairs(a: RowI16, b: RowI16) RowI32 {
     if (has_avx512 and has_intrinsics) return intrinsics.@"llvm.x86.avx512.pmaddw.d.512"(a, b);
     if (has_avx2 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.pmadd.wd"(a, b);
     return deinterleave(i32, 0, a) *% deinterleave(i32, 0, b) +% deinterleave(i32, 1, a) *% deinterleave(i32, 1, b);
+}
+
+/// sum + multiplyPairs(a, b).
+pub inline fn addPairs(sum: RowI32, a: RowI16, b: RowI16) RowI32 {
+    if (has_avx512 and has_vnni and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpwssd.512"(sum, a, b);
+    return sum +% multiplyPairs(a, b);
 }
 
 /// partial · scale, one int32 per row.
@@ -319,6 +398,22 @@ inline fn withSignOf(x: RowI8, sign: RowI8) RowI8 {
     return @select(i8, sign < @as(RowI8, @splat(0)), -%x, x);
 }
 
+/// Eight bytes of K of each of two rows, or of two columns (`has_block_dot`).
+pub const Eights = @Vector(16, i8);
+
+/// sum + { a₀·b₀, a₀·b₁, a₁·b₀, a₁·b₁ }, dot products of eights.
+pub inline fn blockDotAdd(sum: RowI32, a: Eights, b: Eights) RowI32 {
+    comptime std.debug.assert(has_block_dot);
+    if (has_intrinsics) return intrinsics.@"llvm.aarch64.neon.smmla.v4i32.v16i8"(sum, a, b);
+    var result = sum;
+    inline for (0..4) |i| {
+        const row: @Vector(8, i32) = half(i8, 16, a, i / 2);
+        const column: @Vector(8, i32) = half(i8, 16, b, i % 2);
+        result[i] +%= @reduce(.Add, row *% column);
+    }
+    return result;
+}
+
 /// Two small integers per row (bytes 2 · row and 2 · row + 1) as int16 pairs.
 pub inline fn widenPairs(comptime Byte: type, source: *const [2 * row_lanes]Byte) RowI16 {
     return @as(@Vector(2 * row_lanes, Byte), source.*);
@@ -330,6 +425,35 @@ pub inline fn scaleOf(pairs: RowI16, comptime which: usize) Scale {
         const words: RowI32 = @bitCast(pairs);
         return (if (which == 0) words << @splat(16) else words) >> @splat(16);
     }
+    return repeatOf(pairs, which);
+}
+
+/// Both bytes of 16-bit products, taken apart: the lower ones unsigned, the upper ones with the product's sign.
+pub const Digits = struct { low: RowU8, high: RowU8 };
+
+/// (weights · scale − offset) of every byte, as two digits: low + 256 · high. The products must fit in int16; the second of
+/// each row's pair in `scale` and `offset` repeats the first.
+pub inline fn scaledDigits(weights: RowU8, scale: RowI16, offset: ?RowI16) Digits {
+    const lower: RowI16 = @splat(0xff);
+    const even_scale = scale & lower;
+    var even = pairDot(weights, @bitCast(even_scale));
+    var odd = pairDot(weights, @bitCast(even_scale << @splat(8)));
+    if (offset) |value| {
+        even -%= value;
+        odd -%= value;
+    }
+    const U16 = @Vector(2 * row_lanes, u16);
+    const even_bits: U16 = @bitCast(even);
+    const odd_bits: U16 = @bitCast(odd);
+    const low_mask: U16 = @splat(0xff);
+    return .{
+        .low = @bitCast((even_bits & low_mask) | (odd_bits << @splat(8))),
+        .high = @bitCast((even_bits >> @splat(8)) | (odd_bits & ~low_mask)),
+    };
+}
+
+/// The first (0) or second (1) of each row's pair, twice.
+pub inline fn repeatOf(pairs: RowI16, comptime which: usize) RowI16 {
     const mask = comptime mask: {
         var indices: [2 * row_lanes]i32 = undefined;
         for (&indices, 0..) |*index, i| index.* = @intCast(i / 2 * 2 + which);
@@ -358,65 +482,6 @@ pub inline fn splatRows(value: f32) RowF32 {
     return @splat(value);
 }
 
-test "fma rounds once" {
-    var rng: std.Random.Xoshiro256 = .init(1);
-    for (0..200_000) |i| {
-        var bits: [3]u32 = .{ rng.random().int(u32), rng.random().int(u32), rng.random().int(u32) };
-        // Every second case is a near-cancellation or a near-tie, where double rounding would show.
-        if (i % 2 == 1) {
-            const product = @as(f32, @bitCast(bits[0])) * @as(f32, @bitCast(bits[1]));
-            bits[2] = @as(u32, @bitCast(product)) +% rng.random().int(u32) % 5 ^ 0x80000000 -% (rng.random().int(u32) % 26 << 23);
-        }
-        const a: f32, const b: f32, const c: f32 = .{ @bitCast(bits[0]), @bitCast(bits[1]), @bitCast(bits[2]) };
-        const want = @mulAdd(f32, a, b, c);
-        const soft = softFma(1, .{a}, .{b}, .{c})[0];
-        for ([_]f32{ soft, fma(a, b, c), fma(splat(a), splat(b), splat(c))[7] }) |got| {
-            if (std.math.isNan(want)) {
-                try std.testing.expect(std.math.isNan(got));
-            } else {
-                try std.testing.expectEqual(@as(u32, @bitCast(want)), @as(u32, @bitCast(got)));
-            }
-        }
-    }
-}
-
-test "half and bfloat conversions, all values and random ones" {
-    for (0..65536) |i| {
-        const bits: u16 = @intCast(i);
-        const exact: f32 = @as(f16, @bitCast(bits));
-        const got = f16ToF32(1, .{bits})[0];
-        const again = f32ToF16(1, .{got})[0];
-        if (std.math.isNan(exact)) {
-            try std.testing.expect(std.math.isNan(got) and again & 0x7fff > 0x7c00);
-        } else {
-            try std.testing.expectEqual(@as(u32, @bitCast(exact)), @as(u32, @bitCast(got)));
-            try std.testing.expectEqual(bits, again);
-        }
-        const wide = bf16ToF32(1, .{bits})[0];
-        const narrow = f32ToBf16(1, .{wide})[0];
-        if (std.math.isNan(wide)) try std.testing.expect(narrow & 0x7fff > 0x7f80) else try std.testing.expectEqual(bits, narrow);
-    }
-    var rng: std.Random.Xoshiro256 = .init(2);
-    for (0..100_000) |_| {
-        const value: f32 = @bitCast(rng.random().int(u32) & 0x8fffffff | 0x30000000 +% (rng.random().int(u32) % 40 << 23));
-        if (std.math.isNan(value)) continue;
-        try std.testing.expectEqual(@as(u16, @bitCast(@as(f16, @floatCast(value)))), f32ToF16(1, .{value})[0]);
-    }
-    try std.testing.expectEqual(0x3f80, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f808000)))})[0]);
-    try std.testing.expectEqual(0x3f82, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f818000)))})[0]);
-}
-
-test "reductions, tails and rounding" {
-    var values: [lanes]f32 = undefined;
-    for (&values, 0..) |*value, i| value.* = @floatFromInt(i * i);
-    try std.testing.expectEqual(1240, reduceAdd(values));
-    try std.testing.expectEqual(225, reduceMax(values));
-    try std.testing.expectEqual(0 + 1 + 4, reduceAdd(loadPartial(&values, 3)));
-    var target: [lanes]f32 = @splat(-1);
-    storePartial(&target, values, 5);
-    try std.testing.expectEqual(16, target[4]);
-    try std.testing.expectEqual(-1, target[5]);
-    const halves: F32x16 = .{ 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, 126.5, 127.4, -127.5, 3, -3, 0, 1e6, -1e6, 0.75 };
-    const rounded: [lanes]i32 = roundToInt(halves);
-    try std.testing.expectEqual([lanes]i32{ 0, 2, 2, 0, -2, -2, 0, 126, 127, -128, 3, -3, 0, 1_000_000, -1_000_000, 1 }, rounded);
+test {
+    _ = @import("simd_test.zig");
 }

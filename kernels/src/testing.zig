@@ -1,6 +1,8 @@
 //! Helpers for tests alone: buffers that end at an inaccessible page, seeded random data, bitwise comparison.
 
 const std = @import("std");
+const detect = @import("detect.zig");
+const simd = @import("simd.zig");
 const Job = @import("job.zig").Job;
 const Stop = @import("job.zig").Stop;
 
@@ -108,6 +110,8 @@ pub fn expectClose(expected: []const f32, actual: []const f32, absolute: f32, re
 /// Runs an op as a team of `parts` members would, one member after the other on this thread.
 /// `run` is the op's `run(args, job)`.
 pub fn runParts(comptime run: anytype, args: anytype, parts: u32) void {
+    // The library asks when it detects the level.
+    if (simd.has_tiles) _ = detect.permitTiles();
     var next: std.atomic.Value(u32) = .init(0);
     var stop: Stop = .{};
     for (0..parts) |part| {

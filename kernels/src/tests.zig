@@ -5,6 +5,7 @@ const builtin = @import("builtin");
 const std = @import("std");
 const isa_levels = @import("isa_levels.zig");
 const options = @import("kumi_options");
+const simd = @import("simd.zig");
 
 const levels = isa_levels.of(builtin.cpu.arch);
 const is_least = std.mem.eql(u8, options.level, levels[levels.len - 1].name);
@@ -20,6 +21,8 @@ test {
     _ = @import("ops/isa_test.zig");
     _ = @import("ops/logits.zig");
     _ = @import("ops/matmul.zig");
+    _ = @import("ops/matmul_amx.zig");
+    if (simd.has_tiles) _ = @import("ops/matmul_amx_bf16.zig");
     _ = @import("ops/matmul_test.zig");
     _ = @import("ops/quantize_activations.zig");
     _ = @import("ops/rms_norm.zig");
@@ -42,6 +45,7 @@ const least = struct {
         _ = @import("abi/buffers.zig");
         _ = @import("abi/context_test.zig");
         _ = @import("abi/kv_blocks.zig");
+        _ = @import("abi/machine.zig");
         _ = @import("abi/placement.zig");
         _ = @import("abi/status.zig");
         _ = @import("cgroup.zig");

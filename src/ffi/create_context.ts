@@ -6,7 +6,7 @@
 import { asBuffer } from "./buffers.ts";
 import { formatCpuList } from "../cpu_list.ts";
 import { check, type Detail, KernelError } from "./errors.ts";
-import { supportedLevels } from "./isa.ts";
+import { readIsaReport, refusal } from "./isa.ts";
 import { type KernelSymbols, Library, readEnvironment } from "./library.ts";
 import { memoryNodes } from "./machine.ts";
 import { u32 } from "./objects.ts";
@@ -35,8 +35,10 @@ export function createContext(native: KernelSymbols, options: KernelsOptions): n
     asBuffer(out),
   );
   if (status < 0) {
-    const level = isa === "" ? {} : { isa, supported: supportedLevels(native).join(", ") };
-    check(status, "open kernels", { ...level, threads, ...placementDetail(native, status, options) });
+    if (status === Status.unknownIsa || status === Status.unsupportedIsa) {
+      check(status, "open kernels", { isa: `${isa}: ${refusal(isa, readIsaReport(native))}` });
+    }
+    check(status, "open kernels", { threads, ...placementDetail(native, status, options) });
   }
   if (interrupts !== undefined) {
     const word = interrupts.subarray(0, 1);

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xc629738e;
+export const abiHash = 0x57d408c6;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -257,6 +257,13 @@ export const symbols = {
     result: "i32",
   },
   kumi_isa_level_names: {
+    parameters: [
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_isa_report: {
     parameters: [
       "buffer", // out
       "u32", // out_bytes

@@ -12,7 +12,12 @@ const format_file = @import("../quant/format.zig");
 const Format = format_file.Format;
 const integer = @import("matmul_tile.zig");
 const expanded = @import("matmul_expanded.zig");
+const i8mm = @import("matmul_i8mm.zig");
 const float = @import("matmul_float.zig");
+const amx = @import("../amx.zig");
+const matmul_amx = @import("matmul_amx.zig");
+const matmul_amx_bf16 = @import("matmul_amx_bf16.zig");
+const bf16 = @import("matmul_bf16.zig");
 
 pub const Item = extern struct {
     weights: [*]const u8,
@@ -57,9 +62,17 @@ pub const Group = extern struct {
 };
 
 /// Columns whose activations stay in the second-level cache while panel after panel passes over them.
-const column_block = expanded.columns_max;
+const column_block = if (simd.has_tiles) matmul_amx.columns_max else expanded.columns_max;
+comptime {
+    std.debug.assert(simd.has_tiles or column_block == bf16.columns_max and claim_panels_max == bf16.panels_max);
+}
 /// Panels per claim at most: enough that claiming costs nothing, few enough that the last claims end together.
 const claim_panels_max = 16;
+
+/// Whether this level multiplies bf16 pairs (matmul_bf16.zig) with these weights.
+fn isBf16Dot(comptime format: Format) bool {
+    return format == .bf16 and simd.has_bf16_dot and !simd.has_tiles;
+}
 
 /// The same sums in the same order, one element at a time.
 pub fn reference(group: *const Group) void {
@@ -67,7 +80,7 @@ pub fn reference(group: *const Group) void {
         for (0..item.columns) |column| {
             for (0..item.rows) |row| {
                 const sum = switch (item.kind()) {
-                    .f32, .f16, .bf16 => |f| referenceFloat(item, f, row, column),
+                    inline .f32, .f16, .bf16 => |f| referenceFloat(f, item, row, column),
                     inline else => |f| referenceInteger(f, item, row, column),
                 };
                 finish(item, simd.splat(sum), row, 1, column);
@@ -76,14 +89,17 @@ pub fn reference(group: *const Group) void {
     }
 }
 
-fn referenceFloat(item: *const Item, format: Format, row: usize, column: usize) f32 {
-    var sum: f32 = 0;
+fn referenceFloat(comptime format: Format, item: *const Item, row: usize, column: usize) f32 {
+    const Codec = format_file.Codec(format);
     const panel = item.weights + row / simd.panel_rows * format.panelBytes(item.k);
+    const x = item.x_f32.?[column * item.k ..][0..item.k];
+    if (format == .bf16 and simd.has_tiles) return matmul_amx_bf16.reference(panel, row % simd.panel_rows, x);
+    if (isBf16Dot(format)) return bf16.reference(panel, row % simd.panel_rows, x);
+    const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
+    var sum: f32 = 0;
     for (0..item.k) |i| {
-        const index = i * simd.panel_rows + row % simd.panel_rows;
-        var weight: [1]f32 = undefined;
-        format_file.decodeRow(format, (panel + index * format.blockBytes())[0..format.blockBytes()], &weight);
-        sum = simd.fma(weight[0], item.x_f32.?[column * item.k + i], sum);
+        const block = Codec.unpackBlock(&chunks[i / Codec.chunk_len], row % simd.panel_rows, i % Codec.chunk_len);
+        sum = simd.fma(Codec.decode(&block)[0], x[i], sum);
     }
     return sum;
 }
@@ -152,6 +168,8 @@ const Plan = struct {
 /// Executed by every member of the team.
 pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
     const plan: Plan = .of(group, job.parts);
+    var tiles: amx.Tiles = .{};
+    defer tiles.release();
     while (job.claim(plan.first[group.count], 1)) |claim| {
         var index: usize = 0;
         while (claim.first >= plan.first[index + 1]) index += 1;
@@ -162,10 +180,71 @@ pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
         const column_first = unit % item.columnBlocks() * column_block;
         const column_end = @min(column_first + column_block, item.columns);
         switch (item.kind()) {
-            inline else => |format| for (panel_first..panel_end) |panel| {
-                runPanel(format, item, panel, column_first, column_end);
+            inline else => |format| {
+                const tiled_min = comptime matmul_amx.columnsMin(format);
+                if (tiled_min == 1 or (tiled_min != null and column_end - column_first >= tiled_min.?)) {
+                    tiles.configure(matmul_amx.shapeOf(format, item.columns));
+                    const span: matmul_amx.Span = .{ .first = column_first, .end = column_end, .total = item.columns };
+                    runTiles(format, item, panel_first, panel_end, span);
+                } else if (comptime isBf16Dot(format)) {
+                    runBf16(item, panel_first, panel_end, column_first, column_end);
+                } else if ((comptime i8mm.serves(format)) and column_end - column_first >= 2) {
+                    runPairs(format, item, panel_first, panel_end, column_first, column_end - column_first);
+                } else for (panel_first..panel_end) |panel| {
+                    runPanel(format, item, panel, column_first, column_end);
+                }
             },
         }
+    }
+}
+
+/// Panels times a span of columns in tile registers. Not inlined, so that only who needs its arrays has them on the stack.
+noinline fn runTiles(comptime format: Format, item: *const Item, panel_first: usize, panel_end: usize, span: matmul_amx.Span) void {
+    if (format == .bf16) return runTilesBf16(item, panel_first, panel_end, span);
+    const P = matmul_amx.panelsAtOnce(format);
+    var out: [P]matmul_amx.Out align(64) = undefined;
+    var panel = panel_first;
+    while (panel < panel_end) : (panel += P) {
+        const weights = item.weights + panel * format.panelBytes(item.k);
+        const count = @min(P, panel_end - panel);
+        if (count == P) {
+            matmul_amx.panelsTimesColumns(format, P, weights, item.k, item.quantised(), span, &out);
+        } else {
+            matmul_amx.panelsTimesColumns(format, 1, weights, item.k, item.quantised(), span, out[0..1]);
+        }
+        for (out[0..count], panel..) |*values, i| finishPanel(item, values[0..span.count()], i, span.first);
+    }
+}
+
+noinline fn runTilesBf16(item: *const Item, panel_first: usize, panel_end: usize, span: matmul_amx.Span) void {
+    const bytes = Format.bf16.panelBytes(item.k);
+    var scratch: matmul_amx_bf16.Scratch = undefined;
+    matmul_amx_bf16.multiply(item.weights + panel_first * bytes, bytes, panel_end - panel_first, item.x_f32.?, item.k, span, &scratch);
+    for (panel_first..panel_end) |panel| {
+        const row = panel * simd.panel_rows;
+        const rows = @min(simd.panel_rows, item.rows - row);
+        for (0..span.parts()) |i| {
+            const part = span.part(i);
+            for (0..part.count) |c| {
+                finish(item, scratch.values(panel - panel_first, i, part.skip + c), row, rows, span.first + part.first + c);
+            }
+        }
+    }
+}
+
+fn runBf16(item: *const Item, panel_first: usize, panel_end: usize, column_first: usize, column_end: usize) void {
+    const count = column_end - column_first;
+    const bytes = Format.panelBytes(.bf16, item.k);
+    var sums: bf16.Sums = undefined;
+    bf16.run(&.{
+        .weights = item.weights + panel_first * bytes,
+        .panels = panel_end - panel_first,
+        .k = item.k,
+        .first = item.x_f32.? + column_first * item.k,
+        .columns = count,
+    }, &sums);
+    for (panel_first..panel_end, sums[0 .. panel_end - panel_first]) |panel, *columns| {
+        finishPanel(item, columns[0..count], panel, column_first);
     }
 }
 
@@ -187,6 +266,19 @@ fn runPanel(comptime format: Format, item: *const Item, panel: usize, column_fir
             runTile(format, .{ .columns = rest }, item, panel, column);
             column += rest;
         }
+    }
+}
+
+fn runPairs(comptime format: Format, item: *const Item, panel_first: usize, panel_end: usize, column: usize, count: usize) void {
+    var out: i8mm.Out = undefined;
+    var x = item.quantised();
+    x.first += column * x.stride;
+    var panel = panel_first;
+    while (panel < panel_end) : (panel += i8mm.panels_max) {
+        const panels = @min(i8mm.panels_max, panel_end - panel);
+        const weights = item.weights + panel * format.panelBytes(item.k);
+        i8mm.panelsTimesColumns(format, weights, panels, item.k, x, count, &out);
+        for (out[0..panels], panel..) |*sums, index| finishPanel(item, sums[0..count], index, column);
     }
 }
 

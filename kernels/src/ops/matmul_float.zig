@@ -20,9 +20,15 @@ pub fn tile(
     const Codec = format_file.Codec(format);
     const weights: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
     var acc: [C]simd.F32x16 = @splat(@splat(0));
-    for (0..k) |i| {
-        const row = Codec.widen(simd.panel_rows, weights[i]);
-        inline for (0..C) |c| acc[c] = simd.fma(row, simd.splat(columns.first[c * columns.stride + i]), acc[c]);
+    const chunk_len = Codec.chunk_len;
+    for (0..k / chunk_len) |i| {
+        inline for (0..chunk_len) |j| step(C, Codec.widenOne(&weights[i], j), columns, chunk_len * i + j, &acc);
     }
+    if (k % chunk_len != 0) step(C, Codec.widenOne(&weights[k / chunk_len], 0), columns, k - 1, &acc);
     inline for (0..C) |c| out[c] = acc[c];
+}
+
+/// One k.
+inline fn step(comptime C: usize, row: simd.F32x16, columns: Columns, k: usize, acc: *[C]simd.F32x16) void {
+    inline for (0..C) |c| acc[c] = simd.fma(row, simd.splat(columns.first[c * columns.stride + k]), acc[c]);
 }

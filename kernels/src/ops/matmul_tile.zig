@@ -28,7 +28,7 @@ pub const Columns = struct {
     first: [*]const u8,
     stride: usize,
 
-    inline fn group(columns: Columns, comptime Group: type, column: usize, index: usize) *const Group {
+    pub inline fn group(columns: Columns, comptime Group: type, column: usize, index: usize) *const Group {
         return @ptrCast(@alignCast(columns.first + column * columns.stride + index * activations.group_bytes));
     }
 };

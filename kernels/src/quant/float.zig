@@ -1,4 +1,5 @@
-//! F32, F16 and BF16. A panel holds 16 rows' values of one k side by side: [k][16].
+//! F32, F16 and BF16. A panel holds 16 rows' values of one k side by side, [k][16]; of BF16 two k in a word, [k / 2][16], the
+//! first in the low half, as the dot products of pairs want them. An odd k is filled up with zeros.
 
 const std = @import("std");
 const simd = @import("../simd.zig");
@@ -14,8 +15,8 @@ pub fn Codec(comptime kind: Kind) type {
         pub const block_len = 1;
         /// The value's bits.
         pub const Block = if (kind == .f32) u32 else u16;
-        pub const chunk_len = 1;
-        pub const Packed = [simd.panel_rows]Block;
+        pub const chunk_len = if (kind == .bf16) 2 else 1;
+        pub const Packed = if (kind == .bf16) [simd.panel_rows]u32 else [simd.panel_rows]Block;
 
         comptime {
             std.debug.assert(@sizeOf(Block) == if (kind == .f32) 4 else 2);
@@ -35,7 +36,14 @@ pub fn Codec(comptime kind: Kind) type {
             };
         }
 
-        pub inline fn widen(comptime n: usize, bits: @Vector(n, Block)) @Vector(n, f32) {
+        /// The chunk's values of one of its k, exact.
+        pub inline fn widenOne(chunk: *const Packed, comptime index: usize) simd.F32x16 {
+            if (kind != .bf16) return widen(simd.panel_rows, chunk.*);
+            if (index == 0) return @bitCast(@as(simd.PairsBf16, chunk.*) << @splat(16));
+            return @bitCast(@as(simd.PairsBf16, simd.reloaded(chunk).*) & @as(simd.PairsBf16, @splat(0xffff_0000)));
+        }
+
+        inline fn widen(comptime n: usize, bits: @Vector(n, Block)) @Vector(n, f32) {
             return switch (kind) {
                 .f32 => @bitCast(bits),
                 .f16 => simd.f16ToF32(n, bits),
@@ -43,11 +51,14 @@ pub fn Codec(comptime kind: Kind) type {
             };
         }
 
-        pub inline fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
-            for (blocks[0], chunk) |row, *value| value.* = row.*;
+        pub inline fn packChunk(blocks: *const [chunk_len]panel.Blocks(@This()), chunk: *Packed) void {
+            for (chunk, 0..) |*value, row| {
+                value.* = blocks[0][row].*;
+                if (kind == .bf16) value.* |= @as(u32, blocks[1][row].*) << 16;
+            }
         }
 
-        /// Packs the values that fill cache lines of every row, and gives their count. A line is copied before it is
+        /// Packs the values that fill cache lines of every row, and gives the count of chunks that they are. A line is copied before it is
         /// taken apart: rows that lie a power of two apart would drive each other out of the cache.
         pub fn packLines(k: usize, source: [*]const u8, target: [*]Packed) usize {
             const per_line = line_bytes / @sizeOf(Block);
@@ -60,23 +71,22 @@ pub fn Codec(comptime kind: Kind) type {
                 for (&lines, 0..) |*line, row| line.* = source[(row * k + first) * @sizeOf(Block) ..][0..line_bytes].*;
                 inline for (0..line_bytes / 16) |part| {
                     const words = transpose.words(&bases, 16 * part);
-                    const place = target[first + 16 * part / @sizeOf(Block) ..];
+                    const place = target[(first + 16 * part / @sizeOf(Block)) / chunk_len ..];
                     inline for (words, 0..) |word, i| {
-                        if (kind == .f32) {
-                            place[i] = word;
-                        } else {
+                        if (kind == .f16) {
                             place[2 * i] = transpose.low16(word);
                             place[2 * i + 1] = transpose.high16(word);
+                        } else {
+                            place[i] = word;
                         }
                     }
                 }
             }
-            return end;
+            return end / chunk_len;
         }
 
         pub inline fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
-            std.debug.assert(index == 0);
-            return chunk[row];
+            return if (kind == .bf16) @truncate(chunk[row] >> @intCast(16 * index)) else chunk[row];
         }
     };
 }

@@ -1,4 +1,4 @@
-/** `kumi inspect`: what a model file holds, and whether it fits this machine. @module */
+/** `kumi inspect`: what a model file holds, and whether it fits this machine; or what the processor can do. @module */
 
 import {
   checkKvFormat,
@@ -13,6 +13,7 @@ import {
   openGguf,
 } from "../../gguf/mod.ts";
 import { type Arguments, type Command, numberOption } from "../command.ts";
+import { cpuReport, renderCpuReport } from "../cpu_report.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { KV_OPTION, kvOption } from "../sampling_options.ts";
 import { availableMemoryBytes } from "../system.ts";
@@ -25,7 +26,7 @@ const TEXT_CELL_MAX = 72;
 export const inspect: Command = {
   name: "inspect",
   summary: "show a model file's metadata, tensors, sizes, and whether it fits this machine",
-  usage: "inspect FILE [--users N --context C] [--json]",
+  usage: "inspect FILE [--users N --context C] [--json] | inspect --cpu [--json]",
   positionals: { min: 0, max: 1 },
   options: [
     {
@@ -43,6 +44,7 @@ export const inspect: Command = {
       help: "tokens of each sequence; default: the model's context",
     },
     KV_OPTION,
+    { name: "cpu", help: "no file: the processor's instruction set levels, and which one is used and why" },
     { name: "tensors", help: "list every tensor" },
     { name: "json", help: "one JSON object with everything" },
   ],
@@ -51,6 +53,11 @@ export const inspect: Command = {
 };
 
 async function runInspect(args: Arguments): Promise<number> {
+  if (args.switches.has("cpu")) {
+    const report = cpuReport(Deno.env.get("KUMI_ISA") || undefined);
+    console.log(args.switches.has("json") ? JSON.stringify(report) : renderCpuReport(report));
+    return 0;
+  }
   const kvFormat = kvOption(args);
   const users = numberOption(args, "users", { min: 1, max: 1e6, integer: true })!;
   const contextGiven = numberOption(args, "context", { min: 1, max: 2 ** 31, integer: true });

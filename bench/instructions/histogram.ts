@@ -1,0 +1,127 @@
+/** Executes a static program and counts its instructions by name. @module */
+
+import { capture } from "../../src/setup/process.ts";
+
+/** How often each instruction was executed: by name, with its operands where they matter to {@linkcode multiplies}. */
+export type Histogram = Map<string, number>;
+
+/** What has to be installed and is not. */
+export class MissingTool extends Error {
+  override readonly name = "MissingTool";
+}
+
+async function output(command: readonly string[]): Promise<string> {
+  const result = await capture(command);
+  if (result === null) throw new MissingTool(`${command[0]} is not installed`);
+  if (result.code !== 0) throw new Error(`${command.join(" ")} ended with ${result.code}\n${result.stderr}`);
+  return result.stdout;
+}
+
+function add(histogram: Histogram, name: string, count: number): void {
+  histogram.set(name, (histogram.get(name) ?? 0) + count);
+}
+
+/** x86-64: single steps on this machine, which need not have the instructions. */
+export class Stepper {
+  readonly #program: string;
+  readonly #stepper: string;
+  readonly #names: Map<string, string>;
+  readonly #addresses: string;
+
+  private constructor(program: string, stepper: string, names: Map<string, string>, addresses: string) {
+    this.#program = program;
+    this.#stepper = stepper;
+    this.#names = names;
+    this.#addresses = addresses;
+  }
+
+  /** Disassembles the program. `stepper` is count_steps. */
+  static async open(program: string, stepper: string): Promise<Stepper> {
+    const names = new Map<string, string>();
+    for (const line of (await output(["objdump", "-d", "--no-show-raw-insn", program])).split("\n")) {
+      const match = /^ +([0-9a-f]+):\t(?:\{\w+\} )?(.*)$/.exec(line);
+      if (match) names.set(match[1], match[2]);
+    }
+    const addresses = await Deno.makeTempFile();
+    await Deno.writeTextFile(addresses, [...names.keys()].join("\n"));
+    return new Stepper(program, stepper, names, addresses);
+  }
+
+  async count(args: readonly string[]): Promise<Histogram> {
+    const histogram: Histogram = new Map();
+    const lines = await output([this.#stepper, this.#addresses, this.#program, ...args]);
+    for (const line of lines.trimEnd().split("\n")) {
+      const [address, count] = line.split(" ");
+      const text = this.#names.get(address);
+      if (text === undefined) throw new Error(`no instruction at ${address}`);
+      add(histogram, text.split(" ")[0], Number(count));
+    }
+    return histogram;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#addresses);
+  }
+}
+
+/** Instructions that QEMU's disassembler may be too old for. */
+const NEW_ARM: readonly { mask: number; value: number; name: string }[] = [
+  { mask: 0xffe0fc00, value: 0x4e80a400, name: "smmla" },
+  { mask: 0xffe0fc00, value: 0x4e809400, name: "sdot" },
+];
+
+function armName(word: string, text: string): string {
+  const bits = parseInt(word, 16);
+  const known = NEW_ARM.find(({ mask, value }) => ((bits & mask) >>> 0) === value);
+  if (known) return known.name;
+  const [name, operands = ""] = text.trim().split(/\s+/, 2);
+  const shape = /\.(\d+[bhsd])/.exec(operands);
+  return shape ? `${name}.${shape[1]}` : name;
+}
+
+/** aarch64: QEMU's log of the blocks it executed, and of what is in them. */
+export async function countEmulated(program: string, args: readonly string[]): Promise<Histogram> {
+  const log = await Deno.makeTempFile();
+  try {
+    await output(["qemu-aarch64", "-cpu", "max", "-d", "in_asm,exec,nochain", "-D", log, program, ...args]);
+    return readLog(await Deno.readTextFile(log));
+  } finally {
+    await Deno.remove(log);
+  }
+}
+
+function readLog(text: string): Histogram {
+  const blocks = new Map<string, { names: string[]; count: number }>();
+  let names: string[] = [];
+  for (const line of text.split("\n")) {
+    const instruction = /^0x[0-9a-f]+:\s+([0-9a-f]{8})\s+(.*)$/.exec(line);
+    const executed = /^Trace \d+: \S+ \[[0-9a-f]+\/([0-9a-f]+)\//.exec(line);
+    if (line.startsWith("IN:")) names = [];
+    else if (instruction) names.push(armName(instruction[1], instruction[2]));
+    else if (executed) {
+      const known = blocks.get(executed[1]);
+      // A block is listed when it is translated, just before it is executed for the first time.
+      if (names.length > 0) blocks.set(executed[1], { names, count: (known?.count ?? 0) + 1 });
+      else if (known) known.count++;
+      else throw new Error(`QEMU executed a block that it has not listed: ${line}`);
+      names = [];
+    }
+  }
+  const histogram: Histogram = new Map();
+  for (const { names, count } of blocks.values()) for (const name of names) add(histogram, name, count);
+  return histogram;
+}
+
+/** a − b. */
+export function difference(a: Histogram, b: Histogram): Histogram {
+  const result: Histogram = new Map();
+  for (const [name, count] of a) if (count !== b.get(name)) result.set(name, count - (b.get(name) ?? 0));
+  return result;
+}
+
+/** The counts of the names that match, together; of all names without a pattern. */
+export function total(histogram: Histogram, pattern = /(?:)/): number {
+  let sum = 0;
+  for (const [name, count] of histogram) if (pattern.test(name)) sum += count;
+  return sum;
+}

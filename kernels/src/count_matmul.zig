@@ -1,0 +1,50 @@
+//! The program whose instructions bench/instruction_counts.ts counts: `count_matmul FORMAT COLUMNS REPEAT` multiplies four
+//! panels of 16 rows and 1,024 values by COLUMNS columns, REPEAT times; without a repetition it shows what is not the
+//! multiplication's. All values are zero: the kernels' paths do not depend on them.
+
+const std = @import("std");
+const activations = @import("quant/activations.zig");
+const format_file = @import("quant/format.zig");
+const Format = format_file.Format;
+const Job = @import("job.zig").Job;
+const Stop = @import("job.zig").Stop;
+const matmul = @import("ops/matmul.zig");
+
+/// So many panels that a claim has four of them. Only the last claim is computed.
+const rows = 512;
+const claims = 8;
+const k = 1024;
+const columns_max = 64;
+
+var weights: [rows * k * 4]u8 align(64) = @splat(0);
+var x: [columns_max * k]f32 = @splat(0);
+var quantised: [columns_max * k / activations.group_len * activations.group_bytes]u8 align(64) = @splat(0);
+var y: [columns_max * rows]f32 = @splat(0);
+
+pub fn main(init: std.process.Init) !void {
+    const arguments = try init.minimal.args.toSlice(init.arena.allocator());
+    if (arguments.len != 4) return error.WrongArguments;
+    const format = std.meta.stringToEnum(Format, arguments[1]) orelse return error.UnknownFormat;
+    const columns = try std.fmt.parseInt(u32, arguments[2], 10);
+    if (columns > columns_max) return error.TooManyColumns;
+    var group: matmul.Group = .{ .items = undefined, .count = 1 };
+    group.items[0] = .{
+        .weights = &weights,
+        .x_f32 = &x,
+        .x_q32 = &quantised,
+        .x_q256 = &quantised,
+        .bias = null,
+        .y = &y,
+        .format = @backingInt(format),
+        .rows = rows,
+        .k = k,
+        .columns = columns,
+        .y_stride = rows,
+        .accumulate = 0,
+    };
+    for (0..try std.fmt.parseInt(u32, arguments[3], 10)) |_| {
+        var next: std.atomic.Value(u32) = .init(claims - 1);
+        var stop: Stop = .{};
+        matmul.run(&group, &.{ .part = 0, .parts = 1, .next = &next, .stop = &stop });
+    }
+}

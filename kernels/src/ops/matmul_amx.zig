@@ -1,0 +1,130 @@
+//! The matmul of a level with tile registers (amx.zig): which columns go through tiles, and how they are cut into them.
+//!
+//! A tile takes 16 columns. Where fewer are left at the end, the last tile begins earlier and repeats some columns, whose
+//! results are dropped: so all tiles have one shape, and none reads behind the last column. Fewer than 16 columns in all
+//! are one smaller tile.
+
+const std = @import("std");
+const simd = @import("../simd.zig");
+const amx = @import("../amx.zig");
+const Format = @import("../quant/format.zig").Format;
+
+/// Columns at once: their sums wait in an array while the tiles go along K.
+pub const columns_max = 128;
+/// Panels of an integer format at once: those of a step's weight tiles.
+pub fn panelsAtOnce(comptime format: Format) comptime_int {
+    return switch (format) {
+        .q4_0, .q8_0 => 2,
+        else => 1,
+    };
+}
+
+/// From how many columns on a matmul uses tiles; null: never. Fewer columns of an integer format take fewer instructions
+/// without, and give the same bits; BF16 would not, so tiles are for any number there.
+pub fn columnsMin(comptime format: Format) ?usize {
+    if (!simd.has_tiles) return null;
+    return switch (format) {
+        .f32, .f16 => null,
+        .bf16 => 1,
+        .q4_0, .q8_0 => 8,
+        .q4_k, .q5_k, .q6_k => 12,
+    };
+}
+
+/// The shape of all an item's tiles.
+pub fn shapeOf(comptime format: Format, columns: usize) amx.Shape {
+    const depth = switch (format) {
+        .q4_0, .q8_0 => 32,
+        else => 64,
+    };
+    return .{ .columns = @intCast(@min(columns, amx.lanes)), .depth = depth };
+}
+
+/// Columns [first, end) of an item's `total`, at most columns_max.
+pub const Span = struct {
+    first: usize,
+    end: usize,
+    total: usize,
+
+    pub fn count(span: Span) usize {
+        return span.end - span.first;
+    }
+
+    pub fn parts(span: Span) usize {
+        return (span.count() + amx.lanes - 1) / amx.lanes;
+    }
+
+    pub fn part(span: Span, index: usize) Part {
+        const wanted = index * amx.lanes;
+        const lanes = @min(amx.lanes, span.total);
+        const load = @min(span.first + wanted, span.end - lanes);
+        return .{
+            .load = load,
+            .skip = span.first + wanted - load,
+            .first = wanted,
+            .count = @min(amx.lanes, span.count() - wanted),
+        };
+    }
+};
+
+/// The columns of one tile.
+pub const Part = struct {
+    /// The item's column in the tile's first row.
+    load: usize,
+    /// Rows of the tile that belong to the part before.
+    skip: usize,
+    /// The columns after those, counted from the span's first.
+    first: usize,
+    count: usize,
+};
+
+/// One panel's results of a span.
+pub const Out = [columns_max][simd.panel_rows]f32;
+
+/// Computes panels [0, P) of `panel_bytes` each for the span. Tiles are configured as `shapeOf` says.
+pub fn panelsTimesColumns(
+    comptime format: Format,
+    comptime P: usize,
+    weights: [*]const u8,
+    k: usize,
+    columns: @import("matmul_tile.zig").Columns,
+    span: Span,
+    out: *[P]Out,
+) void {
+    std.debug.assert(span.count() <= columns_max and span.end <= span.total);
+    for (out) |*values| @memset(values[0..span.count()], @as([simd.panel_rows]f32, @splat(0)));
+    switch (format) {
+        .q4_k, .q5_k, .q6_k => @import("matmul_amx_k.zig").multiply(format, weights, k, columns, span, &out[0]),
+        .q4_0, .q8_0 => @import("matmul_amx_32.zig").multiply(format, P, weights, k, columns, span, out),
+        else => comptime unreachable,
+    }
+}
+
+/// Software pipelining: the tiles of a step are given their work before the vector unit takes up the sums of the step
+/// before, so that both are busy. `start(i, which)` fills buffer `which`, `finish(i, which)` empties it.
+pub inline fn pipeline(steps: usize, context: anytype) void {
+    for (0..steps) |i| {
+        context.start(i, i % 2);
+        if (i > 0) context.finish(i - 1, (i - 1) % 2);
+    }
+    context.finish(steps - 1, (steps - 1) % 2);
+}
+
+test "a span's parts cover each column once and stay within the item" {
+    for ([_]usize{ 1, 7, 15, 16, 17, 31, 33, 128, 129, 145, 300 }) |total| {
+        var first: usize = 0;
+        while (first < total) : (first += columns_max) {
+            const span: Span = .{ .first = first, .end = @min(first + columns_max, total), .total = total };
+            var next: usize = 0;
+            for (0..span.parts()) |i| {
+                const part = span.part(i);
+                const lanes = shapeOf(.q8_0, total).columns;
+                try std.testing.expectEqual(next, part.first);
+                try std.testing.expectEqual(first + part.first, part.load + part.skip);
+                try std.testing.expect(part.load + lanes <= total and part.skip + part.count <= lanes);
+                next += part.count;
+            }
+            try std.testing.expectEqual(span.count(), next);
+        }
+    }
+}

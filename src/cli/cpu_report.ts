@@ -1,0 +1,71 @@
+/** `kumi inspect --cpu`: the processor, the instruction set levels, and which one the kernels use and why. @module */
+
+import { formatCpuList } from "../cpu_list.ts";
+import { type IsaLevel, isaReport, obstacles, refusal } from "../ffi/isa.ts";
+import { machineInfo } from "../ffi/machine.ts";
+import { renderTable } from "./table.ts";
+
+/** What `kumi inspect --cpu --json` prints. */
+export interface CpuReport {
+  readonly processor: string | null;
+  readonly arch: string;
+  /** Cores of `cpus`, threads of one core counted once; null where the system does not tell. */
+  readonly cores: number | null;
+  /** CPUs that this process may use; null where the system has no such list. */
+  readonly cpus: readonly number[] | null;
+  /** Threads that it should use at most, control groups counted. */
+  readonly usableCpus: number;
+  /** CPUs of each memory node that this process may use. */
+  readonly nodes: readonly { readonly id: number; readonly cpus: readonly number[] }[];
+  /** Features of the processor that levels make use of. */
+  readonly features: readonly string[];
+  /** The levels of this architecture, best first. */
+  readonly levels: readonly IsaLevel[];
+  readonly chosen: { readonly level: string; readonly why: "best supported" | "forced by KUMI_ISA" };
+}
+
+/** Asks the machine. Throws RangeError, naming the level, when `forced`, the value of KUMI_ISA, is no level that it can run. */
+export function cpuReport(forced: string | undefined): CpuReport {
+  const isa = isaReport();
+  const refused = forced === undefined ? undefined : refusal(forced, isa);
+  if (refused !== undefined) throw new RangeError(`KUMI_ISA=${forced} cannot be used: ${refused}`);
+  const levels = isa.levels.filter(({ arch }) => arch === "" || arch === Deno.build.arch);
+  const machine = machineInfo();
+  return {
+    processor: machine.processor ?? null,
+    arch: Deno.build.arch,
+    cores: isa.cores ?? null,
+    cpus: machine.cpus.length > 0 ? machine.cpus : null,
+    usableCpus: machine.usableCpus,
+    nodes: machine.nodes.map(({ id, cpus }) => ({ id, cpus })),
+    features: isa.features,
+    levels,
+    chosen: forced === undefined
+      ? { level: levels.find(({ supported }) => supported)!.name, why: "best supported" }
+      : { level: forced, why: "forced by KUMI_ISA" },
+  };
+}
+
+/** The report as text. */
+export function renderCpuReport(report: CpuReport): string {
+  const { chosen, cpus, nodes } = report;
+  const facts = [
+    ["processor", report.processor ?? "unknown"],
+    ["architecture", report.arch],
+    ["cores", `${report.cores ?? "unknown"}`],
+    ["CPUs", cpus === null ? "unknown" : `${cpus.length} (${formatCpuList(cpus)})`],
+    ["threads", `${report.usableCpus} by default`],
+    ["memory nodes", nodes.map((node) => `${node.id} (${formatCpuList(node.cpus)})`).join(", ")],
+    ["features", report.features.join(" ")],
+  ];
+  const levels = report.levels.map((level) => [
+    level.name,
+    level.name === chosen.level ? "chosen" : level.supported ? "supported" : "not supported",
+    level.supported ? "" : obstacles(level),
+  ]);
+  return [
+    renderTable(["machine", ""], facts),
+    renderTable(["level", "", ""], levels),
+    `The kernels use ${chosen.level}: ${chosen.why}.`,
+  ].join("\n\n");
+}
