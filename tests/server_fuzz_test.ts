@@ -3,7 +3,7 @@
  * hangs, and the next good request is answered right. `deno task run tests/server_fuzz_test.ts 100000` sends more.
  */
 import { assert, assertEquals } from "@std/assert";
-import { CHAT_FIELDS, TEXT_FIELDS } from "../src/server/api/requests.ts";
+import { CHAT_FIELDS, EMBEDDING_FIELDS, TEXT_FIELDS } from "../src/server/api/requests.ts";
 import { ANSWER, assertIdle, CHAT, QUESTION, startServer, type TestServer, TEXT } from "./support/server.ts";
 
 const REQUESTS = 2000;
@@ -66,6 +66,7 @@ const VALUES: readonly unknown[] = [
 const NAMES = [
   ...Object.keys(CHAT_FIELDS),
   ...Object.keys(TEXT_FIELDS),
+  ...Object.keys(EMBEDDING_FIELDS),
   "tools",
   "__proto__",
   "toString",
@@ -73,6 +74,7 @@ const NAMES = [
 ];
 const PATHS = [
   ...[CHAT, CHAT, CHAT, CHAT, TEXT, TEXT, TEXT, TEXT, "/tokenize", "/tokenize", "/detokenize"],
+  ...["/v1/embeddings", "/v1/embeddings"],
   ...["/v1/models", "/v1/models/%zz", "/readyz", "/docs", "/../etc/passwd"],
 ];
 const BODIES = [
@@ -93,13 +95,14 @@ const BODIES = [
 function bodyFor(path: string): object {
   if (path === TEXT) return { prompt: "Once" };
   if (path === "/tokenize") return { content: "Once" };
+  if (path === "/v1/embeddings") return { input: "Once" };
   return path === "/detokenize" ? { tokens: [1, 2] } : { messages: QUESTION };
 }
 
 function randomBody(dice: Dice, path: string): string {
   if (dice.below(5) === 0) return dice.pick(BODIES);
   const body = { ...bodyFor(path), max_tokens: 1 + dice.below(8) } as Record<string, unknown>;
-  if (!path.startsWith("/v1/")) delete body.max_tokens;
+  if (path !== CHAT && path !== TEXT) delete body.max_tokens;
   if (dice.below(8) === 0) delete body[Object.keys(body)[0]];
   for (let i = dice.below(4); i > 0; i--) {
     Object.defineProperty(body, dice.pick(NAMES), {
@@ -115,7 +118,84 @@ function randomBody(dice: Dice, path: string): string {
     text.slice(at + dice.below(3));
 }
 
+/** What no HTTP client sends: pieces of requests in any order, broken anywhere. */
+const PIECES = [
+  ...[
+    "GET /livez HTTP/1.1\r\n",
+    "POST /tokenize HTTP/1.1\r\n",
+    "GET / HTTP/1.0\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+  ],
+  ...[
+    "Host: localhost\r\n",
+    "Host: a\r\nHost: b\r\n",
+    "Content-Length: 5\r\n",
+    "Content-Length: 18446744073709551616\r\n",
+  ],
+  ...[
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: chunked, identity\r\n",
+    "Content-Type: application/json\r\n",
+  ],
+  ...[
+    "\r\n",
+    "\n",
+    "\n\n",
+    "\r",
+    "\0",
+    " ",
+    '5\r\n{"a":\r\n',
+    "0\r\n\r\n",
+    "ffffffffffffffff\r\n",
+    "{}",
+    "X: y\r\n z\r\n",
+  ],
+  ...[
+    "Connection: close\r\n",
+    "Connection: keep-alive\r\n",
+    "Expect: 100-continue\r\n",
+    "Upgrade: websocket\r\n",
+  ],
+  "X: " + "a".repeat(9000) + "\r\n",
+];
+
+/** What comes until the connection ends, or a while after something came: it may stay open. Null where nothing happens. */
+async function hear(conn: Deno.TcpConn): Promise<string | null> {
+  let said = "";
+  const buffer = new Uint8Array(4096);
+  while (true) {
+    let timer;
+    const silence = new Promise<"silence">((resolve) => {
+      timer = setTimeout(() => resolve("silence"), said === "" ? HANG_MS : 50);
+    });
+    const count = await Promise.race([conn.read(buffer).catch(() => null), silence]);
+    clearTimeout(timer);
+    if (typeof count === "number") {
+      said += new TextDecoder().decode(buffer.subarray(0, count));
+      continue;
+    }
+    conn.close();
+    return count === null || said !== "" ? said : null;
+  }
+}
+
+/** Sends pieces; the server must end the connection, or answer, as HTTP has it. */
+async function sendRaw({ server: { port } }: TestServer, dice: Dice, label: string): Promise<number> {
+  let text = dice.below(3) > 0 ? "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" : "";
+  for (let i = dice.below(8); i > 0; i--) text += dice.pick(PIECES);
+  if (dice.below(3) > 0) text += "\r\n";
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode(text)).catch(() => {});
+  const said = await hear(conn);
+  assert(said !== null, `${label}: ${JSON.stringify(text)} hangs`);
+  for (const [, status] of said.matchAll(/^HTTP\/1\.[01] (\d+)/gm)) {
+    assert(Number(status) < 500 || status === "503", `${label}: ${JSON.stringify(text)}: ${said}`);
+  }
+  return Number(/^HTTP\/1\.[01] (\d+)/.exec(said)?.[1] ?? 0);
+}
+
 async function sendOne(server: TestServer, dice: Dice, label: string): Promise<number> {
+  if (dice.below(20) === 0) return await sendRaw(server, dice, label);
   const path = dice.pick(PATHS);
   const method = dice.below(10) === 0 ? dice.pick(["GET", "PUT", "DELETE", "PATCH", "OPTIONS"]) : "POST";
   const type = dice.below(20) === 0
@@ -149,7 +229,10 @@ async function assertGood({ post }: TestServer, label: string): Promise<void> {
 }
 
 async function fuzz(requests: number, seed: number): Promise<Map<number, number>> {
-  await using server = await startServer({ bodyLimits: { timeMs: 5000 } });
+  await using server = await startServer({
+    bodyLimits: { timeMs: 1000 },
+    gate: { headMs: 300 },
+  });
   const counts = new Map<number, number>();
   const dice = new Dice(seed);
   for (let i = 0; i < requests; i += AT_ONCE) {
