@@ -143,6 +143,8 @@ fn addObject(
     // from the link step alone, which knows the least level only.
     object.bundle_compiler_rt = false;
     object.bundle_ubsan_rt = false;
+    // Without marked exports the linker for Windows would export what the C library's start-up code has, too.
+    if (target.os == .windows) object.dll_export_fns = true;
     return object;
 }
 

@@ -62,7 +62,9 @@ Deno.test("readSharedLibrary() reads Mach-O", async () => {
 Deno.test("readSharedLibrary() reads PE", async () => {
   const bytes = await smallLibrary("x86_64-windows", "-fstrip");
   const { format, arch, exports, needs } = readSharedLibrary(bytes);
-  assertEquals([format, arch, exports], ["PE", "x86_64", ["another", "kumi_abi_hash"]]);
+  // A library without C's start-up code exports that of Zig as well.
+  const own = exports.filter((name) => !/^_|^DllMain/.test(name));
+  assertEquals([format, arch, own], ["PE", "x86_64", ["another", "kumi_abi_hash"]]);
   assert(needs.every((name) => /\.dll$/i.test(name)), needs.join());
   assertThrows(() => readSharedLibrary(bytes.subarray(0, 600)), RangeError);
 });

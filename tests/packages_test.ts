@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { capture, type Captured } from "../src/setup/process.ts";
+import { platformOf } from "../src/platform.ts";
 import { JsrStub } from "./jsr_stub.ts";
 import { NpmRegistry } from "./support/npm_registry.ts";
 
@@ -16,6 +17,13 @@ async function readmeProgram(): Promise<string> {
   const [, program] = /## In a program\n+```ts\n(.*?)```/s.exec(readme) ?? [];
   assert(program?.includes('from "@kumi/kumi"') && program.trim().split("\n").length <= 7, program);
   return program;
+}
+
+/** A platform in npm's words. */
+interface Foreign {
+  readonly id: string;
+  readonly os: string;
+  readonly libc: string;
 }
 
 /** Folders of a test, and the packages of this platform in them. */
@@ -37,6 +45,24 @@ class Packed implements AsyncDisposable {
 
   path(name: string): string {
     return `${this.folder}/${name}`;
+  }
+
+  /** Adds a package of another platform, as a complete release has: the metadata is ours, the library a dummy. */
+  async addForeign({ id, os, libc }: Foreign): Promise<void> {
+    const own = platformOf();
+    assert(own !== undefined);
+    const [from, to] = [own.id, id].map((each) => this.path(`pack/npm/kumi-${each}`));
+    await Deno.mkdir(to);
+    const manifest = JSON.parse(await Deno.readTextFile(`${from}/package.json`));
+    const name = `@kumi/kumi-${id}`;
+    await Deno.writeTextFile(
+      `${to}/package.json`,
+      JSON.stringify({ ...manifest, name, os: [os], libc: [libc] }),
+    );
+    const main = this.path("pack/npm/kumi/package.json");
+    const kumi = JSON.parse(await Deno.readTextFile(main));
+    kumi.optionalDependencies[name] = kumi.version;
+    await Deno.writeTextFile(main, JSON.stringify(kumi));
   }
 
   /** Starts npm's registry with kumi in it. */
@@ -106,6 +132,8 @@ Deno.test({
 
 async function testPackages(t: Deno.TestContext): Promise<void> {
   await using packed = await Packed.create();
+  const otherSystem = Deno.build.os === "linux" ? "win32" : "linux";
+  await packed.addForeign({ id: "elsewhere", os: otherSystem, libc: "glibc" });
   await using npm = await packed.npmRegistry();
   const program = await readmeProgram();
 
@@ -115,6 +143,10 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     assertEquals(added.code, 0, added.stderr);
     await project.write(PROGRAM, program);
     assertAnswer(await project.deno("run", ...PERMISSIONS, PROGRAM));
+    // Only this platform's library was downloaded.
+    const libraries = npm.requested.filter((path) => /kumi-kumi-.*-.*\.tgz$/.test(path));
+    assertEquals(libraries.length, 1, libraries.join());
+    assert(libraries[0].includes(platformOf()!.id), libraries[0]);
     // Types come with it: the program is right, and a mistake is found.
     const checked = await project.deno("check", PROGRAM);
     assertEquals(checked.code, 0, checked.stderr);

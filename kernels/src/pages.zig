@@ -40,11 +40,11 @@ pub fn unmap(mapping: []align(page) u8) void {
     }
 }
 
-/// Returns the memory of whole pages to the system; they stay mapped and read as zeros, on Windows as zeros or as what they
-/// held. A refusal only means that the memory stays taken.
+/// Returns the memory of whole pages to the system; they stay mapped and read as zeros. Windows takes it when it is short of
+/// memory, until when they read as what they held. A refusal only means that the memory stays taken.
 pub fn giveBack(part: []align(page) u8) void {
     switch (builtin.os.tag) {
-        .windows => _ = windows.DiscardVirtualMemory(part.ptr, part.len),
+        .windows => _ = windows.VirtualAlloc(part.ptr, part.len, windows.mem_reset, windows.page_readwrite),
         .linux => std.posix.madvise(part.ptr, part.len, std.posix.MADV.DONTNEED) catch {},
         // Other systems' advice frees nothing at once; fresh pages in place of the old ones do.
         else => _ = std.posix.mmap(

@@ -1,8 +1,9 @@
-//! The functions of Windows that the library calls, as Microsoft documents them. Windows 8.1 has all of them.
+//! The functions of Windows that the library calls, as Microsoft documents them. Windows 8 has all of them.
 
 pub const mem_commit = 0x1000;
 pub const mem_reserve = 0x2000;
 pub const mem_release = 0x8000;
+pub const mem_reset = 0x80000;
 pub const page_readwrite = 4;
 
 /// GetModuleHandleEx: never unload the module; `name` is an address inside it.
@@ -23,7 +24,6 @@ pub const MemoryStatus = extern struct {
 
 pub extern "kernel32" fn VirtualAlloc(address: ?*anyopaque, len: usize, kind: u32, protection: u32) callconv(.winapi) ?*anyopaque;
 pub extern "kernel32" fn VirtualFree(address: *anyopaque, len: usize, kind: u32) callconv(.winapi) i32;
-pub extern "kernel32" fn DiscardVirtualMemory(address: *anyopaque, len: usize) callconv(.winapi) u32;
 pub extern "kernel32" fn GlobalMemoryStatusEx(status: *MemoryStatus) callconv(.winapi) i32;
 pub extern "kernel32" fn GetModuleHandleExW(flags: u32, name: ?*const anyopaque, module: *?*anyopaque) callconv(.winapi) i32;
 pub extern "kernel32" fn QueryPerformanceCounter(ticks: *i64) callconv(.winapi) i32;

@@ -7,6 +7,8 @@ const MACHINES: Readonly<Record<number, SharedLibrary["arch"]>> = { 0x8664: "x86
 const IS_DLL = 0x2000;
 /** Data directories. */
 const EXPORT = 0, IMPORT = 1, DEBUG = 6, DELAY_IMPORT = 13;
+/** A debug directory's entry that names a file with symbols; a hash of the build is one of another type. */
+const CODEVIEW = 2;
 
 /** Reads a PE file. Throws TypeError for one of another kind, RangeError for one that is cut off. */
 export function readPe(view: DataView): SharedLibrary {
@@ -49,7 +51,11 @@ export function readPe(view: DataView): SharedLibrary {
       needs.push(textAt(view, fileOffset(view.getUint32(at + nameAt, true))));
     }
   }
-  const hasDebugInfo = directory(DEBUG) !== 0;
+  let hasDebugInfo = false;
+  const debugBytes = directory(DEBUG) === 0 ? 0 : view.getUint32(options + 112 + 8 * DEBUG + 4, true);
+  for (let i = 0; i < debugBytes; i += 28) {
+    hasDebugInfo ||= view.getUint32(fileOffset(directory(DEBUG)) + i + 12, true) === CODEVIEW;
+  }
   const rest = { versions: [], hasDebugInfo, staysLoaded: false, isSigned: false };
   return { format: "PE", arch, exports: exports.sort(), needs: needs.sort(), ...rest };
 }
