@@ -8,6 +8,8 @@
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
 //!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dcount-level=NAME for one level
 //!   zig build check-systems   whether what depends on the system compiles for macOS, Windows and musl
+//!   zig build objects         each level's object and the library, for a look at their instructions: <prefix>/objects/<arch>/
+//!   zig build objects-aarch64 the same of aarch64 Linux
 //!   zig build symbols         writes src/ffi/symbols.ts from the ABI
 //!   zig build check-symbols   fails when src/ffi/symbols.ts is out of date
 
@@ -29,14 +31,16 @@ pub fn build(b: *std.Build) void {
     const musl = b.option(bool, "musl", "The library for Linux with musl instead of glibc (default: this machine's)");
 
     const target: Target = .{ .arch = arch orelse host.cpu.arch, .os = os orelse host.os.tag, .musl = musl orelse host.abi.isMusl() };
-    const library = addLibrary(b, target, "src/isa_ops.zig", optimize);
+    const objects = b.step("objects", "Install each level's object");
+    const library = addLibrary(b, target, "src/isa_ops.zig", optimize, objects);
     b.getInstallStep().dependOn(&b.addInstallLibFile(library, libraryName(target.os)).step);
 
-    const aarch64_library = addLibrary(b, .{ .arch = .aarch64, .os = .linux }, "src/isa_ops.zig", optimize);
+    const aarch64_objects = b.step("objects-aarch64", "Install each level's object for aarch64 Linux");
+    const aarch64_library = addLibrary(b, .{ .arch = .aarch64, .os = .linux }, "src/isa_ops.zig", optimize, aarch64_objects);
     const install = b.addInstallLibFile(aarch64_library, "aarch64-linux/libkumi.so");
     b.step("lib-aarch64", "Build the library for aarch64 Linux").dependOn(&install.step);
 
-    const reference = addLibrary(b, target, "src/reference_ops.zig", optimize);
+    const reference = addLibrary(b, target, "src/reference_ops.zig", optimize, null);
     const install_reference = b.addInstallLibFile(reference, "libkumi_reference.so");
     b.step("lib-reference", "Build the library of scalar references").dependOn(&install_reference.step);
 
@@ -83,8 +87,8 @@ fn libraryName(os: std.Target.Os.Tag) []const u8 {
 }
 
 /// The shared library. Everything outside the ops is compiled for the last, least demanding level; `ops` is the root of
-/// each level's object.
-fn addLibrary(b: *std.Build, target: Target, ops: []const u8, optimize: Optimize) std.Build.LazyPath {
+/// each level's object. `objects`: a step that installs these one by one.
+fn addLibrary(b: *std.Build, target: Target, ops: []const u8, optimize: Optimize, objects: ?*std.Build.Step) std.Build.LazyPath {
     const levels = isa_levels.ofRuntime(target.arch);
     const least = levels[levels.len - 1];
     // The build API cannot pass `-z nodelete`, so the objects are linked by a command of our own. The flag
@@ -96,16 +100,46 @@ fn addLibrary(b: *std.Build, target: Target, ops: []const u8, optimize: Optimize
     link.addArg(b.fmt("-O{t}", .{optimize}));
     if (optimize == .fast or optimize == .small) link.addArg("-fstrip");
     if (target.os == .linux) link.addArgs(&.{ "-z", "nodelete" });
-    link.addArtifactArg(addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize));
+    const abi = addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize);
+    link.addArtifactArg(abi);
+    if (objects) |step| installFor(b, step, target, abi.getEmittedBin(), "kumi_abi.o");
     // Ops call nothing of the C library, so that one object does for glibc and musl.
     const ops_target: Target = .{ .arch = target.arch, .os = target.os };
     for (levels) |level| {
         const name = b.fmt("kumi_ops_{s}", .{level.name});
-        link.addArtifactArg(addObject(b, ops_target, level, ops, name, optimize));
+        const object = addObject(b, ops_target, level, ops, name, optimize);
+        link.addArtifactArg(object);
+        if (objects) |step| installFor(b, step, target, object.getEmittedBin(), b.fmt("{s}.o", .{name}));
     }
     link.addArg("--cache-dir");
     _ = link.addOutputDirectoryArg("link-cache");
-    return link.addPrefixedOutputFileArg("-femit-bin=", libraryName(target.os));
+    const library = link.addPrefixedOutputFileArg("-femit-bin=", libraryName(target.os));
+    if (objects) |step| {
+        installFor(b, step, target, library, "library");
+        installFor(b, step, target, b.addWriteFiles().add("levels.txt", featureLines(b, target.arch)), "levels.txt");
+    }
+    return library;
+}
+
+fn installFor(b: *std.Build, step: *std.Build.Step, target: Target, file: std.Build.LazyPath, name: []const u8) void {
+    step.dependOn(&b.addInstallFile(file, b.fmt("objects/{t}/{s}", .{ target.arch, name })).step);
+}
+
+/// A line for each object of a library: its name and the compiler's features that it may use.
+fn featureLines(b: *std.Build, arch: std.Target.Cpu.Arch) []const u8 {
+    var text: []const u8 = "";
+    const levels = isa_levels.ofRuntime(arch);
+    for (levels, 0..) |level, i| {
+        const target: Target = .{ .arch = arch, .os = .linux };
+        const cpu = target.resolve(b, level).result.cpu;
+        var names: []const u8 = "";
+        for (arch.allFeaturesList(), 0..) |feature, bit| {
+            if (cpu.features.isEnabled(@intCast(bit))) names = b.fmt("{s} {s}", .{ names, feature.name });
+        }
+        text = b.fmt("{s}kumi_ops_{s}{s}\n", .{ text, level.name, names });
+        if (i == levels.len - 1) text = b.fmt("{s}kumi_abi{s}\n", .{ text, names });
+    }
+    return text;
 }
 
 /// Analyses the code without making a file of it: seconds, where building every library takes minutes.

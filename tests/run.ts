@@ -11,10 +11,11 @@ import {
   zigEnvironment,
 } from "../src/setup/build.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
-import { ROOT } from "../src/setup/paths.ts";
+import { BUILD, ROOT } from "../src/setup/paths.ts";
 import { capture, Interruption } from "../src/setup/process.ts";
 import { note } from "../src/setup/progress.ts";
 import { ensureZig } from "../src/setup/zig.ts";
+import { type Arch, checkObjects } from "./disassembly/check.ts";
 import { countDenoTests, type Counts, countZigTests, stripColors } from "./run_counts.ts";
 
 const HELP = `usage: deno task test [options] [test files]
@@ -134,6 +135,13 @@ async function aarch64(context: Context): Promise<Outcome> {
   };
 }
 
+/** Looks for instructions beyond its level's features in every object, and beyond the least level's in the rest of the library. */
+async function disassembly(context: Context, arch: Arch): Promise<Outcome> {
+  const step = arch === Deno.build.arch ? "objects" : `objects-${arch}`;
+  const built = await zigBuild(context, step, "--prefix", BUILD);
+  return built.ok ? await checkObjects(`${BUILD}/objects/${arch}`, arch, context.signal) : built;
+}
+
 async function denoTest(context: Context): Promise<Outcome> {
   const { options } = context;
   const present: string[] = [];
@@ -206,6 +214,18 @@ const STEPS: readonly Step[] = [
     title: "the library of scalar references builds",
     lane: "native",
     run: (context) => library(context, ensureReferenceLibrary),
+  },
+  {
+    name: "disassembly",
+    title: "no instruction is beyond its level",
+    lane: "native",
+    run: (context) => disassembly(context, Deno.build.arch),
+  },
+  {
+    name: "disassembly-aarch64",
+    title: "no instruction is beyond its level, aarch64",
+    lane: "emulated",
+    run: (context) => disassembly(context, "aarch64"),
   },
   { name: "zig-test", title: "Zig unit tests", lane: "native", run: (context) => zigTests(context, "test") },
   { name: "zig-test-aarch64", title: "Zig unit tests, aarch64 under qemu", lane: "emulated", run: aarch64 },
