@@ -52,7 +52,9 @@ export class SlowClients implements AsyncDisposable {
   }
 
   async #pause(): Promise<void> {
-    if (!this.#isOver) await new Promise((resolve) => setTimeout(resolve, this.#everyMs));
+    // They are strangers to each other: what they do does not come all at once.
+    const ms = this.#everyMs * (0.5 + Math.random());
+    if (!this.#isOver) await new Promise((resolve) => setTimeout(resolve, ms));
   }
 
   async #write(conn: Deno.TcpConn, kind: "head" | "body"): Promise<void> {

@@ -130,12 +130,20 @@ export class GateConnection {
     this.#deadline = this.#host.now + this.#host.limits.idleMs;
   }
 
-  /** Ends it if it has taken too long. Called now and then. */
-  look(): void {
-    const { now, limits } = this.#host;
-    if (now >= this.#writeDeadline || (this.#isEnding && now >= this.#deadline)) return this.close();
-    if (now < this.#deadline) return;
-    if (this.#bytes === 0) return this.#server === null ? this.close() : this.#endServer(null);
+  /** Ends it if it has taken too long; tells whether. Called now and then. */
+  look(): boolean {
+    const { now } = this.#host;
+    if (now < this.#writeDeadline && now < this.#deadline) return false;
+    if (this.#isEnding || now >= this.#writeDeadline) this.close();
+    else if (this.#bytes > 0) this.#endLate();
+    else if (this.#server === null) this.close();
+    else this.#endServer(null);
+    return true;
+  }
+
+  /** Says what is wrong with a head that has not come. */
+  #endLate(): void {
+    const { limits } = this.#host;
     const error = this.#release !== null ? headTooLarge(limits) : headTimeout(limits);
     this.#host.noteRefusal(error.code!);
     if (this.#server !== null) this.#endServer(error);
