@@ -27,6 +27,8 @@ pub const has_bf16_dot = has_avx512 and builtin.cpu.has(.x86, .avx512bf16);
 pub const has_block_dot = is_arm and builtin.cpu.has(.aarch64, .i8mm);
 /// One instruction adds four products to an int32.
 const has_dot = has_sdot or has_vnni;
+/// VNNI with 16 registers of 8 rows.
+pub const has_short_dot = has_vnni and !has_avx512;
 /// False on a level that is there for correctness alone: it is spared the code that only serves speed.
 pub const fast = has_fma;
 /// LLVM's intrinsics are reached as extern functions, which only its own backend understands.

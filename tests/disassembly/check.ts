@@ -59,11 +59,14 @@ export interface Checked {
   readonly skipped?: string;
 }
 
-/** Run the disassembler; undefined when none here knows the architecture. */
+/** Older versions of LLVM's have to be told which of Arm's instructions may come. */
+const LLVM_AARCH64 = "--mattr=+v8.6a,+fullfp16,+sve2,+dotprod,+i8mm,+bf16";
+
+/** What a disassembler prints; undefined when none here knows the architecture. */
 async function disassemble(path: string, arch: Arch, signal: AbortSignal): Promise<string | undefined> {
-  const syntax = arch === "x86_64" ? ["-M", "intel"] : [];
   for (const program of ["objdump", `${arch}-linux-gnu-objdump`, "llvm-objdump"]) {
-    const result = await capture([program, "-d", "--no-show-raw-insn", ...syntax, path], { signal });
+    const options = arch === "x86_64" ? ["-M", "intel"] : program === "llvm-objdump" ? [LLVM_AARCH64] : [];
+    const result = await capture([program, "-d", "--no-show-raw-insn", ...options, path], { signal });
     if (result?.code === 0 && /^\s*[0-9a-f]+:\s/m.test(result.stdout)) return result.stdout;
   }
   return undefined;
