@@ -222,11 +222,11 @@ pub inline fn f32ToBf16(comptime n: usize, values: @Vector(n, f32)) @Vector(n, u
 
 /// Values to bf16 as the instruction of the levels that multiply bf16 does it: denormals become zero, the rest is rounded to
 /// nearest even.
-pub inline fn roundToBf16(values: F32x16) @Vector(16, u16) {
-    if (!has_avx512 or !builtin.cpu.has(.x86, .avx512bf16) or !has_intrinsics) return f32ToBf16(16, flushed(values));
-    return asm ("vcvtneps2bf16 %[values], %[result]"
-        : [result] "=v" (-> @Vector(16, u16)),
-        : [values] "v" (values),
+pub inline fn roundToBf16(source: *const [lanes]f32) @Vector(lanes, u16) {
+    if (!has_bf16_dot or !has_intrinsics) return f32ToBf16(lanes, flushed(source.*));
+    return asm ("vcvtneps2bf16 %[source], %[result]"
+        : [result] "=v" (-> @Vector(lanes, u16)),
+        : [source] "v" (@as(F32x16, source.*)),
     );
 }
 

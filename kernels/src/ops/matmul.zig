@@ -152,9 +152,13 @@ const Plan = struct {
 
     fn of(group: *const Group, parts: u32) Plan {
         var units: u32 = 0;
-        for (group.items[0..group.count]) |*item| units += item.panels() * item.columnBlocks();
+        var least: u32 = 1;
+        for (group.items[0..group.count]) |*item| {
+            units += item.panels() * item.columnBlocks();
+            if (simd.has_tiles) least = @max(least, matmul_amx.panelsMin(item.kind(), item.columns));
+        }
         var plan: Plan = .{
-            .panels_per_claim = std.math.clamp(units / (8 * parts), 1, claim_panels_max),
+            .panels_per_claim = std.math.clamp(units / (8 * parts), least, claim_panels_max),
             .first = @splat(0),
         };
         for (group.items[0..group.count], 0..) |*item, i| {

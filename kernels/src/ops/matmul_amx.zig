@@ -19,15 +19,31 @@ pub fn panelsAtOnce(comptime format: Format) comptime_int {
     };
 }
 
-/// From how many columns on a matmul uses tiles; null: never. Fewer columns of an integer format take fewer instructions
-/// without, and give the same bits; BF16 would not, so tiles are for any number there.
+/// From how many columns on a matmul uses tiles; null: never. Fewer columns of an integer format take fewer cycles without,
+/// and give the same bits; BF16 would not, so tiles are for any number there.
+///
+/// From executed instructions per panel and 256 of K (kernels/README.md). Q4_K: 1,150 to unpack a panel, and 17 a column with
+/// tiles against 170 without: 7 to 8 columns are even. But up to 16 columns have two sums in flight, whose four products of 52
+/// cycles each hide behind little: 12. Q8_0: 880 and 53 a column against 160, even at 8 to 9, its products independent: 10.
+/// Q4_0: 1,245 and 53 a column against 158: 12.
 pub fn columnsMin(comptime format: Format) ?usize {
     if (!simd.has_tiles) return null;
     return switch (format) {
         .f32, .f16 => null,
         .bf16 => 1,
-        .q4_0, .q8_0 => 8,
-        .q4_k, .q5_k, .q6_k => 12,
+        .q8_0 => 10,
+        .q4_0, .q4_k, .q5_k, .q6_k => 12,
+    };
+}
+
+/// Panels that a claim should have at least: two share their columns' tiles; of BF16 more share the rounding of columns, which
+/// takes as many cycles as a tile's products with one panel do.
+pub fn panelsMin(format: Format, columns: usize) u32 {
+    return switch (format) {
+        .f32, .f16 => 1,
+        .bf16 => if (columns > amx.lanes) 8 else 1,
+        .q4_0, .q8_0 => if (columns >= amx.lanes) 2 else 1,
+        .q4_k, .q5_k, .q6_k => 1,
     };
 }
 

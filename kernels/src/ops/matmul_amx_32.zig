@@ -71,6 +71,10 @@ fn Sums(comptime P: usize) type {
     return [2][P]amx.Sums;
 }
 
+fn RowScales(comptime P: usize) type {
+    return [P][tile.panel_groups]simd.RowF32;
+}
+
 /// Up to 32 columns times 32 values of K of P panels.
 fn Step(comptime P: usize) type {
     return struct {
@@ -109,20 +113,22 @@ fn Step(comptime P: usize) type {
             }
         }
 
-        /// The same float operations as matmul_tile.zig.
         inline fn finishPart(step: *const @This(), part: matmul_amx.Part, sums: *const [P]amx.Sums) void {
-            var d: [P][tile.panel_groups]simd.RowF32 = undefined;
+            var d: RowScales(P) = undefined;
             inline for (&d, step.d) |*groups, values| {
                 inline for (groups, 0..) |*rows_d, g| rows_d.* = values[g * lanes ..][0..lanes].*;
             }
-            for (0..part.count) |c| {
-                const da = simd.splatRows(step.group(part.load + part.skip + c).scales[step.block % 8]);
-                inline for (0..P) |p| {
-                    inline for (0..tile.panel_groups) |g| {
-                        const isum: simd.RowI32 = sums[p][part.skip + c][g * lanes ..][0..lanes].*;
-                        const acc = step.out[p][part.first + c][g * lanes ..][0..lanes];
-                        acc.* = simd.fma(simd.toFloat(isum), d[p][g] * da, acc.*);
-                    }
+            for (0..part.count) |c| step.finishColumn(&d, part, sums, c);
+        }
+
+        /// The same float operations as matmul_tile.zig.
+        inline fn finishColumn(step: *const @This(), d: *const RowScales(P), part: matmul_amx.Part, sums: *const [P]amx.Sums, c: usize) void {
+            const da = simd.splatRows(step.group(part.load + part.skip + c).scales[step.block % 8]);
+            inline for (0..P) |p| {
+                inline for (0..tile.panel_groups) |g| {
+                    const isum: simd.RowI32 = sums[p][part.skip + c][g * lanes ..][0..lanes].*;
+                    const acc = step.out[p][part.first + c][g * lanes ..][0..lanes];
+                    acc.* = simd.fma(simd.toFloat(isum), d[p][g] * da, acc.*);
                 }
             }
         }

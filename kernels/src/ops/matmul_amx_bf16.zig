@@ -82,12 +82,17 @@ const Group = struct {
             const load = group.span.part(i).load;
             for (0..lanes) |lane| {
                 const column = x[(load + lane) * k + group.first ..][0..group.len];
-                for (0..group.len / depth) |p| group.scratch.x[i][p][lane] = rounded(column[p * depth ..][0..depth]);
+                const tiles = &group.scratch.x[i];
+                if (group.len == group_len) {
+                    inline for (0..products_max) |p| roundValues(column[p * depth ..][0..depth], &tiles[p][lane]);
+                } else {
+                    for (0..group.len / depth) |p| roundValues(column[p * depth ..][0..depth], &tiles[p][lane]);
+                }
                 if (group.len % depth != 0) {
                     const p = group.len / depth;
                     var rest: [depth]f32 = @splat(0);
                     @memcpy(rest[0 .. group.len % depth], column[p * depth ..]);
-                    group.scratch.x[i][p][lane] = rounded(&rest);
+                    roundValues(&rest, &tiles[p][lane]);
                 }
             }
         }
@@ -137,8 +142,8 @@ const Group = struct {
     }
 };
 
-inline fn rounded(values: *const [depth]f32) [depth]u16 {
-    return std.simd.join(simd.roundToBf16(values[0..16].*), simd.roundToBf16(values[16..32].*));
+inline fn roundValues(values: *const [depth]f32, target: *[depth]u16) void {
+    inline for (0..2) |half| target[16 * half ..][0..16].* = simd.roundToBf16(values[16 * half ..][0..16]);
 }
 
 /// The same roundings in the same order for one output element: a panel's row times one column x: [k].
@@ -153,7 +158,9 @@ pub fn reference(panel: [*]const u8, row: usize, x: []const f32) f32 {
             xs[i] = x[k];
             ws[i] = Codec.unpackBlock(&pairs[k / 2], row, k % 2);
         }
-        sum = referenceProduct(sum, &rounded(&xs), &ws);
+        var rounded: [depth]u16 = undefined;
+        roundValues(&xs, &rounded);
+        sum = referenceProduct(sum, &rounded, &ws);
     }
     return sum;
 }

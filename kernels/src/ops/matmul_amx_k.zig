@@ -103,6 +103,19 @@ pub fn multiply(
 /// [part][digit].
 const Sums = [2][2]amx.Sums;
 
+/// Columns whose sums are finished in one turn of a loop.
+const unroll = 4;
+
+/// What all columns of a step share.
+fn RowConstants(comptime format: Format) type {
+    const has_mins = Digits(format).has_mins;
+    return struct {
+        d: simd.RowF32,
+        dmin: if (has_mins) simd.RowF32 else void,
+        mins: [if (has_mins) 4 else 0]simd.RowI16,
+    };
+}
+
 /// Up to 32 columns times 256 values of K.
 fn Step(comptime format: Format) type {
     return struct {
@@ -148,27 +161,40 @@ fn Step(comptime format: Format) type {
             }
         }
 
-        /// The same float operations as matmul_tile.zig, for rows from `row` on.
         inline fn finishPart(step: @This(), part: matmul_amx.Part, sums: *const [2]amx.Sums, comptime row: usize) void {
             const has_mins = Digits(format).has_mins;
-            const row_scale: simd.RowF32 = step.digits.d[row..][0..lanes].*;
-            const row_dmin: simd.RowF32 = if (has_mins) step.digits.dmin[row..][0..lanes].* else undefined;
-            var mins: [if (has_mins) 4 else 0]simd.RowI16 = undefined;
-            inline for (&mins, 0..) |*pair, i| pair.* = step.digits.mins[i][2 * row ..][0 .. 2 * lanes].*;
-            for (0..part.count) |c| {
-                const x = step.columns.group(activations.Group256, part.load + part.skip + c, step.index);
-                const da = simd.splatRows(x.scale);
-                const low: simd.RowI32 = sums[0][part.skip + c][row..][0..lanes].*;
-                const high: simd.RowI32 = sums[1][part.skip + c][row..][0..lanes].*;
-                const acc = step.out[part.first + c][row..][0..lanes];
-                var result = simd.fma(simd.toFloat(low +% (high << @splat(8))), row_scale * da, acc.*);
-                if (has_mins) {
-                    var msum: simd.RowI32 = @splat(0);
-                    inline for (mins, 0..) |pair, i| msum = simd.addPairs(msum, pair, simd.broadcast2(x.sums32[2 * i ..]));
-                    result = simd.fma(-simd.toFloat(msum), row_dmin * da, result);
-                }
-                acc.* = result;
+            var constants: RowConstants(format) = undefined;
+            constants.d = step.digits.d[row..][0..lanes].*;
+            if (has_mins) constants.dmin = step.digits.dmin[row..][0..lanes].*;
+            inline for (&constants.mins, 0..) |*pair, i| pair.* = step.digits.mins[i][2 * row ..][0 .. 2 * lanes].*;
+            var c: usize = 0;
+            while (c + unroll <= part.count) : (c += unroll) {
+                inline for (0..unroll) |i| step.finishColumn(&constants, part, sums, row, c + i);
             }
+            while (c < part.count) : (c += 1) step.finishColumn(&constants, part, sums, row, c);
+        }
+
+        /// The same float operations as matmul_tile.zig, for rows from `row` on.
+        inline fn finishColumn(
+            step: @This(),
+            constants: *const RowConstants(format),
+            part: matmul_amx.Part,
+            sums: *const [2]amx.Sums,
+            comptime row: usize,
+            c: usize,
+        ) void {
+            const x = step.columns.group(activations.Group256, part.load + part.skip + c, step.index);
+            const da = simd.splatRows(x.scale);
+            const low: simd.RowI32 = sums[0][part.skip + c][row..][0..lanes].*;
+            const high: simd.RowI32 = sums[1][part.skip + c][row..][0..lanes].*;
+            const acc = step.out[part.first + c][row..][0..lanes];
+            var result = simd.fma(simd.toFloat(low +% (high << @splat(8))), constants.d * da, acc.*);
+            if (Digits(format).has_mins) {
+                var msum: simd.RowI32 = @splat(0);
+                inline for (constants.mins, 0..) |pair, i| msum = simd.addPairs(msum, pair, simd.broadcast2(x.sums32[2 * i ..]));
+                result = simd.fma(-simd.toFloat(msum), constants.dmin * da, result);
+            }
+            acc.* = result;
         }
     };
 }
