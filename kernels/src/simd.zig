@@ -10,6 +10,7 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
+const model_bf16 = @import("model_bf16.zig");
 
 const is_x86 = builtin.cpu.arch == .x86_64;
 const is_arm = builtin.cpu.arch == .aarch64;
@@ -112,7 +113,7 @@ pub fn softFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Ve
 
 /// The product of two f32 is exact in f64; the sum is rounded to odd there, so that a second rounding, to f32, is
 /// the only one that matters (Boldo and Melquiond 2008).
-fn oddFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f64) {
+pub fn oddFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f64) {
     const F64 = @Vector(n, f64);
     const U64 = @Vector(n, u64);
     const product = @as(F64, @floatCast(a)) * @as(F64, @floatCast(b));
@@ -136,38 +137,11 @@ fn oddFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(
 /// A pair of bf16 values of K, the first in the low half, for each lane.
 pub const PairsBf16 = U32x16;
 
-/// acc + Σ over the pair, as vpdpbf16ps does it: one FMA for the second product, then one for the first, both rounded to
+/// acc + Σ over the pair, as vdpbf16ps does it: one FMA for the second product, then one for the first, both rounded to
 /// nearest even; operands and results below the normal range are zeros of their sign.
 pub inline fn dotBf16(acc: F32x16, weights: PairsBf16, x: PairsBf16) F32x16 {
     if (has_bf16_dot and has_intrinsics) return intrinsics.@"llvm.x86.avx512bf16.dpbf16ps.512"(acc, weights, x);
-    return softDotBf16(acc, weights, x);
-}
-
-/// `dotBf16` by its definition.
-pub fn softDotBf16(acc: F32x16, weights: PairsBf16, x: PairsBf16) F32x16 {
-    const second: U32x16 = @splat(0xffff_0000);
-    const half_bits: U32x16 = @splat(16);
-    const sum = softFmaToNormal(@bitCast(weights & second), @bitCast(x & second), acc);
-    return softFmaToNormal(@bitCast(weights << half_bits), @bitCast(x << half_bits), sum);
-}
-
-/// One rounding, with results as well as operands flushed to zero where they are not normal. Whether a result is normal is
-/// decided after rounding to 24 bits as if exponents had no end, so an exact result just under the least normal number
-/// counts as that only where it is nearer than a step of 2^-150.
-pub fn softFmaToNormal(a: F32x16, b: F32x16, c: F32x16) F32x16 {
-    const sum = oddFma(lanes, flushed(a), flushed(b), flushed(c));
-    const result = flushed(@floatCast(sum));
-    const least: @Vector(lanes, f64) = @splat(0x1p-126 - 0x1p-151);
-    const zero: F32x16 = @bitCast(@as(U32x16, @bitCast(result)) & @as(U32x16, @splat(0x8000_0000)));
-    return @select(f32, @abs(sum) < least, zero, result);
-}
-
-/// Denormals become zeros of their sign.
-pub fn flushed(value: F32x16) F32x16 {
-    const bits: U32x16 = @bitCast(value);
-    const exponent = bits & @as(U32x16, @splat(0x7f80_0000));
-    const sign = bits & @as(U32x16, @splat(0x8000_0000));
-    return @bitCast(@select(u32, exponent == @as(U32x16, @splat(0)), sign, bits));
+    return model_bf16.dot(acc, weights, x);
 }
 
 /// f16 bits → f32, exact.
@@ -223,7 +197,7 @@ pub inline fn f32ToBf16(comptime n: usize, values: @Vector(n, f32)) @Vector(n, u
 /// Values to bf16 as the instruction of the levels that multiply bf16 does it: denormals become zero, the rest is rounded to
 /// nearest even.
 pub inline fn roundToBf16(source: *const [lanes]f32) @Vector(lanes, u16) {
-    if (!has_bf16_dot or !has_intrinsics) return f32ToBf16(lanes, flushed(source.*));
+    if (!has_bf16_dot or !has_intrinsics) return f32ToBf16(lanes, model_bf16.flushed(source.*));
     return asm ("vcvtneps2bf16 %[source], %[result]"
         : [result] "=v" (-> @Vector(lanes, u16)),
         : [source] "v" (@as(F32x16, source.*)),
@@ -484,6 +458,65 @@ pub inline fn splatRows(value: f32) RowF32 {
     return @splat(value);
 }
 
-test {
-    _ = @import("simd_test.zig");
+test "fma rounds once" {
+    var rng: std.Random.Xoshiro256 = .init(1);
+    for (0..200_000) |i| {
+        var bits: [3]u32 = .{ rng.random().int(u32), rng.random().int(u32), rng.random().int(u32) };
+        // Every second case is a near-cancellation or a near-tie, where double rounding would show.
+        if (i % 2 == 1) {
+            const product = @as(f32, @bitCast(bits[0])) * @as(f32, @bitCast(bits[1]));
+            bits[2] = @as(u32, @bitCast(product)) +% rng.random().int(u32) % 5 ^ 0x80000000 -% (rng.random().int(u32) % 26 << 23);
+        }
+        const a: f32, const b: f32, const c: f32 = .{ @bitCast(bits[0]), @bitCast(bits[1]), @bitCast(bits[2]) };
+        const want = @mulAdd(f32, a, b, c);
+        const soft = softFma(1, .{a}, .{b}, .{c})[0];
+        for ([_]f32{ soft, fma(a, b, c), fma(splat(a), splat(b), splat(c))[7] }) |got| {
+            if (std.math.isNan(want)) {
+                try std.testing.expect(std.math.isNan(got));
+            } else {
+                try std.testing.expectEqual(@as(u32, @bitCast(want)), @as(u32, @bitCast(got)));
+            }
+        }
+    }
+}
+
+test "half and bfloat conversions, all values and random ones" {
+    for (0..65536) |i| {
+        const bits: u16 = @intCast(i);
+        const exact: f32 = @as(f16, @bitCast(bits));
+        const got = f16ToF32(1, .{bits})[0];
+        const again = f32ToF16(1, .{got})[0];
+        if (std.math.isNan(exact)) {
+            try std.testing.expect(std.math.isNan(got) and again & 0x7fff > 0x7c00);
+        } else {
+            try std.testing.expectEqual(@as(u32, @bitCast(exact)), @as(u32, @bitCast(got)));
+            try std.testing.expectEqual(bits, again);
+        }
+        const wide = bf16ToF32(1, .{bits})[0];
+        const narrow = f32ToBf16(1, .{wide})[0];
+        if (std.math.isNan(wide)) try std.testing.expect(narrow & 0x7fff > 0x7f80) else try std.testing.expectEqual(bits, narrow);
+    }
+    var rng: std.Random.Xoshiro256 = .init(2);
+    for (0..100_000) |_| {
+        const value: f32 = @bitCast(rng.random().int(u32) & 0x8fffffff | 0x30000000 +% (rng.random().int(u32) % 40 << 23));
+        if (std.math.isNan(value)) continue;
+        try std.testing.expectEqual(@as(u16, @bitCast(@as(f16, @floatCast(value)))), f32ToF16(1, .{value})[0]);
+    }
+    try std.testing.expectEqual(0x3f80, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f808000)))})[0]);
+    try std.testing.expectEqual(0x3f82, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f818000)))})[0]);
+}
+
+test "reductions, tails and rounding" {
+    var values: [lanes]f32 = undefined;
+    for (&values, 0..) |*value, i| value.* = @floatFromInt(i * i);
+    try std.testing.expectEqual(1240, reduceAdd(values));
+    try std.testing.expectEqual(225, reduceMax(values));
+    try std.testing.expectEqual(0 + 1 + 4, reduceAdd(loadPartial(&values, 3)));
+    var target: [lanes]f32 = @splat(-1);
+    storePartial(&target, values, 5);
+    try std.testing.expectEqual(16, target[4]);
+    try std.testing.expectEqual(-1, target[5]);
+    const halves: F32x16 = .{ 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, 126.5, 127.4, -127.5, 3, -3, 0, 1e6, -1e6, 0.75 };
+    const rounded: [lanes]i32 = roundToInt(halves);
+    try std.testing.expectEqual([lanes]i32{ 0, 2, 2, 0, -2, -2, 0, 126, 127, -128, 3, -3, 0, 1_000_000, -1_000_000, 1 }, rounded);
 }

@@ -66,6 +66,21 @@ test "roundToBf16 flushes denormals and rounds the rest as f32ToBf16" {
     }
 }
 
+test "roundToBf16 flushes denormals and rounds the rest as f32ToBf16" {
+    var rng: std.Random.Xoshiro256 = .init(3);
+    for (0..20_000) |i| {
+        var bits: [simd.lanes]u32 = undefined;
+        for (&bits) |*word| word.* = rng.random().int(u32) & if (i % 2 == 0) @as(u32, 0xffffffff) else 0x80ffffff;
+        const values: [simd.lanes]f32 = @bitCast(bits);
+        const got: [simd.lanes]u16 = simd.roundToBf16(&values);
+        for (values, bits, got) |value, word, half_word| {
+            const denormal = word & 0x7f800000 == 0;
+            const want = if (denormal) @as(u16, @truncate(word >> 16)) & 0x8000 else simd.f32ToBf16(1, .{value})[0];
+            try std.testing.expectEqual(want, half_word);
+        }
+    }
+}
+
 test "dotBf16 is its definition, at the ends of the range too" {
     var rng: std.Random.Xoshiro256 = .init(3);
     const random = rng.random();

@@ -14,6 +14,7 @@ test {
     _ = @import("kv/elements.zig");
     _ = @import("math.zig");
     _ = @import("measure.zig");
+    _ = @import("model_bf16.zig");
     _ = @import("ops/attention_test.zig");
     _ = @import("ops/embed.zig");
     _ = @import("ops/epilogue.zig");

@@ -8,6 +8,7 @@
 
 const std = @import("std");
 const simd = @import("../simd.zig");
+const model_bf16 = @import("../model_bf16.zig");
 const amx = @import("../amx.zig");
 const Codec = @import("../quant/format.zig").Codec(.bf16);
 const matmul_amx = @import("matmul_amx.zig");
@@ -169,9 +170,9 @@ fn referenceProduct(sum: f32, x: *const [depth]u16, w: *const [depth]u16) f32 {
     var parts: [2]simd.F32x16 = @splat(@splat(0));
     for (x, w, 0..) |a, b, i| {
         const part = &parts[i % 2];
-        part.* = simd.softFmaToNormal(simd.splat(simd.bf16ToF32(1, .{a})[0]), simd.splat(simd.bf16ToF32(1, .{b})[0]), part.*);
+        part.* = model_bf16.fmaToNormal(simd.splat(simd.bf16ToF32(1, .{a})[0]), simd.splat(simd.bf16ToF32(1, .{b})[0]), part.*);
     }
-    return simd.flushed(simd.flushed(simd.splat(sum)) + simd.flushed(parts[0] + parts[1]))[0];
+    return model_bf16.flushed(model_bf16.flushed(simd.splat(sum)) + model_bf16.flushed(parts[0] + parts[1]))[0];
 }
 
 const testing = @import("../testing.zig");

@@ -10,6 +10,7 @@
 //! into slices when there are many columns; the sums wait in f32 meanwhile, which changes none.
 
 const std = @import("std");
+const model_bf16 = @import("../model_bf16.zig");
 const simd = @import("../simd.zig");
 const Packed = @import("../quant/float.zig").Codec(.bf16).Packed;
 
@@ -119,7 +120,7 @@ pub fn reference(panel: [*]const u8, row: usize, x: []const f32) f32 {
     for (0..(x.len + 1) / 2) |i| {
         const second = if (2 * i + 1 < x.len) x[2 * i + 1] else 0;
         const pair: u32 = @bitCast(rounded(2, .{ x[2 * i], second }));
-        sum = simd.softDotBf16(simd.splat(sum), @splat(chunks[i][row]), @splat(pair))[0];
+        sum = model_bf16.dot(simd.splat(sum), @splat(chunks[i][row]), @splat(pair))[0];
     }
     return sum;
 }
