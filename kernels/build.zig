@@ -4,6 +4,8 @@
 //!                             -Darch=x86_64|aarch64 -Dos=linux|macos|windows, and -Dmusl for Linux with musl
 //!   zig build test            unit tests of every level that this machine can run; -Dtest-debug-info for stack traces
 //!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
+//!   zig build native-tests    the same tests as programs: <prefix>/tests/native/<level>
+//!   zig build emulated-tests  static ones of the x86-64 levels that this machine lacks, and what runs them: <prefix>/tests/
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
 //!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dcount-level=NAME for one level
@@ -188,12 +190,13 @@ fn rootModule(
     level: isa_levels.Level,
     root: []const u8,
     optimize: Optimize,
-    use: struct { single_level: bool, debug_info: bool },
+    use: struct { single_level: bool, debug_info: bool, report: bool = false },
 ) *std.Build.Module {
     const options = b.addOptions();
     options.addOption([]const u8, "level", level.name);
     options.addOption(bool, "single_level", use.single_level);
     options.addOption(bool, "emulated", target.emulated);
+    options.addOption(bool, "report", use.report);
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target.resolve(b, level),
@@ -210,6 +213,10 @@ const TestOptions = struct {
     filters: []const []const u8,
     /// Off by default: with it the compiler takes twice as long.
     debug_info: bool,
+    /// Whether the tests print what they ran, by op and format.
+    report: bool = false,
+    /// Calls to replay on each level.
+    recording: ?[]const u8,
 };
 
 fn addTestSteps(b: *std.Build, host: Target) void {
@@ -217,8 +224,10 @@ fn addTestSteps(b: *std.Build, host: Target) void {
         .optimize = b.option(Optimize, "test-optimize", "Optimisation of the tests (default: safe)") orelse .safe,
         .filters = b.option([]const []const u8, "test-filter", "Run only tests whose name contains this") orelse &.{},
         .debug_info = b.option(bool, "test-debug-info", "Stack traces with lines when a test fails") orelse false,
+        .recording = b.option([]const u8, "recording", "Forward passes to replay on each level, from tests/emulation/record.ts"),
     };
 
+    addTestPrograms(b, host, options);
     const native = b.step("test", "Run the unit tests of each level of this machine");
     inline for (comptime isa_levels.of(builtin.cpu.arch)) |level| {
         if (detect.has(level)) {
@@ -231,13 +240,19 @@ fn addTestSteps(b: *std.Build, host: Target) void {
     const emulated = b.step("test-aarch64", "Run the unit tests of the aarch64 levels under qemu-aarch64");
     const qemu = b.findProgramLazy(.{ .names = &.{ "qemu-aarch64", "qemu-aarch64-static" } });
     for (isa_levels.ofRuntime(.aarch64)) |level| {
-        const tests = addTests(b, .{ .arch = .aarch64, .os = .linux, .emulated = true }, level, options);
-        const run = b.addRunFile(qemu);
-        run.setName(b.fmt("unit tests ({s}, emulated)", .{level.name}));
-        run.addArgs(&.{ "-cpu", "max" });
-        run.addArtifactArg(tests);
-        run.expectExitCode(0);
-        emulated.dependOn(&run.step);
+        var reporting = options;
+        reporting.report = true;
+        const tests = addTests(b, .{ .arch = .aarch64, .os = .linux, .emulated = true }, level, reporting);
+        const replay = if (options.recording) |path| addReplay(b, .{ .arch = .aarch64, .os = .linux, .emulated = true }, level, path) else null;
+        for ([_]?*std.Build.Step.Compile{ tests, replay }) |program| {
+            const run = b.addRunFile(qemu);
+            run.setName(b.fmt("unit tests ({s}, emulated)", .{level.name}));
+            run.addArgs(&.{ "-cpu", "max" });
+            run.addArtifactArg(program orelse continue);
+            run.expectExitCode(0);
+            run.has_side_effects = true; // what it prints is wanted every time
+            emulated.dependOn(&run.step);
+        }
     }
     addFallbackTests(b, emulated, qemu);
 }
@@ -278,9 +293,97 @@ fn addTests(
         .root_module = rootModule(b, target, level, "src/tests.zig", options.optimize, .{
             .single_level = true,
             .debug_info = options.debug_info,
+            .report = options.report,
         }),
         .filters = options.filters,
     });
+}
+
+/// The unit tests as programs, for a runner that knows where each can run: those of this machine's levels; static ones of the
+/// other x86-64 levels, for Bochs; and those of matrix tiles, for a trap that computes the tile instructions.
+fn addTestPrograms(b: *std.Build, host: Target, given: TestOptions) void {
+    const also = b.option([]const []const u8, "emulate", "Build static tests of these levels, too, though this machine has them") orelse &.{};
+    const native = b.step("native-tests", "Install the unit tests of each level of this machine");
+    const emulated = b.step("emulated-tests", "Install the unit tests of the x86-64 levels that this machine lacks");
+    var options = given;
+    options.report = true;
+    var best: ?isa_levels.Level = null;
+    inline for (comptime isa_levels.of(builtin.cpu.arch)) |level| {
+        if (detect.has(level)) {
+            if (best == null) best = level;
+            installTests(b, native, host, level, options, "native");
+        }
+    }
+    const target: Target = .{ .arch = .x86_64, .os = .linux, .emulated = true };
+    inline for (comptime isa_levels.of(.x86_64)) |level| {
+        const lacking = if (comptime builtin.cpu.arch == .x86_64) !detect.has(level) else true;
+        if (lacking or contains(also, level.name)) {
+            installTests(b, emulated, target, level, options, "static");
+        }
+        if (lacking and comptime isa_levels.hasTiles(level)) {
+            if (host.os == .linux and host.arch == .x86_64) {
+                const trapped: isa_levels.Level = .{ .name = level.name, .arch = .x86_64, .mcpu = b.fmt("{s}{s}", .{ best.?.mcpu, isa_levels.tile_features }) };
+                options.filters = if (given.filters.len > 0) given.filters else &.{ "matmul", "tile" };
+                installTests(b, emulated, target, trapped, options, "trap");
+                options.filters = given.filters;
+            }
+        }
+    }
+    const least = isa_levels.ofRuntime(.x86_64)[isa_levels.ofRuntime(.x86_64).len - 1];
+    const probe = b.addExecutable(.{
+        .name = "supported_levels",
+        .root_module = rootModule(b, target, least, "src/supported_levels.zig", .safe, .{ .single_level = false, .debug_info = false }),
+    });
+    installProgram(b, emulated, probe, "supported_levels");
+    installProgram(b, emulated, addLoader(b), "loader");
+}
+
+/// Installs a level's unit tests as `folder`/<level>, and the replay of the recording as `folder`/<level>_replay.
+fn installTests(b: *std.Build, step: *std.Build.Step, target: Target, level: isa_levels.Level, options: TestOptions, folder: []const u8) void {
+    installProgram(b, step, addTests(b, target, level, options), b.fmt("{s}/{s}", .{ folder, level.name }));
+    if (options.recording) |path| {
+        installProgram(b, step, addReplay(b, target, level, path), b.fmt("{s}/{s}_replay", .{ folder, level.name }));
+    }
+}
+
+fn addReplay(b: *std.Build, target: Target, level: isa_levels.Level, recording: []const u8) *std.Build.Step.Compile {
+    const module = rootModule(b, target, level, "src/replay.zig", .safe, .{ .single_level = true, .debug_info = false, .report = true });
+    module.addAnonymousImport("recording", .{ .root_source_file = .{ .cwd_relative = recording } });
+    return b.addExecutable(.{ .name = b.fmt("replay_{s}", .{level.name}), .root_module = module });
+}
+
+fn contains(names: []const []const u8, name: []const u8) bool {
+    for (names) |each| {
+        if (std.mem.eql(u8, each, name)) return true;
+    }
+    return false;
+}
+
+fn installProgram(b: *std.Build, step: *std.Build.Step, program: *std.Build.Step.Compile, path: []const u8) void {
+    step.dependOn(&b.addInstallFile(program.getEmittedBin(), b.fmt("tests/{s}", .{path})).step);
+}
+
+/// What starts a program on Bochs's bare machine. Its own code must leave the program's vector registers alone.
+fn addLoader(b: *std.Build) *std.Build.Step.Compile {
+    const query = std.Build.parseTargetQuery(.{
+        .arch_os_abi = "x86_64-freestanding-none",
+        .cpu_features = "x86_64-x87-mmx-sse-sse2+soft_float",
+    }) catch @panic("the loader's CPU is unknown");
+    const loader = b.addExecutable(.{
+        .name = "loader",
+        .root_module = b.createModule(.{
+            .root_source_file = b.path("src/emulation/loader.zig"),
+            .target = b.resolveTargetQuery(query),
+            .optimize = .small,
+            .strip = true,
+            .red_zone = false,
+            .pic = false,
+        }),
+    });
+    loader.pie = false;
+    loader.entry = .{ .symbol_name = "start" };
+    loader.setLinkerScript(b.path("src/emulation/loader.ld"));
+    return loader;
 }
 
 fn addSymbolSteps(b: *std.Build, host: Target) void {

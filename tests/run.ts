@@ -16,6 +16,9 @@ import { capture, Interruption } from "../src/setup/process.ts";
 import { note } from "../src/setup/progress.ts";
 import { ensureZig } from "../src/setup/zig.ts";
 import { type Arch, checkObjects } from "./disassembly/check.ts";
+import { coverageTable, type Ran, readRuns, type Skipped } from "./emulation/coverage.ts";
+import { emulatedTests, type LevelsOutcome, nativeTests } from "./emulation/levels.ts";
+import { makeRecording } from "./emulation/recording.ts";
 import { countDenoTests, type Counts, countZigTests, stripColors } from "./run_counts.ts";
 
 const HELP = `usage: deno task test [options] [test files]
@@ -58,6 +61,9 @@ interface Outcome {
   readonly counts?: Counts;
   /** Why it did not run. */
   readonly skipped?: string;
+  /** What ran on which instruction-set level, and which levels did not. */
+  readonly ran?: readonly Ran[];
+  readonly skippedLevels?: readonly Skipped[];
 }
 
 /** One step. Steps of a lane run one after another; `alone` steps run after everything before them. */
@@ -73,6 +79,8 @@ interface Context {
   readonly zig: string;
   readonly stdFlags: readonly string[];
   readonly signal: AbortSignal;
+  /** Path of the recorded forward passes, which are made once. */
+  recording(): Promise<string>;
 }
 
 async function tool(
@@ -103,10 +111,30 @@ async function zigBuild(context: Context, ...args: string[]): Promise<Outcome> {
   return await tool(context, command, zigEnvironment());
 }
 
-async function zigTests(context: Context, step: string): Promise<Outcome> {
-  const filter = context.options.filter === undefined ? [] : [`-Dtest-filter=${context.options.filter}`];
-  const outcome = await zigBuild(context, step, ...filter);
-  return { ...outcome, counts: countZigTests(outcome.output) };
+/** Flags of build.zig for the unit tests. */
+async function testFlags(context: Context): Promise<string[]> {
+  const { filter } = context.options;
+  return [
+    `-Drecording=${await context.recording()}`,
+    ...filter === undefined ? [] : [`-Dtest-filter=${filter}`],
+  ];
+}
+
+async function zigTests(
+  context: Context,
+  run: (build: (...args: string[]) => Promise<Outcome>, signal: AbortSignal) => Promise<LevelsOutcome>,
+): Promise<Outcome> {
+  try {
+    const flags = await testFlags(context);
+    return await run((...args) => zigBuild(context, ...args, ...flags), context.signal);
+  } catch (error) {
+    return failure(error, context);
+  }
+}
+
+function failure(error: unknown, context: Context): Outcome {
+  context.signal.throwIfAborted();
+  return { ok: false, output: error instanceof Error ? error.message : String(error) };
 }
 
 /** Builds a library. The tests of benchmarks need the references, too: compiled here, they keep no test waiting. */
@@ -115,8 +143,7 @@ async function library(context: Context, ensure: typeof ensureLibrary): Promise<
     const path = await ensure({ zig: () => Promise.resolve(context.zig), signal: context.signal });
     return { ok: true, output: path };
   } catch (error) {
-    context.signal.throwIfAborted();
-    return { ok: false, output: error instanceof Error ? error.message : String(error) };
+    return failure(error, context);
   }
 }
 
@@ -126,13 +153,17 @@ async function exists(path: string): Promise<boolean> {
 
 async function aarch64(context: Context): Promise<Outcome> {
   for (const program of ["qemu-aarch64", "qemu-aarch64-static"]) {
-    if (await capture([program, "--version"]) !== null) return await zigTests(context, "test-aarch64");
+    if (await capture([program, "--version"]) === null) continue;
+    try {
+      const outcome = await zigBuild(context, "test-aarch64", ...await testFlags(context));
+      const { output } = outcome;
+      return { ...outcome, counts: countZigTests(output), ran: readRuns(output, "qemu") };
+    } catch (error) {
+      return failure(error, context);
+    }
   }
-  return {
-    ok: true,
-    output: "",
-    skipped: "qemu-aarch64 is not installed (Debian, Ubuntu: apt-get install qemu-user)",
-  };
+  const reason = "qemu-aarch64 is not installed (Debian, Ubuntu: apt-get install qemu-user)";
+  return { ok: true, output: "", skipped: reason, skippedLevels: [{ level: "neon", reason }] };
 }
 
 /** Looks for instructions beyond its level's features in every object, and beyond the least level's in the rest of the library. */
@@ -227,7 +258,18 @@ const STEPS: readonly Step[] = [
     lane: "emulated",
     run: (context) => disassembly(context, "aarch64"),
   },
-  { name: "zig-test", title: "Zig unit tests", lane: "native", run: (context) => zigTests(context, "test") },
+  {
+    name: "zig-test",
+    title: "Zig unit tests on this machine's instruction sets",
+    lane: "native",
+    run: (context) => zigTests(context, nativeTests),
+  },
+  {
+    name: "zig-test-emulated",
+    title: "Zig unit tests on other x86-64 instruction sets, under Bochs",
+    lane: "emulated",
+    run: (context) => zigTests(context, emulatedTests),
+  },
   { name: "zig-test-aarch64", title: "Zig unit tests, aarch64 under qemu", lane: "emulated", run: aarch64 },
   { name: "deno-test", title: "TypeScript tests and doc examples", lane: "alone", run: denoTest },
 ];
@@ -306,7 +348,11 @@ function report(step: Step, outcome: Finished, context: Context, totals: Counts)
  * Three lanes, so that the cores stay busy: the quick tools, this machine's Zig code, the emulated code. The TypeScript tests
  * come last and alone, because some of them watch the clock. Reports come in the order of the steps.
  */
-async function runSteps(steps: readonly Step[], context: Context, totals: Counts): Promise<void> {
+async function runSteps(
+  steps: readonly Step[],
+  context: Context,
+  totals: Counts,
+): Promise<readonly Finished[]> {
   const running: { step: Step; finished: Promise<Finished> }[] = [];
   for (const step of steps) {
     const before = running.filter((other) => step.lane === "alone" || other.step.lane === step.lane);
@@ -315,6 +361,7 @@ async function runSteps(steps: readonly Step[], context: Context, totals: Counts
     running.push({ step, finished });
   }
   for (const { step, finished } of running) report(step, await finished, context, totals);
+  return await Promise.all(running.map(({ finished }) => finished));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -332,13 +379,13 @@ async function main(args: readonly string[]): Promise<number> {
   using interruption = new Interruption();
   const { signal } = interruption;
   try {
-    const context: Context = {
-      options,
-      zig: await ensureZig({ signal }),
-      stdFlags: stdFlags(await chooseStd()),
-      signal,
-    };
-    await runSteps(selectSteps(options), context, totals);
+    const needs = { zig: await ensureZig({ signal }), stdFlags: stdFlags(await chooseStd()), signal };
+    let recording: Promise<string> | undefined;
+    const context: Context = { options, ...needs, recording: () => recording ??= makeRecording(needs) };
+    const finished = await runSteps(selectSteps(options), context, totals);
+    const ran = finished.flatMap((each) => each.ran ?? []);
+    const table = coverageTable(ran, finished.flatMap((each) => each.skippedLevels ?? []));
+    if (table !== "") console.log(`\n${table}`);
   } catch (error) {
     totals.failed++;
     note(signal.aborted ? "interrupted" : error instanceof Error ? error.message : String(error));

@@ -82,6 +82,13 @@ pub fn featuresOfAll(comptime arch: std.Target.Cpu.Arch) std.Target.Cpu.Feature.
     }
 }
 
+/// What a level with matrix tiles adds to another one.
+pub const tile_features = "+amx_tile+amx_int8+amx_bf16";
+
+pub fn hasTiles(comptime level: Level) bool {
+    return std.mem.find(u8, level.mcpu, tile_features) != null;
+}
+
 test "every architecture has levels and names are unique within it" {
     for ([_]std.Target.Cpu.Arch{ .x86_64, .aarch64, .riscv64 }) |arch| {
         const levels = ofRuntime(arch);

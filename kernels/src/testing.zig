@@ -1,10 +1,11 @@
 //! Helpers for tests alone: buffers that end at an inaccessible page, seeded random data, bitwise comparison.
 
+const builtin = @import("builtin");
 const std = @import("std");
-const detect = @import("detect.zig");
-const simd = @import("simd.zig");
+const coverage = @import("testing_coverage.zig");
 const Job = @import("job.zig").Job;
 const Stop = @import("job.zig").Stop;
+const tile_trap = @import("emulation/tile_trap.zig");
 
 const page_bytes = std.heap.page_size_max;
 
@@ -107,11 +108,18 @@ pub fn expectClose(expected: []const f32, actual: []const f32, absolute: f32, re
     }
 }
 
+/// Makes the tile instructions of a level that has them usable; where that fails, the first one ends the test.
+pub fn enableTiles() void {
+    if (has_tiles) _ = tile_trap.enable() catch {};
+}
+
+const has_tiles = builtin.cpu.arch == .x86_64 and builtin.cpu.has(.x86, .amx_tile);
+
 /// Runs an op as a team of `parts` members would, one member after the other on this thread.
 /// `run` is the op's `run(args, job)`.
 pub fn runParts(comptime run: anytype, args: anytype, parts: u32) void {
-    // The library asks when it detects the level.
-    if (simd.has_tiles) _ = detect.permitTiles();
+    coverage.note(args);
+    enableTiles();
     var next: std.atomic.Value(u32) = .init(0);
     var stop: Stop = .{};
     for (0..parts) |part| {

@@ -11,6 +11,7 @@ const levels = isa_levels.of(builtin.cpu.arch);
 const is_least = std.mem.eql(u8, options.level, levels[levels.len - 1].name);
 
 test {
+    _ = @import("emulation/tile_test.zig");
     _ = @import("kv/elements.zig");
     _ = @import("math.zig");
     _ = @import("measure.zig");

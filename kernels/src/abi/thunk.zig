@@ -106,7 +106,8 @@ fn many(comptime function: anytype, comptime P: fn (comptime usize) type) Pointe
     });
 }
 
-inline fn call(comptime function: anytype, outer: anytype) i32 {
+/// What the C function does; `outer` are its arguments.
+pub inline fn call(comptime function: anytype, outer: anytype) i32 {
     const parameters = @typeInfo(@TypeOf(function)).@"fn".param_types;
     if (parameters.len == 0 or parameters[0].? != *Context) return status.code(@call(.auto, function, outer));
     const context = objects.get(Context, outer[0]) catch |err| return status.code(@as(status.Error!void, err));
