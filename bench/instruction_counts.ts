@@ -28,7 +28,7 @@ const FORMATS = ["q4_k", "q5_k", "q6_k", "q8_0", "q4_0", "f16", "bf16", "f32"];
 const FLOATS = new Set(["f16", "bf16", "f32"]);
 /** As in kernels/src/count_matmul.zig. */
 const ROWS = 64;
-const K = 1024;
+const K = 2048;
 
 /** The instructions that multiply weights by activations; what scales sums, and the rest, is overhead. */
 const MULTIPLIES: Record<string, { integer: RegExp; float: RegExp }> = {

@@ -1,5 +1,5 @@
 //! The program whose instructions bench/instruction_counts.ts counts: `count_matmul FORMAT COLUMNS REPEAT` multiplies four
-//! panels of 16 rows and 1,024 values by COLUMNS columns, REPEAT times; without a repetition it shows what is not the
+//! panels of 16 rows and 2,048 values by COLUMNS columns, REPEAT times; without a repetition it shows what is not the
 //! multiplication's. All values are zero: the kernels' paths do not depend on them.
 
 const std = @import("std");
@@ -13,7 +13,7 @@ const matmul = @import("ops/matmul.zig");
 /// So many panels that a claim has four of them. Only the last claim is computed.
 const rows = 512;
 const claims = 8;
-const k = 1024;
+const k = 2048;
 const columns_max = 64;
 
 var weights: [rows * k * 4]u8 align(64) = @splat(0);

@@ -14,12 +14,13 @@ pub const Level = struct {
 
 /// Without its model's preference for registers of 256 bits, which suits code that has little for longer ones to do.
 const wide = "x86_64_v4-prefer_256_bit";
+/// vpdpwssd stays one instruction.
+const vnni = wide ++ "+avx512vnni+fast_dpwssd";
 
 pub const all = [_]Level{
-    // vpdpwssd stays one instruction.
-    .{ .name = "amx", .arch = .x86_64, .mcpu = wide ++ "+avx512vnni+avx512bf16+amx_tile+amx_int8+amx_bf16+fast_dpwssd" },
-    .{ .name = "x86_64_v4_bf16", .arch = .x86_64, .mcpu = wide ++ "+avx512vnni+avx512bf16" },
-    .{ .name = "x86_64_v4_vnni", .arch = .x86_64, .mcpu = wide ++ "+avx512vnni" },
+    .{ .name = "amx", .arch = .x86_64, .mcpu = vnni ++ "+avx512bf16+amx_tile+amx_int8+amx_bf16" },
+    .{ .name = "x86_64_v4_bf16", .arch = .x86_64, .mcpu = vnni ++ "+avx512bf16" },
+    .{ .name = "x86_64_v4_vnni", .arch = .x86_64, .mcpu = vnni },
     .{ .name = "x86_64_v4", .arch = .x86_64, .mcpu = wide },
     .{ .name = "avx_vnni", .arch = .x86_64, .mcpu = "x86_64_v3+avxvnni" },
     .{ .name = "x86_64_v3", .arch = .x86_64, .mcpu = "x86_64_v3" },

@@ -26,6 +26,8 @@ const has_sdot = is_arm and builtin.cpu.has(.aarch64, .dotprod);
 pub const has_bf16_dot = has_avx512 and builtin.cpu.has(.x86, .avx512bf16);
 /// One instruction multiplies two rows by two columns, eight values of each.
 pub const has_block_dot = is_arm and builtin.cpu.has(.aarch64, .i8mm);
+/// One instruction adds four products to the int32 of each of a panel's rows.
+pub const has_wide_dot = has_vnni and has_avx512;
 /// One instruction adds four products to an int32.
 const has_dot = has_sdot or has_vnni;
 /// VNNI with 16 registers of 8 rows.
@@ -328,7 +330,7 @@ pub inline fn multiplyPairs(a: RowI16, b: RowI16) RowI32 {
 
 /// sum + multiplyPairs(a, b).
 pub inline fn addPairs(sum: RowI32, a: RowI16, b: RowI16) RowI32 {
-    if (has_avx512 and has_vnni and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpwssd.512"(sum, a, b);
+    if (has_wide_dot and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpwssd.512"(sum, a, b);
     return sum +% multiplyPairs(a, b);
 }
 

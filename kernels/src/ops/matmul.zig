@@ -13,6 +13,7 @@ const Format = format_file.Format;
 const integer = @import("matmul_tile.zig");
 const expanded = @import("matmul_expanded.zig");
 const i8mm = @import("matmul_i8mm.zig");
+const vnni = @import("matmul_vnni.zig");
 const float = @import("matmul_float.zig");
 const amx = @import("../amx.zig");
 const matmul_amx = @import("matmul_amx.zig");
@@ -255,7 +256,13 @@ fn runBf16(item: *const Item, panel_first: usize, panel_end: usize, column_first
 fn runPanel(comptime format: Format, item: *const Item, panel: usize, column_first: usize, column_end: usize) void {
     const shape: Shape = comptime .of(format);
     var column = column_first;
-    if (comptime format.activationKind() == .per256) {
+    if (comptime vnni.serves(format)) {
+        if (vnni.takes(format, column_end - column, item.columns)) {
+            const count = (column_end - column) / vnni.tile_columns * vnni.tile_columns;
+            runWide(format, item, panel, column, count);
+            column += count;
+        }
+    } else if (comptime format.activationKind() == .per256) {
         if (column_end - column >= expanded.columns_min) {
             const count = (column_end - column) / shape.columns * shape.columns;
             runExpanded(format, shape, item, panel, column, count);
@@ -328,6 +335,14 @@ fn runExpanded(comptime format: Format, comptime shape: Shape, item: *const Item
     x.first += column * x.stride;
     const weights = item.weights + panel * format.panelBytes(item.k);
     expanded.panelTimesColumns(format, shape.columns, shape.groups, weights, item.k, x, count, &out);
+    finishPanel(item, out[0..count], panel, column);
+}
+
+fn runWide(comptime format: Format, item: *const Item, panel: usize, column: usize, count: usize) void {
+    var out: [expanded.columns_max][simd.panel_rows]f32 align(64) = undefined;
+    var x = item.quantised();
+    x.first += column * x.stride;
+    vnni.panelTimesColumns(format, item.weights + panel * format.panelBytes(item.k), item.k, x, count, &out);
     finishPanel(item, out[0..count], panel, column);
 }
 

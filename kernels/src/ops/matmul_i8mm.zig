@@ -110,7 +110,10 @@ fn Weights(comptime format: Format) type {
             var fours: [8]simd.Eights = undefined;
             inline for (0..4) |u| {
                 if (format == .q8_0) {
-                    inline for (.{ u, u + 4 }) |i| fours[i] = @bitCast(source.chunk.q[part][i][4 * source.row ..][0..16].*);
+                    inline for (.{ u, u + 4 }) |i| {
+                        const bytes: simd.RowU8 = source.chunk.q[part][i][4 * source.row ..][0..16].*;
+                        fours[i] = @bitCast(bytes);
+                    }
                 } else {
                     const unit = source.unit(part, u, 0);
                     const zero: simd.Eights = @splat(if (format == .q6_k) 32 else 0);
@@ -140,7 +143,10 @@ fn Weights(comptime format: Format) type {
             weights.dmin[g] = doubled(source.rowScale("dmin", 0, 0));
             // Four rows' mins of two sub-blocks from each quarter; then of four, then of all eight.
             var twos: [4]@Vector(4, u16) = undefined;
-            inline for (&twos, &source.chunk.pairs) |*two, *quarter| two.* = @bitCast(quarter.mins[source.row..][0..4].*);
+            inline for (&twos, &source.chunk.pairs) |*two, *quarter| {
+                const bytes: @Vector(8, u8) = @as(*const [8]u8, @ptrCast(quarter.mins[source.row..][0..4])).*;
+                two.* = @bitCast(bytes);
+            }
             const fours = [2]simd.Eights{ interleaved(twos[0], twos[1]), interleaved(twos[2], twos[3]) };
             weights.mins[g] = .{ zip(u32, fours, 0), zip(u32, fours, 1) };
         }
