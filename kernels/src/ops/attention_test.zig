@@ -257,12 +257,12 @@ const shapes = [_]Shape{
     .{ .heads = 6, .kv_heads = 3, .dim = 160, .format = .q8_0 },
 };
 
-/// Those that go through all batches and lengths: one of each format under emulation, where FMAs are slow.
-const shapes_in_batches = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8] } else shapes;
+/// Those that go through all lengths: one of each format under emulation, where FMAs are slow.
+const shapes_in_lengths = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8] } else shapes;
 const lengths = if (options.emulated) [_]u32{ 1, 16, 17, 257 } else [_]u32{ 1, 2, 15, 16, 17, 255, 256, 257, 515 };
 
 test "attention matches the reference over lengths, chunk borders and formats" {
-    for (shapes_in_batches) |shape| {
+    for (shapes_in_lengths) |shape| {
         for (lengths) |length| {
             var world: World = try .init(shape, 3);
             defer world.deinit();
@@ -274,7 +274,7 @@ test "attention matches the reference over lengths, chunk borders and formats" {
 }
 
 test "attention gives the same bits for any batch, chunking, placement and member count" {
-    for (shapes_in_batches) |shape| {
+    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else shapes) |shape| {
         const length = 280;
         const row = shape.heads * shape.dim;
         var whole: World = try .init(shape, 0);

@@ -133,7 +133,7 @@ test "run is reference, bit for bit, for every format" {
     for (std.enums.values(Format)) |format| {
         const len: u32 = @intCast(format.blockLen());
         const ks: [3]u32 = if (len == 1) .{ 1, 37, 300 } else if (len == 32) .{ 32, 224, 512 } else .{ 256, 512, 1024 };
-        for ([_]u32{ 1, 15, 17, 33, 48 }, 0..) |rows, i| {
+        for (if (options.emulated) [_]u32{ 17, 48 } else [_]u32{ 1, 15, 17, 33, 48 }, 0..) |rows, i| {
             for ([_]u32{ 1, 2, 3, 4, 5, 6, 7, 8, 11 }, 0..) |columns, j| {
                 try expectRunIsReference(&rng, format, rows, ks[(i + j) % 3], columns);
             }
