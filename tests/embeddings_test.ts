@@ -227,10 +227,16 @@ Deno.test("a client that goes away ends its embeddings", async () => {
   // Something before it in the queue.
   const busy = server.post(TEXT, { ...ENDLESS, n: 8, max_tokens: 100 });
   const input = Array.from({ length: 400 }, (_, i) => `${i} `.repeat(100));
-  const asked = server.post(PATH, { input }, { signal: controller.signal });
+  let answered: number | undefined;
+  const asked = server.post(PATH, { input }, { signal: controller.signal }).then(({ status, body }) => {
+    answered = status;
+    return body?.cancel();
+  });
   await new Promise((resolve) => setTimeout(resolve, 20));
   controller.abort();
-  await asked.then(({ body }) => body?.cancel(), () => {});
+  await asked.catch(() => {});
+  // On a busy machine it may come first, but it is not refused.
+  assert(answered === undefined || answered === 200, `status ${answered}`);
   await (await busy).text();
   await assertIdle(server.model);
 });
