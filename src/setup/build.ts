@@ -125,7 +125,7 @@ async function zigBuild(
   const { title, steps } = artifact;
   const first = await Deno.stat(artifact.file(build)).then(() => false, () => true);
   using progress = new Progress(
-    `Building ${title} with Zig ${ZIG_VERSION}${first ? " (the first build takes about a minute)" : ""}`,
+    `Building ${title} with Zig ${ZIG_VERSION}${first ? " (the first build takes about two minutes)" : ""}`,
   );
   const command = zigBuildCommand(zig, [...steps, "--prefix", stagingFolder(build)], build);
   const result = await capture(command, { cwd: kernels, env: zigEnvironment(build), signal });
