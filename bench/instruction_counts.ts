@@ -20,15 +20,13 @@ import {
   difference,
   type Histogram,
   MissingTool,
+  type Run,
   Stepper,
   total,
 } from "./instructions/histogram.ts";
 
 const FORMATS = ["q4_k", "q5_k", "q6_k", "q8_0", "q4_0", "f16", "bf16", "f32"];
 const FLOATS = new Set(["f16", "bf16", "f32"]);
-/** As in kernels/src/count_matmul.zig. */
-const ROWS = 64;
-const K = 2048;
 
 /** The instructions that multiply weights by activations; what scales sums, and the rest, is overhead. */
 const MULTIPLIES: Record<string, { integer: RegExp; float: RegExp }> = {
@@ -48,6 +46,7 @@ interface Row {
   level: string;
   format: string;
   columns: number;
+  macs: number;
   /** Instructions per 1,000 multiply-adds. */
   all: number;
   multiplies: number;
@@ -55,7 +54,7 @@ interface Row {
   tiles?: { products: number; moves: number; other: number };
 }
 
-type Count = (args: readonly string[]) => Promise<Histogram>;
+type Count = (args: readonly string[]) => Promise<Run>;
 
 function filesOf(folder: string): Deno.DirEntry[] {
   try {
@@ -90,14 +89,16 @@ async function measure(
   columns: number,
 ): Promise<[Row, Histogram]> {
   const args = [format, String(columns)];
-  const histogram = difference(await count([...args, "1"]), await count([...args, "0"]));
-  const thousands = ROWS * K * columns / 1000;
+  const { histogram: once, macs } = await count([...args, "1"]);
+  const histogram = difference(once, (await count([...args, "0"])).histogram);
+  const thousands = macs / 1000;
   const multiplies = MULTIPLIES[level]?.[FLOATS.has(format) ? "float" : "integer"];
   if (!multiplies) throw new Error(`MULTIPLIES does not know the level ${level}`);
   const row: Row = {
     level,
     format,
     columns,
+    macs,
     all: total(histogram) / thousands,
     multiplies: total(histogram, multiplies) / thousands,
   };
@@ -114,7 +115,7 @@ async function measure(
 }
 
 function printNames(row: Row, histogram: Histogram): void {
-  const thousands = ROWS * K * row.columns / 1000;
+  const thousands = row.macs / 1000;
   const names = [...histogram].sort((a, b) => b[1] - a[1]).slice(0, 24);
   const list = names.map(([name, count]) => `${name} ${(count / thousands).toFixed(2)}`).join(", ");
   console.error(`${row.level} ${row.format}, ${row.columns} columns: ${list}`);
@@ -177,6 +178,7 @@ for (const level of options.levels?.split(",") ?? Object.keys(MULTIPLIES)) {
       for (const columns of [prefillColumns(level), 1]) {
         const [row, histogram] = await measure(count, level, format, columns);
         rows.push(row);
+        if (options.json) console.log(JSON.stringify(row));
         if (options.names) printNames(row, histogram);
       }
     }

@@ -2,8 +2,22 @@
 
 import { capture } from "../../src/setup/process.ts";
 
-/** How often each instruction was executed: by name, with its operands where they matter to {@linkcode multiplies}. */
+/** How often each instruction was executed, by name; of Arm's with the shape of its vectors. */
 export type Histogram = Map<string, number>;
+
+/** What a run of count_matmul did. */
+export interface Run {
+  readonly histogram: Histogram;
+  /** Multiply-adds of one repetition. */
+  readonly macs: number;
+}
+
+/** The program's only line of output. */
+function macsOf(text: string): number {
+  const match = /^macs (\d+)$/m.exec(text);
+  if (!match) throw new Error(`count_matmul printed no line "macs": ${text.slice(0, 200)}`);
+  return Number(match[1]);
+}
 
 /** What has to be installed and is not. */
 export class MissingTool extends Error {
@@ -47,16 +61,17 @@ export class Stepper {
     return new Stepper(program, stepper, names, addresses);
   }
 
-  async count(args: readonly string[]): Promise<Histogram> {
+  async count(args: readonly string[]): Promise<Run> {
     const histogram: Histogram = new Map();
-    const lines = await output([this.#stepper, this.#addresses, this.#program, ...args]);
-    for (const line of lines.trimEnd().split("\n")) {
+    const text = await output([this.#stepper, this.#addresses, this.#program, ...args]);
+    for (const line of text.trimEnd().split("\n")) {
       const [address, count] = line.split(" ");
+      if (address === "macs") continue;
       const text = this.#names.get(address);
       if (text === undefined) throw new Error(`no instruction at ${address}`);
       add(histogram, text.split(" ")[0], Number(count));
     }
-    return histogram;
+    return { histogram, macs: macsOf(text) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,11 +95,21 @@ function armName(word: string, text: string): string {
 }
 
 /** aarch64: QEMU's log of the blocks it executed, and of what is in them. */
-export async function countEmulated(program: string, args: readonly string[]): Promise<Histogram> {
+export async function countEmulated(program: string, args: readonly string[]): Promise<Run> {
   const log = await Deno.makeTempFile();
   try {
-    await output(["qemu-aarch64", "-cpu", "max", "-d", "in_asm,exec,nochain", "-D", log, program, ...args]);
-    return readLog(await Deno.readTextFile(log));
+    const text = await output([
+      "qemu-aarch64",
+      "-cpu",
+      "max",
+      "-d",
+      "in_asm,exec,nochain",
+      "-D",
+      log,
+      program,
+      ...args,
+    ]);
+    return { histogram: readLog(await Deno.readTextFile(log)), macs: macsOf(text) };
   } finally {
     await Deno.remove(log);
   }

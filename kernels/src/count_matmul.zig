@@ -1,6 +1,6 @@
-//! The program whose instructions bench/instruction_counts.ts counts: `count_matmul FORMAT COLUMNS REPEAT` multiplies four
-//! panels of 16 rows and 2,048 values by COLUMNS columns, REPEAT times; without a repetition it shows what is not the
-//! multiplication's. All values are zero: the kernels' paths do not depend on them.
+//! The program whose instructions bench/instruction_counts.ts counts: `count_matmul FORMAT COLUMNS REPEAT` computes one
+//! claim of a matrix times COLUMNS columns, REPEAT times, and prints how many multiply-adds that takes once. Without a
+//! repetition it shows what is not the multiplication's. All values are zero: the kernels' paths do not depend on them.
 
 const std = @import("std");
 const activations = @import("quant/activations.zig");
@@ -10,9 +10,8 @@ const Job = @import("job.zig").Job;
 const Stop = @import("job.zig").Stop;
 const matmul = @import("ops/matmul.zig");
 
-/// So many panels that a claim has four of them. Only the last claim is computed.
+/// Enough panels that a claim has some, as in a real matrix.
 const rows = 512;
-const claims = 8;
 const k = 2048;
 const columns_max = 64;
 
@@ -42,6 +41,10 @@ pub fn main(init: std.process.Init) !void {
         .y_stride = rows,
         .accumulate = 0,
     };
+    const claims = matmul.claimCount(&group, 1);
+    std.debug.assert(rows % claims == 0);
+    const text = try std.fmt.allocPrint(init.arena.allocator(), "macs {d}\n", .{rows / claims * k * columns});
+    try std.Io.File.stdout().writeStreamingAll(init.io, text);
     for (0..try std.fmt.parseInt(u32, arguments[3], 10)) |_| {
         var next: std.atomic.Value(u32) = .init(claims - 1);
         var stop: Stop = .{};

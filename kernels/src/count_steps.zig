@@ -89,6 +89,8 @@ fn follow(program: *Program, pid: linux.pid_t) !void {
                 _ = linux.ptrace(PTRACE.POKEUSER, pid, rip_offset, rip, 0);
                 _ = try program.count(rip);
             },
+            // Somebody stops this machine's processes for a while.
+            .STOP, .CONT => {},
             else => return error.ProgramStopped,
         }
         if (linux.errno(linux.ptrace(PTRACE.SINGLESTEP, pid, 0, 0, 0)) != .SUCCESS) return error.StepFailed;

@@ -170,6 +170,11 @@ const Plan = struct {
     }
 };
 
+/// How many claims a team of `parts` members makes.
+pub fn claimCount(group: *const Group, parts: u32) u32 {
+    return Plan.of(group, parts).first[group.count];
+}
+
 /// Executed by every member of the team.
 pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
     const plan: Plan = .of(group, job.parts);

@@ -2,9 +2,10 @@
 //! an int32 (AVX-512 VNNI).
 //!
 //! As in matmul_expanded.zig, 256 values of K of a panel are unpacked once, in the first-level cache, and then serve all
-//! columns. Here that goes as far as the instructions can be spared in a tile: scales are int32 and come as differences,
-//! Q8_0's bytes are made unsigned, and what is needed once for 256 values stays out of the inner loop, so that
-//! a tile of 8 columns needs no register but those of its sums, one for the weights and one for a scale. The arithmetic is that of matmul_tile.zig.
+//! columns. Here that goes as far as it spares a tile instructions: scales are int32 and come as differences, Q8_0's bytes
+//! are made unsigned, and what is needed once for 256 values stays out of the inner loop. A tile of 8 columns then fits the
+//! registers: 8 sums of products, 8 scaled ones (int32, or f32 for Q8_0), the weights and a scale. The arithmetic is
+//! that of matmul_tile.zig.
 
 const std = @import("std");
 const simd = @import("../simd.zig");
@@ -14,7 +15,7 @@ const Format = format_file.Format;
 const expanded = @import("matmul_expanded.zig");
 const tile = @import("matmul_tile.zig");
 
-/// Columns in a tile: 8 sums for 256 values of K, or f32, and 8 of products; so many column pointers are left, too.
+/// Columns in a tile. More would want more pointers than there are registers for.
 pub const tile_columns = 8;
 const rows = simd.panel_rows;
 
@@ -133,7 +134,7 @@ pub fn panelTimesColumns(
             var x: Columns = undefined;
             inline for (&x, 0..) |*pointer, c| pointer.* = @ptrCast(@alignCast(first + c * columns.stride));
             first = @ptrFromInt(@intFromPtr(first) +% step);
-            prefetchColumns(first, columns.stride);
+            if (comptime format.activationKind() == .per256) prefetchColumns(first, columns.stride);
             const sums: *Sums = @ptrCast(@alignCast(out[column..][0..tile_columns]));
             if (comptime format.activationKind() == .per32) {
                 addBlocks32(format, &weights, &x, blocks, sums);
@@ -144,7 +145,8 @@ pub fn panelTimesColumns(
     }
 }
 
-/// Asks for 256 values of K of a tile's columns. They lie far apart, so that the hardware's prefetchers see no stream there.
+/// Asks for 256 values of K of a tile's columns. They lie far apart, so that the hardware's prefetchers see no stream there:
+/// K formats gain by it, Q8_0, with fewer columns (`takes`), does not.
 inline fn prefetchColumns(first: [*]const u8, stride: usize) void {
     inline for (0..tile_columns) |c| {
         inline for (0..activations.group_bytes / 64) |line| @prefetch(first + c * stride + line * 64, .{});
