@@ -5,6 +5,18 @@ import { itlLimitMs, plannedMs, promptFloor } from "./step_budget.ts";
 import type { StepLimits } from "./step_builder.ts";
 import { attendedKv, type StepLoad, type StepTimeModel } from "./step_time_model.ts";
 
+/** What requests that are under way to the scheduler can be judged by before they are there. */
+export interface Forecast {
+  /** Ms until a prompt of one token would have its first token, if nothing else came before it. */
+  readonly ttftMs: number;
+  /** Ms for each further token of it, or of prompts that go before it. */
+  readonly msPerToken: number;
+  /** Requests of the class that can start before one has to wait until another has ended. */
+  readonly slots: number;
+  /** Ms for each of those that have to. */
+  readonly msPerRequest: number;
+}
+
 /** Why a request was refused: it can never fit, too much waits already, or it would be too late. */
 export type RefusalReason = "too-long" | "queue-full" | "slo" | "deadline";
 
@@ -56,10 +68,9 @@ export function admit(view: AdmissionView, queue: ClassQueue, request: Scheduler
   }
   if (!view.model.isReady) return { accepted: true };
   const predictedTtftMs = predictTtftMs(view, queue, request);
-  const deadlineMs = request.deadlineMs ?? Infinity;
-  if (predictedTtftMs > ttftSloMs) {
-    return { accepted: false, reason: "slo", retryAfterMs: predictedTtftMs - ttftSloMs };
-  }
+  const { deadlineMs = Infinity, waitedMs = 0 } = request;
+  const lateMs = waitedMs + predictedTtftMs - ttftSloMs;
+  if (lateMs > 0) return { accepted: false, reason: "slo", retryAfterMs: lateMs };
   // A request that would be late even with the machine to itself is not worth trying again.
   if (predictedTtftMs > deadlineMs) {
     const alone = view.model.predict(
@@ -78,8 +89,31 @@ function promptLoad(tokens: number): { tokens: number; kv: number } {
 
 /** Ms until a new request of this class has its first token: what goes before it, for how long it queues, its own prompt. */
 export function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): number {
-  const known = view.ledger.peek(request);
-  let ahead = request.tokens.length - known;
+  const work = workAhead(view, queue);
+  const tokens = request.tokens.length - view.ledger.peek(request);
+  return view.stepLeftMs + prefillMs(view, queue, { ...work, ahead: work.ahead + tokens }) +
+    queueingMs(view, queue, request) + companyMs(view, queue);
+}
+
+/** What a class can promise; undefined before steps were measured. `least`: the smallest request of that class. */
+export function forecast(
+  view: AdmissionView,
+  queue: ClassQueue,
+  least: SchedulerRequest,
+): Forecast | undefined {
+  if (!view.model.isReady) return undefined;
+  const { chunk, stepMs } = prefillSteps(view, queue, { ...workAhead(view, queue), ahead: Infinity });
+  return {
+    ttftMs: predictTtftMs(view, queue, least),
+    msPerToken: stepMs / chunk,
+    slots: queue.config.maxBatch - queue.running.length - queue.waiting.length,
+    msPerRequest: queue.drain.msForRequests(1) ?? 0,
+  };
+}
+
+/** What is computed before the prompt of a new request of this class, and beside it. */
+function workAhead(view: AdmissionView, queue: ClassQueue): PrefillWork {
+  let ahead = 0;
   const decoding = { tokens: 0, kv: 0 }, urgent = { tokens: 0, kv: 0 };
   let itlSloMs = Infinity;
   for (const other of view.queues) {
@@ -99,9 +133,7 @@ export function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: S
       itlSloMs = Math.min(itlSloMs, other.config.itlSloMs ?? Infinity);
     }
   }
-  return view.stepLeftMs + prefillMs(view, queue, { ahead, decoding, urgent, itlSloMs }) +
-    queueingMs(view, queue, request) +
-    companyMs(view, queue);
+  return { ahead, decoding, urgent, itlSloMs };
 }
 
 /** What is computed before a prompt has its first token. */
@@ -116,11 +148,17 @@ interface PrefillWork {
 }
 
 /** Ms to compute so many tokens of prompts beside the sequences that are decoding. */
-function prefillMs(
+function prefillMs(view: AdmissionView, queue: ClassQueue, work: PrefillWork): number {
+  const { chunk, stepMs } = prefillSteps(view, queue, work);
+  return Math.ceil(work.ahead / chunk) * stepMs;
+}
+
+/** Tokens of prompts in each step, and how long that takes. */
+function prefillSteps(
   { model, limits }: AdmissionView,
   { config }: ClassQueue,
   { ahead, decoding, urgent, itlSloMs }: PrefillWork,
-): number {
+): { chunk: number; stepMs: number } {
   const room = Math.max(1, limits.tokensMax - decoding.tokens);
   const decodeMs = model.predict(urgent);
   const within = itlSloMs === Infinity
@@ -129,7 +167,7 @@ function prefillMs(
   const floor = config.itlSloMs === undefined ? 1 : promptFloor(config, decodeMs, model);
   const chunk = Math.max(1, Math.min(room, Math.max(within, floor), ahead));
   const stepMs = model.predict({ tokens: decoding.tokens + chunk, kv: decoding.kv + attendedKv(0, chunk) });
-  return Math.ceil(ahead / chunk) * stepMs;
+  return { chunk, stepMs };
 }
 
 /** Ms until there is a place among the running sequences of the class, and KV blocks, by the measured drain rate. */

@@ -33,6 +33,8 @@ export interface RouterOptions {
 interface Assignment {
   readonly worker: number;
   readonly priority: number;
+  /** Tokens of the prompt whose KV entries the worker probably does not have. */
+  readonly promptTokens: number;
   cost: number;
 }
 
@@ -71,20 +73,27 @@ export class Router {
   /** Chooses a worker and notes that it has the request; null when no worker is ready. */
   route(request: RoutedRequest): number | null {
     const prefixes = this.#prefixKeys(request);
-    let best: number | null = null, bestCost = Infinity, bestWork = 0;
+    const decodeCost = request.expectedTokens * DECODE_COST;
+    let best: number | null = null, bestCost = Infinity, bestPrompt = 0;
     for (const [worker, work] of this.#workers) {
-      let cost = this.#promptCost(request, prefixes, worker) + request.expectedTokens * DECODE_COST;
-      const own = cost;
+      const prompt = this.#promptCost(request, prefixes, worker);
+      let cost = prompt + decodeCost;
       for (const [priority, tokens] of work) {
         cost += tokens * (priority >= request.priority ? 1 : LOWER_SHARE);
       }
-      if (cost < bestCost) [best, bestCost, bestWork] = [worker, cost, own];
+      if (cost < bestCost) [best, bestCost, bestPrompt] = [worker, cost, prompt];
     }
     if (best === null) return null;
-    this.#assignments.set(request.id, { worker: best, priority: request.priority, cost: 0 });
-    this.#charge(request.id, bestWork);
+    const { id, priority } = request;
+    this.#assignments.set(id, { worker: best, priority, promptTokens: bestPrompt, cost: 0 });
+    this.#charge(id, bestPrompt + decodeCost);
     this.#remember(prefixes, best);
     return best;
+  }
+
+  /** Tokens of its prompt that the worker of a request will have to compute, about. */
+  promptTokens(id: number): number {
+    return this.#assignments.get(id)?.promptTokens ?? 0;
   }
 
   /** Whether what this worker says of a request counts: it is alive and the request is its own. */

@@ -74,3 +74,12 @@ Deno.test("Router.loseWorker() replays, and quarantines what two workers died of
   for (const id of [1, 2]) assertEquals(router.route(request(id, [id])), 7);
   assertEquals(router.loseWorker(7, [1]), { replay: [2], quarantined: [1] });
 });
+
+Deno.test("Router.promptTokens() leaves out what the worker probably has", () => {
+  const router = create(1);
+  router.route(request(1, PREFIX));
+  router.route(request(2, [...PREFIX, 1, 2]));
+  assertEquals([1, 2, 3].map((id) => router.promptTokens(id)), [512, 2, 0]);
+  router.end(2);
+  assertEquals(router.promptTokens(2), 0);
+});

@@ -1,4 +1,11 @@
-import { type Admission, type AdmissionView, admit, type RefusalReason } from "./admission.ts";
+import {
+  type Admission,
+  type AdmissionView,
+  admit,
+  type Forecast,
+  forecast,
+  type RefusalReason,
+} from "./admission.ts";
 import type { BlockAllocator } from "./block_allocator.ts";
 import { ClassQueue } from "./class_queue.ts";
 import { KvLedger } from "./kv_ledger.ts";
@@ -63,8 +70,14 @@ export interface ClassStats {
 /** What a class would say to a new request, however small. */
 export interface ClassOutlook {
   readonly name: string;
-  /** Requests for which its queue has room. */
+  readonly priority: number;
+  /** Ms within which it promises the first token. */
+  readonly ttftSloMs?: number;
+  /** Requests, and tokens of prompts, for which its queue has room. */
   readonly places: number;
+  readonly placesTokens: number;
+  /** How long further requests would wait; undefined before steps were measured. */
+  readonly forecast?: Forecast;
   /** Why it would be refused, if it would. */
   readonly refusal?: { readonly reason: RefusalReason; readonly retryAfterMs?: number };
 }
@@ -169,18 +182,18 @@ export class Scheduler {
   outlook(now: number): ClassOutlook[] {
     const view = this.#view(this.#clock.advance(now));
     return this.#queues.map((queue) => {
-      const { name, queueLimit } = queue.config;
-      const admission = admit(view, queue, {
-        id: -1,
-        class: name,
-        tokens: [0],
-        maxTokens: 1,
-        sharesPrefix: false,
-      });
-      const places = Math.max(0, queueLimit.requests - queue.waiting.length);
-      if (admission.accepted) return { name, places };
+      const { name, priority, ttftSloMs, queueLimit } = queue.config;
+      const least = { id: -1, class: name, tokens: [0], maxTokens: 1, sharesPrefix: false };
+      const admission = admit(view, queue, least);
+      const outlook = {
+        ...{ name, priority, ttftSloMs },
+        places: Math.max(0, queueLimit.requests - queue.waiting.length),
+        placesTokens: Math.max(0, queueLimit.tokens - queue.waitingTokens),
+        forecast: forecast(view, queue, least),
+      };
+      if (admission.accepted) return outlook;
       const { reason, retryAfterMs } = admission;
-      return { name, places, refusal: { reason, retryAfterMs } };
+      return { ...outlook, refusal: { reason, retryAfterMs } };
     });
   }
 

@@ -333,6 +333,28 @@ Deno.test("a request whose first token would come too late is refused at once", 
   assert(bench.submit(4, "batch", 120).accepted, "a class without an objective waits");
 });
 
+Deno.test("the time that a request was under way counts for its objective", () => {
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 200 }, BATCH] }, 1000);
+  bench.warmUp();
+  const late = bench.submit(1, "interactive", 60, { waitedMs: 150 });
+  assert(!late.accepted && late.reason === "slo");
+  assert(bench.submit(2, "interactive", 60, { waitedMs: 100 }).accepted);
+});
+
+Deno.test("outlook() forecasts what submit() would predict for further requests", () => {
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000, maxBatch: 2 }, BATCH] }, 1000);
+  assertEquals(bench.scheduler.outlook(bench.now)[0].forecast, undefined);
+  bench.warmUp();
+  for (let id = 1; id <= 3; id++) {
+    const { forecast, ttftSloMs, placesTokens } = bench.scheduler.outlook(bench.now)[0];
+    const { ttftMs, msPerToken, slots } = forecast!;
+    assertEquals([slots, ttftSloMs, placesTokens], [3 - id, 10_000, 10_000 - 640 * (id - 1)]);
+    const taken = bench.submit(id, "interactive", 640);
+    const predicted = ttftMs + 639 * msPerToken;
+    assert(taken.accepted && Math.abs(taken.predictedTtftMs! / predicted - 1) < 0.1, `${predicted} ms`);
+  }
+});
+
 Deno.test("deadlines refuse what would be late and end what is", () => {
   const bench = new Bench();
   bench.warmUp();

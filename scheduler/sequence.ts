@@ -10,6 +10,8 @@ export interface SchedulerRequest {
   readonly priority?: number;
   /** Ends the request if it has not ended so many ms after it came. */
   readonly deadlineMs?: number;
+  /** Ms that it was under way to the scheduler: part of its TTFT. Default 0. */
+  readonly waitedMs?: number;
   /** The prompt. The scheduler appends what is generated. */
   readonly tokens: readonly number[];
   /** Most tokens to generate. */

@@ -7,7 +7,7 @@ import { type Answered, type PendingQuestion, PendingRequest, type Question } fr
 import { type Health, type StartOptions, WorkerPool } from "./pool.ts";
 import type { GenerationRequest, ModelInfo, StepEvent } from "./protocol.ts";
 import { refusal } from "./refusal.ts";
-import { AnswerLengths, promptUnits } from "./routing.ts";
+import { AnswerLengths, PromptLengths, promptUnits } from "./routing.ts";
 import type { EngineStats } from "./stats.ts";
 import type { Transport } from "./transport.ts";
 
@@ -42,6 +42,7 @@ export class EngineClient implements AsyncDisposable {
   readonly #router = new Router({ deathsMax: DEATHS_MAX });
   readonly #priorities: ReadonlyMap<string, number>;
   readonly #lengths = new AnswerLengths();
+  readonly #promptLengths = new PromptLengths();
   /** In the order in which they came. */
   readonly #requests = new Map<number, PendingRequest>();
   readonly #questions = new Map<number, PendingQuestion>();
@@ -157,7 +158,9 @@ export class EngineClient implements AsyncDisposable {
     if (pending.link !== null || !this.#requests.has(id)) return;
     if (pending.isSuspect && this.#trial !== null) return;
     const expectedTokens = this.#lengths.remaining(emitted, maxTokens);
-    const worker = this.#router.route({ id, tenant, priority, expectedTokens, ...promptUnits(prompt) });
+    const units = promptUnits(prompt);
+    pending.promptUnits = units.tokens.length;
+    const worker = this.#router.route({ id, tenant, priority, expectedTokens, ...units });
     const link = this.#pool.readyLinks.find((each) => each.id === worker);
     if (link === undefined) {
       if (!this.#pool.isExpecting) {
@@ -165,7 +168,12 @@ export class EngineClient implements AsyncDisposable {
       }
       return;
     }
-    const refused = pending.isRestored || pending.isAborted ? null : link.refuse(pending.class);
+    const unseen = {
+      class: pending.class,
+      tokens: this.#promptLengths.tokens(prompt, this.#router.promptTokens(id)),
+      deadlineMs: pending.deadlineMs,
+    };
+    const refused = pending.isRestored || pending.isAborted ? null : link.refuse(unseen);
     if (refused !== null) return this.#fail(pending, refusal(pending, refused));
     pending.link = link;
     if (pending.isSuspect) this.#trial = pending;
@@ -175,7 +183,7 @@ export class EngineClient implements AsyncDisposable {
       // A message that cannot be cloned.
       return this.#fail(pending, error instanceof Error ? error : new Error(String(error)));
     }
-    link.outlook.ask(pending.class);
+    link.outlook.send(unseen);
     if (pending.isAborted) link.abort(id);
   }
 
@@ -248,6 +256,9 @@ export class EngineClient implements AsyncDisposable {
     const pending = this.#requests.get(event.id);
     if (pending === undefined || !this.#router.owns(link.id, event.id)) return;
     if (event.error !== undefined) return this.#fail(pending, fromWireError(event.error));
+    if (event.promptTokens !== undefined) {
+      this.#promptLengths.add(pending.prompt, pending.promptUnits, event.promptTokens);
+    }
     pending.push(event);
     if (event.completion !== undefined) {
       const { finishReason, usage, embedding } = event.completion;

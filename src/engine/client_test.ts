@@ -216,7 +216,11 @@ Deno.test("EngineClient refuses at once what a worker has said it would refuse",
   const [worker] = workers.all;
   const first = client.generate(fakeRequest());
   const tell = (places: number, asked: number) =>
-    worker.say({ type: "step", events: [], outlook: [{ name: "interactive", places, asked }] });
+    worker.say({
+      type: "step",
+      events: [],
+      outlook: [{ name: "interactive", priority: 0, places, placesTokens: 1000, asked }],
+    });
   tell(1, 1);
   const second = client.generate(fakeRequest()), third = client.generate(fakeRequest());
   assertInstanceOf(await third.result.catch((error) => error), RefusedError);

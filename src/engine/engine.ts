@@ -157,6 +157,7 @@ export class Engine {
       tenant: request.tenant,
       priority: request.priority,
       deadlineMs: deadlineMs === undefined ? undefined : submittedAt + deadlineMs - now,
+      waitedMs: Math.max(0, now - submittedAt),
       maxTokens,
       sharesPrefix: pooler?.needsAll !== true,
     };

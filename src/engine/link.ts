@@ -12,7 +12,7 @@ import {
   type SharedWeights,
   type ToEngine,
 } from "./protocol.ts";
-import { KnownOutlook, type Refusal } from "./refusal.ts";
+import { KnownOutlook, type Refusal, type UnseenRequest } from "./refusal.ts";
 import type { Transport } from "./transport.ts";
 
 /** Stuck: in native code for longer than any step takes. No thread can be stopped there. */
@@ -148,9 +148,9 @@ export class Link {
   }
 
   /** Refuses a request by what the worker has said about new ones; null where it has to be asked. */
-  refuse(name: string): Refusal | null {
-    const refusal = this.outlook.refusalFor(name);
-    if (refusal !== null) this.#transport.post({ type: "refused", class: name });
+  refuse(request: UnseenRequest): Refusal | null {
+    const refusal = this.outlook.refusalFor(request);
+    if (refusal !== null) this.#transport.post({ type: "refused", class: request.class });
     return refusal;
   }
 

@@ -25,6 +25,26 @@ function units(text: string): Uint16Array {
   return all;
 }
 
+/** Until prompts of their kind were counted, texts are taken to be this share of what their units say: none is refused for its length by mistake. */
+const FIRST_SCALE = 0.5;
+
+/** How many tokens prompts have that nobody has tokenized yet, by those that were. */
+export class PromptLengths {
+  #scale: number | null = null;
+
+  /** Notes the tokens of a prompt of so many entries. */
+  add(prompt: Prompt, units: number, tokens: number): void {
+    if ("tokens" in prompt || units === 0) return;
+    const scale = tokens * UNITS_PER_TOKEN / units;
+    this.#scale = this.#scale === null ? scale : this.#scale + (scale - this.#scale) / 16;
+  }
+
+  /** Tokens of a prompt, or of a part of it, that counts as so many with {@linkcode promptUnits}. */
+  tokens(prompt: Prompt, counted: number): number {
+    return "tokens" in prompt ? counted : counted * (this.#scale ?? FIRST_SCALE);
+  }
+}
+
 /** Tokens that an answer of unknown length may have: a running mean of those that have ended. */
 export class AnswerLengths {
   #mean = 128;

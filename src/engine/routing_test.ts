@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { AnswerLengths, promptUnits } from "./routing.ts";
+import { AnswerLengths, PromptLengths, promptUnits } from "./routing.ts";
 
 Deno.test("promptUnits() counts tokens as they are and texts by their units", () => {
   assertEquals(promptUnits({ tokens: [3, 4] }), { tokens: [3, 4] });
@@ -23,4 +23,15 @@ Deno.test("AnswerLengths.remaining() takes the limit, else the mean of what has 
   assertEquals(lengths.remaining(3, 7), 4);
   for (let i = 0; i < 500; i++) lengths.add(100);
   assert(lengths.remaining(0) > 95);
+});
+
+Deno.test("PromptLengths learns how many tokens texts have, and counts tokens as they are", () => {
+  const lengths = new PromptLengths();
+  const text = { text: "" };
+  assertEquals([lengths.tokens(text, 100), lengths.tokens({ tokens: [] }, 100)], [50, 100]);
+  lengths.add({ tokens: [] }, 10, 1);
+  lengths.add(text, 400, 80);
+  assertEquals([lengths.tokens(text, 100), lengths.tokens({ tokens: [] }, 100)], [80, 100]);
+  for (let i = 0; i < 100; i++) lengths.add(text, 400, 120);
+  assertEquals(Math.round(lengths.tokens(text, 100)), 120);
 });

@@ -70,3 +70,13 @@ Deno.test("parseTrace() reads its own CSV and names the line of what it cannot r
   assertThrows(() => parseTrace('{"timestamp":1}', PLAY), RangeError, "Line 1");
   assertThrows(() => parseTrace("a,b\n1,2", PLAY), RangeError, "no format");
 });
+
+Deno.test("poissonArrivals() keeps the rate from the beginning on, with small seeds, too", () => {
+  const counts = Array.from(
+    { length: 200 },
+    (_, seed) => poissonArrivals(CLASSES, { perSecond: 1, seconds: 10, seed }).length,
+  );
+  const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  // The standard error is 0.22.
+  assert(Math.abs(mean - 10) < 1, `${mean} arrivals in 10 s`);
+});

@@ -71,7 +71,8 @@ export async function firstModel(baseUrl: string, apiKey?: string, signal?: Abor
 
 /** Asks the server how many tokens prompts of words have, by two requests that no result counts. */
 export async function calibrate(target: Target, nonce: number, signal?: AbortSignal): Promise<TokenRate> {
-  const short = 16, long = 144;
+  // Not so long that a server with a tight objective would refuse them.
+  const short = 8, long = 48;
   const tokensOf = async (words: number) => {
     const prompt = randomWords(nonce + words, words).join(" ");
     const reply = await getJson(urlOf(target), {
