@@ -70,7 +70,8 @@ export function admit(view: AdmissionView, queue: ClassQueue, request: Scheduler
   const predictedTtftMs = predictTtftMs(view, queue, request);
   const { deadlineMs = Infinity, waitedMs = 0 } = request;
   const lateMs = waitedMs + predictedTtftMs - ttftSloMs;
-  if (lateMs > 0) return { accepted: false, reason: "slo", retryAfterMs: lateMs };
+  // With the machine to itself it will never be faster, and only steps teach the model that it is wrong.
+  if (lateMs > 0 && !isIdle(view)) return { accepted: false, reason: "slo", retryAfterMs: lateMs };
   // A request that would be late even with the machine to itself is not worth trying again.
   if (predictedTtftMs > deadlineMs) {
     const alone = view.model.predict(
@@ -95,13 +96,20 @@ export function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: S
     queueingMs(view, queue, request) + companyMs(view, queue);
 }
 
-/** What a class can promise; undefined before steps were measured. `least`: the smallest request of that class. */
+function isIdle({ queues }: AdmissionView): boolean {
+  return queues.every(({ members }) => members.size === 0);
+}
+
+/**
+ * What a class can promise; undefined before steps were measured, and for a machine that waits for any request. `least`: the
+ * smallest request of that class.
+ */
 export function forecast(
   view: AdmissionView,
   queue: ClassQueue,
   least: SchedulerRequest,
 ): Forecast | undefined {
-  if (!view.model.isReady) return undefined;
+  if (!view.model.isReady || isIdle(view)) return undefined;
   const { chunk, stepMs } = prefillSteps(view, queue, { ...workAhead(view, queue), ahead: Infinity });
   return {
     ttftMs: predictTtftMs(view, queue, least),

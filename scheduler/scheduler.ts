@@ -76,7 +76,7 @@ export interface ClassOutlook {
   /** Requests, and tokens of prompts, for which its queue has room. */
   readonly places: number;
   readonly placesTokens: number;
-  /** How long further requests would wait; undefined before steps were measured. */
+  /** How long further requests would wait; undefined where nothing is known, or nobody is before them. */
   readonly forecast?: Forecast;
   /** Why it would be refused, if it would. */
   readonly refusal?: { readonly reason: RefusalReason; readonly retryAfterMs?: number };

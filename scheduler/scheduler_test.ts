@@ -333,9 +333,18 @@ Deno.test("a request whose first token would come too late is refused at once", 
   assert(bench.submit(4, "batch", 120).accepted, "a class without an objective waits");
 });
 
+Deno.test("a request that would be too late is taken when there is nothing else to do", () => {
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 100 }, BATCH] }, 1000);
+  bench.warmUp();
+  assert(bench.submit(1, "interactive", 400).accepted);
+  const late = bench.submit(2, "interactive", 400);
+  assert(!late.accepted && late.reason === "slo");
+});
+
 Deno.test("the time that a request was under way counts for its objective", () => {
   const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 200 }, BATCH] }, 1000);
   bench.warmUp();
+  bench.submit(9, "interactive", 1);
   const late = bench.submit(1, "interactive", 60, { waitedMs: 150 });
   assert(!late.accepted && late.reason === "slo");
   assert(bench.submit(2, "interactive", 60, { waitedMs: 100 }).accepted);
@@ -343,9 +352,10 @@ Deno.test("the time that a request was under way counts for its objective", () =
 
 Deno.test("outlook() forecasts what submit() would predict for further requests", () => {
   const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000, maxBatch: 2 }, BATCH] }, 1000);
-  assertEquals(bench.scheduler.outlook(bench.now)[0].forecast, undefined);
   bench.warmUp();
-  for (let id = 1; id <= 3; id++) {
+  assertEquals(bench.scheduler.outlook(bench.now)[0].forecast, undefined, "there is nothing to wait for");
+  bench.submit(1, "interactive", 640);
+  for (let id = 2; id <= 4; id++) {
     const { forecast, ttftSloMs, placesTokens } = bench.scheduler.outlook(bench.now)[0];
     const { ttftMs, msPerToken, slots } = forecast!;
     assertEquals([slots, ttftSloMs, placesTokens], [3 - id, 10_000, 10_000 - 640 * (id - 1)]);

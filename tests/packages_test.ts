@@ -4,7 +4,7 @@ import { stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { capture, type Captured } from "../src/setup/process.ts";
 import { platformOf } from "../src/platform.ts";
-import { JsrStub } from "./jsr_stub.ts";
+import { JsrStub, standIns } from "./jsr_stub.ts";
 import { NpmRegistry } from "./support/npm_registry.ts";
 
 const PROGRAM = "main.ts";
@@ -148,6 +148,8 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     assertEquals(libraries.length, 1, libraries.join());
     assert(libraries[0].includes(platformOf()!.id), libraries[0]);
     // Types come with it: the program is right, and a mistake is found.
+    const run = ["npm:@kumi/kumi", "run", "What is a KV cache?", "--temperature", "0"];
+    assertAnswer(await project.deno("run", "--allow-all", ...run));
     const checked = await project.deno("check", PROGRAM);
     assertEquals(checked.code, 0, checked.stderr);
     await project.write("wrong.ts", 'import { loadModel } from "@kumi/kumi";\nawait loadModel(1);\n');
@@ -167,7 +169,8 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
 
   await t.step("JSR", async () => {
     const folder = packed.path("pack/jsr");
-    const check = await packed.project("publish", npm);
+    await using std = await JsrStub.start();
+    const check = await packed.project("publish", npm, { JSR_URL: std.url });
     const dry = await capture([Deno.execPath(), "publish", "--dry-run", "--allow-dirty"], {
       cwd: folder,
       env: check.env,
@@ -178,13 +181,15 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${folder}/deno.json`));
     const files = new Map<string, string>();
     for (const path of filesIn(folder)) files.set(`/${path}`, await Deno.readTextFile(`${folder}/${path}`));
-    await using jsr = await JsrStub.start([{ name, version, exports: { ".": exports }, files }]);
+    await using jsr = await JsrStub.start([{ name, version, exports, files }, ...await standIns()]);
     const project = await packed.project("jsr", npm, { JSR_URL: jsr.url });
     const added = await project.deno("add", `jsr:${name}`);
     assertEquals(added.code, 0, added.stderr);
     await project.write(PROGRAM, program);
     const host = new URL(jsr.url).host; // jsr.io itself is allowed by default
     assertAnswer(await project.deno("run", `--allow-import=${host}`, ...PERMISSIONS, PROGRAM));
+    const run = [`jsr:${name}/cli`, "run", "What is a KV cache?", "--temperature", "0"];
+    assertAnswer(await project.deno("run", "--allow-all", ...run));
   });
 }
 

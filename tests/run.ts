@@ -370,7 +370,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (args.includes("--list")) {
-    for (const step of STEPS) console.log(`${step.name.padEnd(18)}${step.title}`);
+    for (const step of STEPS) console.log(`${step.name.padEnd(20)}${step.title}`);
     return 0;
   }
   const options = parseOptions(args);

@@ -74,7 +74,8 @@ export class KnownOutlook {
     if (known === undefined) return null;
     if (known.refusal !== undefined) return known.refusal;
     const underWay = this.#sentTo(name).tokens;
-    if (underWay.length >= known.places || sum(underWay) + tokens > known.placesTokens) {
+    // Whether its own prompt is more than the queue ever takes is for the worker to say.
+    if (underWay.length >= known.places || sum(underWay) >= known.placesTokens) {
       return { reason: "queue-full", retryAfterMs: RETRY_MS };
     }
     const sloMs = known.ttftSloMs ?? Infinity;

@@ -22,10 +22,12 @@ Deno.test("KnownOutlook refuses what a worker would refuse, and what is more tha
   const refusal = { reason: "slo", retryAfterMs: 70 } as const;
   known.learn([{ ...A, asked: 1 }, { ...B, refusal }]);
   assertEquals(known.refusalFor({ class: "b", tokens: 1 }), refusal);
-  send("a");
-  assertEquals([why("a"), why("a", 99), why("a", 100)], [null, null, "queue-full"]);
+  send("a", 99);
+  assertEquals([why("a"), why("a", 1000)], [null, null]);
   send("a");
   assertEquals(why("a"), "queue-full");
+  known.learn([{ ...A, places: 9, asked: 1 }]);
+  assertEquals(why("a"), "queue-full", "100 tokens are under way");
   // The worker has heard of one of them.
   known.learn([{ ...A, asked: 2 }]);
   assertEquals([why("a"), why("b"), why("c")], [null, null, null]);

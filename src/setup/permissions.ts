@@ -5,7 +5,7 @@ import { cacheFolder, type Environment } from "../hub/cache.ts";
 import { listenHosts } from "../server/config/permissions.ts";
 import { resolveSettings } from "../server/config/resolve.ts";
 import { flagOf, type Setting, SETTINGS } from "../server/config/settings.ts";
-import { libraryPath } from "./paths.ts";
+import { libraryFile } from "../native_files.ts";
 
 const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
 const SYSTEM = "systemMemoryInfo,cpus,statfs,loadavg";
@@ -19,9 +19,9 @@ export function needsLibrary(args: readonly string[]): boolean {
   return !isHelp && !["inspect", "tokenize", "loadtest"].includes(args[0]);
 }
 
-/** The kernel library that a command opens: `KUMI_LIBRARY`, else the built one. */
+/** The kernel library that a command opens: `KUMI_LIBRARY`, else the built or installed one. */
 export function chosenLibrary(env: Environment = Deno.env.get): string {
-  return env("KUMI_LIBRARY") || libraryPath();
+  return env("KUMI_LIBRARY") || libraryFile();
 }
 
 /** The file or folder that a command may write to: "" for any, null for none. */

@@ -2,7 +2,7 @@
 
 import { type Platform, PLATFORMS } from "../../platform.ts";
 import { ROOT } from "../paths.ts";
-import { packagesOf, readSources, type Sources } from "./sources.ts";
+import { packagesOf, readSources, type Sources, withStandIns } from "./sources.ts";
 import { toDeclarations, toJavaScript } from "./transpile.ts";
 
 /** What every package says of itself, from deno.json. */
@@ -20,8 +20,18 @@ export interface BuiltLibrary {
 }
 
 export const DEMO_MODEL = "examples/demo-model/kumi-demo-q8_0.gguf";
-/** Modules that users import. `native_files` is for the JSR package, whose files cannot be opened by path. */
-const ENTRIES = ["mod.ts", "src/native_files.ts"];
+/** The command line. */
+export const CLI = "src/cli/main.ts";
+/** Modules that users import, or run. `native_files` is for the JSR package, whose files cannot be opened by path. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  ".": "mod.ts",
+  "./cli": CLI,
+  "./native_files": "src/native_files.ts",
+};
+/** What the command line opens by path. */
+const PROGRAMS = ["src/cli/bench/peer/llamacpp.mjs"];
+/** For npx, which starts programs as their first line says. */
+const SHEBANG = "#!/usr/bin/env -S deno run --allow-all\n";
 const DESCRIPTION = "Runs large language models on ordinary CPUs, for Deno";
 
 const NPM_OS = { linux: "linux", darwin: "darwin", windows: "win32" } as const;
@@ -70,11 +80,12 @@ async function writePlatform(
 }
 
 function exportsOf(): Record<string, { types: string; default: string }> {
-  const paths = ENTRIES.map((entry) => entry.replace(/\.ts$/, ""));
-  return Object.fromEntries(paths.map((path) => {
-    const name = path === "mod" ? "." : `./${path.replace("src/", "")}`;
-    return [name, { types: `./${path}.d.ts`, default: `./${path}.js` }];
-  }));
+  return Object.fromEntries(
+    Object.entries(ENTRIES).map(([name, entry]) => {
+      const path = entry.replace(/\.ts$/, "");
+      return [name, { types: `./${path}.d.ts`, default: `./${path}.js` }];
+    }),
+  );
 }
 
 /** The version that an import map's `npm:name@version` fixes. */
@@ -93,12 +104,15 @@ async function writeMain(
   const named = (name: string, ending: string) => name.replace(/\.ts$/, ending);
   await writeFiles(
     folder,
-    [...sources].map(([name, text]) => [named(name, ".js"), toJavaScript(name, text)]),
+    [...sources].map(([name, text]) => {
+      const code = toJavaScript(name, text);
+      return [named(name, ".js"), name === CLI ? SHEBANG + code : code];
+    }),
   );
-  const declarations = toDeclarations(ENTRIES, sources);
+  const declarations = toDeclarations(Object.values(ENTRIES), sources);
   await writeFiles(folder, [...declarations].map(([name, text]) => [named(name, ".d.ts"), text]));
   await Deno.mkdir(`${folder}/${DEMO_MODEL}`.replace(/[^/]*$/, ""), { recursive: true });
-  for (const file of [DEMO_MODEL, "LICENSE", "README.md"]) {
+  for (const file of [DEMO_MODEL, "LICENSE", "README.md", ...PROGRAMS]) {
     await Deno.copyFile(`${ROOT}/${file}`, `${folder}/${file}`);
   }
   const { name, version, license } = manifest;
@@ -113,6 +127,7 @@ async function writeMain(
     type: "module",
     engines: { deno: ">=2.9" },
     exports: exportsOf(),
+    bin: { kumi: named(CLI, ".js") },
     dependencies: Object.fromEntries(dependencies),
     optionalDependencies: Object.fromEntries(optional),
   });
@@ -134,7 +149,8 @@ export async function packNpm(
     await writePlatform(folders.at(-1)!, manifest, each);
   }
   const installed = await Deno.readTextFile(`${ROOT}/src/native_files.npm.ts`);
-  const sources = await readSources(ENTRIES, new Map([["src/native_files.ts", installed]]));
+  const replaced = new Map([["src/native_files.ts", installed]]);
+  const sources = await withStandIns(await readSources(Object.values(ENTRIES), replaced));
   await writeMain(`${folder}/kumi`, manifest, sources, inOrder);
   return [...folders, `${folder}/kumi`];
 }

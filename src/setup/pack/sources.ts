@@ -1,6 +1,8 @@
-/** The modules of the library: those that mod.ts and its workers import. @module */
+/** The modules of the packages: those that their entries and workers import. @module */
 
+import { posix } from "node:path";
 import ts from "npm:typescript@5.9.3";
+import { LOCAL_MAP } from "../import_map.ts";
 import { ROOT } from "../paths.ts";
 
 /** Names and texts of modules; names are paths in the checkout: `src/engine/model.ts`. */
@@ -41,4 +43,29 @@ export async function readSources(entries: readonly string[], replaced: Sources)
 export function packagesOf(sources: Sources): string[] {
   const names = new Set([...sources.values()].flatMap(importsOf).filter((name) => /^@?[a-z]/.test(name)));
   return [...names].filter((name) => !/^(?:node|npm|jsr):/.test(name)).sort();
+}
+
+const STAND_INS = "src/setup";
+
+/**
+ * The modules with what they import from JSR replaced by the stand-ins of the checkout, which are added: a package of npm can
+ * depend on packages of npm alone.
+ */
+export async function withStandIns(sources: Sources): Promise<Sources> {
+  const { imports } = JSON.parse(await Deno.readTextFile(LOCAL_MAP)) as { imports: Record<string, string> };
+  const own = Object.entries(imports).filter(([, target]) => target.startsWith("./"));
+  const wanted = new Set(packagesOf(sources));
+  const complete = new Map(sources);
+  for (const [name, target] of own) {
+    if (!wanted.has(name)) continue;
+    const standIn = posix.join(STAND_INS, target);
+    complete.set(standIn, await Deno.readTextFile(`${ROOT}/${standIn}`));
+    for (const [path, text] of sources) {
+      const relative = posix.relative(posix.dirname(path), standIn);
+      const specifier = relative.startsWith(".") ? relative : `./${relative}`;
+      const before = complete.get(path) ?? text;
+      complete.set(path, before.replaceAll(`from "${name}"`, `from "${specifier}"`));
+    }
+  }
+  return complete;
 }

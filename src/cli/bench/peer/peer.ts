@@ -4,7 +4,7 @@
  * @module
  */
 
-import { installPeer } from "./install.ts";
+import { installPeer, PeerError } from "./install.ts";
 import { LineProcess } from "./line_process.ts";
 import { peerVariant } from "./variant.ts";
 
@@ -45,6 +45,11 @@ export class Peer implements AsyncDisposable {
    * `variant`: the build for this processor family instead of the best one.
    */
   static async start(variant?: string): Promise<Peer> {
+    if (import.meta.dirname === undefined) {
+      throw new PeerError(
+        "--peer starts a program that JSR's package cannot hold: use kumi from npm or a checkout",
+      );
+    }
     const installed = await installPeer();
     const folder = variant === undefined ? installed : await peerVariant(installed, variant);
     const args = [`${import.meta.dirname}/llamacpp.mjs`, folder];
