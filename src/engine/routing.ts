@@ -25,17 +25,22 @@ function units(text: string): Uint16Array {
   return all;
 }
 
-/** Until prompts of their kind were counted, texts are taken to be this share of what their units say: none is refused for its length by mistake. */
+/** Share of what their units say that texts are taken to have until some were counted. */
 const FIRST_SCALE = 0.5;
+/** … and at most: most of a short conversation's tokens are its template's, which tells nothing about long ones. */
+const SCALE_MAX = 1;
 
-/** How many tokens prompts have that nobody has tokenized yet, by those that were. */
+/**
+ * How many tokens prompts have that nobody has tokenized yet, by those that were. Rather too few than too many: who is not
+ * refused for them is judged by the worker, with its tokens counted.
+ */
 export class PromptLengths {
   #scale: number | null = null;
 
   /** Notes the tokens of a prompt of so many entries. */
   add(prompt: Prompt, units: number, tokens: number): void {
     if ("tokens" in prompt || units === 0) return;
-    const scale = tokens * UNITS_PER_TOKEN / units;
+    const scale = Math.min(tokens * UNITS_PER_TOKEN / units, SCALE_MAX);
     this.#scale = this.#scale === null ? scale : this.#scale + (scale - this.#scale) / 16;
   }
 

@@ -32,6 +32,13 @@ Deno.test("PromptLengths learns how many tokens texts have, and counts tokens as
   lengths.add({ tokens: [] }, 10, 1);
   lengths.add(text, 400, 80);
   assertEquals([lengths.tokens(text, 100), lengths.tokens({ tokens: [] }, 100)], [80, 100]);
-  for (let i = 0; i < 100; i++) lengths.add(text, 400, 120);
-  assertEquals(Math.round(lengths.tokens(text, 100)), 120);
+  for (let i = 0; i < 100; i++) lengths.add(text, 400, 60);
+  assertEquals(Math.round(lengths.tokens(text, 100)), 60);
+  // Eight units and a template of fourteen tokens.
+  for (let i = 0; i < 100; i++) lengths.add({ messages: [] }, 8, 14);
+  assertEquals(
+    Math.round(lengths.tokens(text, 100)),
+    100,
+    "a long prompt is not refused for short ones' templates",
+  );
 });
