@@ -69,6 +69,33 @@ Deno.test("kumi names a file that is not there or is no model", async () => {
   assertStringIncludes(wrong.stderr, "LICENSE");
 });
 
+Deno.test("what a model file is called cannot steer the terminal", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const bytes = await Deno.readFile(DEMO_F16);
+    const from = "kumi demo", to = "\x1b]0;ab\x07\nc";
+    const at = new TextDecoder("latin1").decode(bytes).indexOf(from);
+    bytes.set(new TextEncoder().encode(to), at);
+    const file = `${folder}/\x1b[2J.gguf`;
+    await Deno.writeFile(file, bytes);
+    const runs = await Promise.all([
+      kumi(["chat", "--model", file, "--max-tokens", "4"], "hi\n/\x1b[2J\n"),
+      kumi(["inspect", file]),
+      kumi(["inspect", `${file}x`]),
+      kumi(["\x1b[2J"]),
+    ]);
+    for (const { stdout, stderr } of runs) {
+      // deno-lint-ignore no-control-regex
+      assertEquals(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.exec(stdout + stderr), null, stdout + stderr);
+    }
+    assertStringIncludes(runs[0].stdout, "kumi · \\u001b]0;ab\\u0007\\nc, 3.21 M");
+    assertStringIncludes(runs[1].stdout, '"\\u001b]0;ab\\u0007\\nc"');
+    assertStringIncludes(runs[2].stderr, "\\u001b[2J.ggufx");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("kumi run prints only the answer, the same for the same seed", async () => {
   const args = ["run", "What is 2 + 3?", "--seed", "7", "--max-tokens", "24"];
   const [first, second] = [await kumi(args), await kumi(args)];

@@ -4,6 +4,8 @@ import type { GenerationResult } from "../engine/generation.ts";
 import type { GenerationOptions } from "../engine/generation_options.ts";
 import type { Model } from "../engine/model.ts";
 import type { ChatMessage } from "../engine/protocol.ts";
+import { harmless, indented, oneLine } from "../terminal/harmless.ts";
+import { AnswerOutput } from "./answer_output.ts";
 import type { LineEvent, LineReader } from "./line_reader.ts";
 import { writeAll } from "./progress.ts";
 import { renderSpeed } from "./speed.ts";
@@ -90,6 +92,7 @@ export class ChatSession {
   async #answer(content: string): Promise<void> {
     this.#messages.push({ role: "user", content });
     const abort = new AbortController();
+    const output = new AnswerOutput();
     this.#reader.onInterrupt = () => abort.abort();
     try {
       const system: ChatMessage[] = this.#system === undefined
@@ -99,7 +102,11 @@ export class ChatSession {
         ...this.#sampling,
         signal: abort.signal,
       });
-      for await (const part of generation) print(part);
+      try {
+        for await (const part of generation) output.write(part);
+      } finally {
+        output.end();
+      }
       const result = this.#last = await generation.result;
       this.#messages.push({ role: "assistant", content: result.text });
       print(result.finishReason === "abort" ? " … (stopped)\n" : "\n");
@@ -110,7 +117,7 @@ export class ChatSession {
     } catch (error) {
       // The conversation goes on without the message that failed.
       this.#messages.pop();
-      print(`\n${error instanceof Error ? error.message : String(error)}\n`);
+      print(`\n${indented(error instanceof Error ? error.message : String(error))}\n`);
     } finally {
       this.#reader.onInterrupt = undefined;
     }
@@ -151,7 +158,7 @@ export class ChatSession {
         print(this.#last === undefined ? "(no answer yet)\n" : `(${renderSpeed(this.#last)})\n`);
         return true;
       default:
-        print(`(unknown command ${name}; /help lists them)\n`);
+        print(`(unknown command ${oneLine(name)}; /help lists them)\n`);
         return true;
     }
   }
@@ -183,5 +190,5 @@ export class ChatSession {
 }
 
 function print(text: string): void {
-  writeAll(Deno.stdout, text);
+  writeAll(Deno.stdout, harmless(text));
 }

@@ -13,6 +13,8 @@ import { quantize } from "./commands/quantize.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
+import { indented } from "../terminal/harmless.ts";
+import { printLine, printNote } from "../terminal/print.ts";
 
 const COMMANDS: readonly Command[] = [
   chat,
@@ -49,18 +51,18 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     const topic = COMMANDS.find((command) => command.name === rest[0]);
-    console.log(topic ? helpText(topic) : overview());
+    printLine(topic ? helpText(topic) : overview());
     return name === undefined ? 2 : 0;
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) {
-    console.error(`kumi: unknown command ${JSON.stringify(name)}\n\n${overview()}`);
+    printNote(`kumi: unknown command ${JSON.stringify(name)}\n\n${overview()}`);
     return 2;
   }
   const optionsEnd = rest.indexOf("--");
   const options = optionsEnd < 0 ? rest : rest.slice(0, optionsEnd);
   if (options.includes("--help") || options.includes("-h")) {
-    console.log(helpText(command));
+    printLine(helpText(command));
     return 0;
   }
   try {
@@ -73,12 +75,12 @@ export async function main(argv: readonly string[]): Promise<number> {
 function report(error: unknown): number {
   if (error instanceof Deno.errors.BrokenPipe) return 0; // the reader, such as `head`, has had enough
   if (error instanceof DOMException && error.name === "AbortError") {
-    console.error("kumi: interrupted");
+    printNote("kumi: interrupted");
     return 130;
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  console.error(`kumi: ${message}`);
-  if (Deno.env.get("KUMI_DEBUG") && stack) console.error(stack);
+  printNote(`kumi: ${error instanceof UsageError ? message : indented(message)}`);
+  if (Deno.env.get("KUMI_DEBUG") && stack) printNote(indented(stack));
   return error instanceof UsageError ? 2 : 1;
 }
 

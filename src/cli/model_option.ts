@@ -7,6 +7,8 @@ import { type Arguments, numberOption } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { ProgressLine } from "./progress.ts";
 import { loadOptions } from "./sampling_options.ts";
+import { oneLine } from "../terminal/harmless.ts";
+import { printNote } from "../terminal/print.ts";
 
 /** The path of a model given as a path, `hf:owner/repo/file.gguf` or "demo"; downloads with a progress bar. */
 export async function resolveModelFile(spec: string): Promise<string> {
@@ -36,6 +38,6 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
 
 /** A thread in native code cannot be stopped and would keep the program from ending. */
 function exitStuck(reason: string): never {
-  console.error(`kumi: the engine is stuck: ${reason}`);
+  printNote(`kumi: the engine is stuck: ${oneLine(reason)}`);
   Deno.exit(STUCK_EXIT_CODE);
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { oneLine } from "../terminal/harmless.ts";
 import { formatBytes, formatDuration } from "./units.ts";
 
 const encoder = new TextEncoder();
@@ -43,7 +44,8 @@ export class ProgressLine {
     this.clear();
   }
 
-  #draw(line: string): void {
+  #draw(text: string): void {
+    const line = oneLine(text);
     const padding = " ".repeat(Math.max(0, this.#width - line.length));
     this.#width = line.length;
     writeAll(Deno.stderr, `\r${line}${padding}${line === "" ? "\r" : ""}`);

@@ -1,7 +1,13 @@
 /** Plain text tables for terminals. @module */
 
-/** Columns are as wide as their widest cell; columns whose cells are all numbers are aligned right. */
-export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+import { oneLine } from "../terminal/harmless.ts";
+
+/**
+ * Columns are as wide as their widest cell; columns whose cells are all numbers are aligned right. Cells may hold what a file or a
+ * server says.
+ */
+export function renderTable(header: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map((cell) => oneLine(cell)));
   const widths = header.map((cell, i) => Math.max(cell.length, ...rows.map((row) => (row[i] ?? "").length)));
   const numeric = header.map((_, i) =>
     rows.length > 0 && rows.every((row) => /^[-\d., %x×]*$/.test(row[i] ?? ""))

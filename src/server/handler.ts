@@ -20,6 +20,7 @@ import { tokenRoutes } from "./routes/tokens.ts";
 import { type Exchange, type Route, Service } from "./service.ts";
 import { watch } from "./watch.ts";
 import { STREAM_LIMITS, type StreamLimits } from "./sse.ts";
+import { printFault } from "../terminal/print.ts";
 
 /** How a handler answers. All optional. */
 export interface HandlerOptions extends OriginRules {
@@ -134,7 +135,7 @@ class Front {
       response = await this.#answer(request, { id, startedAt, seen });
     } catch (thrown) {
       const error = toApiError(thrown);
-      if (error.status === 500) console.error(`kumi: request ${id} failed:`, thrown);
+      if (error.status === 500) printFault(`kumi: request ${id} failed:`, thrown);
       response = error.toResponse();
       code = error.code;
     }

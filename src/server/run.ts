@@ -7,6 +7,7 @@ import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 import type { GenerationPlan, Job } from "./generation_plan.ts";
 import type { RequestObserver } from "./observer.ts";
+import { printFault } from "../terminal/print.ts";
 
 /** Who hears of a run. */
 export interface RunListener {
@@ -144,7 +145,7 @@ export class Run {
       return result;
     } catch (thrown) {
       const error = toApiError(thrown);
-      if (error.status === 500) console.error(`kumi: request ${this.#options.id} failed:`, thrown);
+      if (error.status === 500) printFault(`kumi: request ${this.#options.id} failed:`, thrown);
       this.#finish(index, "error", error.status, undefined, error.code);
       this.fail(error);
       throw error;

@@ -1,9 +1,13 @@
 /** A server as the whole of a program: it ends with a signal. @module */
 
 import type { KumiServer } from "./serve.ts";
+import { oneLine } from "../terminal/harmless.ts";
+import { printNote } from "../terminal/print.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 const INTERRUPTED = 130;
+/** A file may call its model anything. */
+const NAME_CHARACTERS_MAX = 120;
 
 /**
  * Runs a server until SIGTERM or SIGINT, lets what is under way end, and resolves to the exit status: 0, or 1 where the model
@@ -15,13 +19,17 @@ export async function runUntilSignal(start: () => KumiServer): Promise<number> {
   const onSignal = () => {
     if (isEnding) Deno.exit(INTERRUPTED);
     isEnding = true;
-    console.error("kumi: shutting down; once more to stop at once");
+    printNote("kumi: shutting down; once more to stop at once");
     void server.shutdown();
   };
   for (const name of SIGNALS) Deno.addSignalListener(name, onSignal);
   try {
     const { info } = await server.ready;
-    console.error(`kumi: ready: ${info.name ?? info.architecture}, context of ${info.contextLength} tokens`);
+    printNote(
+      `kumi: ready: ${
+        oneLine(info.name ?? info.architecture, NAME_CHARACTERS_MAX)
+      }, context of ${info.contextLength} tokens`,
+    );
   } catch (error) {
     if (isEnding) return await server.finished.then(() => 0);
     throw error;

@@ -16,6 +16,8 @@ import { KV_OPTION, LOAD_OPTIONS, loadOptions } from "../sampling_options.ts";
 import { processorName } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
+import { oneLine } from "../../terminal/harmless.ts";
+import { printLine } from "../../terminal/print.ts";
 
 const COUNT = { min: 1, max: 1 << 20 };
 
@@ -86,10 +88,10 @@ async function runBench(args: Arguments): Promise<number> {
     const result = await measureCase(setting, bench);
     results.push(result);
     if (json) {
-      console.log(JSON.stringify({ model: path, ...shared, ...result, limits }));
+      printLine(JSON.stringify({ model: path, ...shared, ...result, limits }));
     }
   }
-  if (!json) console.log(resultTable(results));
+  if (!json) printLine(resultTable(results));
   return 0;
 }
 
@@ -143,15 +145,15 @@ function printConditions(
   peerSystem?: string,
 ): void {
   const { isa, threads } = runner.kernels;
-  console.log(`${path}\n${processorName()}, ${threads} threads, ${isa}`);
+  printLine(`${oneLine(path)}\n${processorName()}, ${threads} threads, ${isa}`);
   if (load > BUSY_LOAD) {
-    console.log(
+    printLine(
       `the machine was busy before (load average ${load.toFixed(1)}): figures are low, ratios crooked`,
     );
   }
-  if (peerSystem !== undefined) console.log(`llama.cpp of ${PEER_PACKAGE}: ${peerSystem}`);
+  if (peerSystem !== undefined) printLine(`llama.cpp of ${PEER_PACKAGE}: ${peerSystem}`);
   const reads = Object.entries(limits.readGBpsByThreads).map(([n, value]) => `${formatFigure(value)} (${n})`);
-  console.log(
+  printLine(
     `limits: read ${reads.join(", ")} GB/s (threads), int8 ${formatFigure(limits.int8Gmacps)} GMAC/s, ` +
       `f32 ${formatFigure(limits.floatGmacps)} GMAC/s\n`,
   );

@@ -7,6 +7,11 @@ import { loadModelWithProgress } from "../model_option.ts";
 import { LOAD_OPTIONS, loadOptions, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
 import { formatBytes, formatCount } from "../units.ts";
 import type { ModelInfo } from "../../engine/protocol.ts";
+import { oneLine } from "../../terminal/harmless.ts";
+import { printLine } from "../../terminal/print.ts";
+
+/** A file may call its model anything. */
+const NAME_CHARACTERS_MAX = 120;
 
 /** Interactive on a terminal; with stdin from a pipe each line is one message. */
 export const chat: Command = {
@@ -29,7 +34,7 @@ async function runChat(args: Arguments): Promise<number> {
   loadOptions(args); // says what is wrong with the options before the model is loaded
   await using model = await loadModelWithProgress(args);
   const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
-  console.log(welcome(model.info, isDemo));
+  printLine(welcome(model.info, isDemo));
   using reader = new LineReader(interactive);
   const onSignal = () => reader.interrupt();
   Deno.addSignalListener("SIGINT", onSignal);
@@ -48,7 +53,9 @@ async function runChat(args: Arguments): Promise<number> {
 
 function welcome(info: ModelInfo, isDemo: boolean): string {
   const lines = [
-    `kumi · ${info.name ?? info.architecture}, ${formatCount(info.parameters)} parameters, ` +
+    `kumi · ${oneLine(info.name ?? info.architecture, NAME_CHARACTERS_MAX)}, ${
+      formatCount(info.parameters)
+    } parameters, ` +
     `${formatBytes(info.weightBytes)}; context ${info.contextLength} tokens; ${info.threads} thread${
       info.threads === 1 ? "" : "s"
     }, ${info.isa}`,

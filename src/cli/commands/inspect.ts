@@ -19,6 +19,8 @@ import { KV_OPTION, kvOption } from "../sampling_options.ts";
 import { availableMemoryBytes } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatCount } from "../units.ts";
+import { oneLine } from "../../terminal/harmless.ts";
+import { printLine } from "../../terminal/print.ts";
 
 const TEXT_CELL_MAX = 72;
 
@@ -55,7 +57,7 @@ export const inspect: Command = {
 async function runInspect(args: Arguments): Promise<number> {
   if (args.switches.has("cpu")) {
     const report = cpuReport(Deno.env.get("KUMI_ISA") || undefined);
-    console.log(args.switches.has("json") ? JSON.stringify(report) : renderCpuReport(report));
+    printLine(args.switches.has("json") ? JSON.stringify(report) : renderCpuReport(report));
     return 0;
   }
   const kvFormat = kvOption(args);
@@ -74,10 +76,10 @@ async function runInspect(args: Arguments): Promise<number> {
     availableBytes: availableMemoryBytes(),
   });
   if (args.switches.has("json")) {
-    console.log(JSON.stringify(jsonReport(file, model, kvFormat, users, context, memory)));
+    printLine(JSON.stringify(jsonReport(file, model, kvFormat, users, context, memory)));
   } else {
-    console.log(textReport(file, model, args.switches.has("tensors")));
-    if (memory !== undefined) console.log(memoryReport(model, memory, kvFormat, users, context));
+    printLine(textReport(file, model, args.switches.has("tensors")));
+    if (memory !== undefined) printLine(memoryReport(model, memory, kvFormat, users, context));
   }
   const asked = contextGiven !== undefined || users > 1;
   return asked && memory !== undefined && !memory.fits ? 1 : 0;
@@ -92,7 +94,7 @@ function textReport(file: GgufFile, model: ModelDescription, listTensors: boolea
     formatBytes(total.bytes),
   ]);
   const sections = [
-    `${model.path}\nGGUF version ${model.version}, ${formatBytes(model.fileBytes)}, ` +
+    `${oneLine(model.path)}\nGGUF version ${model.version}, ${formatBytes(model.fileBytes)}, ` +
     `${model.tensors.length} tensors, ${formatCount(model.parameters)} parameters` +
     (model.splitCount > 1 ? `\none of ${model.splitCount} parts: join them before use` : ""),
     renderTable(["metadata", "value"], metadata),

@@ -12,6 +12,8 @@ import { parseTrace } from "../../loadtest/trace.ts";
 import { type Arguments, type Command, numberOption, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { ProgressLine } from "../progress.ts";
+import { oneLine } from "../../terminal/harmless.ts";
+import { printLine, printNote } from "../../terminal/print.ts";
 
 /** Loads a server and tells what it kept. */
 export const loadtest: Command = {
@@ -111,15 +113,15 @@ async function loadOnce({ args, objectives, load, signal, arrivalsAt }: Run, rat
   const { target } = load;
   if (args.switches.has("json")) {
     const asked = { url: target.baseUrl, model: target.model, due: arrivals.length, objectives };
-    console.log(JSON.stringify({ ...asked, ...summary }));
+    printLine(JSON.stringify({ ...asked, ...summary }));
   } else {
-    if (signal.aborted) console.log(`stopped after ${records.length} of ${arrivals.length} requests`);
-    console.log(renderSummary(summary, objectives));
+    if (signal.aborted) printLine(`stopped after ${records.length} of ${arrivals.length} requests`);
+    printLine(renderSummary(summary, objectives));
   }
   const svg = args.values.get("svg");
   if (svg !== undefined) {
-    if (summary.all.ttftMs.p50 === null) console.error("kumi: no answer has begun, there is nothing to draw");
-    else await Deno.writeTextFile(svg, drawLoad(records, objectives, target.model));
+    if (summary.all.ttftMs.p50 === null) printNote("kumi: no answer has begun, there is nothing to draw");
+    else await Deno.writeTextFile(svg, drawLoad(records, objectives, oneLine(target.model)));
   }
   return signal.aborted ? 130 : 0;
 }
@@ -148,8 +150,8 @@ async function searchRate(
     return 1 - bad / arrivals.length;
   };
   const found = await findRate(measure, { start, share, precision, min: start / 1024, max: start * 1024 });
-  if (args.switches.has("json")) console.log(JSON.stringify({ ...found, share, objectives }));
-  else console.log(renderFoundRate(found, share));
+  if (args.switches.has("json")) printLine(JSON.stringify({ ...found, share, objectives }));
+  else printLine(renderFoundRate(found, share));
   return 0;
 }
 

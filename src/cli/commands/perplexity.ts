@@ -10,6 +10,7 @@ import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
 import { LOAD_OPTIONS, loadOptions } from "../sampling_options.ts";
 import { formatDuration } from "../units.ts";
+import { printLine } from "../../terminal/print.ts";
 
 /** Windows of the context length; the second half of each is scored, as llama.cpp's tool does. */
 export const perplexity: Command = {
@@ -59,9 +60,9 @@ async function runPerplexity(args: Arguments): Promise<number> {
   });
   windows.clear();
   if (args.switches.has("json")) {
-    console.log(JSON.stringify(result));
+    printLine(JSON.stringify(result));
   } else {
-    console.log(
+    printLine(
       `perplexity ${result.perplexity.toFixed(4)} ± ${result.standardError.toFixed(4)} ` +
         `(${result.tokens} tokens in ${result.windows} windows, ${
           formatDuration(performance.now() - startedMs)

@@ -8,6 +8,8 @@ import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatFigure } from "../units.ts";
+import { oneLine } from "../../terminal/harmless.ts";
+import { printLine, printNote } from "../../terminal/print.ts";
 
 /** From F32, F16, BF16 (or Q8_0) to any format that the kernels run, with the error it costs. */
 export const quantize: Command = {
@@ -42,7 +44,7 @@ async function runQuantize(args: Arguments): Promise<number> {
     progress: (done, total, tensor) => bar.update(done, total, tensor),
   });
   bar.clear();
-  if (args.switches.has("json")) console.log(JSON.stringify(report));
+  if (args.switches.has("json")) printLine(JSON.stringify(report));
   else printReport(report, output, (performance.now() - startedMs) / 1000, args.switches.has("tensors"));
   return 0;
 }
@@ -58,16 +60,16 @@ function printReport(report: QuantizeReport, output: string, seconds: number, li
       formatFigure(tensor.maxError),
       `${formatFigure(tensor.relativeError * 100)} %`,
     ]);
-    console.log(renderTable(["tensor", "from", "to", "rms error", "max error", "relative"], rows));
+    printLine(renderTable(["tensor", "from", "to", "rms error", "max error", "relative"], rows));
   }
-  for (const warning of report.warnings) console.error(`note: ${warning}`);
+  for (const warning of report.warnings) printNote(`note: ${oneLine(warning)}`);
   const elements = (tensor: { dims: readonly number[] }) =>
     tensor.dims.reduce((product, dim) => product * dim, 1);
   const total = changed.reduce((sum, tensor) => sum + elements(tensor), 0);
   const squares = changed.reduce((sum, tensor) => sum + tensor.relativeError ** 2 * elements(tensor), 0);
   const relative = total === 0 ? 0 : Math.sqrt(squares / total);
-  console.log(
-    `${output}: ${formatBytes(report.bytesIn)} → ${formatBytes(report.bytesOut)} in ${
+  printLine(
+    `${oneLine(output)}: ${formatBytes(report.bytesIn)} → ${formatBytes(report.bytesOut)} in ${
       seconds.toFixed(1)
     } s, ` +
       `${report.format}, relative rms error ${formatFigure(relative * 100)} %`,

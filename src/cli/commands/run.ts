@@ -4,11 +4,13 @@ import type { Generation } from "../../engine/generation.ts";
 import type { ChatMessage } from "../../engine/protocol.ts";
 import { type Arguments, type Command, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
+import { AnswerOutput } from "../answer_output.ts";
 import { loadModelWithProgress } from "../model_option.ts";
 import { writeAll } from "../progress.ts";
 import { LOAD_OPTIONS, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
 import { readStdinText } from "../stdin.ts";
 import { renderSpeed } from "../speed.ts";
+import { printLine, printNote } from "../../terminal/print.ts";
 
 /** The prompt comes from the argument, from stdin, or from both: then stdin follows the argument. */
 export const run: Command = {
@@ -44,19 +46,24 @@ async function runOnce(args: Arguments): Promise<number> {
   const answer = raw
     ? model.generate(prompt, { ...options, signal })
     : model.chat(messages, { ...options, signal });
-  if (args.switches.has("json")) console.log(JSON.stringify(await answer.result));
+  if (args.switches.has("json")) printLine(JSON.stringify(await answer.result));
   else await printParts(answer);
   const result = await answer.result;
-  if (args.switches.has("stats")) console.error(renderSpeed(result));
+  if (args.switches.has("stats")) printNote(renderSpeed(result));
   return result.finishReason === "abort" ? 130 : 0;
 }
 
 /** Streams to stdout; a person's terminal gets a final newline, a pipe exactly the text. */
 async function printParts(answer: Generation): Promise<void> {
+  const output = new AnswerOutput();
   let last = "";
-  for await (const part of answer) {
-    writeAll(Deno.stdout, part);
-    last = part;
+  try {
+    for await (const part of answer) {
+      output.write(part);
+      last = part;
+    }
+  } finally {
+    output.end();
   }
   if (Deno.stdout.isTerminal() && !last.endsWith("\n")) writeAll(Deno.stdout, "\n");
 }

@@ -16,6 +16,8 @@ import { runUntilSignal } from "../../server/signals.ts";
 import { ROOT } from "../../setup/paths.ts";
 import { chosenLibrary, HUB_HOSTS } from "../../setup/permissions.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "../command.ts";
+import { oneLine } from "../../terminal/harmless.ts";
+import { printLine, printNote } from "../../terminal/print.ts";
 
 const SETTING_OPTIONS: readonly OptionSpec[] = Object.entries(SETTINGS as Record<string, Setting>)
   .filter(([, setting]) => !setting.isFileOnly)
@@ -56,7 +58,7 @@ async function runServer(args: Arguments): Promise<number> {
       $schema: "https://json-schema.org/draft/2020-12/schema",
       ...objectSchema(CONFIG_FIELDS),
     };
-    console.log(JSON.stringify(schema, null, 2));
+    printLine(JSON.stringify(schema, null, 2));
     return 0;
   }
   const sources: ConfigSources = {
@@ -69,7 +71,7 @@ async function runServer(args: Arguments): Promise<number> {
     const settings = resolveSettings(sources);
     if (args.switches.has("print-permissions")) {
       const paths = { root: ROOT, library: chosenLibrary(), cache: cache(), hubHosts: HUB_HOSTS };
-      console.log(servePermissions(settings, sources, paths).join(" "));
+      printLine(servePermissions(settings, sources, paths).join(" "));
       return 0;
     }
     options = serveOptions(settings, sources);
@@ -81,12 +83,12 @@ async function runServer(args: Arguments): Promise<number> {
 }
 
 function announce(url: string): void {
-  console.error(`kumi: listening on ${url}, loading the model; ${url}/docs describes the interface`);
+  printNote(`kumi: listening on ${url}, loading the model; ${url}/docs describes the interface`);
 }
 
 /** A thread in native code cannot be stopped: whoever started the server has to start it again. */
 function exitStuck(reason: string): never {
-  console.error(`kumi: the engine is stuck: ${reason}`);
+  printNote(`kumi: the engine is stuck: ${oneLine(reason)}`);
   Deno.exit(STUCK_EXIT_CODE);
 }
 

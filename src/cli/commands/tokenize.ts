@@ -5,6 +5,7 @@ import { createTokenizer } from "../../tokenizer/mod.ts";
 import type { Arguments, Command } from "../command.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { readStdinText } from "../stdin.ts";
+import { printLine } from "../../terminal/print.ts";
 
 /** Reads the text from the arguments or, without any, from stdin. */
 export const tokenize: Command = {
@@ -36,11 +37,11 @@ async function runTokenize(args: Arguments): Promise<number> {
   const ids = tokenizer.encode(text, { addSpecial: special, parseSpecial: special });
   const pieces = args.switches.has("pieces");
   if (args.switches.has("json")) {
-    console.log(JSON.stringify(pieces ? ids.map((id) => ({ id, text: tokenizer.tokenText(id) })) : ids));
+    printLine(JSON.stringify(pieces ? ids.map((id) => ({ id, text: tokenizer.tokenText(id) })) : ids));
   } else if (pieces) {
-    for (const id of ids) console.log(`${id}\t${JSON.stringify(tokenizer.tokenText(id))}`);
+    for (const id of ids) printLine(`${id}\t${JSON.stringify(tokenizer.tokenText(id))}`);
   } else {
-    console.log(ids.join(" "));
+    printLine(ids.join(" "));
   }
   return 0;
 }

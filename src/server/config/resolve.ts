@@ -9,6 +9,7 @@ import { HEADER_LIMITS } from "../guard/headers.ts";
 import { parseKeyFile } from "../guard/keys.ts";
 import type { ServeOptions } from "../serve.ts";
 import { CONFIG_FIELDS, flagOf, type Setting, SETTINGS, variableOf } from "./settings.ts";
+import { printLine } from "../../terminal/print.ts";
 
 /** A setting that cannot be; the message names where it was set. */
 export class ConfigError extends Error {
@@ -183,7 +184,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     },
     streamLimits: { stalledMs: settings.stalledSeconds * 1000 },
     classes: settings.classes,
-    accessLog: settings.accessLog ? (line: string) => console.log(line) : undefined,
+    accessLog: settings.accessLog ? (line: string) => printLine(line) : undefined,
     isa: sources.env("KUMI_ISA") || undefined,
   };
 }

@@ -1,6 +1,7 @@
 /** Gets the peer's package from npm, once, into the cache folder. @module */
 
 import { cacheFolder } from "../../../hub/cache.ts";
+import { printNote } from "../../../terminal/print.ts";
 
 const VERSION = "3.22.1";
 
@@ -28,7 +29,7 @@ export async function installPeer(): Promise<string> {
   const folder = `${cacheFolder()}/peer/${PEER_PACKAGE}`;
   const done = `${folder}/installed`;
   if (await Deno.stat(done).then(() => true, () => false)) return folder;
-  console.error(`installing ${PEER_PACKAGE} with npm into ${folder} …`);
+  printNote(`installing ${PEER_PACKAGE} with npm into ${folder} …`);
   await Deno.mkdir(folder, { recursive: true });
   // The package lists native libraries for every graphics card as optional: 600 MB that are not wanted here.
   const flags = ["--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"];
