@@ -12,6 +12,7 @@ import { resolveModelFile } from "../src/cli/model_option.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { commandPermissions } from "../src/setup/permissions.ts";
+import { ensureProgram, ProgramMissing } from "../src/setup/programs.ts";
 import { runScript } from "./support/script.ts";
 
 const PROMPT = "Tell me a story about a lamp.";
@@ -84,10 +85,11 @@ function quote(word: string): string {
 
 async function hyperfine(args: readonly string[]): Promise<number> {
   try {
-    return (await new Deno.Command("hyperfine", { args: [...args], stdin: "null" }).spawn().status).code;
+    const program = await ensureProgram("hyperfine");
+    return (await new Deno.Command(program, { args: [...args], stdin: "null" }).spawn().status).code;
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.error("bench/startup.ts needs hyperfine (Debian, Ubuntu: apt-get install hyperfine)");
+    if (!(error instanceof ProgramMissing)) throw error;
+    console.error(`bench/startup.ts: ${error.message}`);
     return 1;
   }
 }

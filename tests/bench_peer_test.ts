@@ -8,42 +8,39 @@ import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { commandPermissions } from "../src/setup/permissions.ts";
 import { TemporaryFolder } from "./support/models.ts";
+import { testWithPrograms } from "./support/optional.ts";
 
-const INSTALLED = await Deno.stat(`${cacheFolder()}/peer/${PEER_PACKAGE}/installed`).then(
-  () => true,
-  () => false,
-);
-const SKIPPED = INSTALLED ? "" : " (skipped: the peer is not installed)";
+const NO_PEER = isInstalled() ? undefined : `${PEER_PACKAGE} is not installed (kumi bench --peer llama.cpp)`;
 
-Deno.test({
-  name: `kumi bench --peer measures both sides of every case${SKIPPED}`,
-  ignore: !INSTALLED,
-  async fn() {
-    using folder = new TemporaryFolder();
-    const model = await folder.randomModel("llama-tiny", "q8_0");
-    const args = ["bench", "--model", model, "--pp", "32", "--tg", "4", "--batch", "1,3", "--depth", "0,20"];
-    args.push("--repeat", "1", "--limit-mib", "16", "--peer", "llama.cpp", "--json");
-    const flags = ["--quiet", ...stdFlags(await chooseStd()), ...commandPermissions(args)];
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", ...flags, "src/cli/main.ts", ...args],
-      cwd: ROOT,
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
-    const lines = new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));
-    assertEquals(lines.length, 6);
-    for (const { tokensPerSecond, peerTokensPerSecond, ratio, peerSeconds } of lines) {
-      assertEquals(peerSeconds.length, 1);
-      assert(Math.abs(tokensPerSecond / peerTokensPerSecond / ratio - 1) < 1e-6);
-    }
-  },
-});
+function isInstalled(): boolean {
+  try {
+    return Deno.statSync(`${cacheFolder()}/peer/${PEER_PACKAGE}/installed`).isFile;
+  } catch {
+    return false; // also where there is no HOME
+  }
+}
 
-Deno.test({
-  name: `Peer reports what llama.cpp refuses${SKIPPED}`,
-  ignore: !INSTALLED,
-  async fn() {
-    await using peer = await Peer.start();
-    const refusal = await peer.load("/nowhere.gguf").then(() => "", (error) => String(error));
-    assert(refusal.includes("llama.cpp"), refusal);
-  },
-});
+testWithPrograms("kumi bench --peer measures both sides of every case", ["node"], async () => {
+  using folder = new TemporaryFolder();
+  const model = await folder.randomModel("llama-tiny", "q8_0");
+  const args = ["bench", "--model", model, "--pp", "32", "--tg", "4", "--batch", "1,3", "--depth", "0,20"];
+  args.push("--repeat", "1", "--limit-mib", "16", "--peer", "llama.cpp", "--json");
+  const flags = ["--quiet", ...stdFlags(await chooseStd()), ...commandPermissions(args)];
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", ...flags, "src/cli/main.ts", ...args],
+    cwd: ROOT,
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  const lines = new TextDecoder().decode(stdout).trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines.length, 6);
+  for (const { tokensPerSecond, peerTokensPerSecond, ratio, peerSeconds } of lines) {
+    assertEquals(peerSeconds.length, 1);
+    assert(Math.abs(tokensPerSecond / peerTokensPerSecond / ratio - 1) < 1e-6);
+  }
+}, NO_PEER);
+
+testWithPrograms("Peer reports what llama.cpp refuses", ["node"], async () => {
+  await using peer = await Peer.start();
+  const refusal = await peer.load("/nowhere.gguf").then(() => "", (error) => String(error));
+  assert(refusal.includes("llama.cpp"), refusal);
+}, NO_PEER);

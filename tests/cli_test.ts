@@ -6,7 +6,6 @@ import { commandPermissions } from "../src/setup/permissions.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
 const DEMO_F16 = `${ROOT}examples/demo-model/kumi-demo-f16.gguf`;
-const STD_FLAGS = stdFlags(await chooseStd());
 
 interface Run {
   readonly code: number;
@@ -16,7 +15,14 @@ interface Run {
 
 async function kumi(args: string[], stdin = "", env: Record<string, string> = {}): Promise<Run> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...STD_FLAGS, ...commandPermissions(args), "src/cli/main.ts", ...args],
+    args: [
+      "run",
+      "--quiet",
+      ...stdFlags(await chooseStd()),
+      ...commandPermissions(args),
+      "src/cli/main.ts",
+      ...args,
+    ],
     cwd: ROOT,
     stdin: "piped",
     stdout: "piped",

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { GgufError, openGguf } from "../src/gguf/mod.ts";
 import { cpuMs } from "./support/cpu_time.ts";
 import { sampleEntries, sampleFile, sampleTensors, sharedData } from "./support/gguf_sample.ts";
+import { testWithPrograms } from "./support/optional.ts";
 
 async function inTemporaryFolder(action: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -69,10 +70,18 @@ Deno.test("openGguf() refuses what is not a regular file, by name, without waiti
     await assertRejects(() => openGguf(folder), GgufError, "a regular file, and this is a directory");
     await assertRejects(() => openGguf("/dev/random"), GgufError, "a regular file, and this is a device");
     await assertRejects(() => openGguf(`${folder}/none.gguf`), GgufError, "there is no such file");
-    const made = await new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).output();
-    assert(made.success);
-    await assertRejects(() => openGguf(`${folder}/fifo`), GgufError, "a regular file, and this is a FIFO");
   }));
+
+testWithPrograms(
+  "openGguf() refuses a FIFO without waiting for a writer",
+  ["mkfifo"],
+  ([mkfifo]) =>
+    inTemporaryFolder(async (folder) => {
+      const made = await new Deno.Command(mkfifo, { args: [`${folder}/fifo`] }).output();
+      assert(made.success);
+      await assertRejects(() => openGguf(`${folder}/fifo`), GgufError, "a regular file, and this is a FIFO");
+    }),
+);
 
 Deno.test("openGguf() names the file in its errors, and closes it", () =>
   inTemporaryFolder(async (folder) => {

@@ -5,7 +5,9 @@ import { ROOT } from "../src/setup/paths.ts";
 import { capture, type Captured } from "../src/setup/process.ts";
 import { platformOf } from "../src/platform.ts";
 import { JsrStub, standIns } from "./jsr_stub.ts";
+import { npmModules } from "./support/npm.ts";
 import { NpmRegistry } from "./support/npm_registry.ts";
+import { testWithPrograms } from "./support/optional.ts";
 
 const PROGRAM = "main.ts";
 /** What README's program needs. */
@@ -113,22 +115,17 @@ function assertAnswer({ code, stdout, stderr }: Captured): void {
   assert(stdout.trim().length > 20, stdout);
 }
 
-/** Why packages cannot be made or installed here, as part of a test's name; empty where they can. */
-async function missing(): Promise<string> {
-  if (await capture(["npm", "--version"]) === null) return " (skipped: npm is not installed)";
-  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const wanted = [imports["@huggingface/jinja"], "npm:typescript@5.9.3"];
-  const got = await capture([Deno.execPath(), "cache", "--no-config", "--quiet", ...wanted]);
-  return got?.code === 0 ? "" : " (skipped: npm's registry cannot be reached)";
-}
+// `deno add` in an empty project asks npm's registry for what kumi needs.
+const NO_REGISTRY = await npmModules("typescript@5.9.3") === null
+  ? "npm's registry cannot be reached"
+  : undefined;
 
-const MISSING = await missing();
-
-Deno.test({
-  name: `the packages for npm and JSR run README's program in an empty project${MISSING}`,
-  ignore: MISSING !== "",
-  fn: testPackages,
-});
+testWithPrograms(
+  "the packages for npm and JSR run README's program in an empty project",
+  ["npm"],
+  (_, t) => testPackages(t),
+  NO_REGISTRY,
+);
 
 async function testPackages(t: Deno.TestContext): Promise<void> {
   await using packed = await Packed.create();

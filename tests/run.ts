@@ -13,13 +13,20 @@ import {
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { BUILD, ROOT } from "../src/setup/paths.ts";
 import { capture, Interruption } from "../src/setup/process.ts";
+import {
+  ensureProgram,
+  findProgram,
+  INSTALLABLE,
+  missingReason,
+  ProgramMissing,
+} from "../src/setup/programs.ts";
 import { note } from "../src/setup/progress.ts";
 import { ensureZig } from "../src/setup/zig.ts";
 import { type Arch, checkObjects } from "./disassembly/check.ts";
 import { coverageTable, type Ran, readRuns, type Skipped } from "./emulation/coverage.ts";
 import { emulatedTests, type LevelsOutcome, nativeTests } from "./emulation/levels.ts";
 import { makeRecording } from "./emulation/recording.ts";
-import { countDenoTests, type Counts, countZigTests, stripColors } from "./run_counts.ts";
+import { countDenoTests, type Counts, countZigTests, skippedDenoTests, stripColors } from "./run_counts.ts";
 
 const HELP = `usage: deno task test [options] [test files]
 
@@ -64,6 +71,8 @@ interface Outcome {
   /** What ran on which instruction-set level, and which levels did not. */
   readonly ran?: readonly Ran[];
   readonly skippedLevels?: readonly Skipped[];
+  /** Names of tests that did not run; each says why. */
+  readonly skippedTests?: readonly string[];
 }
 
 /** One step. Steps of a lane run one after another; `alone` steps run after everything before them. */
@@ -152,18 +161,30 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function aarch64(context: Context): Promise<Outcome> {
-  for (const program of ["qemu-aarch64", "qemu-aarch64-static"]) {
-    if (await capture([program, "--version"]) === null) continue;
-    try {
-      const outcome = await zigBuild(context, "test-aarch64", ...await testFlags(context));
-      const { output } = outcome;
-      return { ...outcome, counts: countZigTests(output), ran: readRuns(output, "qemu") };
-    } catch (error) {
-      return failure(error, context);
-    }
+  if (findProgram("qemu") === undefined) {
+    const reason = missingReason("qemu");
+    return { ok: true, output: "", skipped: reason, skippedLevels: [{ level: "neon", reason }] };
   }
-  const reason = "qemu-aarch64 is not installed (Debian, Ubuntu: apt-get install qemu-user)";
-  return { ok: true, output: "", skipped: reason, skippedLevels: [{ level: "neon", reason }] };
+  try {
+    const outcome = await zigBuild(context, "test-aarch64", ...await testFlags(context));
+    const { output } = outcome;
+    return { ...outcome, counts: countZigTests(output), ran: readRuns(output, "qemu") };
+  } catch (error) {
+    return failure(error, context);
+  }
+}
+
+/** Installs what tests want and this machine lacks, where that is small and needs no root. What cannot be had is said; it is no failure. */
+async function programs(context: Context): Promise<Outcome> {
+  const lines = await Promise.all(INSTALLABLE.map(async (name) => {
+    try {
+      return `${name}: ${await ensureProgram(name, { signal: context.signal })}`;
+    } catch (error) {
+      if (!(error instanceof ProgramMissing)) throw error;
+      return error.message;
+    }
+  }));
+  return { ok: true, output: lines.join("\n") };
 }
 
 /** Looks for instructions beyond its level's features in every object, and beyond the least level's in the rest of the library. */
@@ -194,10 +215,20 @@ async function denoTest(context: Context): Promise<Outcome> {
     ],
     long,
   );
-  return { ...outcome, counts: countDenoTests(outcome.output) };
+  return {
+    ...outcome,
+    counts: countDenoTests(outcome.output),
+    skippedTests: skippedDenoTests(outcome.output),
+  };
 }
 
 const STEPS: readonly Step[] = [
+  {
+    name: "programs",
+    title: "optional programs are installed where that is possible",
+    lane: "tools",
+    run: programs,
+  },
   {
     name: "zig-fmt",
     title: "zig fmt --check",
@@ -342,6 +373,7 @@ function report(step: Step, outcome: Finished, context: Context, totals: Counts)
     console.log(`\n---- ${step.title}\n${outcome.output.trimEnd()}\n----`);
   }
   console.log(`${outcome.ok ? "ok  " : "FAIL"} ${seconds} s  ${step.title}${detail}`);
+  for (const name of outcome.skippedTests ?? []) console.log(`skip           ${name}`);
 }
 
 /**

@@ -23,6 +23,11 @@ export function countDenoTests(output: string): Counts {
   return counts;
 }
 
+/** Names of the tests that `deno test` ignored: "name (skipped: why) ... ignored (0ms)". */
+export function skippedDenoTests(output: string): string[] {
+  return Array.from(output.matchAll(/^(.+?) \.\.\. ignored \(\d+m?s\)$/gm), ([, name]) => name);
+}
+
 /**
  * Counts of Zig's tests: the build summary "34/36 tests passed (1 skipped, 1 failed)" for binaries that the build runs itself, and
  * "All 12 tests passed." or "10 passed; 1 skipped; 1 failed." for those that an emulator runs.

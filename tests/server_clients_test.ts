@@ -1,15 +1,12 @@
 /** Clients of others: npm's openai, the AI SDK, curl. Skipped by name where they cannot be had. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Module, npmModules } from "./support/npm.ts";
+import { testWithPrograms } from "./support/optional.ts";
 import { ANSWER, assertIdle, ENDLESS, QUESTION, startServer } from "./support/server.ts";
 
 const KEY = "key-of-a-client";
 const openai = await npmModules("openai@7");
 const ai = await npmModules("ai@7", "@ai-sdk/openai-compatible@3");
-const hasCurl = await new Deno.Command("curl", { args: ["--version"] }).output().then(
-  () => true,
-  () => false,
-);
 
 Deno.test({
   name: "npm's openai client talks to the server",
@@ -150,22 +147,18 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "curl talks to the server",
-  ignore: !hasCurl,
-  fn: async () => {
-    await using server = await startServer({ apiKeys: [KEY] });
-    const body = JSON.stringify({ messages: QUESTION, temperature: 0, stream: true });
-    const curl = async (...args: string[]) => {
-      const { stdout } = await new Deno.Command("curl", { args: ["--silent", "--no-buffer", ...args] })
-        .output();
-      return new TextDecoder().decode(stdout);
-    };
-    const headers = ["-H", `authorization: Bearer ${KEY}`, "-H", "content-type: application/json"];
-    const text = await curl(...headers, "-d", body, `${server.url}/v1/chat/completions`);
-    assert(text.startsWith("data: {") && text.endsWith("data: [DONE]\n\n"), text);
-    const compressed = await curl("--compressed", ...headers, `${server.url}/v1/models`);
-    assertEquals(JSON.parse(compressed).data[0].id, "demo");
-    assert((await curl("-i", "-d", body, `${server.url}/v1/completions`)).startsWith("HTTP/1.1 401"));
-  },
+testWithPrograms("curl talks to the server", ["curl"], async ([program]) => {
+  await using server = await startServer({ apiKeys: [KEY] });
+  const body = JSON.stringify({ messages: QUESTION, temperature: 0, stream: true });
+  const curl = async (...args: string[]) => {
+    const { stdout } = await new Deno.Command(program, { args: ["--silent", "--no-buffer", ...args] })
+      .output();
+    return new TextDecoder().decode(stdout);
+  };
+  const headers = ["-H", `authorization: Bearer ${KEY}`, "-H", "content-type: application/json"];
+  const text = await curl(...headers, "-d", body, `${server.url}/v1/chat/completions`);
+  assert(text.startsWith("data: {") && text.endsWith("data: [DONE]\n\n"), text);
+  const compressed = await curl("--compressed", ...headers, `${server.url}/v1/models`);
+  assertEquals(JSON.parse(compressed).data[0].id, "demo");
+  assert((await curl("-i", "-d", body, `${server.url}/v1/completions`)).startsWith("HTTP/1.1 401"));
 });

@@ -3,7 +3,7 @@ import { chooseStd, LOCAL_MAP, type StdChoice, stdFlags } from "../src/setup/imp
 import { ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
 import { JsrStub } from "./jsr_stub.ts";
-import { countDenoTests, countZigTests, stripColors } from "./run_counts.ts";
+import { countDenoTests, countZigTests, skippedDenoTests, stripColors } from "./run_counts.ts";
 
 async function tempFile(): Promise<{ path: string } & AsyncDisposable> {
   const folder = await Deno.makeTempDir({ prefix: "kumi-std-" });
@@ -73,6 +73,9 @@ Deno.test("countDenoTests() and countZigTests() read the runners' summaries", ()
   const deno =
     "ok | 1 passed | 0 failed (1s)\nother\nFAILED | 12 passed (3 steps) | 2 failed | 1 ignored (2s)\n";
   assertEquals(countDenoTests(deno), { passed: 12, failed: 2, skipped: 1 });
+  assertEquals(skippedDenoTests("one ... ok (2ms)\ntwo (skipped: no curl) ... ignored (0ms)\n"), [
+    "two (skipped: no curl)",
+  ]);
   assertEquals(countDenoTests("error: Module not found"), { passed: 0, failed: 0, skipped: 0 });
   const zig =
     "Build Summary: 5/7 steps succeeded (1 failed); 34/37 tests passed (1 skipped, 1 failed, 1 crashed)\n" +

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { capture, type CaptureOptions } from "./process.ts";
 import { TOOLS } from "./paths.ts";
+import { pipInstall, type PipSearch, PYTHONS } from "./pip.ts";
+import { capture } from "./process.ts";
 import { note, Progress } from "./progress.ts";
 
 /** The version the kernels are written for; also the version of PyPI's `ziglang`. */
@@ -18,20 +19,14 @@ export class ZigError extends Error {
 }
 
 /** What the search depends on, replaceable in tests. */
-export interface ZigSearch extends CaptureOptions {
+export interface ZigSearch extends PipSearch {
   /** Value of `ZIG`. */
   readonly explicit?: string;
   /** Folder for installs. */
   readonly tools?: string;
-  /** Programs tried as Python. */
-  readonly pythons?: readonly (readonly string[])[];
-  /** Programs tried as pip when no Python can run it. */
-  readonly pips?: readonly (readonly string[])[];
 }
 
 const windows = Deno.build.os === "windows";
-const PYTHONS = windows ? [["py", "-3"], ["python"], ["python3"]] : [["python3"], ["python"]];
-const PIPS = [["pip3"], ["pip"]];
 
 function installFolder(search: ZigSearch): string {
   return `${search.tools ?? TOOLS}/ziglang-${ZIG_VERSION}`;
@@ -89,48 +84,23 @@ function advice(attempts: readonly string[]): string {
   ].join("\n");
 }
 
-/** The last lines of what a tool said, on one line. */
-function lastWords(text: string): string {
-  return text.trim().split("\n").slice(-2).join(" ").slice(-300);
-}
-
 /** Installs `ziglang` from PyPI into the checkout and resolves to the path of Zig. */
 async function installZig(search: ZigSearch): Promise<string> {
   const folder = installFolder(search);
-  const staging = `${folder}.${Deno.pid}.part`;
-  const pips = [
-    ...(search.pythons ?? PYTHONS).map((python) => [...python, "-m", "pip"]),
-    ...(search.pips ?? PIPS),
-  ];
-  const attempts: string[] = [];
-  await Deno.mkdir(search.tools ?? TOOLS, { recursive: true });
   using progress = new Progress(`Installing Zig ${ZIG_VERSION} from PyPI into ${folder} (about 100 MB)`);
-  try {
-    for (const pip of pips) {
-      const result = await capture(
-        [...pip, "install", "--no-deps", "--no-compile", "--target", staging, `ziglang==${ZIG_VERSION}`],
-        { ...search, env: { ...search.env, PIP_DISABLE_PIP_VERSION_CHECK: "1", PIP_NO_INPUT: "1" } },
-      );
-      if (result === null) {
-        attempts.push(`${pip.join(" ")}: not found`);
-      } else if (result.code !== 0) {
-        attempts.push(`${pip.join(" ")}: ${lastWords(result.stderr || result.stdout)}`);
-      } else {
-        await Deno.remove(folder, { recursive: true }).catch(() => {});
-        await Deno.rename(staging, folder);
-        const zig = binaryIn(`${folder}/ziglang`);
-        const version = await versionOf(zig, search);
-        if (version === ZIG_VERSION) {
-          progress.end(`Installed Zig ${ZIG_VERSION} in ${progress.seconds.toFixed(0)} s`);
-          return zig;
-        }
-        attempts.push(
-          `${pip.join(" ")}: the installed ${zig} ${version === null ? "does not run" : `is ${version}`}`,
-        );
-      }
-    }
-  } finally {
-    await Deno.remove(staging, { recursive: true }).catch(() => {});
+  const attempts = await pipInstall({
+    requirements: [`ziglang==${ZIG_VERSION}`],
+    folder,
+    async check(folder) {
+      const zig = binaryIn(`${folder}/ziglang`);
+      const version = await versionOf(zig, search);
+      if (version === ZIG_VERSION) return null;
+      return `the installed ${zig} ${version === null ? "does not run" : `is ${version}`}`;
+    },
+  }, search);
+  if (attempts === null) {
+    progress.end(`Installed Zig ${ZIG_VERSION} in ${progress.seconds.toFixed(0)} s`);
+    return binaryIn(`${folder}/ziglang`);
   }
   progress.end(`Installing Zig ${ZIG_VERSION} from PyPI: failed`);
   throw new ZigError(advice(attempts));

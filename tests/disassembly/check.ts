@@ -4,7 +4,9 @@
  * @module
  */
 
+import { pathOf } from "../../src/setup/paths.ts";
 import { capture } from "../../src/setup/process.ts";
+import { ensureProgram, ProgramMissing, pythonCommand } from "../../src/setup/programs.ts";
 import { aarch64Features } from "./aarch64.ts";
 import { x86Features } from "./x86.ts";
 
@@ -62,28 +64,51 @@ export interface Checked {
 /** Older versions of LLVM's have to be told which of Arm's instructions may come. */
 const LLVM_AARCH64 = "--mattr=+v8.6a,+fullfp16,+sve2,+dotprod,+i8mm,+bf16";
 
-/** What a disassembler prints; undefined when none here knows the architecture. */
-async function disassemble(path: string, arch: Arch, signal: AbortSignal): Promise<string | undefined> {
+const SCRIPT = pathOf(new URL("./disassemble.py", import.meta.url));
+
+/** What a disassembler prints. Throws ProgramMissing where none here knows the architecture and none can be installed. */
+async function disassemble(path: string, arch: Arch, signal: AbortSignal): Promise<string> {
   for (const program of ["objdump", `${arch}-linux-gnu-objdump`, "llvm-objdump"]) {
     const options = arch === "x86_64" ? ["-M", "intel"] : program === "llvm-objdump" ? [LLVM_AARCH64] : [];
     const result = await capture([program, "-d", "--no-show-raw-insn", ...options, path], { signal });
     if (result?.code === 0 && /^\s*[0-9a-f]+:\s/m.test(result.stdout)) return result.stdout;
   }
-  return undefined;
+  return await disassembleWithPython(path, arch, signal);
+}
+
+/** The same from packages of PyPI. */
+export async function disassembleWithPython(path: string, arch: Arch, signal: AbortSignal): Promise<string> {
+  const python = pythonCommand();
+  const marker = await ensureProgram("disassembler", { signal });
+  const env = { PYTHONPATH: marker.replace(/\/capstone\/[^/]*$/, "") };
+  const result = await capture([...python, SCRIPT, arch, path], { env, signal });
+  if (result?.code !== 0) throw new Error(`disassemble.py failed\n${result?.stderr}`);
+  return result.stdout;
+}
+
+/** {@linkcode checkLevels}, skipped by name where nothing can disassemble. */
+export async function checkObjects(folder: string, arch: Arch, signal: AbortSignal): Promise<Checked> {
+  try {
+    return await checkLevels(folder, arch, signal);
+  } catch (error) {
+    if (!(error instanceof ProgramMissing)) throw error;
+    const advice = `Debian, Ubuntu: apt-get install ${arch === Deno.build.arch ? "binutils" : "llvm"}`;
+    const skipped = `no objdump that knows ${arch} is installed (${advice}), and ${error.message}`;
+    return { ok: true, output: "", skipped };
+  }
 }
 
 /**
  * Checks what `zig build objects` left in `folder`: each object against its level's features (levels.txt), and the linked
  * library for instructions that came from none of the objects.
  */
-export async function checkObjects(folder: string, arch: Arch, signal: AbortSignal): Promise<Checked> {
+async function checkLevels(folder: string, arch: Arch, signal: AbortSignal): Promise<Checked> {
   const lines: string[] = [];
   const total = new Map<string, number>();
   let ok = true;
   for (const level of (await Deno.readTextFile(`${folder}/levels.txt`)).trim().split("\n")) {
     const [name, ...features] = level.split(" ");
     const text = await disassemble(`${folder}/${name}.o`, arch, signal);
-    if (text === undefined) return missing(arch);
     const { instructions, violations, needs } = readDisassembly(text, arch, new Set(features));
     ok &&= violations.length === 0;
     for (const [feature, count] of needs) total.set(feature, (total.get(feature) ?? 0) + count);
@@ -91,7 +116,6 @@ export async function checkObjects(folder: string, arch: Arch, signal: AbortSign
     for (const { line, lacking } of violations) lines.push(`  ${lacking.join(", ")}: ${line}`);
   }
   const library = await disassemble(`${folder}/library`, arch, signal);
-  if (library === undefined) return missing(arch);
   // What the linker adds, compiler_rt foremost, must need nothing. Linking changes no instruction that needs a feature.
   for (const [feature, count] of readDisassembly(library, arch, new Set()).needs) {
     const known = total.get(feature) ?? 0;
@@ -102,11 +126,4 @@ export async function checkObjects(folder: string, arch: Arch, signal: AbortSign
   }
   lines.push(`library: no instruction of its own needs a feature`);
   return { ok, output: lines.join("\n") };
-}
-
-function missing(arch: Arch): Checked {
-  const skipped = `no objdump that knows ${arch} is installed (Debian, Ubuntu: apt-get install ${
-    arch === Deno.build.arch ? "binutils" : "llvm"
-  })`;
-  return { ok: true, output: "", skipped };
 }
