@@ -52,11 +52,11 @@ export class StreamedAnswer implements EventSource {
     const answer = this.#answers[index];
     answer.text += text;
     this.#waiting += text.length;
-    if (logprobs !== undefined) {
+    if (logprobs !== undefined && logprobs.length > 0) {
       (answer.logprobs ??= []).push(...logprobs);
       for (const { top } of logprobs) this.#waiting += LOGPROB_BYTES * (1 + top.length);
     }
-    return text !== "" || logprobs !== undefined;
+    return text !== "" || (logprobs?.length ?? 0) > 0;
   }
 
   ended(index: number, result: GenerationResult): void {
@@ -91,18 +91,23 @@ export class StreamedAnswer implements EventSource {
 
   #takeAnswer(index: number, answer: Waiting): string {
     let events = "";
-    if (!answer.hasBegun) {
+    const isOver = answer.result !== undefined && !answer.isDone;
+    // The list of an answer without tokens is empty, and there.
+    if (isOver && !answer.hasBegun) answer.logprobs ??= answer.result!.logprobs;
+    const hasPart = answer.text !== "" || answer.logprobs !== undefined;
+    // The role goes with the first token, not before: clients take the first event for it, and time it.
+    if (!answer.hasBegun && (hasPart || isOver)) {
       const first = this.#format.first(index);
       if (first !== null) events += eventText(first);
       answer.hasBegun = true;
     }
-    if (answer.text !== "" || answer.logprobs !== undefined) {
+    if (hasPart) {
       events += eventText(this.#format.part(index, answer.text, answer.logprobs));
       answer.text = "";
       answer.logprobs = undefined;
     }
-    if (answer.result !== undefined && !answer.isDone) {
-      events += eventText(this.#format.last(index, answer.result));
+    if (isOver) {
+      events += eventText(this.#format.last(index, answer.result!));
       answer.isDone = true;
     }
     return events;
