@@ -15,6 +15,9 @@ import {
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
+/** Some of the demo's tokens of a single byte beyond ASCII. */
+const BYTE_TOKENS = Array.from({ length: 60 }, (_, i) => 150 + i);
+
 Deno.test("the server answers chats and completions, whole and in parts", async (t) => {
   const { heard, observer } = recorder();
   await using server = await startServer({ observer });
@@ -56,8 +59,58 @@ Deno.test("the server answers chats and completions, whole and in parts", async 
     const logprobs = events.flatMap((event) => event.choices[0].logprobs?.content ?? []);
     assertEquals(logprobs, whole.choices[0].logprobs.content);
     assertEquals(logprobs[0].top_logprobs.length, 2);
-    assertEquals(logprobs.map(({ token }) => token).join(""), ANSWER);
+    assertEquals(new TextDecoder().decode(Uint8Array.from(logprobs.flatMap(({ bytes }) => bytes))), ANSWER);
   });
+
+  await t.step(
+    "log-probabilities: every byte, every alternative, and a list where there is no token",
+    async () => {
+      // Random tokens: many are parts of characters.
+      const random = {
+        prompt: "Once",
+        seed: 7,
+        temperature: 2,
+        top_k: 0,
+        top_p: 1,
+        min_p: 0,
+        ignore_eos: true,
+      };
+      const options = {
+        ...random,
+        max_tokens: 60,
+        logit_bias: Object.fromEntries(BYTE_TOKENS.map((id) => [id, 8])),
+      };
+      const { choices: [{ text, logprobs }] }: Json = await (await post(TEXT, { ...options, logprobs: 5 }))
+        .json();
+      assert(logprobs.tokens.some((token: string) => token.startsWith("bytes:")), logprobs.tokens.join("|"));
+      for (const [i, top] of logprobs.top_logprobs.entries()) {
+        const count = Object.keys(top).length;
+        assert(
+          top[logprobs.tokens[i]] === logprobs.token_logprobs[i] && (count === 5 || count === 6),
+          `${count}`,
+        );
+      }
+      assert(logprobs.text_offset.every((offset: number) => offset <= [...text].length));
+      const { tokens: [first] }: Json =
+        await (await post("/tokenize", { content: "Once", add_special: false })).json();
+      const parts: Json[] = await eventsOf(await post(TEXT, { ...options, logprobs: 5, stream: true }));
+      const lists = parts.slice(0, -1).map((event) => event.choices[0].logprobs);
+      const joined = (field: string) => lists.flatMap((list) => list?.[field] ?? []);
+      for (const field of Object.keys(logprobs)) assertEquals(joined(field), logprobs[field], field);
+      const ends = { prompt: "Once", temperature: 0, logit_bias: { [first]: 100 }, stop_token_ids: [first] };
+      const whole: Json = await (await post(TEXT, { ...ends, logprobs: 1 })).json();
+      assertEquals([whole.choices[0].text, whole.choices[0].logprobs.tokens], ["", []]);
+      const { prompt: _, ...chatEnds } = { ...ends, messages: QUESTION, logprobs: true };
+      const empty: Json = await (await post(CHAT, chatEnds)).json();
+      assertEquals(empty.choices[0].logprobs, { content: [], refusal: null });
+      const events: Json[] = await eventsOf(await post(CHAT, { ...chatEnds, stream: true }));
+      assertEquals(events.slice(0, -1).map((event) => event.choices[0].logprobs?.content), [
+        undefined,
+        [],
+        undefined,
+      ]);
+    },
+  );
 
   await t.step("several prompts with several answers", async () => {
     const body = {

@@ -1,8 +1,16 @@
 import type { SampledToken } from "../sample_batch.ts";
 import type { StreamDecoder } from "../tokenizer/stream_decoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { printableBytes } from "../tokenizer/utf8.ts";
 import type { Pooler } from "./pooler.ts";
-import type { FinishReason, GenerationRequest, StepEvent, TokenLogprob, Usage } from "./protocol.ts";
+import type {
+  FinishReason,
+  GenerationRequest,
+  StepEvent,
+  TokenLogprob,
+  TopLogprob,
+  Usage,
+} from "./protocol.ts";
 import { StopStringFilter } from "./stop_strings.ts";
 
 /** What a request has said so far: turns its tokens into text, sees where it ends, and keeps the time. */
@@ -80,18 +88,26 @@ export class Answer {
     this.#firstTokenAt ??= now;
     this.#lastTokenAt = now;
     if (this.#ends.has(id)) return this.finish("stop");
-    if (this.request.sampling.logprobs !== undefined) {
-      const named = (token: number, value: number) => ({
-        id: token,
-        text: this.#hasText(token) ? this.#tokenizer.tokenText(token) : "",
-        logprob: value,
-      });
-      this.#logprobs.push({ ...named(id, logprob), top: top.map((other) => named(other.id, other.logprob)) });
+    if (this.#wantsLogprobs) {
+      const others = top.map((other) => this.#named(other.id, other.logprob));
+      this.#logprobs.push({ ...this.#named(id, logprob), top: others });
     }
     const { text, stopped } = this.#stops.push(this.#hasText(id) ? this.#decoder.push(id) : "");
     this.#text += text;
     if (stopped) this.finishReason = "stop";
     else if (this.#completionTokens >= this.maxTokens) this.finish("length");
+  }
+
+  get #wantsLogprobs(): boolean {
+    return this.request.sampling.logprobs !== undefined;
+  }
+
+  /** A token as what it would add to the text if it came next. */
+  #named(id: number, logprob: number): TopLogprob {
+    if (!this.#hasText(id)) return { id, text: "", bytes: [], logprob };
+    const bytes = [...this.#decoder.bytesOf(id)];
+    const text = bytes.length === 0 ? this.#tokenizer.tokenText(id) : printableBytes(bytes);
+    return { id, text, bytes, logprob };
   }
 
   /** Token tables may be padded beyond the tokenizer's vocabulary. */
@@ -116,7 +132,7 @@ export class Answer {
   takeEvent(now: number): StepEvent | null {
     if (this.#tokens.length === 0 && this.finishReason === undefined) return null;
     const event: StepEvent = { id: this.id, tokens: this.#tokens, text: this.#text };
-    if (this.#logprobs.length > 0) event.logprobs = this.#logprobs;
+    if (this.#wantsLogprobs) event.logprobs = this.#logprobs;
     if (this.finishReason !== undefined) event.completion = this.#completion(this.finishReason, now);
     this.#tokens = [];
     this.#text = "";

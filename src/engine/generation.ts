@@ -1,9 +1,10 @@
+import { AlignedLogprobs } from "./aligned_logprobs.ts";
 import type { Completion, StepEvent, TokenLogprob } from "./protocol.ts";
 
 /** A finished answer. */
 export interface GenerationResult extends Completion {
   text: string;
-  /** One for each token of the answer, where they were asked for. */
+  /** One for each token of the text, where they were asked for: the bytes of all, joined, are the text. */
   logprobs?: TokenLogprob[];
 }
 
@@ -16,7 +17,10 @@ export interface GenerationListener {
   onAccepted?: (promptTokens: number) => void;
   /** The ids of new tokens. */
   onTokens?: (tokens: readonly number[]) => void;
-  /** What a step added: tokens, their text (some add none yet), their log-probabilities where they were asked for. */
+  /**
+   * What a step added: tokens, text, and, where they were asked for, the log-probabilities of the tokens whose text is out now. The
+   * text of a token comes later where it ends inside a character or may begin a stop string.
+   */
   onPart?: (part: AnswerPart) => void;
 }
 
@@ -37,7 +41,9 @@ export class Generation implements AsyncIterable<string> {
   readonly #cancel: () => void;
   readonly #listener: GenerationListener;
   readonly #parts: string[] = [];
-  readonly #logprobs: TokenLogprob[] = [];
+  readonly #aligned = new AlignedLogprobs();
+  /** Undefined where nobody asked for them. */
+  #logprobs: TokenLogprob[] | undefined;
   #text = "";
   #pending = "";
   #ended = false;
@@ -56,28 +62,38 @@ export class Generation implements AsyncIterable<string> {
   /** Takes what a step gave. For the engine's client. */
   push(event: StepEvent): void {
     if (this.#ended) return;
-    if (!this.#tell(event)) return;
-    const { text, logprobs, completion } = event;
+    const { text, completion } = event;
+    const logprobs = event.logprobs && this.#align(event.logprobs, text, completion !== undefined);
+    if (!this.#tell(event, logprobs)) return;
     this.#parts.push(text);
     this.#pending += text;
-    if (logprobs !== undefined) this.#logprobs.push(...logprobs);
     if (completion !== undefined) {
       this.#ended = true;
       this.#text = this.#parts.join("");
       const result: GenerationResult = { text: this.#text, ...completion };
-      if (this.#logprobs.length > 0) result.logprobs = this.#logprobs;
+      if (this.#logprobs !== undefined) result.logprobs = this.#logprobs;
       this.#settle.resolve(result);
     }
     this.#wake?.();
   }
 
+  /** The log-probabilities that belong to the text that is out with this event. */
+  #align(tokens: readonly TokenLogprob[], text: string, isLast: boolean): TokenLogprob[] {
+    const out = this.#aligned.push(tokens, text);
+    if (isLast) out.push(...this.#aligned.end());
+    (this.#logprobs ??= []).push(...out);
+    return out;
+  }
+
   /** Calls the listeners; what one throws ends the answer. */
-  #tell({ promptTokens, tokens, text, logprobs }: StepEvent): boolean {
+  #tell({ promptTokens, tokens, text }: StepEvent, logprobs: TokenLogprob[] | undefined): boolean {
     const { onAccepted, onTokens, onPart } = this.#listener;
     try {
       if (promptTokens !== undefined) onAccepted?.(promptTokens);
       if (tokens.length > 0) onTokens?.(tokens);
-      if (tokens.length > 0 || text !== "") onPart?.({ tokens, text, logprobs });
+      if (tokens.length > 0 || text !== "" || (logprobs?.length ?? 0) > 0) {
+        onPart?.({ tokens, text, logprobs });
+      }
       return true;
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));

@@ -108,5 +108,6 @@ function resolveStops(stop: GenerationOptions["stop"]): string[] {
       );
     }
   }
-  return stops;
+  // A lone surrogate is U+FFFD everywhere else; as it is it would match half a character.
+  return stops.map((text) => text.toWellFormed());
 }

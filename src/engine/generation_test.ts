@@ -79,7 +79,7 @@ Deno.test("Generation tells that a request was accepted, and each part with its 
     onAccepted: (promptTokens) => heard.push(promptTokens),
     onPart: (part) => heard.push(part),
   });
-  const logprobs = [{ id: 5, text: "a", logprob: -1, top: [] }];
+  const logprobs = [{ id: 5, text: "a", bytes: [97], logprob: -1, top: [] }];
   generation.push({ id: 1, promptTokens: 3, tokens: [], text: "" });
   generation.push({ id: 1, tokens: [5], text: "a", logprobs });
   generation.push({ id: 1, tokens: [], text: "b", completion });

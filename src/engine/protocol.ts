@@ -63,13 +63,31 @@ export interface GenerationRequest {
 /** Why an answer ended: the model or a stop string or token, the limit of tokens, the caller, or its deadline. */
 export type FinishReason = "stop" | "length" | "abort" | "deadline";
 
-/** A generated token with its log-probability in the model's raw distribution. */
-export interface TokenLogprob {
+/** A token that could have been chosen, with its log-probability in the model's raw distribution. */
+export interface TopLogprob {
   id: number;
+  /**
+   * The token as a text to show: what its bytes say, `bytes:\xe3\x81` where they are not whole characters, the name of a control
+   * token.
+   */
   text: string;
+  /** What it adds to the text, in UTF-8: parts of characters are as they are, control tokens add nothing. */
+  bytes: number[];
   logprob: number;
+}
+
+/** A generated token with its log-probability. */
+export interface TokenLogprob extends TopLogprob {
   /** The likeliest tokens at this place, best first. */
-  top: { id: number; text: string; logprob: number }[];
+  top: TopLogprob[];
+}
+
+/** A token of the prompt with its log-probability after those before it. */
+export interface PromptLogprob extends Omit<TokenLogprob, "logprob"> {
+  /** Null for the first token: nothing stands before it. */
+  logprob: number | null;
+  /** Its place among all tokens, the likeliest is 1; null for the first token. */
+  rank: number | null;
 }
 
 /** Tokens of a request. */
@@ -126,6 +144,7 @@ export interface StepEvent {
   tokens: number[];
   /** What they add to the text; some add nothing yet. */
   text: string;
+  /** Of these tokens, where they were asked for; of the one that ends the answer there is none. Their text may come later. */
   logprobs?: TokenLogprob[];
   /** Set with the last event of a request that succeeded. */
   completion?: Completion;

@@ -1,7 +1,8 @@
 /** Answers as OpenAI's clients expect them: chats and completions, whole and in parts. @module */
 
 import type { GenerationResult } from "../engine/generation.ts";
-import type { TokenLogprob, Usage } from "../engine/protocol.ts";
+import type { TokenLogprob, TopLogprob, Usage } from "../engine/protocol.ts";
+import { CompletionLogprobs, finite } from "./completion_logprobs.ts";
 
 /** What all objects of one response have in common. */
 export interface ResponseHead {
@@ -20,8 +21,6 @@ export interface AnswerFormat {
   last(index: number, result: GenerationResult): unknown;
   usage(results: readonly GenerationResult[], n: number): unknown;
 }
-
-const encoder = new TextEncoder();
 
 /** Answers of `n` choices to each prompt: a prompt is counted once. */
 export function usageOf(results: readonly GenerationResult[], n: number) {
@@ -46,17 +45,9 @@ function ending({ finishReason, seed }: GenerationResult) {
   };
 }
 
-function bytesOf(text: string): number[] {
-  return [...encoder.encode(text)];
-}
-
 function chatLogprobs(logprobs: readonly TokenLogprob[] | undefined) {
   if (logprobs === undefined) return null;
-  const named = ({ text, logprob }: { text: string; logprob: number }) => ({
-    token: text,
-    logprob,
-    bytes: bytesOf(text),
-  });
+  const named = ({ text, logprob, bytes }: TopLogprob) => ({ token: text, logprob: finite(logprob), bytes });
   return {
     content: logprobs.map((each) => ({ ...named(each), top_logprobs: each.top.map(named) })),
     refusal: null,
@@ -115,11 +106,11 @@ export class ChatFormat implements AnswerFormat {
   }
 }
 
-/** /v1/completions. Remembers how far each answer has come: log-probabilities say where in the text a token is. */
+/** /v1/completions. Remembers how far each answer has come. */
 export class TextFormat implements AnswerFormat {
   readonly #head: ResponseHead;
   readonly #null: { usage?: null };
-  readonly #offsets = new Map<number, number>();
+  readonly #logprobs = new Map<number, CompletionLogprobs>();
 
   constructor(head: ResponseHead, withUsage: boolean) {
     this.#head = head;
@@ -130,7 +121,7 @@ export class TextFormat implements AnswerFormat {
     const choices = results.map((result, index) => ({
       index,
       text: result.text,
-      logprobs: this.#logprobs(index, result.logprobs),
+      logprobs: this.#logprobsOf(index, result.logprobs),
       ...ending(result),
     }));
     return { ...this.#named(), choices, usage: usageOf(results, n) };
@@ -141,7 +132,7 @@ export class TextFormat implements AnswerFormat {
   }
 
   part(index: number, text: string, logprobs?: readonly TokenLogprob[]): unknown {
-    return this.#chunk(index, text, this.#logprobs(index, logprobs));
+    return this.#chunk(index, text, this.#logprobsOf(index, logprobs));
   }
 
   last(index: number, result: GenerationResult): unknown {
@@ -161,18 +152,10 @@ export class TextFormat implements AnswerFormat {
     return { ...this.#named(), choices: [{ index, text, logprobs, ...end }], ...this.#null };
   }
 
-  #logprobs(index: number, logprobs: readonly TokenLogprob[] | undefined) {
+  #logprobsOf(index: number, logprobs: readonly TokenLogprob[] | undefined) {
     if (logprobs === undefined) return null;
-    let offset = this.#offsets.get(index) ?? 0;
-    const offsets = logprobs.map(({ text }) => (offset += text.length) - text.length);
-    this.#offsets.set(index, offset);
-    return {
-      tokens: logprobs.map(({ text }) => text),
-      token_logprobs: logprobs.map(({ logprob }) => logprob),
-      top_logprobs: logprobs.map(({ top }) =>
-        Object.fromEntries(top.map((each) => [each.text, each.logprob]))
-      ),
-      text_offset: offsets,
-    };
+    const known = this.#logprobs.get(index) ?? new CompletionLogprobs();
+    this.#logprobs.set(index, known);
+    return known.take(logprobs);
   }
 }

@@ -15,13 +15,16 @@ export class StreamDecoder {
    * U+FFFD.
    */
   push(id: number): string {
-    let bytes = this.#bytesOf(id);
-    if (bytes.length === 0) return "";
-    if (this.#stripsSpace) {
-      this.#stripsSpace = false;
-      if (bytes[0] === 0x20) bytes = bytes.subarray(1);
-    }
+    const bytes = this.bytesOf(id);
+    if (this.#bytesOf(id).length === 0) return "";
+    this.#stripsSpace = false;
     return this.#decoder.decode(bytes, { stream: true });
+  }
+
+  /** What a token would add to the text if it came next. Not to be changed. */
+  bytesOf(id: number): Uint8Array {
+    const bytes = this.#bytesOf(id);
+    return this.#stripsSpace && bytes[0] === 0x20 ? bytes.subarray(1) : bytes;
   }
 
   /**
