@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { fitKvTokens } from "./memory_check.ts";
+import { fitKvTokens, kvRoomTokens, marginBytes } from "./memory_check.ts";
 import { ModelError } from "./models/error.ts";
 
 const MIB = 2 ** 20;
@@ -29,4 +29,14 @@ Deno.test("fitKvTokens() refuses with every figure and what to do", () => {
 Deno.test("fitKvTokens() keeps the margin of a large model within 1 GiB", () => {
   const large = { ...need, weightBytes: 100_000 * MIB };
   assertEquals(fitKvTokens({ ...large, availableBytes: (100_000 + 1088 + 320) * MIB }), 320);
+});
+
+Deno.test("kvRoomTokens() gives what fitKvTokens() would take", () => {
+  const room = { weightBytes: 1000 * MIB, kvBytesPerToken: MIB, availableBytes: 1300 * MIB };
+  assertEquals(marginBytes(room.weightBytes), 114 * MIB);
+  const tokens = kvRoomTokens(room);
+  assertEquals(tokens, 176);
+  assertEquals(fitKvTokens({ ...room, kvTokens: tokens, kvTokensMin: tokens }), tokens);
+  assertThrows(() => fitKvTokens({ ...room, kvTokens: tokens + 16, kvTokensMin: tokens + 16 }), ModelError);
+  assertEquals(kvRoomTokens({ ...room, availableBytes: 900 * MIB }), 0);
 });

@@ -2,25 +2,16 @@ import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
 import { type Arena, KernelError, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
 import type { KvBlocks } from "./ffi/kv_blocks.ts";
 import { machineInfo } from "./ffi/machine.ts";
-import { limits, structs } from "./ffi/symbols.ts";
-import {
-  checkKvFormat,
-  formatTypeId,
-  isKvFormat,
-  kvBytesPerToken,
-  type KvFormat,
-  kvFormatNames,
-} from "./gguf/mod.ts";
+import { structs } from "./ffi/symbols.ts";
+import { formatTypeId, type KvFormat } from "./gguf/mod.ts";
 import type { Decoder } from "./layers/decoder.ts";
 import { planScratch } from "./layers/scratch.ts";
 import { WorkspacePlan } from "./layers/workspace.ts";
-import { fitKvTokens } from "./memory_check.ts";
-import { checkTensors } from "./models/check.ts";
+import { checkModel } from "./models/check.ts";
 import type { Hyperparameters } from "./models/hyperparameters.ts";
 import { type ModelFile, type SharedWeights, TensorLoader } from "./models/loading.ts";
-import { familyOf } from "./models/registry.ts";
+import { kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./runner_sizes.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
-import { checkNumber } from "./sampling.ts";
 
 /** How the KV cache uses memory. All optional. */
 export interface KvOptions {
@@ -50,13 +41,21 @@ export interface RunnerOptions {
   numaNode?: number;
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
-  /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
+  /**
+   * Longest sequence in tokens, prompt and answer together; default: the model's own, or what the KV cache can hold of it where
+   * `kvTokens` or the memory does not allow more.
+   */
   contextLength?: number;
-  /** Tokens that the KV cache holds for all sequences together; default: twice the context, once where memory is short. */
+  /**
+   * Tokens that the KV cache holds for all sequences together; default: two contexts of at most 8,192 tokens, one where it is
+   * longer or memory is short. Memory is used as tokens come.
+   */
   kvTokens?: number;
   /** Default f16; q8_0 takes little more than half of that memory and needs heads of a multiple of 32 elements. */
   kvFormat?: KvFormat;
   kv?: KvOptions;
+  /** So many runners with a KV cache of their own share the memory that is left; default 1. */
+  memorySharers?: number;
   /** Most tokens computed in one step; default 512. */
   batchTokensMax?: number;
   /** Most tokens of one step whose logits are wanted; default 32. */
@@ -82,9 +81,6 @@ export interface RunnerOptions {
   /** Stops loading; everything that was allocated is freed. */
   signal?: AbortSignal;
 }
-
-/** Default of the longest sequence, where the model could do more: the rotary tables and the KV cache grow with it. */
-const CONTEXT_DEFAULT_MAX = 4096;
 
 /**
  * A model in memory that computes steps: the one place where batches meet kernels. It blocks the thread that calls
@@ -254,14 +250,6 @@ export interface ScoredToken {
 
 const SCORE_WORDS = structs.ScoreResult.bytes / Uint32Array.BYTES_PER_ELEMENT;
 
-interface RunnerSizes {
-  kvFormat: KvFormat;
-  contextLength: number;
-  kvTokens: number;
-  batchTokensMax: number;
-  logitsRowsMax: number;
-}
-
 /** What {@linkcode loadModelRunner} makes a runner of. */
 interface RunnerParts {
   kernels: Kernels;
@@ -279,13 +267,10 @@ interface RunnerParts {
  */
 export async function loadModelRunner(file: ModelFile, options: RunnerOptions = {}): Promise<ModelRunner> {
   options.signal?.throwIfAborted();
-  const family = familyOf(file);
-  const h = family.hyperparameters(file);
-  checkTensors(file, family.tensors(h));
-  const sizes = resolveSizes(h, options);
+  const { family, hyperparameters: h } = checkModel(file);
+  const sizes = resolveSizes(h, options, memoryLeft(file, options));
   const { cpus, numaNode, isa, libraryPath, kv = {}, interrupts } = options;
   const threads = options.threads ?? (cpus === undefined ? defaultThreads(file) : undefined);
-  sizes.kvTokens = checkMemory(file, h, sizes, options);
   const kernels = Kernels.open({ threads, cpus, numaNode, isa, libraryPath, interrupts, workspaceBytes: 64 });
   try {
     options.onContext?.(kernels.id);
@@ -334,30 +319,15 @@ function weightBytes(file: ModelFile, shared: SharedWeights = {}): number {
   );
 }
 
-function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
-  return kvBytesPerToken(
-    { heads: h.layers * h.kvHeads, keyLength: h.headDim, valueLength: h.headDim },
-    format,
-  );
-}
-
-/** The tokens of the KV cache, fewer than by default where memory is short. Throws a ModelError when it is too short. */
-function checkMemory(
-  file: ModelFile,
-  h: Hyperparameters,
-  sizes: RunnerSizes,
-  options: RunnerOptions,
-): number {
-  const { kvTokens, contextLength } = sizes;
+/** What the sizes have to fit into; undefined where nobody knows or it shall not matter. */
+function memoryLeft(file: ModelFile, options: RunnerOptions): MemoryLeft | undefined {
   const { availableBytes } = machineInfo(options.libraryPath);
-  if (options.kv?.overcommit === true || availableBytes === undefined) return kvTokens;
-  return fitKvTokens({
-    weightBytes: weightBytes(file, options.shareFrom),
-    kvBytesPerToken: kvTokenBytes(h, sizes.kvFormat),
-    kvTokens,
-    kvTokensMin: options.kvTokens === undefined ? contextLength : kvTokens,
+  if (options.kv?.overcommit === true || availableBytes === undefined) return undefined;
+  return {
     availableBytes,
-  });
+    weightBytes: weightBytes(file, options.shareFrom),
+    sharers: options.memorySharers ?? 1,
+  };
 }
 
 /** Memory committed between two turns of the event loop: some tens of ms. */
@@ -374,29 +344,6 @@ async function prefault(arena: Arena, bytes: number, { signal }: RunnerOptions):
 async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve));
   signal?.throwIfAborted();
-}
-
-function resolveSizes(h: Hyperparameters, options: RunnerOptions): RunnerSizes {
-  const { kvFormat = "f16" } = options;
-  if (!isKvFormat(kvFormat)) {
-    throw new RangeError(
-      `Option "kvFormat" must be one of ${kvFormatNames.join(", ")}, current value is ${kvFormat}`,
-    );
-  }
-  checkKvFormat(kvFormat, { keyLength: h.headDim, valueLength: h.headDim });
-  const pick = (name: string, value: number | undefined, min: number, max: number, fallback: number) =>
-    checkNumber(name, value ?? fallback, { min, max, integer: true });
-  const contextMax = Math.min(h.contextLength, limits.ropePositionsMax);
-  const contextFallback = Math.min(contextMax, CONTEXT_DEFAULT_MAX);
-  const contextLength = pick("contextLength", options.contextLength, 1, contextMax, contextFallback);
-  const kvTokens = pick("kvTokens", options.kvTokens, contextLength, 2 ** 31, 2 * contextLength);
-  return {
-    kvFormat,
-    contextLength,
-    kvTokens: Math.ceil(kvTokens / BLOCK_TOKENS) * BLOCK_TOKENS,
-    batchTokensMax: pick("batchTokensMax", options.batchTokensMax, 1, 4096, 512),
-    logitsRowsMax: pick("logitsRowsMax", options.logitsRowsMax, 1, 512, 32),
-  };
 }
 
 function createRope(kernels: Kernels, h: Hyperparameters, maxPositions: number, freqFactors?: Vector): Rope {

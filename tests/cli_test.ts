@@ -139,14 +139,20 @@ Deno.test("kumi inspect tells sizes, and by its status whether a load fits", asy
   const text = await kumi(["inspect", "--tensors"]);
   assertEquals(text.code, 0, text.stderr);
   assertStringIncludes(text.stdout, "blk.0.attn_q.weight");
-  assertStringIncludes(text.stdout, "fits this machine");
+  assertMatch(
+    text.stdout.trim().split("\n").at(-1)!,
+    /^this build can run it, and it fits this machine \(up to \d+ users/,
+  );
   const json = await kumi(["inspect", "--json", "--users", "3", "--context", "100"]);
   const report = JSON.parse(json.stdout);
   assertEquals(report.architecture, "llama");
   assertEquals(report.memory.kvBytes, 3 * 100 * report.kvCache.bytesPerToken);
-  const tooMuch = await kumi(["inspect", "--users", "1000000", "--context", "100000"]);
+  const tooMuch = await kumi(["inspect", "--users", "1000000", "--context", "512"]);
   assertEquals(tooMuch.code, 1);
   assertStringIncludes(tooMuch.stdout, "does not fit");
+  const tooLong = await kumi(["inspect", "--context", "100000"]);
+  assertEquals(tooLong.code, 1);
+  assertStringIncludes(tooLong.stdout, "but not with 100000 tokens: the model's context is 512");
 });
 
 Deno.test("kumi tokenize gives ids and pieces; control tokens only when asked", async () => {

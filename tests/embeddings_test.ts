@@ -1,8 +1,8 @@
 /** Embeddings: what they are, that they do not depend on what else is computed, and how they are asked for. */
-import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { loadModel, type LoadOptions, type Model, type Pooling, RefusedError } from "../mod.ts";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { loadModel, type LoadOptions, type Model, ModelError, type Pooling, RefusedError } from "../mod.ts";
 import { BLOCK_TOKENS } from "../src/batch.ts";
-import { openGguf } from "../src/gguf/mod.ts";
+import { openGguf, scalarEntry } from "../src/gguf/mod.ts";
 import type { ModelRunner } from "../src/model_runner.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import { numbersFrom } from "./support/numbers.ts";
@@ -75,6 +75,50 @@ Deno.test("Model.embed() gives the mean of the hidden states, or the last one, o
       assertAlmostEquals(embeddings[0].reduce((sum, x) => sum + x * x, 0), 1, 1e-5);
     }
   }
+});
+
+Deno.test("Model.embed() pools as the file says, unless the caller says otherwise", async () => {
+  using folder = new TemporaryFolder();
+  const tokens = Array.from({ length: 20 }, (_, i) => (i * 37 + 11) % 512);
+  const embed = async (type: number | null, pooling?: Pooling) => {
+    const entries = type === null ? [] : [scalarEntry("u32", "llama.pooling_type", type)];
+    const path = await folder.randomModel("llama-tiny", "q8_0", 1, entries);
+    await using model = await loadModel(path, { threads: 1 });
+    if (type !== null) assertEquals(model.info.pooling, ["none", "mean", "cls", "last", "rank"][type]);
+    const { embeddings } = await model.embed(tokens, { pooling });
+    // It continues texts whatever it says of embeddings.
+    await model.generate(tokens, { maxTokens: 1 }).result;
+    return embeddings[0];
+  };
+  const mean = await embed(null, "mean"), last = await embed(null, "last");
+  assert(mean.some((value, i) => value !== last[i]));
+  for (const type of [null, 0, 1]) assertEquals(await embed(type), mean, `${type}`);
+  assertEquals(await embed(3), last);
+  assertEquals(await embed(3, "mean"), mean);
+  assertEquals(await embed(2, "last"), last);
+  for (const [type, name] of [[2, "cls"], [4, "rank"]] as const) {
+    const error = await assertRejects(() => embed(type), ModelError);
+    assertStringIncludes(error.message, `"${name}"`);
+  }
+  await assertRejects(() => embed(5), Error, "current value is 5");
+});
+
+Deno.test("POST /v1/embeddings pools as the file says, and refuses what is not supported by name", async () => {
+  using folder = new TemporaryFolder();
+  const answers: unknown[] = [];
+  for (const type of [3, 2]) {
+    const entries = [scalarEntry("u32", "llama.pooling_type", type)];
+    const path = await folder.randomModel("llama-tiny", "q8_0", 1, entries);
+    await using server = await startServer({ model: path, threads: 1 });
+    const ask = (body: object) => server.post(PATH, { input: "abc", ...body });
+    const vector = async (body: object) => (await (await ask(body)).json()).data[0].embedding;
+    answers.push(await vector({ pooling: "last" }));
+    if (type === 3) answers.push(await vector({}));
+    else assertStringIncludes((await errorOf(ask({}), 400)).message, '"cls"');
+    assertStringIncludes((await errorOf(ask({ pooling: "cls" }), 400)).message, "cls");
+  }
+  assertEquals(answers[1], answers[0]);
+  assertEquals(answers[2], answers[0]);
 });
 
 /** Texts of many lengths, some of which begin alike. */

@@ -57,7 +57,7 @@ Deno.test("loadModelRunner() refuses options out of range", async () => {
   const bad = [
     { contextLength: 0 },
     { contextLength: 1000 },
-    { kvTokens: 100 },
+    { contextLength: 200, kvTokens: 100 },
     { batchTokensMax: 0 },
     {
       logitsRowsMax: 1.5,

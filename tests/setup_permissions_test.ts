@@ -51,16 +51,21 @@ Deno.test("commandPermissions() lets only bench --peer run programs", () => {
   assertEquals(run(["bench", "--peer=llama.cpp"]), ["--allow-run=node,npm"]);
 });
 
-Deno.test("needsLibrary() is false for help and for commands that only read files", () => {
+Deno.test("needsLibrary() is true for all commands that may open the library", () => {
   for (
-    const args of [[], ["help"], ["chat", "--help"], ["inspect", "f"], ["tokenize", "x"], [
+    const args of [[], ["help"], ["chat", "--help"], ["tokenize", "x"], [
       "loadtest",
       "http://h",
     ]]
   ) {
     assert(!needsLibrary(args));
   }
-  for (const args of [["chat"], ["run", "hi"], ["bench"], ["perplexity"], ["quantize"]]) {
+  for (
+    const args of [["chat"], ["run", "hi"], ["bench"], ["perplexity"], ["quantize"], ["inspect", "f"], [
+      "inspect",
+      "--cpu",
+    ]]
+  ) {
     assert(needsLibrary(args));
   }
 });

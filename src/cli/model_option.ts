@@ -26,7 +26,7 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
   using downloading = new ProgressLine("downloading");
   using loading = new ProgressLine("loading");
   const lines = { download: downloading, load: loading };
-  return await loadModel(args.values.get("model")!, {
+  const model = await loadModel(args.values.get("model")!, {
     ...loadOptions(args),
     workers: numberOption(args, "workers", { min: 1, max: 1024, integer: true }),
     isa: Deno.env.get("KUMI_ISA"),
@@ -34,6 +34,9 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
     onStuck: exitStuck,
     progress: ({ phase, doneBytes, totalBytes }) => lines[phase].update(doneBytes, totalBytes),
   });
+  loading.clear();
+  for (const note of model.info.notes) printNote(`kumi: ${note}`);
+  return model;
 }
 
 /** A thread in native code cannot be stopped and would keep the program from ending. */

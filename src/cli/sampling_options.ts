@@ -36,7 +36,7 @@ export const LOAD_OPTIONS: readonly OptionSpec[] = [
     help: "CPUs to use, such as 0-3,8; default: all that this process may use",
   },
   { name: "workers", value: "N", help: "engine workers that share them; default: one for each memory node" },
-  { name: "context", alias: "c", value: "N", help: "tokens of context; default: the model's, at most 4096" },
+  { name: "context", alias: "c", value: "N", help: "tokens of context; default: the model's" },
   KV_OPTION,
   { name: "prefault", help: "commit the KV cache's memory while loading, not when tokens need it" },
   { name: "huge-pages", help: "ask for huge pages for the KV cache: faster with long contexts, more memory" },

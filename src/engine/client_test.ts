@@ -93,6 +93,28 @@ Deno.test("EngineClient.start() reads the file once and shares it, once for each
   assertEquals((await load([{}, {}], false)).sources, [undefined, undefined]);
 });
 
+Deno.test("EngineClient.start() gives all workers the sizes that the first one found, and replacements whatever memory is left", async () => {
+  const sizes = { contextLength: 20_000, kvTokens: 20_000 };
+  const workers = new FakeWorkers((message, self) => {
+    if (message.type !== "load") return obedient(message, self);
+    self.say({ type: "loaded", info: { ...FAKE_INFO, ...sizes }, weights: { matrix: self.number } });
+  });
+  await using _client = await EngineClient.start(workers.create, {
+    ...options,
+    workers: [{}, { threads: 2 }],
+  });
+  const loads = () => workers.all.map((each) => each.of("load")[0].options);
+  const second = { threads: 2, memorySharers: 2, ...sizes };
+  assertEquals(loads(), [{ memorySharers: 2 }, second]);
+  workers.at(1).die("no luck");
+  await settle();
+  assertEquals(loads()[2], { ...second, kv: { overcommit: true } });
+
+  const alone = new FakeWorkers();
+  await using _one = await EngineClient.start(alone.create, options);
+  assertEquals(alone.at(0).of("load")[0].options, {});
+});
+
 Deno.test("EngineClient.start() lets the caller divide the machine that the first worker sees", async () => {
   const machine: Machine = { nodes: [{ id: 0, cpus: [0, 1] }], usable: 2 };
   const workers = new FakeWorkers((message, self) => {

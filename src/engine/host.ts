@@ -1,14 +1,14 @@
-import { type ChatTemplate, createChatTemplate, TemplateError } from "../tokenizer/chat_template.ts";
-import { type GgufFile, openGguf } from "../gguf/reader.ts";
+import { TemplateError } from "../tokenizer/chat_template.ts";
+import { openGguf } from "../gguf/reader.ts";
 import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
-import { ModelError } from "../models/error.ts";
-import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Engine } from "./engine.ts";
 import type { EngineStats } from "./stats.ts";
 import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "./errors.ts";
 import { machineReply } from "./machine_reply.ts";
+import { loadNotes, named, readModel } from "./model_file.ts";
 import { describeModel } from "./model_info.ts";
 import {
   CONTROL_STEP_IDS,
@@ -126,8 +126,7 @@ export class EngineHost {
     try {
       const { signal } = this.#loadAbort;
       using file = await openGguf(path, { signal });
-      const tokenizer = createTokenizer(file.metadata);
-      const chatTemplate = chatTemplateOf(file, tokenizer);
+      const { tokenizer, chatTemplate } = readModel(file);
       const runner = await loadModelRunner(file, {
         ...options,
         signal,
@@ -144,7 +143,7 @@ export class EngineHost {
       this.#engine = new Engine({
         runner,
         tokenizer,
-        chatTemplate,
+        chatTemplate: chatTemplate instanceof TemplateError ? new NoChatTemplate(chatTemplate) : chatTemplate,
         allocator,
         sequencesMax,
         classes,
@@ -154,12 +153,14 @@ export class EngineHost {
       });
       this.#post({
         type: "loaded",
-        info: describeModel(file, runner, !(chatTemplate instanceof NoChatTemplate)),
+        info: describeModel(file, runner, {
+          hasChatTemplate: !(chatTemplate instanceof TemplateError),
+          notes: loadNotes(file, runner.hyperparameters, runner, options),
+        }),
         weights: runner.sharedWeights(),
       });
     } catch (error) {
-      const problem = error instanceof ModelError ? new ModelError(`${path}: ${error.message}`) : error;
-      this.#post({ type: "failed", error: toWireError(problem) });
+      this.#post({ type: "failed", error: toWireError(named(path, error)) });
     } finally {
       this.#loading = false;
       if (this.#closing) this.#close();
@@ -288,13 +289,4 @@ class NoChatTemplate {
 function createKvPool(runner: ModelRunner, { kv = {} }: EngineOptions): KvPool {
   const giveBackBlocks = kv.giveBackBlocks ?? (kv.prefault === true ? Infinity : undefined);
   return new KvPool(runner.kvBlocks, { giveBackBlocks, memory: runner.kvArena });
-}
-
-function chatTemplateOf(file: GgufFile, tokenizer: Tokenizer): ChatTemplate | NoChatTemplate {
-  try {
-    return createChatTemplate(file.metadata, tokenizer);
-  } catch (error) {
-    if (error instanceof TemplateError) return new NoChatTemplate(error);
-    throw error;
-  }
 }

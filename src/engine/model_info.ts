@@ -3,8 +3,12 @@ import { elementCount } from "../gguf/tensor_types.ts";
 import type { ModelRunner } from "../model_runner.ts";
 import type { ModelInfo } from "./protocol.ts";
 
-/** What a caller may want to know about a model that has been loaded. */
-export function describeModel(file: GgufFile, runner: ModelRunner, hasChatTemplate: boolean): ModelInfo {
+/** What a caller may want to know about a model that has been loaded; `more` is what the runner does not know. */
+export function describeModel(
+  file: GgufFile,
+  runner: ModelRunner,
+  more: Pick<ModelInfo, "hasChatTemplate" | "notes">,
+): ModelInfo {
   const h = runner.hyperparameters;
   const tensors = [...file.tensors.values()];
   const name = file.metadata.get("general.name");
@@ -22,7 +26,9 @@ export function describeModel(file: GgufFile, runner: ModelRunner, hasChatTempla
     contextLength: runner.contextLength,
     trainedContextLength: h.contextLength,
     kvBytesPerToken: runner.kvBytesPerToken,
-    hasChatTemplate,
+    kvTokens: runner.kvTokens,
+    pooling: h.pooling,
+    ...more,
     isa: runner.kernels.isa,
     threads: runner.kernels.threads,
   };

@@ -2,7 +2,7 @@ import { systemTimer, type Timer } from "./clock.ts";
 import { EngineError } from "./errors.ts";
 import { Link, type LinkEvents, type LinkState, type ServingMessage } from "./link.ts";
 import { LoadProgressSum } from "./load_progress.ts";
-import type { EngineOptions, Machine, SharedWeights } from "./protocol.ts";
+import type { EngineOptions, Machine, ModelInfo, SharedWeights } from "./protocol.ts";
 import { RestartBudget, type RestartLimits } from "./restart_budget.ts";
 import type { Transport } from "./transport.ts";
 
@@ -50,7 +50,7 @@ export interface PoolEvents {
 /** The place of a worker: who works there changes. */
 interface Slot {
   readonly index: number;
-  readonly options: EngineOptions;
+  options: EngineOptions;
   readonly budget: RestartBudget;
   link: Link;
   /** Contexts of workers that have ended here and were not freed yet. */
@@ -72,6 +72,8 @@ export class WorkerPool {
   readonly #restarting = new Set<Promise<void>>();
   /** Rejects when starting cannot succeed any more. */
   readonly #startFailed = Promise.withResolvers<never>();
+  /** What the first worker was loaded with. */
+  #sizes: Partial<Pick<ModelInfo, "contextLength" | "kvTokens">> | undefined;
   #nextId = 0;
   #restarts = 0;
   #isStarting = true;
@@ -172,6 +174,10 @@ export class WorkerPool {
       const link = index === 0 ? first : this.#createLink(index);
       this.#slots.push({ index, options: { ...engine, ...options }, budget, link, orphans: [] });
     }
+    const sharers = this.#slots.length;
+    if (sharers > 1) {
+      for (const slot of this.#slots) slot.options = { ...slot.options, memorySharers: sharers };
+    }
     const leaderOf = (slot: Slot) => this.#slots.find((each) => each === slot || this.#mayShare(each, slot))!;
     const leaders = this.#slots.filter((slot) => leaderOf(slot) === slot);
     const { progress = () => {} } = this.#options;
@@ -182,6 +188,7 @@ export class WorkerPool {
       // The first one alone at first: most things that can be wrong are wrong for all.
       if (slot.index > 0) await Promise.all([loads.get(this.#slots[0]), loads.get(leader)]);
       this.#assertStarting();
+      if (slot.index > 0) this.#adopt(slot);
       if (leader === slot) await this.#load(slot, undefined, sum.of(slot.index));
       else await this.#load(slot, leader.link.weights);
     };
@@ -208,6 +215,20 @@ export class WorkerPool {
     const { path } = this.#options;
     await slot.link.load({ path, options: slot.options, shareFrom, orphans: slot.orphans, progress });
     slot.orphans = [];
+  }
+
+  /**
+   * A worker takes the sizes that the first one found for itself: any may get any request. One that replaces another takes them
+   * whatever memory is left at the moment, for what it has is used only as tokens come.
+   */
+  #adopt(slot: Slot, { isReplacement = false } = {}): void {
+    const { contextLength, kvTokens } = this.#sizes ??= this.#slots[0].link.info ?? {};
+    const { kv } = slot.options;
+    slot.options = {
+      ...slot.options,
+      ...contextLength === undefined ? {} : { contextLength, kvTokens },
+      ...isReplacement && contextLength !== undefined ? { kv: { ...kv, overcommit: true } } : {},
+    };
   }
 
   #pass(link: Link, message: ServingMessage): void {
@@ -256,6 +277,7 @@ export class WorkerPool {
       const { orphan } = slot.link;
       if (orphan !== undefined && !slot.orphans.includes(orphan)) slot.orphans.push(orphan);
       try {
+        this.#adopt(slot, { isReplacement: true });
         slot.link = this.#createLink(slot.index);
         await this.#load(slot, weights ?? this.#survivorOf(slot)?.link.weights);
         return;

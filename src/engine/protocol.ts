@@ -6,6 +6,7 @@
  * waits for one.
  */
 import type { ClassOutlook, LatencyClass, RefusalReason } from "../../scheduler/mod.ts";
+import type { FilePooling } from "../models/hyperparameters.ts";
 import type { RunnerOptions } from "../model_runner.ts";
 import type { SamplingParams } from "../sampling.ts";
 import type { EngineStats } from "./stats.ts";
@@ -173,7 +174,13 @@ export interface ModelInfo {
   trainedContextLength: number;
   /** Bytes of keys and values per token. */
   kvBytesPerToken: number;
+  /** Tokens that the KV cache of each worker holds. */
+  kvTokens: number;
+  /** What the file says about embeddings; "none" where it says nothing. */
+  pooling: FilePooling;
   hasChatTemplate: boolean;
+  /** Sentences about what is otherwise than the file or a user would have it, such as a shorter context. */
+  notes: readonly string[];
   /** The instruction set level in use. */
   isa: string;
   threads: number;

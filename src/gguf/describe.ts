@@ -49,6 +49,8 @@ export interface ModelDescription {
   readonly kv: KvShape | null;
   /** Parts of a split model: above 1, this file alone cannot run. */
   readonly splitCount: number;
+  /** How the file says that embeddings are made of hidden states; null where it does not say. */
+  readonly pooling: string | null;
 }
 
 /** Describes an open file. Never throws for metadata that is missing: those fields are null. */
@@ -70,7 +72,16 @@ export function describe(file: GgufFile): ModelDescription {
     tensors,
     kv: architecture === null ? null : kvShape(file, architecture),
     splitCount: numberOf(file, "split.count") ?? 1,
+    pooling: poolingOf(file, architecture),
   };
+}
+
+/** Embeddings by GGUF's numbers: nothing said, the mean of the hidden states, the first, the last one, a score. */
+export const FILE_POOLINGS = ["none", "mean", "cls", "last", "rank"] as const;
+
+function poolingOf(file: GgufFile, architecture: string | null): string | null {
+  const value = numberOf(file, `${architecture}.pooling_type`);
+  return value === null ? null : FILE_POOLINGS[value] ?? `an unknown kind, ${value}`;
 }
 
 function totalsByType(tensors: readonly TensorDescription[]): TypeTotals[] {
@@ -103,55 +114,6 @@ function perLayer(file: GgufFile, key: string, layers: number | null): number | 
   if (typeof value === "number") return layers === null ? null : value * layers;
   if (typeof value !== "object" || typeof value[0] !== "number") return null;
   return sum(Array.from(value as ArrayLike<number>));
-}
-
-/** What {@linkcode fit} is asked. */
-export interface FitRequest {
-  weightsBytes: number;
-  kvBytesPerToken: number;
-  /** Sequences at the same time, each with a full context. */
-  users: number;
-  /** Tokens per sequence. */
-  context: number;
-  /** Memory that the process may use: the smaller of the machine's free memory and its control group's limit. */
-  availableBytes: number;
-}
-
-/** The answer of {@linkcode fit}, in bytes. */
-export interface Fit {
-  readonly weightsBytes: number;
-  readonly kvBytes: number;
-  /** For the runtime, activations, logits and the tokenizer. */
-  readonly marginBytes: number;
-  readonly totalBytes: number;
-  readonly availableBytes: number;
-  readonly fits: boolean;
-  /** Most users with this context, and longest context with these users; 0 when not even the weights fit. */
-  readonly usersMax: number;
-  readonly contextMax: number;
-}
-
-// The runtime takes about 150 MB with its worker; a batch's logits and activations add up to some tens of MB.
-const MARGIN_BYTES = 256 * 2 ** 20;
-const MARGIN_OF_WEIGHTS = 0.05;
-
-/** Whether weights, the KV cache of `users` full contexts, and a margin fit into the memory that is available. */
-export function fit(request: FitRequest): Fit {
-  const { weightsBytes, kvBytesPerToken, users, context, availableBytes } = request;
-  const marginBytes = Math.ceil(MARGIN_BYTES + MARGIN_OF_WEIGHTS * weightsBytes);
-  const kvBytes = kvBytesPerToken * users * context;
-  const totalBytes = weightsBytes + kvBytes + marginBytes;
-  const tokens = Math.max(0, Math.floor((availableBytes - weightsBytes - marginBytes) / kvBytesPerToken));
-  return {
-    weightsBytes,
-    kvBytes,
-    marginBytes,
-    totalBytes,
-    availableBytes,
-    fits: totalBytes <= availableBytes,
-    usersMax: Math.floor(tokens / context),
-    contextMax: Math.floor(tokens / users),
-  };
 }
 
 function stringOf(file: GgufFile, key: string): string | null {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { MemorySource } from "./byte_source.ts";
-import { describe, fit } from "./describe.ts";
+import { describe } from "./describe.ts";
 import { encodeHeader } from "./encode.ts";
 import { arrayEntry, scalarEntry } from "./entries.ts";
 import { parseHeader } from "./header.ts";
@@ -69,17 +69,4 @@ Deno.test("checkKvFormat() refuses heads that are not whole groups", () => {
     RangeError,
     "multiple of 32 elements, this model's have 80",
   );
-});
-
-Deno.test("fit() adds weights, caches and a margin, and says how far the memory reaches", () => {
-  const MiB = 2 ** 20;
-  const request = { weightsBytes: 1000 * MiB, kvBytesPerToken: 32768, users: 4, context: 4096 };
-  const answer = fit({ ...request, availableBytes: 2000 * MiB });
-  assertEquals(answer.kvBytes, 512 * MiB);
-  assertEquals(answer.marginBytes, 306 * MiB);
-  assertEquals(answer.totalBytes, 1818 * MiB);
-  assertEquals([answer.fits, answer.usersMax, answer.contextMax], [true, 5, 5552]);
-  assertEquals(fit({ ...request, availableBytes: 1817 * MiB }).fits, false);
-  const none = fit({ ...request, availableBytes: 900 * MiB });
-  assertEquals([none.fits, none.usersMax, none.contextMax], [false, 0, 0]);
 });

@@ -30,6 +30,11 @@ export class MetadataReader {
     return this.#values.has(key);
   }
 
+  /** All keys with their values, in the file's order. */
+  entries(): IterableIterator<[string, MetadataValue]> {
+    return this.#values.entries();
+  }
+
   /** An integer from 0 to 2³² − 1. */
   u32(key: string, options: GetNumberOptions = {}): number {
     const value = this.#get(key, "u32", options.fallback);

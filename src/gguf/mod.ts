@@ -5,9 +5,6 @@
 
 export {
   describe,
-  type Fit,
-  fit,
-  type FitRequest,
   type KvShape,
   type ModelDescription,
   type TensorDescription,

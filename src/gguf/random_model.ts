@@ -1,8 +1,10 @@
 import { randomRows, RandomWords } from "./random_blocks.ts";
 import { modelShape, type RandomTensor, shapeEntries, shapeTensors } from "./random_shapes.ts";
 import { randomVocab } from "./random_vocab.ts";
+import { withEntries } from "./entries.ts";
 import { parseFormat } from "./storage_format.ts";
 import { tensorBytes, tensorType } from "./tensor_types.ts";
+import type { MetadataEntry } from "./value_types.ts";
 import { GgufWriter } from "./writer.ts";
 
 export { type ModelShape, modelShape, type ShapeName, shapeNames } from "./random_shapes.ts";
@@ -15,6 +17,8 @@ export interface RandomModelOptions {
   format: string;
   /** The same seed gives the same file. Default 1. */
   seed?: number;
+  /** Metadata in place of entries with the same keys, or beside them. */
+  entries?: readonly MetadataEntry[];
   signal?: AbortSignal;
   progress?: (bytesDone: number, bytesTotal: number) => void;
 }
@@ -33,10 +37,8 @@ export async function writeRandomModel(path: string, options: RandomModelOptions
   const format = parseFormat(options.format);
   const shape = modelShape(options.shape);
   const tensors = shapeTensors(shape, format);
-  const entries = [
-    ...shapeEntries(options.shape, shape, format),
-    ...randomVocab(shape.family, shape.vocab),
-  ];
+  const own = [...shapeEntries(options.shape, shape, format), ...randomVocab(shape.family, shape.vocab)];
+  const entries = withEntries(own, options.entries ?? []);
   await using writer = await GgufWriter.create(path, { entries, tensors });
   let done = 0;
   for (const [index, tensor] of tensors.entries()) {

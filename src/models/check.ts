@@ -1,11 +1,26 @@
 import { isWeightFormat, WEIGHT_FORMAT_NAMES } from "../layers/formats.ts";
 import { quote } from "../gguf/error.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
-import type { TensorSpec } from "./family.ts";
-import type { ModelHeader } from "./hyperparameters.ts";
+import type { ModelFamily, TensorSpec } from "./family.ts";
+import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 import { ModelError } from "./error.ts";
+import { familyOf } from "./registry.ts";
 
 const VECTOR_FORMATS: readonly number[] = [TensorTypeId.F32, TensorTypeId.F16, TensorTypeId.BF16];
+
+/** What {@linkcode checkModel} has found. */
+export interface CheckedModel {
+  readonly family: ModelFamily;
+  readonly hyperparameters: Hyperparameters;
+}
+
+/** All that can be wrong with a model beside its tokenizer, before anything is allocated. Throws ModelError or GgufError. */
+export function checkModel(file: ModelHeader): CheckedModel {
+  const family = familyOf(file);
+  const hyperparameters = family.hyperparameters(file);
+  checkTensors(file, family.tensors(hyperparameters));
+  return { family, hyperparameters };
+}
 
 /**
  * Compares a file's tensors with what the family reads, before anything is allocated. Throws ModelError naming

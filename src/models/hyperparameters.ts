@@ -1,8 +1,10 @@
 import { limits } from "../ffi/symbols.ts";
+import { FILE_POOLINGS } from "../gguf/describe.ts";
 import type { MetadataReader } from "../gguf/metadata.ts";
 import type { RopePairing } from "../layers/attention.ts";
 import type { DecoderShape } from "../layers/scratch.ts";
 import { ModelError } from "./error.ts";
+import { checkKeys } from "./keys.ts";
 
 /** How a model stretches its rotary frequencies beyond the context it was first trained on. */
 export type RopeScaling = { type: "none" } | { type: "linear"; factor: number } | YarnScaling;
@@ -38,10 +40,16 @@ export interface Hyperparameters extends DecoderShape {
   contextLength: number;
   normEps: number;
   rope: RopeSettings;
+  pooling: FilePooling;
 }
+
+/** What a file says becomes of the hidden states of a text's tokens when it is embedded. */
+export type FilePooling = typeof FILE_POOLINGS[number];
 
 /** The parts of a GGUF file that describe a model. */
 export interface ModelHeader {
+  /** Where it lies, for messages. */
+  readonly path?: string;
   readonly get: MetadataReader;
   /** `type` is GGUF's id; `dims` has the contiguous dimension first. */
   readonly tensors: ReadonlyMap<string, { readonly type: number; readonly dims: readonly number[] }>;
@@ -80,7 +88,7 @@ export function readHyperparameters(
   if (valueDim !== headDim) {
     throw new ModelError(`keys have ${headDim} elements a head and values ${valueDim}`);
   }
-  return {
+  const h: Hyperparameters = {
     architecture,
     layers: u32("block_count", 1, 1024),
     hidden,
@@ -92,7 +100,10 @@ export function readHyperparameters(
     contextLength: u32("context_length", 1, CONTEXT_MAX),
     normEps: get.f32(`${architecture}.attention.layer_norm_rms_epsilon`, { min: 0, max: 1 }),
     rope: readRope(get, architecture, headDim, pairing),
+    pooling: FILE_POOLINGS[u32("pooling_type", 0, FILE_POOLINGS.length - 1, 0)],
   };
+  checkKeys(file, h);
+  return h;
 }
 
 /** The token table gives the vocabulary's size; the tokenizer must fit into it, and may be smaller. */
@@ -132,11 +143,12 @@ function readRopeScaling(get: MetadataReader, architecture: string): RopeScaling
     get.f32(`${prefix}.${key}`, { min: 0, max, fallback });
   // Files from before "rope.scaling" have this one number, which always meant linear.
   const legacyFactor = get.f32(`${architecture}.rope.scale_linear`, { min: 0, max: 1e6, fallback: 0 });
-  const type = get.string(`${prefix}.type`, { fallback: legacyFactor > 0 ? "linear" : "none" });
+  const factor = f32("factor", 1e6, legacyFactor);
+  // A factor without a type is linear, as llama.cpp reads it.
+  const type = get.string(`${prefix}.type`, { fallback: factor > 0 ? "linear" : "none" });
   if (type !== "none" && type !== "linear" && type !== "yarn") {
     throw new ModelError(`${prefix}.type is ${JSON.stringify(type)}; supported are none, linear, yarn`);
   }
-  const factor = f32("factor", 1e6, legacyFactor);
   if (type === "none" || factor === 0) return { type: "none" };
   if (type === "linear") return { type, factor };
   const trained = get.u32(`${architecture}.context_length`);

@@ -1,8 +1,10 @@
 import { quote } from "../gguf/error.ts";
+import { checkWhole } from "../gguf/split.ts";
 import type { ModelFamily } from "./family.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
 import { llama } from "./llama.ts";
 import { ModelError } from "./error.ts";
+import { checkKind } from "./keys.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 
@@ -14,6 +16,8 @@ export const supportedArchitectures: readonly string[] = FAMILIES.map((family) =
 
 /** The family that `general.architecture` names. Throws {@linkcode ModelError} for any other, naming those that exist. */
 export function familyOf(file: ModelHeader): ModelFamily {
+  checkKind(file);
+  checkWhole(file);
   const architecture = file.get.string("general.architecture");
   const family = FAMILIES.find((candidate) => candidate.architecture === architecture);
   if (family !== undefined) return family;

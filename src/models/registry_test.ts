@@ -6,6 +6,7 @@ import type { MetadataValue } from "../gguf/value_types.ts";
 import { checkTensors } from "./check.ts";
 import { ModelError } from "./error.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
+import { unknownKeys } from "./keys.ts";
 import { familyOf, supportedArchitectures } from "./registry.ts";
 
 type Tensors = Map<string, { type: number; dims: number[] }>;
@@ -113,6 +114,7 @@ Deno.test("rope scaling is read with YaRN's defaults and the old linear key", ()
   };
   assertEquals(scaling({ "scaling.type": "linear", "scaling.factor": 4 }), { type: "linear", factor: 4 });
   assertEquals(scaling({ scale_linear: 2 }), { type: "linear", factor: 2 });
+  assertEquals(scaling({ "scaling.factor": 4 }), { type: "linear", factor: 4 });
   assertEquals(scaling({ "scaling.type": "none", "scaling.factor": 4 }), { type: "none" });
   assertEquals(
     scaling({ "scaling.type": "yarn", "scaling.factor": 4, "scaling.original_context_length": 256 }),
@@ -148,4 +150,102 @@ Deno.test("checkTensors() names the tensor that is missing, misshapen, in a fore
     change(file.tensors);
     assertThrows(() => check(file), ModelError, message);
   }
+});
+
+/** The file's metadata with changes within `llama.`. */
+function changed(changes: Record<string, MetadataValue>): ModelHeader {
+  return header(
+    "llama",
+    Object.fromEntries(Object.entries(changes).map(([key, value]) => [`llama.${key}`, value])),
+  );
+}
+
+Deno.test("keys that ask for another computation are refused by name and value", () => {
+  const bad: [string, MetadataValue, string][] = [
+    ["attention.causal", false, "llama.attention.causal is false, which asks for attention to later tokens"],
+    ["attention.scale", 0.5, "llama.attention.scale is 0.5"],
+    ["attention.sliding_window", 512, "is 512, which asks for attention to a window of tokens"],
+    ["attention.max_alibi_bias", 8, "ALiBi"],
+    ["attention.clamp_kqv", 10, "clamped"],
+    ["attention.kv_lora_rank", 512, "latent attention"],
+    ["attention.decay_lora_rank", 512, "low-rank"],
+    ["attention.indexer.top_k", 64, "an index"],
+    ["attn_logit_softcapping", 50, "soft-capped attention"],
+    ["final_logit_softcapping", 30, "soft-capped logits"],
+    ["logit_scale", 0.0625, "scaled logits"],
+    ["residual_scale", 0.22, "scaled residuals"],
+    ["embedding_scale", 12, "scaled embeddings"],
+    ["embedding_length_out", 128, "embeddings of another size"],
+    ["use_parallel_residual", true, "parallel residuals"],
+    [
+      "rope.dimension_sections",
+      Int32Array.of(16, 24, 24, 0),
+      "is array of 4, which asks for rotary sections",
+    ],
+    ["rope.scaling.alpha", 1000, "a rotary alpha"],
+    ["rope.scaling.yarn_log_multiplier", 0.1, "YaRN"],
+    ["nextn_predict_layers", 1, "further tokens"],
+    ["ssm.state_size", 16, "state space"],
+    ["swiglu_clamp_exp", Float32Array.of(7, 7), "clamped SwiGLU"],
+  ];
+  for (const [key, value, message] of bad) {
+    assertThrows(() => changed({ [key]: value }), ModelError, message);
+  }
+  assertThrows(
+    () => header("llama", { "general.type": "adapter" }),
+    ModelError,
+    'general.type is "adapter": only files of type "model"',
+  );
+});
+
+Deno.test("values that ask for nothing, and keys that change nothing, are taken", () => {
+  const neutral: Record<string, MetadataValue> = {
+    "attention.causal": true,
+    "attention.scale": 0.125, // 1/√64
+    "attention.sliding_window": 1024, // the whole context
+    "attention.sliding_window_pattern": [true, false],
+    "attention.clamp_kqv": 0,
+    "logit_scale": 1,
+    "embedding_length_out": 256,
+    "use_parallel_residual": false,
+    "rope.dimension_sections": Int32Array.of(0, 0, 0, 0),
+    "rope.scaling.finetuned": true,
+    "expert_count": 0,
+    "expert_used_count": 2,
+    "vocab_size": 300,
+    "tensor_data_layout": "Meta AI original pth",
+  };
+  const file = changed(neutral);
+  check(file);
+  assertEquals(unknownKeys(file, "llama"), []);
+});
+
+Deno.test("keys that nobody knows are listed and stop nothing", () => {
+  const file = changed({ "attention.mood": 3, "pooling_type": 3 });
+  check(file);
+  assertEquals(unknownKeys(file, "llama"), ["llama.attention.mood"]);
+});
+
+Deno.test("pooling_type is read by its number", () => {
+  const poolingOf = (changes: Record<string, MetadataValue>) => {
+    const file = changed(changes);
+    return familyOf(file).hyperparameters(file).pooling;
+  };
+  assertEquals(poolingOf({}), "none");
+  assertEquals([0, 1, 2, 3, 4].map((value) => poolingOf({ pooling_type: value })), [
+    "none",
+    "mean",
+    "cls",
+    "last",
+    "rank",
+  ]);
+  assertThrows(
+    () => poolingOf({ pooling_type: 5 }),
+    GgufError,
+    "pooling_type: expected u32 from 0 to 4, current value is 5",
+  );
+});
+
+Deno.test("a part of a split model is refused as that, whatever it holds", () => {
+  assertThrows(() => header("llama", { "split.no": 0, "split.count": 2 }), GgufError, "part 1 of 2");
 });

@@ -1,6 +1,8 @@
 /** From a checked request for embeddings to what the engine is asked, and from vectors to the response. @module */
 
+import { resolvePooling } from "../engine/embedding.ts";
 import type { Pooling } from "../engine/protocol.ts";
+import type { FilePooling } from "../models/hyperparameters.ts";
 import { EMBEDDING_FIELDS } from "./api/requests.ts";
 import { checkObject } from "./api/validate.ts";
 import { badField } from "./api_error.ts";
@@ -22,12 +24,14 @@ export interface EmbeddingPlan extends GenerationPlan {
 export interface EmbeddingContext extends PlanContext {
   /** Elements of the model's vectors. */
   readonly hidden: number;
+  /** What the model's file says. */
+  readonly pooling: FilePooling;
 }
 
 /** Throws an ApiError, 400. */
 export function planEmbeddings(body: unknown, context: EmbeddingContext): EmbeddingPlan {
   const fields = checkObject(EMBEDDING_FIELDS, body);
-  const { dimensions, pooling = "mean", encoding_format: encoding = "float" } = fields as {
+  const { dimensions, pooling: asked, encoding_format: encoding = "float" } = fields as {
     dimensions?: number;
     pooling?: Pooling;
     encoding_format?: "float" | "base64";
@@ -39,11 +43,20 @@ export function planEmbeddings(body: unknown, context: EmbeddingContext): Embedd
     );
   }
   const options = toOptions(fields, context);
+  const pooling = poolingOf(asked, context.pooling);
   const jobs = toPrompts(fields.input as PromptField).map((prompt) => {
     if ("tokens" in prompt) checkTokens("input", prompt.tokens, context.vocab);
     return { prompt, options, pooling };
   });
   return { jobs, n: 1, class: options.class!, stream: false, includeUsage: false, encoding, dimensions };
+}
+
+function poolingOf(asked: Pooling | undefined, file: FilePooling): Pooling {
+  try {
+    return resolvePooling(asked, file);
+  } catch (error) {
+    throw badField("pooling", (error as Error).message);
+  }
 }
 
 /** The response as OpenAI's clients know it. `promptTokens`: of all texts together. */

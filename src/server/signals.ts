@@ -25,6 +25,7 @@ export async function runUntilSignal(start: () => KumiServer): Promise<number> {
   for (const name of SIGNALS) Deno.addSignalListener(name, onSignal);
   try {
     const { info } = await server.ready;
+    for (const note of info.notes) printNote(`kumi: ${note}`);
     printNote(
       `kumi: ready: ${
         oneLine(info.name ?? info.architecture, NAME_CHARACTERS_MAX)

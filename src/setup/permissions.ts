@@ -16,7 +16,7 @@ export const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
 export function needsLibrary(args: readonly string[]): boolean {
   const isHelp = args.length === 0 || args.some((arg) => arg === "--help" || arg === "-h") ||
     args[0] === "help";
-  return !isHelp && !["inspect", "tokenize", "loadtest"].includes(args[0]);
+  return !isHelp && !["tokenize", "loadtest"].includes(args[0]);
 }
 
 /** The kernel library that a command opens: `KUMI_LIBRARY`, else the built or installed one. */

@@ -7,7 +7,7 @@
 
 import { BytePairModel } from "./byte_pair_model.ts";
 import { TokenizerError } from "./error.ts";
-import { type Metadata, readString } from "./metadata.ts";
+import { type Metadata, readBoolean, readString } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
 import { preTokenizerOf } from "./pre_tokenizer.ts";
 import { SentencePieceModel } from "./sentence_piece_model.ts";
@@ -171,12 +171,32 @@ export class Tokenizer {
 
 const NOTHING = new Uint8Array(0);
 
+/** What files may ask for and neither kind of tokenizer does: the ids would be others than the model was trained on. */
+const UNSUPPORTED: Readonly<Record<string, string>> = {
+  add_sep_token: "a separator after each text",
+  remove_extra_whitespaces: "spaces that are joined to one",
+};
+
+function checkKeys(metadata: Metadata): void {
+  for (const [name, what] of Object.entries(UNSUPPORTED)) {
+    if (readBoolean(metadata, name) !== true) continue;
+    throw new TokenizerError(`tokenizer.ggml.${name} is true, which asks for ${what}: not supported`);
+  }
+  const map = metadata.get("tokenizer.ggml.precompiled_charsmap") as { length?: number } | undefined;
+  if (map?.length) {
+    throw new TokenizerError(
+      `tokenizer.ggml.precompiled_charsmap has ${map.length} bytes, which ask for characters to be replaced: not supported`,
+    );
+  }
+}
+
 /**
  * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece) or "gpt2"
  * (byte-level BPE). Throws TokenizerError with the key and the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const kind = readString(metadata, "model");
+  checkKeys(metadata);
   if (kind === "llama") {
     const vocabulary = Vocabulary.read(metadata, { addBos: true, ids: { bos: 1, eos: 2, unknown: 0 } });
     return new Tokenizer(vocabulary, new SentencePieceModel(metadata, vocabulary));

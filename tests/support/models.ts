@@ -1,4 +1,4 @@
-import { type FormatName, openGguf } from "../../src/gguf/mod.ts";
+import { type FormatName, type MetadataEntry, openGguf } from "../../src/gguf/mod.ts";
 import { writeRandomModel } from "../../src/gguf/random_model.ts";
 import { loadModelRunner, type ModelRunner, type RunnerOptions } from "../../src/model_runner.ts";
 
@@ -32,11 +32,19 @@ export function testWithShared<const T extends readonly string[]>(
 /** A folder for the files of one test, removed at its end. */
 export class TemporaryFolder implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "kumi-test-" });
+  #count = 0;
 
-  /** Writes a random-weight model and gives its path. */
-  async randomModel(shape: string, format: FormatName, seed = 1): Promise<string> {
-    const path = `${this.path}/${shape}-${format}-${seed}.gguf`;
-    await writeRandomModel(path, { shape, format, seed });
+  /** Writes a random-weight model and gives its path. `entries`: metadata in place of its own. */
+  async randomModel(
+    shape: string,
+    format: FormatName,
+    seed = 1,
+    entries: readonly MetadataEntry[] = [],
+  ): Promise<string> {
+    const path = `${this.path}/${shape}-${format}-${seed}${
+      entries.length > 0 ? `-${++this.#count}` : ""
+    }.gguf`;
+    await writeRandomModel(path, { shape, format, seed, entries });
     return path;
   }
 

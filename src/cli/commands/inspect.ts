@@ -1,10 +1,8 @@
-/** `kumi inspect`: what a model file holds, and whether it fits this machine; or what the processor can do. @module */
+/** `kumi inspect`: what a model file holds, whether this build can run it and this machine has the memory; or what the processor can do. @module */
 
 import {
   checkKvFormat,
   describe,
-  type Fit,
-  fit,
   type GgufFile,
   kvBytesPerToken,
   type KvFormat,
@@ -12,6 +10,7 @@ import {
   type ModelDescription,
   openGguf,
 } from "../../gguf/mod.ts";
+import { judge, type MemoryPlan, type Verdict } from "../../engine/model_file.ts";
 import { type Arguments, type Command, numberOption } from "../command.ts";
 import { cpuReport, renderCpuReport } from "../cpu_report.ts";
 import { resolveModelFile } from "../model_option.ts";
@@ -24,10 +23,10 @@ import { printLine } from "../../terminal/print.ts";
 
 const TEXT_CELL_MAX = 72;
 
-/** Prints metadata, tensors and sizes; with --users and --context the memory that such a load takes. */
+/** Prints metadata, tensors and sizes, and what loading the file would say; with --users and --context of such a load. */
 export const inspect: Command = {
   name: "inspect",
-  summary: "show a model file's metadata, tensors, sizes, and whether it fits this machine",
+  summary: "show a model file's metadata, tensors, sizes, and whether it can be run here",
   usage: "inspect FILE [--users N --context C] [--json] | inspect --cpu [--json]",
   positionals: { min: 0, max: 1 },
   options: [
@@ -43,14 +42,14 @@ export const inspect: Command = {
       name: "context",
       alias: "c",
       value: "C",
-      help: "tokens of each sequence; default: the model's context",
+      help: "tokens of each sequence; default: as a load would have it, the model's where memory allows",
     },
     KV_OPTION,
     { name: "cpu", help: "no file: the processor's instruction set levels, and which one is used and why" },
     { name: "tensors", help: "list every tensor" },
     { name: "json", help: "one JSON object with everything" },
   ],
-  details: "Exit status 1 when --users or --context was given and the model does not fit.",
+  details: "Exit status 1 when --users or --context was given and the model cannot be run here with them.",
   run: runInspect,
 };
 
@@ -67,22 +66,20 @@ async function runInspect(args: Arguments): Promise<number> {
   using file = await openGguf(path);
   const model = describe(file);
   if (model.kv !== null) checkKvFormat(kvFormat, model.kv);
-  const context = contextGiven ?? model.contextMax ?? 4096;
-  const memory = model.kv === null ? undefined : fit({
-    weightsBytes: model.weightsBytes,
-    kvBytesPerToken: kvBytesPerToken(model.kv, kvFormat),
+  const verdict = judge(file, {
+    kvFormat,
     users,
-    context,
+    context: contextGiven,
     availableBytes: availableMemoryBytes(),
   });
   if (args.switches.has("json")) {
-    printLine(JSON.stringify(jsonReport(file, model, kvFormat, users, context, memory)));
+    printLine(JSON.stringify(jsonReport(file, model, kvFormat, users, verdict)));
   } else {
     printLine(textReport(file, model, args.switches.has("tensors")));
-    if (memory !== undefined) printLine(memoryReport(model, memory, kvFormat, users, context));
+    printLine(verdictReport(verdict, kvFormat, users));
   }
   const asked = contextGiven !== undefined || users > 1;
-  return asked && memory !== undefined && !memory.fits ? 1 : 0;
+  return asked && verdict.memory?.fits !== true ? 1 : 0;
 }
 
 function textReport(file: GgufFile, model: ModelDescription, listTensors: boolean): string {
@@ -96,7 +93,8 @@ function textReport(file: GgufFile, model: ModelDescription, listTensors: boolea
   const sections = [
     `${oneLine(model.path)}\nGGUF version ${model.version}, ${formatBytes(model.fileBytes)}, ` +
     `${model.tensors.length} tensors, ${formatCount(model.parameters)} parameters` +
-    (model.splitCount > 1 ? `\none of ${model.splitCount} parts: join them before use` : ""),
+    (model.splitCount > 1 ? `\none of ${model.splitCount} parts: join them before use` : "") +
+    (model.pooling === null ? "" : `\nembeddings are pooled by ${model.pooling}`),
     renderTable(["metadata", "value"], metadata),
     renderTable(["type", "tensors", "parameters", "size"], types),
   ];
@@ -107,31 +105,39 @@ function textReport(file: GgufFile, model: ModelDescription, listTensors: boolea
   return sections.join("\n\n");
 }
 
-function memoryReport(
-  model: ModelDescription,
-  memory: Fit,
-  kvFormat: KvFormat,
-  users: number,
-  context: number,
-): string {
-  const perToken = kvBytesPerToken(model.kv!, kvFormat);
-  const rows = [
+/** The last line says whether the file can be run. */
+function verdictReport({ runs, reason, notes, memory }: Verdict, kvFormat: KvFormat, users: number): string {
+  if (!runs || memory === null) return `\nthis build cannot run it: ${reason}`;
+  return [
+    `\n${memoryTable(memory, kvFormat, users)}`,
+    ...notes.map((note) => `note: ${note}`),
+    `this build can run it${memoryVerdict(memory, users)}`,
+  ].join("\n");
+}
+
+function memoryTable(memory: MemoryPlan, kvFormat: KvFormat, users: number): string {
+  return renderTable(["memory", "size", ""], [
     ["weights", formatBytes(memory.weightsBytes), ""],
     [
       "KV cache",
       formatBytes(memory.kvBytes),
-      `${users} × ${context} tokens × ${perToken} bytes (${kvFormat})`,
+      `${users} × ${memory.context} tokens × ${memory.kvBytesPerToken} bytes (${kvFormat})`,
     ],
-    ["margin", formatBytes(memory.marginBytes), "runtime, activations, logits, tokenizer"],
+    ["margin", formatBytes(memory.marginBytes), "activations, logits, rotary tables, tokenizer"],
     ["total", formatBytes(memory.totalBytes), ""],
     ["available", formatBytes(memory.availableBytes), "machine and control group"],
-  ];
-  const verdict = memory.fits
-    ? `fits this machine (up to ${memory.usersMax} users with ${context} tokens each)`
-    : memory.contextMax > 0
-    ? `does not fit this machine; ${users} user(s) could have ${memory.contextMax} tokens each`
-    : "does not fit this machine: not even the weights";
-  return `\n${renderTable(["memory", "size", ""], rows)}\n${verdict}`;
+  ]);
+}
+
+function memoryVerdict(memory: MemoryPlan, users: number): string {
+  const { fits, usersMax, contextMax, contextLimit, context } = memory;
+  if (fits) return `, and it fits this machine (up to ${usersMax} users with ${context} tokens each)`;
+  if (context > contextLimit) {
+    return `, but not with ${context} tokens: the model's context is ${contextLimit}`;
+  }
+  return contextMax > 0
+    ? `, but so it does not fit this machine; ${users} user(s) could have ${contextMax} tokens each`
+    : ", but it does not fit this machine: not even the weights";
 }
 
 function jsonReport(
@@ -139,8 +145,7 @@ function jsonReport(
   model: ModelDescription,
   kvFormat: KvFormat,
   users: number,
-  context: number,
-  memory: Fit | undefined,
+  { memory, ...verdict }: Verdict,
 ) {
   const metadata = Object.fromEntries(
     [...file.metadata].map((
@@ -150,7 +155,7 @@ function jsonReport(
   const kv = model.kv === null
     ? null
     : { format: kvFormat, bytesPerToken: kvBytesPerToken(model.kv, kvFormat) };
-  return { ...model, metadata, kvCache: kv, users, context, memory: memory ?? null };
+  return { ...model, metadata, kvCache: kv, users, context: memory?.context ?? null, memory, verdict };
 }
 
 function isArray(

@@ -277,8 +277,8 @@ export const EMBEDDING_FIELDS = {
     type: "string",
     max: 8,
     values: POOLINGS,
-    fallback: POOLINGS[0],
-    help: "The mean of the hidden states of all tokens, or the last one, as the model was trained for.",
+    help:
+      "The mean of the hidden states of all tokens, or the last one; default: what the model's file says, else the mean.",
   },
   class: COMMON.class,
   deadline_ms: {

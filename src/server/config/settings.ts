@@ -100,7 +100,7 @@ export const SETTINGS = {
     field: count(16, 2 ** 24),
     value: "N",
     alias: "c",
-    help: "longest request, prompt and answer; default: the model's, at most 4096",
+    help: "longest request, prompt and answer; default: the model's",
   },
   kvTokens: {
     field: count(16, 2 ** 30),

@@ -13,8 +13,8 @@ export function embeddingRoutes(service: Service): Route[] {
 async function embed(service: Service, exchange: Exchange): Promise<Response> {
   const { request, id, tenant, startedAt } = exchange;
   const { observer, host: { model }, modelName } = service;
-  const { vocab, hidden } = model.info;
-  const context = { headers: request.headers, tenant, vocab, hidden };
+  const { vocab, hidden, pooling } = model.info;
+  const context = { headers: request.headers, tenant, vocab, hidden, pooling };
   const plan = await readPlan(service, exchange, (body) => planEmbeddings(body, context));
   const run = new Run(model, plan, { id, tenant, observer, startedAt });
   service.track(run);

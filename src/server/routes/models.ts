@@ -40,6 +40,7 @@ function describe({ host: { model: { info }, classes }, modelName, createdAt }: 
       weight_bytes: info.weightBytes,
       context_length: info.contextLength,
       vocab: info.vocab,
+      pooling: info.pooling,
       has_chat_template: info.hasChatTemplate,
       classes,
     },

@@ -1,0 +1,185 @@
+/**
+ * Which keys of a file's own namespace (`llama.…`) change what a model computes. A key that says something nobody here
+ * computes must not be passed over: the answers would be those of another model. The names are those of llama.cpp's
+ * converters.
+ * @module
+ */
+
+import { quote } from "../gguf/error.ts";
+import { showValue } from "../gguf/metadata.ts";
+import type { MetadataValue } from "../gguf/value_types.ts";
+import { ModelError } from "./error.ts";
+import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
+
+/** Read by `readHyperparameters`, which checks them. */
+const READ: readonly string[] = [
+  "block_count",
+  "context_length",
+  "embedding_length",
+  "feed_forward_length",
+  "expert_count",
+  "pooling_type",
+  "attention.head_count",
+  "attention.head_count_kv",
+  "attention.key_length",
+  "attention.value_length",
+  "attention.layer_norm_rms_epsilon",
+  "rope.dimension_count",
+  "rope.freq_base",
+  "rope.scale_linear",
+  "rope.scaling.type",
+  "rope.scaling.factor",
+  "rope.scaling.attn_factor",
+  "rope.scaling.original_context_length",
+  "rope.scaling.yarn_attn_factor",
+  "rope.scaling.yarn_ext_factor",
+  "rope.scaling.yarn_beta_fast",
+  "rope.scaling.yarn_beta_slow",
+];
+
+/** These change nothing by themselves. A pattern ends in `*`. */
+const HARMLESS: readonly string[] = [
+  // The token table and the tokenizer tell.
+  "vocab_size",
+  // Where the weights come from, and labels of a head whose tensors would be refused.
+  "tensor_data_layout",
+  "rope.scaling.finetuned",
+  "classifier.output_labels",
+  // Nothing without experts, and files with experts are refused.
+  "expert_*",
+  "experts_per_group",
+  "leading_dense_block_count",
+  "interleave_moe_layer_step",
+  "moe_every_n_layers",
+  "moe_latent_size",
+  "router_logit_softcapping",
+  // Nothing without a window, and a window that matters is refused.
+  "attention.sliding_window_pattern",
+  "attention.key_length_swa",
+  "attention.value_length_swa",
+  "rope.dimension_count_swa",
+  "rope.freq_base_swa",
+  // Another norm's, which these families do not have.
+  "attention.layer_norm_epsilon",
+];
+
+interface Change {
+  /** What the key asks for. */
+  readonly what: string;
+  /** Whether a value asks for nothing. Default: 0, false, and nothing but zeros. */
+  readonly isNeutral?: (value: MetadataValue, h: Hyperparameters) => boolean;
+}
+
+const isOneOrNone: Change["isNeutral"] = (value) => value === 1 || isNothing(value);
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  "attention.causal": { what: "attention to later tokens", isNeutral: (value) => value === true },
+  "attention.scale": {
+    what: "another scale of attention than 1/√(elements of a head)",
+    isNeutral: (value, { headDim }) =>
+      isNothing(value) || typeof value === "number" && Math.abs(value * Math.sqrt(headDim) - 1) < 1e-5,
+  },
+  "attention.output_scale": { what: "a scale of attention's output", isNeutral: isOneOrNone },
+  "attention.temperature_scale": { what: "attention that sharpens with the position" },
+  "attention.temperature_length": { what: "attention that sharpens with the position" },
+  "attention.sliding_window": {
+    what: "attention to a window of tokens",
+    isNeutral: (value, { contextLength }) =>
+      isNothing(value) || typeof value === "number" && value >= contextLength,
+  },
+  "attention.max_alibi_bias": { what: "ALiBi" },
+  "attention.clamp_kqv": { what: "clamped queries, keys and values" },
+  "attention.relative_buckets_count": { what: "relative position buckets" },
+  "attention.shared_kv_layers": { what: "layers that share keys and values" },
+  "attention.group_norm_epsilon": { what: "group norms" },
+  "attention.group_norm_groups": { what: "group norms" },
+  "attention.q_lora_rank": { what: "latent attention" },
+  "attention.kv_lora_rank": { what: "latent attention" },
+  "attention.key_length_mla": { what: "latent attention" },
+  "attention.value_length_mla": { what: "latent attention" },
+  "attention.*_lora_rank": { what: "low-rank mixing" },
+  "attention.indexer.*": { what: "an index of tokens to attend to" },
+  "attn_logit_softcapping": { what: "soft-capped attention" },
+  "final_logit_softcapping": { what: "soft-capped logits" },
+  "logit_scale": { what: "scaled logits", isNeutral: isOneOrNone },
+  "residual_scale": { what: "scaled residuals", isNeutral: isOneOrNone },
+  "embedding_scale": { what: "scaled embeddings", isNeutral: isOneOrNone },
+  "embedding_length_out": {
+    what: "embeddings of another size",
+    isNeutral: (value, { hidden }) => isNothing(value) || value === hidden,
+  },
+  "embedding_length_per_layer_input": { what: "embeddings for each layer" },
+  "dense_*": { what: "dense layers behind the embeddings" },
+  "use_parallel_residual": { what: "parallel residuals" },
+  "swin_norm": { what: "Swin norms" },
+  "swiglu_clamp_*": { what: "a clamped SwiGLU" },
+  "activation_sparsity_scale": { what: "sparse activations" },
+  "altup.*": { what: "alternating updates" },
+  "full_attention_interval": { what: "layers without full attention", isNeutral: isOneOrNone },
+  "nextn_predict_layers": { what: "layers that predict further tokens" },
+  "n_deepstack_layers": { what: "deep-stacked visual features" },
+  "decoder_start_token_id": { what: "an encoder before the decoder" },
+  "decoder_block_count": { what: "an encoder before the decoder" },
+  "rope.dimension_sections": { what: "rotary sections" },
+  "rope.scaling.alpha": { what: "a rotary alpha", isNeutral: isOneOrNone },
+  "rope.scaling.yarn_log_multiplier": { what: "another growth of YaRN's amplitude" },
+  "rescale_every_n_layers": { what: "rescaled layers" },
+  "token_shift_count": { what: "token shifts" },
+  "time_*": { what: "time mixing" },
+  "ssm.*": { what: "state space layers" },
+  "wkv.*": { what: "WKV layers" },
+  "kda.*": { what: "linear attention" },
+  "shortconv.*": { what: "short convolutions" },
+  "convnext.*": { what: "convolutions" },
+  "posnet.*": { what: "a position network" },
+};
+
+/**
+ * Throws a ModelError for the first key that asks for something else than the family computes, naming it and its value.
+ * A file that is no model at all, such as an adapter, is named as that.
+ */
+export function checkKeys(file: ModelHeader, h: Hyperparameters): void {
+  for (const [key, value] of ownKeys(file, h.architecture)) {
+    const change = lookUp(CHANGES, key);
+    if (change === undefined || (change.isNeutral ?? isNothing)(value, h)) continue;
+    const name = `${h.architecture}.${key}`;
+    throw new ModelError(`${name} is ${showValue(value)}, which asks for ${change.what}: not supported`);
+  }
+}
+
+/** Throws a ModelError for a file that is part of a model or something beside it. */
+export function checkKind({ get }: ModelHeader): void {
+  const kind = get.string("general.type", { fallback: "model" });
+  if (kind !== "model") {
+    throw new ModelError(`general.type is ${quote(kind)}: only files of type "model" can be loaded`);
+  }
+}
+
+/** Keys of the namespace that nothing is known of: they are not read, and whoever looks at the file is told. */
+export function unknownKeys(file: ModelHeader, architecture: string): string[] {
+  const known = Object.fromEntries([...READ, ...HARMLESS].map((key) => [key, true]));
+  return [...ownKeys(file, architecture)]
+    .filter(([key]) => lookUp(known, key) === undefined && lookUp(CHANGES, key) === undefined)
+    .map(([key]) => `${architecture}.${key}`);
+}
+
+function* ownKeys({ get }: ModelHeader, architecture: string): Generator<[string, MetadataValue]> {
+  const prefix = `${architecture}.`;
+  for (const [key, value] of get.entries()) {
+    if (key.startsWith(prefix)) yield [key.slice(prefix.length), value];
+  }
+}
+
+/** The entry of a key, or of the first pattern that it matches. */
+function lookUp<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  if (Object.hasOwn(table, key)) return table[key];
+  return Object.entries(table).find(([pattern]) => {
+    const star = pattern.indexOf("*");
+    return star >= 0 && key.startsWith(pattern.slice(0, star)) && key.endsWith(pattern.slice(star + 1));
+  })?.[1];
+}
+
+function isNothing(value: MetadataValue): boolean {
+  if (typeof value === "object") return Array.from(value as ArrayLike<MetadataValue>).every(isNothing);
+  return value === 0 || value === 0n || value === false || value === "";
+}
