@@ -12,7 +12,14 @@
  *
  * @module
  */
-export { loadModel, type LoadOptions, type LoadProgress, Model } from "./src/engine/model.ts";
+export {
+  type DetokenizeOptions,
+  loadModel,
+  type LoadOptions,
+  type LoadProgress,
+  Model,
+  type TokenizeOptions,
+} from "./src/engine/model.ts";
 export type {
   ChatMessage,
   Completion,

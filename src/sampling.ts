@@ -1,3 +1,4 @@
+import { type Check, checkRange, isNumber, isRecord } from "./arguments.ts";
 import { limits } from "./ffi/symbols.ts";
 
 /** How the next token is chosen. All optional; {@linkcode samplingDefaults} has the defaults. */
@@ -25,6 +26,21 @@ export interface SamplingOptions {
   /** Give the log-probability of each token, and of this many likeliest alternatives. 0 to 20. */
   logprobs?: number;
 }
+
+/** What each is of; the ranges are checked with the defaults. */
+export const SAMPLING_CHECKS: Readonly<Record<keyof SamplingOptions, Check>> = {
+  temperature: isNumber,
+  topK: isNumber,
+  topP: isNumber,
+  minP: isNumber,
+  repeatPenalty: isNumber,
+  presencePenalty: isNumber,
+  frequencyPenalty: isNumber,
+  penaltyTokens: isNumber,
+  logitBias: isRecord,
+  seed: isNumber,
+  logprobs: isNumber,
+};
 
 /** Sampling options with every default filled in. */
 export interface SamplingParams {
@@ -70,15 +86,12 @@ export const samplingDefaults: Readonly<Record<RuledName, number>> = Object.from
   Object.entries(RULES).map(([name, rule]) => [name, rule.fallback]),
 ) as Record<RuledName, number>;
 
-/** `value` if it is a number within the rule. Throws a RangeError naming the option and its current value. */
+/**
+ * `value` if it is a number within the rule. Throws a RangeError naming the option and its current value, a TypeError where it is
+ * no number.
+ */
 export function checkNumber(name: string, value: unknown, rule: Omit<Rule, "fallback">): number {
-  const valid = typeof value === "number" && value >= rule.min && value <= rule.max &&
-    (rule.integer !== true || Number.isInteger(value));
-  if (valid) return value;
-  const kind = rule.integer ? "an integer" : "a number";
-  throw new RangeError(
-    `Option "${name}" must be ${kind} from ${rule.min} to ${rule.max}, current value is ${String(value)}`,
-  );
+  return checkRange(`Option "${name}"`, value, rule);
 }
 
 /** Checks the options and fills in the defaults. `vocab`: tokens the model has. Throws a RangeError. */

@@ -1,6 +1,14 @@
 /** The library as its users see it, on a small random-weight model. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { EngineError, loadModel, type LoadProgress, type Model, ModelError } from "../mod.ts";
+import {
+  createHandler,
+  EngineError,
+  loadModel,
+  type LoadProgress,
+  type Model,
+  ModelError,
+  serve,
+} from "../mod.ts";
 import { EngineClient } from "../src/engine/client.ts";
 import { WorkerTransport } from "../src/engine/transport.ts";
 import { GgufError, GgufWriter, openGguf, scalarEntry, withEntries } from "../src/gguf/mod.ts";
@@ -141,17 +149,27 @@ Deno.test("Model.generate() ends with what it has when it is aborted in prefill 
     const inDecode = new AbortController();
     const generation = model.generate("a", { ...ENDLESS, signal: inDecode.signal });
     let text = "";
-    for await (const part of generation) {
-      text += part;
-      inDecode.abort();
-    }
+    const error = await assertRejects(async () => {
+      for await (const part of generation) {
+        text += part;
+        inDecode.abort();
+      }
+    }, DOMException);
+    assertEquals(error.name, "AbortError");
     const late = await generation.result;
     assertEquals(late.finishReason, "abort");
     assertEquals(late.text, text);
     assert(late.usage.completionTokens > 0);
 
-    const aborted = await model.generate("a", { signal: AbortSignal.abort() }).result;
-    assertEquals(aborted.finishReason, "abort");
+    const aborted = model.generate("a", { signal: AbortSignal.abort(new RangeError("never mind")) });
+    assertEquals((await aborted.result).finishReason, "abort");
+    await assertRejects(
+      async () => {
+        for await (const _ of aborted) throw new Error("there is no text");
+      },
+      RangeError,
+      "never mind",
+    );
     for await (const _ of model.generate("a", ENDLESS)) break;
     assertEquals((await model.generate("a", { ...ENDLESS, maxTokens: 2 }).result).usage.completionTokens, 2);
   });
@@ -177,6 +195,124 @@ Deno.test("Model.generate() ends with length when the context is full", async ()
     assertEquals(finishReason, "length");
     assertEquals(usage.promptTokens + usage.completionTokens, 512);
   });
+});
+
+Deno.test("arguments of a wrong type fail at the door, by name and value", async () => {
+  await withModel(async (model) => {
+    // deno-lint-ignore no-explicit-any
+    const any = model as any;
+    const user = { role: "user", content: "Hi" };
+    const thrown: [() => unknown, string][] = [
+      [() => any.chat("Hi"), 'messages must be a list of messages, current value is "Hi"'],
+      [() => any.chat(undefined), "messages must be a list of messages, current value is undefined"],
+      [() => any.chat([user, "Hi"]), 'messages[1] must be an object, current value is "Hi"'],
+      [
+        () => any.chat([{ role: "user", content: null }]),
+        "messages[0].content must be a string, current value is null",
+      ],
+      [() => any.chat([{ role: "user", content: ["Hi"] }]), "messages[0].content must be a string"],
+      [() => any.chat([{ content: "Hi" }]), "messages[0].role must be one of system, developer, user"],
+      [() => any.chat([user], { enable_thinking: true }), 'did you mean "enableThinking"?'],
+      [() => any.chat([user], { enableThinking: "no" }), 'Option "enableThinking" must be true or false'],
+      [() => any.chat([user], 5), "The options of chat() must be an object, current value is 5"],
+      [
+        () => any.generate({ text: "Hi" }),
+        "prompt must be a text or a list of token ids, current value is an object",
+      ],
+      [() => any.generate([1, "2"]), 'prompt[1] must be a number, current value is "2"'],
+      [
+        () => any.generate("Hi", { max_tokens: 5 }),
+        'no option "max_tokens" of generate(), did you mean "maxTokens"?',
+      ],
+      [
+        () => any.generate("Hi", { temperature: "0.5" }),
+        'Option "temperature" must be a number, current value is "0.5"',
+      ],
+      [() => any.generate("Hi", { stop: 5 }), 'Option "stop" must be a string or a list of strings'],
+      [() => any.generate("Hi", { stopTokens: "</s>" }), 'Option "stopTokens" must be a list of token ids'],
+      [() => any.generate("Hi", { signal: new AbortController() }), 'Option "signal" must be an AbortSignal'],
+      [() => any.generate("Hi", { onTokens: true }), 'Option "onTokens" must be a function'],
+      [() => any.generate("Hi", { logitBias: [5] }), 'Option "logitBias" must be an object'],
+      [() => any.generate("Hi", { deadlineMs: new Date(0) }), "current value is an object of class Date"],
+      [() => any.generate("Hi", { class: null }), 'Option "class" must be a string, current value is null'],
+    ];
+    for (const [call, message] of thrown) assertThrows(call, TypeError, message);
+    const outside: [() => unknown, string][] = [
+      [
+        () => any.chat([{ role: "bot", content: "Hi" }]),
+        'messages[0].role must be one of system, developer, user, assistant, tool, current value is "bot"',
+      ],
+      [() => any.generate("Hi", { temperature: NaN }), "current value is NaN"],
+      [() => any.generate("Hi", { deadlineMs: 0 }), "current value is 0"],
+      [() => any.generate("Hi", { maxTokens: 1.5 }), "current value is 1.5"],
+    ];
+    for (const [call, message] of outside) assertThrows(call, RangeError, message);
+    const rejected: [() => Promise<unknown>, typeof TypeError | typeof RangeError, string][] = [
+      [
+        () => any.embed(5),
+        TypeError,
+        "input must be a text, a list of token ids, or a list of these, current value is 5",
+      ],
+      [
+        () => any.embed(["a", null]),
+        TypeError,
+        "input[1] must be a text or a list of token ids, current value is null",
+      ],
+      [() => any.embed("a", { dimension: 4 }), TypeError, 'did you mean "dimensions"?'],
+      [
+        () => any.embed("a", { pooling: "cls" }),
+        RangeError,
+        'Option "pooling" must be one of mean, last, current value is "cls"',
+      ],
+      [() => any.embed("a", { temperature: 1 }), TypeError, 'no option "temperature" of embed()'],
+      [() => any.tokenize(5), TypeError, "text must be a string, current value is 5"],
+      [() => any.tokenize("a", { addBos: true }), TypeError, 'no option "addBos" of tokenize()'],
+      [() => any.detokenize("a"), TypeError, 'tokens must be a list of token ids, current value is "a"'],
+      [() => any.detokenize([1], { special: 1 }), TypeError, "must be true or false, current value is 1"],
+      [() => model.tokenize("a", { signal: AbortSignal.abort() }), DOMException as never, "abort"],
+      [() => model.detokenize([1], { signal: AbortSignal.abort() }), DOMException as never, "abort"],
+    ];
+    for (const [call, type, message] of rejected) await assertRejects(call, type, message);
+    // The model is as it was.
+    assertEquals((await model.generate("a", { ...ENDLESS, maxTokens: 2 }).result).usage.completionTokens, 2);
+  });
+});
+
+Deno.test("loadModel(), serve() and createHandler() refuse arguments of a wrong type by name and value", async () => {
+  // deno-lint-ignore no-explicit-any
+  const load = loadModel as any, start = serve as any, handler = createHandler as any;
+  const rejected: [unknown[], string][] = [
+    [[5], "model must be a path or a URL, current value is 5"],
+    [["demo", { context: 5 }], 'There is no option "context" of loadModel()'],
+    [["demo", { contextlength: 5 }], 'did you mean "contextLength"?'],
+    [["demo", { contextLength: "4k" }], 'Option "contextLength" must be a number, current value is "4k"'],
+    [["demo", { threads: "2" }], 'Option "threads" must be an integer from 1 to 1024, current value is "2"'],
+    [["demo", { kv: { prefalut: true } }], 'no field "prefalut" in Option "kv", did you mean "prefault"?'],
+    [["demo", { classes: [{ name: "a" }] }], 'Option "classes"[0].priority must be given'],
+    [["demo", { progress: "yes" }], 'Option "progress" must be a function'],
+  ];
+  for (const [args, message] of rejected) await assertRejects(() => load(...args), TypeError, message);
+  for (const threads of [0, -1, NaN, 1.5, 2000]) {
+    await assertRejects(() => load("demo", { threads }), RangeError, `current value is ${threads}`);
+  }
+  await assertRejects(() => load("demo", { kvFormat: "f8" }), RangeError, 'current value is "f8"');
+  assertThrows(() => start({ port: "8080" }), TypeError, 'Option "port" must be an integer from 0 to 65535');
+  assertThrows(() => start({ port: 70_000 }), RangeError, "current value is 70000");
+  assertThrows(() => start({ host: "::" }), TypeError, 'There is no option "host" of serve()');
+  assertThrows(() => start({ drainSeconds: -1 }), RangeError, "current value is -1");
+  assertThrows(() => start({ gate: true }), TypeError, "an object of limits or false, current value is true");
+  assertThrows(() => start({ gate: { idleSec: 5 } }), TypeError, 'did you mean "idleMs"?');
+  assertThrows(
+    () => handler("demo"),
+    TypeError,
+    'a loaded model or a promise of one, current value is "demo"',
+  );
+  assertThrows(
+    () => handler({}, { apiKeys: "key" }),
+    TypeError,
+    'Option "apiKeys" must be a list of strings',
+  );
+  assertThrows(() => handler({}, { port: 80 }), TypeError, 'There is no option "port" of createHandler()');
 });
 
 Deno.test("Model.tokenize() and Model.detokenize() are each other's inverse", async () => {

@@ -104,6 +104,9 @@ export class ChatSession {
       });
       try {
         for await (const part of generation) output.write(part);
+      } catch (error) {
+        // A stopped answer is part of the conversation as far as it goes.
+        if (!abort.signal.aborted) throw error;
       } finally {
         output.end();
       }

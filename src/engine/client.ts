@@ -94,7 +94,7 @@ export class EngineClient implements AsyncDisposable {
     this.#assertOpen();
     const id = this.#nextId++;
     const onAbort = () => this.#abort(id);
-    const generation = new Generation(onAbort, listener);
+    const generation = new Generation(onAbort, listener, signal);
     const priority = this.#priorities.get(request.class) ?? 0;
     const pending = new PendingRequest(id, request, priority, generation, wallClock);
     this.#requests.set(id, pending);

@@ -1,19 +1,35 @@
 /** Embeddings as a caller asks for them. @module */
 
+import { anyOf, type Check, isNumber, isString, isTokens, oneOf, wrongType } from "../arguments.ts";
+import { ModelError } from "../models/error.ts";
+import type { FilePooling } from "../models/hyperparameters.ts";
 import { checkNumber } from "../sampling.ts";
 import type { Generation, GenerationResult } from "./generation.ts";
-import type { GenerationOptions } from "./generation_options.ts";
+import { GENERATION_CHECKS, type GenerationOptions } from "./generation_options.ts";
 import { normalized } from "./pooler.ts";
-import type { Pooling, Prompt } from "./protocol.ts";
+import { type Pooling, POOLINGS, type Prompt } from "./protocol.ts";
 
 /** How texts are embedded. All optional; what a generation has, too, means the same here. */
 export interface EmbedOptions
   extends Pick<GenerationOptions, "class" | "tenant" | "priority" | "deadlineMs" | "signal"> {
-  /** "mean" (default) of the hidden states of all tokens, or the "last" one, as the model was trained for. */
+  /**
+   * The "mean" of the hidden states of all tokens, or the "last" one. Default: what the model's file says, "mean" where it says
+   * nothing.
+   */
   pooling?: Pooling;
   /** Only so many elements from the beginning, made a vector of length 1 again; default all. */
   dimensions?: number;
 }
+
+export const EMBED_CHECKS: Readonly<Record<keyof EmbedOptions, Check>> = {
+  class: GENERATION_CHECKS.class,
+  tenant: GENERATION_CHECKS.tenant,
+  priority: GENERATION_CHECKS.priority,
+  deadlineMs: GENERATION_CHECKS.deadlineMs,
+  signal: GENERATION_CHECKS.signal,
+  pooling: oneOf(POOLINGS),
+  dimensions: isNumber,
+};
 
 /** Embeddings of texts. */
 export interface Embeddings {
@@ -29,12 +45,37 @@ export const IN_FLIGHT_MAX = 32;
 /** A text, a list of token ids, or a list of one of these. */
 export type EmbedInput = string | readonly number[] | readonly (string | readonly number[])[];
 
-/** The texts of an input. Throws a RangeError for none. */
+const isText = anyOf(
+  "a text or a list of token ids",
+  (value) => typeof value === "string" ? isString : null,
+  (value) => typeof value === "object" && value !== null ? isTokens : null,
+);
+
+/** The texts of an input. Throws a RangeError for none, a TypeError for what is none. */
 export function toTexts(input: EmbedInput): Prompt[] {
+  if (typeof input !== "string" && !Array.isArray(input) && !ArrayBuffer.isView(input)) {
+    throw wrongType("input", "a text, a list of token ids, or a list of these", input);
+  }
   const isOne = typeof input === "string" || typeof input[0] === "number";
   const texts = (isOne ? [input] : input) as readonly (string | readonly number[])[];
   if (texts.length === 0) throw new RangeError("There is no text to embed, current count is 0");
+  texts.forEach((text, i) => isText(isOne ? "input" : `input[${i}]`, text));
   return texts.map((text) => typeof text === "string" ? { text } : { tokens: [...text] });
+}
+
+/**
+ * What is asked for, else what the file says, else the mean. Throws a ModelError where the file says something that is not
+ * supported and nobody asks for something else.
+ */
+export function resolvePooling(asked: Pooling | undefined, file: FilePooling): Pooling {
+  if (asked !== undefined) return asked;
+  if (file === "none") return "mean";
+  if (file === "mean" || file === "last") return file;
+  throw new ModelError(
+    `The model's file says that its embeddings are pooled by "${file}", which is not supported; there are ${
+      POOLINGS.map((each) => `"${each}"`).join(" and ")
+    }`,
+  );
 }
 
 /** Checks `dimensions`; `hidden`: what the model has. Throws a RangeError. */

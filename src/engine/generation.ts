@@ -28,6 +28,9 @@ export interface GenerationListener {
  * An answer on its way. Iterate it for the parts of the text as they come, or await `result` for the whole; both may
  * be done. Leaving the loop early ends the answer.
  *
+ * When the caller's signal ends it, the loop throws the signal's reason after the last part, so that whoever reads on knows that
+ * the text is cut: a DOMException "AbortError" unless the signal says otherwise. `result` has what came so far.
+ *
  * ```ts ignore
  * const answer = model.generate("Once upon a time");
  * for await (const part of answer) console.log(part);
@@ -35,11 +38,12 @@ export interface GenerationListener {
  * ```
  */
 export class Generation implements AsyncIterable<string> {
-  /** The whole answer. Rejects when the request fails; an aborted one has finishReason "abort" and what came so far. */
+  /** The whole answer. Rejects when the request fails; an aborted one resolves with finishReason "abort" and what came so far. */
   readonly result: Promise<GenerationResult>;
   readonly #settle: PromiseWithResolvers<GenerationResult> = Promise.withResolvers();
   readonly #cancel: () => void;
   readonly #listener: GenerationListener;
+  readonly #signal?: AbortSignal;
   readonly #parts: string[] = [];
   readonly #aligned = new AlignedLogprobs();
   /** Undefined where nobody asked for them. */
@@ -47,12 +51,14 @@ export class Generation implements AsyncIterable<string> {
   #text = "";
   #pending = "";
   #ended = false;
+  #wasAborted = false;
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  /** `cancel` is called once at most, when the reader wants no more. */
-  constructor(cancel: () => void, listener: GenerationListener = {}) {
+  /** `cancel` is called once at most, when the reader wants no more. `signal`: what an abort is told from. */
+  constructor(cancel: () => void, listener: GenerationListener = {}, signal?: AbortSignal) {
     this.#cancel = cancel;
+    this.#signal = signal;
     this.#listener = listener;
     this.result = this.#settle.promise;
     // A caller who only iterates learns of an error there; the promise alone must not end the program.
@@ -69,6 +75,7 @@ export class Generation implements AsyncIterable<string> {
     this.#pending += text;
     if (completion !== undefined) {
       this.#ended = true;
+      this.#wasAborted = completion.finishReason === "abort";
       this.#text = this.#parts.join("");
       const result: GenerationResult = { text: this.#text, ...completion };
       if (this.#logprobs !== undefined) result.logprobs = this.#logprobs;
@@ -118,7 +125,7 @@ export class Generation implements AsyncIterable<string> {
         this.#pending = "";
         if (part !== "") yield part;
         else if (this.#error !== null) throw this.#error;
-        else if (this.#ended) return;
+        else if (this.#ended) return this.#wasAborted ? this.#signal?.throwIfAborted() : undefined;
         else await new Promise<void>((resolve) => this.#wake = resolve);
       }
     } finally {

@@ -1,7 +1,21 @@
+import {
+  anyOf,
+  type Check,
+  isBoolean,
+  isFunction,
+  isNumber,
+  isRecord,
+  isSignal,
+  isString,
+  isTokens,
+  listOf,
+  oneOf,
+} from "../arguments.ts";
+import { CHAT_ROLES } from "../tokenizer/chat_template.ts";
 import { wallClock } from "./clock.ts";
 import type { GenerationListener } from "./generation.ts";
-import { type GenerationRequest, type Pooling, POOLINGS, type Prompt } from "./protocol.ts";
-import { checkNumber, resolveSampling, type SamplingOptions } from "../sampling.ts";
+import { type ChatMessage, type GenerationRequest, type Pooling, POOLINGS, type Prompt } from "./protocol.ts";
+import { checkNumber, resolveSampling, SAMPLING_CHECKS, type SamplingOptions } from "../sampling.ts";
 
 /** How an answer is made. All optional. */
 export interface GenerationOptions extends SamplingOptions, GenerationListener {
@@ -21,7 +35,7 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
   tenant?: string;
   /** Requests with higher numbers go first within their class: −100 to 100, default 0. */
   priority?: number;
-  /** Ends the answer with what it has so far. */
+  /** Ends the answer: a loop over it throws the signal's reason, its result has what came so far. */
   signal?: AbortSignal;
 }
 
@@ -30,6 +44,49 @@ export interface ChatOptions extends GenerationOptions {
   /** Value of `enable_thinking`, for chat templates that know it. */
   enableThinking?: boolean;
 }
+
+const isStop = anyOf(
+  "a string or a list of strings",
+  (value) => typeof value === "string" ? isString : null,
+  (value) => Array.isArray(value) ? listOf(isString) : null,
+);
+
+/** What each option is of; ranges are checked with the defaults. */
+export const GENERATION_CHECKS: Readonly<Record<keyof GenerationOptions, Check>> = {
+  ...SAMPLING_CHECKS,
+  maxTokens: isNumber,
+  stop: isStop,
+  stopTokens: isTokens,
+  ignoreEnd: isBoolean,
+  class: isString,
+  deadlineMs: isNumber,
+  tenant: isString,
+  priority: isNumber,
+  signal: isSignal,
+  onAccepted: isFunction,
+  onTokens: isFunction,
+  onPart: isFunction,
+};
+
+export const CHAT_CHECKS: Readonly<Record<keyof ChatOptions, Check>> = {
+  ...GENERATION_CHECKS,
+  enableThinking: isBoolean,
+};
+
+const MESSAGE_CHECKS: Readonly<Record<keyof ChatMessage, Check>> = {
+  role: oneOf(CHAT_ROLES),
+  content: isString,
+  reasoning_content: isString,
+};
+
+/** Checks a conversation. What messages have beside what is known here means nothing to a template. */
+export const isMessages: Check = listOf((label, message) => {
+  isRecord(label, message);
+  const given = message as Record<string, unknown>;
+  for (const [name, check] of Object.entries(MESSAGE_CHECKS)) {
+    if (given[name] !== undefined || name !== "reasoning_content") check(`${label}.${name}`, given[name]);
+  }
+}, "a list of messages");
 
 const DEFAULT_CLASS = "interactive";
 const NAME_CHARACTERS_MAX = 256;

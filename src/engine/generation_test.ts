@@ -58,6 +58,38 @@ Deno.test("Generation cancels when the reader leaves early, and only then", asyn
   assertEquals(cancels, 1);
 });
 
+const cut: Completion = { ...completion, finishReason: "abort" };
+
+Deno.test("Generation throws the signal's reason after the last part where that ended it; the result has what came", async () => {
+  for (const reason of [undefined, new RangeError("too slow")]) {
+    const controller = new AbortController();
+    const generation = new Generation(() => {}, {}, controller.signal);
+    generation.push({ id: 1, tokens: [], text: "a" });
+    controller.abort(reason);
+    generation.push({ id: 1, tokens: [], text: "b", completion: cut });
+    const parts: string[] = [];
+    const error = await assertRejects(async () => {
+      for await (const part of generation) parts.push(part);
+    }, Error);
+    assertEquals(error, controller.signal.reason);
+    assertEquals(error.name, reason === undefined ? "AbortError" : "RangeError");
+    assertEquals(parts.join(""), "ab");
+    assertEquals(await generation.result, { text: "ab", ...cut });
+  }
+});
+
+Deno.test("Generation throws nothing where the answer ended by itself, by its deadline, or by its reader", async () => {
+  const controller = new AbortController();
+  const whole = new Generation(() => {}, {}, controller.signal);
+  whole.push({ id: 1, tokens: [], text: "a", completion });
+  const late = new Generation(() => {}, {}, controller.signal);
+  late.push({ id: 2, tokens: [], text: "a", completion: { ...completion, finishReason: "deadline" } });
+  const left = new Generation(() => {}, {}, undefined);
+  left.push({ id: 3, tokens: [], text: "a", completion: cut });
+  controller.abort();
+  for (const generation of [whole, late, left]) assertEquals(await read(generation), ["a"]);
+});
+
 Deno.test("Generation tells the tokens as they come, and ends with what the listener throws", async () => {
   const seen: number[] = [];
   let cancels = 0;

@@ -1,4 +1,5 @@
 import type { LatencyClass } from "../../scheduler/mod.ts";
+import { checkOptions, isBoolean, isSignal, isString, isTokens, wrongType } from "../arguments.ts";
 import { parseCpuList } from "../cpu_list.ts";
 import type { KvFormat } from "../gguf/mod.ts";
 import type { KvOptions } from "../model_runner.ts";
@@ -7,19 +8,25 @@ import { EngineClient, type Health, type ModelStats } from "./client.ts";
 import type { Generation } from "./generation.ts";
 import {
   checkDimensions,
+  EMBED_CHECKS,
   embedAll,
   type Embeddings,
   type EmbedInput,
   type EmbedOptions,
+  resolvePooling,
   toTexts,
 } from "./embedding.ts";
 import {
+  CHAT_CHECKS,
   type ChatOptions,
+  GENERATION_CHECKS,
   type GenerationOptions,
+  isMessages,
   type RequestKind,
   resolveRequest,
 } from "./generation_options.ts";
 import { type LayoutOptions, layoutWorkers } from "./layout.ts";
+import { LOAD_CHECKS } from "./load_checks.ts";
 import { locateModel } from "./locate_model.ts";
 import type { ChatMessage, ModelInfo, Pooling, Prompt } from "./protocol.ts";
 import { WorkerTransport } from "./transport.ts";
@@ -43,9 +50,15 @@ export interface LoadOptions extends LayoutOptions {
   shareWeights?: boolean | "all";
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
-  /** Longest sequence in tokens, prompt and answer together; default: the model's own, at most 4096. */
+  /**
+   * Longest sequence in tokens, prompt and answer together; default: the model's own, or what the KV cache can hold of it where
+   * `kvTokens` or the memory does not allow more: then the model's `info.notes` say so.
+   */
   contextLength?: number;
-  /** Tokens that the KV cache holds for all requests together; default: twice the context, once where memory is short. */
+  /**
+   * Tokens that each worker's KV cache holds for all requests together; default: two contexts of at most 8,192 tokens, one where it
+   * is longer or memory is short. Memory is used as tokens come.
+   */
   kvTokens?: number;
   /** How keys and values are stored; default f16. */
   kvFormat?: KvFormat;
@@ -86,9 +99,13 @@ export interface LoadOptions extends LayoutOptions {
  * ```
  *
  * The model stays in memory until `close()`, or the end of an `await using` block. Throws GgufError, ModelError or
- * TokenizerError for a file that cannot be used, RangeError for options, the signal's reason.
+ * TokenizerError for a file that cannot be used, TypeError or RangeError for options, the signal's reason.
  */
 export async function loadModel(model: string | URL, options: LoadOptions = {}): Promise<Model> {
+  if (typeof model !== "string" && !(model instanceof URL)) {
+    throw wrongType("model", "a path or a URL", model);
+  }
+  checkOptions("loadModel()", options, LOAD_CHECKS);
   const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, ...engine } = options;
   const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();
@@ -109,6 +126,35 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     },
   );
   return new Model(client);
+}
+
+/** How a text becomes tokens. All optional. */
+export interface TokenizeOptions {
+  /** Begin as a prompt begins: with BOS where the model wants it. Default true. */
+  addSpecial?: boolean;
+  /** Read the texts of control tokens as these tokens. Default false. */
+  parseSpecial?: boolean;
+  signal?: AbortSignal;
+}
+
+/** How tokens become a text. All optional. */
+export interface DetokenizeOptions {
+  /** Write control tokens, too. Default false. */
+  special?: boolean;
+  signal?: AbortSignal;
+}
+
+/** What the promise gives, or the signal's reason as soon as it is aborted. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /** A loaded model. Requests may run at the same time: they are computed together. */
@@ -132,9 +178,14 @@ export class Model implements AsyncDisposable {
    * const { text } = await model.generate("Once upon a time", { maxTokens: 50 }).result;
    * ```
    *
-   * Throws a RangeError for options out of range. A prompt that does not fit rejects in the returned generation.
+   * Throws a TypeError or RangeError for arguments that cannot be. A prompt that does not fit rejects in the returned generation.
    */
   generate(prompt: string | readonly number[], options: GenerationOptions = {}): Generation {
+    checkOptions("generate()", options, GENERATION_CHECKS);
+    if (typeof prompt !== "string" && !Array.isArray(prompt) && !ArrayBuffer.isView(prompt)) {
+      throw wrongType("prompt", "a text or a list of token ids", prompt);
+    }
+    if (typeof prompt !== "string") isTokens("prompt", prompt);
     return this.#start(typeof prompt === "string" ? { text: prompt } : { tokens: [...prompt] }, options);
   }
 
@@ -144,28 +195,34 @@ export class Model implements AsyncDisposable {
    * ```ts ignore
    * for await (const part of model.chat([{ role: "user", content: "Hi" }])) console.log(part);
    * ```
+   *
+   * Throws a TypeError or RangeError for arguments that cannot be, roles among them.
    */
   chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
+    checkOptions("chat()", options, CHAT_CHECKS);
+    isMessages("messages", messages);
     const copies = messages.map((message) => ({ ...message }));
     return this.#start({ messages: copies, enableThinking: options.enableThinking }, options);
   }
 
   /**
-   * Embeds texts, or lists of tokens: a vector of length 1 for each, made of the model's hidden states after the last norm. A text's
-   * vector has the same bits however many others are computed with it.
+   * Embeds texts, or lists of tokens: a vector of length 1 for each, made of the model's hidden states after the last norm, as the
+   * model's file says or `pooling`. A text's vector has the same bits however many others are computed with it.
    *
    * ```ts ignore
    * const { embeddings: [a, b] } = await model.embed(["a dog", "a cat"]);
    * const similarity = a.reduce((sum, x, i) => sum + x * b[i], 0);
    * ```
    *
-   * Rejects with a RangeError for options and texts that cannot be, a RefusedError, the signal's reason, or a DOMException
+   * Rejects with a ModelError where the file asks for a pooling that is not supported, a RangeError for options and texts that cannot be, a RefusedError, the signal's reason, or a DOMException
    * "TimeoutError" when the deadline has passed.
    */
   async embed(input: EmbedInput, options: EmbedOptions = {}): Promise<Embeddings> {
+    checkOptions("embed()", options, EMBED_CHECKS);
     const texts = toTexts(input);
     checkDimensions(options.dimensions, this.info.hidden);
-    const { pooling = "mean", dimensions: _, ...rest } = options;
+    const { pooling: asked, dimensions: _, ...rest } = options;
+    const pooling = resolvePooling(asked, this.info.pooling);
     return await embedAll(
       texts,
       (text, signal) => this.startEmbedding(text, { ...rest, pooling, signal }),
@@ -184,15 +241,22 @@ export class Model implements AsyncDisposable {
     return this.#client.generate(request, signal, { onAccepted, onTokens, onPart });
   }
 
-  /** Token ids of a text; `addSpecial` (default true) adds BOS where the model wants it. */
-  tokenize(text: string, options: { addSpecial?: boolean; parseSpecial?: boolean } = {}): Promise<number[]> {
-    const { addSpecial = true, parseSpecial = false } = options;
-    return this.#client.tokenize(text, { addSpecial, parseSpecial });
+  /** Token ids of a text. Rejects with a TypeError for arguments that cannot be, and the signal's reason. */
+  async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
+    checkOptions("tokenize()", options, { addSpecial: isBoolean, parseSpecial: isBoolean, signal: isSignal });
+    isString("text", text);
+    const { addSpecial = true, parseSpecial = false, signal } = options;
+    signal?.throwIfAborted();
+    return await abortable(this.#client.tokenize(text, { addSpecial, parseSpecial }), signal);
   }
 
-  /** The text of tokens; `special` (default false) writes control tokens too. */
-  detokenize(tokens: readonly number[], options: { special?: boolean } = {}): Promise<string> {
-    return this.#client.detokenize([...tokens], options.special ?? false);
+  /** The text of tokens. Rejects with a TypeError or RangeError for arguments that cannot be, and the signal's reason. */
+  async detokenize(tokens: readonly number[], options: DetokenizeOptions = {}): Promise<string> {
+    checkOptions("detokenize()", options, { special: isBoolean, signal: isSignal });
+    isTokens("tokens", tokens);
+    const { special = false, signal } = options;
+    signal?.throwIfAborted();
+    return await abortable(this.#client.detokenize([...tokens], special), signal);
   }
 
   /** Figures of this moment: of each worker, and of those that were replaced. Workers answer between two steps. */

@@ -1,6 +1,7 @@
 /** The HTTP interface as a handler for Deno.serve. @module */
 
 import type { LatencyClass } from "../../scheduler/mod.ts";
+import { checkOptions, wrongType } from "../arguments.ts";
 import type { LoadProgress, Model } from "../engine/model.ts";
 import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
@@ -11,6 +12,7 @@ import { ApiKeys } from "./guard/keys.ts";
 import { OriginGuard, type OriginRules } from "./guard/origin.ts";
 import { ModelHost, type Readiness } from "./model_host.ts";
 import type { RequestObserver } from "./observer.ts";
+import { HANDLER_CHECKS } from "./option_checks.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
 import { generationRoutes } from "./routes/generations.ts";
@@ -71,8 +73,19 @@ const CANARY_MS = 60_000;
  * await using model = await loadModel("demo");
  * Deno.serve({ hostname: "127.0.0.1", port: 8080 }, createHandler(model));
  * ```
+ *
+ * Throws a TypeError or RangeError for arguments that cannot be.
  */
 export function createHandler(model: Model | Promise<Model>, options: HandlerOptions = {}): Handler {
+  if (typeof model !== "object" || model === null) {
+    throw wrongType("model", "a loaded model or a promise of one", model);
+  }
+  checkOptions("createHandler()", options, HANDLER_CHECKS);
+  return handlerOf(model, options);
+}
+
+/** {@linkcode createHandler} for options that were checked, and may have others beside them. */
+export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions): Handler {
   const host = new ModelHost(model, options.canaryMs ?? CANARY_MS);
   const modelName = options.modelName ?? "kumi";
   const watched = watch({ ...options, modelName, source: () => host.loaded });

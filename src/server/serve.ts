@@ -1,13 +1,15 @@
 /** A server of its own: listens, loads the model, ends in order. @module */
 
+import { checkOptions } from "../arguments.ts";
 import { loadModel, type LoadOptions, type Model } from "../engine/model.ts";
 import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
 import { ApiKeys } from "./guard/keys.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import { hostName, isLoopback } from "./guard/origin.ts";
-import { createHandler, type Handler, type HandlerOptions } from "./handler.ts";
+import { type Handler, handlerOf, type HandlerOptions } from "./handler.ts";
 import { listen, type Listening } from "./listening.ts";
 import { defaultModelName } from "./model_name.ts";
+import { SERVE_CHECKS } from "./option_checks.ts";
 
 /** How a server runs. All optional. */
 export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal" | "classes"> {
@@ -57,10 +59,11 @@ const FLUSH_MS = 2000;
  * await server.ready;
  * ```
  *
- * Throws a RangeError for options that cannot be, above all for a host beyond this machine without API keys; Deno's errors
+ * Throws a TypeError or RangeError for options that cannot be, above all for a host beyond this machine without API keys; Deno's errors
  * where it cannot listen.
  */
 export function serve(options: ServeOptions = {}): KumiServer {
+  checkOptions("serve()", options, SERVE_CHECKS);
   const { hostname, port, drainSeconds, model: spec } = { ...SERVE_DEFAULTS, ...defined(options) };
   checkExposure(hostname, options);
   const abort = new AbortController();
@@ -73,7 +76,7 @@ export function serve(options: ServeOptions = {}): KumiServer {
   loading.catch(() => {});
   let server: Listening | undefined;
   try {
-    handler = createHandler(loading, {
+    handler = handlerOf(loading, {
       ...options,
       connections: () => server?.figures,
       onBody: (request) => server?.arrive?.(request),

@@ -47,14 +47,14 @@ async function runOnce(args: Arguments): Promise<number> {
     ? model.generate(prompt, { ...options, signal })
     : model.chat(messages, { ...options, signal });
   if (args.switches.has("json")) printLine(JSON.stringify(await answer.result));
-  else await printParts(answer);
+  else await printParts(answer, signal);
   const result = await answer.result;
   if (args.switches.has("stats")) printNote(renderSpeed(result));
   return result.finishReason === "abort" ? 130 : 0;
 }
 
 /** Streams to stdout; a person's terminal gets a final newline, a pipe exactly the text. */
-async function printParts(answer: Generation): Promise<void> {
+async function printParts(answer: Generation, signal: AbortSignal): Promise<void> {
   const output = new AnswerOutput();
   let last = "";
   try {
@@ -62,6 +62,9 @@ async function printParts(answer: Generation): Promise<void> {
       output.write(part);
       last = part;
     }
+  } catch (error) {
+    // An interrupted answer is shown as far as it goes.
+    if (!signal.aborted) throw error;
   } finally {
     output.end();
   }

@@ -1,0 +1,70 @@
+/** What the options of loading a model are of. @module */
+
+import {
+  anyOf,
+  type Check,
+  fieldsOf,
+  isBoolean,
+  isFunction,
+  isNumber,
+  isSignal,
+  isString,
+  isTokens,
+  listOf,
+  numberIn,
+  oneOf,
+} from "../arguments.ts";
+import { kvFormatNames } from "../gguf/kv_format.ts";
+import type { LatencyClass } from "../../scheduler/mod.ts";
+import type { KvOptions } from "../model_runner.ts";
+import type { LoadOptions } from "./model.ts";
+
+const CLASS_CHECKS: Readonly<Record<keyof LatencyClass, Check>> = {
+  name: isString,
+  priority: isNumber,
+  maxBatch: isNumber,
+  maxWaitMs: isNumber,
+  ttftSloMs: isNumber,
+  itlSloMs: isNumber,
+  queueLimit: fieldsOf({ requests: isNumber, tokens: isNumber }, ["requests", "tokens"]),
+  preemptible: isBoolean,
+};
+
+/** Latency classes; their numbers are checked by the scheduler. */
+export const isClasses: Check = listOf(
+  fieldsOf(CLASS_CHECKS, ["name", "priority", "maxBatch", "maxWaitMs", "queueLimit", "preemptible"]),
+  "a list of latency classes",
+);
+
+const KV_CHECKS: Readonly<Record<keyof KvOptions, Check>> = {
+  prefault: isBoolean,
+  hugePages: isBoolean,
+  giveBackBlocks: numberIn({ min: 1, max: Infinity }),
+  overcommit: isBoolean,
+};
+
+/** Numbers without a range here are checked where the range is known: the machine's, the model's. */
+export const LOAD_CHECKS: Readonly<Record<keyof LoadOptions, Check>> = {
+  workers: numberIn({ min: 1, max: 1024, integer: true }),
+  threads: numberIn({ min: 1, max: 1024, integer: true }),
+  cpus: anyOf(
+    'a list such as "0-3,8" or of numbers',
+    (value) => typeof value === "string" ? isString : null,
+    (value) => typeof value === "object" && value !== null ? isTokens : null,
+  ),
+  shareWeights: oneOf([true, false, "all"]),
+  isa: isString,
+  contextLength: isNumber,
+  kvTokens: isNumber,
+  kvFormat: oneOf(kvFormatNames),
+  kv: fieldsOf(KV_CHECKS),
+  sequencesMax: numberIn({ min: 1, max: 65_536, integer: true }),
+  classes: isClasses,
+  ageingMs: numberIn({ min: 0, max: Infinity }),
+  prefixCache: isBoolean,
+  batchTokensMax: isNumber,
+  libraryPath: isString,
+  onStuck: isFunction,
+  progress: isFunction,
+  signal: isSignal,
+};

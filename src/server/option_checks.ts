@@ -1,0 +1,79 @@
+/** What the options of a server and of its handler are of. @module */
+
+import {
+  anyOf,
+  type Check,
+  fieldsOf,
+  isBoolean,
+  isFunction,
+  isRecord,
+  isString,
+  listOf,
+  numberIn,
+} from "../arguments.ts";
+import { isClasses, LOAD_CHECKS } from "../engine/load_checks.ts";
+import type { GateLimits } from "./gate/limits.ts";
+import type { HeaderLimits } from "./guard/headers.ts";
+import type { BodyLimits } from "./guard/json_body.ts";
+import type { HandlerOptions } from "./handler.ts";
+import type { ServeOptions } from "./serve.ts";
+import type { StreamLimits } from "./sse.ts";
+
+/** Of sizes, counts and ms. */
+const isLimit = numberIn({ min: 0, max: Infinity });
+const isNames = listOf(isString, "a list of strings");
+
+const BODY_CHECKS: Readonly<Record<keyof BodyLimits, Check>> = {
+  bytesMax: isLimit,
+  timeMs: isLimit,
+  totalBytesMax: isLimit,
+};
+const STREAM_CHECKS: Readonly<Record<keyof StreamLimits, Check>> = {
+  bufferBytes: isLimit,
+  stalledMs: isLimit,
+  keepAliveMs: isLimit,
+};
+const HEADER_CHECKS: Readonly<Record<keyof HeaderLimits, Check>> = { count: isLimit, bytes: isLimit };
+const GATE_CHECKS: Readonly<Record<keyof GateLimits, Check>> = {
+  headMs: isLimit,
+  headBytes: isLimit,
+  idleMs: isLimit,
+  stalledMs: isLimit,
+  connectionsMax: isLimit,
+  connectionsPerAddress: isLimit,
+};
+
+export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
+  modelName: isString,
+  apiKeys: isNames,
+  canaryMs: isLimit,
+  classes: isClasses,
+  connections: isFunction,
+  onBody: isFunction,
+  accessLog: isFunction,
+  observer: isRecord,
+  bodyLimits: fieldsOf(BODY_CHECKS),
+  streamLimits: fieldsOf(STREAM_CHECKS),
+  headerLimits: fieldsOf(HEADER_CHECKS, ["count", "bytes"]),
+  routes: listOf(isRecord, "a list of routes"),
+  allowHosts: isNames,
+  cors: isNames,
+};
+
+const { progress: _, signal: __, ...LOADING } = LOAD_CHECKS;
+
+export const SERVE_CHECKS: Readonly<Record<keyof ServeOptions, Check>> = {
+  ...LOADING,
+  ...HANDLER_CHECKS,
+  model: isString,
+  hostname: isString,
+  port: numberIn({ min: 0, max: 65_535, integer: true }),
+  insecure: isBoolean,
+  gate: anyOf(
+    "an object of limits or false",
+    (value) => value === false ? isBoolean : null,
+    (value) => typeof value === "object" && value !== null ? fieldsOf(GATE_CHECKS) : null,
+  ),
+  drainSeconds: isLimit,
+  onListen: isFunction,
+};
