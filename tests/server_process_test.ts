@@ -33,12 +33,12 @@ function freePort(): number {
 }
 
 /** Starts a server; resolves when it says where it listens. */
-async function start(
-  args: readonly string[],
-  permissions: readonly string[],
-  env: Record<string, string> = {},
-) {
-  const child = command(args, permissions, env).spawn();
+function start(args: readonly string[], permissions: readonly string[], env: Record<string, string> = {}) {
+  return follow(command(args, permissions, env));
+}
+
+async function follow(command: Deno.Command) {
+  const child = command.spawn();
   const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let log = "";
   const until = async (text: string) => {
@@ -137,10 +137,73 @@ Deno.test("examples/serve.ts serves, and a second signal ends it at once", async
   await new Promise((resolve) => setTimeout(resolve, 50));
   child.kill("SIGINT");
   await until("shutting down");
-  child.kill("SIGINT");
+  // What comes within a second of the first is the first again.
+  const again = setInterval(() => child.kill("SIGINT"), 300);
   const { code } = await end();
+  clearInterval(again);
   await Promise.all(endless);
   assertEquals(code, 130);
+});
+
+/** What it takes to start `deno task serve` in a process group of its own, as supervisors and shells do. */
+const GROUP = { stdin: "null", stdout: "piped", stderr: "piped", detached: true } as const;
+const isWindows = Deno.build.os === "windows";
+
+/** Leaves nothing behind where a test fails. */
+function endGroup(group: number): void {
+  try {
+    Deno.kill(-group, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+Deno.test({
+  name: "a signal to all processes of deno task serve at once lets running requests end",
+  ignore: isWindows,
+  fn: async () => {
+    const task = new Deno.Command(Deno.execPath(), {
+      ...GROUP,
+      args: ["task", "--quiet", "serve", "--port", "0"],
+      cwd: ROOT,
+    });
+    const { child, url, until, end } = await follow(task);
+    using _group = { [Symbol.dispose]: () => endGroup(child.pid) };
+    await until("kumi: ready: ");
+    // Long enough for the signal to arrive on all ways while they run.
+    const running = await fetch(url + TEXT, {
+      method: "POST",
+      body: JSON.stringify({ ...ENDLESS, n: 8, stream: true }),
+      headers: { "content-type": "application/json" },
+    });
+    // Each of the processes passes it on to the next: one that is slow, later.
+    Deno.kill(-child.pid, "SIGTERM");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    Deno.kill(-child.pid, "SIGTERM");
+    const text = await running.text().catch(String);
+    const { log } = await end();
+    assert(text.endsWith("data: [DONE]\n\n"), `a running request did not end: ${text.slice(-80)}`);
+    assertEquals(log.match(/shutting down/g)?.length, 1, log);
+  },
+});
+
+Deno.test({
+  name: "kumi serve --exit-with-parent ends once the process that started it has gone",
+  ignore: isWindows,
+  fn: async () => {
+    const task = `"${Deno.execPath()}" task --quiet serve --port 0`;
+    for (const settings of ["--exit-with-parent", "KUMI_EXIT_WITH_PARENT=1"]) {
+      const line = settings.startsWith("--") ? `${task} ${settings}` : `${settings} ${task}`;
+      // The shell is not the parent of the server: two processes are between them.
+      const shell = new Deno.Command("sh", { ...GROUP, args: ["-c", `${line} & wait`], cwd: ROOT });
+      const { child, until, end } = await follow(shell);
+      using _group = { [Symbol.dispose]: () => endGroup(child.pid) };
+      await until("kumi: ready: ");
+      child.kill("SIGKILL");
+      const { log } = await end();
+      assertStringIncludes(log, "shutting down");
+    }
+  },
 });
 
 Deno.test("a server that ends lets requests finish, refuses new ones, and then ends the rest with an error", async () => {

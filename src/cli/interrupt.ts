@@ -1,6 +1,8 @@
 /** Ctrl-C as an AbortSignal. @module */
 
-/** While alive, Ctrl-C aborts `signal` instead of ending the program; a second one ends it at once. */
+import { SignalCount } from "../signal_count.ts";
+
+/** While alive, Ctrl-C aborts `signal` instead of ending the program; a second one, a second later, ends it at once. */
 export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }
@@ -8,8 +10,11 @@ export interface Interrupt extends Disposable {
 /** Listens for SIGINT and SIGTERM until disposed. */
 export function interruptible(): Interrupt {
   const controller = new AbortController();
+  const count = new SignalCount();
   const onSignal = () => {
-    if (controller.signal.aborted) Deno.exit(130);
+    const times = count.note();
+    if (times === null) return;
+    if (times > 1) Deno.exit(130);
     controller.abort(new DOMException("interrupted", "AbortError"));
   };
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { cacheFolder, type Environment } from "../hub/cache.ts";
 import { listenHosts } from "../server/config/permissions.ts";
-import { resolveSettings } from "../server/config/resolve.ts";
+import { resolveSettings, type Settings } from "../server/config/resolve.ts";
 import { flagOf, type Setting, SETTINGS } from "../server/config/settings.ts";
 import { libraryFile } from "../native_files.ts";
 
@@ -79,8 +79,21 @@ function optionValue(args: readonly string[], name: string): string | undefined 
   return args[at].includes("=") ? args[at].slice(name.length + 3) : args[at + 1];
 }
 
-/** What a server needs of the network. Settings that cannot be are reported by the command itself. */
+/** Whether a command line asks for a server that ends with the process that started it. */
+export function endsWithParent(args: readonly string[], env: Environment = Deno.env.get): boolean {
+  return args[0] === "serve" && Deno.build.os !== "windows" &&
+    serverSettings(args.slice(1), env)?.exitWithParent === true;
+}
+
+/** What a server needs of the network. */
 function serverAccess(args: readonly string[], env: Environment): { net: string[]; isDownload: boolean } {
+  const settings = serverSettings(args, env);
+  if (settings === null) return { net: [], isDownload: false };
+  return { net: listenHosts(settings), isDownload: settings.model.startsWith("hf:") };
+}
+
+/** Null for settings that cannot be: the command itself reports them. */
+function serverSettings(args: readonly string[], env: Environment): Settings | null {
   const values = new Map<string, string>();
   const switches = new Set<string>();
   for (let i = 0; i < args.length; i++) {
@@ -91,10 +104,9 @@ function serverAccess(args: readonly string[], env: Environment): { net: string[
   }
   try {
     const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
-    const settings = resolveSettings({ values, switches, env, readFile });
-    return { net: listenHosts(settings), isDownload: settings.model.startsWith("hf:") };
+    return resolveSettings({ values, switches, env, readFile });
   } catch {
-    return { net: [], isDownload: false };
+    return null;
   }
 }
 

@@ -39,20 +39,24 @@ const FORWARDED: Deno.Signal[] = Deno.build.os === "windows" ? [] : ["SIGTERM", 
 /**
  * Runs a command in the foreground with this process's input and output and resolves to its exit status (128 + n after
  * signal n). This process never ends before the command: the terminal already sends Ctrl-C to both, so here it is
- * ignored and the command decides; an interrupt from elsewhere, and SIGTERM and SIGHUP, are passed on.
+ * ignored and the command decides; an interrupt from elsewhere, and SIGTERM and SIGHUP, are passed on. `stop` sends SIGTERM where
+ * none of them came before.
  */
 export async function foreground(
   command: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: { cwd?: string; env?: Record<string, string>; stop?: AbortSignal } = {},
 ): Promise<number> {
+  const { stop, ...how } = options;
   const child = new Deno.Command(command[0], {
     args: command.slice(1),
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
-    ...options,
+    ...how,
   }).spawn();
+  let isEnding = false;
   const pass = (signal: Deno.Signal) => () => {
+    isEnding = true;
     try {
       child.kill(signal);
     } catch {
@@ -60,12 +64,17 @@ export async function foreground(
     }
   };
   const handlers = new Map(FORWARDED.map((signal) => [signal, pass(signal)]));
-  handlers.set("SIGINT", Deno.stdin.isTerminal() ? () => {} : pass("SIGINT"));
+  handlers.set("SIGINT", Deno.stdin.isTerminal() ? () => isEnding = true : pass("SIGINT"));
   for (const [signal, handler] of handlers) Deno.addSignalListener(signal, handler);
+  const onStop = () => {
+    if (!isEnding) pass("SIGTERM")();
+  };
+  stop?.addEventListener("abort", onStop);
   try {
     const status = await child.status;
     return status.code;
   } finally {
+    stop?.removeEventListener("abort", onStop);
     for (const [signal, handler] of handlers) Deno.removeSignalListener(signal, handler);
   }
 }

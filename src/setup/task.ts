@@ -5,10 +5,11 @@
  */
 
 import { BuildError, ensureLibrary, ensureReferenceLibrary } from "./build.ts";
+import { ParentWatch } from "../parent_watch.ts";
 import { buildAll } from "./build_all.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
 import { ROOT } from "./paths.ts";
-import { commandPermissions, needsLibrary } from "./permissions.ts";
+import { commandPermissions, endsWithParent, needsLibrary } from "./permissions.ts";
 import { foreground, Interruption } from "./process.ts";
 import { note } from "./progress.ts";
 import { ensureZig, ZigError } from "./zig.ts";
@@ -33,16 +34,20 @@ async function runFile(
   file: string,
   args: readonly string[],
   permissions: readonly string[],
+  stop?: AbortSignal,
 ): Promise<number> {
   const source = await chooseStd();
   const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(source), ...permissions];
   const command = [Deno.execPath(), "run", ...flags, file, ...args];
-  return await foreground(command, { cwd: userFolder(), env: { KUMI_STD: source } });
+  return await foreground(command, { cwd: userFolder(), env: { KUMI_STD: source }, stop });
 }
 
 async function runCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   if (needsLibrary(args)) await getLibrary(signal);
-  return await runFile(`${ROOT}/src/cli/main.ts`, args, commandPermissions(args));
+  const gone = new AbortController();
+  // The command sees only its own parent, which is this process: this one may see those before it.
+  using _watch = endsWithParent(args) ? new ParentWatch(() => gone.abort()) : null;
+  return await runFile(`${ROOT}/src/cli/main.ts`, args, commandPermissions(args), gone.signal);
 }
 
 const BENCH_PERMISSIONS = "--no-prompt --allow-read --allow-write --allow-env --allow-ffi --allow-sys".split(

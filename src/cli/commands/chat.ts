@@ -6,6 +6,7 @@ import { LineReader } from "../line_reader.ts";
 import { loadModelWithProgress } from "../model_option.ts";
 import { LOAD_OPTIONS, loadOptions, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
 import { formatBytes, formatCount } from "../units.ts";
+import { SignalCount } from "../../signal_count.ts";
 import type { ModelInfo } from "../../engine/protocol.ts";
 import { oneLine } from "../../terminal/harmless.ts";
 import { printLine } from "../../terminal/print.ts";
@@ -36,7 +37,10 @@ async function runChat(args: Arguments): Promise<number> {
   const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   printLine(welcome(model.info, isDemo));
   using reader = new LineReader(interactive);
-  const onSignal = () => reader.interrupt();
+  const signals = new SignalCount();
+  const onSignal = () => {
+    if (signals.note() !== null) reader.interrupt();
+  };
   Deno.addSignalListener("SIGINT", onSignal);
   try {
     const session = new ChatSession(model, reader, {

@@ -48,7 +48,7 @@ KUMI_API_KEYS_FILE), that before the configuration file. Latency classes ("class
   kumi serve -m model.gguf --host 0.0.0.0 --api-keys keys.txt --allow-host llm.example.org
 
 /docs describes the interface, /readyz says whether requests are taken. SIGTERM or Ctrl-C lets running requests end, a
-second one ends them at once.`,
+second one, a second later or more, ends them at once.`,
   run: runServer,
 };
 
@@ -66,7 +66,7 @@ async function runServer(args: Arguments): Promise<number> {
     env: (name) => Deno.env.get(name),
     readFile: Deno.readTextFileSync,
   };
-  let options: ServeOptions;
+  let options: ServeOptions, exitWithParent: boolean | undefined;
   try {
     const settings = resolveSettings(sources);
     if (args.switches.has("print-permissions")) {
@@ -75,11 +75,20 @@ async function runServer(args: Arguments): Promise<number> {
       return 0;
     }
     options = serveOptions(settings, sources);
+    ({ exitWithParent } = settings);
+    if (exitWithParent && Deno.build.os === "windows") {
+      throw new ConfigError(
+        "--exit-with-parent does nothing on Windows, which tells no process that its parent has gone",
+      );
+    }
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message);
     throw error;
   }
-  return await runUntilSignal(() => startServer({ ...options, onStuck: exitStuck, onListen: announce }));
+  return await runUntilSignal(
+    () => startServer({ ...options, onStuck: exitStuck, onListen: announce }),
+    { exitWithParent },
+  );
 }
 
 function announce(url: string): void {

@@ -37,6 +37,7 @@ export interface Settings {
   allowHost?: string[];
   cors?: string[];
   drainSeconds: number;
+  exitWithParent?: boolean;
   canarySeconds: number;
   threads?: number;
   workers?: number;

@@ -83,6 +83,10 @@ export const SETTINGS = {
     value: "S",
     help: "how long running requests may go on after SIGTERM",
   },
+  exitWithParent: {
+    field: { type: "boolean" },
+    help: "end as after SIGTERM once the process that started the server has gone",
+  },
   canarySeconds: {
     field: { type: "number", min: 0, max: 86_400, fallback: 60 },
     value: "S",
