@@ -71,7 +71,7 @@ interface Outcome {
   /** What ran on which instruction-set level, and which levels did not. */
   readonly ran?: readonly Ran[];
   readonly skippedLevels?: readonly Skipped[];
-  /** Names of tests that did not run; each says why. */
+  /** What did not run, or is not there, and why. */
   readonly skippedTests?: readonly string[];
 }
 
@@ -176,15 +176,17 @@ async function aarch64(context: Context): Promise<Outcome> {
 
 /** Installs what tests want and this machine lacks, where that is small and needs no root. What cannot be had is said; it is no failure. */
 async function programs(context: Context): Promise<Outcome> {
-  const lines = await Promise.all(INSTALLABLE.map(async (name) => {
+  const lines: string[] = [];
+  const skippedTests: string[] = [];
+  await Promise.all(INSTALLABLE.map(async (name) => {
     try {
-      return `${name}: ${await ensureProgram(name, { signal: context.signal })}`;
+      lines.push(`${name}: ${await ensureProgram(name, { signal: context.signal })}`);
     } catch (error) {
       if (!(error instanceof ProgramMissing)) throw error;
-      return error.message;
+      skippedTests.push(error.message);
     }
   }));
-  return { ok: true, output: lines.join("\n") };
+  return { ok: true, output: lines.join("\n"), skippedTests };
 }
 
 /** Looks for instructions beyond its level's features in every object, and beyond the least level's in the rest of the library. */
