@@ -18,7 +18,7 @@ function sizes(contextLength: number, options: SizeOptions = {}, memory?: Memory
 
 /** Memory for so many tokens beside 1000 MiB of weights and their margin. */
 function memoryFor(tokens: number, sharers = 1): MemoryLeft {
-  return { weightBytes: 1000 * MIB, availableBytes: (1114 + tokens / 32) * MIB, sharers };
+  return { weightBytes: 1000 * MIB, availableBytes: (1178 + tokens / 32) * MIB, sharers };
 }
 
 Deno.test("resolveSizes() gives the model's own context, and a KV cache for one such sequence at least", () => {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { checkWholeName } from "../gguf/split.ts";
 import { downloadModel, isHubReference } from "../hub/mod.ts";
 import { demoModelFile } from "../native_files.ts";
 
@@ -10,7 +11,8 @@ export interface LocateOptions {
 
 /**
  * The path of a model file: a path or file URL as it is, "demo" for the bundled toy, `hf:owner/repo/file.gguf` from the
- * cache, downloaded first when it is not there. Throws HubError, TypeError for other URLs, or the signal's reason.
+ * cache, downloaded first when it is not there. Throws HubError, GgufError for a part of a split model, TypeError for other URLs,
+ * or the signal's reason.
  */
 export async function locateModel(model: string | URL, options: LocateOptions = {}): Promise<string> {
   const { signal, progress } = options;
@@ -18,6 +20,7 @@ export async function locateModel(model: string | URL, options: LocateOptions = 
   if (model instanceof URL) return pathOf(model);
   if (model.startsWith("file:")) return pathOf(new URL(model));
   if (!isHubReference(model)) return model;
+  checkWholeName(model);
   return await downloadModel(model, {
     signal,
     onProgress: ({ bytes, totalBytes }) => progress?.(bytes, totalBytes ?? bytes),

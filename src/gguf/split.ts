@@ -31,23 +31,30 @@ export function splitPart(get: MetadataReader): SplitPart | null {
 /** Throws GgufError for a part of a split model, naming the other parts and what joins them. */
 export function checkWhole({ get, path }: { readonly get: MetadataReader; readonly path?: string }): void {
   const part = splitPart(get);
-  if (part === null) return;
+  if (part !== null) throw splitError(path, part);
+}
+
+/** As {@linkcode checkWhole}, by a file's name alone: before somebody downloads it. */
+export function checkWholeName(path: string): void {
+  const [, number, total] = /-(\d{5})-of-(\d{5})\.gguf$/i.exec(path) ?? [];
+  const count = Number(total), index = Number(number) - 1;
+  if (count > 1 && index >= 0 && index < count) throw splitError(path, { index, count });
+}
+
+function splitError(path: string | undefined, part: SplitPart): GgufError {
   const { index, count } = part;
   const { prefix, suffix } = namesOf(path, part);
-  const others = Array.from({ length: count }, (_, i) => i).filter((i) => i !== index).map((i) =>
-    `${prefix}${numbered(i, count)}${suffix}`
-  );
+  const nameOf = (i: number) => `${prefix}${numbered(i, count)}${suffix}`;
+  const others = Array.from({ length: count }, (_, i) => i).filter((i) => i !== index).map(nameOf);
   const listed = others.length > NAMES_MAX
     ? `${others[0]} to ${others.at(-1)}`
     : others.length === 1
     ? others[0]
     : `${others.slice(0, -1).join(", ")} and ${others.at(-1)}`;
-  throw new GgufError(
+  return new GgufError(
     `this is part ${index + 1} of ${count} of a split model, which cannot be loaded in parts; the other${
       others.length > 1 ? "s are" : " is"
-    } ${listed}. Join them: llama-gguf-split --merge ${prefix}${numbered(0, count)}${suffix} ${
-      prefix.replace(/-$/, "")
-    }${suffix}`,
+    } ${listed}. Join them: llama-gguf-split --merge ${nameOf(0)} ${prefix.replace(/-$/, "")}${suffix}`,
   );
 }
 

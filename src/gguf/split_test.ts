@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { GgufError } from "./error.ts";
 import { MetadataReader } from "./metadata.ts";
-import { checkWhole, splitPart } from "./split.ts";
+import { checkWhole, checkWholeName, splitPart } from "./split.ts";
 import type { MetadataValue } from "./value_types.ts";
 
 function reader(values: Record<string, MetadataValue>): MetadataReader {
@@ -50,4 +50,15 @@ Deno.test("splitPart() refuses what cannot be, by key and value", () => {
   for (const [values, message] of bad) {
     assertThrows(() => splitPart(reader(values)), GgufError, message);
   }
+});
+
+Deno.test("checkWholeName() knows parts by their names", () => {
+  for (const name of ["a.gguf", "a-00001-of-00001.gguf", "a-00004-of-00003.gguf", "a-1-of-2.gguf", "demo"]) {
+    checkWholeName(name);
+  }
+  assertThrows(
+    () => checkWholeName("hf:owner/repo/a-00002-of-00002.gguf"),
+    GgufError,
+    "part 2 of 2 of a split model, which cannot be loaded in parts; the other is a-00001-of-00002.gguf.",
+  );
 });
