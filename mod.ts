@@ -40,6 +40,7 @@ export type { ChatOptions, GenerationOptions } from "./src/engine/generation_opt
 export type { Embeddings, EmbedInput, EmbedOptions } from "./src/engine/embedding.ts";
 export { type KumiServer, serve, type ServeOptions } from "./src/server/serve.ts";
 export { createHandler, type Handler, type HandlerOptions } from "./src/server/handler.ts";
+export { HALF_CLOSED } from "./src/server/presence.ts";
 export { runUntilSignal } from "./src/server/signals.ts";
 export type {
   AcceptedRequest,

@@ -1,26 +1,33 @@
 /** The gate before the server: slow and large heads, too many connections, and bytes that pass as they are. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { connect } from "node:http2";
 import { serve } from "../mod.ts";
 import { Gate } from "../src/server/gate/gate.ts";
 import { GATE_LIMITS, type GateLimits } from "../src/server/gate/limits.ts";
 import { networkOf } from "../src/server/gate/address.ts";
-import { hasHead } from "../src/server/gate/head.ts";
+import { beginsHead, hasHead, ignoreUpgrade } from "../src/server/gate/head.ts";
+import { HALF_CLOSED } from "../src/server/presence.ts";
 import { ANSWER, assertIdle, CHAT, ENDLESS, QUESTION, startServer, TEXT } from "./support/server.ts";
 
 const encoder = new TextEncoder();
 
 /** A gate with a handler behind it that tells what it got. */
 async function withGate(limits: Partial<GateLimits>, use: (gate: Gate) => Promise<void>): Promise<void> {
-  const gate = new Gate(
+  const gate: Gate = new Gate(
     { hostname: "127.0.0.1", port: 0 },
     { ...GATE_LIMITS, ...limits },
-    async (request) => {
+    async (request): Promise<Response> => {
       const { pathname } = new URL(request.url);
       if (pathname === "/early") return new Response("early");
+      if (pathname === "/refuse") {
+        return new Response("no", { status: 413, headers: { connection: "close" } });
+      }
       const body = await request.arrayBuffer().catch(() => null);
       if (body === null) return new Response(null, { status: 400 });
       if (pathname === "/arrive") gate.arrive(request);
-      while (pathname === "/arrive" && !request.signal.aborted) await turn();
+      const left = gate.left(request)!;
+      while (pathname === "/arrive" && !left.aborted) await turn();
+      if (left.aborted) return new Response(`left: ${left.reason === HALF_CLOSED ? "half" : "wholly"}.`);
       if (pathname === "/echo") return new Response(body);
       return Response.json({ pathname, bytes: body.byteLength });
     },
@@ -82,6 +89,32 @@ Deno.test("hasHead() finds an empty line, however it is written and wherever it 
     assert(!has(text), JSON.stringify(text));
   }
   assert(!hasHead(encoder.encode("a\n\n"), 0, 2), "bytes behind the end count for nothing");
+});
+
+Deno.test("ignoreUpgrade() makes offers of other protocols headers that nobody knows, and leaves the rest", () => {
+  const after = (text: string) => {
+    const bytes = encoder.encode(text);
+    ignoreUpgrade(bytes);
+    return new TextDecoder().decode(bytes);
+  };
+  const head = (line: string) => `POST / HTTP/1.1\r\n${line}\r\nHost: a\r\n\r\nupgrade: body`;
+  assertEquals(after(head("Upgrade: h2c")), head("xpgrade: h2c"));
+  assertEquals(after(head("Host: b\r\nuPGRADE:foo, websocket")), head("Host: b\r\nxPGRADE:foo, websocket"));
+  for (const line of ["Upgrade: websocket", "upgrade:  WebSocket ", "Upgrade-Insecure: 1", "User: a", "u"]) {
+    assertEquals(after(head(line)), head(line));
+  }
+  assertEquals(after("Upgrade: h2c\n"), "Upgrade: h2c\n");
+});
+
+Deno.test("beginsHead() knows the first line of a request, which JSON cannot hold", () => {
+  const begins = (text: string) => beginsHead(encoder.encode(text));
+  assert(begins("GET /a HTTP/1.1\r\n") && begins("POST http://a/ HTTP/1.0\nHost"));
+  for (
+    const text of ["", "\n", "GET /a HTTP/1.1", "get /a HTTP/1.1\r\n", "GET /a HTTP/2.0\r\n", "{\n", "A\n"]
+  ) {
+    assert(!begins(text), JSON.stringify(text));
+  }
+  assert(!begins(JSON.stringify("GET /a HTTP/1.1\r\n")) && !begins('GET /a HTTP/1.1\\r\\n"'));
 });
 
 Deno.test("networkOf() takes IPv6 addresses by their /64", () => {
@@ -147,6 +180,81 @@ Deno.test("Gate refuses large heads with 431, and lets large bodies pass", async
     // On a connection that is known, no more than a head passes before there is a request.
     const later = await send(gate, [GET + "\r\n", `${GET}X: ${"a".repeat(20_000)}`]);
     assertEquals(later.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 431"]);
+  });
+});
+
+Deno.test("Gate answers requests with a body that offer another protocol, as Java's client makes them", async () => {
+  await withGate({}, async (gate) => {
+    const offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n";
+    const head = `POST /echo HTTP/1.1\r\n${offer}Host: localhost\r\nContent-Length: 2\r\n\r\n`;
+    const parts = [head, "{}", head + "{}", head.slice(0, 40), head.slice(40) + "{}", LAST];
+    const answer = await send(gate, parts, () => turn().then(turn));
+    assertEquals(answer.match(/HTTP\/1\.1 \d+/g), new Array(4).fill("HTTP/1.1 200"));
+  });
+});
+
+Deno.test("Gate lets HTTP/2 pass", async () => {
+  await withGate({}, async (gate) => {
+    const client = connect(`http://127.0.0.1:${gate.addr.port}`);
+    const stream = client.request({ ":path": "/echo", ":method": "POST" });
+    stream.end("x".repeat(50_000));
+    stream.setEncoding("utf8");
+    let answer = "";
+    for await (const part of stream) answer += part;
+    assertEquals(answer.length, 50_000);
+    await new Promise<void>((resolve) => client.close(resolve));
+  });
+});
+
+Deno.test("Gate says what it can of a request that is no valid HTTP", async () => {
+  await withGate({}, async (gate) => {
+    const post = "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n";
+    const broken = await send(gate, [`${post}ZZ\r\nhello\r\n`]);
+    assertEquals([statusOf(broken), codeOf(broken)], [400, "malformed_request"]);
+    assertEquals(statusOf(await send(gate, [post, "ZZ\r\nhello\r\n"])), 400);
+    const later = await send(gate, [GET + "\r\n", `${post}ZZ\r\nhello\r\n`]);
+    assertEquals(later.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 400"]);
+  });
+});
+
+Deno.test("Gate ends a connection after an answer that says so, and takes what still comes of the request", async () => {
+  await withGate({}, async (gate) => {
+    const head = "POST /refuse HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n\r\n";
+    // None of it comes; all of it comes before the client reads; its client goes on for ever.
+    for (const megabytes of [0, 20, 200]) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: gate.addr.port });
+      await conn.write(encoder.encode(head));
+      const part = new Uint8Array(1 << 20);
+      let left = megabytes;
+      try {
+        for (; left > 0; left--) {
+          for (let sent = 0; sent < part.length;) sent += await conn.write(part.subarray(sent));
+        }
+      } catch {
+        assertEquals(megabytes, 200);
+      }
+      assert(left === 0 || megabytes === 200);
+      const answer = await new Response(conn.readable).text().catch(() => "");
+      if (megabytes < 200) assertEquals([statusOf(answer), answer.endsWith("no")], [413, true]);
+    }
+    while (gate.figures.open > 0) await turn();
+  });
+});
+
+Deno.test("Gate tells when a client has left, and whether it may still read", async () => {
+  await withGate({}, async (gate) => {
+    const request = "POST /arrive HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n.";
+    const answer = async (isPipelined: boolean) => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: gate.addr.port });
+      await conn.write(encoder.encode(isPipelined ? request + request : request));
+      while (gate.figures.open === 0) await turn();
+      await conn.closeWrite();
+      return await new Response(conn.readable).text();
+    };
+    for (const isPipelined of [false, true]) {
+      const answers = (await answer(isPipelined)).matchAll(/left: (\w+)\./g).map(([, reason]) => reason);
+      assertEquals(answers.toArray(), isPipelined ? ["half", "half"] : ["half"]);
+    }
   });
 });
 

@@ -46,9 +46,17 @@ Deno.test("names and origins of others are refused", async () => {
   await using server = await startServer({ cors: ["https://chat.corp"] });
   const { get, url } = server;
   const status = async (head: string) => Number((await raw(url, head)).split(" ")[1]);
-  assertEquals(await status("GET /livez HTTP/1.1\r\nHost: localhost"), 200);
-  assertEquals(await status("GET /livez HTTP/1.1\r\nHost: evil.example"), 403);
-  assertEquals(await status("GET /livez HTTP/1.0"), 400);
+  assertEquals(await status("GET /v1/models HTTP/1.1\r\nHost: localhost"), 200);
+  for (const path of ["/", "/v1/models", "/docs", "/nothing", "/livez/"]) {
+    assertEquals(await status(`GET ${path} HTTP/1.1\r\nHost: evil.example`), 403, path);
+  }
+  // The target's host is the one that counts.
+  assertEquals(await status("GET http://evil.example/v1/models HTTP/1.1\r\nHost: localhost"), 403);
+  assertEquals(await status("GET http://localhost/v1/models HTTP/1.1\r\nHost: evil.example"), 200);
+  // Nobody rebinds a probe.
+  for (const head of ["HTTP/1.0", "HTTP/1.1\r\nHost: kumi-7f9c.pods.cluster.local"]) {
+    assertEquals([await status(`GET /livez ${head}`), await status(`GET /readyz ${head}`)], [200, 200]);
+  }
   await errorOf(get("/v1/models", { headers: { origin: "https://evil.example" } }), 403);
   const own = await get("/v1/models", { headers: { origin: url } });
   assertEquals([(await own.json()).object, own.headers.get("access-control-allow-origin")], ["list", null]);
@@ -66,6 +74,16 @@ Deno.test("names and origins of others are refused", async () => {
     await status("OPTIONS /v1/models HTTP/1.1\r\nHost: localhost\r\nAccess-Control-Request-Method: POST"),
     405,
   );
+});
+
+Deno.test("with keys, a server answers to any name, and pages of others still may not ask", async () => {
+  await using server = await startServer({ apiKeys: KEYS });
+  const status = async (head: string) =>
+    Number((await raw(server.url, `${head}\r\nAuthorization: Bearer ${KEYS[0]}`)).split(" ")[1]);
+  const models = "GET /v1/models HTTP/1.1\r\nHost: kumi_service:8080";
+  assertEquals(await status(models), 200);
+  assertEquals(await status(`${models}\r\nOrigin: http://kumi_service:8080`), 200);
+  assertEquals(await status(`${models}\r\nOrigin: https://evil.example`), 403);
 });
 
 Deno.test("serve() listens beyond this machine with keys, or when told to, alone", () => {

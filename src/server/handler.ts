@@ -13,6 +13,7 @@ import { OriginGuard, type OriginRules } from "./guard/origin.ts";
 import { ModelHost, type Readiness } from "./model_host.ts";
 import type { RequestObserver } from "./observer.ts";
 import { HANDLER_CHECKS } from "./option_checks.ts";
+import { Presence } from "./presence.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
 import { generationRoutes } from "./routes/generations.ts";
@@ -38,6 +39,11 @@ export interface HandlerOptions extends OriginRules {
   readonly connections?: () => ConnectionFigures | undefined;
   /** Told when the body of a request has been read. */
   readonly onBody?: (request: Request) => void;
+  /**
+   * What aborts when the client of a request has left, where somebody knows more of its connection than the request's own signal;
+   * reason `HALF_CLOSED`: it may still read, which a stream finds out.
+   */
+  readonly clientLeft?: (request: Request) => AbortSignal | undefined;
   /** Takes a line of JSON for each request, without text of prompts or answers. */
   readonly accessLog?: (line: string) => void;
   /** Hears what happens, beside the metrics. */
@@ -68,6 +74,10 @@ const CANARY_MS = 60_000;
 
 /**
  * A handler for a program's own server. `model` may still be loading: until it is there, requests are refused with 503.
+ *
+ * Of a request without `stream` Deno.serve does not tell that its client has left (as of 2.9; its signal stays silent where the
+ * body came after the headers): its answer is computed to its end. `serve()` sees it, since its gate does; so does a handler
+ * whose `clientLeft` is told by whoever has the connection.
  *
  * ```ts ignore
  * await using model = await loadModel("demo");
@@ -115,6 +125,7 @@ class Front {
   readonly #keys: ApiKeys;
   readonly #origins: OriginGuard;
   readonly #headerLimits?: HeaderLimits;
+  readonly #clientLeft?: HandlerOptions["clientLeft"];
   readonly #exact = new Map<string, Route[]>();
   readonly #prefixes: Route[] = [];
 
@@ -123,6 +134,7 @@ class Front {
     this.#keys = new ApiKeys(options.apiKeys ?? []);
     this.#origins = new OriginGuard(options);
     this.#headerLimits = options.headerLimits;
+    this.#clientLeft = options.clientLeft;
     const routes = [
       ...healthRoutes(service),
       ...documentRoutes(service),
@@ -169,28 +181,38 @@ class Front {
     { id, startedAt, seen }: { id: string; startedAt: number; seen: { route: string; tenant: string } },
   ): Response | Promise<Response> {
     checkHeaders(request.headers, this.#headerLimits);
-    this.#origins.check(request.headers);
     const url = URL.parse(request.url);
-    if (url === null) throw new ApiError(400, "The request's URL is no URL");
-    const preflight = this.#origins.preflight(request);
-    if (preflight !== null) return preflight;
+    if (url === null) throw new ApiError(400, "The request's target or its Host header is no valid one");
     const candidates = this.#exact.get(url.pathname) ??
       this.#prefixes.filter(({ path }) => url.pathname.startsWith(path.slice(0, -1)));
+    const anyHost = !this.#keys.isOpen || candidates.some(({ isProbe }) => isProbe);
+    this.#origins.check(request.headers, url, { anyHost });
+    const preflight = this.#origins.preflight(request);
+    if (preflight !== null) return preflight;
     // Whoever has no key does not learn what there is.
     if (!candidates.some(({ isPublic }) => isPublic)) seen.tenant = this.#keys.tenant(request.headers);
     const route = choose(candidates, request.method);
     seen.route = route.path;
-    const exchange: Exchange = { request, url, id, startedAt, tenant: seen.tenant };
+    const client = new Presence(request, this.#clientLeft?.(request));
+    const exchange: Exchange = { request, client, url, id, startedAt, tenant: seen.tenant };
     return route.handle(exchange);
   }
 
   #finish(request: Request, { headers }: Response, id: string): void {
+    // The rest of its body would be waited for.
+    if (hasUnreadBody(request)) headers.set("connection", "close");
     headers.set("x-request-id", clientRequestId(request.headers) ?? id);
     headers.set("x-content-type-options", "nosniff");
     for (const [name, value] of Object.entries(this.#origins.responseHeaders(request))) {
       headers.set(name, value);
     }
   }
+}
+
+function hasUnreadBody(request: Request): boolean {
+  if (request.bodyUsed || request.body === null) return false;
+  const { headers } = request;
+  return headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
 }
 
 /** Throws an ApiError: 404, 405. */

@@ -14,6 +14,8 @@ export interface Listening {
   readonly figures?: ConnectionFigures;
   /** The body of a request has been read. */
   arrive?(request: Request): void;
+  /** Aborts when the client of a request has left; reason HALF_CLOSED: it may still read. */
+  left?(request: Request): AbortSignal | undefined;
   /** Takes no more connections and resolves when those that are open have ended. */
   shutdown(): Promise<void>;
   /** Closes all connections at once. */

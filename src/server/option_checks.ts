@@ -50,6 +50,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   classes: isClasses,
   connections: isFunction,
   onBody: isFunction,
+  clientLeft: isFunction,
   accessLog: isFunction,
   observer: isRecord,
   bodyLimits: fieldsOf(BODY_CHECKS),

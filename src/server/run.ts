@@ -3,10 +3,11 @@
 import { IN_FLIGHT_MAX, inOrder } from "../engine/embedding.ts";
 import type { AnswerPart, Generation, GenerationResult } from "../engine/generation.ts";
 import type { Model } from "../engine/model.ts";
-import { ApiError } from "./api_error.ts";
+import type { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 import type { GenerationPlan, Job } from "./generation_plan.ts";
 import type { RequestObserver } from "./observer.ts";
+import { clientLeft } from "./presence.ts";
 import { printFault } from "../terminal/print.ts";
 
 /** Who hears of a run. */
@@ -24,9 +25,6 @@ export interface RunOptions {
   /** When the request came, in ms of performance.now(). */
   readonly startedAt: number;
 }
-
-/** HTTP status under which an answer is counted whose client went away. */
-const CLIENT_GONE = 499;
 
 interface Watched {
   readonly id: string;
@@ -74,7 +72,7 @@ export class Run {
 
   /** Ends all answers. What was asked for them is freed; nothing more is heard of them. */
   cancel(): void {
-    this.fail(new ApiError(CLIENT_GONE, "The client went away"));
+    this.fail(clientLeft());
   }
 
   /** Ends all answers with an error. */

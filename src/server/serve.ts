@@ -23,7 +23,7 @@ export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progres
   readonly insecure?: boolean;
   /**
    * Limits of the gate that clients pass, for what Deno.serve does not limit: connections, and the time and size of requests'
-   * heads. false: no gate.
+   * heads. false: no gate; then requests without `stream` are computed to their ends when their clients leave.
    */
   readonly gate?: Partial<GateLimits> | false;
   /** How long requests under way may go on once the server is to end, in s. Default 30. */
@@ -80,6 +80,7 @@ export function serve(options: ServeOptions = {}): KumiServer {
       ...options,
       connections: () => server?.figures,
       onBody: (request) => server?.arrive?.(request),
+      clientLeft: (request) => server?.left?.(request),
       modelName: options.modelName ?? defaultModelName(spec),
       allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
     });

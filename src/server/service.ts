@@ -2,12 +2,14 @@ import { type RequestObserver, SILENT_OBSERVER } from "./observer.ts";
 import { ApiError } from "./api_error.ts";
 import { type BodyLimits, BodyReader } from "./guard/json_body.ts";
 import type { ModelHost } from "./model_host.ts";
+import type { Presence } from "./presence.ts";
 import type { Run } from "./run.ts";
 import type { StreamLimits } from "./sse.ts";
 
 /** One HTTP request on its way through the server. */
 export interface Exchange {
   readonly request: Request;
+  readonly client: Presence;
   readonly url: URL;
   /** The server's own id of it. */
   readonly id: string;
@@ -24,6 +26,8 @@ export interface Route {
   readonly path: string;
   /** Answers without an API key. */
   readonly isPublic?: boolean;
+  /** Answers whatever name it is asked by: those who watch a server use names of their own. */
+  readonly isProbe?: boolean;
   /** May throw an ApiError, or what the engine throws. */
   handle(exchange: Exchange): Response | Promise<Response>;
 }

@@ -27,6 +27,8 @@ export const STREAM_LIMITS: StreamLimits = { bufferBytes: 256 << 10, stalledMs: 
 const encoder = new TextEncoder();
 const KEEP_ALIVE = encoder.encode(": keep-alive\n\n");
 const TICKS = 8;
+/** Between the first two comments that find out whether a client is there; then twice as long each time. */
+const PROBE_MS = 25;
 
 /** An event with JSON data. */
 export function eventText(data: unknown): string {
@@ -50,6 +52,7 @@ export class EventStream {
   #isEnding = false;
   #isOver = false;
   #timer: ReturnType<typeof setInterval>;
+  #probe: ReturnType<typeof setTimeout> | undefined;
   #waitsSince = 0;
   #wroteAt: number;
   readonly #now: () => number;
@@ -82,6 +85,21 @@ export class EventStream {
   end(): void {
     this.#isEnding = true;
     this.notify();
+  }
+
+  /**
+   * The client sends nothing more: it has left, or it still reads. Only writing tells, and not the first time, so comments are
+   * sent, after ever longer pauses. May be called again.
+   */
+  probe(): void {
+    if (this.#probe !== undefined || this.#isOver) return;
+    const probe = (pauseMs: number) => {
+      if (this.#wake !== null) this.#send(KEEP_ALIVE);
+      // Sending may have been all that an end waited for.
+      if (this.#isOver) return;
+      this.#probe = setTimeout(probe, pauseMs, Math.min(2 * pauseMs, this.#limits.keepAliveMs));
+    };
+    probe(PROBE_MS);
   }
 
   /** Waits until there is something to send, so that there is at most one such wait. */
@@ -131,6 +149,7 @@ export class EventStream {
   #finish(): void {
     this.#isOver = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#probe);
     this.#wake?.();
     this.#wake = null;
   }

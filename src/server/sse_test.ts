@@ -94,6 +94,25 @@ Deno.test("EventStream tells its source of a client that went away, once", async
   assert(source.waiting === 0);
 });
 
+Deno.test("EventStream.probe() writes comments, and nothing once the stream is over", async () => {
+  const source = new Source();
+  const events = new EventStream(source, { ...LIMITS, bufferBytes: 1e6, stalledMs: 1e6, keepAliveMs: 1e6 });
+  const reader = events.body.pipeThrough(new TextDecoderStream()).getReader();
+  events.probe();
+  events.probe();
+  for (let i = 0; i < 3; i++) assertEquals((await reader.read()).value, ": keep-alive\n\n");
+  const read = reader.read();
+  await tick();
+  source.text = "a";
+  events.notify();
+  // Another comment may be the first.
+  for (let part = await read; part.value !== "a";) part = await reader.read();
+  events.end();
+  while (!(await reader.read()).done);
+  events.probe();
+  assertEquals(source.reasons, []);
+});
+
 function tick(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -85,14 +85,17 @@ async function runServer(args: Arguments): Promise<number> {
     if (error instanceof ConfigError) throw new UsageError(error.message);
     throw error;
   }
+  const onListen = (url: string) => announce(url, options.gate !== false);
   return await runUntilSignal(
-    () => startServer({ ...options, onStuck: exitStuck, onListen: announce }),
+    () => startServer({ ...options, onStuck: exitStuck, onListen }),
     { exitWithParent },
   );
 }
 
-function announce(url: string): void {
+function announce(url: string, hasGate: boolean): void {
   printNote(`kumi: listening on ${url}, loading the model; ${url}/docs describes the interface`);
+  if (hasGate) return;
+  printNote("kumi: without the gate, a request without stream is computed to its end when its client leaves");
 }
 
 /** A thread in native code cannot be stopped: whoever started the server has to start it again. */

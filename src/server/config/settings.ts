@@ -71,7 +71,8 @@ export const SETTINGS = {
   allowHost: {
     field: names,
     value: "NAMES",
-    help: "names in the Host header to answer to, beside localhost and addresses; * for any",
+    help:
+      "without API keys: names in the Host header to answer to, beside localhost and addresses; * for any",
   },
   cors: { field: names, value: "ORIGINS", help: "origins whose web pages may use the server" },
   accessLog: {
@@ -147,7 +148,7 @@ export const SETTINGS = {
   },
   noGate: {
     field: { type: "boolean" },
-    help: "no limits on headers' time, idle connections and their number: a proxy has them",
+    help: "no limits on headers' time, idle connections and their number; clients that leave go unnoticed",
   },
   bodyMegabytes: {
     field: { type: "number", min: 0.001, max: 64, fallback: 4 },

@@ -4,6 +4,7 @@ import { ApiError } from "../api_error.ts";
 import type { GateLimits } from "./limits.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
   408: "Request Timeout",
   431: "Request Header Fields Too Large",
   503: "Service Unavailable",
@@ -21,6 +22,17 @@ export function headTooLarge({ headBytes }: GateLimits): ApiError {
   return new ApiError(431, `The headers must have at most ${headBytes} bytes together`, {
     code: "headers_too_large",
   });
+}
+
+/** Where the server behind has closed without an answer. */
+export function badRequest(): ApiError {
+  return new ApiError(
+    400,
+    "The request is no valid HTTP: its headers or its body are malformed or broke off",
+    {
+      code: "malformed_request",
+    },
+  );
 }
 
 export function tooManyConnections(isOfAddress: boolean): ApiError {

@@ -3,8 +3,9 @@
 import type { ConnectionFigures } from "../metrics/server_metrics.ts";
 import { networkOf } from "./address.ts";
 import { tooManyConnections } from "./answer.ts";
-import { type ConnectionHost, GateConnection, type Passage } from "./connection.ts";
+import { type ConnectionHost, GateConnection } from "./connection.ts";
 import { checkGateLimits, type GateLimits } from "./limits.ts";
+import type { Passage } from "./passage.ts";
 import type { Listening } from "../listening.ts";
 
 /** Where the server behind the gate listens, for the gate alone. */
@@ -45,8 +46,10 @@ export class Gate implements ConnectionHost, Listening {
     gave_way: 0,
     header_timeout: 0,
     headers_too_large: 0,
+    malformed_request: 0,
   };
   now = performance.now();
+  isEnding = false;
 
   /** Throws a RangeError for limits that cannot be, and Deno's errors where it cannot listen. */
   constructor(
@@ -82,6 +85,7 @@ export class Gate implements ConnectionHost, Listening {
 
   /** Takes no more connections and resolves when those that are open have ended. */
   async shutdown(): Promise<void> {
+    this.isEnding = true;
     this.#listener.close();
     await this.#accepting;
     for (const connection of this.#connections.keys()) if (connection.innerPort === null) connection.close();
@@ -94,6 +98,7 @@ export class Gate implements ConnectionHost, Listening {
 
   /** Closes all connections at once. */
   cut(): void {
+    this.isEnding = true;
     this.#cut.abort();
     for (const connection of [...this.#connections.keys(), ...this.#refusals]) connection.close();
   }
@@ -101,6 +106,11 @@ export class Gate implements ConnectionHost, Listening {
   /** The server has read the body of a request: its connection is there for more than its place. */
   arrive(request: Request): void {
     this.#passages.get(request)?.arrive();
+  }
+
+  /** Aborts when the client of a request has left; reason HALF_CLOSED: it may still read. */
+  left(request: Request): AbortSignal | undefined {
+    return this.#passages.get(request)?.left;
   }
 
   async connect(connection: GateConnection): Promise<Deno.TcpConn> {
@@ -112,21 +122,24 @@ export class Gate implements ConnectionHost, Listening {
     return conn;
   }
 
-  #handle(
+  async #handle(
     request: Request,
     { remoteAddr, completed }: HandlerInfo,
     handler: (request: Request) => Response | Promise<Response>,
-  ): Response | Promise<Response> {
+  ): Promise<Response> {
     const connection = remoteAddr.hostname === INNER_HOST ? this.#byPort.get(remoteAddr.port) : undefined;
     // Somebody on this machine who goes round the gate.
     if (connection === undefined) {
       return new Response(null, { status: 403, headers: { connection: "close" } });
     }
     const passage = connection.begin();
+    this.#passages.set(request, passage);
     if (request.body === null) passage.arrive();
-    else this.#passages.set(request, passage);
-    completed.then(passage.end, passage.end);
-    return handler(request);
+    const end = () => passage.end();
+    completed.then(end, end);
+    const response = await handler(request);
+    if (response.headers.get("connection") === "close") passage.isLast = true;
+    return response;
   }
 
   async #accept(): Promise<void> {

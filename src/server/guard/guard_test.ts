@@ -91,10 +91,12 @@ Deno.test("parseKeyFile() takes one key a line", () => {
 
 Deno.test("OriginGuard.check() stops rebound names and other people's pages", () => {
   const guard = new OriginGuard({ allowHosts: ["llm.corp"], cors: ["https://chat.corp"] });
-  const status = (host: string | null, origin?: string) => {
+  const status = (host: string | null, origin?: string, target?: string, anyHost?: boolean) => {
     try {
       guard.check(
         new Headers({ ...host === null ? {} : { host }, ...origin === undefined ? {} : { origin } }),
+        URL.parse(target ?? `http://${host ?? "127.0.0.1:8080"}/`) ?? new URL("http://localhost/"),
+        { anyHost },
       );
       return 200;
     } catch (error) {
@@ -111,7 +113,17 @@ Deno.test("OriginGuard.check() stops rebound names and other people's pages", ()
     403,
     403,
   ]);
-  assertEquals([status(null), status("a b"), status("x:y"), status("")], [400, 400, 400, 400]);
+  assertEquals([status("a b"), status("x:y"), status(""), status("localhost/x")], [400, 400, 400, 400]);
+  // HTTP/1.0 needs no host; a target that has one counts for more than the header, and HTTP/2 has no other.
+  assertEquals(status(null), 200);
+  for (const host of ["localhost", null]) {
+    assertEquals(status(host, undefined, "http://evil.example/"), 403);
+    assertEquals(status(host, undefined, "http://localhost@evil.example/"), 403);
+    assertEquals(status(host, undefined, "http://llm.corp:80/"), 200);
+  }
+  assertEquals(status("evil.example", undefined, "http://localhost/"), 200);
+  assertEquals(status("service_1", undefined, undefined, true), 200);
+  assertEquals(status("service_1", "http://service_1:9", undefined, true), 403);
   assertEquals(status("localhost:8080", "http://localhost:8080"), 200);
   assertEquals(status("localhost:8080", "https://chat.corp"), 200);
   for (const origin of ["null", "http://localhost:9", "https://evil.example", "http://chat.corp"]) {

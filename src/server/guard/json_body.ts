@@ -65,14 +65,21 @@ export class BodyReader {
         this.#bytes += value.length;
         if (length > bytesMax) throw this.#tooLarge();
         if (this.#bytes > totalBytesMax) {
-          throw new ApiError(503, "Too many requests are being read", { code: "overloaded" });
+          throw new ApiError(503, "Too many requests are being read", {
+            code: "overloaded",
+            headers: CLOSE,
+          });
         }
         parts.push(value);
       }
     } catch (error) {
       reader.cancel().catch(() => {});
       if (error instanceof ApiError) throw error;
-      throw new ApiError(400, "The body broke off", { code: "incomplete_body", cause: error });
+      throw new ApiError(400, "The body broke off, or its chunks are malformed", {
+        code: "incomplete_body",
+        headers: CLOSE,
+        cause: error,
+      });
     } finally {
       clearTimeout(timer);
       this.#bytes -= length;

@@ -23,30 +23,35 @@ export class OriginGuard {
   }
 
   /**
-   * Throws an ApiError, 400 or 403. A page on a name that an attacker controls shows that name in Host, whatever address it
-   * resolves to; an IP address in Host is therefore safe.
+   * Throws an ApiError, 400 or 403. `url`: of the request, whose host counts: it is the target's where that has one, as HTTP/2's
+   * always has, else the Host header's, else, as HTTP/1.0 allows, the server's address. `anyHost`: only web pages are checked.
    */
-  check(headers: Headers): void {
-    const host = headers.get("host");
-    const name = host === null ? null : hostName(host);
-    if (name === null) throw new ApiError(400, "The Host header is missing or no host", { param: "host" });
-    if (!this.#hosts.has("*") && !this.#hosts.has(name) && !isAddress(name)) {
-      throw new ApiError(
-        403,
-        `The server does not answer to the name ${name}; --allow-host ${name} lets it`,
-        {
-          param: "host",
-          code: "host_not_allowed",
-        },
-      );
-    }
+  check(headers: Headers, url: URL, { anyHost = false }: { readonly anyHost?: boolean } = {}): void {
+    if (!anyHost) this.#checkHost(headers.get("host"), url);
     const origin = headers.get("origin");
-    if (origin !== null && !isSame(origin, host!) && !this.#allows(origin)) {
+    if (origin !== null && !isSame(origin, url.host) && !this.#allows(origin)) {
       throw new ApiError(403, "Web pages of this origin may not use the server; --cors ORIGIN lets them", {
         param: "origin",
         code: "origin_not_allowed",
       });
     }
+  }
+
+  /**
+   * A page on a name that an attacker controls asks for that name, whatever address it resolves to; an IP address is therefore
+   * safe. It can only do harm where the server asks for no key.
+   */
+  #checkHost(header: string | null, url: URL): void {
+    const name = hostName(url.host);
+    if (name === null || (header !== null && hostName(header) === null)) {
+      throw new ApiError(400, "The Host header is no host", { param: "host" });
+    }
+    if (this.#hosts.has("*") || this.#hosts.has(name) || isAddress(name)) return;
+    throw new ApiError(
+      403,
+      `The server does not answer to the name ${name}; --allow-host ${name} lets it, and so do API keys`,
+      { param: "host", code: "host_not_allowed" },
+    );
   }
 
   /** The headers that let a page of an allowed origin read a response; none for others. */

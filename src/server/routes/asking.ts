@@ -28,15 +28,12 @@ export async function readPlan<T extends GenerationPlan>(
   }
 }
 
-/** Waits for something of a run, which ends when the client goes away. */
-export async function whileConnected<T>({ signal }: Request, run: Run, promise: Promise<T>): Promise<T> {
-  const cancel = () => run.cancel();
-  signal.addEventListener("abort", cancel, { once: true });
-  if (signal.aborted) cancel();
+/** Waits for something of a run, which ends when the client leaves. */
+export async function whileConnected<T>({ client }: Exchange, run: Run, promise: Promise<T>): Promise<T> {
+  const stop = client.onLeft(() => run.cancel());
   try {
     return await promise;
   } finally {
-    // It aborts after a response, too.
-    signal.removeEventListener("abort", cancel);
+    stop();
   }
 }

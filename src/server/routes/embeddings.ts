@@ -18,7 +18,7 @@ async function embed(service: Service, exchange: Exchange): Promise<Response> {
   const plan = await readPlan(service, exchange, (body) => planEmbeddings(body, context));
   const run = new Run(model, plan, { id, tenant, observer, startedAt });
   service.track(run);
-  const results = await whileConnected(request, run, run.results);
+  const results = await whileConnected(exchange, run, run.results);
   const vectors = results.map((result) => embeddingOf(result, plan.dimensions));
   const promptTokens = results.reduce((sum, { usage }) => sum + usage.promptTokens, 0);
   return Response.json(embeddingList(vectors, { encoding: plan.encoding, model: modelName, promptTokens }));

@@ -44,19 +44,20 @@ async function generate(service: Service, kind: Kind, exchange: Exchange): Promi
 async function whole(
   service: Service,
   plan: GenerationPlan,
-  { request, id, tenant, startedAt }: Exchange,
+  exchange: Exchange,
   format: AnswerFormat,
 ): Promise<Response> {
+  const { id, tenant, startedAt } = exchange;
   const { observer, host: { model } } = service;
   const run = new Run(model, plan, { id, tenant, observer, startedAt });
   service.track(run);
-  return Response.json(format.whole(await whileConnected(request, run, run.results), plan.n));
+  return Response.json(format.whole(await whileConnected(exchange, run, run.results), plan.n));
 }
 
 async function streamed(
   service: Service,
   plan: GenerationPlan,
-  { request, id, tenant, startedAt }: Exchange,
+  { client, id, tenant, startedAt }: Exchange,
   format: AnswerFormat,
 ): Promise<Response> {
   const { observer, host: { model } } = service;
@@ -83,11 +84,21 @@ async function streamed(
     },
   });
   service.track(run);
+  // A client that has only closed its side may read on: writing to it tells.
+  const halfClosed = Promise.withResolvers<void>();
+  const stop = client.onLeft((mayRead) => mayRead ? halfClosed.resolve() : run.cancel());
   // Until here a refusal is a status of its own; from here on an error is an event, and the stream hears of a disconnect.
-  await whileConnected(request, run, run.accepted);
+  await Promise.race([run.accepted, halfClosed.promise]).catch((error) => {
+    stop();
+    throw error;
+  });
   const events = stream = new EventStream(answer, service.streamLimits);
+  halfClosed.promise.then(() => events.probe());
   run.results.then((results) => answer.finish(results), (error) => answer.fail(toApiError(error)))
-    .finally(() => events.end());
+    .finally(() => {
+      events.end();
+      stop();
+    });
   return new Response(events.body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" },
   });

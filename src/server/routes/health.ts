@@ -9,8 +9,14 @@ export function healthRoutes(service: Service): Route[] {
   return [
     { method: "GET", path: "/", isPublic: true, handle: () => Response.json(ABOUT) },
     // Whoever answers this is alive.
-    { method: "GET", path: "/livez", isPublic: true, handle: () => Response.json({ live: true }) },
-    { method: "GET", path: "/readyz", isPublic: true, handle: () => readyz(service) },
+    {
+      method: "GET",
+      path: "/livez",
+      isPublic: true,
+      isProbe: true,
+      handle: () => Response.json({ live: true }),
+    },
+    { method: "GET", path: "/readyz", isPublic: true, isProbe: true, handle: () => readyz(service) },
   ];
 }
 

@@ -12,9 +12,9 @@ export function tokenRoutes(service: Service): Route[] {
   ];
 }
 
-async function tokenize(service: Service, { request }: Exchange): Promise<Response> {
+async function tokenize(service: Service, exchange: Exchange): Promise<Response> {
   const { model } = service.host;
-  const fields = checkObject(TOKENIZE_FIELDS, await service.bodies.json(request));
+  const fields = checkObject(TOKENIZE_FIELDS, await readBody(service, exchange));
   service.checkModel(fields.model);
   const tokens = await model.tokenize(fields.content as string, {
     addSpecial: fields.add_special as boolean | undefined,
@@ -23,9 +23,9 @@ async function tokenize(service: Service, { request }: Exchange): Promise<Respon
   return Response.json({ tokens, count: tokens.length });
 }
 
-async function detokenize(service: Service, { request }: Exchange): Promise<Response> {
+async function detokenize(service: Service, exchange: Exchange): Promise<Response> {
   const { model } = service.host;
-  const fields = checkObject(DETOKENIZE_FIELDS, await service.bodies.json(request));
+  const fields = checkObject(DETOKENIZE_FIELDS, await readBody(service, exchange));
   service.checkModel(fields.model);
   const tokens = fields.tokens as number[];
   const { vocab } = model.info;
@@ -33,4 +33,11 @@ async function detokenize(service: Service, { request }: Exchange): Promise<Resp
   if (bad !== undefined) throw badField("tokens", `Tokens must be below ${vocab}, one is ${bad}`);
   const content = await model.detokenize(tokens, { special: fields.special as boolean | undefined });
   return Response.json({ content });
+}
+
+/** The body of a request whose client is there: a text is not worth beginning for nobody, and cannot be stopped later. */
+async function readBody(service: Service, { request, client }: Exchange): Promise<unknown> {
+  const body = await service.bodies.json(request);
+  client.throwIfLeft();
+  return body;
 }

@@ -1,0 +1,53 @@
+/** Whether the client of a request is still there. @module */
+
+import { ApiError } from "./api_error.ts";
+
+/** HTTP status under which an answer is counted whose client left. */
+const CLIENT_LEFT = 499;
+
+/** How a request ends whose client left; one that has only closed its side may still read it. */
+export function clientLeft(): ApiError {
+  return new ApiError(
+    CLIENT_LEFT,
+    "The client left: it closed its side of the connection before the answer",
+    {
+      code: "client_left",
+    },
+  );
+}
+
+/** The reason of a signal where a client has closed its side of the connection: it has left, or it still reads. */
+export const HALF_CLOSED: DOMException = new DOMException(
+  "The client has closed its side of the connection",
+  "AbortError",
+);
+
+/** What tells that a client has left: its request's own signal, and whoever sees more of its connection than that. */
+export class Presence {
+  readonly #request: Request;
+  readonly #connection?: AbortSignal;
+
+  constructor(request: Request, connection?: AbortSignal) {
+    this.#request = request;
+    this.#connection = connection;
+  }
+
+  /** Throws an ApiError, 499, where the client has left. */
+  throwIfLeft(): void {
+    if (this.#request.signal.aborted || this.#connection?.aborted) throw clientLeft();
+  }
+
+  /**
+   * Calls `listener` when the client leaves, at once where it has left already, and once for each that tells; `mayRead`: it has
+   * only closed its own side, as far as one can tell. Returns what ends that: a request's own signal aborts after a response, too.
+   */
+  onLeft(listener: (mayRead: boolean) => void): () => void {
+    const stop = new AbortController();
+    for (const signal of [this.#request.signal, this.#connection]) {
+      const tell = () => listener(signal!.reason === HALF_CLOSED);
+      if (signal?.aborted) tell();
+      else signal?.addEventListener("abort", tell, { once: true, signal: stop.signal });
+    }
+    return () => stop.abort();
+  }
+}
