@@ -4,6 +4,8 @@ import type { Sequence } from "./sequence.ts";
 
 /** Weight of the past in the mean length of answers. */
 const OUTPUT_MEMORY = 0.9;
+/** Before any answer has ended, one is expected to have at most so many tokens more, however long the context is. */
+const UNKNOWN_OUTPUT_MAX = 2048;
 
 /** The requests of one latency class. */
 export class ClassQueue {
@@ -119,7 +121,8 @@ export class ClassQueue {
   /** Tokens that a sequence will probably still generate. */
   expectedTokens(sequence: Sequence): number {
     const most = sequence.tokensMax - sequence.tokens.length;
-    if (this.#meanOutput === null) return most / 2;
+    // A request without a limit of its own may go on to the end of the context, and hardly ever does.
+    if (this.#meanOutput === null) return Math.min(most / 2, UNKNOWN_OUTPUT_MAX);
     const generated = sequence.tokens.length - sequence.promptTokens;
     return Math.min(most, Math.max(this.#meanOutput - generated, this.#meanOutput / 4));
   }

@@ -7,6 +7,7 @@
 
 import { quote } from "../gguf/error.ts";
 import { showValue } from "../gguf/metadata.ts";
+import { tensorType } from "../gguf/tensor_types.ts";
 import type { MetadataValue } from "../gguf/value_types.ts";
 import { ModelError } from "./error.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
@@ -147,11 +148,21 @@ export function checkKeys(file: ModelHeader, h: Hyperparameters): void {
   }
 }
 
-/** Throws a ModelError for a file that is part of a model or something beside it. */
-export function checkKind({ get }: ModelHeader): void {
+/** The layout of quantised blocks that the kernels know; ggml changed it once. */
+const QUANTIZATION_VERSION = 2;
+
+/** Throws a ModelError for a file that is something beside a model, or whose quantised blocks are of another layout. */
+export function checkKind({ get, tensors }: ModelHeader): void {
   const kind = get.string("general.type", { fallback: "model" });
   if (kind !== "model") {
     throw new ModelError(`general.type is ${quote(kind)}: only files of type "model" can be loaded`);
+  }
+  const version = get.u32("general.quantization_version", { fallback: QUANTIZATION_VERSION });
+  const isQuantized = tensors.values().some(({ type }) => tensorType(type).blockLength > 1);
+  if (isQuantized && version !== QUANTIZATION_VERSION) {
+    throw new ModelError(
+      `general.quantization_version is ${version}: only ${QUANTIZATION_VERSION} is supported, convert the model again`,
+    );
   }
 }
 

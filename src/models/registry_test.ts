@@ -198,6 +198,19 @@ Deno.test("keys that ask for another computation are refused by name and value",
   );
 });
 
+Deno.test("quantised blocks of another layout are refused, and only they", () => {
+  const version = (value: number) => header("llama", { "general.quantization_version": value });
+  check(version(2));
+  assertThrows(
+    () => familyOf(version(1)),
+    ModelError,
+    "general.quantization_version is 1: only 2 is supported",
+  );
+  const { tensors } = version(2);
+  const floats = new Map([...tensors].map(([name, { dims }]) => [name, { dims, type: TensorTypeId.F16 }]));
+  familyOf({ tensors: floats, get: metadata("llama", { "general.quantization_version": 0 }) });
+});
+
 Deno.test("values that ask for nothing, and keys that change nothing, are taken", () => {
   const neutral: Record<string, MetadataValue> = {
     "attention.causal": true,
