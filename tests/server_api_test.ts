@@ -231,7 +231,7 @@ Deno.test("the server says what is wrong with a request", async (t) => {
   const bad = (body: unknown, path = CHAT) => errorOf(post(path, body), 400);
 
   await t.step("400", async () => {
-    assertEquals((await bad({ messages: QUESTION, tools: [] })).code, "unknown_field");
+    assertEquals((await bad({ messages: QUESTION, tool: [] })).code, "unknown_field");
     assertEquals((await bad({ messages: [] })).param, "messages");
     assertEquals((await bad("{")).code, "invalid_json");
     assertEquals((await bad("[".repeat(100))).code, "too_deep");

@@ -1,4 +1,6 @@
 import type { SampledToken } from "../sample_batch.ts";
+import type { SamplingParams } from "../sampling.ts";
+import { continuesFinal } from "../tokenizer/conversation.ts";
 import type { StreamDecoder } from "../tokenizer/stream_decoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { printableBytes } from "../tokenizer/utf8.ts";
@@ -27,6 +29,8 @@ export class Answer {
   readonly #ends: ReadonlySet<number>;
   readonly #decoder: StreamDecoder;
   readonly #stops: StopStringFilter;
+  /** Sampling without the tokens that end an answer, for as long as it must not end. */
+  readonly #endless: SamplingParams;
   readonly #promptTokens: number;
   #cachedTokens = 0;
   #completionTokens = 0;
@@ -54,10 +58,25 @@ export class Answer {
     this.#tokenizer = tokenizer;
     this.#ends = new Set([...(request.ignoreEnd ? [] : tokenizer.eogIds), ...request.stopTokens]);
     // An answer to a prompt that is only BOS begins a text; a continued text keeps its space.
-    const atStart = "messages" in request.prompt || promptTokens.every((token) => tokenizer.isControl(token));
-    this.#decoder = tokenizer.stream({ atStart });
+    const { prompt, sampling } = request;
+    const atStart = "messages" in prompt
+      ? !continuesFinal(prompt.messages, prompt)
+      : promptTokens.every((token) => tokenizer.isControl(token));
+    this.#decoder = tokenizer.stream({ atStart, special: request.specialTokens });
+    const forbidden = request.minTokens ? [...this.#ends].map((id) => [id, -Infinity] as const) : [];
+    this.#endless = { ...sampling, logitBias: [...sampling.logitBias, ...forbidden] };
     this.#stops = new StopStringFilter(request.stop);
     for (const token of request.restored ?? []) this.#restore(token);
+  }
+
+  /** How its next token is chosen. */
+  get sampling(): SamplingParams {
+    return this.#completionTokens < (this.request.minTokens ?? 0) ? this.#endless : this.request.sampling;
+  }
+
+  /** Whether a stop string may end it: not one that the tokens before complete. */
+  get #mayStop(): boolean {
+    return this.#completionTokens > (this.request.minTokens ?? 0);
   }
 
   get usage(): Usage {
@@ -78,7 +97,7 @@ export class Answer {
   /** Takes a token that was delivered before. It did not end the answer, or nobody would have asked for more. */
   #restore(token: number): void {
     this.#completionTokens++;
-    if (this.#hasText(token)) this.#stops.push(this.#decoder.push(token));
+    if (this.#hasText(token)) this.#stops.push(this.#decoder.push(token), this.#mayStop);
   }
 
   /** Takes the next token: decides whether the answer ends with it, and what text it gives. */
@@ -92,7 +111,10 @@ export class Answer {
       const others = top.map((other) => this.#named(other.id, other.logprob));
       this.#logprobs.push({ ...this.#named(id, logprob), top: others });
     }
-    const { text, stopped } = this.#stops.push(this.#hasText(id) ? this.#decoder.push(id) : "");
+    const { text, stopped } = this.#stops.push(
+      this.#hasText(id) ? this.#decoder.push(id) : "",
+      this.#mayStop,
+    );
     this.#text += text;
     if (stopped) this.finishReason = "stop";
     else if (this.#completionTokens >= this.maxTokens) this.finish("length");
@@ -123,7 +145,7 @@ export class Answer {
 
   /** Ends the answer. What was held back as a possible stop string was text after all. */
   finish(reason: FinishReason): void {
-    const { text, stopped } = this.#stops.push(this.#decoder.flush());
+    const { text, stopped } = this.#stops.push(this.#decoder.flush(), this.#mayStop);
     this.#text += stopped ? text : text + this.#stops.flush();
     this.finishReason = reason;
   }

@@ -14,7 +14,7 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Answer } from "./answer.ts";
 import { LIBRARY_CLASSES } from "./classes.ts";
 import { wallClock } from "./clock.ts";
-import { ContextError, toWireError } from "./errors.ts";
+import { contextError, toWireError } from "./errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { type KvStats, kvStats } from "./kv_stats.ts";
 import { Pooler } from "./pooler.ts";
@@ -133,7 +133,7 @@ export class Engine {
   add(id: number, request: GenerationRequest): void {
     this.#asked.set(request.class, (this.#asked.get(request.class) ?? 0) + 1);
     try {
-      const tokens = this.#promptTokens(request.prompt);
+      const tokens = this.#promptTokens(request);
       const answer = new Answer(id, request, tokens, this.#tokenizer, this.#runner.contextLength);
       if (request.pooling !== undefined) {
         answer.pooler = new Pooler(request.pooling, this.#runner.hyperparameters.hidden);
@@ -169,16 +169,19 @@ export class Engine {
     if (!admission.accepted) throw refusal(request, admission);
   }
 
-  #promptTokens(prompt: Prompt): number[] {
+  #promptTokens({ prompt, maxTokens, pooling }: GenerationRequest): number[] {
     const tokens = this.#encode(prompt);
     const { contextLength, hyperparameters: { vocab } } = this.#runner;
     if (tokens.length === 0) {
       throw new RangeError("The prompt is empty and the model has no token to begin with");
     }
     if (tokens.length >= contextLength) {
-      throw new ContextError(
-        `The prompt has ${tokens.length} tokens and leaves no room for more in a context of ${contextLength}`,
-      );
+      const isEmbedding = pooling !== undefined;
+      throw contextError(contextLength, {
+        promptTokens: tokens.length,
+        maxTokens: isEmbedding ? undefined : maxTokens,
+        kind: isEmbedding ? "input" : "messages" in prompt ? "messages" : "prompt",
+      });
     }
     const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocab);
     if (bad !== undefined) {
@@ -191,8 +194,8 @@ export class Engine {
     if ("text" in prompt) return this.#tokenizer.encode(prompt.text, { addSpecial: true });
     if ("tokens" in prompt) return [...prompt.tokens];
     // The template checks the roles, whatever the caller's types say.
-    const messages = prompt.messages as TemplateMessage[];
-    return this.#chatTemplate.encode(messages, { enableThinking: prompt.enableThinking });
+    const { messages, ...shape } = prompt;
+    return this.#chatTemplate.encode(messages as TemplateMessage[], shape);
   }
 
   /** Ends a request where it is; what it has so far is its result. An id that is already gone is ignored. */
@@ -334,7 +337,7 @@ export class Engine {
     if (ready.length === 0) return [];
     this.#runner.logits(rows);
     const sampled = this.#runner.sample(
-      ready.map(({ item, answer }) => ({ params: answer.request.sampling, tokens: item.tokens })),
+      ready.map(({ item, answer }) => ({ params: answer.sampling, tokens: item.tokens })),
     );
     return ready.flatMap(({ answer }, i) => this.#advance(answer, sampled[i]) ?? []);
   }

@@ -283,3 +283,35 @@ Deno.test("Engine ends an embedding that is aborted without one, and one that is
   assert(outcomes.get(2)!.error!.includes("not numbers"));
   assertEquals(outcomes.get(3)!.text.length, 40);
 });
+
+Deno.test("Engine does not end an answer before minTokens, also where another engine goes on with it", () => {
+  const free = answerAlone("HELLO").text;
+  const at = (index: number) => free.charCodeAt(index) - 65;
+  // Without a minimum these end it.
+  assertEquals(
+    answerAlone("HELLO", { stopTokens: [at(4)] }).completion?.usage.completionTokens,
+    free.indexOf(free[4]) + 1,
+  );
+  assertEquals(answerAlone("HELLO", { stop: [free.slice(3, 5)] }).text, free.slice(0, 3));
+  const minTokens = 6;
+  const stopped = answerAlone("HELLO", { stopTokens: [at(4)], minTokens });
+  assertEquals(stopped.text.slice(0, minTokens).includes(free[4]), false);
+  assertEquals(stopped.text.slice(0, 4), free.slice(0, 4));
+  assertEquals(stopped.completion!.usage.completionTokens >= minTokens, true);
+  // A stop string that is complete within them does not count, also not later.
+  assertEquals(answerAlone("HELLO", { stop: [free.slice(3, 5)], minTokens }).text, free);
+  assertEquals(answerAlone("HELLO", { stop: [free.slice(4, 7)], minTokens }).text, free.slice(0, 4));
+  for (const options of [{ stopTokens: [at(4)], minTokens }, { stop: [free.slice(4, 7)], minTokens }]) {
+    const whole = answerAlone("HELLO", options);
+    const tokens = [...(options.stop === undefined ? whole.text : free)].map((letter) =>
+      letter.charCodeAt(0) - 65
+    );
+    for (const count of [1, 4, 5]) {
+      const restored = tokens.slice(0, count);
+      const rest = answerAlone("HELLO", { ...options, restored });
+      const shown = options.stop === undefined ? count : Math.min(count, 4);
+      assertEquals(rest.text, whole.text.slice(shown));
+      assertEquals(rest.completion?.usage, whole.completion?.usage);
+    }
+  }
+});

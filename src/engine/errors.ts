@@ -29,6 +29,29 @@ export class ContextError extends RangeError {
   override readonly name = "ContextError";
 }
 
+/**
+ * Says that a prompt does not fit, in the words by which clients of OpenAI's interface know that: some look for the sentence, some
+ * read the numbers in it. `maxTokens`: asked for the answer; undefined: nothing was.
+ */
+export function contextError(
+  contextLength: number,
+  { promptTokens, maxTokens, kind }: {
+    promptTokens: number;
+    maxTokens?: number;
+    kind: "messages" | "prompt" | "input";
+  },
+): ContextError {
+  const limit = `This model's maximum context length is ${contextLength} tokens.`;
+  const asked = maxTokens === undefined
+    ? `your ${kind} resulted in ${promptTokens} tokens`
+    : `you requested ${
+      promptTokens + maxTokens
+    } tokens (${promptTokens} in the ${kind}, ${maxTokens} in the completion)`;
+  return new ContextError(
+    `${limit} However, ${asked}, which leaves no room for an answer. Please reduce the length of the ${kind}.`,
+  );
+}
+
 /** Exit status of a program that ends itself because a worker is stuck in native code, where no thread can be stopped. */
 export const STUCK_EXIT_CODE = 70;
 

@@ -67,7 +67,12 @@ export class FakeRunner implements StepRunner {
   }
 
   sample(requests: readonly SampleRequest[]) {
-    return requests.map((_, i) => ({ id: this.#nexts[i], logprob: -1, top: [] }));
+    return requests.map(({ params }, i) => {
+      const forbidden = new Set(params.logitBias.filter(([, bias]) => bias === -Infinity).map(([id]) => id));
+      let id = this.#nexts[i];
+      while (forbidden.has(id)) id = 1 + id % (VOCAB - 1);
+      return { id, logprob: -1, top: [] };
+    });
   }
 }
 

@@ -11,10 +11,18 @@ import {
   listOf,
   oneOf,
 } from "../arguments.ts";
-import { CHAT_ROLES } from "../tokenizer/chat_template.ts";
+import { REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
+import { CHAT_ROLES } from "../tokenizer/conversation.ts";
 import { wallClock } from "./clock.ts";
 import type { GenerationListener } from "./generation.ts";
-import { type ChatMessage, type GenerationRequest, type Pooling, POOLINGS, type Prompt } from "./protocol.ts";
+import {
+  type ChatMessage,
+  type GenerationRequest,
+  type Pooling,
+  POOLINGS,
+  type Prompt,
+  type PromptShape,
+} from "./protocol.ts";
 import { checkNumber, resolveSampling, SAMPLING_CHECKS, type SamplingOptions } from "../sampling.ts";
 
 /** How an answer is made. All optional. */
@@ -27,6 +35,10 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
   stopTokens?: readonly number[];
   /** Go on when the model says that it is done. */
   ignoreEnd?: boolean;
+  /** The answer does not end by itself before it has so many tokens; stop strings within them do not count. Default 0. */
+  minTokens?: number;
+  /** Write control tokens into the answer's text; the one that ends it never is. Default false. */
+  specialTokens?: boolean;
   /** Latency class: "interactive" (default), "batch", or what the model was loaded with. */
   class?: string;
   /** Ends the answer so many ms after the call, with what it has by then. A request that cannot make it is refused. */
@@ -40,9 +52,17 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
 }
 
 /** How an answer in a conversation is made. All optional. */
-export interface ChatOptions extends GenerationOptions {
-  /** Value of `enable_thinking`, for chat templates that know it. */
-  enableThinking?: boolean;
+export interface ChatOptions extends GenerationOptions, PromptShape {}
+
+/** What of the options shapes the prompt. Throws a RangeError for what contradicts itself. */
+export function shapeOf(options: ChatOptions): PromptShape {
+  const { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt } = options;
+  if (continueFinalMessage && addGenerationPrompt) {
+    throw new RangeError(
+      'Options "continueFinalMessage" and "addGenerationPrompt" cannot both be true: an answer goes on with a message or begins one',
+    );
+  }
+  return { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt };
 }
 
 const isStop = anyOf(
@@ -58,6 +78,8 @@ export const GENERATION_CHECKS: Readonly<Record<keyof GenerationOptions, Check>>
   stop: isStop,
   stopTokens: isTokens,
   ignoreEnd: isBoolean,
+  minTokens: isNumber,
+  specialTokens: isBoolean,
   class: isString,
   deadlineMs: isNumber,
   tenant: isString,
@@ -71,12 +93,26 @@ export const GENERATION_CHECKS: Readonly<Record<keyof GenerationOptions, Check>>
 export const CHAT_CHECKS: Readonly<Record<keyof ChatOptions, Check>> = {
   ...GENERATION_CHECKS,
   enableThinking: isBoolean,
+  reasoningEffort: oneOf(REASONING_EFFORTS),
+  continueFinalMessage: isBoolean,
+  addGenerationPrompt: isBoolean,
+};
+
+const isToolCall: Check = (label, call) => {
+  isRecord(label, call);
+  const { id, function: called } = call as Record<string, unknown>;
+  if (id !== undefined) isString(`${label}.id`, id);
+  isRecord(`${label}.function`, called);
+  isString(`${label}.function.name`, (called as Record<string, unknown>).name);
 };
 
 const MESSAGE_CHECKS: Readonly<Record<keyof ChatMessage, Check>> = {
   role: oneOf(CHAT_ROLES),
   content: isString,
+  name: isString,
   reasoning_content: isString,
+  tool_calls: listOf(isToolCall),
+  tool_call_id: isString,
 };
 
 /** Checks a conversation. What messages have beside what is known here means nothing to a template. */
@@ -84,7 +120,9 @@ export const isMessages: Check = listOf((label, message) => {
   isRecord(label, message);
   const given = message as Record<string, unknown>;
   for (const [name, check] of Object.entries(MESSAGE_CHECKS)) {
-    if (given[name] !== undefined || name !== "reasoning_content") check(`${label}.${name}`, given[name]);
+    if (given[name] !== undefined || name === "role" || name === "content") {
+      check(`${label}.${name}`, given[name]);
+    }
   }
 }, "a list of messages");
 
@@ -106,10 +144,15 @@ export function resolveRequest(
   options: GenerationOptions & RequestKind,
   vocab: number,
 ): GenerationRequest {
-  const { maxTokens, stopTokens = [] } = options;
+  const { maxTokens, minTokens = 0, stopTokens = [] } = options;
   if (stopTokens.length > STOP_TOKENS_MAX) {
     throw new RangeError(
       `Option "stopTokens" must have at most ${STOP_TOKENS_MAX}, current count is ${stopTokens.length}`,
+    );
+  }
+  if (maxTokens !== undefined && minTokens > maxTokens) {
+    throw new RangeError(
+      `Option "minTokens" must be at most "maxTokens", ${maxTokens}, current value is ${minTokens}`,
     );
   }
   const isToken = { min: 0, max: vocab - 1, integer: true } as const;
@@ -122,6 +165,8 @@ export function resolveRequest(
     stop: resolveStops(options.stop),
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
     ignoreEnd: options.ignoreEnd ?? false,
+    minTokens: checkNumber("minTokens", minTokens, { min: 0, max: 2 ** 31, integer: true }),
+    specialTokens: options.specialTokens ?? false,
     submittedAt: wallClock(),
     class: checkName("class", options.class ?? DEFAULT_CLASS),
     tenant: checkName("tenant", options.tenant ?? ""),

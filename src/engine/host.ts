@@ -1,4 +1,5 @@
 import { TemplateError } from "../tokenizer/chat_template.ts";
+import { kvFormatNames } from "../gguf/kv_format.ts";
 import { openGguf } from "../gguf/reader.ts";
 import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
@@ -9,7 +10,7 @@ import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "./errors.ts";
 import { machineReply } from "./machine_reply.ts";
 import { loadNotes, named, readModel } from "./model_file.ts";
-import { describeModel } from "./model_info.ts";
+import { describeModel, fingerprintOf } from "./model_info.ts";
 import {
   CONTROL_STEP_IDS,
   CONTROL_STEP_IDS_MAX,
@@ -156,6 +157,7 @@ export class EngineHost {
         info: describeModel(file, runner, {
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
           notes: loadNotes(file, runner.hyperparameters, runner, options),
+          fingerprint: fingerprintOf(file, options.kvFormat ?? kvFormatNames[0], runner.kernels.isa),
         }),
         weights: runner.sharedWeights(),
       });

@@ -24,6 +24,7 @@ import {
   isMessages,
   type RequestKind,
   resolveRequest,
+  shapeOf,
 } from "./generation_options.ts";
 import { type LayoutOptions, layoutWorkers } from "./layout.ts";
 import { LOAD_CHECKS } from "./load_checks.ts";
@@ -190,7 +191,8 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * Answers a conversation, written in the model's own chat template. What users write never becomes a control token.
+   * Answers a conversation, written in the model's own chat template. What users write never becomes a control token. Where the
+   * last message is an assistant's, the answer goes on with it (see `continueFinalMessage`).
    *
    * ```ts ignore
    * for await (const part of model.chat([{ role: "user", content: "Hi" }])) console.log(part);
@@ -202,7 +204,7 @@ export class Model implements AsyncDisposable {
     checkOptions("chat()", options, CHAT_CHECKS);
     isMessages("messages", messages);
     const copies = messages.map((message) => ({ ...message }));
-    return this.#start({ messages: copies, enableThinking: options.enableThinking }, options);
+    return this.#start({ messages: copies, ...shapeOf(options) }, options);
   }
 
   /**

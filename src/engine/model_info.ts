@@ -1,13 +1,17 @@
+import { createHash } from "node:crypto";
 import type { GgufFile } from "../gguf/reader.ts";
-import { elementCount } from "../gguf/tensor_types.ts";
+import { elementCount, tensorType } from "../gguf/tensor_types.ts";
 import type { ModelRunner } from "../model_runner.ts";
+import { VERSION } from "../version.ts";
 import type { ModelInfo } from "./protocol.ts";
+
+const FINGERPRINT_CHARACTERS = 12;
 
 /** What a caller may want to know about a model that has been loaded; `more` is what the runner does not know. */
 export function describeModel(
   file: GgufFile,
   runner: ModelRunner,
-  more: Pick<ModelInfo, "hasChatTemplate" | "notes">,
+  more: Pick<ModelInfo, "hasChatTemplate" | "notes" | "fingerprint">,
 ): ModelInfo {
   const h = runner.hyperparameters;
   const tensors = [...file.tensors.values()];
@@ -32,4 +36,13 @@ export function describeModel(
     isa: runner.kernels.isa,
     threads: runner.kernels.threads,
   };
+}
+
+/** Equal where the same request with the same seed has the same answer. */
+export function fingerprintOf(file: GgufFile, kvFormat: string, isa: string): string {
+  // Products of BF16 weights are the only ones whose bits depend on the level.
+  const hasBf16 = file.tensors.values().some(({ type }) => tensorType(type)?.name === "BF16");
+  const parts = [VERSION, file.digest(), kvFormat, hasBf16 ? isa : ""];
+  const hash = createHash("sha256").update(parts.join("\n")).digest("hex");
+  return `fp_${hash.slice(0, FINGERPRINT_CHARACTERS)}`;
 }

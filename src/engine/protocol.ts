@@ -9,6 +9,8 @@ import type { ClassOutlook, LatencyClass, RefusalReason } from "../../scheduler/
 import type { FilePooling } from "../models/hyperparameters.ts";
 import type { RunnerOptions } from "../model_runner.ts";
 import type { SamplingParams } from "../sampling.ts";
+import type { ChatTemplateOptions } from "../tokenizer/chat_template.ts";
+import type { ToolCall } from "../tokenizer/conversation.ts";
 import type { EngineStats } from "./stats.ts";
 
 /** One turn of a conversation. */
@@ -16,15 +18,24 @@ export interface ChatMessage {
   /** "system", "developer", "user", "assistant" or "tool"; any other is refused. */
   role: string;
   content: string;
+  /** Who speaks, or the function that a message of role "tool" comes from; for templates that show it. */
+  name?: string;
   /** What the assistant thought before it answered, for templates that show it. */
   reasoning_content?: string;
+  /** What the assistant called. Templates that know no tools get it as text. */
+  tool_calls?: ToolCall[];
+  /** Which call a message of role "tool" answers. */
+  tool_call_id?: string;
 }
+
+/** How a conversation becomes a prompt. */
+export type PromptShape = Omit<ChatTemplateOptions, "now">;
 
 /** What a generation continues. */
 export type Prompt =
   | { text: string }
   | { tokens: number[] }
-  | { messages: ChatMessage[]; enableThinking?: boolean };
+  | { messages: ChatMessage[] } & PromptShape;
 
 /** What becomes of the hidden states of a text's tokens: their mean, or the last one alone. */
 export const POOLINGS = ["mean", "last"] as const;
@@ -42,6 +53,10 @@ export interface GenerationRequest {
   stopTokens: number[];
   /** Go on when the model says that it is done. */
   ignoreEnd: boolean;
+  /** The answer does not end by itself before it has so many tokens. */
+  minTokens?: number;
+  /** Whether control tokens are written into the text. */
+  specialTokens?: boolean;
   /** When the caller asked, in ms since 1970. */
   submittedAt: number;
   /** Name of the latency class. */
@@ -183,6 +198,11 @@ export interface ModelInfo {
   notes: readonly string[];
   /** The instruction set level in use. */
   isa: string;
+  /**
+   * Equal where the same request with the same seed has the same answer: made of kumi's version, the file, the KV cache's format
+   * and, for weights in BF16 alone, the instruction set level.
+   */
+  fingerprint: string;
   threads: number;
 }
 

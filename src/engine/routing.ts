@@ -16,7 +16,10 @@ export function promptUnits(prompt: Prompt): Pick<RoutedRequest, "tokens" | "uni
 /** Roles and contents, kept apart by characters that texts do not have. */
 function textOf(prompt: Exclude<Prompt, { tokens: number[] }>): string {
   if ("text" in prompt) return prompt.text;
-  return prompt.messages.map(({ role, content }) => `${role}\u0001${content}\u0002`).join("");
+  return prompt.messages.map(({ role, content, tool_calls }) => {
+    const calls = tool_calls === undefined ? "" : JSON.stringify(tool_calls);
+    return `${role}\u0001${content}${calls}\u0002`;
+  }).join("");
 }
 
 function units(text: string): Uint16Array {

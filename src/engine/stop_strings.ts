@@ -5,15 +5,21 @@
 export class StopStringFilter {
   readonly #stops: readonly string[];
   #held = "";
+  /** So many characters at the beginning of what is held were taken while no stop string counted. */
+  #free = 0;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter((stop) => stop.length > 0);
   }
 
-  /** Takes more text. Gives what can be shown, and whether a stop string has ended the text. */
-  push(text: string): { text: string; stopped: boolean } {
+  /**
+   * Takes more text. Gives what can be shown, and whether a stop string has ended the text. One that is complete with text for
+   * which `mayStop` is false does not.
+   */
+  push(text: string, mayStop = true): { text: string; stopped: boolean } {
     if (this.#stops.length === 0) return { text, stopped: false };
     const all = this.#held + text;
+    if (!mayStop) this.#free = all.length;
     const end = this.#firstStop(all);
     if (end !== -1) {
       this.#held = "";
@@ -21,6 +27,7 @@ export class StopStringFilter {
     }
     const keep = this.#possibleStop(all);
     this.#held = all.slice(keep);
+    this.#free = Math.max(0, this.#free - keep);
     return { text: all.slice(0, keep), stopped: false };
   }
 
@@ -31,9 +38,10 @@ export class StopStringFilter {
     return held;
   }
 
-  /** Where the earliest stop string begins, or −1. */
+  /** Where the earliest stop string begins that counts, or −1. */
   #firstStop(text: string): number {
-    const found = this.#stops.map((stop) => text.indexOf(stop)).filter((index) => index !== -1);
+    const from = (stop: string) => this.#free === 0 ? 0 : Math.max(0, this.#free - stop.length + 1);
+    const found = this.#stops.map((stop) => text.indexOf(stop, from(stop))).filter((index) => index !== -1);
     return found.length === 0 ? -1 : Math.min(...found);
   }
 

@@ -50,3 +50,13 @@ Deno.test("StopStringFilter gives the same text however the parts are cut", () =
     }
   }
 });
+
+Deno.test("StopStringFilter passes over stop strings that are complete before they count", () => {
+  const filter = new StopStringFilter(["ab", "abcd"]);
+  assertEquals(filter.push("xab", false), { text: "x", stopped: false });
+  assertEquals(filter.push("c", false), { text: "", stopped: false });
+  assertEquals(filter.push("x", true), { text: "abcx", stopped: false });
+  assertEquals(filter.push("a", false), { text: "", stopped: false });
+  // Begun before, complete after.
+  assertEquals(filter.push("b", true), { text: "", stopped: true });
+});

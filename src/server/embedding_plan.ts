@@ -14,6 +14,7 @@ import {
   toOptions,
   toPrompts,
 } from "./generation_plan.ts";
+import { withExtraBody } from "./sampling_fields.ts";
 
 /** What a request for embeddings wants. */
 export interface EmbeddingPlan extends GenerationPlan {
@@ -30,7 +31,7 @@ export interface EmbeddingContext extends PlanContext {
 
 /** Throws an ApiError, 400. */
 export function planEmbeddings(body: unknown, context: EmbeddingContext): EmbeddingPlan {
-  const fields = checkObject(EMBEDDING_FIELDS, body);
+  const fields = checkObject(EMBEDDING_FIELDS, withExtraBody(body), "", context.onUnknown);
   const { dimensions, pooling: asked, encoding_format: encoding = "float" } = fields as {
     dimensions?: number;
     pooling?: Pooling;

@@ -10,6 +10,7 @@ export interface ResponseHead {
   /** Seconds since 1970. */
   readonly created: number;
   readonly model: string;
+  readonly system_fingerprint: string;
 }
 
 /** How the answers to a request are written. `index`: the place of an answer. */
@@ -91,8 +92,8 @@ export class ChatFormat implements AnswerFormat {
   }
 
   #named(object: string) {
-    const { id, created, model } = this.#head;
-    return { id: `chatcmpl-${id}`, object, created, model };
+    const { id, created, model, system_fingerprint } = this.#head;
+    return { id: `chatcmpl-${id}`, object, created, model, system_fingerprint };
   }
 
   #chunk(
@@ -144,8 +145,8 @@ export class TextFormat implements AnswerFormat {
   }
 
   #named() {
-    const { id, created, model } = this.#head;
-    return { id: `cmpl-${id}`, object: "text_completion", created, model };
+    const { id, created, model, system_fingerprint } = this.#head;
+    return { id: `cmpl-${id}`, object: "text_completion", created, model, system_fingerprint };
   }
 
   #chunk(index: number, text: string, logprobs: unknown, end: object = { finish_reason: null }): unknown {

@@ -1,10 +1,14 @@
 /** From a checked request to what the engine is asked. @module */
 
+import { createHash } from "node:crypto";
 import type { ChatOptions } from "../engine/generation_options.ts";
-import type { ChatMessage, Pooling, Prompt } from "../engine/protocol.ts";
+import type { Pooling, Prompt } from "../engine/protocol.ts";
+import { REASONING_EFFORTS, type ReasoningEffort } from "../tokenizer/chat_template.ts";
 import { ANSWERS_MAX, CHAT_FIELDS, TEXT_FIELDS } from "./api/requests.ts";
-import { type Checked, checkObject } from "./api/validate.ts";
+import { type Checked, checkObject, type OnUnknown } from "./api/validate.ts";
 import { badField } from "./api_error.ts";
+import { hasPrefixMark, toMessages } from "./chat_messages.ts";
+import { limitOf, toSampling, withExtraBody } from "./sampling_fields.ts";
 
 /** One answer. */
 export interface Job {
@@ -23,6 +27,8 @@ export interface GenerationPlan {
   readonly class: string;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Whether each event of a stream has the usage so far. */
+  readonly continuousUsage?: boolean;
 }
 
 /** What a plan depends on beside the body. */
@@ -31,26 +37,26 @@ export interface PlanContext {
   readonly tenant: string;
   /** Tokens that the model has. */
   readonly vocab: number;
+  /** Set: fields that are not known are ignored, and it is told of them. */
+  readonly onUnknown?: OnUnknown;
 }
 
 const DEFAULT_CLASS = "interactive";
 
 /** Throws an ApiError, 400. */
 export function planChat(body: unknown, context: PlanContext): GenerationPlan {
-  const fields = checkObject(CHAT_FIELDS, body);
-  if (fields.top_logprobs !== undefined && fields.logprobs !== true) {
+  const fields = checkObject(CHAT_FIELDS, withExtraBody(body), "", context.onUnknown);
+  if (fields.top_logprobs && fields.logprobs !== true) {
     throw badField("top_logprobs", '"top_logprobs" needs "logprobs": true');
   }
-  const messages = (fields.messages as Checked[]).map(toMessage);
-  const kwargs = fields.chat_template_kwargs as { enable_thinking?: boolean } | undefined;
-  const prompt = { messages, enableThinking: kwargs?.enable_thinking };
+  const prompt = toConversation(fields);
   const logprobs = fields.logprobs === true ? fields.top_logprobs as number ?? 0 : undefined;
   return plan(fields, [prompt], logprobs, context);
 }
 
 /** Throws an ApiError, 400. */
 export function planText(body: unknown, context: PlanContext): GenerationPlan {
-  const fields = checkObject(TEXT_FIELDS, body);
+  const fields = checkObject(TEXT_FIELDS, withExtraBody(body), "", context.onUnknown);
   return plan(
     fields,
     toPrompts(fields.prompt as PromptField),
@@ -71,13 +77,29 @@ export function toPrompts(prompt: PromptField): Prompt[] {
   );
 }
 
-function toMessage({ role, content, reasoning_content }: Checked): ChatMessage {
-  const text = typeof content === "string"
-    ? content
-    : (content as { text: string }[]).map(({ text }) => text).join("\n");
-  const message: ChatMessage = { role: role as string, content: text };
-  if (reasoning_content !== undefined) message.reasoning_content = reasoning_content as string;
-  return message;
+function toConversation(fields: Checked): Prompt {
+  const messages = fields.messages as Checked[];
+  const kwargs = fields.chat_template_kwargs as
+    | { enable_thinking?: boolean; reasoning_effort?: string }
+    | undefined;
+  const effort = (fields.reasoning_effort ?? kwargs?.reasoning_effort) as ReasoningEffort | undefined;
+  const continueFinalMessage = fields.continue_final_message as boolean | undefined ??
+    (hasPrefixMark(messages) || undefined);
+  const addGenerationPrompt = fields.add_generation_prompt as boolean | undefined;
+  if (continueFinalMessage && addGenerationPrompt) {
+    throw badField(
+      "continue_final_message",
+      'Cannot set both "continue_final_message" and "add_generation_prompt" to true: an answer goes on with a message or begins one',
+    );
+  }
+  return {
+    messages: toMessages(messages),
+    enableThinking: fields.enable_thinking as boolean | undefined ?? kwargs?.enable_thinking,
+    // Others are taken and change nothing.
+    reasoningEffort: REASONING_EFFORTS.find((each) => each === effort),
+    continueFinalMessage,
+    addGenerationPrompt,
+  };
 }
 
 function plan(
@@ -86,7 +108,8 @@ function plan(
   logprobs: number | undefined,
   context: PlanContext,
 ): GenerationPlan {
-  const { stream = false, n = 1, seed } = fields as { stream?: boolean; n?: number; seed?: number };
+  const { stream = false, n = 1, best_of = 1 } = fields as { stream?: boolean; n?: number; best_of?: number };
+  const seed = limitOf(fields.seed);
   if (fields.stream_options !== undefined && !stream) {
     throw badField("stream_options", '"stream_options" needs "stream": true');
   }
@@ -96,7 +119,14 @@ function plan(
       `Prompts times "n" must be at most ${ANSWERS_MAX}, current value is ${prompts.length * n}`,
     );
   }
-  const options = { ...toOptions(fields, context), logprobs };
+  if (best_of > n) {
+    throw badField(
+      "best_of",
+      `More answers than are given are not supported by this server: "best_of" must be at most "n", ${n}, current value is ${best_of}`,
+      "unsupported_value",
+    );
+  }
+  const options = { ...toOptions(fields, context), ...toSampling(fields), logprobs };
   const jobs = prompts.flatMap((prompt) => {
     if ("tokens" in prompt) checkTokens("prompt", prompt.tokens, context.vocab);
     return Array.from({ length: n }, (_, i): Job => ({
@@ -104,48 +134,42 @@ function plan(
       options: seed === undefined ? options : { ...options, seed: (seed + i) % Number.MAX_SAFE_INTEGER },
     }));
   });
-  const includeUsage = (fields.stream_options as Checked | undefined)?.include_usage === true;
-  return { jobs, n, class: options.class!, stream, includeUsage };
+  const { include_usage, continuous_usage_stats } = fields.stream_options as Checked | undefined ?? {};
+  return {
+    jobs,
+    n,
+    class: options.class!,
+    stream,
+    includeUsage: include_usage === true,
+    continuousUsage: continuous_usage_stats === true,
+  };
 }
 
 /** What a request's fields and headers say for all of its prompts. Throws an ApiError, 400. */
 export function toOptions(fields: Checked, { headers, tenant, vocab }: PlanContext): ChatOptions {
-  const { max_tokens, max_completion_tokens, logit_bias = {}, stop_token_ids = [] } = fields as {
-    max_tokens?: number;
-    max_completion_tokens?: number;
+  const { logit_bias = {}, stop_token_ids = [], cache_salt } = fields as {
     logit_bias?: Record<number, number>;
     stop_token_ids?: number[];
+    cache_salt?: string;
   };
-  if (
-    max_tokens !== undefined && max_completion_tokens !== undefined && max_tokens !== max_completion_tokens
-  ) {
-    throw badField(
-      "max_tokens",
-      '"max_tokens" and "max_completion_tokens" are two names of one thing: give one',
-    );
-  }
   checkTokens("logit_bias", Object.keys(logit_bias).map(Number), vocab);
   checkTokens("stop_token_ids", stop_token_ids, vocab);
   const option = <T>(name: string) => fields[name] as T | undefined;
   return {
-    temperature: option("temperature"),
-    topP: option("top_p"),
-    topK: option("top_k"),
-    minP: option("min_p"),
-    repeatPenalty: option("repeat_penalty"),
-    presencePenalty: option("presence_penalty"),
-    frequencyPenalty: option("frequency_penalty"),
-    penaltyTokens: option("penalty_tokens"),
     logitBias: logit_bias,
-    maxTokens: max_tokens ?? max_completion_tokens,
     stop: option("stop"),
     stopTokens: stop_token_ids,
     ignoreEnd: option("ignore_eos"),
     class: option<string>("class") ?? headerClass(headers) ?? DEFAULT_CLASS,
     deadlineMs: option<number>("deadline_ms") ?? headerDeadline(headers),
     priority: option("priority"),
-    tenant,
+    tenant: cache_salt === undefined ? tenant : saltedTenant(tenant, cache_salt),
   };
+}
+
+/** A key never makes another tenant's name with it: the salt is hashed together with it. */
+function saltedTenant(tenant: string, salt: string): string {
+  return createHash("sha256").update(`kumi salt\0${tenant}\0${salt}`).digest("hex");
 }
 
 /** Throws an ApiError, 400, for tokens that the model has not. */

@@ -51,6 +51,8 @@ export interface HandlerOptions extends OriginRules {
   readonly bodyLimits?: Partial<BodyLimits>;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly headerLimits?: HeaderLimits;
+  /** Ignore fields of requests that are not known, and say so once for each on stderr; default: refuse them. */
+  readonly lenient?: boolean;
   /** Answers at more paths. They need a key unless they are public. */
   readonly routes?: readonly Route[];
 }
@@ -104,6 +106,7 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
     modelName,
     observer: watched.observer,
     onBody: options.onBody,
+    lenient: options.lenient,
     bodyLimits: { ...BODY_LIMITS, ...options.bodyLimits },
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });
@@ -127,7 +130,7 @@ class Front {
   readonly #headerLimits?: HeaderLimits;
   readonly #clientLeft?: HandlerOptions["clientLeft"];
   readonly #exact = new Map<string, Route[]>();
-  readonly #prefixes: Route[] = [];
+  readonly #prefixes: [string, Route][] = [];
 
   constructor(service: Service, options: HandlerOptions) {
     this.#service = service;
@@ -145,8 +148,10 @@ class Front {
       ...options.routes ?? [],
     ];
     for (const route of routes) {
-      if (route.path.endsWith("/*")) this.#prefixes.push(route);
-      else this.#exact.set(route.path, [...this.#exact.get(route.path) ?? [], route]);
+      for (const path of [route.path, ...route.alias === undefined ? [] : [route.alias]]) {
+        if (path.endsWith("/*")) this.#prefixes.push([path, route]);
+        else this.#exact.set(path, [...this.#exact.get(path) ?? [], route]);
+      }
     }
   }
 
@@ -184,18 +189,26 @@ class Front {
     const url = URL.parse(request.url);
     if (url === null) throw new ApiError(400, "The request's target or its Host header is no valid one");
     const candidates = this.#exact.get(url.pathname) ??
-      this.#prefixes.filter(({ path }) => url.pathname.startsWith(path.slice(0, -1)));
+      this.#prefixes.filter(([path]) => url.pathname.startsWith(path.slice(0, -1))).map(([, route]) => route);
     const anyHost = !this.#keys.isOpen || candidates.some(({ isProbe }) => isProbe);
     this.#origins.check(request.headers, url, { anyHost });
     const preflight = this.#origins.preflight(request);
     if (preflight !== null) return preflight;
     // Whoever has no key does not learn what there is.
     if (!candidates.some(({ isPublic }) => isPublic)) seen.tenant = this.#keys.tenant(request.headers);
+    if (candidates.length === 0) throw this.#notFound(url);
     const route = choose(candidates, request.method);
     seen.route = route.path;
     const client = new Presence(request, this.#clientLeft?.(request));
     const exchange: Exchange = { request, client, url, id, startedAt, tenant: seen.tenant };
     return route.handle(exchange);
+  }
+
+  /** A base URL with too much or too little in it is the commonest mistake. */
+  #notFound({ pathname }: URL): ApiError {
+    const meant = this.#exact.keys().find((path) => path !== "/" && pathname.endsWith(path));
+    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    return new ApiError(404, `There is nothing at this path${hint}`, { code: "not_found" });
   }
 
   #finish(request: Request, { headers }: Response, id: string): void {
@@ -215,11 +228,8 @@ function hasUnreadBody(request: Request): boolean {
   return headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
 }
 
-/** Throws an ApiError: 404, 405. */
+/** Throws an ApiError, 405. */
 function choose(candidates: readonly Route[], method: string): Route {
-  if (candidates.length === 0) {
-    throw new ApiError(404, "There is nothing at this path", { code: "not_found" });
-  }
   const wanted = method === "HEAD" ? "GET" : method;
   const route = candidates.find((each) => each.method === wanted);
   if (route !== undefined) return route;

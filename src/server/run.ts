@@ -12,6 +12,7 @@ import { printFault } from "../terminal/print.ts";
 
 /** Who hears of a run. */
 export interface RunListener {
+  accepted?(index: number, promptTokens: number): void;
   part(index: number, part: AnswerPart): void;
   ended(index: number, result: GenerationResult): void;
 }
@@ -93,7 +94,8 @@ export class Run {
     };
     if (pooling !== undefined) return model.startEmbedding(prompt, { ...all, pooling });
     if ("messages" in prompt) {
-      return model.chat(prompt.messages, { ...all, enableThinking: prompt.enableThinking });
+      const { messages, ...shape } = prompt;
+      return model.chat(messages, { ...all, ...shape });
     }
     return model.generate("text" in prompt ? prompt.text : prompt.tokens, all);
   }
@@ -103,7 +105,8 @@ export class Run {
     if (watched.isAccepted) return;
     watched.isAccepted = true;
     watched.promptTokens = promptTokens;
-    const { tenant, observer } = this.#options;
+    const { tenant, observer, listener } = this.#options;
+    listener?.accepted?.(index, promptTokens);
     observer.accepted({ id: watched.id, class: this.#plan.class, promptTokens, tenant });
     if (this.#watched.every(({ isAccepted }) => isAccepted)) this.#accepted.resolve();
   }

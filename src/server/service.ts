@@ -24,6 +24,8 @@ export interface Route {
   readonly method: "GET" | "POST";
   /** The path, or a prefix that ends with `/*`. */
   readonly path: string;
+  /** Another path at which it answers, too. */
+  readonly alias?: string;
   /** Answers without an API key. */
   readonly isPublic?: boolean;
   /** Answers whatever name it is asked by: those who watch a server use names of their own. */
@@ -40,7 +42,12 @@ export interface ServiceOptions {
   /** Told when the body of a request has been read. */
   readonly onBody?: (request: Request) => void;
   readonly streamLimits?: StreamLimits;
+  /** Whether fields that are not known are ignored. */
+  readonly lenient?: boolean;
 }
+
+/** Names of unknown fields that are told of. Clients choose them, so there are bounds. */
+const UNKNOWN_TOLD_MAX = 256;
 
 /** What the routes share: the model, the limits, and what is under way. */
 export class Service {
@@ -49,6 +56,8 @@ export class Service {
   readonly observer: RequestObserver;
   readonly bodies: BodyReader;
   readonly streamLimits?: StreamLimits;
+  /** Ignores an unknown field and tells of it once; undefined where such fields are refused. */
+  readonly onUnknown?: (param: string) => void;
   /** Seconds since 1970. */
   readonly createdAt = Math.floor(Date.now() / 1000);
   readonly #runs = new Set<Run>();
@@ -60,6 +69,7 @@ export class Service {
     this.observer = options.observer ?? SILENT_OBSERVER;
     this.bodies = new BodyReader(options.bodyLimits, options.onBody);
     this.streamLimits = options.streamLimits;
+    if (options.lenient) this.onUnknown = ignoreAloud();
   }
 
   /** Throws an ApiError, 404, for another model's name. */
@@ -96,4 +106,16 @@ export class Service {
     const error = new ApiError(503, "The server is shutting down", { code: "draining", retryAfterMs: 5000 });
     for (const run of [...this.#runs]) run.fail(error);
   }
+}
+
+/** Says once for each unknown field that it was ignored: who runs a server shall see what its clients ask for in vain. */
+function ignoreAloud(): (param: string) => void {
+  const told = new Set<string>();
+  return (param) => {
+    const name = param.replaceAll(/\[\d+\]/g, "[]");
+    if (told.has(name) || told.size >= UNKNOWN_TOLD_MAX) return;
+    told.add(name);
+    // Quoted: a name may hold anything.
+    console.error(`kumi: ignored a field that is not known, ${JSON.stringify(name)} (said once for each)`);
+  };
 }

@@ -13,6 +13,8 @@ interface Waiting {
   logprobs?: TokenLogprob[];
   result?: GenerationResult;
   isDone: boolean;
+  promptTokens: number;
+  tokens: number;
 }
 
 /** Rough bytes of a log-probability in an event. */
@@ -26,6 +28,7 @@ export class StreamedAnswer implements EventSource {
   readonly #answers: Waiting[];
   readonly #n: number;
   readonly #includeUsage: boolean;
+  readonly #continuousUsage: boolean;
   readonly #onCancel: (reason: CancelReason) => void;
   #end = "";
   #waiting = 0;
@@ -33,14 +36,23 @@ export class StreamedAnswer implements EventSource {
   /** `count` answers, `n` to each prompt. */
   constructor(
     format: AnswerFormat,
-    shape: { count: number; n: number; includeUsage: boolean },
+    shape: { count: number; n: number; includeUsage: boolean; continuousUsage?: boolean },
     onCancel: (reason: CancelReason) => void,
   ) {
     this.#format = format;
     this.#n = shape.n;
     this.#includeUsage = shape.includeUsage;
+    this.#continuousUsage = shape.continuousUsage === true;
     this.#onCancel = onCancel;
-    this.#answers = Array.from({ length: shape.count }, () => ({ hasBegun: false, text: "", isDone: false }));
+    this.#answers = Array.from(
+      { length: shape.count },
+      () => ({ hasBegun: false, text: "", isDone: false, promptTokens: 0, tokens: 0 }),
+    );
+  }
+
+  /** The engine has taken the prompt of an answer. */
+  accepted(index: number, promptTokens: number): void {
+    this.#answers[index].promptTokens = promptTokens;
   }
 
   get waiting(): number {
@@ -48,8 +60,9 @@ export class StreamedAnswer implements EventSource {
   }
 
   /** Takes what a step added to an answer. Whether that is worth an event. */
-  part(index: number, { text, logprobs }: AnswerPart): boolean {
+  part(index: number, { tokens, text, logprobs }: AnswerPart): boolean {
     const answer = this.#answers[index];
+    answer.tokens += tokens.length;
     answer.text += text;
     this.#waiting += text.length;
     if (logprobs !== undefined && logprobs.length > 0) {
@@ -98,19 +111,30 @@ export class StreamedAnswer implements EventSource {
     // The role goes with the first token, not before: clients take the first event for it, and time it.
     if (!answer.hasBegun && (hasPart || isOver)) {
       const first = this.#format.first(index);
-      if (first !== null) events += eventText(first);
+      if (first !== null) events += this.#event(answer, first);
       answer.hasBegun = true;
     }
     if (hasPart) {
-      events += eventText(this.#format.part(index, answer.text, answer.logprobs));
+      events += this.#event(answer, this.#format.part(index, answer.text, answer.logprobs));
       answer.text = "";
       answer.logprobs = undefined;
     }
     if (isOver) {
-      events += eventText(this.#format.last(index, answer.result!));
+      events += this.#event(answer, this.#format.last(index, answer.result!));
       answer.isDone = true;
     }
     return events;
+  }
+
+  /** An event of an answer, with the usage of that answer so far where it is wanted. */
+  #event({ promptTokens, tokens }: Waiting, event: unknown): string {
+    if (!this.#continuousUsage) return eventText(event);
+    const usage = {
+      prompt_tokens: promptTokens,
+      completion_tokens: tokens,
+      total_tokens: promptTokens + tokens,
+    };
+    return eventText({ ...event as object, usage });
   }
 
   cancelled(reason: CancelReason): void {

@@ -4,7 +4,7 @@ import { ApiError } from "./api_error.ts";
 import { ChatFormat, TextFormat } from "./formats.ts";
 import { StreamedAnswer } from "./streamed_answer.ts";
 
-const HEAD = { id: "1", created: 0, model: "m" };
+const HEAD = { id: "1", created: 0, model: "m", system_fingerprint: "fp" };
 const SHAPE = { count: 1, n: 1, includeUsage: false };
 const RESULT: GenerationResult = {
   text: "",

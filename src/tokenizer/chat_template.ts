@@ -6,36 +6,48 @@
  * whole.
  */
 
+import {
+  type ChatMessage,
+  checkMessages,
+  continuesFinal,
+  type EndingOptions,
+  formsOf,
+  keepsTools,
+  mapTexts,
+  textsOf,
+} from "./conversation.ts";
+import { cutAtSentinel, withSentinel } from "./final_message.ts";
 import { type Metadata } from "./metadata.ts";
-import { TemplateError, TemplateRenderer } from "./template_renderer.ts";
+import { TemplateError, TemplateRenderer, type TemplateVariables } from "./template_renderer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { chooseMarks, type OwnedText, unmark, UserMarks } from "./user_marks.ts";
 
 export { TemplateError } from "./template_renderer.ts";
-
-/** Roles a message may have. They are written into the prompt by templates, so there are no others. */
-export const CHAT_ROLES = ["system", "developer", "user", "assistant", "tool"] as const;
-
-/** One turn of a conversation. */
-export interface ChatMessage {
-  readonly role: typeof CHAT_ROLES[number];
-  readonly content: string;
-  /** What the assistant thought before it answered, for templates that show it. */
-  readonly reasoning_content?: string;
-}
+export type { ChatMessage, ToolCall } from "./conversation.ts";
 
 /** What besides the messages shapes the prompt. */
-export interface ChatTemplateOptions {
-  /** End with the beginning of the assistant's turn. Default true. */
-  readonly addGenerationPrompt?: boolean;
+export interface ChatTemplateOptions extends EndingOptions {
   /** Value of `enable_thinking`, for templates that know it. Default: not set. */
   readonly enableThinking?: boolean;
+  /** Value of `reasoning_effort`, for templates that know it. Default: not set. */
+  readonly reasoningEffort?: ReasoningEffort;
   /** The date that templates may write. Default: now. */
   readonly now?: Date;
 }
 
-/** Bounds on a conversation. */
-export const CHAT_LIMITS = { messages: 2048 } as const;
+/** How much a model shall think. Templates write it into the prompt, so there are no others. */
+export const REASONING_EFFORTS = ["low", "medium", "high"] as const;
+export type ReasoningEffort = typeof REASONING_EFFORTS[number];
+
+/** A template that does not write the last message's text, so that it cannot be continued. */
+class ContinuationError extends TemplateError {}
+
+/** How a conversation is rendered, with its defaults filled in. */
+interface Rendering extends ChatTemplateOptions {
+  readonly now: Date;
+  /** Whether the prompt ends within the last message. */
+  readonly continues: boolean;
+}
 
 const CHATML = "{% for message in messages %}" +
   "{{'<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n'}}" +
@@ -86,31 +98,73 @@ export class ChatTemplate {
    */
   renderOwned(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): OwnedText {
     const checked = checkMessages(messages);
+    const continues = continuesFinal(checked, options);
     const now = options.now ?? new Date();
-    const plain = this.#render(checked, options, now).toWellFormed();
-    if (!checked.some((message) => textsOf(message).some((text) => this.#marks.needsMarks(text)))) {
-      return { text: plain, userOwned: new Uint8Array(plain.length) };
+    try {
+      return this.#renderForm(checked, { ...options, now, continues });
+    } catch (error) {
+      // Nobody has asked for it in so many words: a new message is better than none.
+      if (!(error instanceof ContinuationError) || options.continueFinalMessage === true) throw error;
+      return this.#renderForm(checked, { ...options, now, continues: false });
     }
-    const marks = chooseMarks([this.source, ...checked.flatMap(textsOf)]);
-    const marked = (except: readonly string[]) => {
-      const copies = checked.map((message) =>
-        mapTexts(message, (text) => this.#marks.mark(text, marks, except))
-      );
-      return unmark(this.#render(copies, options, now).toWellFormed(), marks);
-    };
-    const all = marked([]);
-    if (all.text === plain) return all;
-    const most = marked(this.#harmless);
-    return most.text === plain && sameItems(this.#controls(most), this.#controls(all)) ? most : all;
   }
 
-  #render(messages: readonly ChatMessage[], options: ChatTemplateOptions, now: Date): string {
+  /** The first form of the conversation that the template takes without leaving out anything; the last one anyway. */
+  #renderForm(messages: readonly ChatMessage[], how: Rendering): OwnedText {
+    const forms = formsOf(messages, this.source);
+    for (const form of forms.slice(0, -1)) {
+      try {
+        if (keepsTools(this.#render(form, how), messages)) return this.#renderMarked(form, how);
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error;
+      }
+    }
+    return this.#renderMarked(forms.at(-1)!, how);
+  }
+
+  #renderMarked(messages: readonly ChatMessage[], how: Rendering): OwnedText {
+    const texts = [this.source, ...messages.flatMap(textsOf)];
+    const sentinel = how.continues ? chooseMarks(texts).after : undefined;
+    const whole = (conversation: readonly ChatMessage[], read: (text: string) => OwnedText): OwnedText => {
+      if (sentinel === undefined) return read(this.#render(conversation, how));
+      const owned = read(this.#render(withSentinel(conversation, sentinel), how));
+      const cut = cutAtSentinel(owned, sentinel, messages.at(-1)!.content);
+      if (cut !== null) return cut;
+      throw new ContinuationError(
+        "the chat template does not write the last message in a way that can be continued",
+      );
+    };
+    const plain = whole(messages, (text) => ({ text, userOwned: new Uint8Array(text.length) }));
+    if (!messages.some((message) => textsOf(message).some((text) => this.#marks.needsMarks(text)))) {
+      return plain;
+    }
+    const marks = chooseMarks(sentinel === undefined ? texts : [...texts, sentinel]);
+    const marked = (except: readonly string[]) => {
+      const copies = messages.map((message) =>
+        mapTexts(message, (text) => this.#marks.mark(text, marks, except))
+      );
+      return whole(copies, (text) => unmark(text, marks));
+    };
+    const all = marked([]);
+    if (all.text === plain.text) return all;
+    const most = marked(this.#harmless);
+    return most.text === plain.text && sameItems(this.#controls(most), this.#controls(all)) ? most : all;
+  }
+
+  /** What the template writes, well formed. */
+  #render(messages: readonly ChatMessage[], { now, continues, ...options }: Rendering): string {
     const variables: Record<string, unknown> = {
       messages,
       ...this.#tokens,
-      add_generation_prompt: options.addGenerationPrompt ?? true,
+      add_generation_prompt: options.addGenerationPrompt ?? !continues,
     };
     if (options.enableThinking !== undefined) variables.enable_thinking = options.enableThinking;
+    const effort = options.reasoningEffort;
+    if (effort !== undefined && REASONING_EFFORTS.includes(effort)) variables.reasoning_effort = effort;
+    return this.#run(variables, now).toWellFormed();
+  }
+
+  #run(variables: TemplateVariables, now: Date): string {
     try {
       return this.#renderer.render(variables, now);
     } catch (error) {
@@ -144,45 +198,6 @@ export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer): Ch
   throw new TemplateError(
     "this model has no chat template (tokenizer.chat_template): it continues text but does not chat; use --raw",
   );
-}
-
-function checkMessages(messages: readonly ChatMessage[]): ChatMessage[] {
-  if (messages.length === 0) throw new TemplateError("a conversation must have at least one message");
-  if (messages.length > CHAT_LIMITS.messages) {
-    throw new TemplateError(
-      `a conversation must have at most ${CHAT_LIMITS.messages} messages: it has ${messages.length}`,
-    );
-  }
-  return messages.map(({ role, content, reasoning_content }, index) => {
-    if (!CHAT_ROLES.includes(role)) {
-      throw new TemplateError(
-        `the role of message ${index} must be one of ${CHAT_ROLES.join(", ")}: current value is ${
-          JSON.stringify(role)
-        }`,
-      );
-    }
-    if (typeof content !== "string") {
-      throw new TemplateError(`the content of message ${index} must be a string`);
-    }
-    if (reasoning_content !== undefined && typeof reasoning_content !== "string") {
-      throw new TemplateError(`the reasoning_content of message ${index} must be a string`);
-    }
-    return mapTexts({ role, content, reasoning_content }, (text) => text.toWellFormed());
-  });
-}
-
-function textsOf({ content, reasoning_content }: ChatMessage): string[] {
-  return reasoning_content === undefined ? [content] : [content, reasoning_content];
-}
-
-function mapTexts(
-  { role, content, reasoning_content }: ChatMessage,
-  change: (text: string) => string,
-): ChatMessage {
-  const message = { role, content: change(content) };
-  return reasoning_content === undefined
-    ? message
-    : { ...message, reasoning_content: change(reasoning_content) };
 }
 
 function sameItems(a: readonly number[], b: readonly number[]): boolean {

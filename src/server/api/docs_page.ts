@@ -42,25 +42,32 @@ function section(endpoint: Endpoint): string {
     }'`;
     parts.push(`<pre>${escape(curl)}</pre>`, "<table><tr><th>field</th><th>is</th><th>does</th></tr>");
     parts.push(fieldRows(body, ""), "</table>");
+    const unused = Object.keys(body).filter((name) => body[name].type === "any");
+    if (unused.length > 0) {
+      parts.push(`<p>Taken, and changes nothing: <code>${unused.join("</code>, <code>")}</code>.</p>`);
+    }
   }
   return parts.join("");
 }
 
 function fieldRows(fields: Fields, prefix: string): string {
-  return Object.entries(fields).map(([name, field]) => {
+  return Object.entries(fields).filter(([, { type }]) => type !== "any").map(([name, field]) => {
     const label = `<code>${escape(prefix + name)}</code>${field.required ? " (required)" : ""}`;
     const fallback = field.fallback === undefined ? "" : ` Default ${JSON.stringify(field.fallback)}.`;
     const inner = innerFields(field);
+    const does = field.type === "unsupported" ? `${field.what}.` : field.help ?? "";
     const nested = inner === null
       ? ""
-      : fieldRows(inner, `${prefix}${name}${field.type === "list" ? "[]" : ""}.`);
-    return row(label, escape(kind(field)), escape((field.help ?? "") + fallback)) + nested;
+      : fieldRows(inner, `${prefix}${name}${field.type === "object" ? "" : "[]"}.`);
+    return row(label, escape(kind(field)), escape(does + fallback)) + nested;
   }).join("");
 }
 
 function innerFields(field: Field): Fields | null {
   if (field.type === "object") return field.fields;
-  return field.type === "list" && field.of.type === "object" ? field.of.fields : null;
+  if (field.type === "list") return innerFields(field.of);
+  // Of several forms the one with fields of its own needs an explanation.
+  return field.type === "choice" ? field.of.map(innerFields).find((fields) => fields !== null) ?? null : null;
 }
 
 /** A field's values in words. */
@@ -85,6 +92,12 @@ function kind(field: Field): string {
       return `object, at most ${field.max} entries, by token id: ${kind(field.of)}`;
     case "choice":
       return field.of.map(kind).join("; or ");
+    case "any":
+      return "anything";
+    case "unsupported": {
+      const taken = [...field.values ?? [], ...field.empty ? [""] : []].map((each) => JSON.stringify(each));
+      return `only ${["null", ...taken].join(" or ")}${field.empty ? " or empty" : ""}`;
+    }
   }
 }
 

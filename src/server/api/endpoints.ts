@@ -99,6 +99,14 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: "200, or 503 with the state and how far loading has come",
     errors: [503],
   },
+  {
+    method: "get",
+    path: "/health",
+    summary: "As /readyz, in the words of other servers",
+    isPublic: true,
+    answer: '{"status":"ok"}, or 503 as /readyz',
+    errors: [503],
+  },
   { method: "get", path: "/", summary: "What this is", isPublic: true, answer: "A JSON object with paths" },
   { method: "get", path: "/openapi.json", summary: "This interface as OpenAPI 3.1", answer: "The document" },
   {

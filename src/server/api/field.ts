@@ -51,6 +51,24 @@ export interface RecordField extends Common {
   readonly of: Field;
 }
 
+/** Taken whatever it holds: it changes nothing in the answer. */
+export interface AnyField extends Common {
+  readonly type: "any";
+}
+
+/** What the server does not do: taken where it asks for nothing. */
+export interface UnsupportedField extends Common {
+  readonly type: "unsupported";
+  /** The beginning of a sentence that says so. */
+  readonly what: string;
+  /** Values that ask for nothing. */
+  readonly values?: readonly (string | number | boolean)[];
+  /** Whether an empty text, list or object asks for nothing. */
+  readonly empty?: true;
+  /** Sentences for single values; one that is neither here nor in `values` is a mistake. */
+  readonly refusals?: Readonly<Record<string, string>>;
+}
+
 /** The first choice whose kind of value fits decides. */
 export interface ChoiceField extends Common {
   readonly type: "choice";
@@ -65,7 +83,9 @@ export type Field =
   | ListField
   | ObjectField
   | RecordField
-  | ChoiceField;
+  | ChoiceField
+  | AnyField
+  | UnsupportedField;
 
 export type Fields = Readonly<Record<string, Field>>;
 

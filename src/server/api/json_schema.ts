@@ -1,4 +1,4 @@
-import type { Field, Fields } from "./field.ts";
+import type { Field, Fields, UnsupportedField } from "./field.ts";
 
 /** A field as JSON Schema, draft 2020-12, as OpenAPI 3.1 has it. */
 export function jsonSchema(field: Field): Record<string, unknown> {
@@ -42,7 +42,20 @@ function kindSchema(field: Field): Record<string, unknown> {
       return objectSchema(field.fields);
     case "record":
       return { type: "object", additionalProperties: jsonSchema(field.of), maxProperties: field.max };
+    case "any":
+      return {};
+    case "unsupported":
+      return unsupportedSchema(field);
     case "choice":
       return { anyOf: field.of.map(jsonSchema) };
   }
+}
+
+/** What is taken of a field that asks for something that is not there. */
+function unsupportedSchema({ what, values = [], empty }: UnsupportedField): Record<string, unknown> {
+  const taken = [
+    { enum: [null, ...values, ...empty ? [""] : []] },
+    ...empty ? [{ type: "array", maxItems: 0 }, { type: "object", maxProperties: 0 }] : [],
+  ];
+  return { ...taken.length === 1 ? taken[0] : { anyOf: taken }, description: what };
 }

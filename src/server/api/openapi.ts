@@ -32,9 +32,12 @@ export function openApi(): Record<string, unknown> {
     paths,
     components: {
       schemas: { Error: ERROR_SCHEMA },
-      securitySchemes: { key: { type: "http", scheme: "bearer" } },
+      securitySchemes: {
+        key: { type: "http", scheme: "bearer" },
+        keyHeader: { type: "apiKey", in: "header", name: "x-api-key" },
+      },
     },
-    security: [{ key: [] }, {}],
+    security: [{ key: [] }, { keyHeader: [] }, {}],
   };
 }
 

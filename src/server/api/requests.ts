@@ -1,9 +1,17 @@
 /** The requests of the API: every field that there is, with its range. @module */
 
-import { CHAT_LIMITS, CHAT_ROLES } from "../../tokenizer/chat_template.ts";
+import { CHAT_LIMITS } from "../../tokenizer/conversation.ts";
 import { POOLINGS } from "../../engine/protocol.ts";
 import { samplingDefaults } from "../../sampling.ts";
 import type { Field, Fields } from "./field.ts";
+import {
+  FOREIGN_CHAT_FIELDS,
+  FOREIGN_EMBEDDING_FIELDS,
+  FOREIGN_FIELDS,
+  FOREIGN_TEXT_FIELDS,
+  UNUSED,
+} from "./foreign_fields.ts";
+import { MESSAGE_FIELDS } from "./message_fields.ts";
 
 const TEXT_MAX = 2 ** 22;
 const TOKENS_MAX = 2 ** 20;
@@ -15,9 +23,17 @@ export const ANSWERS_MAX = 16;
 const EMBEDDINGS_MAX = 2048;
 const TOP_LOGPROBS_MAX = 20;
 const NAME_MAX = 256;
+/** Most tokens that penalties look at. */
+export const PENALTY_TOKENS_MAX = 4096;
 
 const token: Field = { type: "integer", min: 0, max: TOKEN_MAX };
-const label: Field = { type: "string", max: NAME_MAX, help: "Taken and not used." };
+/** A limit of tokens, which clients also write as −1 for none. */
+const limit = (help: string): Field => ({
+  type: "choice",
+  of: [{ type: "constant", values: [-1] }, { type: "integer", min: 1, max: 2 ** 31 }],
+  help,
+});
+const flag = (help: string): Field => ({ type: "boolean", help });
 
 /** What both kinds of generation have. */
 const COMMON = {
@@ -42,10 +58,10 @@ const COMMON = {
   },
   top_k: {
     type: "integer",
-    min: 0,
+    min: -1,
     max: 2 ** 20,
     fallback: samplingDefaults.topK,
-    help: "Only this many of the likeliest tokens; 0: all.",
+    help: "Only this many of the likeliest tokens; 0 or -1: all.",
   },
   min_p: {
     type: "number",
@@ -61,6 +77,7 @@ const COMMON = {
     fallback: samplingDefaults.repeatPenalty,
     help: "Over 1 makes recent tokens less likely.",
   },
+  repetition_penalty: { type: "number", min: 0.01, max: 10, help: "Another name of repeat_penalty." },
   presence_penalty: {
     type: "number",
     min: -2,
@@ -78,9 +95,23 @@ const COMMON = {
   penalty_tokens: {
     type: "integer",
     min: 0,
-    max: 4096,
+    max: PENALTY_TOKENS_MAX,
     fallback: samplingDefaults.penaltyTokens,
     help: "How many of the latest tokens the three penalties look at.",
+  },
+  repeat_last_n: {
+    type: "integer",
+    min: -1,
+    max: PENALTY_TOKENS_MAX,
+    help: `Another name of penalty_tokens; -1: ${PENALTY_TOKENS_MAX}, the most.`,
+  },
+  samplers: {
+    type: "choice",
+    of: [
+      { type: "string", max: 32 },
+      { type: "list", min: 0, max: 32, of: { type: "string", max: 32 } },
+    ],
+    help: "Only the order that there is: penalties, top_k, top_p, min_p, temperature.",
   },
   logit_bias: {
     type: "record",
@@ -90,9 +121,10 @@ const COMMON = {
   },
   seed: {
     type: "integer",
-    min: 0,
+    min: -1,
     max: Number.MAX_SAFE_INTEGER,
-    help: "The same request with the same seed gives the same tokens. Answer i of several has seed + i.",
+    help:
+      "The same request with the same seed gives the same tokens; -1: a random one. Answer i of several has seed + i.",
   },
   n: { type: "integer", min: 1, max: 8, fallback: 1, help: "Answers to each prompt." },
   stop: {
@@ -105,18 +137,27 @@ const COMMON = {
   },
   stop_token_ids: { type: "list", min: 0, max: 256, of: token, help: "Tokens that end the answer." },
   ignore_eos: { type: "boolean", fallback: false, help: "Go on when the model says that it is done." },
-  max_tokens: {
+  max_tokens: limit("Most tokens of the answer; default, and -1: until the context is full."),
+  n_predict: limit("Another name of max_tokens."),
+  min_tokens: {
     type: "integer",
-    min: 1,
+    min: 0,
     max: 2 ** 31,
-    help: "Most tokens of the answer; default: until the context is full.",
+    fallback: 0,
+    help: "The answer does not end before it has so many tokens.",
+  },
+  skip_special_tokens: {
+    type: "boolean",
+    fallback: true,
+    help: "false writes control tokens into the answer's text.",
   },
   stream: { type: "boolean", fallback: false, help: "Send the answer as server-sent events." },
   stream_options: {
     type: "object",
     fields: {
       include_usage: { type: "boolean", help: "One more event at the end with the usage." },
-      include_obfuscation: { type: "constant", values: [false] },
+      continuous_usage_stats: flag("Each event has the usage so far."),
+      include_obfuscation: UNUSED,
     },
     help: "Only with `stream`.",
   },
@@ -141,33 +182,19 @@ const COMMON = {
     fallback: 0,
     help: "Higher goes first within the class.",
   },
-  user: label,
-  safety_identifier: label,
-  prompt_cache_key: label,
-  store: { type: "constant", values: [false] },
-  service_tier: { type: "constant", values: ["auto", "default"] },
+  cache_salt: {
+    type: "string",
+    max: NAME_MAX,
+    help: "What was computed for the prompt is only used again for requests with the same.",
+  },
+  best_of: {
+    type: "integer",
+    min: 1,
+    max: 20,
+    help: "At most n: all answers that are computed are given.",
+  },
+  ...FOREIGN_FIELDS,
 } as const satisfies Fields;
-
-const content: Field = {
-  type: "choice",
-  required: true,
-  of: [
-    { type: "string", max: TEXT_MAX },
-    {
-      type: "list",
-      min: 1,
-      max: 1024,
-      of: {
-        type: "object",
-        fields: {
-          type: { type: "constant", values: ["text"], required: true },
-          text: { type: "string", max: TEXT_MAX, required: true },
-        },
-      },
-    },
-  ],
-  help: "A text, or a list of text parts, which are joined by line ends.",
-};
 
 /** POST /v1/chat/completions */
 export const CHAT_FIELDS = {
@@ -176,24 +203,10 @@ export const CHAT_FIELDS = {
     required: true,
     min: 1,
     max: CHAT_LIMITS.messages,
-    of: {
-      type: "object",
-      fields: {
-        role: { type: "string", max: 16, values: CHAT_ROLES, required: true },
-        content,
-        reasoning_content: {
-          type: "string",
-          max: TEXT_MAX,
-          help: "What the assistant thought, for templates that show it.",
-        },
-        // Clients send messages back as they got them, with these.
-        refusal: { type: "constant", values: [null] },
-        parsed: { type: "constant", values: [null] },
-      },
-    },
+    of: { type: "object", fields: MESSAGE_FIELDS },
   },
   ...COMMON,
-  max_completion_tokens: { type: "integer", min: 1, max: 2 ** 31, help: "The newer name of max_tokens." },
+  max_completion_tokens: limit("The newer name of max_tokens."),
   logprobs: { type: "boolean", fallback: false, help: "Give the log-probability of each token." },
   top_logprobs: {
     type: "integer",
@@ -203,21 +216,22 @@ export const CHAT_FIELDS = {
   },
   chat_template_kwargs: {
     type: "object",
-    fields: { enable_thinking: { type: "boolean" } },
+    fields: { enable_thinking: { type: "boolean" }, reasoning_effort: { type: "string", max: 16 } },
     help: "For chat templates that know it.",
   },
-  response_format: {
-    type: "object",
-    fields: { type: { type: "constant", values: ["text"], required: true } },
+  enable_thinking: flag("As in chat_template_kwargs."),
+  reasoning_effort: {
+    type: "string",
+    max: 16,
+    help: "low, medium or high, for chat templates that know it.",
   },
-  modalities: {
-    type: "list",
-    min: 1,
-    max: 1,
-    of: { type: "constant", values: ["text"] },
-  },
-  tool_choice: { type: "constant", values: ["none", "auto"], help: "Tools are not supported." },
-  parallel_tool_calls: { type: "boolean", help: "Tools are not supported: changes nothing." },
+  continue_final_message: flag(
+    "The answer goes on with the last message instead of a new one. Default: with an assistant's.",
+  ),
+  add_generation_prompt: flag(
+    "true: a new message of the assistant after the last one, whose ever that is; false: what the template writes without.",
+  ),
+  ...FOREIGN_CHAT_FIELDS,
 } as const satisfies Fields;
 
 /** POST /v1/completions */
@@ -241,8 +255,7 @@ export const TEXT_FIELDS = {
     help: "Give the log-probability of each token, and of so many likeliest alternatives.",
   },
   echo: { type: "constant", values: [false] },
-  best_of: { type: "constant", values: [1] },
-  suffix: { type: "constant", values: [null, ""] },
+  ...FOREIGN_TEXT_FIELDS,
 } as const satisfies Fields;
 
 /** POST /v1/embeddings */
@@ -286,7 +299,7 @@ export const EMBEDDING_FIELDS = {
     help: "Refuses, or gives up, what is not there so many ms after the request; also as x-kumi-deadline-ms.",
   },
   priority: COMMON.priority,
-  user: label,
+  ...FOREIGN_EMBEDDING_FIELDS,
 } as const satisfies Fields;
 
 /** POST /tokenize */

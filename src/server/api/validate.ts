@@ -1,15 +1,29 @@
 /** Checks a JSON value against a table of fields. @module */
 
 import { type ApiError, badField } from "../api_error.ts";
-import type { ChoiceField, Field, Fields, NumberField, ObjectField, StringField } from "./field.ts";
+import type {
+  ChoiceField,
+  Field,
+  Fields,
+  NumberField,
+  ObjectField,
+  StringField,
+  UnsupportedField,
+} from "./field.ts";
 
 /** A checked object. Absent and null fields are undefined. */
 export type Checked = Record<string, unknown>;
 
 const SHOWN_MAX = 40;
 
-/** The object with only its known fields. Throws an ApiError that names the field: 400. `path`: where the object is. */
-export function checkObject(fields: Fields, value: unknown, path = ""): Checked {
+/** Told of a field that is not known, which is then ignored. */
+export type OnUnknown = (param: string) => void;
+
+/**
+ * The object with only its known fields. Throws an ApiError that names the field: 400. `path`: where the object is. With
+ * `onUnknown` unknown fields are ignored.
+ */
+export function checkObject(fields: Fields, value: unknown, path = "", onUnknown?: OnUnknown): Checked {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badField(
       path,
@@ -17,11 +31,14 @@ export function checkObject(fields: Fields, value: unknown, path = ""): Checked 
     );
   }
   const given = value as Record<string, unknown>;
+  refuseUnsupported(fields, given, path);
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(fields, name)) {
-      const param = join(path, name.slice(0, SHOWN_MAX));
+    if (Object.hasOwn(fields, name)) continue;
+    const param = join(path, name.slice(0, SHOWN_MAX));
+    if (onUnknown === undefined) {
       throw badField(param, `There is no field ${quote(param)} here`, "unknown_field");
     }
+    onUnknown(param);
   }
   const checked: Checked = {};
   for (const [name, field] of Object.entries(fields)) {
@@ -30,16 +47,24 @@ export function checkObject(fields: Fields, value: unknown, path = ""): Checked 
     // Clients write null for "not set".
     if (inner === undefined || (inner === null && !takesNull(field))) {
       if (field.required) throw badField(param, `${quote(param)} is missing`, "missing_field");
-    } else checked[name] = check(field, inner, param);
+    } else checked[name] = check(field, inner, param, onUnknown);
   }
   return checked;
+}
+
+/** What cannot be done is said before all else: an image has fields that a text has not. */
+function refuseUnsupported(fields: Fields, given: Record<string, unknown>, path: string): void {
+  for (const [name, field] of Object.entries(fields)) {
+    if (field.type !== "unsupported" || !Object.hasOwn(given, name)) continue;
+    if (given[name] !== null) checkUnsupported(field, given[name], join(path, name));
+  }
 }
 
 function takesNull(field: Field): boolean {
   return field.type === "constant" && field.values.includes(null);
 }
 
-function check(field: Field, value: unknown, path: string): unknown {
+function check(field: Field, value: unknown, path: string, onUnknown?: OnUnknown): unknown {
   switch (field.type) {
     case "number":
     case "integer":
@@ -55,13 +80,17 @@ function check(field: Field, value: unknown, path: string): unknown {
       }
       return value;
     case "list":
-      return checkList(field, value, path);
+      return checkList(field, value, path, onUnknown);
     case "object":
-      return checkObject(field.fields, value, path);
+      return checkObject(field.fields, value, path, onUnknown);
     case "record":
       return checkRecord(field, value, path);
     case "choice":
-      return checkChoice(field, value, path);
+      return checkChoice(field, value, path, onUnknown);
+    case "any":
+      return value;
+    case "unsupported":
+      return checkUnsupported(field, value, path);
   }
 }
 
@@ -90,12 +119,13 @@ function checkList(
   { min, max, of }: Field & { type: "list" },
   value: unknown,
   path: string,
+  onUnknown?: OnUnknown,
 ): unknown[] {
   if (!Array.isArray(value)) throw wrong(path, "a list", value);
   if (value.length < min || value.length > max) {
     throw badField(path, `${quote(path)} must have ${min} to ${max} entries, it has ${value.length}`);
   }
-  return value.map((entry, i) => check(of, entry, `${path}[${i}]`));
+  return value.map((entry, i) => check(of, entry, `${path}[${i}]`, onUnknown));
 }
 
 function checkRecord({ max, of }: Field & { type: "record" }, value: unknown, path: string): Checked {
@@ -114,10 +144,28 @@ function checkRecord({ max, of }: Field & { type: "record" }, value: unknown, pa
   }));
 }
 
-function checkChoice({ of }: ChoiceField, value: unknown, path: string): unknown {
+function checkChoice({ of }: ChoiceField, value: unknown, path: string, onUnknown?: OnUnknown): unknown {
   const fitting = of.find((field) => fits(field, value));
   if (fitting === undefined) throw wrong(path, of.map(describe).join(" or "), value);
-  return check(fitting, value, path);
+  return check(fitting, value, path, onUnknown);
+}
+
+function checkUnsupported(
+  { what, values = [], empty, refusals }: UnsupportedField,
+  value: unknown,
+  path: string,
+): unknown {
+  if (values.some((each) => each === value) || (empty && isEmpty(value))) return value;
+  if (refusals !== undefined) {
+    const isKnown = typeof value === "string" && Object.hasOwn(refusals, value);
+    if (!isKnown) throw wrong(path, values.map((each) => JSON.stringify(each)).join(" or "), value);
+    throw badField(path, `${refusals[value]} (field ${quote(path)})`, "unsupported_value");
+  }
+  throw badField(path, `${what} (field ${quote(path)} is ${show(value)})`, "unsupported_value");
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
 }
 
 /** Whether a value is of the field's kind, so that its problems are told in this field's words. */
@@ -141,6 +189,9 @@ function fits(field: Field, value: unknown): boolean {
       return typeof value === "string";
     case "boolean":
       return typeof value === "boolean";
+    case "any":
+    case "unsupported":
+      return true;
   }
 }
 

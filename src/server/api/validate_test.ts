@@ -46,8 +46,8 @@ Deno.test("checkObject() names the field that is wrong, its range and its value"
     'logit_bias: Keys of "logit_bias" must be token ids, one is "-1"',
   );
   assertEquals(
-    refusal(CHAT_FIELDS, { messages: [{ role: "user", content: [{ type: "image_url" }] }] }).split(":")[0],
-    "messages[0].content",
+    refusal(CHAT_FIELDS, { messages: [{ role: "user", content: [{ type: "poem" }] }] }).split(":")[0],
+    "messages[0].content[0].type",
   );
   assertEquals(refusal(CHAT_FIELDS, {}), 'messages: "messages" is missing');
   assertEquals(refusal(TEXT_FIELDS, { prompt: [1, -1] }).split(":")[0], "prompt[1]");
@@ -55,17 +55,25 @@ Deno.test("checkObject() names the field that is wrong, its range and its value"
 });
 
 Deno.test("checkObject() refuses fields that it does not know, inherited names among them", () => {
-  assertEquals(chat({ tools: [] }), 'tools: There is no field "tools" here');
+  assertEquals(chat({ tool: [] }), 'tool: There is no field "tool" here');
   assertEquals(
     refusal(CHAT_FIELDS, JSON.parse('{"__proto__":{"stream":true}}')),
     '__proto__: There is no field "__proto__" here',
   );
   assertEquals(chat({ constructor: 1 }), 'constructor: There is no field "constructor" here');
-  assertEquals(chat({ store: true }), 'store: "store" must be false, current value is true');
   assertEquals(
-    refusal(CHAT_FIELDS, { messages: [{ role: "user", content: "a", name: "b" }] }),
-    'messages[0].name: There is no field "messages[0].name" here',
+    refusal(CHAT_FIELDS, { messages: [{ role: "user", content: "a", nam: "b" }] }),
+    'messages[0].nam: There is no field "messages[0].nam" here',
   );
+});
+
+Deno.test("checkObject() with onUnknown ignores such fields and tells of each, but not of what is wrong", () => {
+  const unknown: string[] = [];
+  const body = { messages: [{ ...messages[0], nam: 1 }], tool: [], stop: ["a"], stream_options: { x: 1 } };
+  const checked = checkObject(CHAT_FIELDS, body, "", (param) => unknown.push(param));
+  assertEquals(unknown, ["tool", "messages[0].nam", "stream_options.x"]);
+  assertEquals(checked, { messages, stop: ["a"], stream_options: {} });
+  assertThrows(() => checkObject(CHAT_FIELDS, { messages, n: 0 }, "", () => {}), ApiError, '"n" must be');
 });
 
 Deno.test("every numeric field takes its bounds and nothing beyond them", () => {

@@ -33,6 +33,7 @@ export interface Settings {
   port: number;
   apiKeys?: string;
   insecure?: boolean;
+  lenient?: boolean;
   accessLog?: boolean;
   allowHost?: string[];
   cors?: string[];
@@ -164,6 +165,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     port: settings.port,
     apiKeys: readKeys(settings, sources),
     insecure: settings.insecure,
+    lenient: settings.lenient,
     allowHosts: settings.allowHost,
     cors: settings.cors,
     drainSeconds: settings.drainSeconds,

@@ -75,6 +75,10 @@ export const SETTINGS = {
       "without API keys: names in the Host header to answer to, beside localhost and addresses; * for any",
   },
   cors: { field: names, value: "ORIGINS", help: "origins whose web pages may use the server" },
+  lenient: {
+    field: { type: "boolean" },
+    help: "ignore fields of requests that are not known instead of refusing them",
+  },
   accessLog: {
     field: { type: "boolean" },
     help: "a line of JSON on stdout for each request, without its text",

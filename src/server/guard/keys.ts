@@ -5,6 +5,8 @@ import { ApiError } from "../api_error.ts";
 
 const KEY = /^[\x21-\x7e]{8,512}$/;
 const TENANT_CHARACTERS = 16;
+/** Where keys may stand beside Authorization. */
+const KEY_HEADERS = ["x-api-key", "api-key"];
 
 interface Entry {
   readonly hash: Uint8Array;
@@ -31,18 +33,27 @@ export class ApiKeys {
   }
 
   /**
-   * Whose request it is: a hash of the key in its Authorization header, "" where no keys are asked for. Throws an ApiError,
-   * 401. Takes as long for one key as for another.
+   * Whose request it is: a hash of the key in its headers, "" where no keys are asked for. Clients of different interfaces have
+   * different headers for it, and some send one of them with a placeholder: one good key is enough. Throws an ApiError, 401. Takes
+   * as long for one key as for another.
    */
   tenant(headers: Headers): string {
     if (this.isOpen) return "";
-    const given = /^bearer +([\x21-\x7e]+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
-    if (given === undefined) {
-      throw unauthorized("An API key is needed: send it as Authorization: Bearer KEY", "missing_api_key");
+    const given = [
+      /^bearer +([\x21-\x7e]+) *$/i.exec(headers.get("authorization") ?? "")?.[1],
+      ...KEY_HEADERS.map((name) => headers.get(name)?.trim()),
+    ].filter((key) => key);
+    if (given.length === 0) {
+      throw unauthorized(
+        `An API key is needed: send it as Authorization: Bearer KEY, or in ${KEY_HEADERS.join(" or ")}`,
+        "missing_api_key",
+      );
     }
-    const hash = sha256(given);
     let found: Entry | undefined;
-    for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found = entry;
+    for (const key of given) {
+      const hash = sha256(key!);
+      for (const entry of this.#entries) if (timingSafeEqual(entry.hash, hash)) found ??= entry;
+    }
     if (found === undefined) throw unauthorized("The API key is not known", "invalid_api_key");
     return found.tenant;
   }

@@ -7,14 +7,20 @@ import type { Exchange, Route, Service } from "../service.ts";
 import { readPlan, whileConnected } from "./asking.ts";
 
 export function embeddingRoutes(service: Service): Route[] {
-  return [{ method: "POST", path: "/v1/embeddings", handle: (exchange) => embed(service, exchange) }];
+  return [{
+    method: "POST",
+    path: "/v1/embeddings",
+    alias: "/embeddings",
+    handle: (exchange) => embed(service, exchange),
+  }];
 }
 
 async function embed(service: Service, exchange: Exchange): Promise<Response> {
   const { request, id, tenant, startedAt } = exchange;
   const { observer, host: { model }, modelName } = service;
   const { vocab, hidden, pooling } = model.info;
-  const context = { headers: request.headers, tenant, vocab, hidden, pooling };
+  const { onUnknown } = service;
+  const context = { headers: request.headers, tenant, vocab, hidden, pooling, onUnknown };
   const plan = await readPlan(service, exchange, (body) => planEmbeddings(body, context));
   const run = new Run(model, plan, { id, tenant, observer, startedAt });
   service.track(run);

@@ -25,6 +25,7 @@ export function generationRoutes(service: Service): Route[] {
   return KINDS.map((kind) => ({
     method: "POST",
     path: kind.path,
+    alias: kind.path.replace("/v1", ""),
     handle: (exchange) => generate(service, kind, exchange),
   }));
 }
@@ -32,9 +33,11 @@ export function generationRoutes(service: Service): Route[] {
 async function generate(service: Service, kind: Kind, exchange: Exchange): Promise<Response> {
   const { request, tenant, id } = exchange;
   const { model } = service.host;
-  const context = { headers: request.headers, tenant, vocab: model.info.vocab };
+  const { onUnknown } = service;
+  const context = { headers: request.headers, tenant, vocab: model.info.vocab, onUnknown };
   const plan = await readPlan(service, exchange, (body) => kind.plan(body, context));
-  const head = { id, created: Math.floor(Date.now() / 1000), model: service.modelName };
+  const created = Math.floor(Date.now() / 1000);
+  const head = { id, created, model: service.modelName, system_fingerprint: model.info.fingerprint };
   const format = new kind.format(head, plan.includeUsage);
   return plan.stream
     ? await streamed(service, plan, exchange, format)
@@ -66,7 +69,8 @@ async function streamed(
     if (reason === "disconnected") return run.cancel();
     run.fail(new ApiError(408, `The client's stream ${reason}`, { code: `stream_${reason}` }));
   };
-  const shape = { count: plan.jobs.length, n: plan.n, includeUsage: plan.includeUsage };
+  const { includeUsage, continuousUsage } = plan;
+  const shape = { count: plan.jobs.length, n: plan.n, includeUsage, continuousUsage };
   const answer = new StreamedAnswer(format, shape, cancelled);
   const run = new Run(model, plan, {
     id,
@@ -74,6 +78,7 @@ async function streamed(
     observer,
     startedAt,
     listener: {
+      accepted: (index, promptTokens) => answer.accepted(index, promptTokens),
       part: (index, part) => {
         if (answer.part(index, part)) stream?.notify();
       },

@@ -1,4 +1,4 @@
-/** GET /, /livez and /readyz, which need no key and tell nothing that is worth one. @module */
+/** GET /, /livez, /readyz and /health, which need no key and tell nothing that is worth one. @module */
 
 import { ApiError } from "../api_error.ts";
 import type { Route, Service } from "../service.ts";
@@ -17,6 +17,8 @@ export function healthRoutes(service: Service): Route[] {
       handle: () => Response.json({ live: true }),
     },
     { method: "GET", path: "/readyz", isPublic: true, isProbe: true, handle: () => readyz(service) },
+    // The name that load generators and other servers' probes know.
+    { method: "GET", path: "/health", isPublic: true, isProbe: true, handle: () => health(service) },
   ];
 }
 
@@ -26,8 +28,12 @@ const ABOUT = {
   base_url: "/v1",
   documentation: "/docs",
   openapi: "/openapi.json",
-  health: ["/livez", "/readyz"],
+  health: ["/livez", "/readyz", "/health"],
 };
+
+function health(service: Service): Response {
+  return service.host.readiness().ready ? Response.json({ status: "ok" }) : readyz(service);
+}
 
 function readyz({ host }: Service): Response {
   const { ready, state, reason, progress } = host.readiness();

@@ -3,23 +3,31 @@
 import { ApiError } from "../api_error.ts";
 import type { Exchange, Route, Service } from "../service.ts";
 
-const PREFIX = "/v1/models/";
+const MODELS = "/v1/models";
+const ALIAS = "/models";
 
 export function modelRoutes(service: Service): Route[] {
   return [
     {
       method: "GET",
-      path: "/v1/models",
+      path: MODELS,
+      alias: ALIAS,
       handle: () => Response.json({ object: "list", data: [describe(service)] }),
     },
-    { method: "GET", path: `${PREFIX}*`, handle: (exchange) => one(service, exchange) },
+    {
+      method: "GET",
+      path: `${MODELS}/*`,
+      alias: `${ALIAS}/*`,
+      handle: (exchange) => one(service, exchange),
+    },
   ];
 }
 
 function one(service: Service, { url }: Exchange): Response {
   let name: string;
   try {
-    name = decodeURIComponent(url.pathname.slice(PREFIX.length));
+    const { length } = url.pathname.startsWith(MODELS) ? MODELS : ALIAS;
+    name = decodeURIComponent(url.pathname.slice(length + 1));
   } catch {
     throw new ApiError(400, "The name of the model is no valid URL text", { param: "model" });
   }

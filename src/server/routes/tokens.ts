@@ -14,7 +14,7 @@ export function tokenRoutes(service: Service): Route[] {
 
 async function tokenize(service: Service, exchange: Exchange): Promise<Response> {
   const { model } = service.host;
-  const fields = checkObject(TOKENIZE_FIELDS, await readBody(service, exchange));
+  const fields = checkObject(TOKENIZE_FIELDS, await readBody(service, exchange), "", service.onUnknown);
   service.checkModel(fields.model);
   const tokens = await model.tokenize(fields.content as string, {
     addSpecial: fields.add_special as boolean | undefined,
@@ -25,7 +25,7 @@ async function tokenize(service: Service, exchange: Exchange): Promise<Response>
 
 async function detokenize(service: Service, exchange: Exchange): Promise<Response> {
   const { model } = service.host;
-  const fields = checkObject(DETOKENIZE_FIELDS, await readBody(service, exchange));
+  const fields = checkObject(DETOKENIZE_FIELDS, await readBody(service, exchange), "", service.onUnknown);
   service.checkModel(fields.model);
   const tokens = fields.tokens as number[];
   const { vocab } = model.info;
