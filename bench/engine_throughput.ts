@@ -47,9 +47,9 @@ async function runThroughput(args: Arguments): Promise<number> {
     ? await resolveModelFile(chosen)
     : await randomModelFile(args.values.get("shape")!, args.values.get("format")!);
   const contextLength = PROMPT + tokens + 16;
-  const sizes = { threads, contextLength, kvTokens: batch * (contextLength + 16), logitsRowsMax: batch };
+  const sizes = { threads, contextLength, kvTokens: batch * (contextLength + 16) };
   using file = await openGguf(path);
-  using runner = await loadModelRunner(file, sizes);
+  using runner = await loadModelRunner(file, { ...sizes, logitsRowsMax: batch });
   await using model = await loadModel(path, { ...sizes, sequencesMax: batch, prefixCache: false });
   const bare = prepare(runner, { test: "decode", tokens: tokens - 1, batch, depth: PROMPT });
   const ours: number[] = [], bares: number[] = [];

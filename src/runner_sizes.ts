@@ -34,6 +34,9 @@ export interface MemoryLeft {
   readonly sharers: number;
 }
 
+/** Most sequences of a step that want logits: a row of the vocabulary each, by default as many as the second. */
+export const LOGITS_ROWS_MAX = 512;
+export const LOGITS_ROWS_DEFAULT = 32;
 /** By default a KV cache has room for two sequences of a short context; of a long one for one. */
 const KV_DEFAULT_MAX = 16_384;
 /** A default context is not lowered below this: then the memory is too small for the model. */
@@ -89,7 +92,7 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
     contextLength,
     kvTokens: room === undefined ? kvTokens : fitKvTokens({ ...room, kvTokens, kvTokensMin }),
     batchTokensMax: pick("batchTokensMax", options.batchTokensMax ?? 512, 1, 4096),
-    logitsRowsMax: pick("logitsRowsMax", options.logitsRowsMax ?? 32, 1, 512),
+    logitsRowsMax: pick("logitsRowsMax", options.logitsRowsMax ?? LOGITS_ROWS_DEFAULT, 1, LOGITS_ROWS_MAX),
   };
 }
 

@@ -301,7 +301,7 @@ Deno.test("loadModel(), serve() and createHandler() refuse arguments of a wrong 
   assertThrows(() => start({ host: "::" }), TypeError, 'There is no option "host" of serve()');
   assertThrows(() => start({ drainSeconds: -1 }), RangeError, "current value is -1");
   assertThrows(() => start({ gate: true }), TypeError, "an object of limits or false, current value is true");
-  assertThrows(() => start({ gate: { idleSec: 5 } }), TypeError, 'did you mean "idleMs"?');
+  assertThrows(() => start({ gate: { idle_ms: 5 } }), TypeError, 'did you mean "idleMs"?');
   assertThrows(
     () => handler("demo"),
     TypeError,
@@ -313,6 +313,37 @@ Deno.test("loadModel(), serve() and createHandler() refuse arguments of a wrong 
     'Option "apiKeys" must be a list of strings',
   );
   assertThrows(() => handler({}, { port: 80 }), TypeError, 'There is no option "port" of createHandler()');
+});
+
+Deno.test("loadModel() computes as many sequences together as it is told to, beyond the default", async () => {
+  const many = {
+    name: "interactive",
+    priority: 1,
+    maxBatch: 100,
+    maxWaitMs: 0,
+    queueLimit: { requests: 100, tokens: 10_000 },
+    preemptible: false,
+  };
+  await using model = await loadModel("demo", {
+    threads: 1,
+    sequencesMax: 40,
+    classes: [many],
+    kvTokens: 40 * 512,
+  });
+  const stop = new AbortController();
+  const answers = Array.from(
+    { length: 40 },
+    (_, seed) => model.generate("a", { ...ENDLESS, seed, signal: stop.signal }).result,
+  );
+  let running = 0;
+  for (let i = 0; i < 500 && running < 40; i++) {
+    const { workers: [{ classes }] } = await model.stats();
+    running = Math.max(running, classes[0].running);
+  }
+  stop.abort();
+  await Promise.all(answers);
+  assertEquals(running, 40);
+  await assertRejects(() => loadModel("demo", { sequencesMax: 513 }), RangeError, "from 1 to 512");
 });
 
 Deno.test("Model.tokenize() and Model.detokenize() are each other's inverse", async () => {

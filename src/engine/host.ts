@@ -3,6 +3,7 @@ import { kvFormatNames } from "../gguf/kv_format.ts";
 import { openGguf } from "../gguf/reader.ts";
 import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
+import { LOGITS_ROWS_DEFAULT } from "../runner_sizes.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Engine } from "./engine.ts";
 import type { EngineStats } from "./stats.ts";
@@ -128,8 +129,10 @@ export class EngineHost {
       const { signal } = this.#loadAbort;
       using file = await openGguf(path, { signal });
       const { tokenizer, chatTemplate } = readModel(file);
+      const { sequencesMax = 0, logitsRowsMax = Math.max(LOGITS_ROWS_DEFAULT, sequencesMax) } = options;
       const runner = await loadModelRunner(file, {
         ...options,
+        logitsRowsMax,
         signal,
         shareFrom,
         interrupts: this.#control,
@@ -140,13 +143,13 @@ export class EngineHost {
       this.#runner = runner;
       this.#tokenizer = tokenizer;
       const allocator = createKvPool(runner, options);
-      const { sequencesMax, classes, ageingMs, prefixCache } = options;
+      const { classes, ageingMs, prefixCache } = options;
       this.#engine = new Engine({
         runner,
         tokenizer,
         chatTemplate: chatTemplate instanceof TemplateError ? new NoChatTemplate(chatTemplate) : chatTemplate,
         allocator,
-        sequencesMax,
+        sequencesMax: options.sequencesMax,
         classes,
         ageingMs,
         prefixCache,

@@ -17,6 +17,7 @@ import {
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import type { LatencyClass } from "../../scheduler/mod.ts";
 import type { KvOptions } from "../model_runner.ts";
+import { LOGITS_ROWS_MAX } from "../runner_sizes.ts";
 import type { LoadOptions } from "./model.ts";
 
 const CLASS_CHECKS: Readonly<Record<keyof LatencyClass, Check>> = {
@@ -58,7 +59,7 @@ export const LOAD_CHECKS: Readonly<Record<keyof LoadOptions, Check>> = {
   kvTokens: isNumber,
   kvFormat: oneOf(kvFormatNames),
   kv: fieldsOf(KV_CHECKS),
-  sequencesMax: numberIn({ min: 1, max: 65_536, integer: true }),
+  sequencesMax: numberIn({ min: 1, max: LOGITS_ROWS_MAX, integer: true }),
   classes: isClasses,
   ageingMs: numberIn({ min: 0, max: Infinity }),
   prefixCache: isBoolean,

@@ -1,6 +1,7 @@
 /** Everything that can be set about a server: one table for flags, environment, the configuration file and the help. @module */
 
 import { kvFormatNames } from "../../gguf/kv_format.ts";
+import { LOGITS_ROWS_MAX } from "../../runner_sizes.ts";
 import type { Field, Fields } from "../api/field.ts";
 
 /** One setting. Its name in the table is its name in the configuration file. */
@@ -124,7 +125,7 @@ export const SETTINGS = {
   prefault: { field: { type: "boolean" }, help: "commit the KV cache's memory while loading" },
   hugePages: { field: { type: "boolean" }, help: "ask for huge pages for the KV cache" },
   sequencesMax: {
-    field: count(1, 4096),
+    field: count(1, LOGITS_ROWS_MAX),
     value: "N",
     help: "most requests computed together by a worker; default 32",
   },
