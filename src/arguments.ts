@@ -55,10 +55,12 @@ export const isSignal = typed(
 /** A number of any size; NaN is left to whoever knows the range. */
 export const isNumber = typed("a number", (value) => typeof value === "number");
 
-/** A list, or typed array, of numbers. */
+/** A list, or typed array, of numbers: of so many, perhaps, that no label is made for each. */
 export const isTokens: Check = (label, value) => {
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return;
-  listOf(isNumber, "a list of token ids")(label, value);
+  if (!Array.isArray(value)) throw wrongType(label, "a list of token ids", value);
+  const wrong = value.findIndex((each) => typeof each !== "number");
+  if (wrong >= 0) throw wrongType(`${label}[${wrong}]`, "a number", value[wrong]);
 };
 
 /** A list of what `check` takes. `what`: how the list is called where it is none. */

@@ -3,6 +3,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { commandPermissions } from "../src/setup/permissions.ts";
+import { scalarEntry } from "../src/gguf/mod.ts";
+import { TemporaryFolder } from "./support/models.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
 const DEMO_F16 = `${ROOT}examples/demo-model/kumi-demo-f16.gguf`;
@@ -246,4 +248,26 @@ Deno.test("an impossible KUMI_ISA ends with a sentence that names it, what is mi
       assertEquals(stderr.trim().split("\n").length, 1, stderr);
     }
   }
+});
+
+Deno.test("kumi says on stderr what of a file was not read, and names the file that it cannot run", async () => {
+  using folder = new TemporaryFolder();
+  const odd = await folder.randomModel("llama-tiny", "q8_0", 1, [scalarEntry("u32", "llama.mood", 1)]);
+  const ran = await kumi(["run", "--raw", "hi", "--max-tokens", "1", "--model", odd]);
+  assertEquals(ran.code, 0, ran.stderr);
+  assertEquals(
+    ran.stderr.trim(),
+    'kumi: the file has keys that are not known here and were not read: "llama.mood"',
+  );
+  const other = await folder.randomModel("llama-tiny", "q8_0", 1, [
+    scalarEntry("f32", "llama.final_logit_softcapping", 30),
+  ]);
+  const reason = "llama.final_logit_softcapping is 30, which asks for soft-capped logits: not supported";
+  const refused = await kumi(["run", "hi", "--model", other]);
+  assertEquals([refused.code, refused.stderr.trim()], [1, `kumi: ${other}: ${reason}`]);
+  const shown = await kumi(["inspect", other]);
+  assertEquals([shown.code, shown.stdout.trim().split("\n").at(-1)], [
+    0,
+    `this build cannot run it: ${reason}`,
+  ]);
 });
