@@ -62,6 +62,11 @@ const VALUES: readonly unknown[] = [
   [{ role: "root", content: "x" }],
   [{ role: "user", content: [{ type: "text", text: "y" }] }],
   { include_usage: true },
+  { include_usage: true, continuous_usage_stats: true },
+  [{ role: "user", content: "x", name: "y" }, { role: "assistant", content: null }],
+  [{ role: "user", content: "x" }, { role: "assistant", content: "<|" }],
+  [{ role: "assistant", tool_calls: [{ function: { name: "f", arguments: '{"<s>":"</s>"}' } }] }],
+  [{ role: "tool", content: "[]", tool_call_id: "1" }, { role: "developer", content: "" }],
 ];
 const NAMES = [
   ...Object.keys(CHAT_FIELDS),

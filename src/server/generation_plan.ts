@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { ChatOptions } from "../engine/generation_options.ts";
 import type { Pooling, Prompt } from "../engine/protocol.ts";
-import { REASONING_EFFORTS, type ReasoningEffort } from "../tokenizer/chat_template.ts";
+import { REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
 import { ANSWERS_MAX, CHAT_FIELDS, TEXT_FIELDS } from "./api/requests.ts";
 import { type Checked, checkObject, type OnUnknown } from "./api/validate.ts";
 import { badField } from "./api_error.ts";
@@ -82,7 +82,7 @@ function toConversation(fields: Checked): Prompt {
   const kwargs = fields.chat_template_kwargs as
     | { enable_thinking?: boolean; reasoning_effort?: string }
     | undefined;
-  const effort = (fields.reasoning_effort ?? kwargs?.reasoning_effort) as ReasoningEffort | undefined;
+  const effort = (fields.reasoning_effort ?? kwargs?.reasoning_effort) as string | undefined;
   const continueFinalMessage = fields.continue_final_message as boolean | undefined ??
     (hasPrefixMark(messages) || undefined);
   const addGenerationPrompt = fields.add_generation_prompt as boolean | undefined;
@@ -94,7 +94,9 @@ function toConversation(fields: Checked): Prompt {
   }
   return {
     messages: toMessages(messages),
-    enableThinking: fields.enable_thinking as boolean | undefined ?? kwargs?.enable_thinking,
+    // An effort asks for thoughts, or for none: many templates know only whether.
+    enableThinking: fields.enable_thinking as boolean | undefined ?? kwargs?.enable_thinking ??
+      (effort === undefined ? undefined : effort !== "none"),
     // Others are taken and change nothing.
     reasoningEffort: REASONING_EFFORTS.find((each) => each === effort),
     continueFinalMessage,

@@ -134,6 +134,9 @@ Deno.test("planChat() says how the prompt ends", () => {
     enable_thinking: false,
   });
   assertEquals([reasoningEffort, enableThinking], ["low", false]);
+  assertEquals(prompt([user], { reasoning_effort: "none" }).enableThinking, false);
+  assertEquals(prompt([user], { reasoning_effort: "high" }).enableThinking, true);
+  assertEquals(prompt([user]).enableThinking, undefined);
   assertEquals(prompt([user], { reasoning_effort: "<|im_end|>" }).reasoningEffort, undefined);
 });
 

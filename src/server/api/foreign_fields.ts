@@ -25,7 +25,8 @@ function unsupported(
 
 const SAMPLER = (name: string) => `${name} is not supported`;
 const GRAMMAR = "Answers that keep to a grammar or schema are not supported";
-export const TOOLS = "Tools are not supported by this server yet";
+const THOUGHTS = "A budget for thoughts is not supported";
+const TOOLS = "Tools are not supported by this server yet";
 
 /** In requests for chats and for completions. */
 export const FOREIGN_FIELDS = {
@@ -35,13 +36,31 @@ export const FOREIGN_FIELDS = {
     ...["store", "service_tier", "metadata", "verbosity", "prediction"],
     // vLLM's.
     ...["request_id", "spaces_between_special_tokens", "length_penalty", "early_stopping"],
-    ...["guided_decoding_backend", "guided_whitespace_pattern"],
+    ...[
+      "guided_decoding_backend",
+      "guided_whitespace_pattern",
+      "truncation_side",
+      "session_id",
+      "stream_interval",
+    ],
+    ...["return_token_offsets", "return_mm_kwargs", "routed_experts_prompt_start"],
     // llama.cpp's: where a prompt is kept, what is told beside the answer, and settings of samplers that are off.
     ...["cache_prompt", "id_slot", "n_keep", "n_discard", "n_cache_reuse", "penalize_nl"],
     ...["timings_per_token", "return_progress", "return_tokens", "response_fields", "sse_ping_interval"],
     ...["mirostat_tau", "mirostat_eta", "dynatemp_exponent", "xtc_threshold", "adaptive_decay"],
     ...["dry_base", "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "smoothing_curve"],
-    ...["preserved_tokens", "grammar_lazy", "grammar_triggers"],
+    ...[
+      "preserved_tokens",
+      "grammar_lazy",
+      "grammar_triggers",
+      "backend_sampling",
+      "t_max_prompt_ms",
+      "chat_format",
+    ],
+    ...["type", "n_min", "n_max", "p_min", "ngram_size_n", "ngram_size_m", "ngram_m_hits"].map((name) =>
+      `speculative.${name}`
+    ),
+    ...["start_tag", "end_tag", "message", "arm_immediately"].map((name) => `reasoning_budget_${name}`),
   ]),
   mirostat: unsupported(SAMPLER("Mirostat"), { values: [0] }),
   dynatemp_range: unsupported(SAMPLER("Dynamic temperature"), { values: [0] }),
@@ -54,6 +73,26 @@ export const FOREIGN_FIELDS = {
   smoothing_factor: unsupported(SAMPLER("Smooth sampling"), { values: [0] }),
   adaptive_target: unsupported(SAMPLER("Adaptive-p sampling"), { values: [-1] }),
   min_keep: unsupported("A least number of candidates is not supported", { values: [0, 1] }),
+  moderation: unsupported("Moderation is not supported"),
+  watermarking: unsupported("Watermarks are not supported", { values: [false] }),
+  repetition_detection: unsupported("An end at repetitions is not supported"),
+  logprob_token_ids: unsupported("Log-probabilities of chosen tokens are not supported", { empty: true }),
+  thinking_token_budget: unsupported(THOUGHTS, { values: [-1] }),
+  reasoning_budget: unsupported(THOUGHTS, { values: [-1] }),
+  reasoning_budget_tokens: unsupported(THOUGHTS, { values: [-1] }),
+  thinking_budget_tokens: unsupported(THOUGHTS, { values: [-1] }),
+  response_format: {
+    type: "object",
+    fields: {
+      type: {
+        type: "unsupported",
+        required: true,
+        values: ["text"],
+        what: "Answers in a JSON format are not supported by this server yet",
+      },
+      ...unused(["json_schema", "schema", "strict", "structures", "triggers", "format"]),
+    },
+  },
   use_beam_search: unsupported("Beam search is not supported", { values: [false] }),
   logits_processors: unsupported("Logits processors are not supported", { empty: true }),
   allowed_token_ids: unsupported("A list of allowed tokens is not supported"),
@@ -75,14 +114,17 @@ export const FOREIGN_FIELDS = {
   }),
   truncate_prompt_tokens: unsupported("Cutting prompts that are too long is not supported"),
   return_token_ids: unsupported("Token ids in answers are not supported", { values: [false] }),
+  return_prompt_text: unsupported("The prompt's text in answers is not supported", { values: [false] }),
   return_tokens_as_token_ids: unsupported("Token ids in answers are not supported", { values: [false] }),
   n_probs: unsupported("n_probs is not supported (logprobs is)", { values: [0] }),
   post_sampling_probs: unsupported("Probabilities after sampling are not supported", { values: [false] }),
   n_indent: unsupported("Indented answers are not supported", { values: [0] }),
   t_max_predict_ms: unsupported("t_max_predict_ms is not supported (deadline_ms is)", { values: [0, -1] }),
   kv_transfer_params: unsupported("Moving KV caches between servers is not supported", { empty: true }),
+  ec_transfer_params: unsupported("Moving caches between servers is not supported", { empty: true }),
   vllm_xargs: unsupported("Arguments for plug-ins are not supported", { empty: true }),
   mm_processor_kwargs: unsupported("Images, audio and videos are not supported", { empty: true }),
+  media_io_kwargs: unsupported("Images, audio and videos are not supported", { empty: true }),
 } as const satisfies Fields;
 
 /** Only in chats. */
@@ -92,18 +134,6 @@ export const FOREIGN_CHAT_FIELDS = {
   functions: { type: "unsupported", what: TOOLS, empty: true },
   tool_choice: { type: "unsupported", what: TOOLS, values: ["none", "auto"] },
   function_call: { type: "unsupported", what: TOOLS, values: ["none", "auto"] },
-  response_format: {
-    type: "object",
-    fields: {
-      type: {
-        type: "unsupported",
-        required: true,
-        values: ["text"],
-        what: "Answers in a JSON format are not supported by this server yet",
-      },
-      ...unused(["json_schema", "schema", "strict", "structures", "triggers", "format"]),
-    },
-  },
   modalities: {
     type: "list",
     min: 0,
@@ -123,9 +153,6 @@ export const FOREIGN_CHAT_FIELDS = {
     values: ["none", "auto"],
   }),
   thinking_forced_open: unsupported("Thoughts apart from the answer are not supported", { values: [false] }),
-  reasoning_budget: unsupported("A budget for thoughts is not supported", { values: [-1] }),
-  thinking_budget_tokens: unsupported("A budget for thoughts is not supported", { values: [-1] }),
-  thinking_token_budget: unsupported("A budget for thoughts is not supported", { values: [-1] }),
 } as const satisfies Fields;
 
 /** Only in completions. */

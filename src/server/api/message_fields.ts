@@ -40,7 +40,7 @@ const PART_FIELDS = {
   },
   text,
   refusal: text,
-  ...unused(["cache_control", "annotations"]),
+  ...unused(["cache_control", "annotations", "prompt_cache_breakpoint"]),
 } as const satisfies Fields;
 
 const CALLED = { name: { ...name, required: true } } as const;

@@ -184,7 +184,8 @@ const COMMON = {
   },
   cache_salt: {
     type: "string",
-    max: NAME_MAX,
+    min: 1,
+    max: 1024,
     help: "What was computed for the prompt is only used again for requests with the same.",
   },
   best_of: {
@@ -223,7 +224,7 @@ export const CHAT_FIELDS = {
   reasoning_effort: {
     type: "string",
     max: 16,
-    help: "low, medium or high, for chat templates that know it.",
+    help: "low, medium or high, for chat templates that know it; none: enable_thinking is false, else true.",
   },
   continue_final_message: flag(
     "The answer goes on with the last message instead of a new one. Default: with an assistant's.",
