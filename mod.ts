@@ -26,6 +26,7 @@ export type {
   FinishReason,
   ModelInfo,
   Pooling,
+  PromptShape,
   Timings,
   TokenLogprob,
   Usage,
@@ -68,5 +69,10 @@ export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts
 export { GgufError } from "./src/gguf/error.ts";
 export { ModelError } from "./src/models/error.ts";
 export { HubError } from "./src/hub/mod.ts";
-export { TemplateError } from "./src/tokenizer/chat_template.ts";
+export {
+  type ChatTemplateOptions,
+  type ReasoningEffort,
+  TemplateError,
+} from "./src/tokenizer/chat_template.ts";
+export type { EndingOptions, ToolCall } from "./src/tokenizer/conversation.ts";
 export { TokenizerError } from "./src/tokenizer/error.ts";

@@ -1,6 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { BLOCK_TOKENS } from "../batch.ts";
-import { engineOf, FakeRunner, finish, HIDDEN, type Outcome, request, VOCAB } from "./fake_model.ts";
+import {
+  engineOf,
+  FakeRunner,
+  finish,
+  HIDDEN,
+  type Outcome,
+  request,
+  tokenizer,
+  VOCAB,
+} from "./fake_model.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { GenerationRequest } from "./protocol.ts";
 import { FirstFitPool } from "./testing.ts";
 
@@ -314,4 +324,30 @@ Deno.test("Engine does not end an answer before minTokens, also where another en
       assertEquals(rest.completion?.usage, whole.completion?.usage);
     }
   }
+});
+
+Deno.test("Engine keeps the space at the beginning of an answer that goes on with a message", () => {
+  const seen: unknown[] = [];
+  const watched = {
+    ...tokenizer,
+    stream: (options: { atStart: boolean }) => {
+      seen.push(options.atStart);
+      return tokenizer.stream();
+    },
+  } as unknown as Tokenizer;
+  const engine = engineOf(new FakeRunner(64, 64), {
+    tokenizer: watched,
+    chatTemplate: { encode: () => [1, 2] },
+  });
+  const user = { role: "user", content: "A" }, assistant = { role: "assistant", content: "B" };
+  const call = { ...assistant, tool_calls: [{ function: { name: "f" } }] };
+  const prompts = [
+    { messages: [user] },
+    { messages: [user, assistant] },
+    { messages: [user, assistant], addGenerationPrompt: true },
+    { messages: [user], continueFinalMessage: true },
+    { messages: [user, call] },
+  ];
+  prompts.forEach((prompt, id) => engine.add(id, request("", { prompt, maxTokens: 1 })));
+  assertEquals(seen, [true, false, true, false, true]);
 });

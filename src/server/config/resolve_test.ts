@@ -30,6 +30,7 @@ Deno.test("resolveSettings() takes flags before the environment before the file 
   const { port, host, model, drainSeconds, canarySeconds } = resolve({ flags: { port: "3" }, env, files });
   assertEquals([port, host, model, drainSeconds, canarySeconds], [3, "e", "m.gguf", 5, 60]);
   assertEquals(resolve({ switches: ["insecure"] }).insecure, true);
+  assertEquals([resolve({}).lenient, resolve({ switches: ["lenient"] }).lenient], [undefined, true]);
   assertEquals(resolve({ env: { KUMI_INSECURE: "0", KUMI_ALLOW_HOST: "a, b" } }).allowHost, ["a", "b"]);
 });
 
