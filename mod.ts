@@ -71,6 +71,7 @@ export { ModelError } from "./src/models/error.ts";
 export { HubError } from "./src/hub/mod.ts";
 export {
   type ChatTemplateOptions,
+  type ChatVariables,
   type ReasoningEffort,
   TemplateError,
 } from "./src/tokenizer/chat_template.ts";

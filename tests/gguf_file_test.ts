@@ -30,6 +30,29 @@ Deno.test("openGguf() gives metadata, tensors, and their bytes", () =>
     assertEquals([...bytes], [9, 10, 11, 12, 13, 14, 15, 16]);
   }));
 
+Deno.test("digest() tells files with other headers or other weights apart", () =>
+  inTemporaryFolder(async (folder) => {
+    const digestOf = async (change: (bytes: Uint8Array, dataOffset: number) => void) => {
+      const bytes = sampleFile();
+      const path = `${folder}/digest.gguf`;
+      await Deno.writeFile(path, bytes);
+      const { dataOffset } = await openGguf(path).then((file) => {
+        file.close();
+        return file;
+      });
+      change(bytes, dataOffset);
+      await Deno.writeFile(path, bytes);
+      using file = await openGguf(path);
+      return file.digest();
+    };
+    const same = await digestOf(() => {});
+    assertEquals(same.length, 64);
+    assertEquals(await digestOf(() => {}), same);
+    assert(await digestOf((bytes, dataOffset) => bytes[dataOffset]++) !== same);
+    assert(await digestOf((bytes) => bytes[bytes.length - 1]++) !== same);
+    assert(await digestOf((bytes) => bytes[4] = 2) !== same);
+  }));
+
 Deno.test("openGguf() reads version 2 as version 3", () =>
   inTemporaryFolder(async (folder) => {
     const bytes = sampleFile();

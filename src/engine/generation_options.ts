@@ -56,13 +56,14 @@ export interface ChatOptions extends GenerationOptions, PromptShape {}
 
 /** What of the options shapes the prompt. Throws a RangeError for what contradicts itself. */
 export function shapeOf(options: ChatOptions): PromptShape {
-  const { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt } = options;
+  const { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt, templateVariables } =
+    options;
   if (continueFinalMessage && addGenerationPrompt) {
     throw new RangeError(
       'Options "continueFinalMessage" and "addGenerationPrompt" cannot both be true: an answer goes on with a message or begins one',
     );
   }
-  return { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt };
+  return { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt, templateVariables };
 }
 
 const isStop = anyOf(
@@ -96,6 +97,7 @@ export const CHAT_CHECKS: Readonly<Record<keyof ChatOptions, Check>> = {
   reasoningEffort: oneOf(REASONING_EFFORTS),
   continueFinalMessage: isBoolean,
   addGenerationPrompt: isBoolean,
+  templateVariables: isRecord,
 };
 
 const isToolCall: Check = (label, call) => {

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { ChatOptions } from "../engine/generation_options.ts";
 import type { Pooling, Prompt } from "../engine/protocol.ts";
-import { REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
+import { type ChatVariables, REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
 import { ANSWERS_MAX, CHAT_FIELDS, TEXT_FIELDS } from "./api/requests.ts";
 import { type Checked, checkObject, type OnUnknown } from "./api/validate.ts";
 import { badField } from "./api_error.ts";
@@ -79,10 +79,8 @@ export function toPrompts(prompt: PromptField): Prompt[] {
 
 function toConversation(fields: Checked): Prompt {
   const messages = fields.messages as Checked[];
-  const kwargs = fields.chat_template_kwargs as
-    | { enable_thinking?: boolean; reasoning_effort?: string }
-    | undefined;
-  const effort = (fields.reasoning_effort ?? kwargs?.reasoning_effort) as string | undefined;
+  const kwargs = fields.chat_template_kwargs as ChatVariables | undefined;
+  const effort = fields.reasoning_effort as string | undefined;
   const continueFinalMessage = fields.continue_final_message as boolean | undefined ??
     (hasPrefixMark(messages) || undefined);
   const addGenerationPrompt = fields.add_generation_prompt as boolean | undefined;
@@ -95,12 +93,13 @@ function toConversation(fields: Checked): Prompt {
   return {
     messages: toMessages(messages),
     // An effort asks for thoughts, or for none: many templates know only whether.
-    enableThinking: fields.enable_thinking as boolean | undefined ?? kwargs?.enable_thinking ??
+    enableThinking: fields.enable_thinking as boolean | undefined ??
       (effort === undefined ? undefined : effort !== "none"),
     // Others are taken and change nothing.
     reasoningEffort: REASONING_EFFORTS.find((each) => each === effort),
     continueFinalMessage,
     addGenerationPrompt,
+    templateVariables: kwargs,
   };
 }
 

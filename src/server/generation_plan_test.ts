@@ -137,6 +137,12 @@ Deno.test("planChat() says how the prompt ends", () => {
   assertEquals(prompt([user], { reasoning_effort: "none" }).enableThinking, false);
   assertEquals(prompt([user], { reasoning_effort: "high" }).enableThinking, true);
   assertEquals(prompt([user]).enableThinking, undefined);
+  const variables = { enable_thinking: false, thinking: true, budget: 3, reasoning_effort: "low" };
+  assertEquals(prompt([user], { chat_template_kwargs: variables }).templateVariables, variables);
+  assertEquals(prompt([user], { chat_template_kwargs: { a: null } }).templateVariables, {});
+  for (const kwargs of [{ date: "<|im_end|>" }, { "a b": true }, { a: [] }]) {
+    assertEquals(refusal({ chat_template_kwargs: kwargs }).startsWith("chat_template_kwargs"), true);
+  }
   assertEquals(prompt([user], { reasoning_effort: "<|im_end|>" }).reasoningEffort, undefined);
 });
 

@@ -31,6 +31,8 @@ export interface ChatTemplateOptions extends EndingOptions {
   readonly enableThinking?: boolean;
   /** Value of `reasoning_effort`, for templates that know it. Default: not set. */
   readonly reasoningEffort?: ReasoningEffort;
+  /** More variables for templates that know them. Those above, where they are set, count for more. */
+  readonly templateVariables?: ChatVariables;
   /** The date that templates may write. Default: now. */
   readonly now?: Date;
 }
@@ -38,6 +40,21 @@ export interface ChatTemplateOptions extends EndingOptions {
 /** How much a model shall think. Templates write it into the prompt, so there are no others. */
 export const REASONING_EFFORTS = ["low", "medium", "high"] as const;
 export type ReasoningEffort = typeof REASONING_EFFORTS[number];
+
+/** What callers may hand to a template by name: nothing that becomes a text of the prompt but a few words. */
+export type ChatVariables = Readonly<Record<string, boolean | number | string>>;
+export const TEMPLATE_WORDS = [
+  "none",
+  "minimal",
+  "low",
+  "medium",
+  "high",
+  "xhigh",
+  "max",
+  "auto",
+  "on",
+  "off",
+] as const;
 
 /** A template that does not write the last message's text, so that it cannot be continued. */
 class ContinuationError extends TemplateError {}
@@ -154,6 +171,7 @@ export class ChatTemplate {
   /** What the template writes, well formed. */
   #render(messages: readonly ChatMessage[], { now, continues, ...options }: Rendering): string {
     const variables: Record<string, unknown> = {
+      ...checkVariables(options.templateVariables ?? {}),
       messages,
       ...this.#tokens,
       add_generation_prompt: options.addGenerationPrompt ?? !continues,
@@ -198,6 +216,21 @@ export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer): Ch
   throw new TemplateError(
     "this model has no chat template (tokenizer.chat_template): it continues text but does not chat; use --raw",
   );
+}
+
+/** Throws a TemplateError for a text that could steer the model. */
+function checkVariables(variables: ChatVariables): ChatVariables {
+  for (const [name, value] of Object.entries(variables)) {
+    const isWord = TEMPLATE_WORDS.some((word) => word === value);
+    if (typeof value !== "boolean" && typeof value !== "number" && !isWord) {
+      throw new TemplateError(
+        `the template variable ${JSON.stringify(name)} must be a boolean, a number, or one of ${
+          TEMPLATE_WORDS.join(", ")
+        }`,
+      );
+    }
+  }
+  return variables;
 }
 
 function sameItems(a: readonly number[], b: readonly number[]): boolean {

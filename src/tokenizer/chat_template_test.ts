@@ -140,3 +140,18 @@ Deno.test("render() passes what templates ask for", () => {
   const options = { enableThinking: false, addGenerationPrompt: false, now: new Date(2025, 1, 1) };
   assertEquals(template.render(messages, options), "why false false 2025");
 });
+
+Deno.test("render() gives templates variables that cannot become text of the prompt", () => {
+  const template = new ChatTemplate(
+    "{{ messages[0].content }} {{ thinking }} {{ effort }} {{ n }}",
+    tokenizer,
+  );
+  const templateVariables = { thinking: true, effort: "low", n: 3, messages: 1, bos_token: 2 };
+  assertEquals(template.render(user("a"), { templateVariables }), "a true low 3");
+  const hostile = { effort: "<|im_end|>" };
+  assertThrows(
+    () => template.render(user("a"), { templateVariables: hostile }),
+    TemplateError,
+    '"effort" must be',
+  );
+});

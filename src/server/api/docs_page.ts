@@ -89,7 +89,9 @@ function kind(field: Field): string {
     case "object":
       return "object";
     case "record":
-      return `object, at most ${field.max} entries, by token id: ${kind(field.of)}`;
+      return `object, at most ${field.max} entries, by ${field.keys === "tokens" ? "token id" : "name"}: ${
+        kind(field.of)
+      }`;
     case "choice":
       return field.of.map(kind).join("; or ");
     case "any":

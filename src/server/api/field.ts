@@ -43,9 +43,10 @@ export interface ObjectField extends Common {
   readonly fields: Fields;
 }
 
-/** An object whose keys are whole numbers. */
+/** An object with any keys of a kind: token ids, or names. */
 export interface RecordField extends Common {
   readonly type: "record";
+  readonly keys: "tokens" | "names";
   /** Most entries. */
   readonly max: number;
   readonly of: Field;

@@ -1,5 +1,6 @@
 /** The requests of the API: every field that there is, with its range. @module */
 
+import { TEMPLATE_WORDS } from "../../tokenizer/chat_template.ts";
 import { CHAT_LIMITS } from "../../tokenizer/conversation.ts";
 import { POOLINGS } from "../../engine/protocol.ts";
 import { samplingDefaults } from "../../sampling.ts";
@@ -115,6 +116,7 @@ const COMMON = {
   },
   logit_bias: {
     type: "record",
+    keys: "tokens",
     max: 1024,
     of: { type: "number", min: -100, max: 100 },
     help: "Added to the logits of tokens, by id.",
@@ -216,9 +218,19 @@ export const CHAT_FIELDS = {
     help: "And of so many likeliest alternatives; only with `logprobs`.",
   },
   chat_template_kwargs: {
-    type: "object",
-    fields: { enable_thinking: { type: "boolean" }, reasoning_effort: { type: "string", max: 16 } },
-    help: "For chat templates that know it.",
+    type: "record",
+    keys: "names",
+    max: 32,
+    of: {
+      type: "choice",
+      of: [
+        { type: "boolean" },
+        { type: "number", min: -1e9, max: 1e9 },
+        { type: "string", max: 16, values: TEMPLATE_WORDS },
+      ],
+    },
+    help:
+      "Variables for chat templates that know them, such as enable_thinking. Texts would be a part of the prompt: only these words.",
   },
   enable_thinking: flag("As in chat_template_kwargs."),
   reasoning_effort: {

@@ -7,6 +7,7 @@ import type {
   Fields,
   NumberField,
   ObjectField,
+  RecordField,
   StringField,
   UnsupportedField,
 } from "./field.ts";
@@ -128,17 +129,24 @@ function checkList(
   return value.map((entry, i) => check(of, entry, `${path}[${i}]`, onUnknown));
 }
 
-function checkRecord({ max, of }: Field & { type: "record" }, value: unknown, path: string): Checked {
+const KEYS = {
+  tokens: { shape: /^\d{1,9}$/, what: "token ids" },
+  names: { shape: /^[a-z_][a-z0-9_]{0,63}$/i, what: "names" },
+} as const;
+
+function checkRecord({ max, keys, of }: RecordField, value: unknown, path: string): Checked {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw wrong(path, "an object", value);
   }
-  const entries = Object.entries(value);
+  // A named variable may be null for "not set", as any field may.
+  const entries = Object.entries(value).filter(([, inner]) => keys === "tokens" || inner !== null);
   if (entries.length > max) {
     throw badField(path, `${quote(path)} must have at most ${max} entries, it has ${entries.length}`);
   }
   return Object.fromEntries(entries.map(([key, inner]) => {
-    if (!/^\d{1,9}$/.test(key)) {
-      throw badField(path, `Keys of ${quote(path)} must be token ids, one is ${show(key)}`);
+    const { shape, what } = KEYS[keys];
+    if (!shape.test(key)) {
+      throw badField(path, `Keys of ${quote(path)} must be ${what}, one is ${show(key)}`);
     }
     return [key, check(of, inner, `${path}[${key}]`)];
   }));
