@@ -55,7 +55,9 @@ Deno.test("names and origins of others are refused", async () => {
   assertEquals(await status("GET http://localhost/v1/models HTTP/1.1\r\nHost: evil.example"), 200);
   // Nobody rebinds a probe.
   for (const head of ["HTTP/1.0", "HTTP/1.1\r\nHost: kumi-7f9c.pods.cluster.local"]) {
-    assertEquals([await status(`GET /livez ${head}`), await status(`GET /readyz ${head}`)], [200, 200]);
+    for (const path of ["/livez", "/readyz", "/health"]) {
+      assertEquals(await status(`GET ${path} ${head}`), 200, path);
+    }
   }
   await errorOf(get("/v1/models", { headers: { origin: "https://evil.example" } }), 403);
   const own = await get("/v1/models", { headers: { origin: url } });

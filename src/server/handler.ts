@@ -199,7 +199,7 @@ class Front {
     if (candidates.length === 0) throw this.#notFound(url);
     const route = choose(candidates, request.method);
     seen.route = route.path;
-    const client = new Presence(request, this.#clientLeft?.(request));
+    const client = new Presence(request, this.#clientLeft);
     const exchange: Exchange = { request, client, url, id, startedAt, tenant: seen.tenant };
     return route.handle(exchange);
   }

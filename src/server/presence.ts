@@ -25,16 +25,22 @@ export const HALF_CLOSED: DOMException = new DOMException(
 /** What tells that a client has left: its request's own signal, and whoever sees more of its connection than that. */
 export class Presence {
   readonly #request: Request;
-  readonly #connection?: AbortSignal;
+  readonly #clientLeft?: (request: Request) => AbortSignal | undefined;
 
-  constructor(request: Request, connection?: AbortSignal) {
+  constructor(request: Request, clientLeft?: (request: Request) => AbortSignal | undefined) {
     this.#request = request;
-    this.#connection = connection;
+    this.#clientLeft = clientLeft;
+  }
+
+  /** Only looked up for requests that ask: most are answered at once. */
+  get #signals(): AbortSignal[] {
+    const connection = this.#clientLeft?.(this.#request);
+    return connection === undefined ? [this.#request.signal] : [this.#request.signal, connection];
   }
 
   /** Throws an ApiError, 499, where the client has left. */
   throwIfLeft(): void {
-    if (this.#request.signal.aborted || this.#connection?.aborted) throw clientLeft();
+    if (this.#signals.some(({ aborted }) => aborted)) throw clientLeft();
   }
 
   /**
@@ -43,10 +49,10 @@ export class Presence {
    */
   onLeft(listener: (mayRead: boolean) => void): () => void {
     const stop = new AbortController();
-    for (const signal of [this.#request.signal, this.#connection]) {
-      const tell = () => listener(signal!.reason === HALF_CLOSED);
-      if (signal?.aborted) tell();
-      else signal?.addEventListener("abort", tell, { once: true, signal: stop.signal });
+    for (const signal of this.#signals) {
+      const tell = () => listener(signal.reason === HALF_CLOSED);
+      if (signal.aborted) tell();
+      else signal.addEventListener("abort", tell, { once: true, signal: stop.signal });
     }
     return () => stop.abort();
   }
