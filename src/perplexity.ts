@@ -1,6 +1,9 @@
 import { BLOCK_TOKENS } from "./batch.ts";
 import type { ModelRunner } from "./model_runner.ts";
 
+/** Fewest tokens in a window: two are scored. */
+export const WINDOW_TOKENS_MIN = 4;
+
 export interface PerplexityOptions {
   /** Tokens in a window; default 512, or the runner's context where that is less. */
   window?: number;
@@ -33,9 +36,9 @@ export async function perplexity(
 ): Promise<PerplexityResult> {
   const { bos, progress, signal } = options;
   const size = options.window ?? Math.min(512, runner.contextLength);
-  if (!Number.isInteger(size) || size < 4 || size > runner.contextLength) {
+  if (!Number.isInteger(size) || size < WINDOW_TOKENS_MIN || size > runner.contextLength) {
     throw new RangeError(
-      `Window must be an integer from 4 to ${runner.contextLength}, current value is ${size}`,
+      `Window must be an integer from ${WINDOW_TOKENS_MIN} to ${runner.contextLength}, current value is ${size}`,
     );
   }
   const windows = Math.floor(tokens.length / size);

@@ -73,7 +73,7 @@ function restrict({ nodes, cpus }: PlanOptions): PlanNode[] {
   const absent = cpus?.filter((cpu) => !known.has(cpu)) ?? [];
   if (absent.length > 0) {
     throw new RangeError(
-      `CPUs ${absent.join(", ")} do not exist or may not be used: there are ${formatCpuList([...known])}`,
+      `CPUs ${formatCpuList(absent)} do not exist or may not be used: there are ${formatCpuList([...known])}`,
     );
   }
   const wanted = new Set(cpus ?? known);

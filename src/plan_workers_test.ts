@@ -74,7 +74,7 @@ Deno.test("planWorkers() refuses what cannot be", () => {
   const bad: [PlanOptions, string][] = [
     [{ nodes: one, workers: 9 }, "There are 8 CPUs for 9 workers"],
     [{ nodes: one, workers: 2, cpus: [3] }, "There are 1 CPUs for 2 workers"],
-    [{ nodes: one, cpus: [7, 8, 9] }, "CPUs 8, 9 do not exist or may not be used: there are 0-7"],
+    [{ nodes: one, cpus: [7, 8, 9] }, "CPUs 8-9 do not exist or may not be used: there are 0-7"],
     [{ nodes: one, cpus: [] }, "no CPU"],
     [{ nodes: [] }, "no CPU"],
     [{ nodes: one, workers: 0 }, "current value is 0"],

@@ -68,7 +68,8 @@ interface Rule {
 
 const LOGIT_BIAS_MAX = 1024;
 
-const RULES = {
+/** What the numbers among the options may be, and are when nobody sets them. */
+export const SAMPLING_RULES = {
   temperature: { min: 0, max: 10, fallback: 0.8 },
   topK: { min: 0, max: 1 << 20, integer: true, fallback: 40 },
   topP: { min: 0, max: 1, fallback: 0.95 },
@@ -79,11 +80,11 @@ const RULES = {
   penaltyTokens: { min: 0, max: 4096, integer: true, fallback: 64 },
 } as const satisfies Record<string, Rule>;
 
-type RuledName = keyof typeof RULES;
+type RuledName = keyof typeof SAMPLING_RULES;
 
 /** What the ruled options are when nobody sets them. */
 export const samplingDefaults: Readonly<Record<RuledName, number>> = Object.fromEntries(
-  Object.entries(RULES).map(([name, rule]) => [name, rule.fallback]),
+  Object.entries(SAMPLING_RULES).map(([name, rule]) => [name, rule.fallback]),
 ) as Record<RuledName, number>;
 
 /**
@@ -97,7 +98,7 @@ export function checkNumber(name: string, value: unknown, rule: Omit<Rule, "fall
 /** Checks the options and fills in the defaults. `vocab`: tokens the model has. Throws a RangeError. */
 export function resolveSampling(options: SamplingOptions, vocab: number): SamplingParams {
   const params = Object.fromEntries(
-    Object.entries(RULES).map(([name, rule]) => {
+    Object.entries(SAMPLING_RULES).map(([name, rule]) => {
       const value = options[name as RuledName];
       return [name, value === undefined ? rule.fallback : checkNumber(name, value, rule)];
     }),
@@ -111,7 +112,7 @@ export function resolveSampling(options: SamplingOptions, vocab: number): Sampli
   };
 }
 
-const SEED_RULE = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
+export const SEED_RULE = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
 const LOGPROBS_RULE = { min: 0, max: limits.sampleTopMax, integer: true } as const;
 
 function resolveBias(bias: Readonly<Record<number, number>>, vocab: number): (readonly [number, number])[] {

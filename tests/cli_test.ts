@@ -54,17 +54,29 @@ Deno.test("kumi refuses unknown commands, options and values with status 2", asy
       [["run", "hi", "--frobnicate"], "unknown option --frobnicate"],
       [
         ["run", "hi", "--temperature", "hot"],
-        "--temperature takes a number from 0 to 100, current value is hot",
+        "--temperature takes a number from 0 to 10, current value is hot",
       ],
       [["run", "hi", "--kv", "q3"], "--kv takes f16, bf16, f32, q8_0, current value is q3"],
+      [
+        ["run", "hi", "--temperature", "-1"],
+        "--temperature takes a number from 0 to 10, current value is -1",
+      ],
+      [["perplexity", "demo", "text", "-c", "2"], "--context takes a whole number from 4 to"],
       [["bench", "--peer", "other"], "--peer takes llama.cpp, current value is other"],
-      [["quantize", "a"], "takes 3 argument(s), got 1"],
+      [["quantize", "a"], "takes 3 arguments, got 1"],
     ] as const
   ) {
     const { code, stdout, stderr } = await kumi([...args]);
     assertEquals(code, 2, stderr);
     assertEquals(stdout, "");
     assertStringIncludes(stderr, message);
+  }
+});
+
+Deno.test("kumi --version says the version of deno.json", async () => {
+  const { version } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  for (const word of ["--version", "version"]) {
+    assertEquals(await kumi([word]), { code: 0, stdout: `kumi ${version}\n`, stderr: "" });
   }
 });
 
@@ -122,6 +134,35 @@ Deno.test("kumi run takes the prompt from stdin and --raw continues it", async (
   const result = JSON.parse(stdout);
   assertEquals(result.usage.completionTokens, 16);
   assertEquals(result.finishReason, "length");
+});
+
+Deno.test("kumi run takes an empty text for a prompt, but not the lack of one", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const bytes = await Deno.readFile(DEMO_F16);
+    const key = "tokenizer.ggml.add_bos_token";
+    const at = new TextDecoder("latin1").decode(bytes).indexOf(key) + key.length + 4;
+    assertEquals(bytes[at], 0);
+    bytes[at] = 1;
+    const withBos = `${folder}/bos.gguf`;
+    await Deno.writeFile(withBos, bytes);
+    const options = ["--temperature", "0", "--max-tokens", "4", "--json"];
+    const [continued, answered, impossible, none] = await Promise.all([
+      kumi(["run", "--raw", "", "--model", withBos, ...options]),
+      kumi(["run", "", ...options]),
+      kumi(["run", "--raw", "", ...options]),
+      kumi(["run", "--raw", ...options]),
+    ]);
+    assertEquals(continued.code, 0, continued.stderr);
+    assertEquals(JSON.parse(continued.stdout).usage.promptTokens, 1);
+    assertEquals(answered.code, 0, answered.stderr);
+    assert(JSON.parse(answered.stdout).usage.promptTokens > 1);
+    assertEquals([impossible.code, none.code], [1, 2]);
+    assertStringIncludes(impossible.stderr, "The prompt is empty and the model has no token to begin with");
+    assertStringIncludes(none.stderr, "no prompt");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("kumi chat answers each line of a pipe and says that the demo is a toy", async () => {

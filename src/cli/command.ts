@@ -4,18 +4,10 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli";
+import { counted } from "../counted.ts";
+import { type OptionSpec, parseArguments, UsageError } from "./parse_arguments.ts";
 
-/** One option. `value` names its argument in the help text; without it the option is a switch. */
-export interface OptionSpec {
-  readonly name: string;
-  readonly alias?: string;
-  readonly value?: string;
-  readonly help: string;
-  readonly default?: string;
-  /** May be given several times; the values are joined with commas. */
-  readonly isList?: boolean;
-}
+export { type OptionSpec, UsageError } from "./parse_arguments.ts";
 
 /** Parsed arguments of a command. */
 export interface Arguments {
@@ -35,56 +27,23 @@ export interface Command {
   run(args: Arguments): Promise<number>;
 }
 
-/** The caller's mistake: printed without a stack, exit status 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
 /** Parses `argv` by the command's table; unknown options and missing values are UsageErrors. */
 export function parseCommand(command: Command, argv: readonly string[]): Arguments {
-  const strings = command.options.filter((option) => option.value !== undefined).map((option) => option.name);
-  const booleans = command.options.filter((option) => option.value === undefined).map((option) =>
-    option.name
-  );
-  const alias = Object.fromEntries(
-    command.options.filter((option) => option.alias).map((option) => [option.alias!, option.name]),
-  );
-  const parsed = parseArgs([...argv], {
-    string: [...strings, "_"],
-    boolean: [...booleans, "help"],
-    collect: command.options.filter((option) => option.isList === true).map((option) => option.name),
-    alias,
-    "--": true,
-    unknown: (argument: string, key?: string) => {
-      if (key === undefined) return true;
-      throw new UsageError(
-        `unknown option ${argument.split("=")[0]} for "${command.name}"; see kumi ${command.name} --help`,
-      );
-    },
-  }) as Record<string, unknown> & { _: (string | number)[]; "--"?: string[] };
-
+  const { positional, switches, values: given } = parseArguments(command.name, command.options, argv);
   const values = new Map<string, string>();
-  for (const option of command.options) {
-    if (option.value === undefined) continue;
-    const found = parsed[option.name];
-    const given = Array.isArray(found) ? (found.length === 0 ? undefined : found.join(",")) : found;
-    if (given === "" || (Array.isArray(found) && found.includes(""))) {
-      throw new UsageError(`--${option.name} needs a value: ${option.value}`);
-    }
-    if (typeof given === "string") values.set(option.name, given);
-    else if (option.default !== undefined) values.set(option.name, option.default);
+  for (const { name, isList, default: fallback } of command.options) {
+    const all = given.get(name);
+    if (all !== undefined) values.set(name, isList ? all.join(",") : all.at(-1)!);
+    else if (fallback !== undefined) values.set(name, fallback);
   }
-  const positional = [...parsed._.map(String), ...(parsed["--"] ?? [])];
   const { min, max } = command.positionals;
   if (positional.length < min || positional.length > max) {
+    const wanted = min === max ? counted(min, "argument") : `${min} to ${max} arguments`;
     throw new UsageError(
-      `"${command.name}" takes ${
-        min === max ? min : `${min} to ${max}`
-      } argument(s), got ${positional.length}\n` +
-        `usage: kumi ${command.usage}`,
+      `"${command.name}" takes ${wanted}, got ${positional.length}\nusage: kumi ${command.usage}`,
     );
   }
-  return { positional, switches: new Set(booleans.filter((name) => parsed[name] === true)), values };
+  return { positional, switches, values };
 }
 
 /** The help text of a command. */
@@ -111,7 +70,7 @@ export function helpText(command: Command): string {
 export function numberOption(
   args: Arguments,
   name: string,
-  range: { min: number; max: number; integer?: boolean },
+  range: { readonly min: number; readonly max: number; readonly integer?: boolean },
 ): number | undefined {
   const text = args.values.get(name);
   if (text === undefined) return undefined;

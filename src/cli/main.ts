@@ -14,6 +14,7 @@ import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
 import { indented } from "../terminal/harmless.ts";
+import { VERSION } from "../version.ts";
 import { printLine, printNote } from "../terminal/print.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -37,7 +38,7 @@ function overview(): string {
     "",
     ...COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`),
     "",
-    "kumi <command> --help tells the options of a command.",
+    "kumi <command> --help tells the options of a command, kumi --version which kumi this is.",
     "Environment: KUMI_ISA forces an instruction set level, KUMI_LIBRARY another kernel library,",
     "KUMI_CACHE the folder for downloaded models; KUMI_DEBUG=1 prints stacks with errors.",
   ].join("\n");
@@ -49,6 +50,10 @@ function overview(): string {
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
+  if (name === "--version" || name === "-V" || name === "version") {
+    printLine(`kumi ${VERSION}`);
+    return 0;
+  }
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     const topic = COMMANDS.find((command) => command.name === rest[0]);
     printLine(topic ? helpText(topic) : overview());

@@ -2,6 +2,7 @@
 
 import { STUCK_EXIT_CODE } from "../engine/errors.ts";
 import { loadModel, type Model } from "../engine/model.ts";
+import { LOAD_BOUNDS } from "../load_bounds.ts";
 import { locateModel } from "../engine/locate_model.ts";
 import { type Arguments, numberOption } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
@@ -28,7 +29,7 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
   const lines = { download: downloading, load: loading };
   const model = await loadModel(args.values.get("model")!, {
     ...loadOptions(args),
-    workers: numberOption(args, "workers", { min: 1, max: 1024, integer: true }),
+    workers: numberOption(args, "workers", LOAD_BOUNDS.workers),
     isa: Deno.env.get("KUMI_ISA"),
     signal: interrupt.signal,
     onStuck: exitStuck,

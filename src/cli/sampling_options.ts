@@ -2,7 +2,10 @@
 
 import { isKvFormat, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
 import { parseCpuList } from "../cpu_list.ts";
-import type { SamplingOptions } from "../sampling.ts";
+import { LOAD_BOUNDS } from "../load_bounds.ts";
+import { MAX_TOKENS_RULE } from "../engine/generation_options.ts";
+import { SAMPLING_RULES, type SamplingOptions, SEED_RULE } from "../sampling.ts";
+import { threadsOption } from "./threads_option.ts";
 import { type Arguments, numberOption, type OptionSpec, UsageError } from "./command.ts";
 
 /** The option `--kv`. */
@@ -56,8 +59,8 @@ export const SAMPLING_OPTIONS: readonly OptionSpec[] = [
   { name: "stop", value: "TEXT", help: "stop before this text" },
 ];
 
-/** Load options as `loadModel` and `loadModelRunner` take them. */
-export function loadOptions(args: Arguments) {
+/** Load options as `loadModel` and `loadModelRunner` take them. `contextMin`: least value of `--context`. */
+export function loadOptions(args: Arguments, contextMin = LOAD_BOUNDS.contextLength.min) {
   const cpus = args.values.get("cpus");
   return {
     cpus: cpus === undefined ? undefined : parseCpuList(cpus),
@@ -65,8 +68,8 @@ export function loadOptions(args: Arguments) {
       prefault: args.switches.has("prefault"),
       hugePages: args.switches.has("huge-pages") ? true : undefined,
     },
-    threads: numberOption(args, "threads", { min: 1, max: 1024, integer: true }),
-    contextLength: numberOption(args, "context", { min: 16, max: 2 ** 24, integer: true }),
+    threads: threadsOption(args),
+    contextLength: numberOption(args, "context", { ...LOAD_BOUNDS.contextLength, min: contextMin }),
     kvFormat: kvOption(args),
   } as const;
 }
@@ -75,15 +78,15 @@ export function loadOptions(args: Arguments) {
 export function samplingOptions(args: Arguments): SamplingOptions & { maxTokens?: number; stop?: string[] } {
   const stop = args.values.get("stop");
   const given = {
-    temperature: numberOption(args, "temperature", { min: 0, max: 100 }),
-    topK: numberOption(args, "top-k", { min: 0, max: 2 ** 31, integer: true }),
-    topP: numberOption(args, "top-p", { min: 0, max: 1 }),
-    minP: numberOption(args, "min-p", { min: 0, max: 1 }),
-    repeatPenalty: numberOption(args, "repeat-penalty", { min: 0.01, max: 100 }),
-    presencePenalty: numberOption(args, "presence-penalty", { min: -2, max: 2 }),
-    frequencyPenalty: numberOption(args, "frequency-penalty", { min: -2, max: 2 }),
-    seed: numberOption(args, "seed", { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }),
-    maxTokens: numberOption(args, "max-tokens", { min: 1, max: 2 ** 31, integer: true }),
+    temperature: numberOption(args, "temperature", SAMPLING_RULES.temperature),
+    topK: numberOption(args, "top-k", SAMPLING_RULES.topK),
+    topP: numberOption(args, "top-p", SAMPLING_RULES.topP),
+    minP: numberOption(args, "min-p", SAMPLING_RULES.minP),
+    repeatPenalty: numberOption(args, "repeat-penalty", SAMPLING_RULES.repeatPenalty),
+    presencePenalty: numberOption(args, "presence-penalty", SAMPLING_RULES.presencePenalty),
+    frequencyPenalty: numberOption(args, "frequency-penalty", SAMPLING_RULES.frequencyPenalty),
+    seed: numberOption(args, "seed", SEED_RULE),
+    maxTokens: numberOption(args, "max-tokens", MAX_TOKENS_RULE),
     stop: stop === undefined ? undefined : [stop],
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

@@ -128,6 +128,8 @@ export const isMessages: Check = listOf((label, message) => {
   }
 }, "a list of messages");
 
+/** What `maxTokens` may be. */
+export const MAX_TOKENS_RULE = { min: 1, max: 2 ** 31, integer: true } as const;
 const DEFAULT_CLASS = "interactive";
 const NAME_CHARACTERS_MAX = 256;
 const STOPS_MAX = 16;
@@ -161,9 +163,7 @@ export function resolveRequest(
   return {
     prompt,
     sampling: resolveSampling(options, vocab),
-    maxTokens: maxTokens === undefined
-      ? undefined
-      : checkNumber("maxTokens", maxTokens, { min: 1, max: 2 ** 31, integer: true }),
+    maxTokens: maxTokens === undefined ? undefined : checkNumber("maxTokens", maxTokens, MAX_TOKENS_RULE),
     stop: resolveStops(options.stop),
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
     ignoreEnd: options.ignoreEnd ?? false,

@@ -31,9 +31,30 @@ export function listen(
   gate: Partial<GateLimits> | false,
   handle: Handle,
 ): Listening {
-  if (gate === false) return new Ungated(address, handle);
-  const perAddress = isLoopback(address.hostname) ? { connectionsPerAddress: Infinity } : {};
-  return new Gate(address, { ...GATE_LIMITS, ...perAddress, ...gate }, handle);
+  try {
+    if (gate === false) return new Ungated(address, handle);
+    const perAddress = isLoopback(address.hostname) ? { connectionsPerAddress: Infinity } : {};
+    return new Gate(address, { ...GATE_LIMITS, ...perAddress, ...gate }, handle);
+  } catch (error) {
+    throw named(error, address);
+  }
+}
+
+const LISTEN_PROBLEMS = [
+  [Deno.errors.AddrInUse, "another program listens there: end it, or choose another port (--port)"],
+  [Deno.errors.AddrNotAvailable, "this machine does not have that address: choose another host (--host)"],
+  [Deno.errors.PermissionDenied, "the system does not allow it: ports below 1024 need rights (--port)"],
+] as const;
+
+/** The system's errors do not tell where it was to listen. */
+function named(error: unknown, { hostname, port }: { hostname: string; port: number }): unknown {
+  if (!(error instanceof Error) || error instanceof RangeError || error instanceof Deno.errors.NotCapable) {
+    return error;
+  }
+  const where = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  const known = LISTEN_PROBLEMS.find(([type]) => error instanceof type);
+  const [type, why] = known ?? [Error, error.message];
+  return new type(`cannot listen on ${where}: ${why}`, { cause: error });
 }
 
 /** Deno.serve by itself. */

@@ -15,7 +15,7 @@ export const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
 /** Reads no kernel library: such a command starts without building one. */
 export function needsLibrary(args: readonly string[]): boolean {
   const isHelp = args.length === 0 || args.some((arg) => arg === "--help" || arg === "-h") ||
-    args[0] === "help";
+    ["help", "version", "--version", "-V"].includes(args[0]);
   return !isHelp && !["tokenize", "loadtest"].includes(args[0]);
 }
 

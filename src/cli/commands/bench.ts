@@ -68,14 +68,15 @@ async function runBench(args: Arguments): Promise<number> {
     throw new UsageError(`--peer takes llama.cpp, current value is ${peerName}`);
   }
   if (peerName === undefined && args.values.has("peer-cpu")) throw new UsageError("--peer-cpu needs --peer");
-  const { kvFormat } = loadOptions(args);
+  const options = loadOptions(args);
+  const { kvFormat } = options;
   const limitMib = numberOption(args, "limit-mib", { min: 16, max: 65536, integer: true });
   using interrupt = interruptible();
   const { signal } = interrupt;
   const path = await modelPath(args, signal);
   await using peer = peerName === undefined ? undefined : await Peer.start(args.values.get("peer-cpu"));
   using file = await openGguf(path);
-  using runner = await loadForBench(file, args, cases, signal);
+  using runner = await loadForBench(file, options, cases, signal);
   const peerSystem = await peer?.load(path);
   const limits = measureLimits(runner.kernels, limitMib);
   const json = args.switches.has("json");
@@ -117,13 +118,13 @@ function benchCases(args: Arguments): BenchCase[] {
 
 async function loadForBench(
   file: GgufFile,
-  args: Arguments,
+  options: ReturnType<typeof loadOptions>,
   cases: readonly BenchCase[],
   signal: AbortSignal,
 ): Promise<ModelRunner> {
   using bar = new ProgressLine("loading");
   return await loadModelRunner(file, {
-    ...loadOptions(args),
+    ...options,
     isa: Deno.env.get("KUMI_ISA"),
     contextLength: Math.max(16, ...cases.map(contextOf)),
     kvTokens: Math.max(16, ...cases.map(kvTokensOf)),

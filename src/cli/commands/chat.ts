@@ -4,8 +4,9 @@ import { ChatSession } from "../chat_session.ts";
 import type { Arguments, Command } from "../command.ts";
 import { LineReader } from "../line_reader.ts";
 import { loadModelWithProgress } from "../model_option.ts";
-import { LOAD_OPTIONS, loadOptions, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
+import { LOAD_OPTIONS, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
 import { formatBytes, formatCount } from "../units.ts";
+import { counted } from "../../counted.ts";
 import { SignalCount } from "../../signal_count.ts";
 import type { ModelInfo } from "../../engine/protocol.ts";
 import { oneLine } from "../../terminal/harmless.ts";
@@ -22,7 +23,7 @@ export const chat: Command = {
   positionals: { min: 0, max: 0 },
   options: [
     ...LOAD_OPTIONS,
-    { name: "system", value: "TEXT", help: "system message" },
+    { name: "system", value: "TEXT", help: "system message", mayBeEmpty: true },
     ...SAMPLING_OPTIONS,
     { name: "stats", help: "speed after each answer" },
   ],
@@ -32,7 +33,6 @@ export const chat: Command = {
 async function runChat(args: Arguments): Promise<number> {
   const isDemo = args.values.get("model") === "demo";
   const options = samplingOptions(args);
-  loadOptions(args); // says what is wrong with the options before the model is loaded
   await using model = await loadModelWithProgress(args);
   const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   printLine(welcome(model.info, isDemo));
@@ -60,8 +60,8 @@ function welcome(info: ModelInfo, isDemo: boolean): string {
     `kumi · ${oneLine(info.name ?? info.architecture, NAME_CHARACTERS_MAX)}, ${
       formatCount(info.parameters)
     } parameters, ` +
-    `${formatBytes(info.weightBytes)}; context ${info.contextLength} tokens; ${info.threads} thread${
-      info.threads === 1 ? "" : "s"
+    `${formatBytes(info.weightBytes)}; context ${info.contextLength} tokens; ${
+      counted(info.threads, "thread")
     }, ${info.isa}`,
   ];
   if (isDemo) {

@@ -18,6 +18,7 @@ import { KV_OPTION, kvOption } from "../sampling_options.ts";
 import { availableMemoryBytes } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatCount } from "../units.ts";
+import { counted } from "../../counted.ts";
 import { oneLine } from "../../terminal/harmless.ts";
 import { printLine } from "../../terminal/print.ts";
 
@@ -136,7 +137,7 @@ function memoryVerdict(memory: MemoryPlan, users: number): string {
     return `, but not with ${context} tokens: the model's context is ${contextLimit}`;
   }
   return contextMax > 0
-    ? `, but so it does not fit this machine; ${users} user(s) could have ${contextMax} tokens each`
+    ? `, but so it does not fit this machine; ${counted(users, "user")} could have ${contextMax} tokens each`
     : ", but it does not fit this machine: not even the weights";
 }
 

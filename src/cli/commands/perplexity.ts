@@ -2,9 +2,9 @@
 
 import { openGguf } from "../../gguf/mod.ts";
 import { loadModelRunner } from "../../model_runner.ts";
-import { perplexity as measurePerplexity } from "../../perplexity.ts";
+import { perplexity as measurePerplexity, WINDOW_TOKENS_MIN } from "../../perplexity.ts";
 import { createTokenizer } from "../../tokenizer/mod.ts";
-import { type Arguments, type Command, numberOption } from "../command.ts";
+import type { Arguments, Command } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
@@ -34,17 +34,16 @@ export const perplexity: Command = {
 
 async function runPerplexity(args: Arguments): Promise<number> {
   const [spec, textPath] = args.positional;
+  const options = loadOptions(args, WINDOW_TOKENS_MIN);
   const text = await Deno.readTextFile(textPath);
   using interrupt = interruptible();
   const { signal } = interrupt;
   using file = await openGguf(await resolveModelFile(spec));
   const tokenizer = createTokenizer(file.metadata);
   using bar = new ProgressLine("loading");
-  const window = numberOption(args, "context", { min: 4, max: 2 ** 24, integer: true });
   using runner = await loadModelRunner(file, {
-    ...loadOptions(args),
+    ...options,
     isa: Deno.env.get("KUMI_ISA"),
-    contextLength: window,
     progress: (done, total) => bar.update(done, total),
     signal,
   });
@@ -53,7 +52,7 @@ async function runPerplexity(args: Arguments): Promise<number> {
   const startedMs = performance.now();
   using windows = new ProgressLine("windows", String);
   const result = await measurePerplexity(runner, tokens, {
-    window,
+    window: options.contextLength,
     bos: tokenizer.addBos ? tokenizer.bos : undefined,
     signal,
     progress: (done, total, value) => windows.update(done, total, `perplexity ${value.toFixed(4)}`),

@@ -2,10 +2,11 @@
 
 import { Kernels } from "../../ffi/context.ts";
 import { formatNames, quantizeFile, type QuantizeReport } from "../../gguf/mod.ts";
-import { type Arguments, type Command, numberOption, UsageError } from "../command.ts";
+import { type Arguments, type Command, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
+import { threadsOption } from "../threads_option.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatFigure } from "../units.ts";
 import { oneLine } from "../../terminal/harmless.ts";
@@ -33,7 +34,7 @@ async function runQuantize(args: Arguments): Promise<number> {
     throw new UsageError(`${output} exists; --force replaces it`);
   }
   const input = await resolveModelFile(source);
-  const threads = numberOption(args, "threads", { min: 1, max: 1024, integer: true });
+  const threads = threadsOption(args);
   using kernels = Kernels.open({ threads, isa: Deno.env.get("KUMI_ISA"), workspaceBytes: 64 });
   using interrupt = interruptible();
   using bar = new ProgressLine("quantizing");

@@ -21,7 +21,7 @@ export const run: Command = {
   options: [
     ...LOAD_OPTIONS,
     { name: "raw", help: "continue the prompt as plain text, without the chat template" },
-    { name: "system", value: "TEXT", help: "system message" },
+    { name: "system", value: "TEXT", help: "system message", mayBeEmpty: true },
     ...SAMPLING_OPTIONS,
     { name: "stats", help: "speed on stderr at the end" },
     { name: "json", help: "one JSON object with text, usage and timings instead of the text" },
@@ -79,7 +79,10 @@ async function readPrompt(args: Arguments): Promise<string> {
     ? await readStdinText()
     : await readPiped();
   const prompt = [argument ?? "", piped].filter((part) => part !== "").join("\n\n");
-  if (prompt === "") throw new UsageError("no prompt: pass it as an argument or through stdin");
+  // An empty argument is a prompt: nothing but the model's first token, or an empty message.
+  if (prompt === "" && argument === undefined) {
+    throw new UsageError("no prompt: pass it as an argument or through stdin");
+  }
   return prompt;
 }
 

@@ -15,6 +15,7 @@ import { serve as startServer, type ServeOptions } from "../../server/serve.ts";
 import { runUntilSignal } from "../../server/signals.ts";
 import { ROOT } from "../../setup/paths.ts";
 import { chosenLibrary, HUB_HOSTS } from "../../setup/permissions.ts";
+import { threadsWarning } from "../threads_option.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "../command.ts";
 import { oneLine } from "../../terminal/harmless.ts";
 import { printLine, printNote } from "../../terminal/print.ts";
@@ -76,6 +77,8 @@ async function runServer(args: Arguments): Promise<number> {
     }
     options = serveOptions(settings, sources);
     ({ exitWithParent } = settings);
+    const warning = threadsWarning(settings.threads);
+    if (warning !== null) printNote(`kumi: ${warning}`);
     if (exitWithParent && Deno.build.os === "windows") {
       throw new ConfigError(
         "--exit-with-parent does nothing on Windows, which tells no process that its parent has gone",

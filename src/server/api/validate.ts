@@ -214,7 +214,7 @@ function fitsObject({ fields }: ObjectField, value: unknown): boolean {
 function describe(field: Field): string {
   switch (field.type) {
     case "list":
-      return `a list of ${describe(field.of).replace(/^an? /, "")}s`;
+      return `a list of ${describeMany(field.of)}`;
     case "object":
     case "record":
       return "an object";
@@ -228,6 +228,20 @@ function describe(field: Field): string {
       return "an integer";
     default:
       return `a ${field.type}`;
+  }
+}
+
+function describeMany(field: Field): string {
+  switch (field.type) {
+    case "list":
+      return `lists of ${describeMany(field.of)}`;
+    case "choice":
+      return field.of.map(describeMany).join(" or ");
+    case "constant":
+    case "boolean":
+      return describe(field);
+    default:
+      return `${describe(field).replace(/^an? /, "")}s`;
   }
 }
 

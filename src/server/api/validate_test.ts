@@ -102,3 +102,11 @@ Deno.test("objectSchema() says what checkObject() checks", () => {
     default: 1,
   });
 });
+
+Deno.test("checkObject() names lists of lists in words", () => {
+  assertEquals(
+    refusal(TEXT_FIELDS, { prompt: 5 }),
+    'prompt: "prompt" must be a string or a list of strings or a list of integers or a list of lists of integers, ' +
+      "current value is 5",
+  );
+});

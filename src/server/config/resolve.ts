@@ -6,7 +6,7 @@ import type { Field } from "../api/field.ts";
 import { checkObject } from "../api/validate.ts";
 import { ApiError } from "../api_error.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
-import { parseKeyFile } from "../guard/keys.ts";
+import { isApiKey, KEY_RULE, parseKeyFile } from "../guard/keys.ts";
 import type { ServeOptions } from "../serve.ts";
 import { CONFIG_FIELDS, flagOf, type Setting, SETTINGS, variableOf } from "./settings.ts";
 import { printLine } from "../../terminal/print.ts";
@@ -207,8 +207,14 @@ function gateLimits(settings: Settings): ServeOptions["gate"] {
 
 function readKeys({ apiKeys }: Settings, sources: ConfigSources): string[] {
   const listed = (sources.env("KUMI_API_KEYS") ?? "").split(",").map((key) => key.trim()).filter(Boolean);
+  listed.forEach((key, i) => {
+    if (!isApiKey(key)) throw new ConfigError(`KUMI_API_KEYS, key ${i + 1}: ${KEY_RULE}`);
+  });
   if (apiKeys === undefined) return listed;
   const keys = parseKeyFile(read(sources, apiKeys, "file with API keys"));
+  for (const { key, line } of keys) {
+    if (!isApiKey(key)) throw new ConfigError(`${apiKeys}, line ${line}: ${KEY_RULE}`);
+  }
   if (keys.length === 0) throw new ConfigError(`${apiKeys} has no API keys`);
-  return [...listed, ...keys];
+  return [...listed, ...keys.map(({ key }) => key)];
 }

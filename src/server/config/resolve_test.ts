@@ -61,6 +61,20 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
   assertEquals(serveOptions(resolveSettings(given), given).apiKeys, ["from-env-1", "from-file-1"]);
   const empty = sources({ flags: { "api-keys": "k" }, files: { k: "# none" } });
   assertThrows(() => serveOptions(resolveSettings(empty), empty), ConfigError, "k has no API keys");
+  const wrong = (given: Given) => {
+    const all = sources(given);
+    return assertThrows(() => serveOptions(resolveSettings(all), all), ConfigError).message;
+  };
+  const rule = "an API key has 8 to 512 printable characters without spaces";
+  assertEquals(
+    wrong({ flags: { "api-keys": "k.txt" }, files: { "k.txt": "# mine\nlong-enough\nshort me" } }),
+    `k.txt, line 3: ${rule}`,
+  );
+  assertEquals(wrong({ env: { KUMI_API_KEYS: "long-enough,short" } }), `KUMI_API_KEYS, key 2: ${rule}`);
+  assertEquals(
+    wrong({ flags: { "api-keys": "none.txt" } }),
+    "cannot read the file with API keys none.txt: no such file",
+  );
 });
 
 Deno.test("flags and variables have names of their own", () => {

@@ -1,7 +1,7 @@
 /** Everything that can be set about a server: one table for flags, environment, the configuration file and the help. @module */
 
 import { kvFormatNames } from "../../gguf/kv_format.ts";
-import { LOGITS_ROWS_MAX } from "../../runner_sizes.ts";
+import { LOAD_BOUNDS } from "../../load_bounds.ts";
 import type { Field, Fields } from "../api/field.ts";
 
 /** One setting. Its name in the table is its name in the configuration file. */
@@ -20,6 +20,7 @@ const NAME_MAX = 256;
 
 const names: Field = { type: "list", min: 0, max: 64, of: { type: "string", min: 1, max: NAME_MAX } };
 const count = (min: number, max: number): Field => ({ type: "integer", min, max });
+const within = ({ min, max }: { readonly min: number; readonly max: number }) => count(min, max);
 
 const LATENCY_CLASS = {
   name: { type: "string", min: 1, max: 64, required: true },
@@ -99,21 +100,25 @@ export const SETTINGS = {
     help: "time between test requests; 0: only one at the start",
   },
   threads: {
-    field: count(1, 1024),
+    field: within(LOAD_BOUNDS.threads),
     value: "N",
     alias: "t",
     help: "threads of each worker; default: its cores",
   },
-  workers: { field: count(1, 1024), value: "N", help: "engine workers; default: one for each memory node" },
+  workers: {
+    field: within(LOAD_BOUNDS.workers),
+    value: "N",
+    help: "engine workers; default: one for each memory node",
+  },
   cpus: { field: { type: "string", min: 1, max: 4096 }, value: "LIST", help: "CPUs to use, such as 0-3,8" },
   context: {
-    field: count(16, 2 ** 24),
+    field: within(LOAD_BOUNDS.contextLength),
     value: "N",
     alias: "c",
     help: "longest request, prompt and answer; default: the model's",
   },
   kvTokens: {
-    field: count(16, 2 ** 30),
+    field: within(LOAD_BOUNDS.kvTokens),
     value: "N",
     help: "tokens of KV cache for all requests of a worker",
   },
@@ -125,11 +130,15 @@ export const SETTINGS = {
   prefault: { field: { type: "boolean" }, help: "commit the KV cache's memory while loading" },
   hugePages: { field: { type: "boolean" }, help: "ask for huge pages for the KV cache" },
   sequencesMax: {
-    field: count(1, LOGITS_ROWS_MAX),
+    field: within(LOAD_BOUNDS.sequencesMax),
     value: "N",
     help: "most requests computed together by a worker; default 32",
   },
-  batchTokens: { field: count(1, 65_536), value: "N", help: "most tokens in a step; default 512" },
+  batchTokens: {
+    field: within(LOAD_BOUNDS.batchTokensMax),
+    value: "N",
+    help: "most tokens in a step; default 512",
+  },
   headerSeconds: {
     field: { type: "number", min: 0.05, max: 3600, fallback: 10 },
     value: "S",

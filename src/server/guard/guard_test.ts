@@ -84,8 +84,8 @@ Deno.test("ApiKeys.tenant() lets the right keys in and tells their owners apart"
 
 Deno.test("parseKeyFile() takes one key a line", () => {
   assertEquals(parseKeyFile("# keys\n\nabc-def-ghi  web shop\r\n  second-key \n"), [
-    "abc-def-ghi",
-    "second-key",
+    { key: "abc-def-ghi", line: 3 },
+    { key: "second-key", line: 4 },
   ]);
 });
 

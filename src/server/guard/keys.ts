@@ -4,6 +4,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { ApiError } from "../api_error.ts";
 
 const KEY = /^[\x21-\x7e]{8,512}$/;
+/** What a key that is none is told. */
+export const KEY_RULE = "an API key has 8 to 512 printable characters without spaces";
 const TENANT_CHARACTERS = 16;
 /** Where keys may stand beside Authorization. */
 const KEY_HEADERS = ["x-api-key", "api-key"];
@@ -11,6 +13,11 @@ const KEY_HEADERS = ["x-api-key", "api-key"];
 interface Entry {
   readonly hash: Uint8Array;
   readonly tenant: string;
+}
+
+/** Whether a text can be an API key. */
+export function isApiKey(text: string): boolean {
+  return KEY.test(text);
 }
 
 /** The keys that open the server. Without any it is open to all. */
@@ -21,9 +28,7 @@ export class ApiKeys {
   constructor(keys: Iterable<string>) {
     const unique = new Set(keys);
     this.#entries = [...unique].map((key, i) => {
-      if (!KEY.test(key)) {
-        throw new RangeError(`API key ${i + 1} must have 8 to 512 printable characters without spaces`);
-      }
+      if (!isApiKey(key)) throw new RangeError(`API key ${i + 1}: ${KEY_RULE}`);
       return { hash: sha256(key), tenant: tenantOf(key) };
     });
   }
@@ -60,9 +65,10 @@ export class ApiKeys {
 }
 
 /** Keys of a file: one a line, after it a name if wanted; empty lines and lines that begin with # count for nothing. */
-export function parseKeyFile(text: string): string[] {
-  const lines = text.split(/\r?\n/).map((line) => line.trim());
-  return lines.filter((line) => line !== "" && !line.startsWith("#")).map((line) => line.split(/\s+/)[0]);
+export function parseKeyFile(text: string): { readonly key: string; readonly line: number }[] {
+  const lines = text.split(/\r?\n/).map((content, i) => ({ content: content.trim(), line: i + 1 }));
+  return lines.filter(({ content }) => content !== "" && !content.startsWith("#"))
+    .map(({ content, line }) => ({ key: content.split(/\s+/)[0], line }));
 }
 
 function unauthorized(message: string, code: string): ApiError {

@@ -1,0 +1,80 @@
+/** What the command line lets through, the library and the server take, too, and the other way round. */
+
+import { assertEquals, assertThrows } from "@std/assert";
+import { MAX_TOKENS_RULE } from "../engine/generation_options.ts";
+import { LOAD_BOUNDS } from "../load_bounds.ts";
+import { resolveSampling, SAMPLING_RULES } from "../sampling.ts";
+import { CHAT_FIELDS } from "../server/api/requests.ts";
+import type { Fields } from "../server/api/field.ts";
+import { SETTINGS } from "../server/config/settings.ts";
+import { type Command, parseCommand, UsageError } from "./command.ts";
+import { LOAD_OPTIONS, loadOptions, SAMPLING_OPTIONS, samplingOptions } from "./sampling_options.ts";
+import { threadsWarning } from "./threads_option.ts";
+
+const command: Command = {
+  name: "example",
+  summary: "",
+  usage: "",
+  positionals: { min: 0, max: 0 },
+  options: [...SAMPLING_OPTIONS, ...LOAD_OPTIONS],
+  run: () => Promise.resolve(0),
+};
+
+const NAMES = {
+  temperature: "temperature",
+  "top-k": "topK",
+  "top-p": "topP",
+  "min-p": "minP",
+  "repeat-penalty": "repeatPenalty",
+  "presence-penalty": "presencePenalty",
+  "frequency-penalty": "frequencyPenalty",
+} as const;
+
+Deno.test("sampling options have the library's bounds", () => {
+  for (const [flag, name] of Object.entries(NAMES)) {
+    const { min, max } = SAMPLING_RULES[name];
+    const read = (value: number) => samplingOptions(parseCommand(command, [`--${flag}`, `${value}`]));
+    for (const value of [min, max]) assertEquals(resolveSampling(read(value), 100)[name], value);
+    for (const value of [min - 1, max + 1]) {
+      assertThrows(() => read(value), UsageError, `from ${min} to ${max}, current value is ${value}`);
+      assertThrows(() => resolveSampling({ [name]: value }, 100), RangeError, `from ${min} to ${max}`);
+    }
+  }
+  const tokens = (value: number) => samplingOptions(parseCommand(command, ["-n", `${value}`])).maxTokens;
+  assertEquals(tokens(MAX_TOKENS_RULE.max), MAX_TOKENS_RULE.max);
+  assertThrows(() => tokens(0), UsageError, `from ${MAX_TOKENS_RULE.min} to ${MAX_TOKENS_RULE.max}`);
+});
+
+Deno.test("the server's fields have bounds within the library's", () => {
+  for (const name of Object.values(NAMES)) {
+    const field = (CHAT_FIELDS as Fields)[name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)];
+    if (field.type !== "number" && field.type !== "integer") throw new TypeError(name);
+    const { min, max } = SAMPLING_RULES[name];
+    // As OpenAI has it.
+    assertEquals([name, field.max], [name, name === "temperature" ? 2 : max]);
+    if (name !== "topK") assertEquals([name, field.min], [name, min]);
+  }
+});
+
+Deno.test("load options have the same bounds on the command line and in the server's settings", () => {
+  const read = (...argv: string[]) => loadOptions(parseCommand(command, argv));
+  const { threads, contextLength } = LOAD_BOUNDS;
+  assertEquals(read("--context", `${contextLength.min}`).contextLength, contextLength.min);
+  assertThrows(
+    () => read("--threads", "1000"),
+    UsageError,
+    `--threads takes a whole number from 1 to ${threads.max}, current value is 1000`,
+  );
+  const ranges = [SETTINGS.threads, SETTINGS.context].map(({ field }) => field);
+  assertEquals(ranges, [threads, contextLength].map(({ min, max }) => ({ type: "integer", min, max })));
+});
+
+Deno.test("threadsWarning() names the threads and the CPUs where there are more threads", () => {
+  assertEquals([threadsWarning(undefined, 2), threadsWarning(1, 2), threadsWarning(2, 2)], [
+    null,
+    null,
+    null,
+  ]);
+  assertEquals(threadsWarning(3, 2), "3 threads have 2 CPUs to run on: that is slower than 2 threads");
+  assertEquals(threadsWarning(2, 1), "2 threads have 1 CPU to run on: that is slower than 1 thread");
+});
