@@ -17,7 +17,7 @@ import {
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import type { LatencyClass } from "../../scheduler/mod.ts";
 import type { KvOptions } from "../model_runner.ts";
-import { LOGITS_ROWS_MAX } from "../runner_sizes.ts";
+import { LOAD_BOUNDS } from "../load_bounds.ts";
 import type { LoadOptions } from "./model.ts";
 
 const CLASS_CHECKS: Readonly<Record<keyof LatencyClass, Check>> = {
@@ -46,8 +46,8 @@ const KV_CHECKS: Readonly<Record<keyof KvOptions, Check>> = {
 
 /** Numbers without a range here are checked where the range is known: the machine's, the model's. */
 export const LOAD_CHECKS: Readonly<Record<keyof LoadOptions, Check>> = {
-  workers: numberIn({ min: 1, max: 1024, integer: true }),
-  threads: numberIn({ min: 1, max: 1024, integer: true }),
+  workers: numberIn(LOAD_BOUNDS.workers),
+  threads: numberIn(LOAD_BOUNDS.threads),
   cpus: anyOf(
     'a list such as "0-3,8" or of numbers',
     (value) => typeof value === "string" ? isString : null,
@@ -59,7 +59,7 @@ export const LOAD_CHECKS: Readonly<Record<keyof LoadOptions, Check>> = {
   kvTokens: isNumber,
   kvFormat: oneOf(kvFormatNames),
   kv: fieldsOf(KV_CHECKS),
-  sequencesMax: numberIn({ min: 1, max: LOGITS_ROWS_MAX, integer: true }),
+  sequencesMax: numberIn(LOAD_BOUNDS.sequencesMax),
   classes: isClasses,
   ageingMs: numberIn({ min: 0, max: Infinity }),
   prefixCache: isBoolean,

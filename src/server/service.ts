@@ -5,6 +5,8 @@ import type { ModelHost } from "./model_host.ts";
 import type { Presence } from "./presence.ts";
 import type { Run } from "./run.ts";
 import type { StreamLimits } from "./sse.ts";
+import { oneLine } from "../terminal/harmless.ts";
+import { printNote } from "../terminal/print.ts";
 
 /** One HTTP request on its way through the server. */
 export interface Exchange {
@@ -116,6 +118,8 @@ function ignoreAloud(): (param: string) => void {
     if (told.has(name) || told.size >= UNKNOWN_TOLD_MAX) return;
     told.add(name);
     // Quoted: a name may hold anything.
-    console.error(`kumi: ignored a field that is not known, ${JSON.stringify(name)} (said once for each)`);
+    printNote(
+      `kumi: ignored a field that is not known, ${oneLine(JSON.stringify(name))} (said once for each)`,
+    );
   };
 }
