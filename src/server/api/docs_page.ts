@@ -18,7 +18,7 @@ export function docsPage(modelName: string): string {
     `<h1>kumi</h1><p>This server runs <code>${
       escape(modelName)
     }</code>. OpenAI's clients can use it: their base URL is `,
-    "this server's address with <code>/v1</code>. Fields that are not listed here are refused by name. ",
+    "this server's address with <code>/v1</code>. Fields that are not listed here are refused by name, unless it is lenient. ",
     'The same as <a href="/openapi.json">OpenAPI 3.1</a>.</p>',
     `<ul>${contents.join("")}</ul>`,
     ...ENDPOINTS.map(section),
