@@ -17,6 +17,8 @@ export class HubStub implements AsyncDisposable {
   readonly faults: Fault[] = [];
   /** Status that the hub answers instead of redirecting. */
   hubStatus = 302;
+  /** The same for its next answers. */
+  hubStatuses: number[] = [];
   /** Bytes of the file whose SHA-256 and size the hub announces; default the content. */
   announced?: Uint8Array;
   /** Whether the hub sends its X-Linked headers. */
@@ -50,7 +52,8 @@ export class HubStub implements AsyncDisposable {
 
   #hub(request: Request, storagePort: number): Response {
     this.#record("hub", request);
-    if (this.hubStatus !== 302) return new Response("no", { status: this.hubStatus });
+    const status = this.hubStatuses.shift() ?? this.hubStatus;
+    if (status !== 302) return new Response("no", { status });
     const announced = this.announced ?? this.content;
     const headers = new Headers({ location: this.location ?? `http://127.0.0.1:${storagePort}/blob` });
     if (this.linked) {

@@ -179,6 +179,69 @@ Deno.test("downloadModel() tries again after 5xx and 429", async () => {
   assertEquals(waits[1][1], 0);
 });
 
+Deno.test("downloadModel() gives a hub up at once that nothing listens for, and names it", async () => {
+  await using test = await setUp();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const endpoint = `http://127.0.0.1:${listener.addr.port}`;
+  listener.close();
+  const waits: string[] = [];
+  const error = await assertRejects(
+    () => downloadModel(NAME, { ...test.options, endpoint, onWait: (reason) => waits.push(reason) }),
+    HubError,
+  );
+  assertEquals([error.kind, waits], ["network", []]);
+  for (
+    const part of [NAME, endpoint.slice(7), "connection refused", "HF_ENDPOINT", "a file on this machine"]
+  ) {
+    assertStringIncludes(error.message, part);
+  }
+});
+
+Deno.test("downloadModel() tells of each attempt to reach a hub that does not answer, and makes few", async () => {
+  await using test = await setUp();
+  // Takes connections and says nothing.
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) connections.push(connection);
+  })();
+  const waits: [string, number][] = [];
+  const endpoint = `http://127.0.0.1:${listener.addr.port}`;
+  const error = await assertRejects(
+    () =>
+      downloadModel(NAME, {
+        ...test.options,
+        endpoint,
+        reachMs: 50,
+        attemptsMax: 100,
+        onWait: (reason, ms) => waits.push([reason, ms]),
+      }),
+    HubError,
+  );
+  const silent = `${endpoint.slice(7)} was silent for 0.05 s`;
+  assertEquals(waits, [[silent, 1], [silent, 2]]);
+  assertStringIncludes(error.message, silent);
+  listener.close();
+  await accepting;
+  for (const connection of connections) connection.close();
+});
+
+Deno.test("downloadModel() keeps trying where the hub has answered and its storage is away", async () => {
+  await using test = await setUp();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  test.stub.location = `http://127.0.0.1:${listener.addr.port}/blob`;
+  listener.close();
+  const waits: string[] = [];
+  await downloadModel(NAME, {
+    ...test.options,
+    onWait: (reason) => {
+      waits.push(reason);
+      if (waits.length === 4) test.stub.location = undefined;
+    },
+  });
+  assertEquals(waits.length, 4);
+});
+
 Deno.test("downloadModel() gives up after attemptsMax attempts", async () => {
   await using test = await setUp();
   for (let i = 0; i < 3; i++) test.stub.faults.push({ kind: "status", status: 500 });

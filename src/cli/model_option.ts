@@ -7,6 +7,7 @@ import { locateModel } from "../engine/locate_model.ts";
 import { type Arguments, numberOption } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { ProgressLine } from "./progress.ts";
+import { formatDuration } from "./units.ts";
 import { loadOptions } from "./sampling_options.ts";
 import { oneLine } from "../terminal/harmless.ts";
 import { printNote } from "../terminal/print.ts";
@@ -18,6 +19,7 @@ export async function resolveModelFile(spec: string): Promise<string> {
   return await locateModel(spec, {
     signal: interrupt.signal,
     progress: (done, total) => bar.update(done, total),
+    onWait: (reason, ms) => noteWait(reason, ms, bar),
   });
 }
 
@@ -33,11 +35,19 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
     isa: Deno.env.get("KUMI_ISA"),
     signal: interrupt.signal,
     onStuck: exitStuck,
+    onWait: (reason, ms) => noteWait(reason, ms, downloading),
     progress: ({ phase, doneBytes, totalBytes }) => lines[phase].update(doneBytes, totalBytes),
   });
   loading.clear();
   for (const note of model.info.notes) printNote(`kumi: ${note}`);
   return model;
+}
+
+/** Says on stderr what a download waits for. */
+export function noteWait(reason: string, ms: number, bar?: ProgressLine): void {
+  bar?.clear();
+  const again = ms > 0 ? `; trying again in ${formatDuration(ms)}, Ctrl-C ends` : "";
+  printNote(`kumi: ${oneLine(reason)}${again}`);
 }
 
 /** A thread in native code cannot be stopped and would keep the program from ending. */

@@ -67,5 +67,6 @@ export const LOAD_CHECKS: Readonly<Record<keyof LoadOptions, Check>> = {
   libraryPath: isString,
   onStuck: isFunction,
   progress: isFunction,
+  onWait: isFunction,
   signal: isSignal,
 };

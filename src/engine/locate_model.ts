@@ -7,6 +7,8 @@ export interface LocateOptions {
   signal?: AbortSignal;
   /** Called while a file is downloaded. */
   progress?: (doneBytes: number, totalBytes: number) => void;
+  /** Called before a download waits so many ms: for another attempt, or, with 0, for another process. */
+  onWait?: (reason: string, ms: number) => void;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface LocateOptions {
  * or the signal's reason.
  */
 export async function locateModel(model: string | URL, options: LocateOptions = {}): Promise<string> {
-  const { signal, progress } = options;
+  const { signal, progress, onWait } = options;
   if (model === "demo") return demoModelFile();
   if (model instanceof URL) return pathOf(model);
   if (model.startsWith("file:")) return pathOf(new URL(model));
@@ -23,6 +25,7 @@ export async function locateModel(model: string | URL, options: LocateOptions = 
   checkWholeName(model);
   return await downloadModel(model, {
     signal,
+    onWait,
     onProgress: ({ bytes, totalBytes }) => progress?.(bytes, totalBytes ?? bytes),
   });
 }

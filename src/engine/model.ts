@@ -84,6 +84,8 @@ export interface LoadOptions extends LayoutOptions {
   onStuck?: (reason: string) => void;
   /** Called as loading goes on. */
   progress?: (progress: LoadProgress) => void;
+  /** Called before a download waits so many ms for another attempt, or, with 0, for another process that downloads the file. */
+  onWait?: (reason: string, ms: number) => void;
   /** Stops loading: the promise rejects with the signal's reason, and what was allocated is freed. */
   signal?: AbortSignal;
 }
@@ -107,11 +109,13 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     throw wrongType("model", "a path or a URL", model);
   }
   checkOptions("loadModel()", options, LOAD_CHECKS);
-  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, ...engine } = options;
+  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, onWait, ...engine } =
+    options;
   const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();
   const path = await locateModel(model, {
     signal,
+    onWait,
     progress: (doneBytes, totalBytes) => progress?.({ phase: "download", doneBytes, totalBytes }),
   });
   const client = await EngineClient.start(

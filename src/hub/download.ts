@@ -5,6 +5,7 @@
  */
 
 import { statfs } from "node:fs/promises";
+import { fetchReason, hopelessReason } from "../fetch_reason.ts";
 import { cachedPath, cacheFolder } from "./cache.ts";
 import { HubError } from "./error.ts";
 import { delay, lockFile } from "./file_lock.ts";
@@ -28,6 +29,8 @@ export interface DownloadOptions {
   readonly onWait?: (reason: string, ms: number) => void;
   /** A connection that is silent for so long is given up and tried again; default 30,000. */
   readonly stallMs?: number;
+  /** The same until the hub has answered for the first time; default 5,000. */
+  readonly reachMs?: number;
   /** Attempts in a row that bring no new byte before giving up; default 6. */
   readonly attemptsMax?: number;
   /** Wait before the second attempt; doubles each time; default 1,000. */
@@ -35,11 +38,22 @@ export interface DownloadOptions {
 }
 
 const RETRY_MAX_MS = 60_000;
+/** A hub that never answered is not waited for long: whoever is offline, or mistyped its name, wants to know. */
+const UNREACHED_ATTEMPTS_MAX = 3;
+const UNREACHED_MS = 8000;
 
 /** A failure that another attempt may cure. */
 class Temporary extends Error {
-  constructor(message: string, readonly waitMs?: number, options?: ErrorOptions) {
+  /** Not even that, as long as the hub has never answered. */
+  readonly isHopeless: boolean;
+
+  constructor(
+    message: string,
+    readonly waitMs?: number,
+    options?: ErrorOptions & { readonly isHopeless?: boolean },
+  ) {
     super(message, options);
+    this.isHopeless = options?.isHopeless ?? false;
   }
 }
 
@@ -117,6 +131,8 @@ class Download {
   readonly #name: string;
   readonly #url: URL;
   #note: PartNote = {};
+  /** The hub has answered. */
+  #isReached = false;
 
   constructor(
     reference: HubReference,
@@ -134,6 +150,7 @@ class Download {
     const { attemptsMax = 6, retryBaseMs = 1000 } = this.options;
     await this.#adoptEarlier();
     let most = this.part.bytes;
+    const startedMs = performance.now();
     for (let failures = 0; !this.#isWhole();) {
       try {
         await this.#transfer();
@@ -144,7 +161,11 @@ class Download {
         // Only bytes that were never there before count as progress: beginning again must not go on for ever.
         failures = this.part.bytes > most ? 1 : failures + 1;
         most = Math.max(most, this.part.bytes);
-        if (failures >= attemptsMax) {
+        if (!this.#isReached) {
+          const isLate = performance.now() - startedMs > UNREACHED_MS;
+          const attempts = Math.min(attemptsMax, UNREACHED_ATTEMPTS_MAX);
+          if (error.isHopeless || isLate || failures >= attempts) throw this.#unreached(error);
+        } else if (failures >= attemptsMax) {
           const kept = this.part.bytes > 0 ? "; what has arrived is kept, repeat the command to resume" : "";
           throw new HubError("network", `${this.#name}: ${error.message}${kept}`, { cause: error.cause });
         }
@@ -154,6 +175,15 @@ class Download {
       }
     }
     this.#verify();
+  }
+
+  #unreached(error: Temporary): HubError {
+    return new HubError(
+      "network",
+      `${this.#name} cannot be downloaded: ${error.message}; check the connection and HTTPS_PROXY, set HF_ENDPOINT to another hub, ` +
+        "or give the path of a file on this machine instead",
+      { cause: error.cause },
+    );
   }
 
   #isWhole(): boolean {
@@ -182,15 +212,16 @@ class Download {
   /** One request and its body. Throws Temporary for what another attempt may cure. */
   async #transfer(): Promise<void> {
     const stall = new AbortController();
-    const stallMs = this.options.stallMs ?? 30_000;
-    const silence = () => stall.abort(new Temporary(`${this.#url.host} was silent for ${stallMs / 1000} s`));
-    let timer = setTimeout(silence, stallMs);
+    const { stallMs = 30_000, reachMs = 5000 } = this.options;
+    const wait = (ms: number) =>
+      setTimeout(() => stall.abort(new Temporary(`${this.#url.host} was silent for ${ms / 1000} s`)), ms);
+    let timer = wait(this.#isReached ? stallMs : Math.min(reachMs, stallMs));
     const awake = () => {
       clearTimeout(timer);
-      timer = setTimeout(silence, stallMs);
+      timer = wait(stallMs);
     };
     try {
-      const answer = await this.#request(AbortSignal.any([this.signal, stall.signal]));
+      const answer = await this.#request(AbortSignal.any([this.signal, stall.signal]), awake);
       await this.#accept(answer);
       await this.#receive(answer.response, awake);
     } catch (error) {
@@ -202,7 +233,7 @@ class Download {
     }
   }
 
-  async #request(signal: AbortSignal): Promise<HubResponse> {
+  async #request(signal: AbortSignal, awake: () => void): Promise<HubResponse> {
     const { etag } = this.#note;
     const offset = this.part.bytes;
     const token = this.options.token ?? Deno.env.get("HF_TOKEN");
@@ -211,12 +242,20 @@ class Download {
         url: this.#url,
         token,
         signal,
+        onAnswer: () => {
+          this.#isReached = true;
+          awake();
+        },
         resume: offset > 0 && etag !== undefined ? { offset, etag } : undefined,
       });
     } catch (error) {
       if (error instanceof HubError || error instanceof Deno.errors.NotCapable) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Temporary(`${this.#url.host} cannot be reached (${reason})`, undefined, { cause: error });
+      const reason = fetchReason(error);
+      const hopeless = hopelessReason(reason);
+      throw new Temporary(`${this.#url.host} cannot be reached (${hopeless ?? reason})`, undefined, {
+        cause: error,
+        isHopeless: hopeless !== null,
+      });
     }
   }
 
@@ -318,7 +357,8 @@ async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>, host: 
   try {
     return await reader.read();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Temporary(`the connection to ${host} broke (${reason})`, undefined, { cause: error });
+    throw new Temporary(`the connection to ${host} broke (${fetchReason(error)})`, undefined, {
+      cause: error,
+    });
   }
 }

@@ -34,6 +34,8 @@ export interface HubRequest {
   readonly signal: AbortSignal;
   /** Resume here, if the file's ETag is still this one. */
   readonly resume?: { readonly offset: number; readonly etag: string };
+  /** Called when a server answers, the hub or one that it redirects to. */
+  readonly onAnswer?: () => void;
 }
 
 function number(text: string | null): number | undefined {
@@ -82,7 +84,7 @@ function nextHop(from: URL, response: Response): URL {
 }
 
 /** Sends a GET and follows redirects. The caller reads or cancels the body. Network faults are thrown as they come. */
-export async function request({ url, token, signal, resume }: HubRequest): Promise<HubResponse> {
+export async function request({ url, token, signal, resume, onAnswer }: HubRequest): Promise<HubResponse> {
   let identity: FileIdentity = {};
   let hop = url;
   for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects++) {
@@ -95,6 +97,7 @@ export async function request({ url, token, signal, resume }: HubRequest): Promi
       headers.set("if-range", resume.etag);
     }
     const response = await fetch(hop, { headers, redirect: "manual", signal });
+    onAnswer?.();
     identity = merge(identity, response, fromHub);
     if (!REDIRECT_STATUSES.has(response.status)) {
       const etag = response.headers.get("etag") ?? undefined;

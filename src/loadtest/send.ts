@@ -1,3 +1,4 @@
+import { fetchReason } from "../fetch_reason.ts";
 import type { Arrival } from "./arrivals.ts";
 import { SseParser } from "./sse.ts";
 import { bodyOf, headersOf, type Target, urlOf } from "./target.ts";
@@ -193,6 +194,5 @@ function errorMessage(text: string): string | undefined {
 
 /** Messages of fetch name the address: that would make every problem one of its own. */
 function shortMessage(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ ?\(?https?:\/\/\S+/g, "").slice(0, 200);
+  return fetchReason(error).replace(/ ?\(?https?:\/\/\S+/g, "").slice(0, 200);
 }

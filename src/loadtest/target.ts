@@ -1,5 +1,6 @@
 /** The server under load. @module */
 
+import { fetchReason } from "../fetch_reason.ts";
 import { fitTokenRate, randomWords, type TokenRate } from "./prompts.ts";
 
 /** How the server is spoken to. */
@@ -97,7 +98,7 @@ async function getJson(url: string, init: RequestInit): Promise<unknown> {
     text = await response.text();
   } catch (error) {
     init.signal?.throwIfAborted();
-    throw new TargetError(`${url} cannot be reached: ${error instanceof Error ? error.message : error}`);
+    throw new TargetError(`${url} cannot be reached: ${fetchReason(error)}`);
   }
   if (!response.ok) throw new TargetError(`${url} answered ${response.status}: ${text.slice(0, 300)}`);
   try {

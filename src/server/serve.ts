@@ -184,6 +184,7 @@ const LOAD_NAMES = [
   "batchTokensMax",
   "libraryPath",
   "onStuck",
+  "onWait",
 ] as const satisfies readonly (keyof LoadOptions)[];
 
 /** The part of the options that loading takes. A server may refuse, so its classes do by default. */

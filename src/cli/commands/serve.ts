@@ -15,6 +15,7 @@ import { serve as startServer, type ServeOptions } from "../../server/serve.ts";
 import { runUntilSignal } from "../../server/signals.ts";
 import { ROOT } from "../../setup/paths.ts";
 import { chosenLibrary, HUB_HOSTS } from "../../setup/permissions.ts";
+import { noteWait } from "../model_option.ts";
 import { threadsWarning } from "../threads_option.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "../command.ts";
 import { oneLine } from "../../terminal/harmless.ts";
@@ -90,7 +91,7 @@ async function runServer(args: Arguments): Promise<number> {
   }
   const onListen = (url: string) => announce(url, options.gate !== false);
   return await runUntilSignal(
-    () => startServer({ ...options, onStuck: exitStuck, onListen }),
+    () => startServer({ ...options, onStuck: exitStuck, onWait: noteWait, onListen }),
     { exitWithParent },
   );
 }
