@@ -1,5 +1,5 @@
 import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
-import { type Arena, KernelError, Kernels, type Region, type Rope, type Vector } from "./ffi/context.ts";
+import { type Arena, KernelError, Kernels, type Region } from "./ffi/context.ts";
 import type { KvBlocks } from "./ffi/kv_blocks.ts";
 import { machineInfo } from "./ffi/machine.ts";
 import { structs } from "./ffi/symbols.ts";
@@ -10,6 +10,7 @@ import { WorkspacePlan } from "./layers/workspace.ts";
 import { checkModel } from "./models/check.ts";
 import type { Hyperparameters } from "./models/hyperparameters.ts";
 import { type ModelFile, type SharedWeights, TensorLoader } from "./models/loading.ts";
+import { RopeTable } from "./rope_table.ts";
 import { kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./runner_sizes.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 
@@ -102,6 +103,7 @@ export class ModelRunner implements Disposable {
   /** The memory of the KV cache. */
   readonly kvArena: Arena;
   readonly #decoder: Decoder;
+  readonly #reach: (end: number) => void;
   readonly #batch: BatchBuffer;
   readonly #samples: SampleBatch;
   readonly #rowIndices: Uint32Array;
@@ -111,7 +113,9 @@ export class ModelRunner implements Disposable {
   #rows = 0;
 
   /** Use {@linkcode loadModelRunner}. */
-  constructor({ kernels, hyperparameters: h, sizes, decoder, arena, matrices, interrupts }: RunnerParts) {
+  constructor(
+    { kernels, hyperparameters: h, sizes, decoder, arena, reach, matrices, interrupts }: RunnerParts,
+  ) {
     this.kernels = kernels;
     this.hyperparameters = h;
     this.contextLength = sizes.contextLength;
@@ -120,6 +124,7 @@ export class ModelRunner implements Disposable {
     this.batchTokensMax = sizes.batchTokensMax;
     this.logitsRowsMax = sizes.logitsRowsMax;
     this.#decoder = decoder;
+    this.#reach = reach;
     this.#matrices = matrices;
     this.#interrupts = interrupts;
     this.kvArena = arena;
@@ -144,6 +149,7 @@ export class ModelRunner implements Disposable {
   ): boolean {
     const { ids, descriptor } = this.#batch.encode(slices);
     this.kernels.setBatch(this.kvArena, descriptor);
+    this.#reach(slices.reduce((end, { first, count }) => Math.max(end, first + count), 0));
     this.#rows = 0;
     const step = () => this.#decoder.forward(ids, interrupted);
     if (interrupted === undefined || expected === null) return step();
@@ -257,6 +263,8 @@ interface RunnerParts {
   sizes: RunnerSizes;
   decoder: Decoder;
   arena: Arena;
+  /** Makes the layers ready for positions below `end`. */
+  reach: (end: number) => void;
   matrices: SharedWeights;
   interrupts?: Int32Array;
 }
@@ -277,7 +285,8 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     const loader = new TensorLoader(kernels, file, options.shareFrom);
     const plan = new WorkspacePlan();
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
-    const rope = createRope(kernels, h, sizes.contextLength, loader.optionalVector("rope_freqs.weight"));
+    const freqFactors = loader.optionalVector("rope_freqs.weight");
+    const ropeTable = new RopeTable(kernels, h, sizes.contextLength, freqFactors);
     const arena = kernels.createArena({
       layers: h.layers,
       kvHeads: h.kvHeads,
@@ -286,14 +295,25 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
       format: formatTypeId(sizes.kvFormat),
     });
     if (kv.hugePages !== undefined) arena.preferHugePages(kv.hugePages);
-    const decoder = family.compose(h, loader, { kernels, scratch, rope, arena });
+    const context = { kernels, scratch, rope: ropeTable.reach(1), arena };
+    const decoder = family.compose(h, loader, context);
     kernels.resizeWorkspace(plan.bytes);
     await loader.stream({ progress: options.progress, checkpoint: () => takeTurn(options.signal) });
     if (kv.prefault === true) {
       await prefault(arena, sizes.kvTokens * kvTokenBytes(h, sizes.kvFormat), options);
     }
     const matrices = loader.sharedWeights();
-    return new ModelRunner({ kernels, hyperparameters: h, sizes, decoder, arena, matrices, interrupts });
+    const reach = (end: number) => void (context.rope = ropeTable.reach(end));
+    return new ModelRunner({
+      kernels,
+      hyperparameters: h,
+      sizes,
+      decoder,
+      arena,
+      reach,
+      matrices,
+      interrupts,
+    });
   } catch (error) {
     kernels.close();
     throw error;
@@ -344,22 +364,4 @@ async function prefault(arena: Arena, bytes: number, { signal }: RunnerOptions):
 async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve));
   signal?.throwIfAborted();
-}
-
-function createRope(kernels: Kernels, h: Hyperparameters, maxPositions: number, freqFactors?: Vector): Rope {
-  const { dimensions, base, scaling } = h.rope;
-  const yarn = scaling.type === "yarn" ? scaling : undefined;
-  return kernels.createRope({
-    rotatedDims: dimensions,
-    maxPositions,
-    base,
-    freqFactors,
-    scaling: scaling.type,
-    factor: scaling.type === "none" ? 1 : scaling.factor,
-    originalContext: yarn?.originalContext,
-    attentionFactor: yarn?.attentionFactor,
-    extFactor: yarn?.extFactor,
-    betaFast: yarn?.betaFast,
-    betaSlow: yarn?.betaSlow,
-  });
 }

@@ -1,6 +1,6 @@
 /** Loading and steps of a model in this thread, on small random-weight models. */
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { GgufError, openGguf } from "../src/gguf/mod.ts";
+import { GgufError, openGguf, scalarEntry } from "../src/gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../src/model_runner.ts";
 import { perplexity } from "../src/perplexity.ts";
 import { resolveSampling, type SamplingOptions } from "../src/sampling.ts";
@@ -66,6 +66,26 @@ Deno.test("loadModelRunner() refuses options out of range", async () => {
     { kvFormat: "q4_0" as "f16" },
   ];
   for (const options of bad) await assertRejects(() => loadRunner(path, options), RangeError);
+});
+
+Deno.test("ModelRunner.forward() gives the same bits whether positions come one after the other or late ones first", async () => {
+  using folder = new TemporaryFolder();
+  const entries = [scalarEntry("u32", "llama.context_length", 131_072)];
+  const path = await folder.randomModel("llama-tiny", "q8_0", 1, entries);
+  const tokens = Array.from({ length: 4200 }, (_, i) => (i * 37 + 11) % 512);
+  const blocks = Array.from({ length: 1024 }, (_, i) => i);
+  const logitsAt = async (late: boolean) => {
+    using runner = await loadRunner(path, { threads: 2 });
+    assertEquals([runner.contextLength, runner.kvTokens], [131_072, 131_072]);
+    if (late) runner.forward([{ tokens: new Array(9001).fill(1), first: 9000, count: 1, blocks }]);
+    for (let first = 0; first < tokens.length; first += 512) {
+      const count = Math.min(512, tokens.length - first);
+      runner.forward([{ tokens, first, count, blocks }]);
+    }
+    runner.logits([(tokens.length - 1) % 512]);
+    return runner.readLogits();
+  };
+  assertEquals(await logitsAt(false), await logitsAt(true));
 });
 
 Deno.test("loadModelRunner() counts the bytes of a quantised cache", async () => {

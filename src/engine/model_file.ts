@@ -124,14 +124,10 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
   try {
     model = readModel(file);
   } catch (error) {
-    const reason = named(file.path, error);
-    if (reason === error && !(error instanceof Error && error.message.startsWith(file.path))) throw error;
-    return {
-      runs: false,
-      reason: (reason as Error).message.slice(file.path.length + 2),
-      notes: [],
-      memory: null,
-    };
+    // What is wrong with the file has its name before it.
+    const prefix = `${file.path}: `;
+    if (!(error instanceof Error && error.message.startsWith(prefix))) throw error;
+    return { runs: false, reason: error.message.slice(prefix.length), notes: [], memory: null };
   }
   const { hyperparameters: h, chatTemplate } = model;
   const weightsBytes = [...file.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
