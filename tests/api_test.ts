@@ -286,7 +286,7 @@ Deno.test("loadModel(), serve() and createHandler() refuse arguments of a wrong 
     [["demo", { context: 5 }], 'There is no option "context" of loadModel()'],
     [["demo", { contextlength: 5 }], 'did you mean "contextLength"?'],
     [["demo", { contextLength: "4k" }], 'Option "contextLength" must be a number, current value is "4k"'],
-    [["demo", { threads: "2" }], 'Option "threads" must be an integer from 1 to 1024, current value is "2"'],
+    [["demo", { threads: "2" }], 'Option "threads" must be an integer from 1 to 512, current value is "2"'],
     [["demo", { kv: { prefalut: true } }], 'no field "prefalut" in Option "kv", did you mean "prefault"?'],
     [["demo", { classes: [{ name: "a" }] }], 'Option "classes"[0].priority must be given'],
     [["demo", { progress: "yes" }], 'Option "progress" must be a function'],
