@@ -62,6 +62,11 @@ Deno.test("kumi refuses unknown commands, options and values with status 2", asy
         "--temperature takes a number from 0 to 10, current value is -1",
       ],
       [["perplexity", "demo", "text", "-c", "2"], "--context takes a whole number from 4 to"],
+      [["bench", "--format", "q8_0"], "--format needs --shape"],
+      [["bench", "--shape", "nope"], "--shape takes llama-tiny, "],
+      [["quantize", "a", "b", "c"], "FORMAT is one of f32, "],
+      [["run", "hi", "--cpus", "x"], '--cpus: A list of CPUs is like "0-3,8": "x" is neither'],
+      [["loadtest", "http://127.0.0.1:9", "--rate", "-1"], "--rate takes a number from "],
       [["bench", "--peer", "other"], "--peer takes llama.cpp, current value is other"],
       [["quantize", "a"], "takes 3 arguments, got 1"],
     ] as const

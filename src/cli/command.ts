@@ -87,6 +87,17 @@ export function numberOption(
   return value;
 }
 
+/** Reads an option that is one of these names, in small letters or large; undefined when absent. */
+export function choiceOption(
+  args: Arguments,
+  name: string,
+  choices: readonly string[],
+): string | undefined {
+  const text = args.values.get(name);
+  if (text === undefined || choices.includes(text.toLowerCase())) return text;
+  throw new UsageError(`--${name} takes ${choices.join(", ")}, current value is ${text}`);
+}
+
 /** Reads a list of whole numbers such as "1,4,16". */
 export function numberListOption(
   args: Arguments,

@@ -63,7 +63,7 @@ export const SAMPLING_OPTIONS: readonly OptionSpec[] = [
 export function loadOptions(args: Arguments, contextMin = LOAD_BOUNDS.contextLength.min) {
   const cpus = args.values.get("cpus");
   return {
-    cpus: cpus === undefined ? undefined : parseCpuList(cpus),
+    cpus: cpus === undefined ? undefined : cpuList(cpus),
     kv: {
       prefault: args.switches.has("prefault"),
       hugePages: args.switches.has("huge-pages") ? true : undefined,
@@ -72,6 +72,14 @@ export function loadOptions(args: Arguments, contextMin = LOAD_BOUNDS.contextLen
     contextLength: numberOption(args, "context", { ...LOAD_BOUNDS.contextLength, min: contextMin }),
     kvFormat: kvOption(args),
   } as const;
+}
+
+function cpuList(text: string): number[] {
+  try {
+    return parseCpuList(text);
+  } catch (error) {
+    throw new UsageError(`--cpus: ${(error as Error).message}`);
+  }
 }
 
 /** Sampling options as `generate` and `chat` take them; only what was given. */

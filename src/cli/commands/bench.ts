@@ -1,6 +1,6 @@
 /** `kumi bench`: prefill and decode speed beside the machine's own limits, and beside llama.cpp. @module */
 
-import { type GgufFile, openGguf, shapeNames } from "../../gguf/mod.ts";
+import { formatNames, type GgufFile, openGguf, shapeNames } from "../../gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../../model_runner.ts";
 import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
 import { type MachineLimits, measureLimits } from "../bench/limits.ts";
@@ -8,7 +8,14 @@ import { type BenchResult, measureCase } from "../bench/measure.ts";
 import { PEER_PACKAGE } from "../bench/peer/install.ts";
 import { Peer } from "../bench/peer/peer.ts";
 import { randomModelFile } from "../bench/random_model_file.ts";
-import { type Arguments, type Command, numberListOption, numberOption, UsageError } from "../command.ts";
+import {
+  type Arguments,
+  choiceOption,
+  type Command,
+  numberListOption,
+  numberOption,
+  UsageError,
+} from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
@@ -19,6 +26,7 @@ import { formatFigure } from "../units.ts";
 import { oneLine } from "../../terminal/harmless.ts";
 import { printLine } from "../../terminal/print.ts";
 
+const RANDOM_FORMAT = "q4_k";
 const COUNT = { min: 1, max: 1 << 20 };
 
 /** Times prompts and answers of given lengths, and says which fraction of the machine's limit that is. */
@@ -31,7 +39,7 @@ export const bench: Command = {
   options: [
     { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file to measure", default: "demo" },
     { name: "shape", value: "NAME", help: `random weights instead: ${shapeNames.join(", ")}` },
-    { name: "format", value: "FORMAT", help: "weight format of the random model", default: "q4_k" },
+    { name: "format", value: "FORMAT", help: `weight format of the random model (default ${RANDOM_FORMAT})` },
     { name: "pp", value: "N,…", help: "prompt lengths of the prefill test; 0 leaves it out", default: "512" },
     { name: "tg", value: "N,…", help: "steps of the decode test; 0 leaves it out", default: "64" },
     { name: "batch", value: "N,…", help: "sequences decoded together", default: "1" },
@@ -67,6 +75,10 @@ async function runBench(args: Arguments): Promise<number> {
   if (peerName !== undefined && peerName !== "llama.cpp") {
     throw new UsageError(`--peer takes llama.cpp, current value is ${peerName}`);
   }
+  choiceOption(args, "shape", shapeNames);
+  if (choiceOption(args, "format", formatNames) !== undefined && !args.values.has("shape")) {
+    throw new UsageError("--format needs --shape: a model's file has its own format");
+  }
   if (peerName === undefined && args.values.has("peer-cpu")) throw new UsageError("--peer-cpu needs --peer");
   const options = loadOptions(args);
   const { kvFormat } = options;
@@ -99,7 +111,7 @@ async function runBench(args: Arguments): Promise<number> {
 async function modelPath(args: Arguments, signal: AbortSignal): Promise<string> {
   const shape = args.values.get("shape");
   if (shape === undefined) return await resolveModelFile(args.values.get("model")!);
-  return await randomModelFile(shape, args.values.get("format")!, signal);
+  return await randomModelFile(shape, args.values.get("format") ?? RANDOM_FORMAT, signal);
 }
 
 function benchCases(args: Arguments): BenchCase[] {

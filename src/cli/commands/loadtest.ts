@@ -73,32 +73,49 @@ export const loadtest: Command = {
 };
 
 async function runLoadtest(args: Arguments): Promise<number> {
-  const arrivalsAt = await arrivalSource(args);
+  const numbers = readNumbers(args);
+  const arrivalsAt = await arrivalSource(args, numbers);
   const objectives = readObjectives(args);
   using interrupt = interruptible();
   const { signal } = interrupt;
   const target = await readTarget(args, signal);
-  const number = (name: string, min: number, max: number, integer = true) =>
-    numberOption(args, name, { min, max, integer })!;
   const nonce = crypto.getRandomValues(new Int32Array(1))[0];
   const prompts = new PromptMaker(await calibrate(target, nonce, signal), {
     nonce,
-    prefixTokens: number("shared-prefix", 0, 1e6),
+    prefixTokens: numbers.prefixTokens,
   });
-  const load = {
-    target,
-    prompts,
-    inFlightMax: number("max-in-flight", 1, 65_536),
-    timeoutMs: 1000 * number("timeout", 0.001, 86_400, false),
-  };
-  const rate = number("rate", 1e-6, 1e6, false);
-  await warmUp(arrivalsAt(rate).slice(0, number("warm-up", 0, 1000)), { ...load, signal });
-  const run = { args, objectives, load, signal, arrivalsAt };
+  const { inFlightMax, timeoutMs, rate } = numbers;
+  const load = { target, prompts, inFlightMax, timeoutMs };
+  await warmUp(arrivalsAt(rate).slice(0, numbers.warmUps), { ...load, signal });
+  const run = { args, numbers, objectives, load, signal, arrivalsAt };
   return args.switches.has("find-rate") ? await searchRate(run, rate) : await loadOnce(run, rate);
 }
 
+/** The numbers among the options: what is wrong with one is said before a server is asked or a file read. */
+function readNumbers(args: Arguments) {
+  const number = (name: string, min: number, max: number, integer = true) =>
+    numberOption(args, name, { min, max, integer });
+  return {
+    rate: number("rate", 1e-6, 1e6, false)!,
+    seconds: number("duration", 0.01, 1e7, false),
+    seed: number("seed", 0, 2 ** 31)!,
+    speed: number("speed", 1e-6, 1e6, false)!,
+    promptMax: number("prompt-max", 1, 1e9),
+    answerMax: number("answer-max", 1, 1e9),
+    prefixTokens: number("shared-prefix", 0, 1e6)!,
+    inFlightMax: number("max-in-flight", 1, 65_536)!,
+    timeoutMs: 1000 * number("timeout", 0.001, 86_400, false)!,
+    warmUps: number("warm-up", 0, 1000)!,
+    share: number("share", 0.01, 1, false)!,
+    precision: number("precision", 0.001, 1, false)!,
+  };
+}
+
+type Numbers = ReturnType<typeof readNumbers>;
+
 interface Run {
   readonly args: Arguments;
+  readonly numbers: Numbers;
   readonly objectives: Objectives;
   readonly load: Omit<LoadOptions, "signal">;
   readonly signal: AbortSignal;
@@ -130,11 +147,10 @@ async function loadOnce({ args, objectives, load, signal, arrivalsAt }: Run, rat
 const REST_MS = 1000;
 
 async function searchRate(
-  { args, objectives, load, signal, arrivalsAt }: Run,
+  { args, numbers, objectives, load, signal, arrivalsAt }: Run,
   start: number,
 ): Promise<number> {
-  const share = numberOption(args, "share", { min: 0.01, max: 1 })!;
-  const precision = numberOption(args, "precision", { min: 0.001, max: 1 })!;
+  const { share, precision } = numbers;
   const measure = async (perSecond: number) => {
     const arrivals = arrivalsAt(perSecond);
     if (arrivals.length === 0) throw new UsageError("No request fell into --duration; make it longer");
@@ -164,9 +180,10 @@ async function sendShowing(arrivals: readonly Arrival[], load: LoadOptions): Pro
 }
 
 /** What is sent at a rate, by the options. */
-async function arrivalSource(args: Arguments): Promise<(perSecond: number) => Arrival[]> {
-  const seed = numberOption(args, "seed", { min: 0, max: 2 ** 31, integer: true })!;
-  const seconds = numberOption(args, "duration", { min: 0.01, max: 1e7 });
+async function arrivalSource(
+  args: Arguments,
+  { seed, seconds, speed, promptMax, answerMax }: Numbers,
+): Promise<(perSecond: number) => Arrival[]> {
   const name = args.switches.has("kumi") ? "interactive" : "default";
   const text = args.values.get("class") ?? `${name}:1:64/64`;
   const classes = usage(() => parseClasses(text));
@@ -175,10 +192,10 @@ async function arrivalSource(args: Arguments): Promise<(perSecond: number) => Ar
     return (perSecond) => usage(() => poissonArrivals(classes, { perSecond, seconds: seconds ?? 30, seed }));
   }
   const arrivals = parseTrace(await Deno.readTextFile(path), {
-    speed: numberOption(args, "speed", { min: 1e-6, max: 1e6 })!,
+    speed,
     seconds,
-    promptMax: numberOption(args, "prompt-max", { min: 1, max: 1e9, integer: true }),
-    answerMax: numberOption(args, "answer-max", { min: 1, max: 1e9, integer: true }),
+    promptMax,
+    answerMax,
     classes,
     seed,
   });

@@ -30,6 +30,9 @@ export const quantize: Command = {
 
 async function runQuantize(args: Arguments): Promise<number> {
   const [source, output, format] = args.positional;
+  if (!(formatNames as readonly string[]).includes(format.toLowerCase())) {
+    throw new UsageError(`FORMAT is one of ${formatNames.join(", ")}, current value is ${format}`);
+  }
   if (!args.switches.has("force") && await exists(output)) {
     throw new UsageError(`${output} exists; --force replaces it`);
   }

@@ -1,6 +1,7 @@
 /** From flags, environment and a configuration file to the options of a server. @module */
 
 import type { LatencyClass } from "../../../scheduler/mod.ts";
+import { parseCpuList } from "../../cpu_list.ts";
 import type { KvFormat } from "../../gguf/kv_format.ts";
 import type { Field } from "../api/field.ts";
 import { checkObject } from "../api/validate.ts";
@@ -172,7 +173,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     canaryMs: settings.canarySeconds * 1000,
     threads: settings.threads,
     workers: settings.workers,
-    cpus: settings.cpus,
+    cpus: checkedCpus(settings.cpus),
     contextLength: settings.context,
     kvTokens: settings.kvTokens,
     kvFormat: kv,
@@ -190,6 +191,16 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     accessLog: settings.accessLog ? (line: string) => printLine(line) : undefined,
     isa: sources.env("KUMI_ISA") || undefined,
   };
+}
+
+/** The list as it is. It is read where the machine is known, when the server already listens. */
+function checkedCpus(cpus: string | undefined): string | undefined {
+  try {
+    if (cpus !== undefined) parseCpuList(cpus);
+    return cpus;
+  } catch (error) {
+    throw new ConfigError(`cpus: ${(error as Error).message}`);
+  }
 }
 
 function gateLimits(settings: Settings): ServeOptions["gate"] {

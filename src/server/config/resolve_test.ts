@@ -72,6 +72,10 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
   );
   assertEquals(wrong({ env: { KUMI_API_KEYS: "long-enough,short" } }), `KUMI_API_KEYS, key 2: ${rule}`);
   assertEquals(
+    wrong({ flags: { cpus: "3-1" } }),
+    'cpus: A list of CPUs is like "0-3,8": "3-1" ends before it begins',
+  );
+  assertEquals(
     wrong({ flags: { "api-keys": "none.txt" } }),
     "cannot read the file with API keys none.txt: no such file",
   );
