@@ -202,7 +202,7 @@ export class ModelRunner implements Disposable {
     return this.#samples.decode(requests.length);
   }
 
-  /** The log-probability of one target token for each row of the logits computed last, and the likeliest token. */
+  /** The log-probability and place of one target token for each row of the logits computed last, and the likeliest token. */
   score(targets: Uint32Array): ScoredToken[] {
     this.#expectRows(targets.length);
     const words = new Uint32Array(targets.length * SCORE_WORDS);
@@ -213,6 +213,7 @@ export class ModelRunner implements Disposable {
       logprob: floats[row * SCORE_WORDS],
       best: words[row * SCORE_WORDS + 1],
       bestLogprob: floats[row * SCORE_WORDS + 2],
+      rank: words[row * SCORE_WORDS + 3],
     }));
   }
 
@@ -252,6 +253,8 @@ export interface ScoredToken {
   logprob: number;
   best: number;
   bestLogprob: number;
+  /** Place among all tokens, the likeliest is 1. */
+  rank: number;
 }
 
 const SCORE_WORDS = structs.ScoreResult.bytes / Uint32Array.BYTES_PER_ELEMENT;

@@ -195,6 +195,7 @@ fn scoreRows(args: *const score.Args) void {
             .logprob = @floatCast(found.logprob),
             .argmax = found.argmax,
             .argmax_logprob = @floatCast(score.reference(row, found.argmax).logprob),
+            .rank = found.rank,
         };
     }
 }

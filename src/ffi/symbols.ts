@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x57d408c6;
+export const abiHash = 0x08f2685e;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -225,11 +225,12 @@ export const structs = {
     },
   },
   ScoreResult: {
-    bytes: 12,
+    bytes: 16,
     fields: {
       logprob: { offset: 0, type: "f32", count: 1 },
       argmax: { offset: 4, type: "u32", count: 1 },
       argmaxLogprob: { offset: 8, type: "f32", count: 1 },
+      rank: { offset: 12, type: "u32", count: 1 },
     },
   },
   WeightsInfo: {

@@ -61,6 +61,21 @@ pub const Scan = struct {
     }
 };
 
+/// Place of a token among all, from 1: larger logits come first, of equal ones the lower id.
+pub fn rank(row: []const f32, scan: Scan, token: u32) u32 {
+    const x = clean(row[token]);
+    var before: u32 = 0;
+    for (scan.tops, 0..) |top, i| {
+        if (top < x) continue;
+        const first = i * block;
+        for (row[first..@min(first + block, row.len)], first..) |other, id| {
+            const y = clean(other);
+            before += @intFromBool(y > x or (y == x and id < token));
+        }
+    }
+    return before + 1;
+}
+
 /// ln Σ exp(x − max): lanes within 1024 logits in f32, those sums in f64, always in this order. 0 when max is −inf.
 pub fn logSumExp(row: []const f32, max: f32) f64 {
     if (max == -std.math.inf(f32)) return 0;

@@ -1,4 +1,4 @@
-//! Log-softmax of given tokens, and the most likely token, per row of logits.
+//! Log-softmax of given tokens, their place among all, and the most likely token, per row of logits.
 
 const std = @import("std");
 const Job = @import("../job.zig").Job;
@@ -9,6 +9,8 @@ pub const Result = extern struct {
     logprob: f32,
     argmax: u32,
     argmax_logprob: f32,
+    /// Place of the target, see `logits.rank`.
+    rank: u32,
 };
 
 /// logits: [n, vocab]; targets: [n], each < vocab (see `valid`); results: [n]; scratch: `scratchBytes(vocab, parts)`,
@@ -36,14 +38,18 @@ fn partBytes(vocab: u32) usize {
     return std.mem.alignForward(usize, logits.blockCount(vocab) * 4, 64);
 }
 
-pub fn reference(row: []const f32, target: u32) struct { logprob: f64, argmax: u32 } {
+pub fn reference(row: []const f32, target: u32) struct { logprob: f64, argmax: u32, rank: u32 } {
     var best: u32 = 0;
     for (row, 0..) |x, id| if (x > row[best]) {
         best = @intCast(id);
     };
     var sum: f64 = 0;
     for (row) |x| sum += @exp(@as(f64, x) - row[best]);
-    return .{ .logprob = @as(f64, row[target]) - row[best] - @log(sum), .argmax = best };
+    var rank: u32 = 1;
+    for (row, 0..) |x, id| if (x > row[target] or (x == row[target] and id < target)) {
+        rank += 1;
+    };
+    return .{ .logprob = @as(f64, row[target]) - row[best] - @log(sum), .argmax = best, .rank = rank };
 }
 
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
@@ -59,6 +65,7 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
             .logprob = logits.logprob(row, args.targets[claimed.first], scan.max, log_sum),
             .argmax = best,
             .argmax_logprob = logits.logprob(row, best, scan.max, log_sum),
+            .rank = logits.rank(row, scan, args.targets[claimed.first]),
         };
     }
 }
@@ -92,6 +99,7 @@ test "score matches the reference for any vocabulary and member count" {
         for (results.slice(Result), 0..) |result, i| {
             const expected = reference(row.slice(f32)[i * vocab ..][0..vocab], targets.slice(u32)[i]);
             try std.testing.expectEqual(expected.argmax, result.argmax);
+            try std.testing.expectEqual(expected.rank, result.rank);
             try std.testing.expectApproxEqAbs(expected.logprob, result.logprob, 2e-6);
         }
         targets.slice(u32)[2] = vocab;
@@ -108,8 +116,8 @@ test "score with NaN, infinities and ties" {
     var scratch: [64]u8 align(64) = undefined;
     const args: Args = .{ .logits = &rows[0], .targets = &targets, .results = &results, .scratch = &scratch, .vocab = 4, .n = 4 };
     testing.runParts(run, &args, 1);
-    try std.testing.expectEqual(Result{ .logprob = -0.6931472, .argmax = 1, .argmax_logprob = -0.6931472 }, results[0]);
-    try std.testing.expectEqual(Result{ .logprob = -inf, .argmax = 1, .argmax_logprob = -0.6931472 }, results[1]);
-    try std.testing.expectEqual(Result{ .logprob = -inf, .argmax = 0, .argmax_logprob = -inf }, results[2]);
-    try std.testing.expectEqual(Result{ .logprob = -1.3862944, .argmax = 0, .argmax_logprob = -1.3862944 }, results[3]);
+    try std.testing.expectEqual(Result{ .logprob = -0.6931472, .argmax = 1, .argmax_logprob = -0.6931472, .rank = 2 }, results[0]);
+    try std.testing.expectEqual(Result{ .logprob = -inf, .argmax = 1, .argmax_logprob = -0.6931472, .rank = 4 }, results[1]);
+    try std.testing.expectEqual(Result{ .logprob = -inf, .argmax = 0, .argmax_logprob = -inf, .rank = 2 }, results[2]);
+    try std.testing.expectEqual(Result{ .logprob = -1.3862944, .argmax = 0, .argmax_logprob = -1.3862944, .rank = 4 }, results[3]);
 }
