@@ -66,6 +66,30 @@ Deno.test("a client that does not read is cut off and its requests end", async (
   assertEquals(text.includes("[DONE]"), abort === 0);
 });
 
+for (const gate of [undefined, false] as const) {
+  Deno.test(`a stream says that it is there, then that it waits, then its role with its first token${gate === undefined ? "" : ", without the gate"}`, async () => {
+    // Requests wait for company, which does not come.
+    const patient = { priority: 0, maxBatch: 8, maxWaitMs: 1000, preemptible: false };
+    const queueLimit = { requests: 8, tokens: 10_000 };
+    await using server = await startServer({
+      gate,
+      streamLimits: { keepAliveMs: 80 },
+      classes: [{ ...patient, name: "interactive", queueLimit }],
+    });
+    const response = await server.post(CHAT, { messages: QUESTION, temperature: 0, stream: true });
+    const { classes: [{ waiting, running }] } = (await server.model.stats()).workers[0];
+    assertEquals([response.status, waiting + running], [200, 1], "its head came with its answer");
+    const chunks = await Array.fromAsync(response.body!.pipeThrough(new TextDecoderStream()));
+    assertEquals(chunks[0], ": keep-alive\n\n");
+    const first = chunks.find((chunk) => !chunk.startsWith(":"))!;
+    const [role, content] = first.split("\n\n").map((event) =>
+      JSON.parse(event.slice("data: ".length) || "null")
+    );
+    assertEquals(role.choices[0].delta.role, "assistant");
+    assert(content.choices[0].delta.content.length > 0);
+  });
+}
+
 Deno.test("createHandler() needs no socket", async () => {
   await using model = await loadModel("demo", { threads: 1 });
   const handler = createHandler(model, {

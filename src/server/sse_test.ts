@@ -21,7 +21,7 @@ class Source implements EventSource {
 
 Deno.test("EventStream writes what comes and closes after its end", async () => {
   const source = new Source();
-  const events = new EventStream(source, LIMITS);
+  const events = new EventStream(source, { ...LIMITS, keepAliveMs: 60_000 });
   const reader = events.body.pipeThrough(new TextDecoderStream()).getReader();
   for (const text of ["a", "b"]) {
     const read = reader.read();
