@@ -26,9 +26,11 @@ export type {
   FinishReason,
   ModelInfo,
   Pooling,
+  PromptLogprob,
   PromptShape,
   Timings,
   TokenLogprob,
+  TopLogprob,
   Usage,
 } from "./src/engine/protocol.ts";
 export type {

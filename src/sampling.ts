@@ -113,7 +113,8 @@ export function resolveSampling(options: SamplingOptions, vocab: number): Sampli
 }
 
 export const SEED_RULE = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
-const LOGPROBS_RULE = { min: 0, max: limits.sampleTopMax, integer: true } as const;
+/** How many alternatives there are to a token at most. */
+export const LOGPROBS_RULE = { min: 0, max: limits.sampleTopMax, integer: true } as const;
 
 function resolveBias(bias: Readonly<Record<number, number>>, vocab: number): (readonly [number, number])[] {
   const entries = Object.entries(bias);

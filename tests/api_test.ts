@@ -182,7 +182,8 @@ Deno.test("Model.generate() fails alone: a bad request leaves the others as they
     await assertRejects(() => long.result, RangeError, "512 tokens");
     assertEquals((await good.result).usage.completionTokens, 20);
     assertThrows(() => model.generate("a", { temperature: -1 }), RangeError, "current value is -1");
-    assertThrows(() => model.generate("a", { maxTokens: 0 }), RangeError, "current value is 0");
+    assertThrows(() => model.generate("a", { maxTokens: -1 }), RangeError, "current value is -1");
+    assertThrows(() => model.generate("a", { promptLogprobs: 21 }), RangeError, "current value is 21");
     assertThrows(() => model.generate("a", { stop: [""] }), RangeError, "current length is 0");
     assertThrows(() => model.generate("a", { stopTokens: [512] }), RangeError, "current value is 512");
   });

@@ -141,9 +141,13 @@ Deno.test("the server answers chats and completions, whole and in parts", async 
   await t.step("tokens", async () => {
     const { tokens, count }: Json = await (await post("/tokenize", { content: "Once upon" })).json();
     assertEquals([tokens, count], [await model.tokenize("Once upon"), tokens.length]);
-    assertEquals(await (await post("/detokenize", { tokens })).json(), {
-      content: await model.detokenize(tokens),
-    });
+    const content = await model.detokenize(tokens);
+    assertEquals(await (await post("/detokenize", { tokens })).json(), { content, prompt: content });
+    // As vLLM's clients ask.
+    const { eos_token }: Json = await (await get("/tokenizer_info")).json();
+    const named: Json = await (await post("/tokenize", { prompt: eos_token, add_special_tokens: false }))
+      .json();
+    assertEquals([eos_token, named.tokens], ["<|im_end|>", [1023]]);
     const { choices }: Json = await (await post(TEXT, { prompt: tokens, max_tokens: 4, temperature: 0 }))
       .json();
     const { text } = await model.generate("Once upon", { maxTokens: 4, temperature: 0 }).result;
@@ -245,7 +249,12 @@ Deno.test("the server says what is wrong with a request", async (t) => {
     assertEquals((await bad({ prompt: [1024] }, TEXT)).param, "prompt");
     assertEquals((await bad({ prompt: "a", logit_bias: { 1024: 1 } }, TEXT)).param, "logit_bias");
     assertEquals((await bad({ tokens: [5000] }, "/detokenize")).param, "tokens");
-    assertEquals((await bad({ prompt: ["a", "b", "c"], n: 8 }, TEXT)).param, "n");
+    assertEquals((await bad({ prompt: Array(17).fill("a"), n: 8 }, TEXT)).param, "n");
+    assertEquals((await bad({ prompt: Array(33).fill("a"), stream: true }, TEXT)).param, "stream");
+    assertEquals(
+      (await bad({ prompt: "a", prompt_logprobs: 1, stream: true }, TEXT)).param,
+      "prompt_logprobs",
+    );
     assertEquals((await bad({ prompt: "word ".repeat(600) }, TEXT)).code, "context_length_exceeded");
     const stream = await bad({ prompt: "word ".repeat(600), stream: true }, TEXT);
     assertEquals(stream.code, "context_length_exceeded");

@@ -42,7 +42,8 @@ Deno.test("sampling options have the library's bounds", () => {
   }
   const tokens = (value: number) => samplingOptions(parseCommand(command, ["-n", `${value}`])).maxTokens;
   assertEquals(tokens(MAX_TOKENS_RULE.max), MAX_TOKENS_RULE.max);
-  assertThrows(() => tokens(0), UsageError, `from ${MAX_TOKENS_RULE.min} to ${MAX_TOKENS_RULE.max}`);
+  assertEquals(tokens(MAX_TOKENS_RULE.min), MAX_TOKENS_RULE.min);
+  assertThrows(() => tokens(-1), UsageError, `from ${MAX_TOKENS_RULE.min} to ${MAX_TOKENS_RULE.max}`);
 });
 
 Deno.test("the server's fields have bounds within the library's", () => {

@@ -5,15 +5,20 @@ import type { StreamDecoder } from "../tokenizer/stream_decoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { printableBytes } from "../tokenizer/utf8.ts";
 import type { Pooler } from "./pooler.ts";
+import type { PromptScore, PromptScorer } from "./prompt_scorer.ts";
 import type {
   FinishReason,
   GenerationRequest,
+  PromptLogprob,
   StepEvent,
   TokenLogprob,
   TopLogprob,
   Usage,
 } from "./protocol.ts";
 import { StopStringFilter } from "./stop_strings.ts";
+
+/** The first token of a prompt, which has no score. */
+type FirstToken = Pick<PromptLogprob, "id" | "logprob" | "rank"> & { readonly top: PromptScore["top"] };
 
 /** What a request has said so far: turns its tokens into text, sees where it ends, and keeps the time. */
 export class Answer {
@@ -24,10 +29,16 @@ export class Answer {
   finishReason?: FinishReason;
   /** Set where the prompt's embedding is wanted, and no answer. */
   pooler?: Pooler;
+  /** Set where the prompt's log-probabilities are wanted. */
+  scorer?: PromptScorer;
 
   readonly #tokenizer: Tokenizer;
   readonly #ends: ReadonlySet<number>;
   readonly #decoder: StreamDecoder;
+  /** Follows the prompt's tokens as they are scored, where they are. */
+  #promptDecoder?: StreamDecoder;
+  /** The token that nothing stands before, until it is told. */
+  #firstToken?: FirstToken;
   readonly #stops: StopStringFilter;
   /** Sampling without the tokens that end an answer, for as long as it must not end. */
   readonly #endless: SamplingParams;
@@ -65,8 +76,16 @@ export class Answer {
     this.#decoder = tokenizer.stream({ atStart, special: request.specialTokens });
     const forbidden = request.minTokens ? [...this.#ends].map((id) => [id, -Infinity] as const) : [];
     this.#endless = { ...sampling, logitBias: [...sampling.logitBias, ...forbidden] };
+    if (request.promptLogprobs !== undefined) this.#beginPrompt(promptTokens, request.promptScored ?? 0);
     this.#stops = new StopStringFilter(request.stop);
     for (const token of request.restored ?? []) this.#restore(token);
+  }
+
+  /** `scored`: tokens of the prompt whose scores another worker has delivered. */
+  #beginPrompt(tokens: readonly number[], scored: number): void {
+    this.#promptDecoder = this.#tokenizer.stream({ special: this.request.specialTokens });
+    if (scored === 0) this.#firstToken = { id: tokens[0], logprob: null, rank: null, top: [] };
+    for (const token of tokens.slice(0, scored)) if (this.#hasText(token)) this.#promptDecoder.push(token);
   }
 
   /** How its next token is chosen. */
@@ -106,11 +125,13 @@ export class Answer {
     this.#completionTokens++;
     this.#firstTokenAt ??= now;
     this.#lastTokenAt = now;
-    if (this.#ends.has(id)) return this.finish("stop");
-    if (this.#wantsLogprobs) {
+    const isEnd = this.#ends.has(id);
+    if (this.#wantsLogprobs && (!isEnd || this.request.endLogprob === true)) {
       const others = top.map((other) => this.#named(other.id, other.logprob));
-      this.#logprobs.push({ ...this.#named(id, logprob), top: others });
+      const chosen = this.#named(id, logprob);
+      this.#logprobs.push({ ...chosen, bytes: isEnd ? [] : chosen.bytes, top: others });
     }
+    if (isEnd) return this.finish("stop");
     const { text, stopped } = this.#stops.push(
       this.#hasText(id) ? this.#decoder.push(id) : "",
       this.#mayStop,
@@ -124,10 +145,27 @@ export class Answer {
     return this.request.sampling.logprobs !== undefined;
   }
 
+  /** The scores of the prompt that are new, as tokens; the prompt's decoder follows them. */
+  #takePromptLogprobs(): PromptLogprob[] {
+    const decoder = this.#promptDecoder;
+    if (decoder === undefined) return [];
+    const named = ({ id, logprob, rank, top }: PromptScore | FirstToken): PromptLogprob => {
+      const others = top.map((other) => this.#named(other.id, other.logprob, decoder));
+      const token = { ...this.#named(id, 0, decoder), logprob, rank, top: others };
+      if (this.#hasText(id)) decoder.push(id);
+      return token;
+    };
+    const scores = this.scorer?.take() ?? [];
+    if (scores.length === 0 && this.#tokens.length === 0 && this.finishReason === undefined) return [];
+    const first = this.#firstToken;
+    this.#firstToken = undefined;
+    return [...first === undefined ? [] : [named(first)], ...scores.map(named)];
+  }
+
   /** A token as what it would add to the text if it came next. */
-  #named(id: number, logprob: number): TopLogprob {
+  #named(id: number, logprob: number, decoder = this.#decoder): TopLogprob {
     if (!this.#hasText(id)) return { id, text: "", bytes: [], logprob };
-    const bytes = [...this.#decoder.bytesOf(id)];
+    const bytes = [...decoder.bytesOf(id)];
     const text = bytes.length === 0 ? this.#tokenizer.tokenText(id) : printableBytes(bytes);
     return { id, text, bytes, logprob };
   }
@@ -135,6 +173,11 @@ export class Answer {
   /** Token tables may be padded beyond the tokenizer's vocabulary. */
   #hasText(id: number): boolean {
     return id < this.#tokenizer.vocabSize;
+  }
+
+  /** Ends it with its prompt: no answer was wanted. */
+  endPrompt(): void {
+    this.finishReason = "length";
   }
 
   /** Ends it with its embedding: all of the prompt was computed. */
@@ -152,8 +195,10 @@ export class Answer {
 
   /** What is new since the last call, or null. */
   takeEvent(now: number): StepEvent | null {
-    if (this.#tokens.length === 0 && this.finishReason === undefined) return null;
+    const prompt = this.#takePromptLogprobs();
+    if (this.#tokens.length === 0 && prompt.length === 0 && this.finishReason === undefined) return null;
     const event: StepEvent = { id: this.id, tokens: this.#tokens, text: this.#text };
+    if (prompt.length > 0) event.promptLogprobs = prompt;
     if (this.#wantsLogprobs) event.logprobs = this.#logprobs;
     if (this.finishReason !== undefined) event.completion = this.#completion(this.finishReason, now);
     this.#tokens = [];

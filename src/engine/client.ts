@@ -263,7 +263,9 @@ export class EngineClient implements AsyncDisposable {
     if (event.completion !== undefined) {
       const { finishReason, usage, embedding } = event.completion;
       const isWhole = finishReason === "stop" || finishReason === "length";
-      if (isWhole && embedding === undefined) this.#lengths.add(usage.completionTokens);
+      if (isWhole && embedding === undefined && pending.maxTokens !== 0) {
+        this.#lengths.add(usage.completionTokens);
+      }
       return this.#forget(pending);
     }
     this.#router.progress(pending.id, this.#lengths.remaining(pending.emitted, pending.maxTokens));

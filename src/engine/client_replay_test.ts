@@ -281,3 +281,23 @@ Deno.test("EngineClient.close() during a restart waits until the dead worker's m
   assertEquals(worker.isTerminated, true);
   assertEquals(workers.all.length, 2);
 });
+
+Deno.test("EngineClient tells the next worker how many tokens of a prompt have their scores", async () => {
+  const { client, workers } = await start();
+  const asked = client.generate(fakeRequest({ promptLogprobs: 0, maxTokens: 0 }));
+  const scored = (id: number) => ({ id, text: "", bytes: [], logprob: null, rank: null, top: [] });
+  const dead = workers.at(0);
+  dead.say({
+    type: "step",
+    events: [{ id: 1, tokens: [], text: "", promptLogprobs: [scored(4), scored(5)] }],
+  });
+  dead.die("out of luck");
+  await settle();
+  const next = workers.at(0);
+  const [{ request }] = next.of("generate");
+  assertEquals([request.promptScored, request.restored], [2, []]);
+  next.say({ type: "step", events: [{ id: 1, tokens: [], text: "", promptLogprobs: [scored(6)] }] });
+  next.give(1, [], "length");
+  assertEquals((await asked.result).promptLogprobs?.map(({ id }) => id), [4, 5, 6]);
+  await client.close();
+});

@@ -18,6 +18,7 @@ import { contextError, toWireError } from "./errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { type KvStats, kvStats } from "./kv_stats.ts";
 import { Pooler } from "./pooler.ts";
+import { PromptScorer, scoreRows } from "./prompt_scorer.ts";
 import type { FinishReason, GenerationRequest, Outlook, Prompt, StepEvent } from "./protocol.ts";
 import { refusal } from "./refusal.ts";
 import { type EngineStats, EngineTally } from "./stats.ts";
@@ -29,6 +30,7 @@ export type StepRunner =
     | "forward"
     | "logits"
     | "sample"
+    | "score"
     | "hidden"
     | "contextLength"
     | "kvBytesPerToken"
@@ -138,6 +140,9 @@ export class Engine {
       if (request.pooling !== undefined) {
         answer.pooler = new Pooler(request.pooling, this.#runner.hyperparameters.hidden);
       }
+      if (request.promptLogprobs !== undefined) {
+        answer.scorer = new PromptScorer(tokens, request.promptLogprobs, request.promptScored);
+      }
       this.#schedule(answer, tokens);
       this.#answers.set(id, answer);
       this.#tally.accept(request.class);
@@ -148,9 +153,11 @@ export class Engine {
     }
   }
 
-  #schedule({ id, request, maxTokens, pooler }: Answer, promptTokens: readonly number[]): void {
+  #schedule({ id, request, maxTokens, pooler, scorer }: Answer, prompt: readonly number[]): void {
     const { deadlineMs, submittedAt, restored } = request;
     const now = this.#now();
+    // Without an answer nobody needs the logits of the last token.
+    const promptTokens = maxTokens === 0 ? prompt.slice(0, Math.max(1, prompt.length - 1)) : prompt;
     const scheduled = {
       id,
       class: request.class,
@@ -158,8 +165,8 @@ export class Engine {
       priority: request.priority,
       deadlineMs: deadlineMs === undefined ? undefined : submittedAt + deadlineMs - now,
       waitedMs: Math.max(0, now - submittedAt),
-      maxTokens,
-      sharesPrefix: pooler?.needsAll !== true,
+      maxTokens: Math.max(1, maxTokens),
+      sharesPrefix: pooler?.needsAll !== true && scorer === undefined,
     };
     if (restored !== undefined) {
       this.#scheduler.restore({ ...scheduled, tokens: [...promptTokens, ...restored] }, restored.length, now);
@@ -175,7 +182,8 @@ export class Engine {
     if (tokens.length === 0) {
       throw new RangeError("The prompt is empty and the model has no token to begin with");
     }
-    if (tokens.length >= contextLength) {
+    // Without an answer the prompt may fill the context.
+    if (tokens.length > contextLength - (maxTokens === 0 ? 0 : 1)) {
       const isEmbedding = pooling !== undefined;
       throw contextError(contextLength, {
         promptTokens: tokens.length,
@@ -282,7 +290,7 @@ export class Engine {
       this.#scheduler.abandon(plan.step);
       return;
     }
-    const embedded = this.#pool(items);
+    const ended = [...this.#pool(items), ...this.#score(items)];
     const chosen = this.#sample(items);
     const ms = performance.now() - startedAt;
     this.#tally.step({
@@ -291,7 +299,7 @@ export class Engine {
       computedTokens: load.tokens,
       generatedTokens: chosen.length,
     });
-    this.#scheduler.complete(plan.step, [...embedded, ...chosen], ms, this.#now());
+    this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, this.#now());
   }
 
   /** Adds the hidden states of this step to embeddings, and ends those that are complete. */
@@ -321,6 +329,35 @@ export class Engine {
     return true;
   }
 
+  /** Scores the tokens of prompts that follow those of this step, and ends requests that want no answer. */
+  #score(items: readonly StepItem[]): StepResult[] {
+    const rows: ReturnType<PromptScorer["rows"]> = [];
+    let start = 0;
+    for (const item of items) {
+      rows.push(...this.#answers.get(item.id)?.scorer?.rows(item, start) ?? []);
+      start += item.count;
+    }
+    scoreRows(this.#runner, rows);
+    return items.flatMap((item) => this.#endPrompt(item) ?? []);
+  }
+
+  /** Tells the scores of a slice; the result of a request that ends with its prompt. */
+  #endPrompt({ id, reachesEnd }: StepItem): StepResult | null {
+    const answer = this.#answers.get(id);
+    // One that was embedded has ended.
+    if (answer === undefined) return null;
+    try {
+      answer.scorer?.check();
+    } catch (error) {
+      this.#fail(id, error);
+      return null;
+    }
+    const isLast = reachesEnd && answer.maxTokens === 0;
+    if (isLast) answer.endPrompt();
+    if (isLast || !reachesEnd) this.#report(answer);
+    return isLast ? { id, token: 0, isLast } : null;
+  }
+
   /** Chooses the next token of every sequence whose last one was computed. */
   #sample(items: readonly StepItem[]): StepResult[] {
     const rows: number[] = [];
@@ -329,7 +366,7 @@ export class Engine {
     for (const item of items) {
       end += item.count;
       const answer = this.#answers.get(item.id);
-      // One that was embedded has ended.
+      // One that was embedded, or wanted no answer, has ended.
       if (!item.reachesEnd || answer === undefined) continue;
       rows.push(end - 1);
       ready.push({ item, answer });

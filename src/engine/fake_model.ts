@@ -49,10 +49,11 @@ export class FakeRunner implements StepRunner {
       for (let p = 0; p < slice.first + slice.count; p++) {
         assertEquals(this.cache[slot(slice, p)], slice.tokens[p], `position ${p} is not in the cache`);
         hash = (hash * 31 + slice.tokens[p]) % 1009;
-        if (p >= slice.first) this.#states.push([hash, slice.tokens[p]]);
+        if (p < slice.first) continue;
+        this.#states.push([hash, slice.tokens[p]]);
+        this.#ends.push(1 + hash % (VOCAB - 1));
       }
       count += slice.count;
-      this.#ends[count - 1] = 1 + hash % (VOCAB - 1);
     }
     assert(count <= this.batchTokensMax, `${count} tokens in a step`);
     return true;
@@ -66,12 +67,24 @@ export class FakeRunner implements StepRunner {
     this.#nexts = Array.from(indices, (index) => this.#ends[index]);
   }
 
+  /** The likelier the nearer to the token that comes. */
+  score(targets: Uint32Array) {
+    return Array.from(targets, (target, i) => {
+      const rank = 1 + Math.abs(target - this.#nexts[i]);
+      return { logprob: -rank, rank, best: this.#nexts[i], bestLogprob: -1 };
+    });
+  }
+
   sample(requests: readonly SampleRequest[]) {
     return requests.map(({ params }, i) => {
       const forbidden = new Set(params.logitBias.filter(([, bias]) => bias === -Infinity).map(([id]) => id));
       let id = this.#nexts[i];
       while (forbidden.has(id)) id = 1 + id % (VOCAB - 1);
-      return { id, logprob: -1, top: [] };
+      const top = Array.from({ length: params.logprobs ?? 0 }, (_, k) => ({
+        id: (this.#nexts[i] + k) % VOCAB,
+        logprob: -1 - k,
+      }));
+      return { id, logprob: -1, top };
     });
   }
 }
@@ -87,7 +100,11 @@ export const tokenizer = {
   isControl: (id: number) => id === END,
   encode: (text: string) => [...text].map((c) => c.charCodeAt(0) - 65),
   tokenText: (id: number) => String.fromCharCode(65 + id),
-  stream: () => ({ push: (id: number) => String.fromCharCode(65 + id), flush: () => "" }),
+  stream: () => ({
+    bytesOf: (id: number) => Uint8Array.of(65 + id),
+    push: (id: number) => String.fromCharCode(65 + id),
+    flush: () => "",
+  }),
 } as unknown as Tokenizer;
 
 export function request(text: string, options: Partial<GenerationRequest> = {}): GenerationRequest {

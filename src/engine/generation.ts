@@ -1,15 +1,17 @@
 import { AlignedLogprobs } from "./aligned_logprobs.ts";
-import type { Completion, StepEvent, TokenLogprob } from "./protocol.ts";
+import type { Completion, PromptLogprob, StepEvent, TokenLogprob } from "./protocol.ts";
 
 /** A finished answer. */
 export interface GenerationResult extends Completion {
   text: string;
   /** One for each token of the text, where they were asked for: the bytes of all, joined, are the text. */
   logprobs?: TokenLogprob[];
+  /** One for each token of the prompt, where they were asked for. */
+  promptLogprobs?: PromptLogprob[];
 }
 
 /** What a step added to an answer. */
-export type AnswerPart = Pick<StepEvent, "tokens" | "text" | "logprobs">;
+export type AnswerPart = Pick<StepEvent, "tokens" | "text" | "logprobs" | "promptLogprobs">;
 
 /** Who hears of an answer as it comes, before its iterator does. What a listener throws ends the answer. */
 export interface GenerationListener {
@@ -19,7 +21,7 @@ export interface GenerationListener {
   onTokens?: (tokens: readonly number[]) => void;
   /**
    * What a step added: tokens, text, and, where they were asked for, the log-probabilities of the tokens whose text is out now. The
-   * text of a token comes later where it ends inside a character or may begin a stop string.
+   * text of a token comes later where it ends inside a character or may begin a stop string. The prompt's come before, as it is computed.
    */
   onPart?: (part: AnswerPart) => void;
 }
@@ -48,6 +50,8 @@ export class Generation implements AsyncIterable<string> {
   readonly #aligned = new AlignedLogprobs();
   /** Undefined where nobody asked for them. */
   #logprobs: TokenLogprob[] | undefined;
+  /** Undefined where nobody asked for them. */
+  #promptLogprobs: PromptLogprob[] | undefined;
   #text = "";
   #pending = "";
   #ended = false;
@@ -68,7 +72,8 @@ export class Generation implements AsyncIterable<string> {
   /** Takes what a step gave. For the engine's client. */
   push(event: StepEvent): void {
     if (this.#ended) return;
-    const { text, completion } = event;
+    const { text, completion, promptLogprobs } = event;
+    if (promptLogprobs !== undefined) (this.#promptLogprobs ??= []).push(...promptLogprobs);
     const logprobs = event.logprobs && this.#align(event.logprobs, text, completion !== undefined);
     if (!this.#tell(event, logprobs)) return;
     this.#parts.push(text);
@@ -79,6 +84,7 @@ export class Generation implements AsyncIterable<string> {
       this.#text = this.#parts.join("");
       const result: GenerationResult = { text: this.#text, ...completion };
       if (this.#logprobs !== undefined) result.logprobs = this.#logprobs;
+      if (this.#promptLogprobs !== undefined) result.promptLogprobs = this.#promptLogprobs;
       this.#settle.resolve(result);
     }
     this.#wake?.();
@@ -93,14 +99,17 @@ export class Generation implements AsyncIterable<string> {
   }
 
   /** Calls the listeners; what one throws ends the answer. */
-  #tell({ promptTokens, tokens, text }: StepEvent, logprobs: TokenLogprob[] | undefined): boolean {
+  #tell(
+    { promptTokens, tokens, text, promptLogprobs }: StepEvent,
+    logprobs: TokenLogprob[] | undefined,
+  ): boolean {
     const { onAccepted, onTokens, onPart } = this.#listener;
     try {
       if (promptTokens !== undefined) onAccepted?.(promptTokens);
       if (tokens.length > 0) onTokens?.(tokens);
-      if (tokens.length > 0 || text !== "" || (logprobs?.length ?? 0) > 0) {
-        onPart?.({ tokens, text, logprobs });
-      }
+      const hasNews = tokens.length > 0 || text !== "" || (logprobs?.length ?? 0) > 0;
+      if (promptLogprobs !== undefined) onPart?.({ tokens, text, logprobs, promptLogprobs });
+      else if (hasNews) onPart?.({ tokens, text, logprobs });
       return true;
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));

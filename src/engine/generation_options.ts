@@ -23,12 +23,25 @@ import {
   type Prompt,
   type PromptShape,
 } from "./protocol.ts";
-import { checkNumber, resolveSampling, SAMPLING_CHECKS, type SamplingOptions } from "../sampling.ts";
+import {
+  checkNumber,
+  LOGPROBS_RULE,
+  resolveSampling,
+  SAMPLING_CHECKS,
+  type SamplingOptions,
+} from "../sampling.ts";
 
 /** How an answer is made. All optional. */
 export interface GenerationOptions extends SamplingOptions, GenerationListener {
-  /** Most tokens of the answer; default: until the context is full. */
+  /** Most tokens of the answer; default: until the context is full. 0: only the prompt is computed. */
   maxTokens?: number;
+  /**
+   * Give the log-probability of each token of the prompt, too, and of this many likeliest alternatives: 0 to 20. All of the prompt is
+   * computed then, whatever is known of it.
+   */
+  promptLogprobs?: number;
+  /** Give the log-probability of the token that ends the answer, too; it adds nothing to the text. Default false. */
+  endLogprob?: boolean;
   /** The answer ends before the first of these strings. At most 16 of at most 256 characters. */
   stop?: string | readonly string[];
   /** Tokens that end the answer, beside the model's own. */
@@ -76,6 +89,8 @@ const isStop = anyOf(
 export const GENERATION_CHECKS: Readonly<Record<keyof GenerationOptions, Check>> = {
   ...SAMPLING_CHECKS,
   maxTokens: isNumber,
+  promptLogprobs: isNumber,
+  endLogprob: isBoolean,
   stop: isStop,
   stopTokens: isTokens,
   ignoreEnd: isBoolean,
@@ -129,7 +144,7 @@ export const isMessages: Check = listOf((label, message) => {
 }, "a list of messages");
 
 /** What `maxTokens` may be. */
-export const MAX_TOKENS_RULE = { min: 1, max: 2 ** 31, integer: true } as const;
+export const MAX_TOKENS_RULE = { min: 0, max: 2 ** 31, integer: true } as const;
 const DEFAULT_CLASS = "interactive";
 const NAME_CHARACTERS_MAX = 256;
 const STOPS_MAX = 16;
@@ -148,7 +163,10 @@ export function resolveRequest(
   options: GenerationOptions & RequestKind,
   vocab: number,
 ): GenerationRequest {
-  const { maxTokens, minTokens = 0, stopTokens = [] } = options;
+  const { minTokens = 0, stopTokens = [] } = options;
+  const maxTokens = options.maxTokens === undefined
+    ? undefined
+    : checkNumber("maxTokens", options.maxTokens, MAX_TOKENS_RULE);
   if (stopTokens.length > STOP_TOKENS_MAX) {
     throw new RangeError(
       `Option "stopTokens" must have at most ${STOP_TOKENS_MAX}, current count is ${stopTokens.length}`,
@@ -163,7 +181,11 @@ export function resolveRequest(
   return {
     prompt,
     sampling: resolveSampling(options, vocab),
-    maxTokens: maxTokens === undefined ? undefined : checkNumber("maxTokens", maxTokens, MAX_TOKENS_RULE),
+    maxTokens,
+    ...options.promptLogprobs === undefined
+      ? {}
+      : { promptLogprobs: checkNumber("promptLogprobs", options.promptLogprobs, LOGPROBS_RULE) },
+    ...options.endLogprob === true ? { endLogprob: true } : {},
     stop: resolveStops(options.stop),
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
     ignoreEnd: options.ignoreEnd ?? false,

@@ -159,6 +159,8 @@ export class EngineHost {
         type: "loaded",
         info: describeModel(file, runner, {
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
+          bosToken: tokenizer.bos === undefined ? undefined : tokenizer.tokenText(tokenizer.bos),
+          eosToken: tokenizer.eos === undefined ? undefined : tokenizer.tokenText(tokenizer.eos),
           notes: loadNotes(file, runner.hyperparameters, runner, options),
           fingerprint: fingerprintOf(file, options.kvFormat ?? kvFormatNames[0], runner.kernels.isa),
         }),

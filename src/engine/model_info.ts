@@ -11,7 +11,7 @@ const FINGERPRINT_CHARACTERS = 12;
 export function describeModel(
   file: GgufFile,
   runner: ModelRunner,
-  more: Pick<ModelInfo, "hasChatTemplate" | "notes" | "fingerprint">,
+  more: Pick<ModelInfo, "hasChatTemplate" | "bosToken" | "eosToken" | "notes" | "fingerprint">,
 ): ModelInfo {
   const h = runner.hyperparameters;
   const tensors = [...file.tensors.values()];

@@ -36,6 +36,8 @@ export class PendingRequest {
   isSuspect = false;
   readonly #request: GenerationRequest;
   readonly #emitted: number[];
+  /** Tokens of the prompt whose scores were delivered. */
+  #scored = 0;
   readonly #now: () => number;
   /** Whether a worker has had it that is gone. */
   #isRestored = false;
@@ -64,7 +66,9 @@ export class PendingRequest {
 
   /** The request as a worker is to get it now. */
   get message(): GenerationRequest {
-    return this.#isRestored ? { ...this.#request, restored: [...this.#emitted] } : this.#request;
+    if (!this.#isRestored) return this.#request;
+    const restored = { ...this.#request, restored: [...this.#emitted] };
+    return this.#scored === 0 ? restored : { ...restored, promptScored: this.#scored };
   }
 
   /** Whether a worker has had it that is gone: then it was taken, and is not refused. */
@@ -105,6 +109,7 @@ export class PendingRequest {
       this.#emitted.push(...event.tokens);
       this.#ttftMs ??= this.#now() - this.#request.submittedAt;
     }
+    this.#scored += event.promptLogprobs?.length ?? 0;
     const { completion } = event;
     if (completion === undefined || !this.#isRestored) return this.generation.push(event);
     // The last worker knows only when it chose a token first.

@@ -45,8 +45,14 @@ export type Pooling = typeof POOLINGS[number];
 export interface GenerationRequest {
   prompt: Prompt;
   sampling: SamplingParams;
-  /** Undefined: until the context is full. */
+  /** Undefined: until the context is full. 0: only the prompt is computed. */
   maxTokens?: number;
+  /** Set: the prompt's tokens are scored, each with so many of the likeliest at its place. */
+  promptLogprobs?: number;
+  /** Tokens of the prompt whose scores were delivered by another worker, which has ended. */
+  promptScored?: number;
+  /** Whether the token that ends the answer has its log-probability told, too: it adds nothing to the text. */
+  endLogprob?: boolean;
   /** Strings that end the answer and are not part of it. */
   stop: string[];
   /** Tokens that end the answer, beside the model's own end tokens. */
@@ -160,8 +166,10 @@ export interface StepEvent {
   tokens: number[];
   /** What they add to the text; some add nothing yet. */
   text: string;
-  /** Of these tokens, where they were asked for; of the one that ends the answer there is none. Their text may come later. */
+  /** Of these tokens, where they were asked for; of the one that ends the answer only if so asked. Their text may come later. */
   logprobs?: TokenLogprob[];
+  /** The next tokens of the prompt, where they are scored. */
+  promptLogprobs?: PromptLogprob[];
   /** Set with the last event of a request that succeeded. */
   completion?: Completion;
   /** Set with the last event of a request that failed. */
@@ -194,6 +202,9 @@ export interface ModelInfo {
   /** What the file says about embeddings; "none" where it says nothing. */
   pooling: FilePooling;
   hasChatTemplate: boolean;
+  /** Names of the tokens that begin and end a text, where the model has such. */
+  bosToken?: string;
+  eosToken?: string;
   /** Sentences about what is otherwise than the file or a user would have it, such as a shorter context. */
   notes: readonly string[];
   /** The instruction set level in use. */

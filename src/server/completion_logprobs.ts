@@ -11,20 +11,64 @@ export function finite(logprob: number): number {
   return Math.max(logprob, LOGPROB_MIN);
 }
 
+/** What a choice has of its tokens. The first token of a prompt has no log-probability: nothing stands before it. */
+interface Lists {
+  readonly tokens: string[];
+  readonly token_logprobs: (number | null)[];
+  readonly top_logprobs: (Record<string, number> | null)[];
+  readonly text_offset: number[];
+}
+
+/** Lists one after the other. */
+export function joinLists(a: Lists, b: Lists): Lists {
+  return {
+    tokens: [...a.tokens, ...b.tokens],
+    token_logprobs: [...a.token_logprobs, ...b.token_logprobs],
+    top_logprobs: [...a.top_logprobs, ...b.top_logprobs],
+    text_offset: [...a.text_offset, ...b.text_offset],
+  };
+}
+
+/** The field `prompt_logprobs` as vLLM writes it: for each token those likeliest at its place and itself, by id. */
+export function promptLogprobs(tokens: readonly PromptLogprob[], top: number) {
+  const named = ({ text, logprob }: TopLogprob, rank: number) => ({
+    logprob: finite(logprob),
+    rank,
+    decoded_token: text,
+  });
+  return tokens.map((token) => {
+    const { id, logprob, rank } = token;
+    if (logprob === null || rank === null) return null;
+    const likeliest = token.top.slice(0, top).map((each, i) => [each.id, named(each, i + 1)] as const);
+    return Object.fromEntries([...likeliest, [id, named({ ...token, logprob }, rank)]]);
+  });
+}
+
 /** The log-probabilities of one choice. Remembers how far its text has come: they say where in it each token is. */
 export class CompletionLogprobs {
   #scanner = new Utf8Scanner();
   /** Characters of the prompt, where it is echoed. */
   #echoed = 0;
+  #isInPrompt = false;
 
-  /** The prompt is whole: what follows is a text of its own, should it begin inside a character. */
-  endPrompt(): void {
-    this.#echoed += this.#scanner.character + 1;
-    this.#scanner = new Utf8Scanner();
+  /** The next tokens of the prompt, each with so many alternatives. */
+  takePrompt(tokens: readonly PromptLogprob[], top: number): Lists {
+    this.#isInPrompt = true;
+    return this.#take(tokens, top);
   }
 
-  /** The next tokens, each with so many alternatives; default: all. */
-  take(tokens: readonly (TokenLogprob | PromptLogprob)[], top = Infinity) {
+  /** The next tokens of the answer. */
+  take(tokens: readonly TokenLogprob[]): Lists {
+    if (this.#isInPrompt) {
+      // The answer is a text of its own, even if it begins inside a character.
+      this.#echoed = this.#scanner.character + 1;
+      this.#scanner = new Utf8Scanner();
+      this.#isInPrompt = false;
+    }
+    return this.#take(tokens, Infinity);
+  }
+
+  #take(tokens: readonly (TokenLogprob | PromptLogprob)[], top: number): Lists {
     return {
       tokens: tokens.map(({ text }) => text),
       token_logprobs: tokens.map(({ logprob }) => logprob === null ? null : finite(logprob)),

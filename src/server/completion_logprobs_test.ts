@@ -40,6 +40,5 @@ Deno.test("CompletionLogprobs counts offsets in characters, across tokens that a
   assertEquals(offsets([0x81], [0x82, 0x63], "d", []), [3, 3, 5, 6]);
   // A beginning that nothing follows is a character of its own.
   assertEquals(offsets([0xf0, 0x9f], "e"), [6, 7]);
-  logprobs.endPrompt();
   assertEquals(offsets("f", [0xff], "g"), [8, 9, 10]);
 });

@@ -1,8 +1,8 @@
 /** Answers as OpenAI's clients expect them: chats and completions, whole and in parts. @module */
 
 import type { GenerationResult } from "../engine/generation.ts";
-import type { TokenLogprob, TopLogprob, Usage } from "../engine/protocol.ts";
-import { CompletionLogprobs, finite } from "./completion_logprobs.ts";
+import type { PromptLogprob, TokenLogprob, TopLogprob, Usage } from "../engine/protocol.ts";
+import { CompletionLogprobs, finite, joinLists, promptLogprobs } from "./completion_logprobs.ts";
 
 /** What all objects of one response have in common. */
 export interface ResponseHead {
@@ -13,12 +13,27 @@ export interface ResponseHead {
   readonly system_fingerprint: string;
 }
 
+/** What answers tell of their prompts, where that is wanted. */
+export interface PromptShape {
+  /** The text of each answer's prompt, with which its own begins. */
+  readonly echoed?: readonly string[];
+  /** Alternatives to each token of an echoed prompt; undefined: its tokens are not told. */
+  readonly echoTop?: number;
+  /** Alternatives to each token in the field `prompt_logprobs`; undefined: no such field. */
+  readonly promptTop?: number;
+}
+
 /** How the answers to a request are written. `index`: the place of an answer. */
 export interface AnswerFormat {
   whole(results: readonly GenerationResult[], n: number): unknown;
   /** Before the first part; null where there is nothing to say. */
   first(index: number): unknown | null;
-  part(index: number, text: string, logprobs?: readonly TokenLogprob[]): unknown;
+  part(
+    index: number,
+    text: string,
+    logprobs?: readonly TokenLogprob[],
+    prompt?: readonly PromptLogprob[],
+  ): unknown;
   last(index: number, result: GenerationResult): unknown;
   usage(results: readonly GenerationResult[], n: number): unknown;
 }
@@ -55,14 +70,22 @@ function chatLogprobs(logprobs: readonly TokenLogprob[] | undefined) {
   };
 }
 
+/** The field of a prompt's log-probabilities, where it is wanted. `n` answers to a prompt: the first one has them. */
+function promptField(results: readonly GenerationResult[], index: number, n: number, top?: number) {
+  if (top === undefined) return {};
+  return { prompt_logprobs: promptLogprobs(results[index - index % n].promptLogprobs ?? [], top) };
+}
+
 /** /v1/chat/completions. `withUsage`: parts say that the usage comes later. */
 export class ChatFormat implements AnswerFormat {
   readonly #head: ResponseHead;
   readonly #null: { usage?: null };
+  readonly #prompt: PromptShape;
 
-  constructor(head: ResponseHead, withUsage: boolean) {
+  constructor(head: ResponseHead, withUsage: boolean, prompt: PromptShape = {}) {
     this.#head = head;
     this.#null = withUsage ? { usage: null } : {};
+    this.#prompt = prompt;
   }
 
   whole(results: readonly GenerationResult[], n: number): unknown {
@@ -72,7 +95,8 @@ export class ChatFormat implements AnswerFormat {
       logprobs: chatLogprobs(result.logprobs),
       ...ending(result),
     }));
-    return { ...this.#named("chat.completion"), choices, usage: usageOf(results, n) };
+    const prompt = promptField(results, 0, n, this.#prompt.promptTop);
+    return { ...this.#named("chat.completion"), choices, usage: usageOf(results, n), ...prompt };
   }
 
   first(index: number): unknown {
@@ -111,29 +135,39 @@ export class ChatFormat implements AnswerFormat {
 export class TextFormat implements AnswerFormat {
   readonly #head: ResponseHead;
   readonly #null: { usage?: null };
+  readonly #prompt: PromptShape;
   readonly #logprobs = new Map<number, CompletionLogprobs>();
 
-  constructor(head: ResponseHead, withUsage: boolean) {
+  constructor(head: ResponseHead, withUsage: boolean, prompt: PromptShape = {}) {
     this.#head = head;
     this.#null = withUsage ? { usage: null } : {};
+    this.#prompt = prompt;
   }
 
   whole(results: readonly GenerationResult[], n: number): unknown {
     const choices = results.map((result, index) => ({
       index,
-      text: result.text,
-      logprobs: this.#logprobsOf(index, result.logprobs),
+      text: (this.#prompt.echoed?.[index] ?? "") + result.text,
+      logprobs: this.#logprobsOf(index, result.logprobs, result.promptLogprobs),
+      ...promptField(results, index, n, this.#prompt.promptTop),
       ...ending(result),
     }));
     return { ...this.#named(), choices, usage: usageOf(results, n) };
   }
 
-  first(): null {
-    return null;
+  /** The echoed prompt. */
+  first(index: number): unknown | null {
+    const { echoed } = this.#prompt;
+    return echoed === undefined ? null : this.#chunk(index, echoed[index], null);
   }
 
-  part(index: number, text: string, logprobs?: readonly TokenLogprob[]): unknown {
-    return this.#chunk(index, text, this.#logprobsOf(index, logprobs));
+  part(
+    index: number,
+    text: string,
+    logprobs?: readonly TokenLogprob[],
+    prompt?: readonly PromptLogprob[],
+  ): unknown {
+    return this.#chunk(index, text, this.#logprobsOf(index, logprobs, prompt));
   }
 
   last(index: number, result: GenerationResult): unknown {
@@ -153,10 +187,12 @@ export class TextFormat implements AnswerFormat {
     return { ...this.#named(), choices: [{ index, text, logprobs, ...end }], ...this.#null };
   }
 
-  #logprobsOf(index: number, logprobs: readonly TokenLogprob[] | undefined) {
-    if (logprobs === undefined) return null;
+  #logprobsOf(index: number, logprobs?: readonly TokenLogprob[], prompt?: readonly PromptLogprob[]) {
+    const { echoTop } = this.#prompt;
     const known = this.#logprobs.get(index) ?? new CompletionLogprobs();
     this.#logprobs.set(index, known);
-    return known.take(logprobs);
+    const echoed = echoTop === undefined || prompt === undefined ? null : known.takePrompt(prompt, echoTop);
+    const own = logprobs === undefined ? null : known.take(logprobs);
+    return echoed === null || own === null ? echoed ?? own : joinLists(echoed, own);
   }
 }

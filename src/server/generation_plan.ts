@@ -1,6 +1,7 @@
 /** From a checked request to what the engine is asked. @module */
 
 import { createHash } from "node:crypto";
+import { IN_FLIGHT_MAX } from "../engine/embedding.ts";
 import type { ChatOptions } from "../engine/generation_options.ts";
 import type { Pooling, Prompt } from "../engine/protocol.ts";
 import { type ChatVariables, REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
@@ -29,6 +30,12 @@ export interface GenerationPlan {
   readonly includeUsage: boolean;
   /** Whether each event of a stream has the usage so far. */
   readonly continuousUsage?: boolean;
+  /** Whether texts begin with their prompts. */
+  readonly echoes?: boolean;
+  /** Alternatives to each token of an echoed prompt, where its tokens are told. */
+  readonly echoTop?: number;
+  /** Alternatives to each token of the prompt in a field of its own, where it is wanted. */
+  readonly promptTop?: number;
 }
 
 /** What a plan depends on beside the body. */
@@ -127,12 +134,26 @@ function plan(
       "unsupported_value",
     );
   }
-  const options = { ...toOptions(fields, context), ...toSampling(fields), logprobs };
-  const jobs = prompts.flatMap((prompt) => {
-    if ("tokens" in prompt) checkTokens("prompt", prompt.tokens, context.vocab);
+  if (stream && prompts.length * n > IN_FLIGHT_MAX) {
+    throw badField(
+      "stream",
+      `A stream must have at most ${IN_FLIGHT_MAX} answers, prompts times "n", current value is ${
+        prompts.length * n
+      }`,
+    );
+  }
+  const wanted = toPromptOptions(fields, logprobs);
+  const options = { ...toOptions(fields, context), ...toSampling(fields), logprobs, ...wanted.options };
+  const jobs = prompts.flatMap((each) => {
+    if ("tokens" in each) checkTokens("prompt", each.tokens, context.vocab);
     return Array.from({ length: n }, (_, i): Job => ({
-      prompt,
-      options: seed === undefined ? options : { ...options, seed: (seed + i) % Number.MAX_SAFE_INTEGER },
+      prompt: each,
+      options: {
+        ...options,
+        ...seed === undefined ? {} : { seed: (seed + i) % Number.MAX_SAFE_INTEGER },
+        // In a field of its own a prompt is told once.
+        ...i === 0 || wanted.plan.echoes ? {} : { promptLogprobs: undefined },
+      },
     }));
   });
   const { include_usage, continuous_usage_stats } = fields.stream_options as Checked | undefined ?? {};
@@ -143,6 +164,26 @@ function plan(
     stream,
     includeUsage: include_usage === true,
     continuousUsage: continuous_usage_stats === true,
+    ...wanted.plan,
+  };
+}
+
+/** What is told of prompts. Throws an ApiError, 400. */
+function toPromptOptions(fields: Checked, logprobs: number | undefined) {
+  const echoes = fields.echo === true;
+  const echoTop = echoes ? logprobs : undefined;
+  const promptTop = fields.prompt_logprobs as number | undefined;
+  if (promptTop !== undefined && fields.stream === true) {
+    throw badField("prompt_logprobs", '"prompt_logprobs" are not available with "stream": true');
+  }
+  const wantsTokens = echoTop !== undefined || promptTop !== undefined;
+  return {
+    plan: { echoes, echoTop, promptTop },
+    options: {
+      promptLogprobs: wantsTokens ? Math.max(echoTop ?? 0, promptTop ?? 0) : undefined,
+      // Evaluation tools ask for one token of an answer and pass over it: it must be there even if it ends the answer.
+      endLogprob: echoTop !== undefined,
+    },
   };
 }
 

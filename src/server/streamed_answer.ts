@@ -1,7 +1,7 @@
 /** Answers as a stream of events. @module */
 
 import type { AnswerPart, GenerationResult } from "../engine/generation.ts";
-import type { TokenLogprob } from "../engine/protocol.ts";
+import type { PromptLogprob, TokenLogprob } from "../engine/protocol.ts";
 import type { ApiError } from "./api_error.ts";
 import type { AnswerFormat } from "./formats.ts";
 import { type CancelReason, DONE_EVENT, type EventSource, eventText } from "./sse.ts";
@@ -11,6 +11,7 @@ interface Waiting {
   hasBegun: boolean;
   text: string;
   logprobs?: TokenLogprob[];
+  prompt?: PromptLogprob[];
   result?: GenerationResult;
   isDone: boolean;
   promptTokens: number;
@@ -60,16 +61,15 @@ export class StreamedAnswer implements EventSource {
   }
 
   /** Takes what a step added to an answer. Whether that is worth an event. */
-  part(index: number, { tokens, text, logprobs }: AnswerPart): boolean {
+  part(index: number, { tokens, text, logprobs = [], promptLogprobs = [] }: AnswerPart): boolean {
     const answer = this.#answers[index];
     answer.tokens += tokens.length;
     answer.text += text;
     this.#waiting += text.length;
-    if (logprobs !== undefined && logprobs.length > 0) {
-      (answer.logprobs ??= []).push(...logprobs);
-      for (const { top } of logprobs) this.#waiting += LOGPROB_BYTES * (1 + top.length);
-    }
-    return text !== "" || (logprobs?.length ?? 0) > 0;
+    if (logprobs.length > 0) (answer.logprobs ??= []).push(...logprobs);
+    if (promptLogprobs.length > 0) (answer.prompt ??= []).push(...promptLogprobs);
+    for (const { top } of [...promptLogprobs, ...logprobs]) this.#waiting += LOGPROB_BYTES * (1 + top.length);
+    return text !== "" || logprobs.length > 0 || promptLogprobs.length > 0;
   }
 
   ended(index: number, result: GenerationResult): void {
@@ -107,7 +107,7 @@ export class StreamedAnswer implements EventSource {
     const isOver = answer.result !== undefined && !answer.isDone;
     // The list of an answer without tokens is empty, and there.
     if (isOver && !answer.hasBegun) answer.logprobs ??= answer.result!.logprobs;
-    const hasPart = answer.text !== "" || answer.logprobs !== undefined;
+    const hasPart = answer.text !== "" || answer.logprobs !== undefined || answer.prompt !== undefined;
     // The role goes with the first token, not before: clients take the first event for it, and time it.
     if (!answer.hasBegun && (hasPart || isOver)) {
       const first = this.#format.first(index);
@@ -115,9 +115,9 @@ export class StreamedAnswer implements EventSource {
       answer.hasBegun = true;
     }
     if (hasPart) {
-      events += this.#event(answer, this.#format.part(index, answer.text, answer.logprobs));
+      events += this.#event(answer, this.#format.part(index, answer.text, answer.logprobs, answer.prompt));
       answer.text = "";
-      answer.logprobs = undefined;
+      answer.logprobs = answer.prompt = undefined;
     }
     if (isOver) {
       events += this.#event(answer, this.#format.last(index, answer.result!));

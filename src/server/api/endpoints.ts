@@ -89,6 +89,13 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: "An object with the text as content",
     errors: GENERATION_ERRORS,
   },
+  {
+    method: "get",
+    path: "/tokenizer_info",
+    summary: "Names of the tokens that begin and end a text, for clients that count tokens here",
+    answer: "An object with bos_token and eos_token",
+    errors: [503],
+  },
   { method: "get", path: "/livez", summary: "Whether the process answers", isPublic: true, answer: "200" },
   {
     method: "get",

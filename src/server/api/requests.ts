@@ -17,9 +17,9 @@ import { MESSAGE_FIELDS } from "./message_fields.ts";
 const TEXT_MAX = 2 ** 22;
 const TOKENS_MAX = 2 ** 20;
 const TOKEN_MAX = 2 ** 24;
-const PROMPTS_MAX = 16;
-/** Most answers to one request, prompts times `n`. */
-export const ANSWERS_MAX = 16;
+const PROMPTS_MAX = 128;
+/** Most answers to one request, prompts times `n`: evaluation tools send so many prompts together. */
+export const ANSWERS_MAX = 128;
 /** Most texts in a request for embeddings. */
 const EMBEDDINGS_MAX = 2048;
 const TOP_LOGPROBS_MAX = 20;
@@ -31,7 +31,7 @@ const token: Field = { type: "integer", min: 0, max: TOKEN_MAX };
 /** A limit of tokens, which clients also write as −1 for none. */
 const limit = (help: string): Field => ({
   type: "choice",
-  of: [{ type: "constant", values: [-1] }, { type: "integer", min: 1, max: 2 ** 31 }],
+  of: [{ type: "constant", values: [-1] }, { type: "integer", min: 0, max: 2 ** 31 }],
   help,
 });
 const flag = (help: string): Field => ({ type: "boolean", help });
@@ -139,7 +139,9 @@ const COMMON = {
   },
   stop_token_ids: { type: "list", min: 0, max: 256, of: token, help: "Tokens that end the answer." },
   ignore_eos: { type: "boolean", fallback: false, help: "Go on when the model says that it is done." },
-  max_tokens: limit("Most tokens of the answer; default, and -1: until the context is full."),
+  max_tokens: limit(
+    "Most tokens of the answer; default, and -1: until the context is full. 0: only the prompt is computed.",
+  ),
   n_predict: limit("Another name of max_tokens."),
   min_tokens: {
     type: "integer",
@@ -152,6 +154,13 @@ const COMMON = {
     type: "boolean",
     fallback: true,
     help: "false writes control tokens into the answer's text.",
+  },
+  prompt_logprobs: {
+    type: "integer",
+    min: 0,
+    max: TOP_LOGPROBS_MAX,
+    help:
+      "Give the log-probability of each token of the prompt, and of so many likeliest alternatives. Not with `stream`.",
   },
   stream: { type: "boolean", fallback: false, help: "Send the answer as server-sent events." },
   stream_options: {
@@ -267,7 +276,11 @@ export const TEXT_FIELDS = {
     max: TOP_LOGPROBS_MAX,
     help: "Give the log-probability of each token, and of so many likeliest alternatives.",
   },
-  echo: { type: "constant", values: [false] },
+  echo: {
+    type: "boolean",
+    fallback: false,
+    help: "Begin the text, and with `logprobs` the lists of tokens, with the prompt.",
+  },
   ...FOREIGN_TEXT_FIELDS,
 } as const satisfies Fields;
 
@@ -318,13 +331,15 @@ export const EMBEDDING_FIELDS = {
 /** POST /tokenize */
 export const TOKENIZE_FIELDS = {
   model: COMMON.model,
-  content: { type: "string", max: TEXT_MAX, required: true },
+  content: { type: "string", max: TEXT_MAX, help: "The text." },
+  prompt: { type: "string", max: TEXT_MAX, help: "The text, as vLLM's clients call it." },
   add_special: {
     type: "boolean",
     fallback: true,
     help: "Begin as a prompt begins: with BOS where the model wants it.",
   },
-  parse_special: { type: "boolean", fallback: false, help: "Read control tokens in the text." },
+  add_special_tokens: flag("Another name of add_special."),
+  parse_special: flag("Read control tokens in the text; default false, with `prompt` true, as vLLM does."),
 } as const satisfies Fields;
 
 /** POST /detokenize */

@@ -1,5 +1,7 @@
 /** POST /v1/chat/completions and /v1/completions. @module */
 
+import type { Model } from "../../engine/model.ts";
+import type { Prompt } from "../../engine/protocol.ts";
 import { ApiError } from "../api_error.ts";
 import { toApiError } from "../errors.ts";
 import { type AnswerFormat, ChatFormat, TextFormat } from "../formats.ts";
@@ -38,10 +40,23 @@ async function generate(service: Service, kind: Kind, exchange: Exchange): Promi
   const plan = await readPlan(service, exchange, (body) => kind.plan(body, context));
   const created = Math.floor(Date.now() / 1000);
   const head = { id, created, model: service.modelName, system_fingerprint: model.info.fingerprint };
-  const format = new kind.format(head, plan.includeUsage);
+  const echoed = plan.echoes ? await echoesOf(model, plan) : undefined;
+  exchange.client.throwIfLeft();
+  const format = new kind.format(head, plan.includeUsage, { ...plan, echoed });
   return plan.stream
     ? await streamed(service, plan, exchange, format)
     : await whole(service, plan, exchange, format);
+}
+
+/** The texts of the prompts: what their tokens say, so that the offsets of tokens are right. */
+async function echoesOf(model: Model, { jobs, n }: GenerationPlan): Promise<string[]> {
+  const textOf = async (prompt: Prompt) => {
+    if ("messages" in prompt) throw new TypeError("A conversation has no text to echo");
+    const tokens = "tokens" in prompt ? prompt.tokens : await model.tokenize(prompt.text);
+    return await model.detokenize(tokens, { special: jobs[0].options.specialTokens });
+  };
+  const texts = await Promise.all(jobs.filter((_, i) => i % n === 0).map(({ prompt }) => textOf(prompt)));
+  return jobs.map((_, i) => texts[Math.floor(i / n)]);
 }
 
 async function whole(

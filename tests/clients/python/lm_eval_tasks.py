@@ -25,7 +25,7 @@ TASKS = {
     "sums_choice": """
 output_type: multiple_choice
 doc_to_text: "{{question}}"
-doc_to_choice: ["{{right}}", "{{wrong}}"]
+doc_to_choice: "{{[right, wrong]}}"
 doc_to_target: 0
 target_delimiter: " "
 metric_list: [{metric: acc}]
