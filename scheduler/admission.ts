@@ -1,21 +1,12 @@
+import { chanceOf, type OutputLengths } from "./output_lengths.ts";
 import type { ClassQueue } from "./class_queue.ts";
 import type { KvLedger } from "./kv_ledger.ts";
-import type { SchedulerRequest } from "./sequence.ts";
-import { itlLimitMs, plannedMs, promptFloor } from "./step_budget.ts";
+import { Playback, type PlayedClass, type PlayedSequence } from "./playback.ts";
+import type { PrefixHints } from "./prefix_hints.ts";
+import type { SchedulerRequest, Sequence } from "./sequence.ts";
 import type { StepLimits } from "./step_builder.ts";
-import { attendedKv, type StepLoad, type StepTimeModel } from "./step_time_model.ts";
-
-/** What requests that are under way to the scheduler can be judged by before they are there. */
-export interface Forecast {
-  /** Ms until a prompt of one token would have its first token, if nothing else came before it. */
-  readonly ttftMs: number;
-  /** Ms for each further token of it, or of prompts that go before it. */
-  readonly msPerToken: number;
-  /** Requests of the class that can start before one has to wait until another has ended. */
-  readonly slots: number;
-  /** Ms for each of those that have to. */
-  readonly msPerRequest: number;
-}
+import { attendedKv } from "./step_cost.ts";
+import type { StepTimeModel } from "./step_time_model.ts";
 
 /** Why a request was refused: it can never fit, too much waits already, or it would be too late. */
 export type RefusalReason = "too-long" | "queue-full" | "slo" | "deadline";
@@ -23,7 +14,8 @@ export type RefusalReason = "too-long" | "queue-full" | "slo" | "deadline";
 /** The answer to a new request. */
 export type Admission =
   | {
-    readonly accepted: true; /** Ms; undefined before steps were measured. */
+    readonly accepted: true;
+    /** Ms; undefined before steps were measured, and where nothing depends on it. */
     readonly predictedTtftMs?: number;
   }
   | {
@@ -35,48 +27,63 @@ export type Admission =
 
 /** Ms after which to try again while nothing has been measured. */
 const RETRY_MS = 1000;
+/**
+ * A first token that is predicted after this share of what the class promises is late: in the middle of what is right to
+ * refuse (later than 0.8) and what is right to take (until 1), because forecasts err to both sides.
+ */
+const LATE_SHARE = 0.9;
+/** So many waiting requests of a class, and of those before it, are played one by one; and of those behind it. */
+const LISTED = 512, LISTED_BEHIND = 32;
+/** Answers are not taken to become longer than this before they were. */
+const OUTPUT_MAX = 2 ** 17;
+/** So many lengths stand for those of answers to requests that are under way. */
+const TYPICAL_OUTPUTS = 16;
 
 /** What admission looks at. */
 export interface AdmissionView {
   /** Highest priority first. */
   readonly queues: readonly ClassQueue[];
   readonly ledger: KvLedger;
+  readonly hints: PrefixHints;
   readonly model: StepTimeModel;
   readonly limits: StepLimits;
   readonly blockTokens: number;
   readonly now: number;
   /** Predicted time that the current step still takes. */
   readonly stepLeftMs: number;
+  /** What passes between two steps. */
+  readonly betweenMs: number;
+  /** Queues as they were played, by class: all that is there has changed only by requests that came since, and are in them. */
+  readonly settled: Map<number, SettledQueue>;
+}
+
+/** A queue, played until all that wait in it have started. */
+export interface SettledQueue {
+  readonly playback: Playback;
+  /** When it was as it began, in ms. */
+  readonly at: number;
+}
+
+/** Ms by which a first token would come too late for its class, or a number up to 0. */
+export function lateMs(ttftMs: number, ttftSloMs = Infinity): number {
+  return ttftMs - LATE_SHARE * ttftSloMs;
 }
 
 /** Decides whether a request is taken, from what is waiting and how fast it goes. */
 export function admit(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): Admission {
-  const promptTokens = request.tokens.length;
-  if (promptTokens + request.maxTokens > view.ledger.blocks * view.blockTokens) {
-    return { accepted: false, reason: "too-long" };
-  }
-  const { queueLimit, ttftSloMs = Infinity } = queue.config;
-  const requestsOver = queue.waiting.length + 1 - queueLimit.requests;
-  const tokensOver = queue.waitingTokens + promptTokens - queueLimit.tokens;
-  if (promptTokens > queueLimit.tokens) return { accepted: false, reason: "too-long" };
-  if (requestsOver > 0 || tokensOver > 0) {
-    const retryAfterMs = Math.max(
-      requestsOver > 0 ? queue.drain.msForRequests(requestsOver) ?? RETRY_MS : 0,
-      tokensOver > 0 ? queue.drain.msForTokens(tokensOver) ?? RETRY_MS : 0,
-    );
-    return { accepted: false, reason: "queue-full", retryAfterMs };
-  }
-  if (!view.model.isReady) return { accepted: true };
-  const predictedTtftMs = predictTtftMs(view, queue, request);
+  const refusal = refuseForRoom(view, queue, request);
+  if (refusal !== null) return refusal;
+  const { ttftSloMs = Infinity } = queue.config;
   const { deadlineMs = Infinity, waitedMs = 0 } = request;
-  const lateMs = waitedMs + predictedTtftMs - ttftSloMs;
+  if (!view.model.isReady || Math.min(ttftSloMs, deadlineMs) === Infinity) return { accepted: true };
+  const predictedTtftMs = predictTtftMs(view, queue, request);
+  const late = lateMs(waitedMs + predictedTtftMs, ttftSloMs);
   // With the machine to itself it will never be faster, and only steps teach the model that it is wrong.
-  if (lateMs > 0 && !isIdle(view)) return { accepted: false, reason: "slo", retryAfterMs: lateMs };
+  if (late > 0 && !isIdle(view)) return { accepted: false, reason: "slo", retryAfterMs: late };
   // A request that would be late even with the machine to itself is not worth trying again.
   if (predictedTtftMs > deadlineMs) {
-    const alone = view.model.predict(
-      promptLoad(promptTokens - view.ledger.peek(request)),
-    );
+    const tokens = request.tokens.length - view.ledger.peek(request);
+    const alone = view.model.predict({ tokens, kv: attendedKv(0, tokens) });
     return alone > deadlineMs
       ? { accepted: false, reason: "deadline" }
       : { accepted: false, reason: "deadline", retryAfterMs: predictedTtftMs - deadlineMs };
@@ -84,121 +91,123 @@ export function admit(view: AdmissionView, queue: ClassQueue, request: Scheduler
   return { accepted: true, predictedTtftMs };
 }
 
-function promptLoad(tokens: number): { tokens: number; kv: number } {
-  return { tokens, kv: attendedKv(0, tokens) };
+/** Whether a request fits into the KV cache and into the queue. */
+export function refuseForRoom(
+  view: AdmissionView,
+  queue: ClassQueue,
+  { tokens, maxTokens }: SchedulerRequest,
+): Admission & { accepted: false } | null {
+  const { queueLimit } = queue.config;
+  const isLong = tokens.length + maxTokens > view.ledger.blocks * view.blockTokens;
+  if (isLong || tokens.length > queueLimit.tokens) return { accepted: false, reason: "too-long" };
+  const requestsOver = queue.waiting.length + 1 - queueLimit.requests;
+  const tokensOver = queue.waitingTokens + tokens.length - queueLimit.tokens;
+  if (requestsOver <= 0 && tokensOver <= 0) return null;
+  const index = view.queues.indexOf(queue);
+  const retryAfterMs = view.model.isReady
+    ? playbackOf(view, index).msToStart(index, requestsOver, tokensOver)
+    : RETRY_MS;
+  return { accepted: false, reason: "queue-full", retryAfterMs: Math.max(retryAfterMs, 1) };
 }
 
-/** Ms until a new request of this class has its first token: what goes before it, for how long it queues, its own prompt. */
-export function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): number {
-  const work = workAhead(view, queue);
-  const tokens = request.tokens.length - view.ledger.peek(request);
-  return view.stepLeftMs + prefillMs(view, queue, { ...work, ahead: work.ahead + tokens }) +
-    queueingMs(view, queue, request) + companyMs(view, queue);
+/** Ms until a new request has its first token, as the queue is played forward. */
+function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): number {
+  const index = view.queues.indexOf(queue);
+  const { tokens, maxTokens, priority = 0 } = request;
+  const isLast = queue.waiting.every((other) => other.priority >= priority);
+  const { playback, at } = isLast ? settle(view, index) : {
+    playback: playbackOf(view, index, priority),
+    at: view.now,
+  };
+  const sequence = {
+    context: tokens.length,
+    missing: tokens.length - cachedTokens(view.ledger, view.hints, request),
+    left: queue.lengths.drawn(0, maxTokens, 0.5),
+  };
+  const played = playback.clone();
+  if (played.state.classes[index].more > 0) played.settle(index);
+  played.add(index, sequence);
+  return Math.max(0, played.msToFirstToken(sequence) - (view.now - at));
 }
 
-function isIdle({ queues }: AdmissionView): boolean {
+/** The queue of a class, played until all that wait in it have started. */
+export function settle(view: AdmissionView, index: number): SettledQueue {
+  let queue = view.settled.get(index);
+  if (queue === undefined) {
+    queue = { playback: playbackOf(view, index), at: view.now };
+    view.settled.set(index, queue);
+  }
+  queue.playback.settle(index);
+  return queue;
+}
+
+/** Lets queues that were played go on with a request that has come since. */
+export function noteArrival(view: AdmissionView, queue: ClassQueue, sequence: Sequence): void {
+  for (const { playback } of view.settled.values()) {
+    playback.add(view.queues.indexOf(queue), playedSequence(queue, sequence));
+  }
+}
+
+/** Tokens of a prompt that will probably be in the prefix cache when it starts. */
+export function cachedTokens(ledger: KvLedger, hints: PrefixHints, request: SchedulerRequest): number {
+  if (request.sharesPrefix === false) return 0;
+  return Math.max(ledger.peek(request), hints.peek(request.tenant ?? "", request.tokens));
+}
+
+/** Whether a machine waits for any request. */
+export function isIdle({ queues }: AdmissionView): boolean {
   return queues.every(({ members }) => members.size === 0);
 }
 
-/**
- * What a class can promise; undefined before steps were measured, and for a machine that waits for any request. `least`: the
- * smallest request of that class.
- */
-export function forecast(
-  view: AdmissionView,
-  queue: ClassQueue,
-  least: SchedulerRequest,
-): Forecast | undefined {
-  if (!view.model.isReady || isIdle(view)) return undefined;
-  const { chunk, stepMs } = prefillSteps(view, queue, { ...workAhead(view, queue), ahead: Infinity });
+/** What there is, to be played forward for a new request of a class and of this priority within it. */
+export function playbackOf(view: AdmissionView, index: number, priority = -Infinity): Playback {
+  const { queues, ledger, blockTokens, model, limits } = view;
+  return new Playback({
+    atMs: view.stepLeftMs,
+    classes: queues.map((queue, i) =>
+      playedClass(view, queue, i <= index ? LISTED : LISTED_BEHIND, i === index ? priority : -Infinity)
+    ),
+    roomTokens: ledger.availableBlocks * blockTokens,
+    coefficients: model.coefficients,
+    overrun: model.overrun,
+    betweenMs: view.betweenMs,
+    tokensMax: limits.tokensMax,
+    itemsMax: limits.itemsMax,
+  });
+}
+
+function playedClass(view: AdmissionView, queue: ClassQueue, listed: number, priority: number): PlayedClass {
+  const running: PlayedSequence[] = [], waiting: PlayedSequence[] = [];
+  let more = 0;
+  for (const sequence of queue.running) {
+    if (sequence.isPaused) continue;
+    const played = playedSequence(queue, sequence);
+    if (played.left > 0) running.push(played);
+  }
+  for (const sequence of queue.waiting) {
+    if (sequence.isPaused || sequence.priority < priority) continue;
+    if (waiting.length >= listed) more++;
+    else waiting.push(playedSequence(queue, sequence));
+  }
   return {
-    ttftMs: predictTtftMs(view, queue, least),
-    msPerToken: stepMs / chunk,
-    slots: queue.config.maxBatch - queue.running.length - queue.waiting.length,
-    msPerRequest: queue.drain.msForRequests(1) ?? 0,
+    config: queue.config,
+    running,
+    waiting,
+    more,
+    opensAtMs: Math.min(queue.opensIn(view.now), queue.config.maxWaitMs),
+    outputs: typicalOutputs(queue.lengths),
   };
 }
 
-/** What is computed before the prompt of a new request of this class, and beside it. */
-function workAhead(view: AdmissionView, queue: ClassQueue): PrefillWork {
-  let ahead = 0;
-  const decoding = { tokens: 0, kv: 0 }, urgent = { tokens: 0, kv: 0 };
-  let itlSloMs = Infinity;
-  for (const other of view.queues) {
-    const isAhead = other.config.priority >= queue.config.priority;
-    const isBound = other.config.itlSloMs !== undefined;
-    if (isAhead) ahead += other.waitingTokens;
-    for (const sequence of other.running) {
-      if (sequence.isPaused) continue;
-      if (!sequence.isDecoding) {
-        if (isAhead) ahead += sequence.missing;
-        continue;
-      }
-      for (const load of isBound ? [decoding, urgent] : [decoding]) {
-        load.tokens++;
-        load.kv += sequence.tokens.length;
-      }
-      itlSloMs = Math.min(itlSloMs, other.config.itlSloMs ?? Infinity);
-    }
-  }
-  return { ahead, decoding, urgent, itlSloMs };
+function typicalOutputs(lengths: OutputLengths): number[] {
+  return Array.from({ length: TYPICAL_OUTPUTS }, (_, i) => lengths.drawn(0, OUTPUT_MAX, chanceOf(i)));
 }
 
-/** What is computed before a prompt has its first token. */
-interface PrefillWork {
-  /** Tokens of prompts. */
-  readonly ahead: number;
-  /** The next tokens of all sequences that are decoding, and of those with an ITL objective. */
-  readonly decoding: StepLoad;
-  readonly urgent: StepLoad;
-  /** The shortest ITL objective among them. */
-  readonly itlSloMs: number;
-}
-
-/** Ms to compute so many tokens of prompts beside the sequences that are decoding. */
-function prefillMs(view: AdmissionView, queue: ClassQueue, work: PrefillWork): number {
-  const { chunk, stepMs } = prefillSteps(view, queue, work);
-  return Math.ceil(work.ahead / chunk) * stepMs;
-}
-
-/** Tokens of prompts in each step, and how long that takes. */
-function prefillSteps(
-  { model, limits }: AdmissionView,
-  { config }: ClassQueue,
-  { ahead, decoding, urgent, itlSloMs }: PrefillWork,
-): { chunk: number; stepMs: number } {
-  const room = Math.max(1, limits.tokensMax - decoding.tokens);
-  const decodeMs = model.predict(urgent);
-  const within = itlSloMs === Infinity
-    ? room
-    : model.tokensWithin(plannedMs(itlLimitMs(itlSloMs, decodeMs), model), decoding, 0);
-  const floor = config.itlSloMs === undefined ? 1 : promptFloor(config, decodeMs, model);
-  const chunk = Math.max(1, Math.min(room, Math.max(within, floor), ahead));
-  const stepMs = model.predict({ tokens: decoding.tokens + chunk, kv: decoding.kv + attendedKv(0, chunk) });
-  return { chunk, stepMs };
-}
-
-/** Ms until there is a place among the running sequences of the class, and KV blocks, by the measured drain rate. */
-function queueingMs(
-  { ledger, queues, blockTokens }: AdmissionView,
-  queue: ClassQueue,
-  request: SchedulerRequest,
-): number {
-  const requestsOver = queue.running.length + queue.waiting.length + 1 - queue.config.maxBatch;
-  const slotMs = requestsOver > 0 ? queue.drain.msForRequests(requestsOver) ?? 0 : 0;
-  let room = ledger.availableBlocks * blockTokens - request.tokens.length;
-  for (const other of queues) {
-    if (other.config.priority >= queue.config.priority) room -= other.waitingTokens;
-    else if (other.config.preemptible) {
-      for (const sequence of other.running) room += sequence.blocks.length * blockTokens;
-    }
-  }
-  return Math.max(slotMs, room < 0 ? queue.drain.msForTokens(-room) ?? 0 : 0);
-}
-
-/** Ms for which a request waits for others of its class. */
-function companyMs({ now }: AdmissionView, queue: ClassQueue): number {
-  const { maxWaitMs, maxBatch } = queue.config;
-  if (queue.running.length > 0 || queue.waiting.length + 1 >= maxBatch) return 0;
-  return Math.min(maxWaitMs, queue.opensIn(now));
+/** A sequence as it is after the step under way. */
+function playedSequence(queue: ClassQueue, sequence: Sequence): PlayedSequence {
+  const { tokens, promptTokens, tokensMax, isRunning, count, cachedTokens, isDecoding, order } = sequence;
+  const left = queue.lengths.drawn(tokens.length - promptTokens, tokensMax - promptTokens, chanceOf(order));
+  if (!isRunning) return { context: tokens.length, missing: tokens.length - cachedTokens, left };
+  if (count > 0 && sequence.reachesEnd) return { context: tokens.length + 1, missing: 0, left: left - 1 };
+  return { context: tokens.length, missing: isDecoding ? 0 : sequence.missing - count, left };
 }

@@ -1,9 +1,7 @@
-import { DrainRate } from "./drain_rate.ts";
 import type { LatencyClass } from "./latency_class.ts";
+import { OutputLengths } from "./output_lengths.ts";
 import type { Sequence } from "./sequence.ts";
 
-/** Weight of the past in the mean length of answers. */
-const OUTPUT_MEMORY = 0.9;
 /** Before any answer has ended, one is expected to have at most so many tokens more, however long the context is. */
 const UNKNOWN_OUTPUT_MAX = 2048;
 
@@ -16,12 +14,12 @@ export class ClassQueue {
   readonly running: Sequence[] = [];
   /** The others: higher priority first, then in order of arrival. */
   readonly waiting: Sequence[] = [];
-  readonly drain = new DrainRate();
+  /** Lengths of its answers. */
+  readonly lengths = new OutputLengths();
   /** Tokens that are missing in the waiting sequences. */
   waitingTokens = 0;
   /** When a step last computed something for the class, or when it last had nothing that could be computed. */
   servedAt = 0;
-  #meanOutput: number | null = null;
 
   constructor(config: LatencyClass) {
     this.config = config;
@@ -111,20 +109,22 @@ export class ClassQueue {
     return Math.max(0, oldestAt + this.config.maxWaitMs - now);
   }
 
-  /** Notes how long an answer was. */
-  noteOutput(tokens: number): void {
-    this.#meanOutput = this.#meanOutput === null
-      ? tokens
-      : OUTPUT_MEMORY * this.#meanOutput + (1 - OUTPUT_MEMORY) * tokens;
+  /** Notes that an answer has one more token. */
+  noteToken({ tokens, promptTokens }: Sequence): void {
+    this.lengths.pass(tokens.length - promptTokens);
+  }
+
+  /** Notes how long an answer was that has ended. */
+  noteOutput(sequence: Sequence): void {
+    const tokens = sequence.tokens.length - sequence.promptTokens;
+    this.lengths.add(tokens, sequence.tokens.length >= sequence.tokensMax);
   }
 
   /** Tokens that a sequence will probably still generate. */
-  expectedTokens(sequence: Sequence): number {
-    const most = sequence.tokensMax - sequence.tokens.length;
+  expectedTokens({ tokens, promptTokens, tokensMax }: Sequence): number {
     // A request without a limit of its own may go on to the end of the context, and hardly ever does.
-    if (this.#meanOutput === null) return Math.min(most / 2, UNKNOWN_OUTPUT_MAX);
-    const generated = sequence.tokens.length - sequence.promptTokens;
-    return Math.min(most, Math.max(this.#meanOutput - generated, this.#meanOutput / 4));
+    if (this.lengths.isEmpty) return Math.min((tokensMax - tokens.length) / 2, UNKNOWN_OUTPUT_MAX);
+    return this.lengths.remaining(tokens.length - promptTokens, tokensMax - promptTokens);
   }
 }
 

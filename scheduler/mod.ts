@@ -5,11 +5,17 @@
  */
 
 export type { Admission, RefusalReason } from "./admission.ts";
+export {
+  type ClassOutlook,
+  type CountedOutlook,
+  KnownOutlook,
+  type Refusal,
+  type UnseenRequest,
+} from "./known_outlook.ts";
 export { type BlockAllocator, roomBlocks } from "./block_allocator.ts";
 export { checkClasses, DEFAULT_CLASSES, type LatencyClass, type QueueLimit } from "./latency_class.ts";
 export { PrefixCache, type PrefixCacheOptions } from "./prefix_cache.ts";
 export {
-  type ClassOutlook,
   type ClassStats,
   Scheduler,
   type SchedulerOptions,
@@ -17,5 +23,6 @@ export {
   type StepResult,
 } from "./scheduler.ts";
 export type { SchedulerRequest, Sequence, StepItem } from "./sequence.ts";
-export { type StepLoad, StepTimeModel } from "./step_time_model.ts";
+export type { StepLoad } from "./step_cost.ts";
+export { StepTimeModel } from "./step_time_model.ts";
 export { type RoutedRequest, Router, type RouterOptions, type WorkerLoss } from "./router.ts";

@@ -2,20 +2,27 @@ import {
   type Admission,
   type AdmissionView,
   admit,
-  type Forecast,
-  forecast,
-  type RefusalReason,
+  cachedTokens,
+  noteArrival,
+  refuseForRoom,
+  settle,
+  type SettledQueue,
 } from "./admission.ts";
 import type { BlockAllocator } from "./block_allocator.ts";
 import { ClassQueue } from "./class_queue.ts";
+import type { ClassOutlook } from "./known_outlook.ts";
 import { KvLedger } from "./kv_ledger.ts";
 import { checkClasses, DEFAULT_CLASSES, type LatencyClass } from "./latency_class.ts";
 import { PrefixCache } from "./prefix_cache.ts";
+import type { PlaybackState } from "./playback.ts";
+import { PrefixHints } from "./prefix_hints.ts";
 import { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";
 import { SteadyClock } from "./steady_clock.ts";
 import { StepPlanner } from "./step_planner.ts";
 import type { StepLimits } from "./step_builder.ts";
-import { type StepLoad, StepTimeModel } from "./step_time_model.ts";
+import type { StepLoad } from "./step_cost.ts";
+import { StepGap } from "./step_gap.ts";
+import { StepTimeModel } from "./step_time_model.ts";
 
 /** What a scheduler is made of. */
 export interface SchedulerOptions {
@@ -67,21 +74,6 @@ export interface ClassStats {
   readonly waitingTokens: number;
 }
 
-/** What a class would say to a new request, however small. */
-export interface ClassOutlook {
-  readonly name: string;
-  readonly priority: number;
-  /** Ms within which it promises the first token. */
-  readonly ttftSloMs?: number;
-  /** Requests, and tokens of prompts, for which its queue has room. */
-  readonly places: number;
-  readonly placesTokens: number;
-  /** How long further requests would wait; undefined where nothing is known, or nobody is before them. */
-  readonly forecast?: Forecast;
-  /** Why it would be refused, if it would. */
-  readonly refusal?: { readonly reason: RefusalReason; readonly retryAfterMs?: number };
-}
-
 interface Step {
   readonly number: number;
   readonly items: readonly Sequence[];
@@ -107,6 +99,10 @@ export class Scheduler {
   readonly #blockTokens: number;
   readonly #planner: StepPlanner;
   readonly #model = new StepTimeModel();
+  readonly #gap = new StepGap();
+  readonly #hints = new PrefixHints();
+  /** What holds until a step, or anything but a request that comes, changes it. */
+  readonly #settled = new Map<number, SettledQueue>();
   readonly #clock = new SteadyClock();
   readonly #sequences = new Map<number, Sequence>();
   readonly #withDeadline = new Set<Sequence>();
@@ -173,28 +169,42 @@ export class Scheduler {
   submit(request: SchedulerRequest, now: number): Admission {
     const queue = this.#check(request);
     const time = this.#clock.advance(now);
-    const admission = admit(this.#view(time), queue, request);
-    if (admission.accepted) this.#add(request, queue, 0);
+    const view = this.#view(time);
+    const admission = admit(view, queue, request);
+    if (admission.accepted) {
+      const sequence = this.#add(request, queue, 0);
+      if ((request.priority ?? 0) === 0) noteArrival(view, queue, sequence);
+      else this.#settled.clear();
+    }
     return admission;
   }
 
   /** What new requests have to expect in each class; what is small enough to be taken may still be too late. */
   outlook(now: number): ClassOutlook[] {
     const view = this.#view(this.#clock.advance(now));
-    return this.#queues.map((queue) => {
+    return this.#queues.map((queue, index) => {
       const { name, priority, ttftSloMs, queueLimit } = queue.config;
       const least = { id: -1, class: name, tokens: [0], maxTokens: 1, sharesPrefix: false };
-      const admission = admit(view, queue, least);
       const outlook = {
         ...{ name, priority, ttftSloMs },
         places: Math.max(0, queueLimit.requests - queue.waiting.length),
         placesTokens: Math.max(0, queueLimit.tokens - queue.waitingTokens),
-        forecast: forecast(view, queue, least),
+        forecast: this.#forecast(view, index),
       };
-      if (admission.accepted) return outlook;
-      const { reason, retryAfterMs } = admission;
+      const refused = refuseForRoom(view, queue, least);
+      if (refused === null) return outlook;
+      const { reason, retryAfterMs } = refused;
       return { ...outlook, refusal: { reason, retryAfterMs } };
     });
+  }
+
+  /** Of a class that promises something; undefined before steps were measured. */
+  #forecast(view: AdmissionView, index: number): PlaybackState | undefined {
+    if (!this.#model.isReady || this.#queues[index].config.ttftSloMs === undefined) return undefined;
+    const { playback, at } = settle(view, index);
+    const { state } = playback.clone();
+    state.atMs -= view.now - at;
+    return state;
   }
 
   /**
@@ -204,6 +214,7 @@ export class Scheduler {
   restore(request: SchedulerRequest, restoredTokens: number, now: number): void {
     const queue = this.#check(request);
     this.#clock.advance(now);
+    this.#settled.clear();
     const tokens = request.tokens.length - restoredTokens + request.maxTokens;
     if (tokens > this.#ledger.blocks * this.#blockTokens) {
       throw new RangeError(
@@ -225,16 +236,23 @@ export class Scheduler {
   setPaused(id: number, isPaused: boolean): void {
     const sequence = this.#sequences.get(id);
     if (sequence !== undefined) sequence.isPaused = isPaused;
+    this.#settled.clear();
   }
 
   /** Decides what the next step computes. Throws an Error while a step is under way. */
   plan(now: number): StepPlan {
     if (this.#step !== null) throw new Error(`Cannot plan a step: step ${this.#step.number} is under way`);
     const time = this.#clock.advance(now);
+    this.#settled.clear();
     const expired = this.#expire(time);
     const { items, load, preempted, waitMs } = this.#planner.plan(time);
     const step = ++this.#steps;
-    if (items.length > 0) this.#step = { number: step, items, load, startedAt: time };
+    if (items.length > 0) {
+      this.#step = { number: step, items, load, startedAt: time };
+      this.#gap.begin(time);
+    } else {
+      this.#gap.rest();
+    }
     const predictedMs = this.#model.isReady ? this.#model.predict(load) : undefined;
     return { step, items, load, predictedMs, expired, preempted, waitMs: this.#wakeIn(time, waitMs) };
   }
@@ -246,7 +264,7 @@ export class Scheduler {
    */
   complete(step: number, results: readonly StepResult[], elapsedMs: number, now: number): number[] | null {
     if (this.#step?.number !== step) return null;
-    const { items, load } = this.#step;
+    const { items, load, startedAt } = this.#step;
     const tokens = new Map<number, StepResult>();
     for (const result of results) tokens.set(result.id, result);
     for (const item of items) {
@@ -255,12 +273,16 @@ export class Scheduler {
       }
     }
     this.#step = null;
+    this.#settled.clear();
     const time = this.#clock.advance(now);
     this.#model.observe(load, elapsedMs);
     const ended: Sequence[] = [];
     for (const item of items) if (this.#advance(item, tokens.get(item.id), time)) ended.push(item);
-    this.#measureDrain(ended, elapsedMs);
-    for (const sequence of ended) this.#end(sequence);
+    for (const sequence of ended) {
+      this.#queues[sequence.class].noteOutput(sequence);
+      this.#end(sequence);
+    }
+    if (this.isBusy) this.#gap.end(startedAt, elapsedMs);
     return ended.map((sequence) => sequence.id);
   }
 
@@ -269,6 +291,7 @@ export class Scheduler {
     if (this.#step?.number !== step) return false;
     const { items } = this.#step;
     this.#step = null;
+    this.#settled.clear();
     for (const item of items) {
       item.count = 0;
       if (this.#leaving.delete(item)) this.#ledger.release(item);
@@ -290,25 +313,13 @@ export class Scheduler {
     if (!reachesEnd) return false;
     if (!sequence.isPromptCached) {
       this.#ledger.offer(sequence);
+      this.#forgetHints(sequence);
       sequence.isPromptCached = true;
     }
     const { token, isLast = false } = result!;
     sequence.tokens.push(token);
+    this.#queues[sequence.class].noteToken(sequence);
     return isLast || sequence.tokens.length >= sequence.tokensMax;
-  }
-
-  #measureDrain(ended: readonly Sequence[], elapsedMs: number): void {
-    this.#queues.forEach((queue, i) => {
-      if (queue.members.size === 0) return;
-      let requests = 0, tokens = 0;
-      for (const sequence of ended) {
-        if (sequence.class !== i) continue;
-        requests++;
-        tokens += sequence.tokens.length;
-        queue.noteOutput(sequence.tokens.length - sequence.promptTokens);
-      }
-      queue.drain.add(elapsedMs, requests, tokens);
-    });
   }
 
   #check(request: SchedulerRequest): ClassQueue {
@@ -332,11 +343,14 @@ export class Scheduler {
     return {
       queues: this.#queues,
       ledger: this.#ledger,
+      hints: this.#hints,
       model: this.#model,
       limits: this.#limits,
       blockTokens: this.#blockTokens,
       now,
       stepLeftMs,
+      betweenMs: this.#gap.ms,
+      settled: this.#settled,
     };
   }
 
@@ -347,13 +361,22 @@ export class Scheduler {
       now: this.#clock.now,
       restoredTokens,
     });
+    sequence.cachedTokens = cachedTokens(this.#ledger, this.#hints, request);
+    if (sequence.sharesPrefix) sequence.hints = this.#hints.add(sequence.tenant, request.tokens);
     this.#sequences.set(sequence.id, sequence);
     if (sequence.deadlineAt < Infinity) this.#withDeadline.add(sequence);
     queue.add(sequence);
     return sequence;
   }
 
+  #forgetHints(sequence: Sequence): void {
+    this.#hints.remove(sequence.hints);
+    sequence.hints = [];
+  }
+
   #end(sequence: Sequence): void {
+    this.#settled.clear();
+    this.#forgetHints(sequence);
     this.#sequences.delete(sequence.id);
     this.#withDeadline.delete(sequence);
     this.#queues[sequence.class].remove(sequence);

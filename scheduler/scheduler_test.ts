@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MemoryAllocator } from "../tests/sim/memory_allocator.ts";
+import { Playback } from "./playback.ts";
 import {
+  KnownOutlook,
   type LatencyClass,
   Scheduler,
   type SchedulerOptions,
@@ -350,16 +352,29 @@ Deno.test("the time that a request was under way counts for its objective", () =
 
 Deno.test("outlook() forecasts what submit() would predict for further requests", () => {
   const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000, maxBatch: 2 }, BATCH] }, 1000);
+  assertEquals(bench.scheduler.outlook(bench.now)[0].forecast, undefined, "nothing is known yet");
   bench.warmUp();
-  assertEquals(bench.scheduler.outlook(bench.now)[0].forecast, undefined, "there is nothing to wait for");
+  assertEquals(bench.scheduler.outlook(bench.now)[1].forecast, undefined, "the class promises nothing");
   bench.submit(1, "interactive", 640);
-  for (let id = 2; id <= 4; id++) {
-    const { forecast, ttftSloMs, placesTokens } = bench.scheduler.outlook(bench.now)[0];
-    const { ttftMs, msPerToken, slots } = forecast!;
-    assertEquals([slots, ttftSloMs, placesTokens], [3 - id, 10_000, 10_000 - 640 * (id - 1)]);
+  for (let id = 2; id <= 6; id++) {
+    const [{ forecast, ttftSloMs, placesTokens, name, priority, places }] = bench.scheduler.outlook(
+      bench.now,
+    );
+    assertEquals([ttftSloMs, placesTokens], [10_000, 10_000 - 640 * (id - 1)]);
+    const playback = new Playback(structuredClone(forecast!));
+    const sequence = { context: 640, missing: 640, left: 8 };
+    playback.add(0, sequence);
+    const predicted = playback.msToFirstToken(sequence);
     const taken = bench.submit(id, "interactive", 640);
-    const predicted = ttftMs + 639 * msPerToken;
-    assert(taken.accepted && Math.abs(taken.predictedTtftMs! / predicted - 1) < 0.1, `${predicted} ms`);
+    assert(taken.accepted && Math.abs(taken.predictedTtftMs! / predicted - 1) < 0.02, `${predicted} ms`);
+    // The caller's side says the same.
+    const known = new KnownOutlook();
+    const outlook = { name, priority, places, placesTokens, forecast, asked: 0 };
+    const request = { class: "interactive", tokens: 640, maxTokens: 8 };
+    for (const [sloShare, reason] of [[0.87, undefined], [0.93, "slo"]] as const) {
+      known.learn([{ ...outlook, ttftSloMs: predicted / sloShare }], 0);
+      assertEquals(known.refusalFor(request, 0)?.reason, reason);
+    }
   }
 });
 

@@ -63,6 +63,10 @@ export class Sequence implements StepItem {
   /** Whether it has run before: then it does not wait for company again. */
   hasStarted = false;
   isPaused = false;
+  /** Tokens of its prompt that will probably be in the prefix cache when it starts. */
+  cachedTokens = 0;
+  /** Its entries among the hints of prefixes, as long as its prompt is not computed. */
+  hints: readonly string[] = [];
   /** Whether its blocks are offered to the prefix cache already while it runs. */
   isPromptCached = false;
 

@@ -1,5 +1,5 @@
 import type { LatencyClass } from "./latency_class.ts";
-import { attendedKv, type StepTimeModel } from "./step_time_model.ts";
+import { attendedKv, type StepTimes } from "./step_cost.ts";
 
 /** Tokens of a prompt that are computed in spite of others' objectives, so that every prompt comes to an end. */
 export const QUANTUM_TOKENS = 16;
@@ -13,6 +13,8 @@ const CALM_FIXED = 8;
 const STRETCH_MAX = 2;
 /** A prompt of this length is to keep the TTFT objective of its class. */
 const TTFT_PROMPT_TOKENS = 512;
+/** … and to use no more of it than this share: a request that is predicted to need all of it is refused. */
+const TTFT_SHARE = 0.8;
 
 /**
  * Ms that a step may take beside decode tokens with an ITL objective of `itlSloMs`, when these alone take `decodeMs`. An
@@ -30,12 +32,12 @@ export function itlLimitMs(itlSloMs: number, decodeMs: number): number {
 export function promptFloor(
   { ttftSloMs = Infinity }: LatencyClass,
   decodeMs: number,
-  model: StepTimeModel,
+  model: StepTimes,
 ): number {
   const kv = attendedKv(0, TTFT_PROMPT_TOKENS);
   const promptMs = model.predict({ tokens: TTFT_PROMPT_TOKENS, kv }) - model.predict({ tokens: 0, kv: 0 });
   // What the prompt leaves of the objective is for decoding: in as many steps, and in the one under way when it comes.
-  const decodingMs = Math.max(ttftSloMs - promptMs - decodeMs, promptMs / (STRETCH_MAX - 1));
+  const decodingMs = Math.max(TTFT_SHARE * ttftSloMs - promptMs - decodeMs, promptMs / (STRETCH_MAX - 1));
   return Math.max(QUANTUM_TOKENS, Math.ceil(TTFT_PROMPT_TOKENS * decodeMs / decodingMs));
 }
 
@@ -43,13 +45,13 @@ export function promptFloor(
  * Ms that a step with prompts may take although nobody is hurt by it now: a request with an objective may come while it
  * runs. `itlSlosMs`: the classes' objectives; without any there is no limit.
  */
-export function calmLimitMs(itlSlosMs: readonly number[], decodeMs: number, model: StepTimeModel): number {
+export function calmLimitMs(itlSlosMs: readonly number[], decodeMs: number, model: StepTimes): number {
   if (itlSlosMs.length === 0 || !model.isReady) return Infinity;
   const [fixedMs] = model.coefficients;
   return itlLimitMs(Math.max(CALM_OBJECTIVES * Math.min(...itlSlosMs), CALM_FIXED * fixedMs), decodeMs);
 }
 
 /** Ms that a step may be predicted to take so that one in a hundred takes longer than `limitMs`. */
-export function plannedMs(limitMs: number, model: StepTimeModel): number {
+export function plannedMs(limitMs: number, model: StepTimes): number {
   return limitMs * MARGIN / model.overrun;
 }

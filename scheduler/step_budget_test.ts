@@ -27,9 +27,9 @@ Deno.test("promptFloor() is a quantum, what the TTFT objective needs, or what do
     promptFloor({ ...interactive, ttftSloMs }, decodeMs, model);
   assertEquals(floor(undefined, 100), 16);
   assertEquals(floor(100_000, 100), 16);
-  // 512 ms for the prompt, 100 ms of the step under way: 16 steps of 100 ms for decoding are left.
+  // The prompt is to use 0.8 of the objective.
   // 512 ms for the prompt, 100 ms for the step under way: decoding has 1610 ms.
-  assertEquals(floor(2222, 100), 32);
+  assertEquals(floor(2222 / 0.8, 100), 32);
   assertEquals(floor(600, 99.5), 100);
   assertEquals(floor(100, 99.5), 100, "not more");
 });

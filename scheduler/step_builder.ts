@@ -1,6 +1,6 @@
 import type { Sequence } from "./sequence.ts";
 import { plannedMs } from "./step_budget.ts";
-import { attendedKv, type StepLoad, type StepTimeModel } from "./step_time_model.ts";
+import { attendedKv, type StepLoad, type StepTimes } from "./step_cost.ts";
 
 /** What bounds a step. */
 export interface StepLimits {
@@ -16,11 +16,11 @@ export interface StepLimits {
 export class StepBuilder {
   readonly items: Sequence[] = [];
   readonly #limits: StepLimits;
-  readonly #model: StepTimeModel;
+  readonly #model: StepTimes;
   #tokens = 0;
   #kv = 0;
 
-  constructor(limits: StepLimits, model: StepTimeModel) {
+  constructor(limits: StepLimits, model: StepTimes) {
     this.#limits = limits;
     this.#model = model;
   }

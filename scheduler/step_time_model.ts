@@ -1,15 +1,6 @@
-/** What a step computes, as far as its time depends on it. */
-export interface StepLoad {
-  /** Tokens that the step computes. */
-  readonly tokens: number;
-  /** KV entries that they attend to: the sum over these tokens of the length of their context. */
-  readonly kv: number;
-}
+import { StepCost, type StepLoad, type StepTimes } from "./step_cost.ts";
 
-/** KV entries that `count` tokens of a sequence attend to when `first` tokens are before them. */
-export function attendedKv(first: number, count: number): number {
-  return count * first + count * (count + 1) / 2;
-}
+export { attendedKv, type StepLoad } from "./step_cost.ts";
 
 /** Weight of a measurement against the next one: about the last 200 steps count. */
 const FORGETTING = 0.995;
@@ -42,11 +33,11 @@ const SCALE = [1, 1 / 64, 1 / 65_536] as const;
  * kept: three unknowns are solved for in no time, and steps that are all alike cannot make it lose its footing.
  * Ljung 1999, System Identification, 11.2.
  */
-export class StepTimeModel {
+export class StepTimeModel implements StepTimes {
   /** a, b, c in scaled units. */
   #theta = [0, 0, 0];
   /** The same in ms: asked for many times a step. */
-  #coefficients: readonly [number, number, number] = [0, 0, 0];
+  #cost = new StepCost([0, 0, 0]);
   /** Sums over the measurements: x·xᵀ, and x times the target. */
   readonly #information = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
   readonly #moments = [0, 0, 0];
@@ -73,24 +64,15 @@ export class StepTimeModel {
 
   /** a in ms, b in ms per token, c in ms per KV entry. */
   get coefficients(): readonly [number, number, number] {
-    return this.#coefficients;
+    return this.#cost.coefficients;
   }
 
-  /** Ms that a step will take. */
-  predict({ tokens, kv }: StepLoad): number {
-    const [a, b, c] = this.#coefficients;
-    return a + b * tokens + c * kv;
+  predict(load: StepLoad): number {
+    return this.#cost.predict(load);
   }
 
-  /** Most tokens of one sequence, after `first` others, that can be added to a step without it taking longer than `limitMs`. */
   tokensWithin(limitMs: number, load: StepLoad, first: number): number {
-    const [, b, c] = this.#coefficients;
-    const left = limitMs - this.predict(load);
-    if (left <= 0) return 0;
-    // b·n + c·(n·first + n·(n + 1)/2) = left
-    const linear = b + c * (first + 0.5);
-    if (c <= 0) return linear > 0 ? Math.floor(left / linear) : Infinity;
-    return Math.floor(2 * left / (linear + Math.sqrt(linear * linear + 2 * c * left)));
+    return this.#cost.tokensWithin(limitMs, load, first);
   }
 
   /** Learns from a step that took `elapsedMs`. Measurements that cannot be are ignored. */
@@ -145,7 +127,7 @@ export class StepTimeModel {
       theta = this.#solve(isFree);
     }
     this.#theta = theta;
-    this.#coefficients = [theta[0] * SCALE[0], theta[1] * SCALE[1], theta[2] * SCALE[2]];
+    this.#cost = new StepCost([theta[0] * SCALE[0], theta[1] * SCALE[1], theta[2] * SCALE[2]]);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { RefusalReason } from "../../scheduler/mod.ts";
 import type { SampledToken } from "../sample_batch.ts";
 import type { SamplingParams } from "../sampling.ts";
 import { continuesFinal } from "../tokenizer/conversation.ts";
@@ -27,6 +28,8 @@ export class Answer {
   /** Most tokens of the answer. */
   readonly maxTokens: number;
   finishReason?: FinishReason;
+  /** Why it would have been refused, if it would have been. */
+  overruled?: RefusalReason;
   /** Set where the prompt's embedding is wanted, and no answer. */
   pooler?: Pooler;
   /** Set where the prompt's log-probabilities are wanted. */
@@ -64,6 +67,7 @@ export class Answer {
   ) {
     this.id = id;
     this.request = request;
+    this.overruled = request.overrule?.reason;
     this.maxTokens = Math.min(contextLength - promptTokens.length, request.maxTokens ?? Infinity);
     this.#promptTokens = promptTokens.length;
     this.#tokenizer = tokenizer;
@@ -222,6 +226,7 @@ export class Answer {
         decodeTokensPerSecond: perSecond(this.#completionTokens - 1 - restored, first, last),
       },
       seed: this.request.sampling.seed,
+      ...this.overruled === undefined ? {} : { overruled: this.overruled },
       ...this.#embedding === undefined ? {} : { embedding: this.#embedding },
     };
   }

@@ -3,6 +3,7 @@ import { wallClock } from "./clock.ts";
 import { EngineError, fromWireError, QuarantineError } from "./errors.ts";
 import { Generation, type GenerationListener } from "./generation.ts";
 import type { Link, ServingMessage } from "./link.ts";
+import { Overrule } from "./overrule.ts";
 import { type Answered, type PendingQuestion, PendingRequest, type Question } from "./pending.ts";
 import { type Health, type StartOptions, WorkerPool } from "./pool.ts";
 import type { GenerationRequest, ModelInfo, StepEvent } from "./protocol.ts";
@@ -41,6 +42,7 @@ const DEATHS_MAX = 2;
 export class EngineClient implements AsyncDisposable {
   readonly #router = new Router({ deathsMax: DEATHS_MAX });
   readonly #priorities: ReadonlyMap<string, number>;
+  readonly #overrule: Overrule | null;
   readonly #lengths = new AnswerLengths();
   readonly #promptLengths = new PromptLengths();
   /** In the order in which they came. */
@@ -55,7 +57,8 @@ export class EngineClient implements AsyncDisposable {
   #dead: EngineError | null = null;
   #isClosing = false;
 
-  private constructor({ engine }: StartOptions) {
+  private constructor({ engine, overrule }: StartOptions) {
+    this.#overrule = overrule === undefined ? null : new Overrule(overrule);
     const classes = engine.classes ?? DEFAULT_CLASSES;
     this.#priorities = new Map(classes.map(({ name, priority }) => [name, priority]));
   }
@@ -96,7 +99,8 @@ export class EngineClient implements AsyncDisposable {
     const onAbort = () => this.#abort(id);
     const generation = new Generation(onAbort, listener, signal);
     const priority = this.#priorities.get(request.class) ?? 0;
-    const pending = new PendingRequest(id, request, priority, generation, wallClock);
+    const told = this.#overrule?.draw() ? { ...request, overrule: {} } : request;
+    const pending = new PendingRequest(id, told, priority, generation, wallClock);
     this.#requests.set(id, pending);
     this.#dispatch(pending);
     if (signal?.aborted) onAbort();
@@ -171,10 +175,14 @@ export class EngineClient implements AsyncDisposable {
     const unseen = {
       class: pending.class,
       tokens: this.#promptLengths.tokens(prompt, this.#router.promptTokens(id)),
+      maxTokens,
+      priority: pending.rank,
       deadlineMs: pending.deadlineMs,
     };
     const refused = pending.isRestored || pending.isAborted ? null : link.refuse(unseen);
-    if (refused !== null) return this.#fail(pending, refusal(pending, refused));
+    if (refused !== null && !pending.overrule(refused.reason)) {
+      return this.#fail(pending, refusal(pending, refused));
+    }
     pending.link = link;
     if (pending.isSuspect) this.#trial = pending;
     try {
@@ -183,7 +191,7 @@ export class EngineClient implements AsyncDisposable {
       // A message that cannot be cloned.
       return this.#fail(pending, error instanceof Error ? error : new Error(String(error)));
     }
-    link.outlook.send(unseen);
+    link.noteSent(unseen);
     if (pending.isAborted) link.abort(id);
   }
 
@@ -239,7 +247,6 @@ export class EngineClient implements AsyncDisposable {
 
   #receive(link: Link, message: ServingMessage): void {
     if (message.type === "step") {
-      if (message.outlook !== undefined) link.outlook.learn(message.outlook);
       if (message.events.some(({ tokens }) => tokens.length > 0)) this.#pool.noteStep(link);
       for (const event of message.events) this.#deliver(link, event);
       return;

@@ -252,3 +252,25 @@ Deno.test("EngineClient refuses at once what a worker has said it would refuse",
   for (const id of [1, 2, 4]) worker.give(id, [id], "stop");
   for (const { result } of [first, second, fourth]) assertEquals((await result).finishReason, "stop");
 });
+
+Deno.test("EngineClient takes a share of what it would refuse, where refusals are to be judged", async () => {
+  const workers = new FakeWorkers();
+  await using client = await EngineClient.start(workers.create, {
+    ...options,
+    overrule: { share: 0.5, seed: 1 },
+  });
+  const [worker] = workers.all;
+  worker.say({
+    type: "step",
+    events: [],
+    outlook: [{ name: "interactive", priority: 0, places: 0, placesTokens: 0, asked: 0 }],
+  });
+  const results = Array.from({ length: 40 }, () => client.generate(fakeRequest()).result.catch(() => null));
+  const sent = worker.of("generate");
+  assert(sent.length > 10 && sent.length < 30, `${sent.length} of 40`);
+  for (const { id, request } of sent) {
+    assertEquals(request.overrule, { reason: "queue-full" });
+    worker.give(id, [id], "stop");
+  }
+  assertEquals((await Promise.all(results)).filter((result) => result !== null).length, sent.length);
+});

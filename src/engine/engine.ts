@@ -1,4 +1,5 @@
 import {
+  type CountedOutlook,
   type LatencyClass,
   PrefixCache,
   Scheduler,
@@ -19,7 +20,7 @@ import type { KvAllocator } from "./kv_pool.ts";
 import { type KvStats, kvStats } from "./kv_stats.ts";
 import { Pooler } from "./pooler.ts";
 import { PromptScorer, scoreRows } from "./prompt_scorer.ts";
-import type { FinishReason, GenerationRequest, Outlook, Prompt, StepEvent } from "./protocol.ts";
+import type { FinishReason, GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
 import { refusal } from "./refusal.ts";
 import { type EngineStats, EngineTally } from "./stats.ts";
 
@@ -153,7 +154,8 @@ export class Engine {
     }
   }
 
-  #schedule({ id, request, maxTokens, pooler, scorer }: Answer, prompt: readonly number[]): void {
+  #schedule(answer: Answer, prompt: readonly number[]): void {
+    const { id, request, maxTokens, pooler, scorer } = answer;
     const { deadlineMs, submittedAt, restored } = request;
     const now = this.#now();
     // Without an answer nobody needs the logits of the last token.
@@ -173,7 +175,10 @@ export class Engine {
       return;
     }
     const admission = this.#scheduler.submit({ ...scheduled, tokens: promptTokens }, now);
-    if (!admission.accepted) throw refusal(request, admission);
+    if (admission.accepted) return;
+    if (request.overrule === undefined) throw refusal(request, admission);
+    this.#scheduler.restore({ ...scheduled, tokens: promptTokens }, 0, now);
+    answer.overruled ??= admission.reason;
   }
 
   #promptTokens({ prompt, maxTokens, pooling }: GenerationRequest): number[] {
@@ -235,7 +240,7 @@ export class Engine {
   }
 
   /** What new requests have to expect now. */
-  outlook(): Outlook[] {
+  outlook(): CountedOutlook[] {
     return this.#scheduler.outlook(this.#now()).map((each) => ({
       ...each,
       asked: this.#asked.get(each.name) ?? 0,

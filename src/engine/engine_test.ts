@@ -205,6 +205,20 @@ Deno.test("Engine refuses what its classes do not take, and says why", () => {
   assertEquals([accepted, refused, finished.length], [2, 2, 2]);
 });
 
+Deno.test("Engine takes what it would refuse where refusals are to be judged, and says why", () => {
+  const queueLimit = { requests: 1, tokens: 20 };
+  const tight = { name: "tight", priority: 0, maxBatch: 1, maxWaitMs: 0, queueLimit, preemptible: false };
+  const engine = engineOf(new FakeRunner(128, 256), { classes: [tight] });
+  engine.add(1, request("A", { class: "tight", overrule: {} }));
+  engine.step();
+  engine.add(2, request("B", { class: "tight" }));
+  engine.add(3, request("C", { class: "tight", overrule: {} }));
+  engine.add(4, request("D", { class: "tight", overrule: { reason: "slo" } }));
+  const outcomes = finish(engine);
+  const why = [1, 2, 3, 4].map((id) => outcomes.get(id)?.completion?.overruled);
+  assertEquals(why, [undefined, undefined, "queue-full", "slo"]);
+});
+
 Deno.test("Engine lets bulk requests wait for company and says how long", () => {
   let now = 1000;
   const engine = engineOf(new FakeRunner(128, 256), { now: () => now });

@@ -36,6 +36,9 @@ interface LoadedParts {
  */
 const DELIVERY_TURNS = 128;
 
+/** What new requests have to expect is worked out no more often than this, in ms. */
+const OUTLOOK_MS = 10;
+
 /** Progress messages are sent when this much of the whole has been added. */
 const PROGRESS_STEP = 0.005;
 
@@ -52,6 +55,8 @@ export class EngineHost {
   #engine: Engine | null = null;
   /** Why which class refused when that was last said. */
   #refusing = "";
+  /** When it was last told what new requests have to expect. */
+  #toldAt = -Infinity;
   /** Messages so far. */
   #received = 0;
   #looping = false;
@@ -250,6 +255,12 @@ export class EngineHost {
 
   #postEvents(engine: Engine): void {
     const events = engine.takeEvents();
+    // Until then what was said last holds, with what was sent since. Who has nothing more to do says so at once.
+    if (engine.busy && performance.now() - this.#toldAt < OUTLOOK_MS) {
+      if (events.length > 0) this.#post({ type: "step", events });
+      return;
+    }
+    this.#toldAt = performance.now();
     const outlook = engine.outlook();
     const refusing = outlook.map(({ refusal }) => refusal?.reason ?? "").join();
     if (events.length > 0 || refusing !== this.#refusing) this.#post({ type: "step", events, outlook });

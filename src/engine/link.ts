@@ -1,3 +1,4 @@
+import { KnownOutlook, type Refusal, type UnseenRequest } from "../../scheduler/mod.ts";
 import type { Timer } from "./clock.ts";
 import { EngineError, fromWireError } from "./errors.ts";
 import { Heart } from "./heart.ts";
@@ -12,7 +13,6 @@ import {
   type SharedWeights,
   type ToEngine,
 } from "./protocol.ts";
-import { KnownOutlook, type Refusal, type UnseenRequest } from "./refusal.ts";
 import type { Transport } from "./transport.ts";
 
 /** Stuck: in native code for longer than any step takes. No thread can be stopped there. */
@@ -54,9 +54,9 @@ export class Link {
   /** The matrices of its model, as long as they exist: those of a worker that died without a word still do. */
   weights?: SharedWeights;
   info?: ModelInfo;
-  /** What new requests have to expect there. */
-  readonly outlook = new KnownOutlook();
 
+  /** What new requests have to expect there. */
+  readonly #outlook = new KnownOutlook();
   readonly #transport: Transport;
   readonly #control: Int32Array | null;
   readonly #events: LinkEvents;
@@ -147,9 +147,14 @@ export class Link {
     this.#heart.watch();
   }
 
+  /** Notes a request that it was asked for: later ones come behind it. */
+  noteSent(request: UnseenRequest): void {
+    this.#outlook.send(request);
+  }
+
   /** Refuses a request by what the worker has said about new ones; null where it has to be asked. */
   refuse(request: UnseenRequest): Refusal | null {
-    const refusal = this.outlook.refusalFor(request);
+    const refusal = this.#outlook.refusalFor(request, this.#limits.timer.now());
     if (refusal !== null) this.#transport.post({ type: "refused", class: request.class });
     return refusal;
   }
@@ -212,6 +217,9 @@ export class Link {
         break;
       case "step":
       case "reply":
+        if (message.type === "step" && message.outlook !== undefined) {
+          this.#outlook.learn(message.outlook, this.#limits.timer.now());
+        }
         if (this.#state === "ready") this.#events.message(this, message);
         break;
       case "closed":

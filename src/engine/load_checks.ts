@@ -66,6 +66,7 @@ export const LOAD_CHECKS: Readonly<Record<keyof LoadOptions, Check>> = {
   batchTokensMax: isNumber,
   libraryPath: isString,
   onStuck: isFunction,
+  overrule: fieldsOf({ share: numberIn({ min: 0, max: 1 }), seed: isNumber }, ["share"]),
   progress: isFunction,
   onWait: isFunction,
   signal: isSignal,

@@ -1,5 +1,6 @@
 import type { LatencyClass } from "../../scheduler/mod.ts";
 import { checkOptions, isBoolean, isSignal, isString, isTokens, wrongType } from "../arguments.ts";
+import type { OverruleOptions } from "./overrule.ts";
 import { parseCpuList } from "../cpu_list.ts";
 import type { KvFormat } from "../gguf/mod.ts";
 import type { KvOptions } from "../model_runner.ts";
@@ -82,6 +83,8 @@ export interface LoadOptions extends LayoutOptions {
    * fail, and only the end of the process gets rid of it. Default: nothing.
    */
   onStuck?: (reason: string) => void;
+  /** For measuring only: takes a share of the requests even where they would be refused. */
+  overrule?: OverruleOptions;
   /** Called as loading goes on. */
   progress?: (progress: LoadProgress) => void;
   /** Called before a download waits so many ms for another attempt, or, with 0, for another process that downloads the file. */
@@ -109,8 +112,9 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     throw wrongType("model", "a path or a URL", model);
   }
   checkOptions("loadModel()", options, LOAD_CHECKS);
-  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, onWait, ...engine } =
+  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, onWait, ...others } =
     options;
+  const { overrule, ...engine } = others;
   const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();
   const path = await locateModel(model, {
@@ -126,6 +130,7 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
       workers: layoutWorkers({ workers, threads, cpus }, planWorkers),
       shareWeights,
       onStuck,
+      overrule,
       signal,
       progress: (doneBytes, totalBytes) => progress?.({ phase: "load", doneBytes, totalBytes }),
     },

@@ -1,3 +1,4 @@
+import type { RefusalReason } from "../../scheduler/mod.ts";
 import type { Generation } from "./generation.ts";
 import type { Link } from "./link.ts";
 import type { FromEngine, GenerationRequest, StepEvent, ToEngine } from "./protocol.ts";
@@ -34,7 +35,7 @@ export class PendingRequest {
   deaths = 0;
   /** Whether it has not got further than where the last of them ended. */
   isSuspect = false;
-  readonly #request: GenerationRequest;
+  #request: GenerationRequest;
   readonly #emitted: number[];
   /** Tokens of the prompt whose scores were delivered. */
   #scored = 0;
@@ -80,6 +81,11 @@ export class PendingRequest {
     return this.#request.class;
   }
 
+  /** Its rank within its class. */
+  get rank(): number {
+    return this.#request.priority;
+  }
+
   get deadlineMs(): number | undefined {
     return this.#request.deadlineMs;
   }
@@ -94,6 +100,13 @@ export class PendingRequest {
 
   get maxTokens(): number | undefined {
     return this.#request.maxTokens;
+  }
+
+  /** Whether it is taken for measuring although it would be refused. */
+  overrule(reason: RefusalReason): boolean {
+    if (this.#request.overrule === undefined) return false;
+    this.#request = { ...this.#request, overrule: { reason } };
+    return true;
   }
 
   /** Its worker is gone. */

@@ -4,6 +4,7 @@ import { Link, type LinkEvents, type LinkState, type ServingMessage } from "./li
 import { LoadProgressSum } from "./load_progress.ts";
 import type { EngineOptions, Machine, ModelInfo, SharedWeights } from "./protocol.ts";
 import { RestartBudget, type RestartLimits } from "./restart_budget.ts";
+import type { OverruleOptions } from "./overrule.ts";
 import type { Transport } from "./transport.ts";
 
 /** What is asked of the workers when they start. */
@@ -24,6 +25,8 @@ export interface StartOptions extends RestartLimits {
   /** Called when a worker is stuck. Only the end of the process gets rid of it. */
   readonly onStuck?: (reason: string) => void;
   readonly timer?: Timer;
+  /** Default: refusals are refusals. */
+  readonly overrule?: OverruleOptions;
 }
 
 /** Whether requests can be served, and by whom. */

@@ -5,7 +5,7 @@
  * Tokens are counted, chosen and turned into text by the engine: the caller's thread neither builds a tokenizer nor
  * waits for one.
  */
-import type { ClassOutlook, LatencyClass, RefusalReason } from "../../scheduler/mod.ts";
+import type { CountedOutlook, LatencyClass, RefusalReason } from "../../scheduler/mod.ts";
 import type { FilePooling } from "../models/hyperparameters.ts";
 import type { RunnerOptions } from "../model_runner.ts";
 import type { SamplingParams } from "../sampling.ts";
@@ -80,6 +80,8 @@ export interface GenerationRequest {
    * the answer goes on after them. A request that has this field was accepted before and is never refused.
    */
   restored?: number[];
+  /** Taken even where it would be refused, for measuring. `reason`: why the caller's side would have refused it. */
+  overrule?: { reason?: RefusalReason };
 }
 
 /** Why an answer ended: the model or a stop string or token, the limit of tokens, the caller, or its deadline. */
@@ -144,6 +146,8 @@ export interface Completion {
   timings: Timings;
   /** The seed that gives these tokens again. */
   seed: number;
+  /** It would have been refused, but was taken for measuring. */
+  overruled?: RefusalReason;
   /** Where one was asked for and nothing ended the request before: [hidden] f32 of length 1. */
   embedding?: Float32Array;
 }
@@ -267,12 +271,6 @@ export interface Machine {
   usable: number;
 }
 
-/** What new requests of a class have to expect. */
-export interface Outlook extends ClassOutlook {
-  /** Requests of the class that had come when this was written. */
-  readonly asked: number;
-}
-
 export type ToEngine =
   | { type: "machine"; libraryPath?: string }
   | {
@@ -300,6 +298,6 @@ export type FromEngine =
   | { type: "progress"; doneBytes: number; totalBytes: number }
   | { type: "loaded"; info: ModelInfo; weights: SharedWeights }
   | { type: "failed"; error: WireError }
-  | { type: "step"; events: StepEvent[]; outlook?: Outlook[] }
+  | { type: "step"; events: StepEvent[]; outlook?: CountedOutlook[] }
   | { type: "reply"; id: number; value?: number[] | string | EngineStats; error?: WireError }
   | { type: "closed" };

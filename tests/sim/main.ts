@@ -2,11 +2,14 @@
 
 import { parseArgs } from "@std/cli";
 import { BREAKS } from "./breaks.ts";
+import { addConfusions, type Confusion } from "./confusion.ts";
+import { judgeTraffic } from "./judge.ts";
 import { measureMixed, type MixedLoad, SLOW_COST } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
-import { measureScheduling, measureStep } from "./speed.ts";
+import { measureAdmission, measureScheduling, measureStep } from "./speed.ts";
+import { createTraffic, TRAFFIC_NAMES } from "./traffic.ts";
 import { INVARIANTS, Violation } from "./violation.ts";
 
 const HELP = `usage: deno task sim [options]
@@ -18,6 +21,8 @@ const HELP = `usage: deno task sim [options]
   --prefixes FILE   hits of the prefix cache on a trace with hash_ids, beside LRU and Belady's optimum
   --speed           what scheduling costs, and how much is recomputed when KV blocks are short
   --mixed           latencies and throughput of urgent and bulk requests side by side, in simulated time
+  --admission       what refusals and acceptances come to when traffic changes, in simulated time
+  --only TEXT       of --admission: changes whose names contain this
   --help            this text`;
 
 /** Capacities of the prefix cache, in blocks of the trace. */
@@ -104,6 +109,14 @@ function speed(): number {
     );
   }
   stepCosts();
+  for (const waiting of [0, 32, 256, 2000]) {
+    const { submitUs, outlookUs } = measureAdmission({ running: 32, waiting, samples: 200 });
+    console.log(
+      `32 running, ${waiting} waiting: ${submitUs.toFixed(0)} µs submit(), ${
+        outlookUs.toFixed(0)
+      } µs outlook()`,
+    );
+  }
   return 0;
 }
 
@@ -143,11 +156,36 @@ function mixed(): number {
   return 0;
 }
 
+/** Refusals that are judged in each run. */
+const REFUSALS_JUDGED = 40;
+
+function admission(firstSeed: number, seeds: number, only: string): number {
+  const share = (part: number, all: number) => all === 0 ? "–" : `${(100 * part / all).toFixed(1)} %`;
+  const show = (title: string, { taken, inTime, refused, judged, late }: Confusion) =>
+    console.log(
+      title.padEnd(40) + `${taken}`.padStart(8) + share(inTime, taken).padStart(10) +
+        `${refused}`.padStart(9) + `${judged}`.padStart(8) + share(late, judged).padStart(9),
+    );
+  console.log(`${"".padEnd(40)}   taken   in time  refused  judged    right`);
+  const changes: Confusion[] = [], bearable: Confusion[] = [];
+  for (const name of TRAFFIC_NAMES.filter((each) => each.includes(only))) {
+    const runs: Confusion[] = [];
+    for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+      runs.push(judgeTraffic(createTraffic(name, seed), seed, REFUSALS_JUDGED));
+    }
+    show(name, addConfusions(runs));
+    (createTraffic(name, firstSeed).isBearable ? bearable : changes).push(...runs);
+  }
+  show("all that are below capacity", addConfusions(bearable));
+  show("all others", addConfusions(changes));
+  return 0;
+}
+
 /** Runs the command; returns the exit status. Throws a RangeError for what the user has to change. */
 export function simCommand(args: string[]): number {
   const options = parseArgs(args, {
-    string: ["seed", "seeds", "steps", "break", "prefixes"],
-    boolean: ["speed", "mixed", "help"],
+    string: ["seed", "seeds", "steps", "break", "prefixes", "only"],
+    boolean: ["speed", "mixed", "admission", "help"],
     unknown: (name) => {
       throw new RangeError(`unknown option ${name}\n${HELP}`);
     },
@@ -161,6 +199,7 @@ export function simCommand(args: string[]): number {
   if (options.prefixes !== undefined) return replay(options.prefixes);
   if (options.speed) return speed();
   if (options.mixed) return mixed();
+  if (options.admission) return admission(seed, count("seeds", options.seeds, 3), options.only ?? "");
   if (options.break !== undefined) return runBreak(options.break, seed, steps);
   return runSeeds(seed, count("seeds", options.seeds, 1), steps);
 }

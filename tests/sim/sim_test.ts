@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BREAKS } from "./breaks.ts";
+import { judgeTraffic } from "./judge.ts";
 import { simCommand } from "./main.ts";
 import { measureMixed, SLOW_COST } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
@@ -7,6 +8,7 @@ import { Random } from "./random.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
 import { measureScheduling, measureStep } from "./speed.ts";
+import { createTraffic, TRAFFIC_NAMES } from "./traffic.ts";
 import { INVARIANTS, Violation } from "./violation.ts";
 
 const SEEDS = 200;
@@ -126,6 +128,23 @@ Deno.test("in simulated time prompts go on beside answers whose ITL objective ca
   assert(beside.ttftP99Ms <= 10_000 && beside.itlP99Ms <= 2 * 235, `${beside.ttftP99Ms} ${beside.itlP99Ms}`);
   const alone = measureMixed({ ...slow, load: 0.2, bulk: "alone" });
   assert(beside.tokensPerSecond >= 0.6 * alone.tokensPerSecond, `${beside.tokensPerSecond}`);
+});
+
+Deno.test("a forecast from one regime refuses nobody in another: what the machine bears is taken, and in time", () => {
+  const bearable = TRAFFIC_NAMES.map((name) => createTraffic(name, 1)).filter(({ isBearable }) => isBearable);
+  assert(bearable.length >= 4);
+  for (const traffic of bearable.filter(({ requests }) => requests.length < 400)) {
+    const { taken, inTime, refused } = judgeTraffic(traffic, 1, 0);
+    assertEquals([inTime, refused], [taken, 0], traffic.name);
+  }
+});
+
+Deno.test("nearly all refusals and acceptances are right when more comes than the machine bears", () => {
+  for (const name of ["one user, then a burst too large", "back and forth"]) {
+    const { taken, inTime, judged, late } = judgeTraffic(createTraffic(name, 1), 1, 8);
+    assert(inTime >= 0.95 * taken, `${name}: ${inTime} of ${taken} in time`);
+    assertEquals([judged, late], [8, 8], name);
+  }
 });
 
 Deno.test("a violation names its invariant", () => {

@@ -158,3 +158,58 @@ export function measureStep({ running, waiting, steps, isShort = false }: {
   const median = (values: number[]) => 1000 * values.toSorted((a, b) => a - b)[values.length >> 1];
   return { planUs: median(planMs), completeUs: median(completeMs) };
 }
+
+/** What a decision costs, in µs: of the scheduler, and of what it tells of new requests after a step. */
+export interface AdmissionCostUs {
+  readonly submitUs: number;
+  readonly outlookUs: number;
+}
+
+/** Measures decisions beside so many running and waiting requests of a class with objectives; medians. */
+export function measureAdmission({ running, waiting, samples }: {
+  running: number;
+  waiting: number;
+  samples: number;
+}): AdmissionCostUs {
+  const queueLimit = { requests: 1e6, tokens: 1e9 };
+  const common = { maxBatch: running, maxWaitMs: 0, queueLimit };
+  const scheduler = new Scheduler({
+    allocator: new MemoryAllocator(100_000),
+    blockTokens: BLOCK_TOKENS,
+    stepTokensMax: 512,
+    stepSequencesMax: 2 * running,
+    classes: [
+      { ...common, name: "interactive", priority: 10, itlSloMs: 150, ttftSloMs: 1e9, preemptible: false },
+      { ...common, name: "batch", priority: 0, preemptible: true },
+    ],
+  });
+  let now = 0, words = 0, id = 0;
+  const submit = (name: string, maxTokens: number) => {
+    const tokens = Array.from({ length: 64 }, () => ++words);
+    scheduler.submit({ id: ++id, class: name, tokens, maxTokens }, now);
+  };
+  const step = () => {
+    const plan = scheduler.plan(now);
+    const elapsedMs = 20 + plan.load.tokens;
+    now += elapsedMs;
+    const results = plan.items.filter((item) => item.reachesEnd).map((item) => ({ id: item.id, token: 1 }));
+    scheduler.complete(plan.step, results, elapsedMs, now);
+  };
+  for (let i = 0; i < running; i++) submit(i % 4 === 0 ? "batch" : "interactive", 10_000 + 37 * i);
+  for (let i = 0; i < 50; i++) step();
+  for (let i = 0; i < running / 4 + waiting; i++) submit("interactive", 32 + i % 64);
+  step();
+  const submitMs: number[] = [], outlookMs: number[] = [];
+  for (let i = 0; i < samples; i++) {
+    const startedAt = performance.now();
+    submit("interactive", 32);
+    const submittedAt = performance.now();
+    scheduler.outlook(now);
+    outlookMs.push(performance.now() - submittedAt);
+    submitMs.push(submittedAt - startedAt);
+    // It changes what is there: the next decision begins anew.
+    scheduler.cancel(id);
+  }
+  const median = (values: number[]) => 1000 * values.toSorted((a, b) => a - b)[values.length >> 1];
+  return { submitUs: median(submitMs), outlookUs: median(outlookMs) };
+}
