@@ -165,7 +165,8 @@ Deno.test("Model.generate() ends with what it has when it is aborted in prefill 
     assertEquals((await aborted.result).finishReason, "abort");
     await assertRejects(
       async () => {
-        for await (const _ of aborted) throw new Error("there is no text");
+        // The worker may have made a step before it heard.
+        for await (const _ of aborted);
       },
       RangeError,
       "never mind",
