@@ -13,6 +13,7 @@ import { preTokenizerOf } from "./pre_tokenizer.ts";
 import { SentencePieceModel } from "./sentence_piece_model.ts";
 import { SpecialMatcher } from "./special_matcher.ts";
 import { StreamDecoder } from "./stream_decoder.ts";
+import { printableBytes } from "./utf8.ts";
 import { TokenKind, Vocabulary } from "./vocabulary.ts";
 
 /** How `encode` treats special tokens. */
@@ -140,9 +141,9 @@ export class Tokenizer {
     return this.#piece(id, true);
   }
 
-  /** Text of one token for display, control tokens by their text; parts of characters give U+FFFD. */
+  /** Text of one token for display, control tokens by their text, parts of characters by their bytes: `bytes:\xe3\x81`. */
   tokenText(id: number): string {
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#piece(id, true));
+    return printableBytes(this.#piece(id, true));
   }
 
   #encodeInto(text: string, parseControl: boolean, userOwned: Uint8Array | undefined, ids: number[]): void {

@@ -164,3 +164,9 @@ Deno.test("stream() joins an emoji of several tokens and ends an incomplete one 
   assertEquals(stream.flush(), "\ufffd");
   assertEquals(byteLevel.decode([...byteLevel.encode("\ufeffa")]), "\ufeffa");
 });
+
+Deno.test("Tokenizer.tokenText() tells parts of characters apart", () => {
+  const tokenizer = createTokenizer(byteLevelMetadata());
+  const texts = tokenizer.encode("aあ").map((id) => tokenizer.tokenText(id));
+  assertEquals(texts, ["a", "bytes:\\xe3", "bytes:\\x81", "bytes:\\x82"]);
+});
