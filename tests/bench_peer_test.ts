@@ -24,7 +24,7 @@ testWithPrograms("kumi bench --peer measures both sides of every case", ["node"]
   using folder = new TemporaryFolder();
   const model = await folder.randomModel("llama-tiny", "q8_0");
   const args = ["bench", "--model", model, "--pp", "32", "--tg", "4", "--batch", "1,3", "--depth", "0,20"];
-  args.push("--repeat", "1", "--limit-mib", "16", "--peer", "llama.cpp", "--json");
+  args.push("--repeat", "1", "--peer", "llama.cpp", "--json");
   const flags = ["--quiet", ...stdFlags(await chooseStd()), ...commandPermissions(args)];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...flags, "src/cli/main.ts", ...args],

@@ -228,12 +228,22 @@ Deno.test("quantize() and dequantize() go there and back", () => {
   assertEquals(refusal(() => kernels.quantize(8, values, bytes.subarray(1))), "bufferTooSmall");
 });
 
-Deno.test("measure() gives plausible figures", () => {
-  using kernels = Kernels.open({ workspaceBytes: 64, threads: 1 });
-  for (const what of ["readBandwidth", "floatPeak", "int8Peak"] as const) {
-    const value = kernels.measure(what, 8);
-    assert(value > 0.05 && value < 10_000, `${what} ${value}`);
+Deno.test("measure() gives plausible figures for every variant, and reads whole matrices of any context", () => {
+  using kernels = Kernels.open({ workspaceBytes: 64, threads: 2 });
+  using owner = Kernels.open({ workspaceBytes: 64, threads: 1 });
+  const matrices = [owner.createWeights(0, 100, 64), owner.createWeights(8, 1000, 1024)].map(({ id }) => id);
+  for (const what of ["readBandwidth", "floatPeak", "int8Peak", "bf16Peak"] as const) {
+    const read = what === "readBandwidth" ? matrices : [];
+    const { variants } = kernels.measure(what, 0, read);
+    for (let variant = 0; variant < variants; variant++) {
+      const { value } = kernels.measure(what, variant, read);
+      assert(value > 0.05 && value < 100_000, `${what} ${value}`);
+    }
+    assertEquals(refusal(() => kernels.measure(what, variants, read)), "invalidArgument");
   }
+  assertEquals(refusal(() => kernels.measure("readBandwidth", 0)), "invalidArgument");
+  assertEquals(refusal(() => kernels.measure("int8Peak", 0, matrices)), "invalidArgument");
+  assertEquals(refusal(() => kernels.measure("readBandwidth", 0, [kernels.id])), "wrongKind");
 });
 
 interface Ended {

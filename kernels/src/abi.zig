@@ -32,6 +32,7 @@ pub const functions = .{
     .{ "kumi_available_memory", machine.availableMemory, "out out_bytes" },
     .{ "kumi_processor_name", machine.processorName, "out out_bytes" },
     .{ "kumi_usable_cpus", placement.usableCpus, "" },
+    .{ "kumi_cpu_quota", placement.cpuQuota, "" },
     .{ "kumi_numa_nodes", placement.nodes, "out out_bytes" },
     .{ "kumi_context_create", context.create, "isa_name isa_bytes threads cpus cpus_bytes numa_node workspace_units out_id" },
     .{ "kumi_context_info", context.info, "context out out_bytes" },
@@ -78,7 +79,7 @@ pub const functions = .{
     .{ "kumi_quantize", convert.quantize, "context format source n target target_bytes" },
     .{ "kumi_dequantize", convert.dequantize, "context format source source_bytes target n" },
     .{ "kumi_activation_bytes", convert.activationBytes, "kind k" },
-    .{ "kumi_measure", measurements.run, "context what mib out out_bytes" },
+    .{ "kumi_measure", measurements.run, "context what variant weights weights_bytes out out_bytes" },
 };
 
 /// Structs that lie in buffers.

@@ -24,9 +24,6 @@ fn seconds() f64 {
     return @as(f64, @floatFromInt(now.sec)) + 1e-9 * @as(f64, @floatFromInt(now.nsec));
 }
 
-/// Known to nobody before the run, so that the compiler cannot shorten the work.
-var rounds: u32 = 1_000_000;
-
 fn runOnce(args: *const measure.Args) void {
     testing.runParts(measure.run, args, 1);
 }
@@ -37,17 +34,17 @@ fn peak(what: measure.What, memory: []const u8) f64 {
     for (0..measure.variants(what)) |variant| for (0..5) |_| {
         var results: [1]measure.Result = .{.{}};
         const args: measure.Args = .{
-            .bytes = memory.ptr,
-            .len = memory.len / (64 * 1024) * (64 * 1024),
+            .spans = &.{.{ .first = memory.ptr, .len = memory.len }},
+            .unit_first = &.{ 0, @intCast((memory.len + measure.unit_bytes - 1) / measure.unit_bytes) },
+            .span_count = 1,
             .results = &results,
             .what = @backingInt(what),
             .variant = @intCast(variant),
-            .rounds = @as(*volatile u32, &rounds).*,
+            .rounds = if (what == .read_bandwidth) 1 else 500,
         };
         const start = seconds();
         runOnce(&args);
-        const work = if (what == .read_bandwidth) args.len else results[0].macs;
-        best = @max(best, 1e-9 * @as(f64, @floatFromInt(work)) / (seconds() - start));
+        best = @max(best, 1e-9 * @as(f64, @floatFromInt(results[0].work)) / (seconds() - start));
         std.mem.doNotOptimizeAway(&results);
     };
     return best;

@@ -11,6 +11,11 @@ pub const Value = *const fn (folder: []const u8) ?u64;
 pub fn smallest(controller: []const u8, v2: Value, v1: Value) ?u64 {
     var buffer: [4096]u8 = undefined;
     const text = readFile("/proc/self/cgroup", &buffer) orelse return null;
+    return smallestIn("/sys/fs/cgroup", text, controller, v2, v1);
+}
+
+/// As `smallest`, of the groups that `text` lists as /proc/self/cgroup does, in a tree of folders like that at /sys/fs/cgroup.
+pub fn smallestIn(root: []const u8, text: []const u8, controller: []const u8, v2: Value, v1: Value) ?u64 {
     var least: ?u64 = null;
     var lines = std.mem.tokenizeScalar(u8, text, '\n');
     while (lines.next()) |line| {
@@ -19,10 +24,10 @@ pub fn smallest(controller: []const u8, v2: Value, v1: Value) ?u64 {
         const controllers = fields.next() orelse continue;
         const path = fields.rest();
         if (controllers.len == 0) {
-            least = smaller(least, walk("/sys/fs/cgroup", path, v2));
+            least = smaller(least, walk(root, path, v2));
         } else if (hasController(controllers, controller)) {
-            var mount: [64]u8 = undefined;
-            const folder = std.fmt.bufPrint(&mount, "/sys/fs/cgroup/{s}", .{controller}) catch continue;
+            var mount: [256]u8 = undefined;
+            const folder = std.fmt.bufPrint(&mount, "{s}/{s}", .{ root, controller }) catch continue;
             least = smaller(least, walk(folder, path, v1));
         }
     }

@@ -26,4 +26,6 @@ pub const Ops = extern struct {
     encode: Run(load.EncodeArgs),
     decode: Run(load.DecodeArgs),
     measure: Run(measure.Args),
+    /// How many variants of a measurement the level has.
+    measure_variants: *const fn (what: u32) callconv(.c) u32,
 };

@@ -42,6 +42,7 @@ pub const table: Ops = .{
     .encode = &load.encode,
     .decode = &load.decode,
     .measure = &@import("measure.zig").run,
+    .measure_variants = &@import("measure.zig").variantCount,
 };
 
 comptime {

@@ -100,7 +100,7 @@ pub const Team = struct {
         team.runGated(work, args, false);
     }
 
-    /// Runs `work(args, job)` once on every member: for work that is shared out by `part`, such as measurements.
+    /// Runs `work(args, job)` once on every member: for work that is shared out by `part`.
     pub fn runEvery(team: *Team, work: Work, args: *const anyopaque) void {
         team.runGated(work, args, true);
     }

@@ -15,6 +15,8 @@ export interface CpuReport {
   readonly cpus: readonly number[] | null;
   /** Threads that it should use at most, control groups counted. */
   readonly usableCpus: number;
+  /** CPUs' worth of time that a control group grants; null without a limit. */
+  readonly cpuQuota: number | null;
   /** CPUs of each memory node that this process may use. */
   readonly nodes: readonly { readonly id: number; readonly cpus: readonly number[] }[];
   /** Features of the processor that levels make use of. */
@@ -37,6 +39,7 @@ export function cpuReport(forced: string | undefined): CpuReport {
     cores: isa.cores ?? null,
     cpus: machine.cpus.length > 0 ? machine.cpus : null,
     usableCpus: machine.usableCpus,
+    cpuQuota: machine.cpuQuota ?? null,
     nodes: machine.nodes.map(({ id, cpus }) => ({ id, cpus })),
     features: isa.features,
     levels,
@@ -54,7 +57,8 @@ export function renderCpuReport(report: CpuReport): string {
     ["architecture", report.arch],
     ["cores", `${report.cores ?? "unknown"}`],
     ["CPUs", cpus === null ? "unknown" : `${cpus.length} (${formatCpuList(cpus)})`],
-    ["threads", `${report.usableCpus} by default`],
+    ["CPU quota", report.cpuQuota === null ? "none" : `${report.cpuQuota} CPUs' worth of time`],
+    ["threads", threadsText(report)],
     ["memory nodes", nodes.map((node) => `${node.id} (${formatCpuList(node.cpus)})`).join(", ")],
     ["features", report.features.join(" ")],
   ];
@@ -68,4 +72,10 @@ export function renderCpuReport(report: CpuReport): string {
     renderTable(["level", "", ""], levels),
     `The kernels use ${chosen.level}: ${chosen.why}.`,
   ].join("\n\n");
+}
+
+function threadsText({ usableCpus, cpuQuota, cpus }: CpuReport): string {
+  if (cpuQuota === null || cpus === null || usableCpus === cpus.length) return `${usableCpus} by default`;
+  const why = cpuQuota < 1 ? "the least there can be" : "the quota does not feed more";
+  return `${usableCpus} by default: ${why}`;
 }

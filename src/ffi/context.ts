@@ -20,9 +20,11 @@ import {
   type Region,
   type RopeParams,
 } from "./params.ts";
+import { measure, type Measured } from "./measure.ts";
 import { shareWeights } from "./share_weights.ts";
 import { Measurement, NumaState, RopePairing } from "./symbols.ts";
 
+export type { Measured } from "./measure.ts";
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
 export { freeContext } from "./create_context.ts";
 export { NONE } from "./params.ts";
@@ -467,21 +469,9 @@ export class Kernels implements Disposable {
     check(status, "dequantize", { format, values: target.length, bytes: source.byteLength });
   }
 
-  /**
-   * What the machine does at best with this team: "readBandwidth" in GB/s, from `mib` MiB of memory (1 GiB by default),
-   * "floatPeak" and "int8Peak" in 10⁹ multiply-adds per second. Takes about a second each.
-   */
-  measure(what: keyof typeof Measurement, mib = 0): number {
-    const out = new Float64Array(1);
-    const status = this.#native.kumi_measure(
-      this.id,
-      Measurement[what],
-      u32(mib, "mib"),
-      asBuffer(out),
-      out.byteLength,
-    );
-    check(status, "measure", { what, mib });
-    return out[0];
+  /** One pass of a measurement of what the machine does with this team; {@linkcode measure} says which. */
+  measure(what: keyof typeof Measurement, variant?: number, matrices?: readonly number[]): Measured {
+    return measure(this.#native, this.id, what, variant, matrices);
   }
 }
 

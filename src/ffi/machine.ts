@@ -26,6 +26,8 @@ export interface MachineInfo {
   readonly cpus: readonly number[];
   /** Threads that it should use at most: its CPUs, or fewer where a control group's quota says so. */
   readonly usableCpus: number;
+  /** CPUs' worth of time that a control group grants, fractions too; undefined without a limit. */
+  readonly cpuQuota: number | undefined;
   /** At least one; each of `cpus` is in one of them. */
   readonly nodes: readonly MemoryNode[];
 }
@@ -42,6 +44,7 @@ export function machineInfo(path?: string): MachineInfo {
     return {
       cpus: nodes.flatMap(({ cpus }) => cpus).sort((a, b) => a - b),
       usableCpus: check(library.symbols.kumi_usable_cpus(), "ask for the CPUs"),
+      cpuQuota: check(library.symbols.kumi_cpu_quota(), "ask for the CPU quota") / 1000 || undefined,
       nodes,
       availableBytes: bytes[0] || undefined,
       processor: new TextDecoder().decode(name.subarray(0, length)) || undefined,

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x08f2685e;
+export const abiHash = 0x4fb67b1f;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -103,6 +103,7 @@ export const Measurement = {
   readBandwidth: 0,
   floatPeak: 1,
   int8Peak: 2,
+  bf16Peak: 3,
 } as const;
 
 /** Layouts of the structs that lie in buffers: bytes, and each field's offset and type. */
@@ -286,6 +287,10 @@ export const symbols = {
     result: "i32",
   },
   kumi_usable_cpus: {
+    parameters: [],
+    result: "i32",
+  },
+  kumi_cpu_quota: {
     parameters: [],
     result: "i32",
   },
@@ -739,7 +744,9 @@ export const symbols = {
     parameters: [
       "u32", // context
       "u32", // what
-      "u32", // mib
+      "u32", // variant
+      "buffer", // weights
+      "u32", // weights_bytes
       "buffer", // out
       "u32", // out_bytes
     ],

@@ -52,13 +52,6 @@ pub const Context = struct {
         if (context.team.wasStopped()) return error.Interrupted;
     }
 
-    /// Runs an op once on every thread.
-    pub fn runEvery(context: *Context, op: anytype, args: anytype) void {
-        const Args = @typeInfo(@TypeOf(args)).pointer.child;
-        const typed: *const fn (*const Args, *const Job) callconv(.c) void = op;
-        context.team.runEvery(@ptrCast(typed), args);
-    }
-
     pub fn threads(context: *const Context) u32 {
         return context.team.count;
     }

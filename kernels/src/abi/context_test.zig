@@ -360,6 +360,6 @@ test "the tables have distinct names, and the generator prints them" {
     var measured: f64 = 0;
     const context = try open(1, 1);
     defer close(context);
-    try std.testing.expectError(error.InvalidArgument, measurements.run(context, 9, 1, @ptrCast(&measured), 8));
+    try std.testing.expectError(error.InvalidArgument, measurements.run(context, 9, 0, null, 0, @ptrCast(&measured), 8));
     _ = sampling;
 }

@@ -80,6 +80,11 @@ pub fn usableCpus() status.Error!u32 {
     return cpus.limited(availableOrAll().count());
 }
 
+/// The control group's quota in thousandths of a CPU's time; 0 without one.
+pub fn cpuQuota() status.Error!u32 {
+    return cpus.quota() orelse 0;
+}
+
 /// out: f64 values, for each memory node its id, its bytes of memory (−1 where the system does not tell), the number of its
 /// CPUs that a context may be given, and their numbers. Returns how many values.
 pub fn nodes(out: buffers.Output, out_bytes: u32) status.Error!u32 {

@@ -3,7 +3,8 @@
 import type { GgufFile } from "../../gguf/mod.ts";
 import type { ModelRunner } from "../../model_runner.ts";
 import { type BenchCase, prepare } from "./cases.ts";
-import { caseWork, limitSeconds, type MachineLimits, modelCost } from "./limits.ts";
+import { caseWork, limitSeconds, macsOf, modelCost } from "./limits.ts";
+import type { LimitMeter } from "./meter.ts";
 import type { Peer } from "./peer/peer.ts";
 import { flashModes, preparePeer } from "./peer/peer_case.ts";
 
@@ -29,7 +30,8 @@ export interface BenchResult extends BenchCase {
 export interface BenchSetting {
   readonly runner: ModelRunner;
   readonly file: GgufFile;
-  readonly limits: MachineLimits;
+  /** Takes a look before, between and after the runs. */
+  readonly meter: LimitMeter;
   readonly kv: string;
   /** Runs of each side; the median counts. */
   readonly repeat: number;
@@ -70,7 +72,7 @@ export async function measureCase(setting: BenchSetting, bench: BenchCase): Prom
 }
 
 async function rounds(
-  { repeat, signal }: BenchSetting,
+  { repeat, signal, meter }: BenchSetting,
   run: () => number,
   seconds: number[],
   peer?: { run: () => Promise<number>; seconds: number[] },
@@ -78,23 +80,25 @@ async function rounds(
   for (let round = -1; round < repeat; round++) {
     await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
     signal.throwIfAborted();
+    meter.sample();
     const ours = run();
     const theirs = await peer?.run();
     if (round < 0) continue; // warms caches and clocks
     seconds.push(ours);
     if (theirs !== undefined) peer!.seconds.push(theirs);
   }
+  meter.sample();
 }
 
-function speeds({ runner, file, limits }: BenchSetting, bench: BenchCase, seconds: readonly number[]) {
+function speeds({ runner, file, meter }: BenchSetting, bench: BenchCase, seconds: readonly number[]) {
   const cost = modelCost(file, runner.kvBytesPerToken);
   const work = caseWork(cost, bench, runner.batchTokensMax);
   const middle = median(seconds);
   return {
     tokensPerSecond: bench.tokens * bench.batch / middle,
-    fractionOfLimit: limitSeconds(work, limits) / middle,
+    fractionOfLimit: limitSeconds(work, meter.limits) / middle,
     gigabytesPerSecond: work.bytes / middle / 1e9,
-    gmacPerSecond: (work.int8Macs + work.floatMacs) / middle / 1e9,
+    gmacPerSecond: macsOf(work.macs) / middle / 1e9,
     seconds,
   };
 }

@@ -3,8 +3,9 @@
 import { formatNames, type GgufFile, openGguf, shapeNames } from "../../gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../../model_runner.ts";
 import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
-import { type MachineLimits, measureLimits } from "../bench/limits.ts";
+import { type MachineLimits, matricesRead } from "../bench/limits.ts";
 import { type BenchResult, measureCase } from "../bench/measure.ts";
+import { LimitMeter } from "../bench/meter.ts";
 import { PEER_PACKAGE } from "../bench/peer/install.ts";
 import { Peer } from "../bench/peer/peer.ts";
 import { randomModelFile } from "../bench/random_model_file.ts";
@@ -46,7 +47,6 @@ export const bench: Command = {
     { name: "depth", value: "N,…", help: "tokens already in each sequence's cache", default: "0" },
     { name: "repeat", alias: "r", value: "N", help: "runs of each test; the median counts", default: "5" },
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
-    { name: "limit-mib", value: "N", help: "memory read to measure the bandwidth, in MiB", default: "1024" },
     KV_OPTION,
     ...LOAD_OPTIONS.filter(({ name }) => ["cpus", "prefault", "huge-pages"].includes(name)),
     { name: "peer", value: "llama.cpp", help: "measure it on the same file in turns; needs node and npm" },
@@ -59,8 +59,8 @@ export const bench: Command = {
   ],
   details:
     "The limit of a test is the longer of reading its bytes at the read bandwidth and doing its multiply-adds\n" +
-    "at the peak of its arithmetic, both measured in the same run: the peaks on all threads, the bandwidth on\n" +
-    "each number of them, of which the best counts.\n\n" +
+    "at the peak of its weights' arithmetic. Both are measured before, between and after the runs, and the best\n" +
+    "counts: the bandwidth on the model's own matrices, the peaks with the instructions that the kernels use.\n\n" +
     `--peer llama.cpp installs ${PEER_PACKAGE} with npm in the cache folder. It gets the same threads, a ubatch of\n` +
     "512 and the same KV format, computes logits but samples nothing, and takes turns with kumi once with flash\n" +
     "attention off and once with it on; the better one counts.",
@@ -82,7 +82,6 @@ async function runBench(args: Arguments): Promise<number> {
   if (peerName === undefined && args.values.has("peer-cpu")) throw new UsageError("--peer-cpu needs --peer");
   const options = loadOptions(args);
   const { kvFormat } = options;
-  const limitMib = numberOption(args, "limit-mib", { min: 16, max: 65536, integer: true });
   using interrupt = interruptible();
   const { signal } = interrupt;
   const path = await modelPath(args, signal);
@@ -90,22 +89,29 @@ async function runBench(args: Arguments): Promise<number> {
   using file = await openGguf(path);
   using runner = await loadForBench(file, options, cases, signal);
   const peerSystem = await peer?.load(path);
-  const limits = measureLimits(runner.kernels, limitMib);
+  using meter = meterOf(runner, file);
   const json = args.switches.has("json");
-  if (!json) printConditions(path, runner, load, limits, peerSystem);
+  if (!json) printConditions(path, runner, load, peerSystem);
   const { isa, threads } = runner.kernels;
   const shared = { processor: processorName(), isa, threads, kv: kvFormat, loadAverage: load };
   const results: BenchResult[] = [];
   for (const bench of cases) {
-    const setting = { runner, file, limits, kv: kvFormat, repeat, peer, signal };
+    const setting = { runner, file, meter, kv: kvFormat, repeat, peer, signal };
     const result = await measureCase(setting, bench);
     results.push(result);
     if (json) {
-      printLine(JSON.stringify({ model: path, ...shared, ...result, limits }));
+      printLine(JSON.stringify({ model: path, ...shared, ...result, limits: meter.limits }));
     }
   }
-  if (!json) printLine(resultTable(results));
+  if (!json) printLine(`${resultTable(results)}\n\n${limitsLine(meter.limits)}`);
   return 0;
+}
+
+/** Reads what a step reads. */
+function meterOf(runner: ModelRunner, file: GgufFile): LimitMeter {
+  const ids = runner.sharedWeights();
+  const matrices = matricesRead(file).map(({ name, bytes }) => ({ id: ids[name], bytes }));
+  return LimitMeter.of(runner.kernels, [...matrices].filter(({ id }) => id !== undefined));
 }
 
 async function modelPath(args: Arguments, signal: AbortSignal): Promise<string> {
@@ -154,7 +160,6 @@ function printConditions(
   path: string,
   runner: ModelRunner,
   load: number,
-  limits: MachineLimits,
   peerSystem?: string,
 ): void {
   const { isa, threads } = runner.kernels;
@@ -165,11 +170,14 @@ function printConditions(
     );
   }
   if (peerSystem !== undefined) printLine(`llama.cpp of ${PEER_PACKAGE}: ${peerSystem}`);
-  const reads = Object.entries(limits.readGBpsByThreads).map(([n, value]) => `${formatFigure(value)} (${n})`);
-  printLine(
-    `limits: read ${reads.join(", ")} GB/s (threads), int8 ${formatFigure(limits.int8Gmacps)} GMAC/s, ` +
-      `f32 ${formatFigure(limits.floatGmacps)} GMAC/s\n`,
-  );
+  printLine("");
+}
+
+function limitsLine({ readGBpsByThreads, gmacps }: MachineLimits): string {
+  const reads = Object.entries(readGBpsByThreads).map(([n, value]) => `${formatFigure(value)} (${n})`);
+  const peaks = Object.entries({ int8: gmacps.int8, bf16: gmacps.bf16, f32: gmacps.float })
+    .map(([name, value]) => `${name} ${formatFigure(value)} GMAC/s`);
+  return `limits: read ${reads.join(", ")} GB/s (threads), ${peaks.join(", ")}`;
 }
 
 function resultTable(results: readonly BenchResult[]): string {
