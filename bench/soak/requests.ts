@@ -18,7 +18,7 @@ export async function sendRequest(url: string, kind: RequestKind, number: number
     case "stream":
       return await whole(url, "completions", { ...answer, stream: true });
     case "wrong":
-      return await whole(url, "completions", { ...answer, max_tokens: -number - 1 }, 400);
+      return await whole(url, "completions", { ...answer, temperature: -number - 1 }, 400);
     case "embed":
       return await whole(url, "embeddings", { input: prompt });
     case "reconnect":
