@@ -118,16 +118,16 @@ function open({ path, share, threads }: Bench, ttftSloMs: number | undefined, wo
   });
 }
 
-/** Costs of a step as its model says, and of all else so that it bears what it was seen to bear. */
+/** What a step costs as its model says, and a token so much that the machine bears what it was seen to bear. */
 async function calibrate(bench: Bench): Promise<TrafficMachine> {
   await using model = await open(bench, undefined);
   const requests = createTraffic("twice what it bears", 0).requests.slice(0, CALIBRATION);
   const startedAt = performance.now();
   await Promise.all(requests.map((request) => send(model, request, 1)));
   const eachMs = (performance.now() - startedAt) / requests.length;
-  const { fixedMs: a, msPerToken: b } = (await model.stats()).workers[0].stepTime;
-  const betweenMs = Math.max(0, (eachMs - requestMs(CHAT, { a, b, betweenMs: 0 })) * MAX_BATCH / CHAT.output);
-  return { a, b, betweenMs };
+  const { fixedMs: a } = (await model.stats()).workers[0].stepTime;
+  const tokensMs = eachMs - requestMs(CHAT, { a, b: 0, betweenMs: 0 });
+  return { a, b: Math.max(tokensMs, 0) / (CHAT.prompt + CHAT.output), betweenMs: 0 };
 }
 
 interface Outcome {

@@ -53,6 +53,8 @@ export interface AdmissionView {
   readonly stepLeftMs: number;
   /** What passes between two steps. */
   readonly betweenMs: number;
+  /** By so many times longer first tokens take than is played. */
+  readonly pace: number;
   /** Queues as they were played, by class: all that is there has changed only by requests that came since, and are in them. */
   readonly settled: Map<number, SettledQueue>;
 }
@@ -171,6 +173,7 @@ export function playbackOf(view: AdmissionView, index: number, priority = -Infin
     coefficients: model.coefficients,
     overrun: model.overrun,
     betweenMs: view.betweenMs,
+    pace: view.pace,
     tokensMax: limits.tokensMax,
     itemsMax: limits.itemsMax,
   });

@@ -28,7 +28,7 @@ function forecast(
   });
   return {
     ...{ atMs: 0, classes: [played("a", 1), played("b", 0)], roomTokens: 1e6 },
-    ...{ coefficients: [stepMs, 1, 0], overrun: 1, betweenMs: 0, tokensMax: 10, itemsMax: 64 },
+    ...{ coefficients: [stepMs, 1, 0], overrun: 1, betweenMs: 0, pace: 1, tokensMax: 10, itemsMax: 64 },
   };
 }
 

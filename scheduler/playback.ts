@@ -39,6 +39,8 @@ export interface PlaybackState {
   readonly coefficients: readonly [number, number, number];
   readonly overrun: number;
   readonly betweenMs: number;
+  /** By so many times longer steps take than all this says. */
+  readonly pace: number;
   /** Most tokens and sequences of a step. */
   readonly tokensMax: number;
   readonly itemsMax: number;
@@ -324,7 +326,7 @@ export class Playback {
     steps = isStuck ? 1 : Math.max(1, steps);
     const tokens = isStuck ? QUANTUM_TOKENS : step.tokens;
     const kv = step.kv + decoding * (steps - 1) / 2;
-    state.atMs += steps * (this.#cost.predict({ tokens, kv }) + state.betweenMs);
+    state.atMs += state.pace * steps * (this.#cost.predict({ tokens, kv }) + state.betweenMs);
     for (let i = 0; i < step.decoding.length; i++) {
       const { tokens, share } = step.decoding[i];
       if (tokens > 0) this.#decode(state.classes[i].running, steps * share);

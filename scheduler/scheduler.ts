@@ -11,6 +11,7 @@ import {
 import type { BlockAllocator } from "./block_allocator.ts";
 import { ClassQueue } from "./class_queue.ts";
 import type { ClassOutlook } from "./known_outlook.ts";
+import { ForecastPace } from "./forecast_pace.ts";
 import { KvLedger } from "./kv_ledger.ts";
 import { checkClasses, DEFAULT_CLASSES, type LatencyClass } from "./latency_class.ts";
 import { PrefixCache } from "./prefix_cache.ts";
@@ -100,6 +101,7 @@ export class Scheduler {
   readonly #planner: StepPlanner;
   readonly #model = new StepTimeModel();
   readonly #gap = new StepGap();
+  readonly #pace = new ForecastPace();
   readonly #hints = new PrefixHints();
   /** What holds until a step, or anything but a request that comes, changes it. */
   readonly #settled = new Map<number, SettledQueue>();
@@ -173,6 +175,8 @@ export class Scheduler {
     const admission = admit(view, queue, request);
     if (admission.accepted) {
       const sequence = this.#add(request, queue, 0);
+      const { predictedTtftMs } = admission;
+      if (predictedTtftMs !== undefined) sequence.playedMs = predictedTtftMs / this.#pace.value;
       if ((request.priority ?? 0) === 0) noteArrival(view, queue, sequence);
       else this.#settled.clear();
     }
@@ -319,6 +323,11 @@ export class Scheduler {
     const { token, isLast = false } = result!;
     sequence.tokens.push(token);
     this.#queues[sequence.class].noteToken(sequence);
+    if (sequence.playedMs !== undefined) {
+      const { ttftSloMs } = this.#queues[sequence.class].config;
+      this.#pace.note(sequence.playedMs, now - sequence.arrivedAt, ttftSloMs);
+      sequence.playedMs = undefined;
+    }
     return isLast || sequence.tokens.length >= sequence.tokensMax;
   }
 
@@ -350,6 +359,7 @@ export class Scheduler {
       now,
       stepLeftMs,
       betweenMs: this.#gap.ms,
+      pace: this.#pace.value,
       settled: this.#settled,
     };
   }

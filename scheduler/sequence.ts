@@ -65,6 +65,8 @@ export class Sequence implements StepItem {
   isPaused = false;
   /** Tokens of its prompt that will probably be in the prefix cache when it starts. */
   cachedTokens = 0;
+  /** Ms to its first token as they were played, without any pace; undefined where nothing was predicted. */
+  playedMs?: number;
   /** Its entries among the hints of prefixes, as long as its prompt is not computed. */
   hints: readonly string[] = [];
   /** Whether its blocks are offered to the prefix cache already while it runs. */
