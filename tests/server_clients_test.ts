@@ -2,9 +2,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Module, npmModules } from "./support/npm.ts";
 import { testWithPrograms } from "./support/optional.ts";
-import { ANSWER, assertIdle, ENDLESS, QUESTION, startServer } from "./support/server.ts";
+import { ANSWER, assertIdle, ENDLESS, QUESTION, startServer, type TestServer } from "./support/server.ts";
 
 const KEY = "key-of-a-client";
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const openai = await npmModules("openai@7");
 const ai = await npmModules("ai@7", "@ai-sdk/openai-compatible@3");
 
@@ -85,6 +86,9 @@ Deno.test({
         "invalid_value",
       ]);
       await fails(client.chat.completions.create({ ...chat, model: "gpt" }), OpenAI.NotFoundError);
+      const messages = [{ role: "user", content: "again and ".repeat(1000) }];
+      const long = await fails(client.chat.completions.create({ ...chat, messages }), OpenAI.BadRequestError);
+      assertEquals(long.code, "context_length_exceeded");
       const stranger = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "another-key", maxRetries: 0 });
       await fails(stranger.models.list(), OpenAI.AuthenticationError);
     });
@@ -97,6 +101,7 @@ Deno.test({
       });
       for await (const _ of stream) controller.abort();
       await assertIdle(server.model);
+      await leavesWholeAnswer(client, server);
       const patient = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: KEY, maxRetries: 10 });
       const answers = Array.from(
         { length: 8 },
@@ -108,6 +113,30 @@ Deno.test({
     });
   },
 });
+
+/** Aborts answers that are not streamed, of a body so large that it comes behind its headers: most of their tokens are never computed. */
+async function leavesWholeAnswer(client: Module, { model }: TestServer): Promise<void> {
+  const computed = async () => (await model.stats()).workers[0].computedTokens;
+  for (let i = 0; i < 3; i++) {
+    const before = await computed();
+    const controller = new AbortController();
+    const metadata = Object.fromEntries(
+      Array.from({ length: 16 }, (_, i) => [`filler_${i}`, "x".repeat(500)]),
+    );
+    const request = { model: "demo", ...ENDLESS, max_tokens: 500, n: 2, metadata };
+    let outcome: string | undefined;
+    const answer = client.completions.create(request, { signal: controller.signal }).then(
+      () => outcome = "an answer",
+      (error: Error) => outcome = String(error),
+    );
+    while (await computed() === before && outcome === undefined) await delay(1);
+    controller.abort();
+    await answer;
+    assertEquals(outcome, "Error: Request was aborted.");
+    await assertIdle(model);
+    assert(await computed() - before < 700, `${await computed() - before} tokens were computed`);
+  }
+}
 
 Deno.test({
   name: "the AI SDK talks to the server",

@@ -101,6 +101,7 @@ async function runClients(args: Arguments): Promise<number> {
         KUMI_PROMPTS: `${folder}/prompts.jsonl`,
       },
       ...OFFLINE,
+      KUMI_FOLDER: folder,
     };
     const lacks = {
       torch: await hasTorch(python) ? undefined : "torch is not installed (--torch installs it)",
@@ -167,7 +168,8 @@ async function documented(python: string, example: Example, env: Record<string, 
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const PATH = `${python.replace(/\/[^/]*$/, "")}:${Deno.env.get("PATH")}`;
   const command = example.language === "sh" ? ["sh", "-c", example.code] : [python, "-c", example.code];
-  const result = await capture(command, { env: { ...env, PATH }, signal });
+  // A client may write files where it stands.
+  const result = await capture(command, { cwd: env.KUMI_FOLDER, env: { ...env, PATH }, signal });
   const last = result?.stderr.trim().split("\n").at(-1) ?? "";
   return {
     check: "documented",

@@ -53,36 +53,21 @@ async def streamed():
     assert "ModelClientStreamingChunkEvent" in kinds and kinds[-1] == "TaskResult", kinds
 
 
-async def abort(stream):
-    token = CancellationToken()
-    # It refuses n of several answers, so this is one long one beside others of the same kind.
-    client = model(max_tokens=ENDLESS_TOKENS, extra_body=ENDLESS)
-    message = [UserMessage(content=QUESTION, source="ada")]
-
-    async def one():
-        if stream:
-            async for _ in client.create_stream(message, cancellation_token=token):
-                pass
-        else:
-            await client.create(message, cancellation_token=token)
-
-    with Stopped():
-        calls = [asyncio.create_task(one()) for _ in range(ENDLESS_N)]
-        await asyncio.to_thread(wait_until_running)
-        await asyncio.sleep(impatience())
-        token.cancel()
-        if stream:  # its token is not looked at between two chunks
-            for call in calls:
-                call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+# It refuses n of several answers, so these are two requests; more would not fit into the demo model's cache at once. A stream that is left
+# closes its connection when garbage is collected, some time or other: nothing that could be tested.
+TWO = {"max_tokens": ENDLESS_TOKENS, "extra_body": ENDLESS}
 
 
 async def abort_plain():
-    await abort(stream=False)
-
-
-async def abort_streamed():
-    await abort(stream=True)
+    token = CancellationToken()
+    client = model(**TWO)
+    message = [UserMessage(content=QUESTION, source="ada")]
+    async with Stopped(answers=2):
+        calls = [asyncio.create_task(client.create(message, cancellation_token=token)) for _ in range(2)]
+        await asyncio.to_thread(wait_until_running)
+        await asyncio.sleep(impatience() / 2)
+        token.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
 
 
 async def errors():
@@ -100,4 +85,4 @@ async def concurrency():
     assert len({answer.content for answer in await asyncio.gather(*calls)}) == 1
 
 
-asyncio.run(checks(plain, streamed, abort_plain, abort_streamed, errors, concurrency))
+asyncio.run(checks(plain, streamed, abort_plain, errors, concurrency))

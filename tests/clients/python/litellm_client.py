@@ -53,7 +53,7 @@ def abort_plain():
 
 
 async def abort_streamed():
-    with Stopped():
+    async with Stopped():
         stream = await litellm.acompletion(
             model=NAME,
             messages=MESSAGES,
