@@ -46,7 +46,9 @@ export class SoakChild implements AsyncDisposable {
     return JSON.parse(value).answer;
   }
 
+  /** Ends it at once: a server that holds on to something might never end by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
     await this.#writer.close().catch(() => {});
     await this.#child.status;
   }
