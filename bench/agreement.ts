@@ -3,8 +3,10 @@
  * position, the greedy token and the log-probabilities.
  *
  * deno task run bench/agreement.ts
+ * deno task run bench/agreement.ts MODEL.gguf TEXT.txt --tokens 8192
  *
- * Files: the demo model in every format, made by kumi's own quantiser, on its 200 held-out prompts with the answers
+ * With a model and a text: the text's first tokens, in windows of 512, and both perplexities. Without:
+ * the demo model in every format, made by kumi's own quantiser, on its 200 held-out prompts with the answers
  * that kumi gives; and random-weight models of each family in F32 with an f32 KV cache, on random tokens. Needs
  * node and npm. Exits with 1 when a target is missed.
  * @module
@@ -12,11 +14,12 @@
 
 import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
 import { Kernels } from "../src/ffi/context.ts";
-import { type KvFormat, openGguf, quantizeFile, writeRandomModel } from "../src/gguf/mod.ts";
+import { formatNames, type KvFormat, openGguf, quantizeFile, writeRandomModel } from "../src/gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../src/model_runner.ts";
 import { resolveSampling } from "../src/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
 import { renderTable } from "../src/cli/table.ts";
+import { parseArgs } from "@std/cli";
 
 const DEMO_FOLDER = new URL("../examples/demo-model/", import.meta.url).pathname;
 const CONTEXT = 512;
@@ -39,6 +42,8 @@ interface Agreement {
   readonly greedyDifference: number;
   /** Mean |Δ log p| of the token that really follows. */
   readonly nextDifference: number;
+  readonly perplexity: number;
+  readonly peerPerplexity: number;
 }
 
 function blocksFor(tokens: number): number[] {
@@ -71,12 +76,14 @@ async function compare(test: Case, peer: Peer): Promise<Agreement> {
   });
   await peer.load(test.path);
   await peer.open({ threads: runner.kernels.threads, context: CONTEXT, kv: test.kv });
-  let positions = 0, same = 0, greedySum = 0, nextSum = 0;
+  let positions = 0, same = 0, greedySum = 0, nextSum = 0, ourSum = 0, theirSum = 0;
   for (const tokens of test.sequences) {
     const ours = score(runner, tokens);
     const theirs = await peer.score(tokens);
     ours.greedy.forEach((token, i) => {
       positions++;
+      ourSum += ours.logprob[i];
+      theirSum += theirs.logprob[i];
       nextSum += Math.abs(ours.logprob[i] - theirs.logprob[i]);
       if (token !== theirs.greedy[i]) return;
       same++;
@@ -88,6 +95,8 @@ async function compare(test: Case, peer: Peer): Promise<Agreement> {
     sameGreedy: same / positions,
     greedyDifference: greedySum / same,
     nextDifference: nextSum / positions,
+    perplexity: Math.exp(-ourSum / positions),
+    peerPerplexity: Math.exp(-theirSum / positions),
   };
 }
 
@@ -126,7 +135,8 @@ async function demoCases(folder: string): Promise<Case[]> {
   const sequences = await demoSequences(source);
   using kernels = Kernels.open({ workspaceBytes: 64 });
   const cases: Case[] = [];
-  for (const format of ["f16", "q8_0", "q4_0", "q4_k", "q5_k", "q6_k"]) {
+  for (const format of formatNames) {
+    if (format === "f32" || format === "bf16") continue; // made from F16, they would be the same model again
     const path = `${folder}/demo-${format}.gguf`;
     await quantizeFile(source, path, format, { kernels });
     const logprobDifferenceMax = format === "f16" || format === "q8_0" ? 0.02 : 0.05;
@@ -160,11 +170,26 @@ async function randomCases(folder: string): Promise<Case[]> {
   return cases;
 }
 
+/** A user's own model on a user's own text. */
+async function textCase(path: string, textPath: string, tokensMax: number): Promise<Case> {
+  using file = await openGguf(path);
+  const tokenizer = createTokenizer(file.metadata);
+  const tokens = tokenizer.encode(await Deno.readTextFile(textPath)).slice(0, tokensMax);
+  const sequences: number[][] = [];
+  for (let i = 0; i + 1 < tokens.length; i += CONTEXT) sequences.push(tokens.slice(i, i + CONTEXT));
+  const name = path.replace(/^.*\//, "");
+  return { name, path, kv: "f16", sequences, sameGreedyMin: 0.99, logprobDifferenceMax: 0.05 };
+}
+
 if (import.meta.main) {
+  const options = parseArgs(Deno.args, { string: ["tokens"], default: { tokens: "8192" } });
+  const [model, text] = options._.map(String);
   const folder = await Deno.makeTempDir({ prefix: "kumi-agreement-" });
   let missed = 0;
   try {
-    const cases = [...await randomCases(folder), ...await demoCases(folder)];
+    const cases = model !== undefined && text !== undefined
+      ? [await textCase(model, text, Number(options.tokens))]
+      : [...await randomCases(folder), ...await demoCases(folder)];
     await using peer = await Peer.start();
     const rows: string[][] = [];
     for (const test of cases) {
@@ -178,6 +203,8 @@ if (import.meta.main) {
         `${(result.sameGreedy * 100).toFixed(2)} %`,
         result.greedyDifference.toFixed(5),
         result.nextDifference.toFixed(5),
+        result.perplexity.toFixed(4),
+        result.peerPerplexity.toFixed(4),
         ok ? "yes" : `no: wants ${test.sameGreedyMin * 100} % and ${test.logprobDifferenceMax}`,
       ]);
     }
@@ -187,6 +214,8 @@ if (import.meta.main) {
       "same greedy token",
       "mean |Δ log p| chosen",
       "… of next token",
+      "perplexity",
+      "llama.cpp's",
       "in target",
     ];
     console.log(renderTable(header, rows));

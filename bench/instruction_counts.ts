@@ -11,6 +11,8 @@
 
 import { parseArgs } from "@std/cli";
 import { renderTable } from "../src/cli/table.ts";
+import { weightFormats } from "../src/ffi/symbols.ts";
+import { formatNames } from "../src/gguf/mod.ts";
 import { zigBuildCommand, zigEnvironment } from "../src/setup/build.ts";
 import { BUILD, ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
@@ -25,8 +27,10 @@ import {
   total,
 } from "./instructions/histogram.ts";
 
-const FORMATS = ["q4_k", "q5_k", "q6_k", "q8_0", "q4_0", "f16", "bf16", "f32"];
-const FLOATS = new Set(["f16", "bf16", "f32"]);
+const FORMATS: readonly string[] = formatNames;
+const FLOATS: ReadonlySet<string> = new Set(
+  formatNames.filter((name) => weightFormats[name].activation === "f32"),
+);
 
 /** The instructions that multiply weights by activations; what scales sums, and the rest, is overhead. */
 const MULTIPLIES: Record<string, { integer: RegExp; float: RegExp }> = {

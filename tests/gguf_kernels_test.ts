@@ -2,8 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Kernels } from "../src/ffi/context.ts";
+import { weightFormats } from "../src/ffi/symbols.ts";
 import {
   describe,
+  type FormatName,
   formatNames,
   formatTypeId,
   openGguf,
@@ -24,7 +26,14 @@ const RELATIVE_ERROR_MAX = {
   q5_k: 4.5e-2,
   q4_k: 9e-2,
   q4_0: 1.1e-1,
-} as const;
+  q4_1: 1.0e-1,
+} as const satisfies Record<FormatName, number>;
+
+Deno.test("weightFormats has the blocks of GGUF's tensor types", () => {
+  for (const [name, { id, blockLength, blockBytes }] of Object.entries(weightFormats)) {
+    assertEquals(tensorType(id), { id, name: name.toUpperCase(), blockLength, blockBytes });
+  }
+});
 
 Deno.test("Kernels.dequantize() agrees with decoders that share nothing with it, for random blocks", () => {
   using kernels = Kernels.open({ threads: 2, workspaceBytes: 1 << 20 });

@@ -101,7 +101,6 @@ pub const structs = .{
 
 pub const enums = .{
     .{ "Status", @import("abi/status.zig").Status },
-    .{ "Format", @import("quant/format.zig").Format },
     .{ "KvFormat", kv_arena.Format },
     .{ "KvFault", kv_buddy.Fault },
     .{ "ActivationKind", @import("quant/activations.zig").Kind },
@@ -110,6 +109,9 @@ pub const enums = .{
     .{ "NumaState", placement.NumaState },
     .{ "Measurement", @import("measure.zig").What },
 };
+
+/// The formats of weights.
+pub const WeightFormat = @import("quant/format.zig").Format;
 
 pub const limits = .{
     .{ "none", @import("objects.zig").none },

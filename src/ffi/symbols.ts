@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x4fb67b1f;
+export const abiHash = 0x0c36ccf4;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -42,17 +42,6 @@ export const Status = {
   unavailableCpu: -20,
   unknownNode: -21,
   internal: -99,
-} as const;
-
-export const Format = {
-  f32: 0,
-  f16: 1,
-  q4_0: 2,
-  q8_0: 8,
-  q4_k: 12,
-  q5_k: 13,
-  q6_k: 14,
-  bf16: 30,
 } as const;
 
 export const KvFormat = {
@@ -104,6 +93,19 @@ export const Measurement = {
   floatPeak: 1,
   int8Peak: 2,
   bf16Peak: 3,
+} as const;
+
+/** Formats of weights: GGUF's type id, the block, and what the activations that they multiply are. */
+export const weightFormats = {
+  f32: { id: 0, blockLength: 1, blockBytes: 4, activation: "f32" },
+  f16: { id: 1, blockLength: 1, blockBytes: 2, activation: "f32" },
+  q4_0: { id: 2, blockLength: 32, blockBytes: 18, activation: "per32" },
+  q4_1: { id: 3, blockLength: 32, blockBytes: 20, activation: "per32" },
+  q8_0: { id: 8, blockLength: 32, blockBytes: 34, activation: "per32" },
+  q4_k: { id: 12, blockLength: 256, blockBytes: 144, activation: "per256" },
+  q5_k: { id: 13, blockLength: 256, blockBytes: 176, activation: "per256" },
+  q6_k: { id: 14, blockLength: 256, blockBytes: 210, activation: "per256" },
+  bf16: { id: 30, blockLength: 1, blockBytes: 2, activation: "f32" },
 } as const;
 
 /** Layouts of the structs that lie in buffers: bytes, and each field's offset and type. */

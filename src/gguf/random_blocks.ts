@@ -1,4 +1,5 @@
 import { GgufError } from "./error.ts";
+import { type FormatName, formatNames, formatTypeId } from "./storage_format.ts";
 import { tensorType, TensorTypeId } from "./tensor_types.ts";
 
 /** A small fast counter-free generator (sfc32): the same words for the same seed on every machine. */
@@ -42,27 +43,22 @@ export interface RandomRows {
  */
 export function randomRows(typeId: number, sigma: number, mean = 0): RandomRows {
   if (mean !== 0 && typeId !== TensorTypeId.F32) throw new GgufError("only F32 rows can have a mean");
-  switch (typeId) {
-    case TensorTypeId.F32:
-      return lookupRows(Float32Array.from(NORMAL, (z) => mean + sigma * z));
-    case TensorTypeId.F16:
-      return lookupRows(new Uint16Array(Float16Array.from(NORMAL, (z) => sigma * z).buffer));
-    case TensorTypeId.BF16:
-      return lookupRows(Uint16Array.from(NORMAL, (z) => toBf16(sigma * z)));
-    case TensorTypeId.Q8_0:
-      return simpleBlocks(34, sigma / Math.sqrt((127 * 128) / 3), (q) => q === 0x80 ? 0x81 : q);
-    case TensorTypeId.Q4_0:
-      return simpleBlocks(18, sigma / Math.sqrt(21.5), (q) => q);
-    case TensorTypeId.Q4_K:
-      return superBlocks(144, 15, sigma);
-    case TensorTypeId.Q5_K:
-      return superBlocks(176, 31, sigma);
-    case TensorTypeId.Q6_K:
-      return q6Blocks(sigma);
-    default:
-      throw new GgufError(`cannot make random ${tensorType(typeId).name} rows`);
-  }
+  const format = formatNames.find((name) => formatTypeId(name) === typeId);
+  if (format === undefined) throw new GgufError(`cannot make random ${tensorType(typeId).name} rows`);
+  return MAKERS[format](sigma, mean);
 }
+
+const MAKERS: Readonly<Record<FormatName, (sigma: number, mean: number) => RandomRows>> = {
+  f32: (sigma, mean) => lookupRows(Float32Array.from(NORMAL, (z) => mean + sigma * z)),
+  f16: (sigma) => lookupRows(new Uint16Array(Float16Array.from(NORMAL, (z) => sigma * z).buffer)),
+  bf16: (sigma) => lookupRows(Uint16Array.from(NORMAL, (z) => toBf16(sigma * z))),
+  q8_0: (sigma) => simpleBlocks(34, sigma / Math.sqrt((127 * 128) / 3), (q) => q === 0x80 ? 0x81 : q),
+  q4_0: (sigma) => simpleBlocks(18, sigma / Math.sqrt(21.5), (q) => q),
+  q4_1: (sigma) => minBlocks(20, sigma / Math.sqrt(21.25), 7.5),
+  q4_k: (sigma) => superBlocks(144, 15, sigma),
+  q5_k: (sigma) => superBlocks(176, 31, sigma),
+  q6_k: (sigma) => q6Blocks(sigma),
+};
 
 /** Quantiles of the normal distribution at (i + ½) / 65536: a random 16-bit index gives a normal number. */
 const NORMAL: Float32Array = normalQuantiles(1 << 16);
@@ -155,6 +151,24 @@ function simpleBlocks(blockBytes: number, scale: number, fix: (quants: number) =
         const d = scales[out[block]];
         out[block] = d & 0xff;
         out[block + 1] = d >> 8;
+      }
+    },
+  };
+}
+
+/** Q4_1: f16 scale, f16 minimum, quants of mean `middle`: the minimum brings the elements' mean to zero. */
+function minBlocks(blockBytes: number, scale: number, middle: number): RandomRows {
+  const scales = scaleTable(scale);
+  const mins = scaleTable(-scale * middle);
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += blockBytes) {
+        const [d, m] = [scales[out[block]], mins[out[block]]];
+        out[block] = d & 0xff;
+        out[block + 1] = d >> 8;
+        out[block + 2] = m & 0xff;
+        out[block + 3] = m >> 8;
       }
     },
   };

@@ -1,20 +1,12 @@
+import { weightFormats } from "../ffi/symbols.ts";
 import { GgufError } from "./error.ts";
-import { tensorType, tensorTypeByName, TensorTypeId } from "./tensor_types.ts";
+import { tensorType, TensorTypeId } from "./tensor_types.ts";
 
 /** Formats that a model's matrices can be written in, by the name used on the command line. */
-export type FormatName = "f32" | "f16" | "bf16" | "q8_0" | "q4_0" | "q4_k" | "q5_k" | "q6_k";
+export type FormatName = keyof typeof weightFormats;
 
 /** All {@linkcode FormatName}s. */
-export const formatNames: readonly FormatName[] = [
-  "f32",
-  "f16",
-  "bf16",
-  "q8_0",
-  "q4_0",
-  "q4_k",
-  "q5_k",
-  "q6_k",
-];
+export const formatNames: readonly FormatName[] = Object.keys(weightFormats) as FormatName[];
 
 // Values of general.file_type: what most of the file's matrices are. Source: llama.cpp's llama_ftype, where the K
 // formats used throughout are called "small".
@@ -22,6 +14,7 @@ const FILE_TYPES: Readonly<Record<FormatName, number>> = {
   f32: 0,
   f16: 1,
   q4_0: 2,
+  q4_1: 3,
   q8_0: 7,
   q4_k: 14,
   q5_k: 16,
@@ -40,7 +33,7 @@ export function parseFormat(name: string): FormatName {
 
 /** The tensor type id of a format. */
 export function formatTypeId(format: FormatName): number {
-  return tensorTypeByName(format)!.id;
+  return weightFormats[format].id;
 }
 
 /** The value of `general.file_type` for a file whose matrices are in `format`. */

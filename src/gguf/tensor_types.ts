@@ -1,3 +1,4 @@
+import { weightFormats } from "../ffi/symbols.ts";
 import { checkedMultiply, GgufError } from "./error.ts";
 
 /** One storage format of tensor elements: rows are sequences of blocks of `blockLength` elements in `blockBytes` bytes. */
@@ -72,17 +73,10 @@ const BY_NAME: ReadonlyMap<string, TensorType> = new Map(
 /** All tensor types known to the reader, by ascending id. */
 export const tensorTypes: readonly TensorType[] = [...BY_ID.values()];
 
-/** Ids of the formats that kumi computes with. */
-export const TensorTypeId = {
-  F32: 0,
-  F16: 1,
-  Q4_0: 2,
-  Q8_0: 8,
-  Q4_K: 12,
-  Q5_K: 13,
-  Q6_K: 14,
-  BF16: 30,
-} as const;
+/** Ids of the formats that kumi computes with, such as `TensorTypeId.Q4_K`. */
+export const TensorTypeId = Object.fromEntries(
+  Object.entries(weightFormats).map(([name, { id }]) => [name.toUpperCase(), id]),
+) as { readonly [Name in keyof typeof weightFormats as Uppercase<Name>]: number };
 
 /** The type with this id. Throws {@linkcode GgufError} for an id that is unknown or was taken out of use. */
 export function tensorType(id: number): TensorType {

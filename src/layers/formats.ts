@@ -1,19 +1,12 @@
-import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
+import { weightFormats } from "../ffi/symbols.ts";
+import { tensorType } from "../gguf/tensor_types.ts";
 
 /** How activations are rounded before they meet weights of a format. */
-export type ActivationKind = "f32" | "per32" | "per256";
+export type ActivationKind = (typeof weightFormats)[keyof typeof weightFormats]["activation"];
 
-/** One line per weight format that the kernels multiply. */
-const ACTIVATION_OF_FORMAT: ReadonlyMap<number, ActivationKind> = new Map([
-  [TensorTypeId.F32, "f32"],
-  [TensorTypeId.F16, "f32"],
-  [TensorTypeId.BF16, "f32"],
-  [TensorTypeId.Q8_0, "per32"],
-  [TensorTypeId.Q4_0, "per32"],
-  [TensorTypeId.Q4_K, "per256"],
-  [TensorTypeId.Q5_K, "per256"],
-  [TensorTypeId.Q6_K, "per256"],
-]);
+const ACTIVATION_OF_FORMAT: ReadonlyMap<number, ActivationKind> = new Map(
+  Object.values(weightFormats).map(({ id, activation }) => [id, activation]),
+);
 
 /** Names of the supported weight formats, for messages. */
 export const WEIGHT_FORMAT_NAMES: readonly string[] = [...ACTIVATION_OF_FORMAT.keys()].map((id) =>

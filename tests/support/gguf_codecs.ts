@@ -3,7 +3,7 @@
  * sharing nothing with the kernels: tests compare the two.
  */
 
-import type { QuantizeKernels } from "../../src/gguf/mod.ts";
+import { type FormatName, formatNames, formatTypeId, type QuantizeKernels } from "../../src/gguf/mod.ts";
 
 const HALVES = Float32Array.from(new Float16Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer));
 
@@ -36,24 +36,31 @@ function scaleAndMin(packed: Uint8Array, j: number): [number, number] {
   ];
 }
 
-const decoders: Record<number, Decoder> = {
-  1: (bytes, out) => {
+const decoders: Record<FormatName, Decoder> = {
+  f32: (bytes, out) => copy(bytes, out),
+  f16: (bytes, out) => {
     for (let i = 0; i < out.length; i++) out[i] = halfAt(bytes, 2 * i);
   },
-  30: (bytes, out) => {
+  bf16: (bytes, out) => {
     const bits = Uint32Array.from(out, (_, i) => (bytes[2 * i] | (bytes[2 * i + 1] << 8)) << 16);
     copy(bits, out);
   },
-  8: blocks(32, 34, (block, out) => {
+  q8_0: blocks(32, 34, (block, out) => {
     for (let i = 0; i < 32; i++) out[i] = halfAt(block, 0) * ((block[2 + i] << 24) >> 24);
   }),
-  2: blocks(32, 18, (block, out) => {
+  q4_0: blocks(32, 18, (block, out) => {
     for (let i = 0; i < 16; i++) {
       out[i] = halfAt(block, 0) * ((block[2 + i] & 15) - 8);
       out[i + 16] = halfAt(block, 0) * ((block[2 + i] >> 4) - 8);
     }
   }),
-  12: blocks(256, 144, (block, out) => {
+  q4_1: blocks(32, 20, (block, out) => {
+    for (let i = 0; i < 16; i++) {
+      out[i] = halfAt(block, 0) * (block[4 + i] & 15) + halfAt(block, 2);
+      out[i + 16] = halfAt(block, 0) * (block[4 + i] >> 4) + halfAt(block, 2);
+    }
+  }),
+  q4_k: blocks(256, 144, (block, out) => {
     for (let i = 0; i < 256; i++) {
       const j = i >> 5;
       const [sc, m] = scaleAndMin(block.subarray(4), j);
@@ -62,7 +69,7 @@ const decoders: Record<number, Decoder> = {
       out[i] = halfAt(block, 0) * sc * q - halfAt(block, 2) * m;
     }
   }),
-  13: blocks(256, 176, (block, out) => {
+  q5_k: blocks(256, 176, (block, out) => {
     for (let i = 0; i < 256; i++) {
       const j = i >> 5;
       const [sc, m] = scaleAndMin(block.subarray(4), j);
@@ -72,7 +79,7 @@ const decoders: Record<number, Decoder> = {
       out[i] = halfAt(block, 0) * sc * q - halfAt(block, 2) * m;
     }
   }),
-  14: blocks(256, 210, (block, out) => {
+  q6_k: blocks(256, 210, (block, out) => {
     for (let i = 0; i < 256; i++) {
       const [h, quarter, l] = [i >> 7, (i >> 5) & 3, i & 31];
       const low = block[64 * h + 32 * (quarter & 1) + l];
@@ -103,8 +110,12 @@ const encoders: Record<number, Encoder> = {
   },
 };
 
+function nameOf(typeId: number): FormatName {
+  return formatNames.find((name) => formatTypeId(name) === typeId)!;
+}
+
 /** Decodes every weight format; encodes F16, BF16 and Q8_0. */
 export const referenceCodecs: QuantizeKernels = {
   quantize: (format, source, target) => encoders[format](source, target),
-  dequantize: (format, source, target) => decoders[format](source, target),
+  dequantize: (format, source, target) => decoders[nameOf(format)](source, target),
 };

@@ -25,6 +25,7 @@ fn printBody(comptime abi: type, out: *Writer) Writer.Error!void {
     inline for (abi.limits) |limit| try out.print("  {s}: {d},\n", limit);
     try out.writeAll("} as const;\n");
     inline for (abi.enums) |entry| try printEnum(entry[0], entry[1], out);
+    try printFormats(abi.WeightFormat, out);
     try out.writeAll(
         \\
         \\/** Layouts of the structs that lie in buffers: bytes, and each field's offset and type. */
@@ -41,6 +42,26 @@ fn printEnum(comptime name: []const u8, comptime T: type, out: *Writer) Writer.E
     try out.print("\nexport const {s} = {{\n", .{name});
     inline for (info.field_names, info.field_values) |field, value| {
         try out.print("  {s}: {d},\n", .{ comptime camel(field), value });
+    }
+    try out.writeAll("} as const;\n");
+}
+
+fn printFormats(comptime Format: type, out: *Writer) Writer.Error!void {
+    try out.writeAll(
+        \\
+        \\/** Formats of weights: GGUF's type id, the block, and what the activations that they multiply are. */
+        \\export const weightFormats = {
+        \\
+    );
+    inline for (comptime std.enums.values(Format)) |format| {
+        const activation = if (format.activationKind()) |kind| @tagName(kind) else "f32";
+        try out.print("  {t}: {{ id: {d}, blockLength: {d}, blockBytes: {d}, activation: \"{s}\" }},\n", .{
+            format,
+            @backingInt(format),
+            format.blockLen(),
+            format.blockBytes(),
+            activation,
+        });
     }
     try out.writeAll("} as const;\n");
 }

@@ -72,7 +72,14 @@ const claim_panels_max = 16;
 
 /// Whether this level multiplies bf16 pairs (matmul_bf16.zig) with these weights.
 fn isBf16Dot(comptime format: Format) bool {
-    return format == .bf16 and simd.has_bf16_dot and !simd.has_tiles;
+    return isPairs(format) and simd.has_bf16_dot and !simd.has_tiles;
+}
+
+fn isPairs(comptime format: Format) bool {
+    return switch (format.traits()) {
+        .float => |kind| kind == .pairs,
+        .integer => false,
+    };
 }
 
 /// The same sums in the same order, one element at a time.
@@ -81,8 +88,10 @@ pub fn reference(group: *const Group) void {
         for (0..item.columns) |column| {
             for (0..item.rows) |row| {
                 const sum = switch (item.kind()) {
-                    inline .f32, .f16, .bf16 => |f| referenceFloat(f, item, row, column),
-                    inline else => |f| referenceInteger(f, item, row, column),
+                    inline else => |f| switch (comptime f.traits()) {
+                        .float => referenceFloat(f, item, row, column),
+                        .integer => referenceInteger(f, item, row, column),
+                    },
                 };
                 finish(item, simd.splat(sum), row, 1, column);
             }
@@ -94,7 +103,7 @@ fn referenceFloat(comptime format: Format, item: *const Item, row: usize, column
     const Codec = format_file.Codec(format);
     const panel = item.weights + row / simd.panel_rows * format.panelBytes(item.k);
     const x = item.x_f32.?[column * item.k ..][0..item.k];
-    if (format == .bf16 and simd.has_tiles) return matmul_amx_bf16.reference(panel, row % simd.panel_rows, x);
+    if (isPairs(format) and simd.has_tiles) return matmul_amx_bf16.reference(panel, row % simd.panel_rows, x);
     if (isBf16Dot(format)) return bf16.reference(panel, row % simd.panel_rows, x);
     const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
     var sum: f32 = 0;
@@ -126,7 +135,7 @@ fn referenceInteger(comptime format: Format, item: *const Item, row: usize, colu
         const x256: *const activations.Group256 = @ptrCast(&x[first / 256]);
         const da = if (Codec.block_len == 32) x[b / 8].scales[b % 8] else x256.scale;
         sum = simd.fma(@as(f32, @floatFromInt(isum)), values.d * da, sum);
-        if (format == .q4_k or format == .q5_k) sum = simd.fma(-@as(f32, @floatFromInt(msum)), values.dmin * da, sum);
+        if (comptime format.integer().mins != .none) sum = simd.fma(-@as(f32, @floatFromInt(msum)), values.dmin * da, sum);
     }
     return sum;
 }
@@ -210,7 +219,7 @@ pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
 
 /// Panels times a span of columns in tile registers. Not inlined, so that only who needs its arrays has them on the stack.
 noinline fn runTiles(comptime format: Format, item: *const Item, panel_first: usize, panel_end: usize, span: matmul_amx.Span) void {
-    if (format == .bf16) return runTilesBf16(item, panel_first, panel_end, span);
+    if (comptime isPairs(format)) return runTilesBf16(item, panel_first, panel_end, span);
     const P = matmul_amx.panelsAtOnce(format);
     var out: [P]matmul_amx.Out align(64) = undefined;
     var panel = panel_first;
@@ -305,13 +314,16 @@ const Shape = struct {
     groups: usize = @min(2, integer.panel_groups),
 
     /// Measured on AVX2 and AVX-512: what keeps the multipliers busy although it spills a sum now and then.
-    fn of(format: Format) Shape {
+    fn of(comptime format: Format) Shape {
         if (!simd.fast) return .{ .columns = 1 };
-        return switch (format) {
-            .f32, .f16, .bf16 => .{ .columns = 6 },
-            .q4_0, .q8_0 => .{ .columns = if (simd.row_lanes == 16) 6 else 4 },
-            // Sums of mins or offsets, too, wait in registers: of AVX-VNNI's 16, three columns leave enough (1.2 times as fast).
-            .q4_k, .q5_k, .q6_k => .{ .columns = if (simd.row_lanes == 16) 6 else if (simd.has_short_dot) 3 else 4 },
+        const wide = simd.row_lanes == 16;
+        return switch (format.traits()) {
+            .float => .{ .columns = 6 },
+            .integer => |traits| switch (traits.activation) {
+                .per32 => .{ .columns = if (wide) 6 else 4 },
+                // Sums of mins or offsets, too, wait in registers: of AVX-VNNI's 16, three columns leave enough (1.2 times as fast).
+                .per256 => .{ .columns = if (wide) 6 else if (simd.has_short_dot) 3 else 4 },
+            },
         };
     }
 };

@@ -13,9 +13,9 @@ const Format = @import("../quant/format.zig").Format;
 pub const columns_max = 128;
 /// Panels of an integer format at once: those of a step's weight tiles.
 pub fn panelsAtOnce(comptime format: Format) comptime_int {
-    return switch (format) {
-        .q4_0, .q8_0 => 2,
-        else => 1,
+    return switch (format.traits()) {
+        .float => 1,
+        .integer => |traits| if (traits.isPer32()) 2 else 1,
     };
 }
 
@@ -28,30 +28,26 @@ pub fn panelsAtOnce(comptime format: Format) comptime_int {
 /// Q4_0: 1,245 and 53 a column against 158: 12.
 pub fn columnsMin(comptime format: Format) ?usize {
     if (!simd.has_tiles) return null;
-    return switch (format) {
-        .f32, .f16 => null,
-        .bf16 => 1,
-        .q8_0 => 10,
-        .q4_0, .q4_k, .q5_k, .q6_k => 12,
+    return switch (format.traits()) {
+        .float => |kind| if (kind == .pairs) 1 else null,
+        .integer => |traits| if (traits.isSigned()) 10 else 12,
     };
 }
 
 /// Panels that a claim should have at least: two share their columns' tiles; of BF16 more share the rounding of columns, which
 /// takes as many cycles as a tile's products with one panel do.
 pub fn panelsMin(format: Format, columns: usize) u32 {
-    return switch (format) {
-        .f32, .f16 => 1,
-        .bf16 => if (columns > amx.lanes) 8 else 1,
-        .q4_0, .q8_0 => if (columns >= amx.lanes) 2 else 1,
-        .q4_k, .q5_k, .q6_k => 1,
+    return switch (format.traits()) {
+        .float => |kind| if (kind == .pairs and columns > amx.lanes) 8 else 1,
+        .integer => |traits| if (traits.isPer32() and columns >= amx.lanes) 2 else 1,
     };
 }
 
 /// The shape of all an item's tiles.
 pub fn shapeOf(comptime format: Format, columns: usize) amx.Shape {
-    const depth = switch (format) {
-        .q4_0, .q8_0 => 32,
-        else => 64,
+    const depth = switch (format.traits()) {
+        .float => 64,
+        .integer => |traits| if (traits.isPer32()) 32 else 64,
     };
     return .{ .columns = @intCast(@min(columns, amx.lanes)), .depth = depth };
 }
@@ -109,10 +105,9 @@ pub fn panelsTimesColumns(
 ) void {
     std.debug.assert(span.count() <= columns_max and span.end <= span.total);
     for (out) |*values| @memset(values[0..span.count()], @as([simd.panel_rows]f32, @splat(0)));
-    switch (format) {
-        .q4_k, .q5_k, .q6_k => @import("matmul_amx_k.zig").multiply(format, weights, k, columns, span, &out[0]),
-        .q4_0, .q8_0 => @import("matmul_amx_32.zig").multiply(format, P, weights, k, columns, span, out),
-        else => comptime unreachable,
+    switch (comptime format.integer().activation) {
+        .per256 => @import("matmul_amx_k.zig").multiply(format, weights, k, columns, span, &out[0]),
+        .per32 => @import("matmul_amx_32.zig").multiply(format, P, weights, k, columns, span, out),
     }
 }
 

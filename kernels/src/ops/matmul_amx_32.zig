@@ -1,4 +1,4 @@
-//! Tiles for Q8_0 and Q4_0, whose scales are per 32 values: 32 values of K a product, the float epilogue after each. Two
+//! Tiles for the formats whose scales are per 32 values: 32 values of K a product, the float epilogue after each. Two
 //! panels share the columns' tiles. |Σ| ≤ 32 · 128 · 127 in int32.
 
 const std = @import("std");
@@ -32,9 +32,10 @@ pub fn multiply(
     var unpacked: [P]WeightTile align(64) = undefined;
     var sums: [2]Sums(P) = undefined;
     for (0..k / depth) |block| {
-        var step: Step(P) = .{
+        var step: Step(format, P) = .{
             .weights = undefined,
             .d = undefined,
+            .m = undefined,
             .columns = columns,
             .block = block,
             .span = span,
@@ -43,9 +44,11 @@ pub fn multiply(
         };
         inline for (panels, 0..) |panel, i| {
             const chunk = &panel[block / 2];
-            if (format == .q4_0) signedTile(chunk, block % 2, &unpacked[i]);
-            step.weights[i] = if (format == .q4_0) &unpacked[i] else &chunk.q[block % 2];
+            const is_signed = comptime format.integer().isSigned();
+            if (!is_signed) signedTile(format, chunk, block % 2, &unpacked[i]);
+            step.weights[i] = if (is_signed) &chunk.q[block % 2] else &unpacked[i];
             step.d[i] = simd.f16ToF32(rows, chunk.d[block % 2]);
+            if (comptime hasMin(format)) step.m[i] = simd.f16ToF32(rows, chunk.m[block % 2]);
             // Half of the next chunk comes from memory meanwhile.
             const next = @as([*]const u8, @ptrCast(&panel[block / 2 + 1])) + block % 2 * @sizeOf(@TypeOf(chunk.q[0]));
             inline for (0..@sizeOf(@TypeOf(chunk.q[0])) / 64) |line| @prefetch(next + line * 64, .{});
@@ -54,14 +57,19 @@ pub fn multiply(
     }
 }
 
-/// Q4_0's q − 8.
-fn signedTile(chunk: *const format_file.Codec(.q4_0).Packed, half: usize, target: *WeightTile) void {
+fn hasMin(comptime format: Format) bool {
+    return format.integer().mins == .block;
+}
+
+/// q − zero.
+fn signedTile(comptime format: Format, chunk: *const format_file.Codec(format).Packed, half: usize, target: *WeightTile) void {
+    const zero = simd.splatBytes(format.integer().zero);
     inline for (0..tile.panel_groups) |group| {
-        const source: tile.PackedSource(.q4_0) = .{ .chunk = chunk, .row = group * lanes };
+        const source: tile.PackedSource(format) = .{ .chunk = chunk, .row = group * lanes };
         inline for (0..4) |u| {
             const unit = source.unit(half, u, 0);
-            target[u][4 * source.row ..][0 .. 4 * lanes].* = unit.low -% simd.splatBytes(8);
-            target[u + 4][4 * source.row ..][0 .. 4 * lanes].* = unit.high -% simd.splatBytes(8);
+            target[u][4 * source.row ..][0 .. 4 * lanes].* = unit.low -% zero;
+            target[u + 4][4 * source.row ..][0 .. 4 * lanes].* = unit.high -% zero;
         }
     }
 }
@@ -76,10 +84,11 @@ fn RowScales(comptime P: usize) type {
 }
 
 /// Up to 32 columns times 32 values of K of P panels.
-fn Step(comptime P: usize) type {
+fn Step(comptime format: Format, comptime P: usize) type {
     return struct {
         weights: [P]*const WeightTile,
         d: [P][rows]f32,
+        m: [if (hasMin(format)) P else 0][rows]f32,
         columns: tile.Columns,
         block: usize,
         span: matmul_amx.Span,
@@ -123,12 +132,17 @@ fn Step(comptime P: usize) type {
 
         /// The same float operations as matmul_tile.zig.
         inline fn finishColumn(step: *const @This(), d: *const RowScales(P), part: matmul_amx.Part, sums: *const [P]amx.Sums, c: usize) void {
-            const da = simd.splatRows(step.group(part.load + part.skip + c).scales[step.block % 8]);
+            const x = step.group(part.load + part.skip + c);
+            const da = simd.splatRows(x.scales[step.block % 8]);
             inline for (0..P) |p| {
                 inline for (0..tile.panel_groups) |g| {
                     const isum: simd.RowI32 = sums[p][part.skip + c][g * lanes ..][0..lanes].*;
                     const acc = step.out[p][part.first + c][g * lanes ..][0..lanes];
                     acc.* = simd.fma(simd.toFloat(isum), d[p][g] * da, acc.*);
+                    if (comptime hasMin(format)) {
+                        const m: simd.RowF32 = step.m[p][g * lanes ..][0..lanes].*;
+                        acc.* = simd.fma(simd.splatRows(tile.sumOf(x.offsets[step.block % 8])), m * da, acc.*);
+                    }
                 }
             }
         }

@@ -24,7 +24,8 @@ const products = activations.group_len / depth;
 fn Digits(comptime format: Format) type {
     return struct {
         const Packed = format_file.Codec(format).Packed;
-        const has_mins = format != .q6_k;
+        const traits = format.integer();
+        const has_mins = traits.mins == .sub_blocks;
 
         /// [product][digit]: a weight tile.
         q: [products][2][depth / 4][4 * rows]u8 align(64),
@@ -48,7 +49,7 @@ fn Digits(comptime format: Format) type {
         /// 32 values: one sub-block; in Q6_K two, K groups 0 to 3 and 4 to 7.
         inline fn fillSpan(digits: *@This(), source: tile.PackedSource(format), span: usize) void {
             var scales: [2]simd.RowI16 = undefined;
-            if (format == .q6_k) {
+            if (traits.sub_len == 16) {
                 const pair = source.scalePair(span, 0);
                 scales = .{ simd.repeatOf(pair, 0), simd.repeatOf(pair, 1) };
             } else {
@@ -60,7 +61,7 @@ fn Digits(comptime format: Format) type {
             inline for (0..4) |u| {
                 const unit = source.unit(span, u, 0);
                 inline for (.{ unit.low, unit.high }, scales, .{ u, u + 4 }) |weights, scale, k_group| {
-                    const offset = if (format == .q6_k) scale << @splat(5) else null;
+                    const offset = if (traits.zero != 0) scale *% @as(simd.RowI16, @splat(traits.zero)) else null;
                     const parts = simd.scaledDigits(weights, scale, offset);
                     place[0][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = parts.low;
                     place[1][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = parts.high;

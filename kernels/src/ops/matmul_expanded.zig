@@ -22,8 +22,8 @@ const unit_bytes = 4 * lanes;
 fn Expanded(comptime format: Format) type {
     return struct {
         const Packed = format_file.Codec(format).Packed;
-        const scale_pairs = if (format == .q6_k) 8 else 4;
-        const has_mins = format != .q6_k;
+        const scale_pairs = 128 / @as(usize, format.integer().sub_len);
+        const has_mins = format.integer().mins == .sub_blocks;
 
         /// [span of 32][unit][K group u or u + 4].
         q: [8][4][2][4 * rows]u8 align(64),

@@ -34,20 +34,24 @@ const groups = rows / 4;
 pub const Out = [panels_max][columns_max][rows]f32;
 
 /// True where this file serves the format best: for two or more columns.
-pub fn serves(format: Format) bool {
-    return simd.has_block_dot and format.activationKind() != null;
+pub fn serves(comptime format: Format) bool {
+    return simd.has_block_dot and format.traits() == .integer;
 }
 
 /// 256 values of K of a pair of columns.
 fn Pair(comptime format: Format) type {
-    const per32 = format.activationKind() == .per32;
+    const traits = format.integer();
+    const per32 = traits.isPer32();
     return struct {
         /// [K / 8]: eight values of each column.
         q: [32]simd.Eights,
         /// Σ q of each 32 as 128 · digit 1 + digit 0.
         sums: [if (hasMins(format)) 2 else 0]simd.Eights,
         scales: [if (per32) 8 else 1]simd.RowF32,
-        offsets: [if (format == .q4_0) 8 else 0]simd.RowI32,
+        /// What a constant zero takes from each block's sum.
+        offsets: [if (per32 and traits.zero != 0) 8 else 0]simd.RowI32,
+        /// Σ x of each block.
+        totals: [if (traits.mins == .block) 8 else 0]simd.RowF32,
 
         fn fill(pair: *@This(), columns: [2]*const activations.Group256) void {
             for (0..16) |i| {
@@ -62,8 +66,15 @@ fn Pair(comptime format: Format) type {
             }
             const blocks: [2]*const activations.Group32 = .{ @ptrCast(columns[0]), @ptrCast(columns[1]) };
             for (&pair.scales, blocks[0].scales, blocks[1].scales) |*both, a, b| both.* = .{ a, b, a, b };
-            if (format == .q4_0) {
-                for (&pair.offsets, blocks[0].offsets, blocks[1].offsets) |*both, a, b| both.* = .{ a, b, a, b };
+            for (&pair.offsets, 0..) |*both, i| {
+                const a = traits.zero / 8 * blocks[0].offsets[i];
+                const b = traits.zero / 8 * blocks[1].offsets[i];
+                both.* = .{ a, b, a, b };
+            }
+            for (&pair.totals, 0..) |*both, i| {
+                const a = tile.sumOf(blocks[0].offsets[i]);
+                const b = tile.sumOf(blocks[1].offsets[i]);
+                both.* = .{ a, b, a, b };
             }
         }
 
@@ -78,10 +89,11 @@ fn Pair(comptime format: Format) type {
 
 /// 256 values of K of a panel.
 fn Weights(comptime format: Format) type {
-    const per32 = format.activationKind() == .per32;
+    const traits = format.integer();
+    const per32 = traits.isPer32();
     return struct {
         const Codec = format_file.Codec(format);
-        const subs = if (per32) 0 else if (format == .q6_k) 16 else 8;
+        const subs = if (per32) 0 else 256 / @as(usize, traits.sub_len);
         const blocks_per_chunk = Codec.chunk_len / Codec.block_len;
 
         /// [span of 32][row group][pair of rows][8 values of K of each].
@@ -92,6 +104,7 @@ fn Weights(comptime format: Format) type {
         mins: [if (hasMins(format)) groups else 0][2]simd.Eights,
         d: [if (per32) 8 else 1][groups][2]simd.RowF32,
         dmin: [if (hasMins(format)) groups else 0][2]simd.RowF32,
+        m: [if (traits.mins == .block) 8 else 0][groups][2]simd.RowF32,
 
         /// `blocks` ≤ 8: how many spans of 32 there are.
         fn fill(weights: *@This(), chunks: [*]const Codec.Packed, blocks: usize) void {
@@ -109,22 +122,17 @@ fn Weights(comptime format: Format) type {
         inline fn fillSpan(weights: *@This(), source: tile.PackedSource(format), g: usize, span: usize, part: usize) void {
             var fours: [8]simd.Eights = undefined;
             inline for (0..4) |u| {
-                if (format == .q8_0) {
-                    inline for (.{ u, u + 4 }) |i| {
-                        const bytes: simd.RowU8 = source.chunk.q[part][i][4 * source.row ..][0..16].*;
-                        fours[i] = @bitCast(bytes);
-                    }
-                } else {
-                    const unit = source.unit(part, u, 0);
-                    const zero: simd.Eights = @splat(if (format == .q6_k) 32 else 0);
-                    fours[u] = @as(simd.Eights, @bitCast(unit.low)) -% zero;
-                    fours[u + 4] = @as(simd.Eights, @bitCast(unit.high)) -% zero;
-                }
+                const unit = source.unit(part, u, 0);
+                // Blocks of 32 have their zero in the columns' offsets.
+                const zero: simd.Eights = @splat(if (per32) 0 else traits.zero);
+                fours[u] = @as(simd.Eights, @bitCast(unit.low)) -% zero;
+                fours[u + 4] = @as(simd.Eights, @bitCast(unit.high)) -% zero;
             }
             inline for (0..2) |r| {
                 inline for (0..4) |i| weights.q[span][g][r][i] = zip(u32, fours[2 * i ..][0..2].*, r);
             }
             if (per32) weights.d[span][g] = doubled(source.rowScale("d", part, 0));
+            if (traits.mins == .block) weights.m[span][g] = doubled(source.rowScale("m", part, 0));
         }
 
         inline fn fillScales(weights: *@This(), source: tile.PackedSource(format), g: usize) void {
@@ -153,8 +161,8 @@ fn Weights(comptime format: Format) type {
     };
 }
 
-fn hasMins(format: Format) bool {
-    return format == .q4_k or format == .q5_k;
+fn hasMins(comptime format: Format) bool {
+    return format.integer().mins == .sub_blocks;
 }
 
 /// The elements of the first (0) or second (1) halves of two registers in turn.
@@ -263,7 +271,7 @@ inline fn step(
     inline for (0..P) |p| {
         inline for (0..2) |r| acc[p][r] = sums[2 * p + r][4 * g ..][0..4].*;
     }
-    switch (comptime format.activationKind().?) {
+    switch (comptime format.integer().activation) {
         .per32 => for (0..blocks) |block| addBlock32(format, P, weights, g, pairs, block, &acc),
         .per256 => addBlock256(format, P, weights, g, pairs, &acc),
     }
@@ -281,14 +289,18 @@ inline fn addBlock32(
     block: usize,
     acc: *[P][2]simd.RowF32,
 ) void {
+    const traits = comptime format.integer();
     const w = weights.q[block][g];
     inline for (0..P) |p| {
-        var isum: [2]simd.RowI32 = @splat(if (format == .q4_0) pairs[p].offsets[block] else @splat(0));
+        var isum: [2]simd.RowI32 = @splat(if (traits.zero != 0) pairs[p].offsets[block] else @splat(0));
         inline for (0..4) |i| {
             inline for (0..2) |r| isum[r] = simd.blockDotAdd(isum[r], w[r][i], pairs[p].q[4 * block + i]);
         }
         inline for (0..2) |r| {
             acc[p][r] = simd.fma(simd.toFloat(isum[r]), weights.d[block][g][r] * pairs[p].scales[block], acc[p][r]);
+            if (traits.mins == .block) {
+                acc[p][r] = simd.fma(pairs[p].totals[block], weights.m[block][g][r] * pairs[p].scales[block], acc[p][r]);
+            }
         }
     }
 }
@@ -301,7 +313,7 @@ inline fn addBlock256(
     pairs: *const [P]Pair(format),
     acc: *[P][2]simd.RowF32,
 ) void {
-    const eights_per_sub = if (format == .q6_k) 2 else 4;
+    const eights_per_sub = comptime format.integer().sub_len / 8;
     var isum: [P][2]simd.RowI32 = @splat(@splat(@splat(0)));
     var running = isum;
     for (0..8) |span| {

@@ -64,8 +64,9 @@ const Case = struct {
                         blocks[i] = format_file.Codec(f).encode(&.{rng.unit()});
                         continue;
                     }
-                    blocks[i].d = @bitCast(@as(f16, @floatCast(rng.unit() * 0.01)));
-                    if (@hasField(Block, "dmin")) blocks[i].dmin = @bitCast(@as(f16, @floatCast(rng.unit() * 0.02)));
+                    inline for (.{ .{ "d", 0.01 }, .{ "dmin", 0.02 }, .{ "m", 0.02 } }) |scale| {
+                        if (@hasField(Block, scale[0])) @field(blocks[i], scale[0]) = @bitCast(@as(f16, @floatCast(rng.unit() * scale[1])));
+                    }
                     const extreme: u8 = rng.pick(u8, &.{ 0x00, 0x7f, 0x80, 0xff });
                     inline for (.{ "qs", "ql", "qh" }) |name| {
                         if (@hasField(Block, name) and i % 4 == 0) @memset(std.mem.asBytes(&@field(blocks[i], name)), extreme);

@@ -15,11 +15,11 @@ const std = @import("std");
 const simd = @import("../simd.zig");
 const activations = @import("../quant/activations.zig");
 const format_file = @import("../quant/format.zig");
+const panel_file = @import("../quant/panel.zig");
 const Format = format_file.Format;
 
 /// Row groups in a panel.
 pub const panel_groups = simd.panel_rows / simd.row_lanes;
-const row_bytes = 4 * simd.row_lanes;
 /// How far ahead a tile of many columns prefetches.
 const prefetch_bytes = 2304;
 
@@ -33,8 +33,7 @@ pub const Columns = struct {
     }
 };
 
-/// The weights of 8 consecutive K values of each row of a group: K groups u and u + 4 of a span of 32.
-pub const Unit = struct { low: simd.RowU8, high: simd.RowU8 };
+pub const Unit = panel_file.Unit;
 
 /// acc[column][group].
 pub fn Accumulators(comptime columns: usize, comptime groups: usize) type {
@@ -43,7 +42,8 @@ pub fn Accumulators(comptime columns: usize, comptime groups: usize) type {
 
 /// Panels as they lie in memory.
 pub fn PackedSource(comptime format: Format) type {
-    const Packed = format_file.Codec(format).Packed;
+    const Codec = format_file.Codec(format);
+    const Packed = Codec.Packed;
     return struct {
         chunk: *const Packed,
         /// First row within the panel.
@@ -53,53 +53,26 @@ pub fn PackedSource(comptime format: Format) type {
 
         /// Asks for share `part` of `parts` of what is read some 256 values later, if that pays with `columns`.
         pub inline fn prefetch(source: Source, comptime columns: usize, part: usize, comptime parts: usize) void {
-            if (columns < (if (format == .q8_0) 6 else 4)) return;
+            if (columns < (if (format.integer().isSigned()) 6 else 4)) return;
             const share = @sizeOf(Packed) / parts;
             const at = @as([*]const u8, @ptrCast(source.chunk)) + part * share + prefetch_bytes;
             inline for (0..(share + 63) / 64) |line| @prefetch(at + 64 * line, .{});
         }
 
-        inline fn bytes(source: Source, units: anytype, group: usize) simd.RowU8 {
-            return units[4 * (source.row + group * simd.row_lanes) ..][0..row_bytes].*;
-        }
-
         pub inline fn unit(source: Source, span: usize, comptime u: usize, comptime group: usize) Unit {
-            const place = if (format == .q4_0) source.chunk else &source.chunk.pairs[span / 2].spans[span % 2];
-            const packed_bytes = source.bytes(if (format == .q4_0) &place.q[span][u] else &place.q[u], group);
-            const nibbles: Unit = .{ .low = packed_bytes & simd.splatBytes(15), .high = packed_bytes >> @splat(4) };
-            switch (format) {
-                .q4_0, .q4_k => return nibbles,
-                .q5_k => {
-                    const fifth = source.bytes(&place.high, group);
-                    return .{
-                        .low = nibbles.low | simd.moveBits(fifth, u, 4, 1),
-                        .high = nibbles.high | simd.moveBits(fifth, u + 4, 4, 1),
-                    };
-                },
-                .q6_k => return .{
-                    .low = nibbles.low | simd.moveBits(source.bytes(&place.high[0], group), 2 * u, 4, 2),
-                    .high = nibbles.high | simd.moveBits(source.bytes(&place.high[1], group), 2 * u, 4, 2),
-                },
-                else => comptime unreachable,
-            }
+            return Codec.unit(source.chunk, span, u, source.row + group * simd.row_lanes);
         }
 
         /// The scales of two sub-blocks, 2 · pair and 2 · pair + 1.
         pub inline fn scalePair(source: Source, pair: usize, comptime group: usize) simd.RowI16 {
-            if (format == .q6_k) return source.rowPair(i8, &source.chunk.pairs[pair / 2].scales[pair % 2], group);
-            return source.rowPair(u8, &source.chunk.pairs[pair].scales, group);
+            return Codec.scalePair(source.chunk, pair, source.row + group * simd.row_lanes);
         }
 
         pub inline fn minPair(source: Source, pair: usize, comptime group: usize) simd.RowI16 {
-            return source.rowPair(u8, &source.chunk.pairs[pair].mins, group);
+            return Codec.minPair(source.chunk, pair, source.row + group * simd.row_lanes);
         }
 
-        inline fn rowPair(source: Source, comptime Byte: type, pairs: *const [simd.panel_rows][2]Byte, group: usize) simd.RowI16 {
-            const first = 2 * (source.row + group * simd.row_lanes);
-            return simd.widenPairs(Byte, @as(*const [2 * simd.panel_rows]Byte, @ptrCast(pairs))[first..][0 .. 2 * simd.row_lanes]);
-        }
-
-        /// The rows' `d` or `dmin`; of Q4_0 and Q8_0 the one of the chunk's half `index`.
+        /// The rows' `d`, `dmin` or `m`; of blocks of 32 the one of the chunk's half `index`.
         pub inline fn rowScale(source: Source, comptime name: []const u8, index: usize, comptime group: usize) simd.RowF32 {
             const field = &@field(source.chunk, name);
             const halves = if (@TypeOf(field.*) == [2][simd.panel_rows]u16) &field[index] else field;
@@ -119,14 +92,15 @@ pub inline fn chunk256(
     index: usize,
     acc: *Accumulators(C, G),
 ) void {
-    if (format == .q6_k) {
-        chunkQ6K(C, G, source, columns, index, acc);
-    } else {
+    const traits = comptime format.integer();
+    if (traits.sub_len == 32 and traits.mins == .sub_blocks) {
         chunkWithMins(format, C, G, source, columns, index, acc);
-    }
+    } else if (traits.sub_len == 16 and traits.mins == .none) {
+        chunkWithZero(format, C, G, source, columns, index, acc);
+    } else comptime unreachable;
 }
 
-/// One chunk of 256 values of Q4_K or Q5_K.
+/// One chunk of 256 values with sub-blocks of 32 that have mins.
 inline fn chunkWithMins(
     comptime format: Format,
     comptime C: usize,
@@ -137,9 +111,8 @@ inline fn chunkWithMins(
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
-    // As int16: 2 · 15 · 127 · 8 = 30,480 and 2 · 31 · 127 · 4 = 31,496.
-    const weight_max = if (format == .q4_k) 15 else 31;
-    const units_per_scale = if (2 * weight_max * 127 * 8 <= simd.partial_max) 4 else 2;
+    // As int16: of Q4_K 2 · 15 · 127 · 8 = 30,480, of Q5_K 2 · 31 · 127 · 4 = 31,496.
+    const units_per_scale = comptime unitsWithin(format.integer().dotsWithin(simd.partial_max) / 2);
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var msum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..4) |pair| {
@@ -187,8 +160,9 @@ inline fn chunkWithMins(
     }
 }
 
-/// One chunk of 256 values of Q6_K.
-inline fn chunkQ6K(
+/// One chunk of 256 values with sub-blocks of 16 and a constant zero.
+inline fn chunkWithZero(
+    comptime format: Format,
     comptime C: usize,
     comptime G: usize,
     source: anytype,
@@ -209,8 +183,8 @@ inline fn chunkQ6K(
                 offset[c][g] +%= simd.multiplyPairs(scales[g], simd.broadcast2(sums));
             }
         }
-        // As int16: 2 · 63 · 127 · 2 = 32,004.
-        const units_per_scale = if (2 * 63 * 127 * 4 <= simd.partial_max) 4 else 2;
+        // As int16: of Q6_K 2 · 63 · 127 · 2 = 32,004.
+        const units_per_scale = comptime unitsWithin(format.integer().dotsWithin(simd.partial_max));
         inline for (0..4 / units_per_scale) |part| {
             var partial: [2][C][G]simd.Partial = undefined;
             inline for (0..units_per_scale) |i| {
@@ -238,17 +212,41 @@ inline fn chunkQ6K(
     inline for (0..C) |c| {
         const da = simd.splatRows(columns.group(activations.Group256, c, index).scale);
         inline for (0..G) |g| {
-            const total = isum[c][g] -% offset[c][g] *% @as(simd.RowI32, @splat(32));
+            const total = isum[c][g] -% offset[c][g] *% @as(simd.RowI32, @splat(format.integer().zero));
             acc[c][g] = simd.fma(simd.toFloat(total), source.rowScale("d", 0, g) * da, acc[c][g]);
         }
     }
 }
 
+/// How many of a span's four units, one after another, can be added up where `units` would fit.
+fn unitsWithin(units: usize) usize {
+    std.debug.assert(units > 0);
+    return if (units >= 4) 4 else if (units >= 2) 2 else 1;
+}
+
 /// Which block of 32 values: its place in the chunk, and in the columns' groups of eight.
 const Place = struct { part: usize, group: usize, index: usize };
 
-/// One block of Q4_0.
-inline fn blockQ4_0(
+/// One block of 32 values, of the format's kind of quants.
+inline fn block32(
+    comptime format: Format,
+    comptime C: usize,
+    comptime G: usize,
+    source: anytype,
+    columns: Columns,
+    place: Place,
+    acc: *Accumulators(C, G),
+) void {
+    if (comptime format.integer().isSigned()) {
+        blockSigned(C, G, source, columns, place, acc);
+    } else {
+        blockUnsigned(format, C, G, source, columns, place, acc);
+    }
+}
+
+/// One block of unsigned quants, with a constant zero or a min.
+inline fn blockUnsigned(
+    comptime format: Format,
     comptime C: usize,
     comptime G: usize,
     source: anytype,
@@ -257,8 +255,10 @@ inline fn blockQ4_0(
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
+    const traits = comptime format.integer();
+    // All eight dot products of a nibble fit in int16: 2 · 15 · 127 · 8 = 30,480.
+    comptime std.debug.assert(traits.dotsWithin(simd.partial_max) >= 8);
     source.prefetch(C, place.part, 2);
-    // 2 · 15 · 127 · 8 = 30,480 fits in int16.
     var partial: [C][G]simd.Partial = undefined;
     inline for (0..4) |u| {
         var units: [G]Unit = undefined;
@@ -276,16 +276,25 @@ inline fn blockQ4_0(
     inline for (0..C) |c| {
         const column = columns.group(activations.Group32, c, place.group);
         const da = simd.splatRows(column.scales[place.index]);
-        const offset: simd.RowI32 = @splat(column.offsets[place.index]);
+        const offset = column.offsets[place.index];
         inline for (0..G) |g| {
-            const isum = simd.joined(partial[c][g]) +% offset;
+            var isum = simd.joined(partial[c][g]);
+            if (traits.zero != 0) isum +%= @splat(traits.zero / 8 * offset);
             acc[c][g] = simd.fma(simd.toFloat(isum), source.rowScale("d", place.part, g) * da, acc[c][g]);
+            if (traits.mins == .block) {
+                acc[c][g] = simd.fma(simd.splatRows(sumOf(offset)), source.rowScale("m", place.part, g) * da, acc[c][g]);
+            }
         }
     }
 }
 
-/// One block of Q8_0.
-inline fn blockQ8_0(
+/// Σ x of a block of 32, of which activations hold −8 · Σ x. Exact.
+pub inline fn sumOf(offset: i32) f32 {
+    return @floatFromInt(-(offset >> 3));
+}
+
+/// One block of int8.
+inline fn blockSigned(
     comptime C: usize,
     comptime G: usize,
     source: anytype,
@@ -301,7 +310,7 @@ inline fn blockQ8_0(
     }
     inline for (0..8) |u| {
         var weights: [G]simd.SignedRows = undefined;
-        inline for (0..G) |g| weights[g] = .from(@bitCast(source.bytes(&source.chunk.q[place.part][u], g)));
+        inline for (0..G) |g| weights[g] = .from(@bitCast(signedBytes(source, place.part, u, g)));
         inline for (0..C) |c| {
             const x = simd.broadcast4(columns.group(activations.Group32, c, place.group).q[32 * place.index + 4 * u ..][0..4]);
             inline for (0..G) |g| isum[c][g] = simd.dotSigned(isum[c][g], weights[g], x);
@@ -313,6 +322,12 @@ inline fn blockQ8_0(
             acc[c][g] = simd.fma(simd.toFloat(isum[c][g]), source.rowScale("d", place.part, g) * da, acc[c][g]);
         }
     }
+}
+
+/// K group `u` of eight of a span of int8.
+inline fn signedBytes(source: anytype, span: usize, comptime u: usize, comptime group: usize) simd.RowU8 {
+    const unit = source.unit(span, u % 4, group);
+    return if (u < 4) unit.low else unit.high;
 }
 
 /// Rows [row, row + G · row_lanes) of a panel times C columns, whole K.
@@ -330,19 +345,17 @@ pub fn tile(
     const Codec = format_file.Codec(format);
     const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
     var acc: Accumulators(C, G) = @splat(@splat(@splat(0)));
-    switch (format) {
-        .q4_k, .q5_k, .q6_k => for (0..k / 256) |i| {
+    switch (comptime format.integer().activation) {
+        .per256 => for (0..k / 256) |i| {
             const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
             chunk256(format, C, G, source, columns, i, &acc);
         },
-        .q4_0, .q8_0 => for (0..(k + 63) / 64) |i| {
-            const block = if (format == .q4_0) blockQ4_0 else blockQ8_0;
+        .per32 => for (0..(k + 63) / 64) |i| {
             const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
-            block(C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
+            block32(format, C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
             if (64 * i + 32 == k) break;
-            block(C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
+            block32(format, C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
         },
-        else => comptime unreachable,
     }
     inline for (0..C) |c| {
         inline for (0..G) |g| out[c][row + g * simd.row_lanes ..][0..simd.row_lanes].* = acc[c][g];

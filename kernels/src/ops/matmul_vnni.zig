@@ -19,31 +19,35 @@ const tile = @import("matmul_tile.zig");
 pub const tile_columns = 8;
 const rows = simd.panel_rows;
 
-/// The formats of this file. Q4_0 is faster as matmul_tile.zig does it (measured: by 3 %).
-pub fn serves(format: Format) bool {
-    return simd.has_wide_dot and (format.activationKind() == .per256 or format == .q8_0);
+/// The formats of this file. Nibbles in blocks of 32 are faster as matmul_tile.zig has them (measured with Q4_0: by 3 %).
+pub fn serves(comptime format: Format) bool {
+    return switch (format.traits()) {
+        .float => false,
+        .integer => |traits| simd.has_wide_dot and (!traits.isPer32() or traits.isSigned()),
+    };
 }
 
-/// Whether it is the faster one for `count` columns of `total`. Q8_0 has little to unpack: with the weights in memory it
+/// Whether it is the faster one for `count` columns of `total`. Q8_0's int8 has little to unpack: with the weights in memory it
 /// gains 3 to 6 % from 32 columns on, and loses 2 % where they are in the second-level cache from one block of columns to the next.
-pub fn takes(format: Format, count: usize, total: usize) bool {
-    if (format == .q8_0) return count >= 32 and total <= expanded.columns_max;
+pub fn takes(comptime format: Format, count: usize, total: usize) bool {
+    if (comptime format.integer().isSigned()) return count >= 32 and total <= expanded.columns_max;
     return count >= expanded.columns_min;
 }
 
-fn hasMins(format: Format) bool {
-    return format == .q4_k or format == .q5_k;
+fn hasMins(comptime format: Format) bool {
+    return format.integer().mins == .sub_blocks;
 }
 
 /// 256 values of K of a panel.
 fn Weights(comptime format: Format) type {
-    const per32 = format.activationKind() == .per32;
+    const traits = format.integer();
+    const per32 = traits.isPer32();
     return struct {
         const Codec = format_file.Codec(format);
-        const subs = if (per32) 0 else if (format == .q6_k) 16 else 8;
+        const subs = if (per32) 0 else 256 / @as(usize, traits.sub_len);
         const blocks_per_chunk = Codec.chunk_len / Codec.block_len;
 
-        /// [span of 32][K group]; Q8_0: plus 128.
+        /// [span of 32][K group]; int8: plus 128.
         q: [8][8]simd.RowU8,
         /// [sub-block]: its scale less the next one's, which running sums want: Σ sₖ · (Pₖ − Pₖ₋₁) = Σ Pₖ · (sₖ − sₖ₊₁).
         scales: [subs]simd.RowI32,
@@ -60,15 +64,9 @@ fn Weights(comptime format: Format) type {
                 const part = if (per32) span % blocks_per_chunk else span;
                 const source: tile.PackedSource(format) = .{ .chunk = chunk, .row = 0 };
                 inline for (0..4) |u| {
-                    if (format == .q8_0) {
-                        inline for (.{ u, u + 4 }) |g| {
-                            const bytes: simd.RowU8 = chunk.q[part][g];
-                            weights.q[span][g] = simd.SignedRows.from(@bitCast(bytes)).unsigned;
-                        }
-                    } else {
-                        const unit = source.unit(part, u, 0);
-                        weights.q[span][u] = unit.low;
-                        weights.q[span][u + 4] = unit.high;
+                    const unit = source.unit(part, u, 0);
+                    inline for (.{ unit.low, unit.high }, .{ u, u + 4 }) |bytes, g| {
+                        weights.q[span][g] = if (traits.isSigned()) simd.SignedRows.from(@bitCast(bytes)).unsigned else bytes;
                     }
                 }
                 if (per32) weights.d[span] = source.rowScale("d", part, 0);
@@ -134,9 +132,9 @@ pub fn panelTimesColumns(
             var x: Columns = undefined;
             inline for (&x, 0..) |*pointer, c| pointer.* = @ptrCast(@alignCast(first + c * columns.stride));
             first = @ptrFromInt(@intFromPtr(first) +% step);
-            if (comptime format.activationKind() == .per256) prefetchColumns(first, columns.stride);
+            if (comptime !format.integer().isPer32()) prefetchColumns(first, columns.stride);
             const sums: *Sums = @ptrCast(@alignCast(out[column..][0..tile_columns]));
-            if (comptime format.activationKind() == .per32) {
+            if (comptime format.integer().isPer32()) {
                 addBlocks32(format, &weights, &x, blocks, sums);
             } else {
                 add256(format, &weights, &x, sums);
@@ -182,7 +180,8 @@ fn groupOf32(column: *const activations.Group256) *const activations.Group32 {
 
 /// Adds 256 values of K.
 inline fn add256(comptime format: Format, weights: *const Weights(format), columns: *const Columns, sums: *Sums) void {
-    const groups_per_sub = if (format == .q6_k) 4 else 8;
+    const traits = comptime format.integer();
+    const groups_per_sub = traits.sub_len / 4;
     var isum: [tile_columns]simd.RowI32 = @splat(@splat(0));
     var running = isum;
     for (0..4) |pair| {
@@ -199,11 +198,11 @@ inline fn add256(comptime format: Format, weights: *const Weights(format), colum
     inline for (columns, &isum, sums) |column, *sum, *total| {
         var offset: simd.RowI32 = @splat(0);
         inline for (weights.pairs, 0..) |pair, i| {
-            const pair_sums = if (comptime hasMins(format)) column.sums32[2 * i ..] else column.sums16[2 * i ..];
+            const pair_sums = if (traits.sub_len == 32) column.sums32[2 * i ..] else column.sums16[2 * i ..];
             offset = simd.addPairs(offset, pair, simd.broadcast2(pair_sums.ptr));
         }
         const da = simd.splatRows(column.scale);
-        if (format == .q6_k) sum.* -%= offset << @splat(5);
+        if (traits.zero != 0) sum.* -%= offset *% @as(simd.RowI32, @splat(traits.zero));
         total.* = simd.fma(simd.toFloat(sum.*), weights.d[0] * da, total.*);
         if (comptime hasMins(format)) total.* = simd.fma(-simd.toFloat(offset), weights.dmin[0] * da, total.*);
     }

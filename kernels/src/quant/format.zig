@@ -8,12 +8,14 @@ const std = @import("std");
 const simd = @import("../simd.zig");
 const activations = @import("activations.zig");
 const panel = @import("panel.zig");
+const traits_file = @import("traits.zig");
 
 /// Values are ggml's type ids.
 pub const Format = enum(u32) {
     f32 = 0,
     f16 = 1,
     q4_0 = 2,
+    q4_1 = 3,
     q8_0 = 8,
     q4_k = 12,
     q5_k = 13,
@@ -59,23 +61,33 @@ pub const Format = enum(u32) {
 
     /// The kind of quantised activations that a matmul with this format reads; null: it reads f32.
     pub fn activationKind(format: Format) ?activations.Kind {
+        return format.traits().activationKind();
+    }
+
+    pub inline fn traits(format: Format) traits_file.Traits {
         return switch (format) {
-            .f32, .f16, .bf16 => null,
-            .q4_0, .q8_0 => .per32,
-            .q4_k, .q5_k, .q6_k => .per256,
+            inline else => |f| Codec(f).traits,
         };
+    }
+
+    /// The traits of a format that is known to be one of integers.
+    pub inline fn integer(comptime format: Format) traits_file.Integer {
+        return Codec(format).traits.integer;
     }
 };
 
-/// The file of a format. Each has: block_len, Block (as in GGUF), decode(block) and encode(values);
+/// The file of a format. Each has: traits, block_len, Block (as in GGUF), decode(block) and encode(values);
 /// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row, index).
-/// Formats of single values also have packLines, which packs most of a panel at once.
+/// Formats of single values also have packLines, which packs most of a panel at once. Those of integers have integers(block),
+/// for references, and for kernels unit(chunk, span of 32, u, row), with sub-blocks scalePair(chunk, pair, row), with their mins
+/// minPair; `row` is the first of a row group.
 pub fn Codec(comptime format: Format) type {
     return switch (format) {
         .f32 => @import("float.zig").Codec(.f32),
         .f16 => @import("float.zig").Codec(.f16),
         .bf16 => @import("float.zig").Codec(.bf16),
         .q4_0 => @import("q4_0.zig"),
+        .q4_1 => @import("q4_1.zig"),
         .q8_0 => @import("q8_0.zig"),
         .q4_k => @import("q4_k.zig"),
         .q5_k => @import("q5_k.zig"),

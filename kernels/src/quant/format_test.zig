@@ -20,16 +20,12 @@ fn expectSameFloats(want: []const f32, got: []const f32) !void {
     }
 }
 
-test "sizes are GGUF's" {
-    const bytes = [_]usize{ 4, 2, 18, 34, 144, 176, 210, 2 };
-    const lengths = [_]usize{ 1, 1, 32, 32, 256, 256, 256, 1 };
-    for (all, bytes, lengths) |format, size, len| {
-        try std.testing.expectEqual(size, format.blockBytes());
-        try std.testing.expectEqual(len, format.blockLen());
+test "ids are GGUF's, and panels fill whole cache lines" {
+    for (all) |format| {
         try std.testing.expectEqual(format, Format.fromId(@backingInt(format)));
         try std.testing.expect(format.packedBytes(33, 768) % 64 == 0);
     }
-    try std.testing.expectEqual(null, Format.fromId(3));
+    for ([_]u32{ 4, 9, 255 }) |id| try std.testing.expectEqual(null, Format.fromId(id));
 }
 
 test "a packed row decodes to the same bits as its GGUF row" {
@@ -87,13 +83,14 @@ fn fillBell(rng: *testing.Rng, values: []f32, scale: f32) void {
 }
 
 test "encode then decode stays within each format's error" {
-    // Root mean square error over the standard deviation of bell-shaped data.
-    const bounds = [_]f32{ 0, 3e-4, 0.09, 0.006, 0.075, 0.038, 0.02, 3e-3 };
     var rng: testing.Rng = .init(23);
     var values: [8192]f32 = undefined;
     var bytes: [8192 * 4]u8 = undefined;
     var again: [8192]f32 = undefined;
-    for (all, bounds) |format, bound| {
+    for (all) |format| {
+        const bound: f64 = switch (format) {
+            inline else => |f| format_file.Codec(f).error_max,
+        };
         for ([_]f32{ 0.02, 30 }) |scale| {
             fillBell(&rng, &values, scale);
             format_file.encodeRow(format, &values, bytes[0..format.rowBytes(values.len)]);

@@ -16,6 +16,25 @@ pub const unit_bytes = 4 * rows;
 /// The nibbles of 32 values of K.
 pub const NibbleUnits = [4][unit_bytes]u8;
 
+/// The weights of 8 consecutive K values of each row of a group, as kernels want them: K groups u and u + 4 of a span of 32.
+pub const Unit = struct { low: simd.RowU8, high: simd.RowU8 };
+
+/// A row group's bytes of a unit; `row`: the group's first row.
+pub inline fn bytesAt(unit: *const [unit_bytes]u8, row: usize) simd.RowU8 {
+    return unit[4 * row ..][0 .. 4 * simd.row_lanes].*;
+}
+
+/// Both nibbles of a row group's bytes.
+pub inline fn nibblesAt(unit: *const [unit_bytes]u8, row: usize) Unit {
+    const both = bytesAt(unit, row);
+    return .{ .low = both & simd.splatBytes(15), .high = both >> @splat(4) };
+}
+
+/// A row group's small integers of two sub-blocks, side by side for each row.
+pub inline fn pairsAt(comptime Byte: type, pairs: *const [rows][2]Byte, row: usize) simd.RowI16 {
+    return simd.widenPairs(Byte, @as(*const [2 * rows]Byte, @ptrCast(pairs))[2 * row ..][0 .. 2 * simd.row_lanes]);
+}
+
 /// Bytes of one panel of k values. A multiple of 64.
 pub fn bytes(comptime Codec: type, k: usize) usize {
     const chunks = (k + Codec.chunk_len - 1) / Codec.chunk_len;

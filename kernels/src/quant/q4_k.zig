@@ -5,8 +5,13 @@ const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const k_scales = @import("k_scales.zig");
 const transpose = @import("transpose.zig");
+const simd = @import("../simd.zig");
+const Traits = @import("traits.zig").Traits;
 
 pub const block_len = k_scales.block_len;
+pub const traits: Traits = .{ .integer = .{ .activation = .per256, .quants = .{ .unsigned = 15 }, .mins = .sub_blocks } };
+/// Of `encode`: root mean square error over the standard deviation of bell-shaped data.
+pub const error_max = 0.075;
 
 /// As in GGUF.
 pub const Block = extern struct {
@@ -78,6 +83,18 @@ pub fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
         panel.packNibbles(.low, first, second, &pair.spans[0].q);
         panel.packNibbles(.high, first, second, &pair.spans[1].q);
     }
+}
+
+pub inline fn unit(chunk: *const Packed, span: usize, comptime u: usize, row: usize) panel.Unit {
+    return panel.nibblesAt(&chunk.pairs[span / 2].spans[span % 2].q[u], row);
+}
+
+pub inline fn scalePair(chunk: *const Packed, pair: usize, row: usize) simd.RowI16 {
+    return panel.pairsAt(u8, &chunk.pairs[pair].scales, row);
+}
+
+pub inline fn minPair(chunk: *const Packed, pair: usize, row: usize) simd.RowI16 {
+    return panel.pairsAt(u8, &chunk.pairs[pair].mins, row);
 }
 
 pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {

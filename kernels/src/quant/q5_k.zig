@@ -6,8 +6,13 @@ const panel = @import("panel.zig");
 const k_scales = @import("k_scales.zig");
 const q4_k = @import("q4_k.zig");
 const transpose = @import("transpose.zig");
+const simd = @import("../simd.zig");
+const Traits = @import("traits.zig").Traits;
 
 pub const block_len = k_scales.block_len;
+pub const traits: Traits = .{ .integer = .{ .activation = .per256, .quants = .{ .unsigned = 31 }, .mins = .sub_blocks } };
+/// Of `encode`: root mean square error over the standard deviation of bell-shaped data.
+pub const error_max = 0.038;
 
 /// As in GGUF.
 pub const Block = extern struct {
@@ -94,6 +99,24 @@ pub fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
             span.high = transpose.bytesOf(bits);
         }
     }
+}
+
+pub inline fn unit(chunk: *const Packed, span: usize, comptime u: usize, row: usize) panel.Unit {
+    const place = &chunk.pairs[span / 2].spans[span % 2];
+    const nibbles = panel.nibblesAt(&place.q[u], row);
+    const fifth = panel.bytesAt(&place.high, row);
+    return .{
+        .low = nibbles.low | simd.moveBits(fifth, u, 4, 1),
+        .high = nibbles.high | simd.moveBits(fifth, u + 4, 4, 1),
+    };
+}
+
+pub inline fn scalePair(chunk: *const Packed, pair: usize, row: usize) simd.RowI16 {
+    return panel.pairsAt(u8, &chunk.pairs[pair].scales, row);
+}
+
+pub inline fn minPair(chunk: *const Packed, pair: usize, row: usize) simd.RowI16 {
+    return panel.pairsAt(u8, &chunk.pairs[pair].mins, row);
 }
 
 pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {

@@ -5,8 +5,12 @@ const simd = @import("../simd.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const transpose = @import("transpose.zig");
+const Traits = @import("traits.zig").Traits;
 
 pub const block_len = 256;
+pub const traits: Traits = .{ .integer = .{ .activation = .per256, .quants = .{ .unsigned = 63 }, .zero = 32, .sub_len = sub_len } };
+/// Of `encode`: root mean square error over the standard deviation of bell-shaped data.
+pub const error_max = 0.02;
 const sub_len = 16;
 const sub_blocks = block_len / sub_len;
 
@@ -172,13 +176,27 @@ inline fn words32(rows: *const [panel.rows][*]const u8, offset: usize) [8]transp
 
 /// Two bits of each byte of `source`, from bit `shift` on, to a span's two sub-blocks.
 inline fn packHigh(source: [8]transpose.Words, comptime shift: u5, target: *[2][panel.unit_bytes]u8) void {
-    inline for (target, 0..) |*unit, s| {
+    inline for (target, 0..) |*bytes, s| {
         var bits: transpose.Words = @splat(0);
         inline for (0..4) |g| {
             bits |= (source[4 * s + g] >> @splat(shift) & transpose.splatByte(3)) << @splat(2 * g);
         }
-        unit.* = transpose.bytesOf(bits);
+        bytes.* = transpose.bytesOf(bits);
     }
+}
+
+pub inline fn unit(chunk: *const Packed, span: usize, comptime u: usize, row: usize) panel.Unit {
+    const place = &chunk.pairs[span / 2].spans[span % 2];
+    const nibbles = panel.nibblesAt(&place.q[u], row);
+    return .{
+        .low = nibbles.low | simd.moveBits(panel.bytesAt(&place.high[0], row), 2 * u, 4, 2),
+        .high = nibbles.high | simd.moveBits(panel.bytesAt(&place.high[1], row), 2 * u, 4, 2),
+    };
+}
+
+/// The scales of sub-blocks 2 · pair and 2 · pair + 1.
+pub inline fn scalePair(chunk: *const Packed, pair: usize, row: usize) simd.RowI16 {
+    return panel.pairsAt(i8, &chunk.pairs[pair / 2].scales[pair % 2], row);
 }
 
 pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {

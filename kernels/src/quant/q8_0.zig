@@ -3,9 +3,13 @@
 const std = @import("std");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const Traits = @import("traits.zig").Traits;
 const transpose = @import("transpose.zig");
 
 pub const block_len = 32;
+pub const traits: Traits = .{ .integer = .{ .activation = .per32, .quants = .signed } };
+/// Of `encode`: root mean square error over the standard deviation of bell-shaped data.
+pub const error_max = 0.006;
 
 /// As in GGUF.
 pub const Block = extern struct {
@@ -51,10 +55,14 @@ pub fn packChunk(blocks: *const [2]panel.Blocks(@This()), chunk: *Packed) void {
     for (blocks, &chunk.q, &chunk.d) |*rows, *q, *d| {
         inline for (.{ 0, 1 }) |half| {
             const words = transpose.words(@ptrCast(rows), @offsetOf(Block, "qs") + 16 * half);
-            inline for (words, q[4 * half ..][0..4]) |word, *unit| unit.* = transpose.bytesOf(word);
+            inline for (words, q[4 * half ..][0..4]) |word, *bytes| bytes.* = transpose.bytesOf(word);
         }
         for (rows, d) |row, *scale| scale.* = row.d;
     }
+}
+
+pub inline fn unit(chunk: *const Packed, span: usize, comptime u: usize, row: usize) panel.Unit {
+    return .{ .low = panel.bytesAt(&chunk.q[span][u], row), .high = panel.bytesAt(&chunk.q[span][u + 4], row) };
 }
 
 pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
