@@ -175,12 +175,14 @@ export class EngineClient implements AsyncDisposable {
     const unseen = {
       class: pending.class,
       tokens: this.#promptLengths.tokens(prompt, this.#router.promptTokens(id)),
+      contextTokens: this.#promptLengths.tokens(prompt, pending.promptUnits / (units.unitsPerToken ?? 1)),
       maxTokens,
       priority: pending.rank,
       deadlineMs: pending.deadlineMs,
     };
-    const refused = pending.isRestored || pending.isAborted ? null : link.refuse(unseen);
+    const refused = pending.isRestored || pending.isAborted ? null : link.refusalFor(unseen);
     if (refused !== null && !pending.overrule(refused.reason)) {
+      link.noteRefused(pending.class);
       return this.#fail(pending, refusal(pending, refused));
     }
     pending.link = link;

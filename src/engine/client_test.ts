@@ -268,6 +268,7 @@ Deno.test("EngineClient takes a share of what it would refuse, where refusals ar
   const results = Array.from({ length: 40 }, () => client.generate(fakeRequest()).result.catch(() => null));
   const sent = worker.of("generate");
   assert(sent.length > 10 && sent.length < 30, `${sent.length} of 40`);
+  assertEquals(worker.of("refused").length, 40 - sent.length, "who is taken is not counted as refused");
   for (const { id, request } of sent) {
     assertEquals(request.overrule, { reason: "queue-full" });
     worker.give(id, [id], "stop");

@@ -152,11 +152,14 @@ export class Link {
     this.#outlook.send(request);
   }
 
-  /** Refuses a request by what the worker has said about new ones; null where it has to be asked. */
-  refuse(request: UnseenRequest): Refusal | null {
-    const refusal = this.#outlook.refusalFor(request, this.#limits.timer.now());
-    if (refusal !== null) this.#transport.post({ type: "refused", class: request.class });
-    return refusal;
+  /** Why a request is refused by what the worker has said about new ones; null where it has to be asked. */
+  refusalFor(request: UnseenRequest): Refusal | null {
+    return this.#outlook.refusalFor(request, this.#limits.timer.now());
+  }
+
+  /** Lets the worker count a request of this class that was refused for it. */
+  noteRefused(name: string): void {
+    this.#transport.post({ type: "refused", class: name });
   }
 
   /** Sends an abort. A step under way ends early when it computes for nobody else: others' work is not thrown away. */
