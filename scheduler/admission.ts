@@ -25,7 +25,7 @@ export type Admission =
     readonly retryAfterMs?: number;
   };
 
-/** Ms after which to try again while nothing has been measured. */
+/** Ms after which to try again while nothing has been measured, or nothing can be said. */
 const RETRY_MS = 1000;
 /**
  * A first token that is predicted after this share of what the class promises is late: in the middle of what is right to
@@ -51,8 +51,8 @@ export interface AdmissionView {
   readonly now: number;
   /** Predicted time that the current step still takes. */
   readonly stepLeftMs: number;
-  /** What passes between two steps. */
-  readonly betweenMs: number;
+  /** What passes between two steps: ms, and ms for each sequence of a step. */
+  readonly between: readonly [number, number];
   /** By so many times longer first tokens take than is played. */
   readonly pace: number;
   /** Queues as they were played, by class: all that is there has changed only by requests that came since, and are in them. */
@@ -71,6 +71,14 @@ export function lateMs(ttftMs: number, ttftSloMs = Infinity): number {
   return ttftMs - LATE_SHARE * ttftSloMs;
 }
 
+/**
+ * When to come again who would be late by so much. What is too far away to be played is late whatever is promised, but
+ * nobody knows by how much.
+ */
+export function retryMs(late: number): number {
+  return late < Infinity ? late : RETRY_MS;
+}
+
 /** Decides whether a request is taken, from what is waiting and how fast it goes. */
 export function admit(view: AdmissionView, queue: ClassQueue, request: SchedulerRequest): Admission {
   const refusal = refuseForRoom(view, queue, request);
@@ -81,16 +89,16 @@ export function admit(view: AdmissionView, queue: ClassQueue, request: Scheduler
   const predictedTtftMs = predictTtftMs(view, queue, request);
   const late = lateMs(waitedMs + predictedTtftMs, ttftSloMs);
   // With the machine to itself it will never be faster, and only steps teach the model that it is wrong.
-  if (late > 0 && !isIdle(view)) return { accepted: false, reason: "slo", retryAfterMs: late };
+  if (late > 0 && !isIdle(view)) return { accepted: false, reason: "slo", retryAfterMs: retryMs(late) };
   // A request that would be late even with the machine to itself is not worth trying again.
   if (predictedTtftMs > deadlineMs) {
     const tokens = request.tokens.length - view.ledger.peek(request);
     const alone = view.model.predict({ tokens, kv: attendedKv(0, tokens) });
     return alone > deadlineMs
       ? { accepted: false, reason: "deadline" }
-      : { accepted: false, reason: "deadline", retryAfterMs: predictedTtftMs - deadlineMs };
+      : { accepted: false, reason: "deadline", retryAfterMs: retryMs(predictedTtftMs - deadlineMs) };
   }
-  return { accepted: true, predictedTtftMs };
+  return predictedTtftMs < Infinity ? { accepted: true, predictedTtftMs } : { accepted: true };
 }
 
 /** Whether a request fits into the KV cache and into the queue. */
@@ -125,6 +133,7 @@ function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: Schedule
     context: tokens.length,
     missing: tokens.length - cachedTokens(view.ledger, view.hints, request),
     left: queue.lengths.drawn(0, maxTokens, 0.5),
+    held: 0,
   };
   const played = playback.clone();
   if (played.state.classes[index].more > 0) played.settle(index);
@@ -146,7 +155,7 @@ export function settle(view: AdmissionView, index: number): SettledQueue {
 /** Lets queues that were played go on with a request that has come since. */
 export function noteArrival(view: AdmissionView, queue: ClassQueue, sequence: Sequence): void {
   for (const { playback } of view.settled.values()) {
-    playback.add(view.queues.indexOf(queue), playedSequence(queue, sequence));
+    playback.add(view.queues.indexOf(queue), playedSequence(queue, sequence, view.blockTokens));
   }
 }
 
@@ -170,9 +179,11 @@ export function playbackOf(view: AdmissionView, index: number, priority = -Infin
       playedClass(view, queue, i <= index ? LISTED : LISTED_BEHIND, i === index ? priority : -Infinity)
     ),
     roomTokens: ledger.availableBlocks * blockTokens,
+    blockTokens,
     coefficients: model.coefficients,
     overrun: model.overrun,
-    betweenMs: view.betweenMs,
+    stretch: model.stretch,
+    between: view.between,
     pace: view.pace,
     tokensMax: limits.tokensMax,
     itemsMax: limits.itemsMax,
@@ -184,13 +195,13 @@ function playedClass(view: AdmissionView, queue: ClassQueue, listed: number, pri
   let more = 0;
   for (const sequence of queue.running) {
     if (sequence.isPaused) continue;
-    const played = playedSequence(queue, sequence);
+    const played = playedSequence(queue, sequence, view.blockTokens);
     if (played.left > 0) running.push(played);
   }
   for (const sequence of queue.waiting) {
     if (sequence.isPaused || sequence.priority < priority) continue;
     if (waiting.length >= listed) more++;
-    else waiting.push(playedSequence(queue, sequence));
+    else waiting.push(playedSequence(queue, sequence, view.blockTokens));
   }
   return {
     config: queue.config,
@@ -207,10 +218,15 @@ function typicalOutputs(lengths: OutputLengths): number[] {
 }
 
 /** A sequence as it is after the step under way. */
-function playedSequence(queue: ClassQueue, sequence: Sequence): PlayedSequence {
+function playedSequence(queue: ClassQueue, sequence: Sequence, blockTokens: number): PlayedSequence {
   const { tokens, promptTokens, tokensMax, isRunning, count, cachedTokens, isDecoding, order } = sequence;
   const left = queue.lengths.drawn(tokens.length - promptTokens, tokensMax - promptTokens, chanceOf(order));
-  if (!isRunning) return { context: tokens.length, missing: tokens.length - cachedTokens, left };
-  if (count > 0 && sequence.reachesEnd) return { context: tokens.length + 1, missing: 0, left: left - 1 };
-  return { context: tokens.length, missing: isDecoding ? 0 : sequence.missing - count, left };
+  const context = tokens.length;
+  if (!isRunning) return { context, missing: context - cachedTokens, left, held: 0 };
+  // The beginning that was in the cache before is probably still of use to others when it ends.
+  const held = Math.max(0, sequence.blocks.length * blockTokens - cachedTokens);
+  if (count > 0 && sequence.reachesEnd) {
+    return { context: context + 1, missing: 0, left: left - 1, held };
+  }
+  return { context, missing: isDecoding ? 0 : sequence.missing - count, left, held };
 }

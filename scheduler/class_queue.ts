@@ -114,10 +114,10 @@ export class ClassQueue {
     this.lengths.pass(tokens.length - promptTokens);
   }
 
-  /** Notes how long an answer was that has ended. */
-  noteOutput(sequence: Sequence): void {
+  /** Notes how long an answer was that has ended. `isCut`: not by itself, which says that it would have been longer. */
+  noteOutput(sequence: Sequence, isCut = sequence.tokens.length >= sequence.tokensMax): void {
     const tokens = sequence.tokens.length - sequence.promptTokens;
-    this.lengths.add(tokens, sequence.tokens.length >= sequence.tokensMax);
+    if (tokens > 0) this.lengths.add(tokens, isCut);
   }
 
   /** Tokens that a sequence will probably still generate. */

@@ -1,4 +1,4 @@
-import { lateMs, type RefusalReason } from "./admission.ts";
+import { lateMs, type RefusalReason, retryMs } from "./admission.ts";
 import { Playback, type PlaybackState, type PlayedSequence } from "./playback.ts";
 
 /** Why a request is not taken, and for how long. */
@@ -32,6 +32,8 @@ export interface UnseenRequest {
   readonly class: string;
   /** Tokens of its prompt that have to be computed, about. */
   readonly tokens: number;
+  /** All tokens of its prompt, about: what is computed attends to those that need not be. Default: `tokens`. */
+  readonly contextTokens?: number;
   /** Most tokens of its answer; undefined: any number. */
   readonly maxTokens?: number;
   /** Rank within its class; default 0. */
@@ -101,12 +103,14 @@ export class KnownOutlook {
     const ttftMs = this.#ttftMs(known, request, now);
     if (ttftMs === null) return null;
     const late = lateMs(ttftMs, known.ttftSloMs);
-    if (late > 0) return { reason: "slo", retryAfterMs: late };
+    if (late > 0) return { reason: "slo", retryAfterMs: retryMs(late) };
     const { deadlineMs = Infinity } = request;
     if (ttftMs <= deadlineMs) return null;
     // Whether it would be late by itself, and need not come again, is for the worker to say.
     const othersMs = this.#ttftMs(known, { ...request, tokens: 1 }, now)!;
-    return othersMs > deadlineMs ? { reason: "deadline", retryAfterMs: othersMs - deadlineMs } : null;
+    return othersMs > deadlineMs
+      ? { reason: "deadline", retryAfterMs: retryMs(othersMs - deadlineMs) }
+      : null;
   }
 
   /** Ms until its first token, behind all that is under way and goes before it; null where there is nothing else to do. */
@@ -150,10 +154,11 @@ export class KnownOutlook {
 function playedRequest(
   playback: Playback,
   index: number,
-  { tokens, maxTokens = Infinity }: UnseenRequest,
+  { tokens, contextTokens = tokens, maxTokens = Infinity }: UnseenRequest,
   number: number,
 ): PlayedSequence {
   const missing = Math.max(1, Math.ceil(tokens));
   const { outputs } = playback.state.classes[index];
-  return { context: missing, missing, left: Math.min(maxTokens, outputs[number % outputs.length]) };
+  const left = Math.min(maxTokens, outputs[number % outputs.length]);
+  return { context: Math.max(missing, Math.ceil(contextTokens)), missing, held: 0, left };
 }

@@ -18,17 +18,25 @@ function bench() {
 
 /** A machine that takes 1 ms a token, and 10 ms a step, of which nothing is under way but what the test says. */
 function forecast(
-  running: PlayedSequence[],
+  running: Omit<PlayedSequence, "held">[],
   { maxBatch = 8, stepMs = 0 }: { maxBatch?: number; stepMs?: number } = {},
 ): PlaybackState {
   const played = (name: string, priority: number) => ({
     config: { ...DEFAULT_CLASSES[1], name, priority, maxBatch, maxWaitMs: 0 },
-    running: name === "a" ? running.map((each) => ({ ...each })) : [],
+    running: name === "a" ? running.map((each) => ({ ...each, held: each.context })) : [],
     ...{ waiting: [], more: 0, opensAtMs: 0, outputs: [1000] },
   });
   return {
-    ...{ atMs: 0, classes: [played("a", 1), played("b", 0)], roomTokens: 1e6 },
-    ...{ coefficients: [stepMs, 1, 0], overrun: 1, betweenMs: 0, pace: 1, tokensMax: 10, itemsMax: 64 },
+    ...{ atMs: 0, classes: [played("a", 1), played("b", 0)], roomTokens: 1e6, blockTokens: 1 },
+    ...{
+      coefficients: [stepMs, 1, 0],
+      overrun: 1,
+      stretch: 1,
+      between: [0, 0],
+      pace: 1,
+      tokensMax: 10,
+      itemsMax: 64,
+    },
   };
 }
 
@@ -84,6 +92,20 @@ Deno.test("KnownOutlook counts requests that have to wait until others have ende
   assertEquals(why("a"), null, "it waits for the end of the first one: 72 ms, and 12 of its own");
   send("a", 1, 100);
   assertEquals(why("a"), "slo", "and this one for the end of those");
+});
+
+Deno.test("KnownOutlook counts what a prompt attends to of a prefix that need not be computed", () => {
+  const { known } = bench();
+  const state = {
+    ...forecast([{ context: 10, missing: 10, left: 1 }]),
+    coefficients: [0, 1, 0.1] as const,
+    tokensMax: 1000,
+  };
+  known.learn([{ ...A, places: 99, placesTokens: 1000, ttftSloMs: 100, forecast: state }], 0);
+  // 10 and 10 tokens, 55 entries for each, and with the prefix 1000 more.
+  const request = { class: "a", tokens: 10, maxTokens: 1 };
+  assertEquals(known.refusalFor(request, 0), null);
+  assertEquals(known.refusalFor({ ...request, contextTokens: 110 }, 0)?.reason, "slo");
 });
 
 Deno.test("KnownOutlook leaves a machine without work alone", () => {

@@ -10,6 +10,8 @@ export interface PlayedSequence {
   missing: number;
   /** Tokens that it will still generate, about. */
   left: number;
+  /** Tokens whose room in the KV cache falls free when it ends or gives way. A prefix that others have, too, stays. */
+  held: number;
 }
 
 /** The requests of a class. */
@@ -35,10 +37,15 @@ export interface PlaybackState {
   readonly classes: readonly PlayedClass[];
   /** Tokens for which there is room in the KV cache. */
   roomTokens: number;
-  /** Of the model of step times; what passes between two steps. */
+  /** Tokens of a KV block: the last one of a sequence is half empty. */
+  readonly blockTokens: number;
+  /** Of the model of step times, by which steps are planned. */
   readonly coefficients: readonly [number, number, number];
   readonly overrun: number;
-  readonly betweenMs: number;
+  /** By so many times longer steps take on the average. */
+  readonly stretch: number;
+  /** What passes between two steps: ms, and ms for each sequence of a step. */
+  readonly between: readonly [number, number];
   /** By so many times longer steps take than all this says. */
   readonly pace: number;
   /** Most tokens and sequences of a step. */
@@ -50,6 +57,8 @@ export interface PlaybackState {
 const GROWTH_SHARE = 0.5;
 /** So many requests are played one by one; those behind them take as long as these did on the average. */
 const STARTS_MAX = 512;
+/** Steps are alike that become longer by up to this share, as chunks of a prompt attend to more and more. */
+const ALIKE_SHARE = 0.1;
 /** Ends whatever went wrong. */
 const EVENTS_MAX = 20_000;
 
@@ -142,9 +151,9 @@ export class Playback {
     }
   }
 
-  /** Ms until a request that waits or runs has its first token. */
+  /** Ms until a request that waits or runs has its first token. Infinity when that is too far away to be played. */
   msToFirstToken(sequence: PlayedSequence): number {
-    while (sequence.missing > 0 && this.#advance());
+    while (sequence.missing > 0) if (!this.#advance()) return Infinity;
     return this.#state.atMs;
   }
 
@@ -184,13 +193,14 @@ export class Playback {
       while (started < waiting.length && running.length < config.maxBatch) {
         if (!this.#makeRoom(i, waiting[started])) break;
         const next = waiting[started++];
-        this.#state.roomTokens -= next.missing;
+        next.held = next.missing + this.#slack;
+        this.#state.roomTokens -= next.held;
         running.push(next);
         this.#started[i].requests++;
         this.#started[i].tokens += next.context;
         if (started === waiting.length && each.more > 0) {
           each.more--;
-          waiting.push({ ...next, missing: next.context });
+          waiting.push({ ...next, held: 0 });
         }
       }
       const isShort = started < waiting.length && running.length < config.maxBatch;
@@ -204,13 +214,14 @@ export class Playback {
     const { classes } = this.#state;
     let running = 0;
     for (const each of classes) running += each.running.length;
-    if (running === 0 || this.#state.roomTokens >= missing + 1 + this.#growth()) return true;
+    if (running === 0 || this.#state.roomTokens >= missing + 1 + this.#slack + this.#growth()) return true;
     for (let i = classes.length - 1; i > index; i--) {
       const lower = classes[i];
       if (!lower.config.preemptible) continue;
       while (lower.running.length > 0) {
         const victim = lower.running.pop()!;
-        this.#state.roomTokens += victim.context - victim.missing;
+        this.#state.roomTokens += victim.held;
+        victim.held = 0;
         victim.missing = victim.context;
         lower.waiting.unshift(victim);
         if (this.#state.roomTokens > missing) return true;
@@ -222,11 +233,18 @@ export class Playback {
   /** Tokens that running sequences will need soon. */
   #growth(): number {
     let tokens = 0;
-    for (const { running } of this.#state.classes) for (const { left } of running) tokens += left;
-    return GROWTH_SHARE * tokens;
+    for (const { running } of this.#state.classes) {
+      for (const { left } of running) tokens += GROWTH_SHARE * left + this.#slack;
+    }
+    return tokens;
   }
 
-  /** Plays steps until something begins or ends. False when nothing goes on. */
+  /** What is empty of a sequence's blocks, on the average. */
+  get #slack(): number {
+    return (this.#state.blockTokens - 1) / 2;
+  }
+
+  /** Plays steps until something begins or ends. False when nothing goes on, or it has gone on for too long. */
   #advance(): boolean {
     if (++this.#events > EVENTS_MAX) return false;
     this.#start();
@@ -313,20 +331,26 @@ export class Playback {
   /** Plays as many such steps as are alike. */
   #play(step: PlayedStep): void {
     const state = this.#state;
-    let steps = Infinity, decoding = 0;
+    let steps = Infinity, decoding = 0, growth = 0;
     for (const { left, share, tokens } of step.decoding) {
       if (tokens > 0 && share > 0) steps = Math.min(steps, Math.ceil(left / share));
       decoding += tokens * share;
     }
     for (const { sequence, tokens } of step.grants) {
       steps = Math.min(steps, Math.floor(sequence.missing / tokens));
+      growth += tokens * tokens;
     }
+    const growthMs = state.coefficients[2] * growth;
+    if (growthMs > 0) steps = Math.min(steps, Math.floor(ALIKE_SHARE * this.#cost.predict(step) / growthMs));
     // Nobody got anything, although somebody is there: ageing gives them a little.
     const isStuck = steps === Infinity;
     steps = isStuck ? 1 : Math.max(1, steps);
     const tokens = isStuck ? QUANTUM_TOKENS : step.tokens;
-    const kv = step.kv + decoding * (steps - 1) / 2;
-    state.atMs += state.pace * steps * (this.#cost.predict({ tokens, kv }) + state.betweenMs);
+    // Each step attends to what those before it have computed, too.
+    const kv = step.kv + (decoding + growth) * (steps - 1) / 2;
+    const [gapMs, gapEachMs] = state.between;
+    const stepMs = state.stretch * this.#cost.predict({ tokens, kv });
+    state.atMs += state.pace * steps * (stepMs + gapMs + gapEachMs * step.items);
     for (let i = 0; i < step.decoding.length; i++) {
       const { tokens, share } = step.decoding[i];
       if (tokens > 0) this.#decode(state.classes[i].running, steps * share);
@@ -341,6 +365,7 @@ export class Playback {
       if (sequence.missing > 0) continue;
       sequence.context += tokens;
       sequence.left -= tokens;
+      sequence.held += tokens;
       this.#state.roomTokens -= tokens;
     }
   }
@@ -351,6 +376,7 @@ export class Playback {
     if (sequence.missing > 0) return;
     sequence.left--;
     sequence.context++;
+    sequence.held++;
     this.#state.roomTokens--;
   }
 
@@ -368,7 +394,7 @@ export class Playback {
       if (!running.some(hasEnded)) continue;
       let kept = 0;
       for (const sequence of running) {
-        if (hasEnded(sequence)) this.#state.roomTokens += sequence.context;
+        if (hasEnded(sequence)) this.#state.roomTokens += sequence.held;
         else running[kept++] = sequence;
       }
       running.length = kept;

@@ -2,9 +2,9 @@
 const STRIDE = 64;
 
 /**
- * The beginnings of prompts that are on their way and not in the prefix cache yet: who comes behind one that begins alike
- * will find it there. Only a hint: it is a matter of luck whether the one before is computed by then, and two prefixes with
- * the same hash count as one.
+ * The beginnings of prompts that are being computed and not in the prefix cache yet: who comes behind one that begins alike
+ * will find it there. Those that still wait do not count: a burst that starts together computes all of it. Only a hint: it is
+ * a matter of luck whether the one before is computed by then, and two prefixes with the same hash count as one.
  */
 export class PrefixHints {
   readonly #known = new Map<string, number>();

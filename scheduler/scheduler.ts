@@ -232,6 +232,7 @@ export class Scheduler {
   cancel(id: number): boolean {
     const sequence = this.#sequences.get(id);
     if (sequence === undefined) return false;
+    this.#queues[sequence.class].noteOutput(sequence, true);
     this.#end(sequence);
     return true;
   }
@@ -251,6 +252,7 @@ export class Scheduler {
     const expired = this.#expire(time);
     const { items, load, preempted, waitMs } = this.#planner.plan(time);
     const step = ++this.#steps;
+    for (const sequence of items) this.#hint(sequence);
     if (items.length > 0) {
       this.#step = { number: step, items, load, startedAt: time };
       this.#gap.begin(time);
@@ -286,7 +288,7 @@ export class Scheduler {
       this.#queues[sequence.class].noteOutput(sequence);
       this.#end(sequence);
     }
-    if (this.isBusy) this.#gap.end(startedAt, elapsedMs);
+    if (this.isBusy) this.#gap.end(startedAt, elapsedMs, items.length);
     return ended.map((sequence) => sequence.id);
   }
 
@@ -348,7 +350,10 @@ export class Scheduler {
 
   #view(now: number): AdmissionView {
     const step = this.#step;
-    const stepLeftMs = step === null ? 0 : Math.max(0, step.startedAt + this.#model.predict(step.load) - now);
+    const { stretch } = this.#model;
+    const stepLeftMs = step === null
+      ? 0
+      : Math.max(0, step.startedAt + stretch * this.#model.predict(step.load) - now);
     return {
       queues: this.#queues,
       ledger: this.#ledger,
@@ -358,7 +363,7 @@ export class Scheduler {
       blockTokens: this.#blockTokens,
       now,
       stepLeftMs,
-      betweenMs: this.#gap.ms,
+      between: this.#gap.coefficients,
       pace: this.#pace.value,
       settled: this.#settled,
     };
@@ -372,11 +377,16 @@ export class Scheduler {
       restoredTokens,
     });
     sequence.cachedTokens = cachedTokens(this.#ledger, this.#hints, request);
-    if (sequence.sharesPrefix) sequence.hints = this.#hints.add(sequence.tenant, request.tokens);
     this.#sequences.set(sequence.id, sequence);
     if (sequence.deadlineAt < Infinity) this.#withDeadline.add(sequence);
     queue.add(sequence);
     return sequence;
+  }
+
+  /** Notes the prompt of a sequence that has started: until then nobody can tell when its blocks will be there. */
+  #hint(sequence: Sequence): void {
+    if (!sequence.sharesPrefix || sequence.isPromptCached || sequence.hints.length > 0) return;
+    sequence.hints = this.#hints.add(sequence.tenant, sequence.tokens.slice(0, sequence.promptTokens));
   }
 
   #forgetHints(sequence: Sequence): void {
@@ -396,7 +406,10 @@ export class Scheduler {
 
   #expire(now: number): number[] {
     const late = [...this.#withDeadline].filter((sequence) => sequence.deadlineAt <= now);
-    for (const sequence of late) this.#end(sequence);
+    for (const sequence of late) {
+      this.#queues[sequence.class].noteOutput(sequence, true);
+      this.#end(sequence);
+    }
     return late.map((sequence) => sequence.id);
   }
 

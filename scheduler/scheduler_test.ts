@@ -362,7 +362,7 @@ Deno.test("outlook() forecasts what submit() would predict for further requests"
     );
     assertEquals([ttftSloMs, placesTokens], [10_000, 10_000 - 640 * (id - 1)]);
     const playback = new Playback(structuredClone(forecast!));
-    const sequence = { context: 640, missing: 640, left: 8 };
+    const sequence = { context: 640, missing: 640, left: 8, held: 0 };
     playback.add(0, sequence);
     const predicted = playback.msToFirstToken(sequence);
     const taken = bench.submit(id, "interactive", 640);
@@ -504,6 +504,43 @@ Deno.test("a known prefix is not computed again by the same tenant", () => {
   submit(2, "a");
   submit(3, "b");
   assertEquals(bench.step(), { 1: 1, 2: 4, 3: 20 });
+});
+
+Deno.test("a prompt that still waits is no reason to forecast that another one finds its prefix", () => {
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000 }, BATCH] }, 1000);
+  bench.warmUp();
+  const prompt = Array.from({ length: 256 }, (_, i) => i);
+  const submit = (id: number) => {
+    const admission = bench.submit(id, "interactive", 0, { tokens: [...prompt, 1000 + id] });
+    assert(admission.accepted);
+    return admission.predictedTtftMs!;
+  };
+  const first = submit(1);
+  assert(submit(2) > 1.8 * first, "both start together");
+  bench.plan();
+  const third = submit(3), fourth = submit(4);
+  assert(fourth - third < 0.2 * first, "their prefix is being computed");
+});
+
+Deno.test("answers that are cancelled, or end at a deadline, tell that answers become longer", () => {
+  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000 }, BATCH] }, 1000);
+  bench.warmUp();
+  const median = () =>
+    bench.scheduler.outlook(bench.now)[0].forecast!.classes[0].outputs.toSorted((a, b) => a - b)[8];
+  const before = median();
+  for (let id = 0; id < 40; id++) {
+    const deadlineMs = id % 2 === 0 ? 2000 : undefined;
+    assert(bench.submit(id, "interactive", 4, { maxTokens: 10_000 / 8, deadlineMs }).accepted);
+    // Each of about 300 tokens.
+    const until = bench.now + 1990;
+    while (bench.now < until) bench.step();
+    if (deadlineMs === undefined) bench.scheduler.cancel(id);
+    else {
+      bench.now += 20;
+      assertEquals(bench.plan().expired, [id]);
+    }
+  }
+  assert(median() > 1.3 * before, `${median()} after ${before}`);
 });
 
 Deno.test("submit() throws for what the caller should have known", () => {

@@ -21,6 +21,10 @@ const OVERRUN_FIRST = 1.1, OVERRUN_MAX = 2;
 const OVERRUN_STEP = 0.05;
 /** One step in so many may take longer. */
 const OVERRUN_ODDS = 100;
+/** {@linkcode StepTimeModel.stretch} is no more than this, nor less than one over it. */
+const STRETCH_MAX = 3;
+/** A step counts for it as no longer than so many times what was predicted: a machine may have slept. */
+const STRETCH_STEP_MAX = 20;
 /** Weight of a coefficient's last value beside all measurements. */
 const PRIOR_WEIGHT = 1e-7;
 /** Makes tokens and KV entries about as large as 1. */
@@ -46,6 +50,9 @@ export class StepTimeModel implements StepTimes {
   /** Typical relative error, as a moving average of absolute values. */
   #error = 0.5;
   #overrun = OVERRUN_FIRST;
+  /** Ms that steps took, and that were predicted for them. */
+  #elapsedMs = 0;
+  #predictedMs = 0;
 
   /** Whether enough steps were measured. */
   get isReady(): boolean {
@@ -60,6 +67,15 @@ export class StepTimeModel implements StepTimes {
   /** By how much a step may take longer than predicted: 99 of a hundred took less than this many times as long. */
   get overrun(): number {
     return this.#overrun;
+  }
+
+  /**
+   * By how many times longer many steps together take than is predicted for them. The fit is to relative errors and pulls
+   * outliers in: it says what a step usually takes, as planning needs it, and that is less than the mean where some take much longer.
+   */
+  get stretch(): number {
+    if (this.#predictedMs === 0) return 1;
+    return Math.min(Math.max(this.#elapsedMs / this.#predictedMs, 1 / STRETCH_MAX), STRETCH_MAX);
   }
 
   /** a in ms, b in ms per token, c in ms per KV entry. */
@@ -80,7 +96,12 @@ export class StepTimeModel implements StepTimes {
     if (!(elapsedMs >= MEASURABLE_MS) || !Number.isFinite(elapsedMs) || !(load.tokens > 0)) return;
     const x = [1, load.tokens, load.kv].map((value, i) => value * SCALE[i] / elapsedMs);
     const raw = 1 - dot(x, this.#theta);
-    if (this.isReady) this.#followOverrun(elapsedMs / this.predict(load));
+    if (this.isReady) {
+      const predictedMs = this.predict(load);
+      this.#followOverrun(elapsedMs / predictedMs);
+      this.#elapsedMs = FORGETTING * this.#elapsedMs + Math.min(elapsedMs, STRETCH_STEP_MAX * predictedMs);
+      this.#predictedMs = FORGETTING * this.#predictedMs + predictedMs;
+    }
     const error = this.isReady ? this.#tame(raw) : raw;
     this.#update(x, error);
     this.#samples++;
@@ -104,6 +125,8 @@ export class StepTimeModel implements StepTimes {
     }
     if (++this.#outliers < OUTLIERS_MAX) return Math.sign(error) * limit;
     this.#outliers = 0;
+    // What was predicted before says nothing of how well the new machine is.
+    this.#elapsedMs = this.#predictedMs = 0;
     for (let i = 0; i < 3; i++) {
       this.#moments[i] *= UNLEARNING;
       for (let j = 0; j < 3; j++) this.#information[i][j] *= UNLEARNING;

@@ -125,3 +125,29 @@ Deno.test("StepTimeModel.overrun is what one step in a hundred exceeds", () => {
   }
   assert(late > 60 && late < 360, `${late} of 18,000 steps were longer`);
 });
+
+Deno.test("StepTimeModel.stretch makes the mean of what is usual", () => {
+  const random = new Random(7);
+  const model = new StepTimeModel();
+  assertEquals(model.stretch, 1);
+  train(model, random, 300, 0.05);
+  assert(Math.abs(model.stretch - 1) < 0.02, `${model.stretch}`);
+  let elapsed = 0, predicted = 0;
+  for (let i = 0; i < 4000; i++) {
+    const each = load(random);
+    const ms = time(each) * (random.chance(0.05) ? 5 : 1);
+    if (i >= 1000) {
+      elapsed += ms;
+      predicted += model.stretch * model.predict(each);
+    }
+    model.observe(each, ms);
+  }
+  assert(Math.abs(predicted / elapsed - 1) < 0.05, `${predicted / elapsed}`);
+  // A machine that has become slower is learned as such, and not twice.
+  for (let i = 0; i < 60; i++) {
+    const each = load(random);
+    model.observe(each, 4 * time(each));
+  }
+  const each = load(random), ratio = model.stretch * model.predict(each) / (4 * time(each));
+  assert(Math.abs(ratio - 1) < 0.15, `${ratio}`);
+});

@@ -65,6 +65,16 @@ class Worker {
   }
 }
 
+/** A step that stalls, because something else has the cores, takes so many times as long. */
+const STALL = 5;
+
+/** What a play depends on beside its traffic. */
+export interface PlayOptions {
+  readonly seed: number;
+  /** Share of the steps that take five times as long as they should; default none. */
+  readonly stalls?: number;
+}
+
 /** Plays a traffic in simulated time. */
 class Play {
   readonly decisions: readonly Decision[];
@@ -74,12 +84,14 @@ class Play {
   readonly #events = new EventQueue();
   readonly #router = new Router();
   readonly #workers: Worker[];
+  readonly #stalls: number;
   #now = 0;
 
   /** `forced`: a request that is taken whatever is said of it. */
-  constructor(traffic: Traffic, seed: number, forced = -1) {
+  constructor(traffic: Traffic, { seed, stalls = 0, forced = -1 }: PlayOptions & { forced?: number }) {
     this.#traffic = traffic;
     this.#forced = forced;
+    this.#stalls = stalls;
     this.#random = new Random(seed);
     this.#workers = Array.from({ length: traffic.workers }, () => new Worker(traffic));
     this.#workers.forEach((_, i) => this.#router.addWorker(i));
@@ -109,6 +121,7 @@ class Play {
     const unseen = {
       class: request.class,
       tokens: this.#router.promptTokens(id),
+      contextTokens: tokens.length,
       maxTokens: request.maxTokens,
     };
     const refusal = id === this.#forced ? null : worker.known.refusalFor(unseen, this.#now);
@@ -149,7 +162,8 @@ class Play {
 
   #compute(worker: Worker, plan: StepPlan): void {
     const { a, b, c, noise, betweenMs } = MACHINE;
-    const chance = 1 + noise * (2 * this.#random.next() - 1);
+    const stall = this.#stalls > 0 && this.#random.chance(this.#stalls) ? STALL : 1;
+    const chance = stall * (1 + noise * (2 * this.#random.next() - 1));
     const ms = (a + b * plan.load.tokens + c * plan.load.kv) * chance;
     worker.plan = plan;
     this.#events.add(this.#now + ms, () => this.#finish(worker, plan, ms));
@@ -176,8 +190,8 @@ class Play {
 }
 
 /** What happens to a traffic. */
-export function playTraffic(traffic: Traffic, seed: number): readonly Decision[] {
-  const play = new Play(traffic, seed);
+export function playTraffic(traffic: Traffic, options: PlayOptions): readonly Decision[] {
+  const play = new Play(traffic, options);
   play.run();
   return play.decisions;
 }
@@ -186,15 +200,15 @@ export function playTraffic(traffic: Traffic, seed: number): readonly Decision[]
  * Judges the decisions on urgent requests: those that were taken by their first token, and up to `refusalsMax` refusals,
  * drawn at random, by playing the same arrivals again with that one request taken.
  */
-export function judgeTraffic(traffic: Traffic, seed: number, refusalsMax: number): Confusion {
-  const decisions = playTraffic(traffic, seed).filter(({ request }) => request.class === "interactive");
+export function judgeTraffic(traffic: Traffic, options: PlayOptions, refusalsMax: number): Confusion {
+  const decisions = playTraffic(traffic, options).filter(({ request }) => request.class === "interactive");
   const taken = decisions.filter(({ refusedBy }) => refusedBy === undefined);
   const refused = decisions.filter(({ refusedBy }) => refusedBy !== undefined);
-  const random = new Random(seed);
+  const random = new Random(options.seed);
   const drawn = refused.map((decision) => ({ decision, order: random.next() }))
     .sort((x, y) => x.order - y.order).slice(0, refusalsMax);
   const late = drawn.filter(({ decision: { request: { id } } }) => {
-    const play = new Play(traffic, seed, id);
+    const play = new Play(traffic, { ...options, forced: id });
     play.run();
     return play.decisions[id].ttftMs! > LATE_SHARE * traffic.ttftSloMs;
   });

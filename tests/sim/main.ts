@@ -23,6 +23,7 @@ const HELP = `usage: deno task sim [options]
   --mixed           latencies and throughput of urgent and bulk requests side by side, in simulated time
   --admission       what refusals and acceptances come to when traffic changes, in simulated time
   --only TEXT       of --admission: changes whose names contain this
+  --stalls PERCENT  of --admission: so many steps take five times as long
   --help            this text`;
 
 /** Capacities of the prefix cache, in blocks of the trace. */
@@ -159,7 +160,9 @@ function mixed(): number {
 /** Refusals that are judged in each run. */
 const REFUSALS_JUDGED = 40;
 
-function admission(firstSeed: number, seeds: number, only: string): number {
+function admission(
+  { seed: firstSeed, seeds, only, stalls }: { seed: number; seeds: number; only: string; stalls: number },
+): number {
   const share = (part: number, all: number) => all === 0 ? "–" : `${(100 * part / all).toFixed(1)} %`;
   const show = (title: string, { taken, inTime, refused, judged, late }: Confusion) =>
     console.log(
@@ -171,7 +174,7 @@ function admission(firstSeed: number, seeds: number, only: string): number {
   for (const name of TRAFFIC_NAMES.filter((each) => each.includes(only))) {
     const runs: Confusion[] = [];
     for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-      runs.push(judgeTraffic(createTraffic(name, seed), seed, REFUSALS_JUDGED));
+      runs.push(judgeTraffic(createTraffic(name, seed), { seed, stalls }, REFUSALS_JUDGED));
     }
     show(name, addConfusions(runs));
     (createTraffic(name, firstSeed).isBearable ? bearable : changes).push(...runs);
@@ -184,7 +187,7 @@ function admission(firstSeed: number, seeds: number, only: string): number {
 /** Runs the command; returns the exit status. Throws a RangeError for what the user has to change. */
 export function simCommand(args: string[]): number {
   const options = parseArgs(args, {
-    string: ["seed", "seeds", "steps", "break", "prefixes", "only"],
+    string: ["seed", "seeds", "steps", "break", "prefixes", "only", "stalls"],
     boolean: ["speed", "mixed", "admission", "help"],
     unknown: (name) => {
       throw new RangeError(`unknown option ${name}\n${HELP}`);
@@ -199,7 +202,10 @@ export function simCommand(args: string[]): number {
   if (options.prefixes !== undefined) return replay(options.prefixes);
   if (options.speed) return speed();
   if (options.mixed) return mixed();
-  if (options.admission) return admission(seed, count("seeds", options.seeds, 3), options.only ?? "");
+  if (options.admission) {
+    const stalls = count("stalls", options.stalls, 0) / 100;
+    return admission({ seed, seeds: count("seeds", options.seeds, 3), only: options.only ?? "", stalls });
+  }
   if (options.break !== undefined) return runBreak(options.break, seed, steps);
   return runSeeds(seed, count("seeds", options.seeds, 1), steps);
 }

@@ -134,14 +134,14 @@ Deno.test("a forecast from one regime refuses nobody in another: what the machin
   const bearable = TRAFFIC_NAMES.map((name) => createTraffic(name, 1)).filter(({ isBearable }) => isBearable);
   assert(bearable.length >= 4);
   for (const traffic of bearable.filter(({ requests }) => requests.length < 400)) {
-    const { taken, inTime, refused } = judgeTraffic(traffic, 1, 0);
+    const { taken, inTime, refused } = judgeTraffic(traffic, { seed: 1 }, 0);
     assertEquals([inTime, refused], [taken, 0], traffic.name);
   }
 });
 
 Deno.test("nearly all refusals and acceptances are right when more comes than the machine bears", () => {
   for (const name of ["one user, then a burst too large", "back and forth"]) {
-    const { taken, inTime, judged, late } = judgeTraffic(createTraffic(name, 1), 1, 8);
+    const { taken, inTime, judged, late } = judgeTraffic(createTraffic(name, 1), { seed: 1 }, 8);
     assert(inTime >= 0.95 * taken, `${name}: ${inTime} of ${taken} in time`);
     assertEquals([judged, late], [8, 8], name);
   }
