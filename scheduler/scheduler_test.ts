@@ -525,22 +525,30 @@ Deno.test("a prompt that still waits is no reason to forecast that another one f
 Deno.test("answers that are cancelled, or end at a deadline, tell that answers become longer", () => {
   const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000 }, BATCH] }, 1000);
   bench.warmUp();
-  const median = () =>
-    bench.scheduler.outlook(bench.now)[0].forecast!.classes[0].outputs.toSorted((a, b) => a - b)[8];
-  const before = median();
-  for (let id = 0; id < 40; id++) {
-    const deadlineMs = id % 2 === 0 ? 2000 : undefined;
-    assert(bench.submit(id, "interactive", 4, { maxTokens: 10_000 / 8, deadlineMs }).accepted);
-    // Each of about 300 tokens.
-    const until = bench.now + 1990;
-    while (bench.now < until) bench.step();
-    if (deadlineMs === undefined) bench.scheduler.cancel(id);
-    else {
-      bench.now += 20;
-      assertEquals(bench.plan().expired, [id]);
+  const median = () => {
+    const [{ outputs }] = bench.scheduler.outlook(bench.now)[0].forecast!.classes;
+    return outputs.toSorted((a, b) => a - b)[8];
+  };
+  let id = 0;
+  const answer = (end: "stop" | "cancel" | "deadline") => {
+    const deadlineMs = end === "deadline" ? 1000 : undefined;
+    assert(bench.submit(++id, "interactive", 4, { maxTokens: 1000, deadlineMs }).accepted);
+    for (let said = 1; said <= 10; said++) {
+      const { step } = bench.plan();
+      const isLast = end === "stop" && said === 10;
+      bench.scheduler.complete(step, [{ id, token: 7, isLast }], 6, bench.now += 6);
     }
+    if (end === "cancel") bench.scheduler.cancel(id);
+    bench.now += 1000;
+    assertEquals(bench.plan().expired, end === "deadline" ? [id] : []);
+  };
+  for (let i = 0; i < 60; i++) answer("stop");
+  assert(median() <= 12, `${median()}`);
+  for (const end of ["cancel", "deadline"] as const) {
+    const before = median();
+    for (let i = 0; i < 60; i++) answer(end);
+    assert(median() > before + 2, `${median()} after ${before}`);
   }
-  assert(median() > 1.3 * before, `${median()} after ${before}`);
 });
 
 Deno.test("submit() throws for what the caller should have known", () => {
