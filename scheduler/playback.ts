@@ -98,6 +98,8 @@ export class Playback {
   readonly #state: PlaybackState;
   readonly #cost: StepCost;
   readonly #itlSlosMs: number[];
+  /** What is empty of a sequence's blocks, on the average. */
+  readonly #slack: number;
   /** Requests that have started, and their tokens, by class. */
   readonly #started: { requests: number; tokens: number }[];
   #events = 0;
@@ -107,6 +109,7 @@ export class Playback {
     this.#state = state;
     this.#cost = new StepCost(state.coefficients, state.overrun);
     this.#itlSlosMs = state.classes.flatMap(({ config }) => config.itlSloMs ?? []);
+    this.#slack = (state.blockTokens - 1) / 2;
     this.#started = state.classes.map(() => ({ requests: 0, tokens: 0 }));
   }
 
@@ -232,16 +235,12 @@ export class Playback {
 
   /** Tokens that running sequences will need soon. */
   #growth(): number {
-    let tokens = 0;
+    let left = 0, sequences = 0;
     for (const { running } of this.#state.classes) {
-      for (const { left } of running) tokens += GROWTH_SHARE * left + this.#slack;
+      for (const sequence of running) left += sequence.left;
+      sequences += running.length;
     }
-    return tokens;
-  }
-
-  /** What is empty of a sequence's blocks, on the average. */
-  get #slack(): number {
-    return (this.#state.blockTokens - 1) / 2;
+    return GROWTH_SHARE * left + this.#slack * sequences;
   }
 
   /** Plays steps until something begins or ends. False when nothing goes on, or it has gone on for too long. */
