@@ -164,7 +164,7 @@ async function judge(bench: Bench, traffic: Traffic, seed: number): Promise<Conf
   };
 }
 
-/** With one of these in nearly each token an answer ends by itself where it may. */
+/** One of these is in nearly each token: with them, or the model's end, an answer ends by itself as soon as it may. */
 const STOPS = [..." \netaoinsrhdl.,u"];
 
 /** Sends a request that ends by itself when its length is reached, as answers do whose lengths nobody knows. */
@@ -173,10 +173,10 @@ async function send(model: Model, request: TrafficRequest, seed: number): Promis
   const { vocab } = model.info;
   const sentAt = performance.now();
   let ttftMs: number | undefined;
-  const ends = outputTokens < maxTokens ? { minTokens: outputTokens - 1, stop: STOPS } : {};
+  const ends = outputTokens < maxTokens ? { minTokens: outputTokens - 1, stop: STOPS } : { ignoreEnd: true };
   try {
     const { overruled } = await model.generate(request.tokens.map((word) => tokenOf(word, seed, vocab)), {
-      ...{ maxTokens, class: name, ignoreEnd: true, temperature: 0, ...ends },
+      ...{ maxTokens, class: name, temperature: 0, ...ends },
       onTokens: () => {
         ttftMs ??= performance.now() - sentAt;
       },
