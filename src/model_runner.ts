@@ -48,7 +48,7 @@ export interface RunnerOptions {
    */
   contextLength?: number;
   /**
-   * Tokens that the KV cache holds for all sequences together; default: two contexts of at most 8,192 tokens, one where it is
+   * Tokens that the KV cache holds for all sequences together; default: 16,384, or one context where that is
    * longer or memory is short. Memory is used as tokens come.
    */
   kvTokens?: number;

@@ -37,8 +37,8 @@ export interface MemoryLeft {
 /** Most sequences of a step that want logits: a row of the vocabulary each, by default as many as the second. */
 export const LOGITS_ROWS_MAX = 512;
 export const LOGITS_ROWS_DEFAULT = 32;
-/** By default a KV cache has room for two sequences of a short context; of a long one for one. */
-const KV_DEFAULT_MAX = 16_384;
+/** By default a KV cache has room for so many tokens, or for one sequence where the context is longer. */
+const KV_DEFAULT = 16_384;
 /** A default context is not lowered below this: then the memory is too small for the model. */
 const CONTEXT_MIN = 512;
 
@@ -81,7 +81,7 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
     : pick("contextLength", options.contextLength, 1, contextMax);
   const wanted = pick(
     "kvTokens",
-    options.kvTokens ?? Math.max(contextLength, Math.min(2 * contextLength, KV_DEFAULT_MAX)),
+    options.kvTokens ?? Math.max(contextLength, KV_DEFAULT),
     options.contextLength ?? 1,
     2 ** 31,
   );

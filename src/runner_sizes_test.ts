@@ -22,16 +22,16 @@ function memoryFor(tokens: number, sharers = 1): MemoryLeft {
 }
 
 Deno.test("resolveSizes() gives the model's own context, and a KV cache for one such sequence at least", () => {
-  assertEquals(sizes(512), [512, 1024]);
+  assertEquals(sizes(512), [512, 16_384], "many short sequences");
   assertEquals(sizes(8192), [8192, 16_384]);
   assertEquals(sizes(40_960), [40_960, 40_960]);
   assertEquals(sizes(131_072), [131_072, 131_072]);
-  assertEquals(sizes(1001), [1001, 2016], "whole blocks");
+  assertEquals(sizes(20_001), [20_001, 20_016], "whole blocks");
   assertEquals(sizes(2 ** 24)[0], 2 ** 20, "the longest that rotary tables are made for");
 });
 
 Deno.test("resolveSizes() takes what is asked for, and a context that a KV cache of that size can hold", () => {
-  assertEquals(sizes(131_072, { contextLength: 4096 }), [4096, 8192]);
+  assertEquals(sizes(131_072, { contextLength: 4096 }), [4096, 16_384]);
   assertEquals(sizes(131_072, { kvTokens: 4096 }), [4096, 4096]);
   assertEquals(sizes(512, { kvTokens: 4096 }), [512, 4096]);
   assertEquals(sizes(512, { contextLength: 100, kvTokens: 200 }), [100, 208]);

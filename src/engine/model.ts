@@ -58,8 +58,8 @@ export interface LoadOptions extends LayoutOptions {
    */
   contextLength?: number;
   /**
-   * Tokens that each worker's KV cache holds for all requests together; default: two contexts of at most 8,192 tokens, one where it
-   * is longer or memory is short. Memory is used as tokens come.
+   * Tokens that each worker's KV cache holds for all requests together; default: 16,384, or one context where
+   * that is longer or memory is short. Memory is used as tokens come.
    */
   kvTokens?: number;
   /** How keys and values are stored; default f16. */

@@ -56,6 +56,7 @@ Deno.test("planChat() takes best_of up to n, and the order of samplers that ther
 Deno.test("planChat() reads extra_body as a part of the body", () => {
   assertEquals(options({ extra_body: { top_k: 3, seed: 1 }, seed: 2 }).topK, 3);
   assertEquals(options({ extra_body: { seed: 1 }, seed: 2 }).seed, 2);
+  assertEquals(options({ extra_body: { seed: 1 }, seed: null }).seed, 1);
   options({ extra_body: null });
   assertEquals(refusal({ extra_body: { top: 1 } }).split(":")[0], "top");
   assertEquals(refusal({ extra_body: 1 }).split(":")[0], "extra_body");

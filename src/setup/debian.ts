@@ -64,7 +64,7 @@ export async function runOrUnavailable(command: readonly string[], options: Capt
   throw new DebianUnavailable(`${command.slice(0, 3).join(" ")} failed: ${reason}`);
 }
 
-/** The archive that this machine uses already, or Debian's own. */
+/** The archive that this machine uses already. Throws DebianUnavailable where it uses none of Debian. */
 async function archive(signal: AbortSignal): Promise<string> {
   const format = "$(REPO_URI) $(ORIGIN) $(CODENAME)";
   const command = ["apt-get", "indextargets", "--format", format, "Created-By: Packages"];
@@ -73,7 +73,8 @@ async function archive(signal: AbortSignal): Promise<string> {
   const found = lines.find(([, origin, codename]) =>
     origin === "Debian" && !/security|updates|backports/.test(codename)
   );
-  return found?.[0] ?? "http://deb.debian.org/debian";
+  if (found === undefined) throw new DebianUnavailable("apt knows no archive of Debian");
+  return found[0];
 }
 
 async function unpack(install: DebianInstall, folder: string, signal: AbortSignal): Promise<void> {
