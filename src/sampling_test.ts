@@ -9,7 +9,7 @@ Deno.test("resolveSampling() fills in the defaults and a random seed", () => {
   assertEquals(Number.isInteger(seed), true);
 });
 
-Deno.test("resolveSampling() throws a RangeError with the current value", () => {
+Deno.test("resolveSampling() throws a RangeError or a TypeError with the current value", () => {
   const bad: [object, string][] = [
     [{ temperature: -1 }, "current value is -1"],
     [{ temperature: NaN }, "current value is NaN"],
@@ -18,12 +18,16 @@ Deno.test("resolveSampling() throws a RangeError with the current value", () => 
     [{ seed: -1 }, `"seed"`],
     [{ logprobs: 21 }, "from 0 to 20"],
     [{ repeatPenalty: 0 }, `"repeatPenalty"`],
-    [{ minP: "0.1" }, `"minP"`],
     [{ logitBias: { 10: 1 } }, "current value is 10"],
     [{ logitBias: { x: 1 } }, "current value is NaN"],
     [{ logitBias: { 1: Infinity } }, "current value is Infinity"],
   ];
   for (const [options, message] of bad) assertThrows(() => resolveSampling(options, 10), RangeError, message);
+  assertThrows(
+    () => resolveSampling({ minP: "0.1" } as object, 10),
+    TypeError,
+    '"minP" must be a number from 0 to 1',
+  );
 });
 
 Deno.test("resolveSampling() keeps biases as pairs", () => {
