@@ -4,7 +4,7 @@
  * @module
  */
 
-import { counted } from "../counted.ts";
+import { counted } from "./counted.ts";
 import { type OptionSpec, parseArguments, UsageError } from "./parse_arguments.ts";
 
 export { type OptionSpec, UsageError } from "./parse_arguments.ts";

@@ -1,6 +1,6 @@
 /** Ctrl-C as an AbortSignal. @module */
 
-import { SignalCount } from "../signal_count.ts";
+import { SignalCount } from "../process/signal_count.ts";
 
 /** While alive, Ctrl-C aborts `signal` instead of ending the program; a second one, a second later, ends it at once. */
 export interface Interrupt extends Disposable {

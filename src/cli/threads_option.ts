@@ -1,6 +1,6 @@
 /** The option `--threads`. @module */
 
-import { counted } from "../counted.ts";
+import { counted } from "./counted.ts";
 import { LOAD_BOUNDS } from "../load_bounds.ts";
 import { printNote } from "../terminal/print.ts";
 import { type Arguments, numberOption } from "./command.ts";

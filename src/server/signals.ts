@@ -1,7 +1,7 @@
 /** A server as the whole of a program: it ends with a signal. @module */
 
-import { ParentWatch } from "../parent_watch.ts";
-import { SignalCount } from "../signal_count.ts";
+import { ParentWatch } from "../process/parent_watch.ts";
+import { SignalCount } from "../process/signal_count.ts";
 import { oneLine } from "../terminal/harmless.ts";
 import { printNote } from "../terminal/print.ts";
 import type { KumiServer } from "./serve.ts";

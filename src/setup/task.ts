@@ -5,7 +5,7 @@
  */
 
 import { BuildError, ensureLibrary, ensureReferenceLibrary } from "./build.ts";
-import { ParentWatch } from "../parent_watch.ts";
+import { ParentWatch } from "../process/parent_watch.ts";
 import { buildAll } from "./build_all.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
 import { ROOT } from "./paths.ts";

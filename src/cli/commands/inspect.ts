@@ -18,7 +18,7 @@ import { KV_OPTION, kvOption } from "../sampling_options.ts";
 import { availableMemoryBytes } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatCount } from "../units.ts";
-import { counted } from "../../counted.ts";
+import { counted } from "../counted.ts";
 import { oneLine } from "../../terminal/harmless.ts";
 import { printLine } from "../../terminal/print.ts";
 
