@@ -1,90 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MemoryAllocator } from "../tests/sim/memory_allocator.ts";
-import { Playback } from "./playback.ts";
-import {
-  KnownOutlook,
-  type LatencyClass,
-  Scheduler,
-  type SchedulerOptions,
-  type SchedulerRequest,
-  type StepPlan,
-} from "./mod.ts";
-
-const BLOCK_TOKENS = 4;
-const queueLimit = { requests: 100, tokens: 10_000 };
-const INTERACTIVE: LatencyClass = {
-  name: "interactive",
-  priority: 10,
-  maxBatch: 8,
-  maxWaitMs: 0,
-  itlSloMs: 50,
-  queueLimit,
-  preemptible: false,
-};
-const BATCH: LatencyClass = {
-  name: "batch",
-  priority: 0,
-  maxBatch: 8,
-  maxWaitMs: 0,
-  queueLimit,
-  preemptible: true,
-};
-
-/** A scheduler with a clock and a kernel that takes 5 ms or more, 1 ms a token, and says 7 for ever. */
-class Bench {
-  readonly allocator: MemoryAllocator;
-  readonly scheduler: Scheduler;
-  now = 0;
-  stepMs = 5;
-  #tokens = 1000;
-
-  constructor(options: Partial<SchedulerOptions> = {}, blocks = 64) {
-    this.allocator = new MemoryAllocator(blocks);
-    this.scheduler = new Scheduler({
-      allocator: this.allocator,
-      blockTokens: BLOCK_TOKENS,
-      stepTokensMax: 64,
-      stepSequencesMax: 16,
-      classes: [INTERACTIVE, BATCH],
-      ...options,
-    });
-  }
-
-  submit(id: number, name: string, promptTokens: number, more: Partial<SchedulerRequest> = {}) {
-    // No two prompts share a prefix, unless the test says so.
-    const tokens = Array.from({ length: promptTokens }, () => ++this.#tokens);
-    return this.scheduler.submit({ id, class: name, tokens, maxTokens: 8, ...more }, this.now);
-  }
-
-  plan(): StepPlan {
-    return this.scheduler.plan(this.now);
-  }
-
-  complete(plan: StepPlan): number[] | null {
-    const elapsed = this.stepMs + plan.load.tokens;
-    this.now += elapsed;
-    const results = plan.items.filter((item) => item.reachesEnd).map(({ id }) => ({ id, token: 7 }));
-    return this.scheduler.complete(plan.step, results, elapsed, this.now);
-  }
-
-  /** One step; who computed how much. */
-  step(): Record<number, number> {
-    const plan = this.plan();
-    const counts = Object.fromEntries(plan.items.map(({ id, count }) => [id, count]));
-    if (plan.items.length > 0) this.complete(plan);
-    else this.now += plan.waitMs ?? 1;
-    return counts;
-  }
-
-  /** Lets the model of the step time learn. */
-  warmUp(): void {
-    for (let i = 0; i < 12; i++) {
-      this.submit(-1 - i, "batch", 1 + 5 * i, { maxTokens: 2 });
-      while (this.scheduler.isBusy) this.step();
-    }
-    assert(this.scheduler.stepTime.isReady);
-  }
-}
+import { BATCH, Bench, INTERACTIVE } from "../tests/sim/scheduler_bench.ts";
+import type { LatencyClass } from "./mod.ts";
 
 Deno.test("a request computes its prompt in chunks, then token by token, and ends after maxTokens", () => {
   const bench = new Bench();
@@ -301,95 +218,6 @@ Deno.test("who has just lost its blocks is not computed when they cannot be had 
   assertEquals(ended, [1, 2]);
 });
 
-Deno.test("a request that cannot ever fit is refused, and one that fits is never failed", () => {
-  const bench = new Bench({}, 4);
-  assertEquals(bench.submit(1, "batch", 10, { maxTokens: 7 }), { accepted: false, reason: "too-long" });
-  for (let id = 2; id < 8; id++) assert(bench.submit(id, "batch", 9, { maxTokens: 7 }).accepted);
-  const ended: number[] = [];
-  while (bench.scheduler.isBusy) {
-    const plan = bench.plan();
-    assert(plan.items.length > 0);
-    ended.push(...bench.complete(plan)!);
-  }
-  assertEquals(ended.toSorted(), [2, 3, 4, 5, 6, 7]);
-});
-
-Deno.test("a full queue refuses by requests and by tokens, and says when to come again", () => {
-  const bench = new Bench({ classes: [{ ...BATCH, queueLimit: { requests: 2, tokens: 20 } }] });
-  assert(bench.submit(1, "batch", 12).accepted);
-  const tokens = bench.submit(2, "batch", 12);
-  assert(!tokens.accepted && tokens.reason === "queue-full" && tokens.retryAfterMs! > 0);
-  assert(bench.submit(3, "batch", 1).accepted);
-  const requests = bench.submit(4, "batch", 1);
-  assert(!requests.accepted && requests.reason === "queue-full" && requests.retryAfterMs! > 0);
-});
-
-Deno.test("a request whose first token would come too late is refused at once", () => {
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 200 }, BATCH] }, 1000);
-  bench.warmUp();
-  const first = bench.submit(1, "interactive", 60);
-  assert(first.accepted && Math.abs(first.predictedTtftMs! - 65) < 10);
-  assert(bench.submit(2, "interactive", 60).accepted);
-  const late = bench.submit(3, "interactive", 120);
-  assert(!late.accepted && late.reason === "slo" && late.retryAfterMs! > 0);
-  assert(bench.submit(4, "batch", 120).accepted, "a class without an objective waits");
-});
-
-Deno.test("a request that would be too late is taken when there is nothing else to do", () => {
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 100 }, BATCH] }, 1000);
-  bench.warmUp();
-  assert(bench.submit(1, "interactive", 400).accepted);
-  assert(!bench.submit(2, "interactive", 400).accepted);
-});
-
-Deno.test("the time that a request was under way counts for its objective", () => {
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 200 }, BATCH] }, 1000);
-  bench.warmUp();
-  bench.submit(9, "interactive", 1);
-  assert(!bench.submit(1, "interactive", 60, { waitedMs: 150 }).accepted);
-  assert(bench.submit(2, "interactive", 60, { waitedMs: 100 }).accepted);
-});
-
-Deno.test("outlook() forecasts what submit() would predict for further requests", () => {
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000, maxBatch: 2 }, BATCH] }, 1000);
-  assertEquals(bench.scheduler.outlook(bench.now)[0].forecast, undefined, "nothing is known yet");
-  bench.warmUp();
-  assertEquals(bench.scheduler.outlook(bench.now)[1].forecast, undefined, "the class promises nothing");
-  bench.submit(1, "interactive", 640);
-  for (let id = 2; id <= 6; id++) {
-    const [{ forecast, ttftSloMs, placesTokens, name, priority, places }] = bench.scheduler.outlook(
-      bench.now,
-    );
-    assertEquals([ttftSloMs, placesTokens], [10_000, 10_000 - 640 * (id - 1)]);
-    const playback = new Playback(structuredClone(forecast!));
-    const sequence = { context: 640, missing: 640, left: 8, held: 0 };
-    playback.add(0, sequence);
-    const predicted = playback.msToFirstToken(sequence);
-    const taken = bench.submit(id, "interactive", 640);
-    assert(taken.accepted && Math.abs(taken.predictedTtftMs! / predicted - 1) < 0.02, `${predicted} ms`);
-    // The caller's side says the same.
-    const known = new KnownOutlook();
-    const outlook = { name, priority, places, placesTokens, forecast, asked: 0 };
-    const request = { class: "interactive", tokens: 640, maxTokens: 8 };
-    for (const [sloShare, reason] of [[0.87, undefined], [0.93, "slo"]] as const) {
-      known.learn([{ ...outlook, ttftSloMs: predicted / sloShare }], 0);
-      assertEquals(known.refusalFor(request, 0)?.reason, reason);
-    }
-  }
-});
-
-Deno.test("deadlines refuse what would be late and end what is", () => {
-  const bench = new Bench();
-  bench.warmUp();
-  const never = bench.submit(1, "batch", 60, { deadlineMs: 20 });
-  assertEquals(never, { accepted: false, reason: "deadline" });
-  assert(bench.submit(2, "batch", 10, { deadlineMs: 40 }).accepted);
-  bench.step();
-  bench.now += 40;
-  assertEquals(bench.plan().expired, [2]);
-  assert(!bench.scheduler.isBusy);
-});
-
 Deno.test("cancelling frees the blocks: at once, or when the step under way is over", () => {
   const bench = new Bench();
   bench.submit(1, "batch", 20);
@@ -464,26 +292,6 @@ Deno.test("a request that shares no prefix computes all of its tokens, and leave
   }
 });
 
-Deno.test("outlook() tells the room in each queue, and why a request would be refused", () => {
-  const queueLimit = { requests: 2, tokens: 10_000 };
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 1000, maxBatch: 1, queueLimit }, BATCH] });
-  bench.warmUp();
-  const look = () =>
-    bench.scheduler.outlook(bench.now).map(({ places, refusal }) => refusal?.reason ?? places);
-  assertEquals(look(), [2, 100]);
-  bench.submit(1, "interactive", 8);
-  bench.step();
-  assertEquals(look(), [2, 100]);
-  bench.submit(2, "interactive", 8);
-  assertEquals(look(), [1, 100]);
-  bench.submit(3, "interactive", 8);
-  assertEquals(look(), ["queue-full", 100]);
-  assertEquals(bench.submit(4, "interactive", 1), {
-    accepted: false,
-    ...bench.scheduler.outlook(bench.now)[0].refusal!,
-  });
-});
-
 Deno.test("a restored request goes on behind what it said and is not refused", () => {
   const bench = new Bench({
     classes: [{ ...BATCH, maxWaitMs: 1000, queueLimit: { requests: 1, tokens: 1 } }],
@@ -504,51 +312,6 @@ Deno.test("a known prefix is not computed again by the same tenant", () => {
   submit(2, "a");
   submit(3, "b");
   assertEquals(bench.step(), { 1: 1, 2: 4, 3: 20 });
-});
-
-Deno.test("a prompt that still waits is no reason to forecast that another one finds its prefix", () => {
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000 }, BATCH] }, 1000);
-  bench.warmUp();
-  const prompt = Array.from({ length: 256 }, (_, i) => i);
-  const submit = (id: number) => {
-    const admission = bench.submit(id, "interactive", 0, { tokens: [...prompt, 1000 + id] });
-    assert(admission.accepted);
-    return admission.predictedTtftMs!;
-  };
-  const first = submit(1);
-  assert(submit(2) > 1.8 * first, "both start together");
-  bench.plan();
-  const third = submit(3), fourth = submit(4);
-  assert(fourth - third < 0.2 * first, "their prefix is being computed");
-});
-
-Deno.test("answers that are cancelled, or end at a deadline, tell that answers become longer", () => {
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000 }, BATCH] }, 1000);
-  bench.warmUp();
-  const median = () => {
-    const [{ outputs }] = bench.scheduler.outlook(bench.now)[0].forecast!.classes;
-    return outputs.toSorted((a, b) => a - b)[8];
-  };
-  let id = 0;
-  const answer = (end: "stop" | "cancel" | "deadline") => {
-    const deadlineMs = end === "deadline" ? 1000 : undefined;
-    assert(bench.submit(++id, "interactive", 4, { maxTokens: 1000, deadlineMs }).accepted);
-    for (let said = 1; said <= 10; said++) {
-      const { step } = bench.plan();
-      const isLast = end === "stop" && said === 10;
-      bench.scheduler.complete(step, [{ id, token: 7, isLast }], 6, bench.now += 6);
-    }
-    if (end === "cancel") bench.scheduler.cancel(id);
-    bench.now += 1000;
-    assertEquals(bench.plan().expired, end === "deadline" ? [id] : []);
-  };
-  for (let i = 0; i < 60; i++) answer("stop");
-  assert(median() <= 12, `${median()}`);
-  for (const end of ["cancel", "deadline"] as const) {
-    const before = median();
-    for (let i = 0; i < 60; i++) answer(end);
-    assert(median() > before + 2, `${median()} after ${before}`);
-  }
 });
 
 Deno.test("submit() throws for what the caller should have known", () => {
