@@ -460,65 +460,6 @@ pub inline fn splatRows(value: f32) RowF32 {
     return @splat(value);
 }
 
-test "fma rounds once" {
-    var rng: std.Random.Xoshiro256 = .init(1);
-    for (0..200_000) |i| {
-        var bits: [3]u32 = .{ rng.random().int(u32), rng.random().int(u32), rng.random().int(u32) };
-        // Every second case is a near-cancellation or a near-tie, where double rounding would show.
-        if (i % 2 == 1) {
-            const product = @as(f32, @bitCast(bits[0])) * @as(f32, @bitCast(bits[1]));
-            bits[2] = @as(u32, @bitCast(product)) +% rng.random().int(u32) % 5 ^ 0x80000000 -% (rng.random().int(u32) % 26 << 23);
-        }
-        const a: f32, const b: f32, const c: f32 = .{ @bitCast(bits[0]), @bitCast(bits[1]), @bitCast(bits[2]) };
-        const want = @mulAdd(f32, a, b, c);
-        const soft = softFma(1, .{a}, .{b}, .{c})[0];
-        for ([_]f32{ soft, fma(a, b, c), fma(splat(a), splat(b), splat(c))[7] }) |got| {
-            if (std.math.isNan(want)) {
-                try std.testing.expect(std.math.isNan(got));
-            } else {
-                try std.testing.expectEqual(@as(u32, @bitCast(want)), @as(u32, @bitCast(got)));
-            }
-        }
-    }
-}
-
-test "half and bfloat conversions, all values and random ones" {
-    for (0..65536) |i| {
-        const bits: u16 = @intCast(i);
-        const exact: f32 = @as(f16, @bitCast(bits));
-        const got = f16ToF32(1, .{bits})[0];
-        const again = f32ToF16(1, .{got})[0];
-        if (std.math.isNan(exact)) {
-            try std.testing.expect(std.math.isNan(got) and again & 0x7fff > 0x7c00);
-        } else {
-            try std.testing.expectEqual(@as(u32, @bitCast(exact)), @as(u32, @bitCast(got)));
-            try std.testing.expectEqual(bits, again);
-        }
-        const wide = bf16ToF32(1, .{bits})[0];
-        const narrow = f32ToBf16(1, .{wide})[0];
-        if (std.math.isNan(wide)) try std.testing.expect(narrow & 0x7fff > 0x7f80) else try std.testing.expectEqual(bits, narrow);
-    }
-    var rng: std.Random.Xoshiro256 = .init(2);
-    for (0..100_000) |_| {
-        const value: f32 = @bitCast(rng.random().int(u32) & 0x8fffffff | 0x30000000 +% (rng.random().int(u32) % 40 << 23));
-        if (std.math.isNan(value)) continue;
-        try std.testing.expectEqual(@as(u16, @bitCast(@as(f16, @floatCast(value)))), f32ToF16(1, .{value})[0]);
-    }
-    try std.testing.expectEqual(0x3f80, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f808000)))})[0]);
-    try std.testing.expectEqual(0x3f82, f32ToBf16(1, .{@as(f32, @bitCast(@as(u32, 0x3f818000)))})[0]);
-}
-
-test "reductions, tails and rounding" {
-    var values: [lanes]f32 = undefined;
-    for (&values, 0..) |*value, i| value.* = @floatFromInt(i * i);
-    try std.testing.expectEqual(1240, reduceAdd(values));
-    try std.testing.expectEqual(225, reduceMax(values));
-    try std.testing.expectEqual(0 + 1 + 4, reduceAdd(loadPartial(&values, 3)));
-    var target: [lanes]f32 = @splat(-1);
-    storePartial(&target, values, 5);
-    try std.testing.expectEqual(16, target[4]);
-    try std.testing.expectEqual(-1, target[5]);
-    const halves: F32x16 = .{ 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, 126.5, 127.4, -127.5, 3, -3, 0, 1e6, -1e6, 0.75 };
-    const rounded: [lanes]i32 = roundToInt(halves);
-    try std.testing.expectEqual([lanes]i32{ 0, 2, 2, 0, -2, -2, 0, 126, 127, -128, 3, -3, 0, 1_000_000, -1_000_000, 1 }, rounded);
+test {
+    _ = @import("simd_test.zig");
 }
