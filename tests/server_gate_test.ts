@@ -339,8 +339,9 @@ Deno.test("serve() has a gate unless it is told not to", async () => {
     await conn.write(encoder.encode(GET));
     return conn;
   };
-  await using gated = await startServer({ gate: { headMs: 200 } });
-  await using ungated = await startServer({ gate: false });
+  // One answer after another, so that some are left when the client is.
+  await using gated = await startServer({ gate: { headMs: 200 }, sequencesMax: 1 });
+  await using ungated = await startServer({ gate: false, sequencesMax: 1 });
   assertEquals(statusOf(await new Response((await half(gated.server.port)).readable).text()), 408);
   for (const server of [gated, ungated]) {
     const { choices } = await (await server.post(CHAT, { messages: QUESTION, temperature: 0 })).json();
