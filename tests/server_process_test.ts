@@ -128,7 +128,8 @@ Deno.test("examples/serve.ts serves, and a second signal ends it at once", async
     if (ready) break;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  const endless = Array.from({ length: 8 }, () =>
+  // More than a second's work on a fast machine.
+  const endless = Array.from({ length: 20 }, () =>
     fetch(url + TEXT, {
       method: "POST",
       body: JSON.stringify({ ...ENDLESS, n: 8 }),
