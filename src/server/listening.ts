@@ -61,21 +61,21 @@ function named(error: unknown, { hostname, port }: { hostname: string; port: num
 class Ungated implements Listening {
   readonly addr: Deno.NetAddr;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #cut = new AbortController();
+  readonly #isCut = Promise.withResolvers<void>();
 
   constructor(address: { readonly hostname: string; readonly port: number }, handle: Handle) {
-    this.#server = Deno.serve(
-      { ...address, signal: this.#cut.signal, onListen: () => {} },
-      (request) => handle(request),
-    );
+    this.#server = Deno.serve({ ...address, onListen: () => {} }, (request) => handle(request));
     this.addr = this.#server.addr;
   }
 
   async shutdown(): Promise<void> {
-    await Promise.all([this.#server.shutdown(), this.#server.finished]);
+    const ended = Promise.all([this.#server.shutdown(), this.#server.finished]);
+    await Promise.race([ended, this.#isCut.promise]);
   }
 
+  /** Deno has no way to close connections of a server that shuts down: an abort of its signal would be an uncaught error. */
   cut(): void {
-    this.#cut.abort();
+    this.#server.unref();
+    this.#isCut.resolve();
   }
 }

@@ -29,7 +29,6 @@ export class Gate implements ConnectionHost, Listening {
   readonly limits: GateLimits;
   readonly #listener: Deno.TcpListener;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #cut = new AbortController();
   /** With a place, and whom it is counted for; the oldest first. */
   readonly #connections = new Map<GateConnection, string>();
   /** On their way out. */
@@ -60,7 +59,7 @@ export class Gate implements ConnectionHost, Listening {
     checkGateLimits(limits);
     this.limits = limits;
     this.#listener = Deno.listen(address);
-    const inner = { hostname: INNER_HOST, port: 0, signal: this.#cut.signal, onListen: () => {} };
+    const inner = { hostname: INNER_HOST, port: 0, onListen: () => {} };
     try {
       this.#server = Deno.serve(inner, (request, info) => this.#handle(request, info, handler));
     } catch (error) {
@@ -96,10 +95,9 @@ export class Gate implements ConnectionHost, Listening {
     await this.#server.finished;
   }
 
-  /** Closes all connections at once. */
+  /** Closes all connections at once: with them those to the server behind end, and so it can. */
   cut(): void {
     this.isEnding = true;
-    this.#cut.abort();
     for (const connection of [...this.#connections.keys(), ...this.#refusals]) connection.close();
   }
 
