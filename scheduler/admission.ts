@@ -2,7 +2,7 @@ import { chanceOf, type OutputLengths } from "./output_lengths.ts";
 import type { ClassQueue } from "./class_queue.ts";
 import type { KvLedger } from "./kv_ledger.ts";
 import { Playback, type PlayedClass, type PlayedSequence } from "./playback.ts";
-import type { PrefixHints } from "./prefix_hints.ts";
+import type { PrefixHints, SharedPrefix } from "./prefix_hints.ts";
 import type { SchedulerRequest, Sequence } from "./sequence.ts";
 import type { StepLimits } from "./step_builder.ts";
 import { attendedKv } from "./step_cost.ts";
@@ -131,9 +131,10 @@ function predictTtftMs(view: AdmissionView, queue: ClassQueue, request: Schedule
   };
   const sequence = {
     context: tokens.length,
-    missing: tokens.length - cachedTokens(view.ledger, view.hints, request),
+    missing: tokens.length - view.ledger.peek(request),
     left: queue.lengths.drawn(0, maxTokens, 0.5),
     held: 0,
+    shared: sharedPrefix(view.hints, request),
   };
   const played = playback.clone();
   if (played.state.classes[index].more > 0) played.settle(index);
@@ -159,10 +160,10 @@ export function noteArrival(view: AdmissionView, queue: ClassQueue, sequence: Se
   }
 }
 
-/** Tokens of a prompt that will probably be in the prefix cache when it starts. */
-export function cachedTokens(ledger: KvLedger, hints: PrefixHints, request: SchedulerRequest): number {
-  if (request.sharesPrefix === false) return 0;
-  return Math.max(ledger.peek(request), hints.peek(request.tenant ?? "", request.tokens));
+/** What a prompt shares with one before it that is not computed yet. */
+export function sharedPrefix(hints: PrefixHints, request: SchedulerRequest): SharedPrefix | undefined {
+  if (request.sharesPrefix === false) return undefined;
+  return hints.peek(request.tenant ?? "", request.tokens);
 }
 
 /** Whether a machine waits for any request. */
@@ -219,14 +220,16 @@ function typicalOutputs(lengths: OutputLengths): number[] {
 
 /** A sequence as it is after the step under way. */
 function playedSequence(queue: ClassQueue, sequence: Sequence, blockTokens: number): PlayedSequence {
-  const { tokens, promptTokens, tokensMax, isRunning, count, cachedTokens, isDecoding, order } = sequence;
+  const { id, tokens, promptTokens, tokensMax, isRunning, count, cachedTokens, isDecoding, order } = sequence;
   const left = queue.lengths.drawn(tokens.length - promptTokens, tokensMax - promptTokens, chanceOf(order));
   const context = tokens.length;
-  if (!isRunning) return { context, missing: context - cachedTokens, left, held: 0 };
+  if (!isRunning) {
+    return { id, context, missing: context - cachedTokens, left, held: 0, shared: sequence.shared };
+  }
   // The beginning that was in the cache before is probably still of use to others when it ends.
   const held = Math.max(0, sequence.blocks.length * blockTokens - cachedTokens);
   if (count > 0 && sequence.reachesEnd) {
-    return { context: context + 1, missing: 0, left: left - 1, held };
+    return { id, context: context + 1, missing: 0, left: left - 1, held };
   }
-  return { context, missing: isDecoding ? 0 : sequence.missing - count, left, held };
+  return { id, context, missing: isDecoding ? 0 : sequence.missing - count, left, held };
 }

@@ -112,20 +112,27 @@ Deno.test("outlook() tells the room in each queue, and why a request would be re
   });
 });
 
-Deno.test("a prompt that still waits is no reason to forecast that another one finds its prefix", () => {
-  const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000 }, BATCH] }, 1000);
-  bench.warmUp();
-  const prompt = Array.from({ length: 256 }, (_, i) => i);
-  const submit = (id: number) => {
-    const admission = bench.submit(id, "interactive", 0, { tokens: [...prompt, 1000 + id] });
-    assert(admission.accepted);
-    return admission.predictedTtftMs!;
-  };
-  const first = submit(1);
-  assert(submit(2) > 1.8 * first, "both start together");
-  bench.plan();
-  const third = submit(3), fourth = submit(4);
-  assert(fourth - third < 0.2 * first, "their prefix is being computed");
+Deno.test("prompts that begin alike are forecast to find what those before them have computed, if they start later", () => {
+  for (const stepTokensMax of [64, 600]) {
+    const bench = new Bench({ classes: [{ ...INTERACTIVE, ttftSloMs: 10_000 }, BATCH], stepTokensMax }, 1000);
+    bench.warmUp();
+    const beginsAlike = Array.from({ length: 256 }, (_, i) => i);
+    const predicted = [1, 2, 3, 4, 5].map((id) => {
+      const admission = bench.submit(id, "interactive", 0, {
+        tokens: [...beginsAlike, 1000 + id],
+        maxTokens: 1,
+      });
+      assert(admission.accepted);
+      return bench.now + admission.predictedTtftMs!;
+    });
+    const actual: number[] = [];
+    while (bench.scheduler.isBusy) for (const id of bench.complete(bench.plan())!) actual[id - 1] = bench.now;
+    for (const [i, ms] of actual.entries()) {
+      assert(Math.abs(ms - predicted[i]) < 0.1 * ms, `${stepTokensMax}: ${predicted} became ${actual}`);
+    }
+    // Who starts in the same step as another one computes all of it, who comes later does not.
+    assert(actual[4] - actual[2] < 0.1 * actual[0], `${actual}`);
+  }
 });
 
 Deno.test("answers that are cancelled, or end at a deadline, tell that answers become longer", () => {

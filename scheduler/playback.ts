@@ -1,5 +1,6 @@
 import type { LatencyClass } from "./latency_class.ts";
 import { calmLimitMs, itlLimitMs, plannedMs, promptFloor, QUANTUM_TOKENS } from "./step_budget.ts";
+import type { SharedPrefix } from "./prefix_hints.ts";
 import { attendedKv, StepCost } from "./step_cost.ts";
 
 /** A sequence as far as its time depends on it. */
@@ -12,6 +13,10 @@ export interface PlayedSequence {
   left: number;
   /** Tokens whose room in the KV cache falls free when it ends or gives way. A prefix that others have, too, stays. */
   held: number;
+  /** Which request it is, where others may share its prefix. */
+  readonly id?: number;
+  /** The beginning of a prompt before it, which need not be computed again if it starts after that one was. */
+  shared?: SharedPrefix;
 }
 
 /** The requests of a class. */
@@ -102,6 +107,8 @@ export class Playback {
   readonly #slack: number;
   /** Requests that have started, and their tokens, by class. */
   readonly #started: { requests: number; tokens: number }[];
+  /** Requests whose prompts are not computed to their ends. */
+  readonly #pending = new Set<number>();
   #events = 0;
 
   /** Takes the state over. */
@@ -111,6 +118,10 @@ export class Playback {
     this.#itlSlosMs = state.classes.flatMap(({ config }) => config.itlSloMs ?? []);
     this.#slack = (state.blockTokens - 1) / 2;
     this.#started = state.classes.map(() => ({ requests: 0, tokens: 0 }));
+    for (const { running, waiting } of state.classes) {
+      for (const sequence of running) this.#notePending(sequence);
+      for (const sequence of waiting) this.#notePending(sequence);
+    }
   }
 
   /** What is there now. */
@@ -139,6 +150,11 @@ export class Playback {
     const { waiting, running, config } = classes[index];
     if (waiting.length + running.length === 0) classes[index].opensAtMs = atMs + config.maxWaitMs;
     waiting.push(sequence);
+    this.#notePending(sequence);
+  }
+
+  #notePending({ id, missing }: PlayedSequence): void {
+    if (id !== undefined && missing > 0) this.#pending.add(id);
   }
 
   /** Plays until no request of this class, or of one before it, waits for a place. Company is not waited for. */
@@ -313,18 +329,31 @@ export class Playback {
     let left = floor;
     for (const sequence of running) {
       if (sequence.missing <= 0) continue;
+      this.#share(sequence);
       const room = Math.min(sequence.missing, Math.floor(tokensMax - step.tokens));
       if (room <= 0 || step.items >= itemsMax) return;
       const first = sequence.context - sequence.missing;
       const within = limitMs === Infinity ? room : this.#cost.tokensWithin(limitMs, step, first);
       const tokens = Math.min(room, Math.max(within, left));
       if (tokens <= 0) return;
+      sequence.shared = undefined;
       left -= tokens;
       step.tokens += tokens;
       step.kv += attendedKv(first, tokens);
       step.items++;
       step.grants.push({ sequence, tokens });
     }
+  }
+
+  /** A prompt of which nothing is computed yet finds what it shares, if that has been computed by now. */
+  #share(sequence: PlayedSequence): void {
+    const { shared, context, missing } = sequence;
+    if (shared === undefined || this.#pending.has(shared.owner)) return;
+    const spared = Math.max(0, missing - (context - shared.tokens));
+    sequence.missing -= spared;
+    sequence.held -= spared;
+    this.#state.roomTokens += spared;
+    sequence.shared = undefined;
   }
 
   /** Plays as many such steps as are alike. */
@@ -373,6 +402,7 @@ export class Playback {
   #prefill(sequence: PlayedSequence, tokens: number): void {
     sequence.missing = Math.max(0, sequence.missing - tokens);
     if (sequence.missing > 0) return;
+    if (sequence.id !== undefined) this.#pending.delete(sequence.id);
     sequence.left--;
     sequence.context++;
     sequence.held++;

@@ -1,37 +1,51 @@
 /** Prefixes are compared at multiples of so many tokens. */
 const STRIDE = 64;
 
+/** A prompt that begins as another one does. */
+export interface SharedPrefix {
+  /** The request whose prompt it is; until it is computed there is nothing to share. */
+  readonly owner: number;
+  /** Tokens that both have. */
+  readonly tokens: number;
+}
+
 /**
- * The beginnings of prompts that are being computed and not in the prefix cache yet: who comes behind one that begins alike
- * will find it there. Those that still wait do not count: a burst that starts together computes all of it. Only a hint: it is
- * a matter of luck whether the one before is computed by then, and two prefixes with the same hash count as one.
+ * The beginnings of prompts that are not in the prefix cache yet: who starts after one that begins alike has been computed finds it
+ * there. Only a hint: two prefixes with the same hash count as one.
  */
 export class PrefixHints {
-  readonly #known = new Map<string, number>();
+  /** Those who have a beginning, in the order in which they came. */
+  readonly #owners = new Map<string, Set<number>>();
 
-  /** Tokens at the beginning of a prompt that somebody before it has, too. Its last token is always computed. */
-  peek(tenant: string, tokens: readonly number[]): number {
-    let known = 0;
+  /** What a prompt has in common with the first of those before it that begin alike. Its last token is always computed. */
+  peek(tenant: string, tokens: readonly number[]): SharedPrefix | undefined {
+    let shared: SharedPrefix | undefined;
     for (const [i, key] of keys(tenant, tokens).entries()) {
-      if (!this.#known.has(key)) break;
-      known = (i + 1) * STRIDE;
+      const owners = this.#owners.get(key);
+      if (owners === undefined) break;
+      const [owner] = owners;
+      shared = { owner, tokens: Math.min((i + 1) * STRIDE, tokens.length - 1) };
     }
-    return Math.min(known, tokens.length - 1);
+    return shared;
   }
 
-  /** Notes a prompt; returns what {@linkcode PrefixHints.remove} needs. */
-  add(tenant: string, tokens: readonly number[]): readonly string[] {
+  /** Notes a request's prompt; returns what {@linkcode PrefixHints.remove} needs. */
+  add(owner: number, tenant: string, tokens: readonly number[]): readonly string[] {
     const all = keys(tenant, tokens);
-    for (const key of all) this.#known.set(key, (this.#known.get(key) ?? 0) + 1);
+    for (const key of all) {
+      const owners = this.#owners.get(key);
+      if (owners === undefined) this.#owners.set(key, new Set([owner]));
+      else owners.add(owner);
+    }
     return all;
   }
 
-  /** Forgets a prompt. */
-  remove(all: readonly string[]): void {
+  /** Forgets a request's prompt. */
+  remove(owner: number, all: readonly string[]): void {
     for (const key of all) {
-      const left = this.#known.get(key)! - 1;
-      if (left > 0) this.#known.set(key, left);
-      else this.#known.delete(key);
+      const owners = this.#owners.get(key)!;
+      owners.delete(owner);
+      if (owners.size === 0) this.#owners.delete(key);
     }
   }
 }

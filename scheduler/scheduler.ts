@@ -2,11 +2,11 @@ import {
   type Admission,
   type AdmissionView,
   admit,
-  cachedTokens,
   noteArrival,
   refuseForRoom,
   settle,
   type SettledQueue,
+  sharedPrefix,
 } from "./admission.ts";
 import type { BlockAllocator } from "./block_allocator.ts";
 import { ClassQueue } from "./class_queue.ts";
@@ -252,7 +252,6 @@ export class Scheduler {
     const expired = this.#expire(time);
     const { items, load, preempted, waitMs } = this.#planner.plan(time);
     const step = ++this.#steps;
-    for (const sequence of items) this.#hint(sequence);
     if (items.length > 0) {
       this.#step = { number: step, items, load, startedAt: time };
       this.#gap.begin(time);
@@ -376,21 +375,20 @@ export class Scheduler {
       now: this.#clock.now,
       restoredTokens,
     });
-    sequence.cachedTokens = cachedTokens(this.#ledger, this.#hints, request);
+    sequence.cachedTokens = this.#ledger.peek(request);
+    sequence.shared = sharedPrefix(this.#hints, request);
+    if (sequence.sharesPrefix) {
+      const prompt = sequence.tokens.slice(0, sequence.promptTokens);
+      sequence.hints = this.#hints.add(sequence.id, sequence.tenant, prompt);
+    }
     this.#sequences.set(sequence.id, sequence);
     if (sequence.deadlineAt < Infinity) this.#withDeadline.add(sequence);
     queue.add(sequence);
     return sequence;
   }
 
-  /** Notes the prompt of a sequence that has started: until then nobody can tell when its blocks will be there. */
-  #hint(sequence: Sequence): void {
-    if (!sequence.sharesPrefix || sequence.isPromptCached || sequence.hints.length > 0) return;
-    sequence.hints = this.#hints.add(sequence.tenant, sequence.tokens.slice(0, sequence.promptTokens));
-  }
-
   #forgetHints(sequence: Sequence): void {
-    this.#hints.remove(sequence.hints);
+    this.#hints.remove(sequence.id, sequence.hints);
     sequence.hints = [];
   }
 

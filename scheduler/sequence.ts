@@ -1,3 +1,4 @@
+import type { SharedPrefix } from "./prefix_hints.ts";
 /** What the scheduler is told of a request. */
 export interface SchedulerRequest {
   /** Chosen by the caller; no two requests that are alive share one. */
@@ -63,8 +64,10 @@ export class Sequence implements StepItem {
   /** Whether it has run before: then it does not wait for company again. */
   hasStarted = false;
   isPaused = false;
-  /** Tokens of its prompt that will probably be in the prefix cache when it starts. */
+  /** Tokens of its prompt that were in the prefix cache when it came. */
   cachedTokens = 0;
+  /** What its prompt has in common with one before it that was not computed then. */
+  shared?: SharedPrefix;
   /** Ms to its first token as they were played, without any pace; undefined where nothing was predicted. */
   playedMs?: number;
   /** Its entries among the hints of prefixes, as long as its prompt is not computed. */
