@@ -19,28 +19,26 @@ export {
   type LoadProgress,
   Model,
   type TokenizeOptions,
-} from "./src/engine/model.ts";
+} from "./src/client/model.ts";
+export type { ModelInfo } from "./src/protocol/model_info.ts";
 export type {
-  ChatMessage,
   Completion,
   FinishReason,
-  ModelInfo,
-  Pooling,
   PromptLogprob,
-  PromptShape,
   Timings,
   TokenLogprob,
   TopLogprob,
   Usage,
-} from "./src/engine/protocol.ts";
+} from "./src/protocol/answer.ts";
+export type { ChatMessage, Pooling, PromptShape } from "./src/protocol/request.ts";
 export type {
   AnswerPart,
   Generation,
   GenerationListener,
   GenerationResult,
-} from "./src/engine/generation.ts";
-export type { ChatOptions, GenerationOptions } from "./src/engine/generation_options.ts";
-export type { Embeddings, EmbedInput, EmbedOptions } from "./src/engine/embedding.ts";
+} from "./src/client/generation.ts";
+export type { ChatOptions, GenerationOptions } from "./src/client/generation_options.ts";
+export type { Embeddings, EmbedInput, EmbedOptions } from "./src/client/embedding.ts";
 export { type KumiServer, serve, type ServeOptions } from "./src/server/serve.ts";
 export { createHandler, type Handler, type HandlerOptions } from "./src/server/handler.ts";
 export { HALF_CLOSED } from "./src/server/presence.ts";
@@ -52,21 +50,21 @@ export type {
   RefusedRequest,
   RequestObserver,
 } from "./src/server/observer.ts";
-export { samplingDefaults, type SamplingOptions } from "./src/sampling.ts";
+export { samplingDefaults, type SamplingOptions } from "./src/protocol/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
-export type { KvOptions } from "./src/model_runner.ts";
+export type { KvOptions } from "./src/protocol/engine_options.ts";
 export {
   ContextError,
   EngineError,
   QuarantineError,
   RefusedError,
   STUCK_EXIT_CODE,
-} from "./src/engine/errors.ts";
-export { LIBRARY_CLASSES } from "./src/engine/classes.ts";
-export type { Health, ModelStats, WorkerStats } from "./src/engine/client.ts";
-export type { ClassFigures, EngineStats } from "./src/engine/stats.ts";
-export type { HistogramFigures } from "./src/histogram.ts";
-export type { KvStats } from "./src/engine/kv_stats.ts";
+} from "./src/protocol/errors.ts";
+export { LIBRARY_CLASSES } from "./src/protocol/classes.ts";
+export type { Health, ModelStats, WorkerStats } from "./src/client/client.ts";
+export type { ClassFigures, EngineStats } from "./src/protocol/stats.ts";
+export type { HistogramFigures } from "./src/protocol/histogram.ts";
+export type { KvStats } from "./src/protocol/stats.ts";
 export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts";
 export { GgufError } from "./src/gguf/error.ts";
 export { ModelError } from "./src/models/error.ts";

@@ -11,7 +11,7 @@
 import { loadModel, type Model } from "../mod.ts";
 import { DEFAULT_CLASSES, type LatencyClass } from "../scheduler/mod.ts";
 import { type Arguments, type Command, numberOption } from "../src/cli/command.ts";
-import { RefusedError } from "../src/engine/errors.ts";
+import { RefusedError } from "../src/protocol/errors.ts";
 import { addConfusions, type Confusion, LATE_SHARE } from "../tests/sim/confusion.ts";
 import {
   CHAT,

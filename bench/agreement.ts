@@ -15,8 +15,8 @@
 import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
 import { Kernels } from "../src/ffi/context.ts";
 import { formatNames, type KvFormat, openGguf, quantizeFile, writeRandomModel } from "../src/gguf/mod.ts";
-import { loadModelRunner, type ModelRunner } from "../src/model_runner.ts";
-import { resolveSampling } from "../src/sampling.ts";
+import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
+import { resolveSampling } from "../src/protocol/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { parseArgs } from "@std/cli";

@@ -1,6 +1,6 @@
 /** Attention over KV caches of each format: decode, batched decode, prefill. @module */
 
-import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "../src/batch.ts";
+import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "../src/runner/batch.ts";
 import { type Arena, NONE, type Rope } from "../src/ffi/context.ts";
 import { formatTypeId, type KvFormat } from "../src/gguf/mod.ts";
 import { benchOp } from "./support/bench_op.ts";

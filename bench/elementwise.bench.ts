@@ -1,7 +1,7 @@
 /** RMSNorm, quantisation of activations, and RoPE with the append to the KV cache. @module */
 
 import { NONE } from "../src/ffi/context.ts";
-import { BatchBuffer } from "../src/batch.ts";
+import { BatchBuffer } from "../src/runner/batch.ts";
 import { formatTypeId, type KvFormat } from "../src/gguf/mod.ts";
 import { benchOp } from "./support/bench_op.ts";
 import { randomFloats } from "./support/random.ts";

@@ -7,7 +7,7 @@
 import { type BenchCase, contextOf, kvTokensOf, prepare, type PreparedCase } from "../src/cli/bench/cases.ts";
 import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { openGguf } from "../src/gguf/mod.ts";
-import { loadModelRunner } from "../src/model_runner.ts";
+import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { sized } from "./support/settings.ts";
 
 const SHAPE = Deno.env.get("KUMI_BENCH_SHAPE") ?? sized("llama-1b", "llama-tiny");

@@ -13,7 +13,7 @@ import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { type Arguments, type Command, numberOption } from "../src/cli/command.ts";
 import { resolveModelFile } from "../src/cli/model_option.ts";
 import { openGguf } from "../src/gguf/mod.ts";
-import { loadModelRunner } from "../src/model_runner.ts";
+import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { LoadGenerator } from "./mixed/load.ts";
 import { runScript } from "./support/script.ts";
 

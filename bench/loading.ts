@@ -20,7 +20,7 @@ import { Kernels } from "../src/ffi/context.ts";
 import { Library } from "../src/ffi/library.ts";
 import { structs } from "../src/ffi/symbols.ts";
 import { type GgufFile, openGguf } from "../src/gguf/mod.ts";
-import { loadModelRunner } from "../src/model_runner.ts";
+import { loadModelRunner } from "../src/runner/model_runner.ts";
 
 const MIB = 1 << 20;
 

@@ -15,7 +15,7 @@ import { renderTable } from "../src/cli/table.ts";
 import { quantile } from "../src/loadtest/quantile.ts";
 import { latenciesOf, LoadGenerator, poissonArrivals, type RequestKind, type Trace } from "./mixed/load.ts";
 import { runScript } from "./support/script.ts";
-import { renderDistributions } from "../src/plot/svg_plot.ts";
+import { renderDistributions } from "../src/loadtest/svg_plot.ts";
 
 const COMMAND: Command = {
   name: "bench/mixed_load.ts",

@@ -13,7 +13,7 @@ import { type Arguments, type Command, numberListOption, numberOption } from "..
 import { processorName } from "../src/cli/system.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { openGguf } from "../src/gguf/mod.ts";
-import { loadModelRunner } from "../src/model_runner.ts";
+import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { CpuQuota } from "./support/cpu_quota.ts";
 import { runScript } from "./support/script.ts";
 

@@ -1,7 +1,7 @@
 /** Choice of the next token. @module */
 
-import { SampleBatch } from "../src/sample_batch.ts";
-import { resolveSampling, type SamplingOptions } from "../src/sampling.ts";
+import { SampleBatch } from "../src/runner/sample_batch.ts";
+import { resolveSampling, type SamplingOptions } from "../src/protocol/sampling.ts";
 import { benchOp } from "./support/bench_op.ts";
 import { sized } from "./support/settings.ts";
 

@@ -11,7 +11,7 @@ import { type Arguments, type Command, numberOption } from "../src/cli/command.t
 import { resolveModelFile } from "../src/cli/model_option.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
-import { commandPermissions } from "../src/setup/permissions.ts";
+import { commandPermissions } from "../src/cli/permissions.ts";
 import { ensureProgram, ProgramMissing } from "../src/setup/programs.ts";
 import { runScript } from "./support/script.ts";
 

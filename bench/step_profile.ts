@@ -17,7 +17,7 @@ import { processorName } from "../src/cli/system.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { type KernelSymbols, Library } from "../src/ffi/library.ts";
 import { openGguf } from "../src/gguf/mod.ts";
-import { loadModelRunner, type ModelRunner } from "../src/model_runner.ts";
+import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 
 /** Time in native functions since the last reset. */
 class Stopwatch {

@@ -17,8 +17,8 @@
 
 const builtin = @import("builtin");
 const std = @import("std");
-const detect = @import("src/detect.zig");
-const isa_levels = @import("src/isa_levels.zig");
+const detect = @import("src/isa/detect.zig");
+const isa_levels = @import("src/isa/levels.zig");
 
 /// Old enough for every distribution still in use; the library needs nothing newer.
 const glibc_version = "2.17";
@@ -75,7 +75,7 @@ const Target = struct {
         const query = std.Build.parseTargetQuery(.{
             .arch_os_abi = target.triple(b),
             .cpu_features = level.mcpu,
-        }) catch @panic("isa_levels.zig names an unknown CPU");
+        }) catch @panic("isa/levels.zig names an unknown CPU");
         return b.resolveTargetQuery(query);
     }
 };

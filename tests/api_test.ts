@@ -9,8 +9,8 @@ import {
   ModelError,
   serve,
 } from "../mod.ts";
-import { EngineClient } from "../src/engine/client.ts";
-import { WorkerTransport } from "../src/engine/transport.ts";
+import { EngineClient } from "../src/client/client.ts";
+import { WorkerTransport } from "../src/client/transport.ts";
 import { GgufError, GgufWriter, openGguf, scalarEntry, withEntries } from "../src/gguf/mod.ts";
 import { TemporaryFolder } from "./support/models.ts";
 

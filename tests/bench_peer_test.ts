@@ -6,7 +6,7 @@ import { Peer } from "../src/cli/bench/peer/peer.ts";
 import { cacheFolder } from "../src/hub/cache.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
-import { commandPermissions } from "../src/setup/permissions.ts";
+import { commandPermissions } from "../src/cli/permissions.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { testWithPrograms } from "./support/optional.ts";
 

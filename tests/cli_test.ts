@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
-import { commandPermissions } from "../src/setup/permissions.ts";
+import { commandPermissions } from "../src/cli/permissions.ts";
 import { scalarEntry } from "../src/gguf/mod.ts";
 import { TemporaryFolder } from "./support/models.ts";
 

@@ -4,9 +4,9 @@
  */
 import { Kernels } from "../src/ffi/context.ts";
 import { assert, assertEquals } from "@std/assert";
-import { BLOCK_TOKENS, type SequenceSlice } from "../src/batch.ts";
+import { BLOCK_TOKENS, type SequenceSlice } from "../src/runner/batch.ts";
 import { type FormatName, formatNames } from "../src/gguf/mod.ts";
-import type { ModelRunner, RunnerOptions } from "../src/model_runner.ts";
+import type { ModelRunner, RunnerOptions } from "../src/runner/model_runner.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 
 /** Long enough for several chunks of attention. */

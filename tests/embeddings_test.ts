@@ -1,9 +1,9 @@
 /** Embeddings: what they are, that they do not depend on what else is computed, and how they are asked for. */
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { loadModel, type LoadOptions, type Model, ModelError, type Pooling, RefusedError } from "../mod.ts";
-import { BLOCK_TOKENS } from "../src/batch.ts";
+import { BLOCK_TOKENS } from "../src/runner/batch.ts";
 import { openGguf, scalarEntry } from "../src/gguf/mod.ts";
-import type { ModelRunner } from "../src/model_runner.ts";
+import type { ModelRunner } from "../src/runner/model_runner.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import { numbersFrom } from "./support/numbers.ts";
 import { type Module, npmModules } from "./support/npm.ts";

@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { loadModel } from "../mod.ts";
 import { openGguf } from "../src/gguf/mod.ts";
-import { loadModelRunner } from "../src/model_runner.ts";
-import { perplexity } from "../src/perplexity.ts";
+import { loadModelRunner } from "../src/runner/model_runner.ts";
+import { perplexity } from "../src/runner/perplexity.ts";
 import { createTokenizer } from "../src/tokenizer/mod.ts";
 import { testWithShared } from "./support/models.ts";
 

@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { readSharedLibrary, type SharedLibrary } from "../src/setup/binary/shared_library.ts";
+import { readSharedLibrary } from "../src/setup/binary/shared_library.ts";
+import type { SharedLibrary } from "../src/setup/binary/facts.ts";
 import { levelNames, levelsInside, LIBRARY_BYTES_MAX, libraryProblems } from "../src/setup/library_check.ts";
 import { BUILD, libraryPath } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
 import { ensureZig } from "../src/setup/zig.ts";
-import { platformOf, PLATFORMS } from "../src/platform.ts";
+import { platformOf, PLATFORMS } from "../src/ffi/platform.ts";
 
 const SOURCE = `
 export fn kumi_abi_hash() u32 { return 1; }

@@ -5,7 +5,7 @@ import { BUILD, ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
 import { ensureZig } from "../src/setup/zig.ts";
 import { testWithPrograms } from "./support/optional.ts";
-import { platformOf, PLATFORMS } from "../src/platform.ts";
+import { platformOf, PLATFORMS } from "../src/ffi/platform.ts";
 
 const { arch } = Deno.build;
 const MUSL = PLATFORMS.find((platform) => platform.arch === arch && platform.libc === "musl");

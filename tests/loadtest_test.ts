@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
-import { commandPermissions } from "../src/setup/permissions.ts";
+import { commandPermissions } from "../src/cli/permissions.ts";
 import { sendLoad, warmUp } from "../src/loadtest/generator.ts";
 import { PromptMaker } from "../src/loadtest/prompts.ts";
 import { summarize } from "../src/loadtest/summary.ts";

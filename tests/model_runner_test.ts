@@ -1,9 +1,9 @@
 /** Loading and steps of a model in this thread, on small random-weight models. */
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { GgufError, openGguf, scalarEntry } from "../src/gguf/mod.ts";
-import { loadModelRunner, type ModelRunner } from "../src/model_runner.ts";
-import { perplexity } from "../src/perplexity.ts";
-import { resolveSampling, type SamplingOptions } from "../src/sampling.ts";
+import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
+import { perplexity } from "../src/runner/perplexity.ts";
+import { resolveSampling, type SamplingOptions } from "../src/protocol/sampling.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 
 const tokens = Array.from({ length: 64 }, (_, i) => (i * 37 + 11) % 512);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { capture, type Captured } from "../src/setup/process.ts";
-import { platformOf } from "../src/platform.ts";
+import { platformOf } from "../src/ffi/platform.ts";
 import { JsrStub, standIns } from "./jsr_stub.ts";
 import { npmModules } from "./support/npm.ts";
 import { NpmRegistry } from "./support/npm_registry.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KernelError, Kernels, type KernelsOptions } from "../src/ffi/context.ts";
 import { machineInfo } from "../src/ffi/machine.ts";
-import { planWorkers } from "../src/plan_workers.ts";
+import { planWorkers } from "../src/client/plan_workers.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 
 const machine = machineInfo();

@@ -1,8 +1,8 @@
 /** Log-probabilities of prompts: what they are, that they do not depend on what else is computed, and how they are asked for. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { loadModel, type LoadOptions, type Model, type PromptLogprob } from "../mod.ts";
-import { BLOCK_TOKENS } from "../src/batch.ts";
-import { perplexity } from "../src/perplexity.ts";
+import { BLOCK_TOKENS } from "../src/runner/batch.ts";
+import { perplexity } from "../src/runner/perplexity.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import { numbersFrom } from "./support/numbers.ts";
 import { assertIdle, CHAT, errorOf, eventsOf, QUESTION, startServer, TEXT } from "./support/server.ts";

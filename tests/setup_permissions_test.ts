@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { libraryPath } from "../src/setup/paths.ts";
-import { commandPermissions, needsLibrary } from "../src/setup/permissions.ts";
+import { commandPermissions, needsLibrary } from "../src/cli/permissions.ts";
 
 function permissions(args: string[], env: Record<string, string> = {}): string[] {
   const all: Record<string, string> = { KUMI_CACHE: "/cache", ...env };

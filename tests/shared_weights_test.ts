@@ -1,7 +1,7 @@
 /** One copy of the packed matrices for several runners, in this thread and in workers. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { freeContext, KernelError, Kernels } from "../src/ffi/context.ts";
-import type { ModelRunner } from "../src/model_runner.ts";
+import type { ModelRunner } from "../src/runner/model_runner.ts";
 import { ModelError } from "../src/models/error.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import type { LeavingWorkerReply } from "./support/leaving_worker.ts";

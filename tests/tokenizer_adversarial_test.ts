@@ -5,7 +5,7 @@
 
 import { assert } from "@std/assert";
 import { openGguf } from "../src/gguf/reader.ts";
-import { randomInts, testShared } from "../src/tokenizer/testing.ts";
+import { randomInts, testShared } from "./support/vocabularies.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 
 const BYTES = 1_000_000;

@@ -5,7 +5,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type ChatMessage, ChatTemplate, TemplateError } from "../src/tokenizer/chat_template.ts";
-import { byteLevelMetadata, sharedPath, testShared } from "../src/tokenizer/testing.ts";
+import { byteLevelMetadata, sharedPath, testShared } from "./support/vocabularies.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 
 const NOW = new Date(2026, 0, 2);

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { openGguf } from "../src/gguf/reader.ts";
 import { type ChatMessage, ChatTemplate } from "../src/tokenizer/chat_template.ts";
 import { TemplateRenderer } from "../src/tokenizer/template_renderer.ts";
-import { byteLevelMetadata, sharedPath, testShared } from "../src/tokenizer/testing.ts";
+import { byteLevelMetadata, sharedPath, testShared } from "./support/vocabularies.ts";
 import { createTokenizer, type Tokenizer } from "../src/tokenizer/tokenizer.ts";
 
 const NOW = new Date(2026, 0, 2);

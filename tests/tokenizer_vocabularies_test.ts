@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { openGguf } from "../src/gguf/reader.ts";
-import { randomInts, randomText, testShared } from "../src/tokenizer/testing.ts";
+import { randomInts, randomText, testShared } from "./support/vocabularies.ts";
 import { createTokenizer, type Tokenizer } from "../src/tokenizer/tokenizer.ts";
 
 const NAMES = ["gpt-2", "llama-bpe", "qwen2", "llama-spm", "phi-3"];

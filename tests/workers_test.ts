@@ -1,9 +1,9 @@
 /** Several workers behind one model: the same texts as from one, whatever happens to the workers. */
 import { assert, assertEquals } from "@std/assert";
 import { type GenerationResult, loadModel, Model } from "../mod.ts";
-import { EngineClient } from "../src/engine/client.ts";
-import { locateModel } from "../src/engine/locate_model.ts";
-import { WorkerTransport } from "../src/engine/transport.ts";
+import { EngineClient } from "../src/client/client.ts";
+import { locateModel } from "../src/client/locate_model.ts";
+import { WorkerTransport } from "../src/client/transport.ts";
 
 const REQUESTS = 20;
 

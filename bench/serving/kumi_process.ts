@@ -5,7 +5,7 @@
  */
 
 import { openGguf } from "../../src/gguf/mod.ts";
-import { loadModelRunner } from "../../src/model_runner.ts";
+import { loadModelRunner } from "../../src/runner/model_runner.ts";
 import { kvTokensFor, serve } from "./serve.ts";
 
 const [path, context, threads] = [Deno.args[0], Number(Deno.args[1]), Number(Deno.args[2])];

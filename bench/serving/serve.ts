@@ -1,8 +1,8 @@
 /** Serves requests that are all there from the start, with continuous batching and chunked prefill. @module */
 
-import { BLOCK_TOKENS, type SequenceSlice } from "../../src/batch.ts";
-import type { ModelRunner } from "../../src/model_runner.ts";
-import { resolveSampling, type SamplingParams } from "../../src/sampling.ts";
+import { BLOCK_TOKENS, type SequenceSlice } from "../../src/runner/batch.ts";
+import type { ModelRunner } from "../../src/runner/model_runner.ts";
+import { resolveSampling, type SamplingParams } from "../../src/protocol/sampling.ts";
 import type { Request } from "./requests.ts";
 
 /** What serving took and gave. */

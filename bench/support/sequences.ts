@@ -1,6 +1,6 @@
 /** Sequences in a KV cache, each in blocks of its own. @module */
 
-import { BLOCK_TOKENS, type SequenceSlice } from "../../src/batch.ts";
+import { BLOCK_TOKENS, type SequenceSlice } from "../../src/runner/batch.ts";
 
 /** `batch` slices of `count` tokens each after `depth` tokens; sequence s has the s-th run of blocks. */
 export function sequencesOf(batch: number, depth: number, count: number): SequenceSlice[] {

@@ -107,17 +107,17 @@ pub const enums = .{
     .{ "RopeScaling", rope.Scaling },
     .{ "RopePairing", rope.Pairing },
     .{ "NumaState", placement.NumaState },
-    .{ "Measurement", @import("measure.zig").What },
+    .{ "Measurement", @import("ops/measure.zig").What },
 };
 
 /// The formats of weights.
 pub const WeightFormat = @import("quant/format.zig").Format;
 
 pub const limits = .{
-    .{ "none", @import("objects.zig").none },
+    .{ "none", @import("abi/objects.zig").none },
     .{ "unitBytes", context.unit_bytes },
     .{ "threadsMax", context.threads_max },
-    .{ "panelRows", @import("simd.zig").panel_rows },
+    .{ "panelRows", @import("isa/simd.zig").panel_rows },
     .{ "kvBlockTokens", kv_arena.block_tokens },
     .{ "kvBlocksMax", kv_buddy.blocks_max },
     .{ "headDimMax", kv_arena.head_dim_max },

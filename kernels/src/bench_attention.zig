@@ -4,11 +4,11 @@
 
 const std = @import("std");
 const arena_file = @import("kv/arena.zig");
-const attention = @import("ops/attention.zig");
+const attention = @import("ops/attention/attention.zig");
 const batch = @import("kv/batch.zig");
-const measure = @import("measure.zig");
-const Job = @import("job.zig").Job;
-const testing = @import("testing.zig");
+const measure = @import("ops/measure.zig");
+const Job = @import("system/job.zig").Job;
+const testing = @import("testing/testing.zig");
 
 const layers = 16;
 const heads = 32;

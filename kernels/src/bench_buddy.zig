@@ -8,7 +8,7 @@
 const std = @import("std");
 const buddy_module = @import("kv/buddy.zig");
 const buddy_test = @import("kv/buddy_test.zig");
-const testing = @import("testing.zig");
+const testing = @import("testing/testing.zig");
 const Buddy = buddy_module.Buddy;
 const Run = buddy_module.Run;
 

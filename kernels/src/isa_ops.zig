@@ -8,20 +8,20 @@ const load = @import("ops/load.zig");
 pub const table: Ops = .{
     .embed = &@import("ops/embed.zig").run,
     .quantize_activations = &@import("ops/quantize_activations.zig").run,
-    .matmul = &@import("ops/matmul.zig").run,
+    .matmul = &@import("ops/matmul/matmul.zig").run,
     .rms_norm = &@import("ops/rms_norm.zig").run,
     .swiglu = &@import("ops/swiglu.zig").run,
     .rope_table = &@import("ops/rope_table.zig").run,
     .rope_append = &@import("ops/rope_append.zig").run,
-    .attention = &@import("ops/attention.zig").run,
+    .attention = &@import("ops/attention/attention.zig").run,
     .gather_rows = &@import("ops/gather_rows.zig").run,
     .sample = &@import("ops/sample.zig").run,
     .score = &@import("ops/score.zig").run,
     .pack = &load.pack,
     .encode = &load.encode,
     .decode = &load.decode,
-    .measure = &@import("measure.zig").run,
-    .measure_variants = &@import("measure.zig").variantCount,
+    .measure = &@import("ops/measure.zig").run,
+    .measure_variants = &@import("ops/measure.zig").variantCount,
 };
 
 comptime {

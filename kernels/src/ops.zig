@@ -1,9 +1,9 @@
 //! The table of ops: one function per op, one table per instruction-set level. A level that lacks an op does
 //! not compile.
 
-const Job = @import("job.zig").Job;
+const Job = @import("system/job.zig").Job;
 const load = @import("ops/load.zig");
-const measure = @import("measure.zig");
+const measure = @import("ops/measure.zig");
 
 /// An op: called on every member of the team with the same arguments.
 pub fn Run(comptime Args: type) type {
@@ -13,12 +13,12 @@ pub fn Run(comptime Args: type) type {
 pub const Ops = extern struct {
     embed: Run(@import("ops/embed.zig").Args),
     quantize_activations: Run(@import("ops/quantize_activations.zig").Args),
-    matmul: Run(@import("ops/matmul.zig").Group),
+    matmul: Run(@import("ops/matmul/matmul.zig").Group),
     rms_norm: Run(@import("ops/rms_norm.zig").Args),
     swiglu: Run(@import("ops/swiglu.zig").Args),
     rope_table: Run(@import("ops/rope_table.zig").Args),
     rope_append: Run(@import("ops/rope_append.zig").Args),
-    attention: Run(@import("ops/attention.zig").Args),
+    attention: Run(@import("ops/attention/attention.zig").Args),
     gather_rows: Run(@import("ops/gather_rows.zig").Args),
     sample: Run(@import("ops/sample.zig").Args),
     score: Run(@import("ops/score.zig").Args),

@@ -7,14 +7,14 @@
 const std = @import("std");
 const options = @import("kumi_options");
 const Ops = @import("ops.zig").Ops;
-const Job = @import("job.zig").Job;
-const Stop = @import("job.zig").Stop;
+const Job = @import("system/job.zig").Job;
+const Stop = @import("system/job.zig").Stop;
 const activations = @import("quant/activations.zig");
-const attention = @import("ops/attention.zig");
-const attention_test = @import("ops/attention_test.zig");
+const attention = @import("ops/attention/attention.zig");
+const attention_test = @import("ops/attention/attention_test.zig");
 const embed = @import("ops/embed.zig");
 const load = @import("ops/load.zig");
-const matmul = @import("ops/matmul.zig");
+const matmul = @import("ops/matmul/matmul.zig");
 const quantize_activations = @import("ops/quantize_activations.zig");
 const rms_norm = @import("ops/rms_norm.zig");
 const rope = @import("ops/rope.zig");
@@ -41,8 +41,8 @@ pub const table: Ops = .{
     .pack = &load.pack,
     .encode = &load.encode,
     .decode = &load.decode,
-    .measure = &@import("measure.zig").run,
-    .measure_variants = &@import("measure.zig").variantCount,
+    .measure = &@import("ops/measure.zig").run,
+    .measure_variants = &@import("ops/measure.zig").variantCount,
 };
 
 comptime {

@@ -9,8 +9,8 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
-const coverage = @import("testing_coverage.zig");
-const testing = @import("testing.zig");
+const coverage = @import("testing/coverage.zig");
+const testing = @import("testing/testing.zig");
 const thunk = @import("abi/thunk.zig");
 
 const recording: []const u8 = @embedFile("recording");

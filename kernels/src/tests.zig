@@ -3,9 +3,9 @@
 
 const builtin = @import("builtin");
 const std = @import("std");
-const isa_levels = @import("isa_levels.zig");
+const isa_levels = @import("isa/levels.zig");
 const options = @import("kumi_options");
-const simd = @import("simd.zig");
+const simd = @import("isa/simd.zig");
 
 const levels = isa_levels.of(builtin.cpu.arch);
 const is_least = std.mem.eql(u8, options.level, levels[levels.len - 1].name);
@@ -13,19 +13,19 @@ const is_least = std.mem.eql(u8, options.level, levels[levels.len - 1].name);
 test {
     _ = @import("emulation/tile_test.zig");
     _ = @import("kv/elements.zig");
-    _ = @import("math.zig");
-    _ = @import("measure.zig");
-    _ = @import("model_bf16.zig");
-    _ = @import("ops/attention_test.zig");
+    _ = @import("ops/math.zig");
+    _ = @import("ops/measure.zig");
+    _ = @import("isa/model_bf16.zig");
+    _ = @import("ops/attention/attention_test.zig");
     _ = @import("ops/embed.zig");
-    _ = @import("ops/epilogue.zig");
+    _ = @import("ops/matmul/epilogue.zig");
     _ = @import("ops/gather_rows.zig");
     _ = @import("ops/isa_test.zig");
     _ = @import("ops/logits.zig");
-    _ = @import("ops/matmul.zig");
-    _ = @import("ops/matmul_amx.zig");
-    if (simd.has_tiles) _ = @import("ops/matmul_amx_bf16.zig");
-    _ = @import("ops/matmul_test.zig");
+    _ = @import("ops/matmul/matmul.zig");
+    _ = @import("ops/matmul/amx.zig");
+    if (simd.has_tiles) _ = @import("ops/matmul/amx_bf16.zig");
+    _ = @import("ops/matmul/matmul_test.zig");
     _ = @import("ops/quantize_activations.zig");
     _ = @import("ops/rms_norm.zig");
     _ = @import("ops/rope.zig");
@@ -36,7 +36,7 @@ test {
     _ = @import("quant/activations.zig");
     _ = @import("quant/format.zig");
     _ = @import("quant/transpose.zig");
-    _ = @import("simd.zig");
+    _ = @import("isa/simd.zig");
     if (is_least) _ = least;
 }
 
@@ -50,25 +50,25 @@ const least = struct {
         _ = @import("abi/machine.zig");
         _ = @import("abi/placement.zig");
         _ = @import("abi/status.zig");
-        _ = @import("cgroup.zig");
-        _ = @import("cpus.zig");
-        _ = @import("detect.zig");
-        _ = @import("dispatch.zig");
-        _ = @import("fp_state.zig");
-        _ = @import("futex.zig");
-        _ = @import("isa_levels.zig");
-        _ = @import("job.zig");
+        _ = @import("system/cgroup.zig");
+        _ = @import("system/cpus.zig");
+        _ = @import("isa/detect.zig");
+        _ = @import("isa/dispatch.zig");
+        _ = @import("system/fp_state.zig");
+        _ = @import("system/futex.zig");
+        _ = @import("isa/levels.zig");
+        _ = @import("system/job.zig");
         _ = @import("kv/arena.zig");
         _ = @import("kv/bit_tree.zig");
         _ = @import("kv/buddy_test.zig");
-        _ = @import("machine.zig");
-        _ = @import("memory.zig");
-        _ = @import("numa.zig");
-        _ = @import("objects.zig");
-        _ = @import("pages.zig");
-        _ = @import("restriction.zig");
-        _ = @import("testing.zig");
-        _ = @import("thread_team.zig");
-        _ = @import("weight_pool.zig");
+        _ = @import("system/machine.zig");
+        _ = @import("system/memory.zig");
+        _ = @import("system/numa.zig");
+        _ = @import("abi/objects.zig");
+        _ = @import("system/pages.zig");
+        _ = @import("system/restriction.zig");
+        _ = @import("testing/testing.zig");
+        _ = @import("system/thread_team.zig");
+        _ = @import("system/weight_pool.zig");
     }
 };

@@ -1,6 +1,6 @@
 /** Where the command line shows a model's answer. @module */
 
-import { AnswerFilter } from "../terminal/answer_filter.ts";
+import { AnswerFilter } from "./answer_filter.ts";
 import { writeAll } from "./progress.ts";
 
 /** Writes an answer to stdout part by part: to a terminal what is harmless there, to a pipe or a file exactly the text. */

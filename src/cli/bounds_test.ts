@@ -1,9 +1,9 @@
 /** What the command line lets through, the library and the server take, too, and the other way round. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { MAX_TOKENS_RULE } from "../engine/generation_options.ts";
-import { LOAD_BOUNDS } from "../load_bounds.ts";
-import { resolveSampling, SAMPLING_RULES } from "../sampling.ts";
+import { MAX_TOKENS_RULE } from "../client/generation_options.ts";
+import { LOAD_BOUNDS } from "../protocol/load_bounds.ts";
+import { resolveSampling, SAMPLING_RULES } from "../protocol/sampling.ts";
 import { CHAT_FIELDS } from "../server/api/requests.ts";
 import type { Fields } from "../server/api/field.ts";
 import { SETTINGS } from "../server/config/settings.ts";

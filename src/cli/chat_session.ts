@@ -1,10 +1,10 @@
 /** The loop of `kumi chat`: reads a line, answers it, keeps the conversation. @module */
 
-import type { GenerationResult } from "../engine/generation.ts";
-import type { GenerationOptions } from "../engine/generation_options.ts";
-import type { Model } from "../engine/model.ts";
-import type { ChatMessage } from "../engine/protocol.ts";
-import { harmless, indented, oneLine } from "../terminal/harmless.ts";
+import type { GenerationResult } from "../client/generation.ts";
+import type { GenerationOptions } from "../client/generation_options.ts";
+import type { Model } from "../client/model.ts";
+import type { ChatMessage } from "../protocol/request.ts";
+import { harmless, indented, oneLine } from "../process/harmless.ts";
 import { AnswerOutput } from "./answer_output.ts";
 import type { LineEvent, LineReader } from "./line_reader.ts";
 import { writeAll } from "./progress.ts";

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { Generation } from "../engine/generation.ts";
-import type { GenerationOptions } from "../engine/generation_options.ts";
-import type { Model } from "../engine/model.ts";
-import type { ChatMessage } from "../engine/protocol.ts";
+import { Generation } from "../client/generation.ts";
+import type { GenerationOptions } from "../client/generation_options.ts";
+import type { Model } from "../client/model.ts";
+import type { ChatMessage } from "../protocol/request.ts";
 import { ChatSession } from "./chat_session.ts";
 import type { LineEvent, LineReader } from "./line_reader.ts";
 

@@ -1,6 +1,6 @@
 /** `kumi inspect --cpu`: the processor, the instruction set levels, and which one the kernels use and why. @module */
 
-import { formatCpuList } from "../cpu_list.ts";
+import { formatCpuList } from "../ffi/cpu_list.ts";
 import { type IsaLevel, isaReport, obstacles, refusal } from "../ffi/isa.ts";
 import { machineInfo } from "../ffi/machine.ts";
 import { renderTable } from "./table.ts";

@@ -1,6 +1,6 @@
 /** A load test's results as people read them. @module */
 
-import { renderDistributions } from "../plot/svg_plot.ts";
+import { renderDistributions } from "../loadtest/svg_plot.ts";
 import type { FoundRate } from "../loadtest/find_rate.ts";
 import { ascending } from "../loadtest/quantile.ts";
 import type { RequestRecord } from "../loadtest/send.ts";

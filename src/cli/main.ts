@@ -13,9 +13,9 @@ import { quantize } from "./commands/quantize.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
-import { indented } from "../terminal/harmless.ts";
-import { VERSION } from "../version.ts";
-import { printLine, printNote } from "../terminal/print.ts";
+import { indented } from "../process/harmless.ts";
+import { VERSION } from "../protocol/version.ts";
+import { printLine, printNote } from "../process/print.ts";
 
 const COMMANDS: readonly Command[] = [
   chat,

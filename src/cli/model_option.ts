@@ -1,16 +1,16 @@
 /** Models named on the command line. @module */
 
-import { STUCK_EXIT_CODE } from "../engine/errors.ts";
-import { loadModel, type Model } from "../engine/model.ts";
-import { LOAD_BOUNDS } from "../load_bounds.ts";
-import { locateModel } from "../engine/locate_model.ts";
+import { STUCK_EXIT_CODE } from "../protocol/errors.ts";
+import { loadModel, type Model } from "../client/model.ts";
+import { LOAD_BOUNDS } from "../protocol/load_bounds.ts";
+import { locateModel } from "../client/locate_model.ts";
 import { type Arguments, numberOption } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { ProgressLine } from "./progress.ts";
 import { formatDuration } from "./units.ts";
 import { loadOptions } from "./sampling_options.ts";
-import { oneLine } from "../terminal/harmless.ts";
-import { printNote } from "../terminal/print.ts";
+import { oneLine } from "../process/harmless.ts";
+import { printNote } from "../process/print.ts";
 
 /** The path of a model given as a path, `hf:owner/repo/file.gguf` or "demo"; downloads with a progress bar. */
 export async function resolveModelFile(spec: string): Promise<string> {

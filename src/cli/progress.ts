@@ -3,7 +3,7 @@
  * @module
  */
 
-import { oneLine } from "../terminal/harmless.ts";
+import { oneLine } from "../process/harmless.ts";
 import { formatBytes, formatDuration } from "./units.ts";
 
 const encoder = new TextEncoder();

@@ -1,10 +1,10 @@
 /** The options that `chat` and `run` share. @module */
 
 import { isKvFormat, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
-import { parseCpuList } from "../cpu_list.ts";
-import { LOAD_BOUNDS } from "../load_bounds.ts";
-import { MAX_TOKENS_RULE } from "../engine/generation_options.ts";
-import { SAMPLING_RULES, type SamplingOptions, SEED_RULE } from "../sampling.ts";
+import { parseCpuList } from "../ffi/cpu_list.ts";
+import { LOAD_BOUNDS } from "../protocol/load_bounds.ts";
+import { MAX_TOKENS_RULE } from "../client/generation_options.ts";
+import { SAMPLING_RULES, type SamplingOptions, SEED_RULE } from "../protocol/sampling.ts";
 import { threadsOption } from "./threads_option.ts";
 import { type Arguments, numberOption, type OptionSpec, UsageError } from "./command.ts";
 

@@ -1,6 +1,6 @@
 /** One line about how fast an answer came. @module */
 
-import type { Completion } from "../engine/protocol.ts";
+import type { Completion } from "../protocol/answer.ts";
 import { formatDuration, formatFigure } from "./units.ts";
 
 /** "12 + 34 tokens; first token after 56 ms; prefill 789 tokens/s, decode 321 tokens/s". */

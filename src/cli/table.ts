@@ -1,6 +1,6 @@
 /** Plain text tables for terminals. @module */
 
-import { oneLine } from "../terminal/harmless.ts";
+import { oneLine } from "../process/harmless.ts";
 
 /**
  * Columns are as wide as their widest cell; columns whose cells are all numbers are aligned right. Cells may hold what a file or a

@@ -1,8 +1,8 @@
 /** The option `--threads`. @module */
 
 import { counted } from "./counted.ts";
-import { LOAD_BOUNDS } from "../load_bounds.ts";
-import { printNote } from "../terminal/print.ts";
+import { LOAD_BOUNDS } from "../protocol/load_bounds.ts";
+import { printNote } from "../process/print.ts";
 import { type Arguments, numberOption } from "./command.ts";
 
 /** The value of `--threads`. Says on stderr when it is more than there are CPUs. */

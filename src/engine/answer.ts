@@ -1,6 +1,6 @@
 import type { RefusalReason } from "../../scheduler/mod.ts";
-import type { SampledToken } from "../sample_batch.ts";
-import type { SamplingParams } from "../sampling.ts";
+import type { SampledToken } from "../runner/sample_batch.ts";
+import type { SamplingParams } from "../protocol/sampling.ts";
 import { continuesFinal } from "../tokenizer/conversation.ts";
 import type { StreamDecoder } from "../tokenizer/stream_decoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -9,13 +9,13 @@ import type { Pooler } from "./pooler.ts";
 import type { PromptScore, PromptScorer } from "./prompt_scorer.ts";
 import type {
   FinishReason,
-  GenerationRequest,
   PromptLogprob,
   StepEvent,
   TokenLogprob,
   TopLogprob,
   Usage,
-} from "./protocol.ts";
+} from "../protocol/answer.ts";
+import type { GenerationRequest } from "../protocol/request.ts";
 import { StopStringFilter } from "./stop_strings.ts";
 
 /** The first token of a prompt, which has no score. */

@@ -7,22 +7,24 @@ import {
   type StepPlan,
   type StepResult,
 } from "../../scheduler/mod.ts";
-import { BLOCK_TOKENS } from "../batch.ts";
-import type { ModelRunner } from "../model_runner.ts";
-import type { SampledToken } from "../sample_batch.ts";
+import { BLOCK_TOKENS } from "../runner/batch.ts";
+import type { ModelRunner } from "../runner/model_runner.ts";
+import type { SampledToken } from "../runner/sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Answer } from "./answer.ts";
-import { LIBRARY_CLASSES } from "./classes.ts";
-import { wallClock } from "./clock.ts";
-import { contextError, toWireError } from "./errors.ts";
+import { LIBRARY_CLASSES } from "../protocol/classes.ts";
+import { wallClock } from "../protocol/clock.ts";
+import { contextError, toWireError } from "../protocol/errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
-import { type KvStats, kvStats } from "./kv_stats.ts";
+import { kvStats } from "./kv_stats.ts";
 import { Pooler } from "./pooler.ts";
 import { PromptScorer, scoreRows } from "./prompt_scorer.ts";
-import type { FinishReason, GenerationRequest, Prompt, StepEvent } from "./protocol.ts";
-import { refusal } from "./refusal.ts";
-import { type EngineStats, EngineTally } from "./stats.ts";
+import type { FinishReason, StepEvent } from "../protocol/answer.ts";
+import type { GenerationRequest, Prompt } from "../protocol/request.ts";
+import { refusal } from "../protocol/refusal.ts";
+import type { EngineStats, KvStats } from "../protocol/stats.ts";
+import { EngineTally } from "./tally.ts";
 
 /** What the engine needs of a model. */
 export type StepRunner =

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { BLOCK_TOKENS } from "../batch.ts";
+import { BLOCK_TOKENS } from "../runner/batch.ts";
 import {
   engineOf,
   FakeRunner,
@@ -9,10 +9,10 @@ import {
   request,
   tokenizer,
   VOCAB,
-} from "./fake_model.ts";
+} from "../../tests/support/fake_model.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import type { GenerationRequest } from "./protocol.ts";
-import { FirstFitPool } from "./testing.ts";
+import type { GenerationRequest } from "../protocol/request.ts";
+import { FirstFitPool } from "../../tests/support/fake_kv_pool.ts";
 
 function answerAlone(text: string, options: Partial<GenerationRequest> = {}): Outcome {
   const engine = engineOf(new FakeRunner(128, 256));

@@ -2,26 +2,26 @@ import { TemplateError } from "../tokenizer/chat_template.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import { openGguf } from "../gguf/reader.ts";
 import { freeContext } from "../ffi/context.ts";
-import { loadModelRunner, type ModelRunner } from "../model_runner.ts";
-import { LOGITS_ROWS_DEFAULT } from "../runner_sizes.ts";
+import { loadModelRunner, type ModelRunner } from "../runner/model_runner.ts";
+import { LOGITS_ROWS_DEFAULT } from "../runner/sizes.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Engine } from "./engine.ts";
-import type { EngineStats } from "./stats.ts";
+import type { EngineStats } from "../protocol/stats.ts";
 import { KvPool } from "./kv_pool.ts";
-import { EngineError, toWireError } from "./errors.ts";
+import { EngineError, toWireError } from "../protocol/errors.ts";
 import { machineReply } from "./machine_reply.ts";
-import { loadNotes, named, readModel } from "./model_file.ts";
+import { loadNotes, named, readModel } from "../runner/model_file.ts";
 import { describeModel, fingerprintOf } from "./model_info.ts";
 import {
   CONTROL_STEP_IDS,
   CONTROL_STEP_IDS_MAX,
   CONTROL_WORDS,
   ControlWord,
-  type EngineOptions,
   type FromEngine,
-  type GenerationRequest,
   type ToEngine,
-} from "./protocol.ts";
+} from "../protocol/messages.ts";
+import type { EngineOptions } from "../protocol/engine_options.ts";
+import type { GenerationRequest } from "../protocol/request.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
 

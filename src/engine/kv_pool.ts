@@ -1,5 +1,5 @@
 import type { BlockAllocator } from "../../scheduler/mod.ts";
-import { BLOCK_TOKENS } from "../batch.ts";
+import { BLOCK_TOKENS } from "../runner/batch.ts";
 import type { KvBlocks, KvBlockStats } from "../ffi/kv_blocks.ts";
 
 /** The blocks of an engine's KV cache. */

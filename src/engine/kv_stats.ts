@@ -1,41 +1,6 @@
-import { BLOCK_TOKENS } from "../batch.ts";
+import { BLOCK_TOKENS } from "../runner/batch.ts";
+import type { KvStats } from "../protocol/stats.ts";
 import { countRuns, type KvPoolStats } from "./kv_pool.ts";
-
-/** How the KV cache is used at one moment: a plain object, so that it travels as JSON. */
-export interface KvStats {
-  blockTokens: number;
-  /** Address space of all blocks. */
-  reservedBytes: number;
-  /** Memory behind it, as the system counts its pages (mincore); absent where it does not tell. */
-  committedBytes?: number;
-  /** Blocks that sequences have or that the prefix cache keeps. */
-  allocatedBytes: number;
-  /** Tokens that are stored in them. */
-  usedBytes: number;
-  /** The part of it that only the prefix cache keeps: it gives way when a sequence needs room. */
-  cachedBytes: number;
-  /** 1 − used ÷ allocated: the last blocks of the sequences. */
-  internalFragmentation: number;
-  /** 1 − longest free stretch ÷ free blocks. */
-  externalFragmentation: number;
-  /** What the same sequences would take if each had reserved the longest one. */
-  maxLengthReservationBytes: number;
-  /** Sequences that have blocks, and runs of adjacent blocks among them all. */
-  sequences: number;
-  runs: number;
-  /** In blocks. */
-  blocks: {
-    total: number;
-    free: number;
-    used: number;
-    shared: number;
-    largestFree: number;
-    /** In the stretches that were given back to the system so far. */
-    givenBack: number;
-    /** Aligned free runs of 2ᵏ blocks. */
-    freeRuns: number[];
-  };
-}
 
 /** What a sequence has of the cache. */
 export interface KvHolder {

@@ -1,6 +1,6 @@
 import { machineInfo } from "../ffi/machine.ts";
-import { toWireError } from "./errors.ts";
-import type { FromEngine } from "./protocol.ts";
+import { toWireError } from "../protocol/errors.ts";
+import type { FromEngine } from "../protocol/messages.ts";
 
 /** The worker's answer to "machine": only a worker opens the native library, and nothing is loaded yet. */
 export function machineReply(libraryPath?: string): FromEngine {

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { GgufFile } from "../gguf/reader.ts";
 import { elementCount, tensorType } from "../gguf/tensor_types.ts";
-import type { ModelRunner } from "../model_runner.ts";
-import { VERSION } from "../version.ts";
-import type { ModelInfo } from "./protocol.ts";
+import type { ModelRunner } from "../runner/model_runner.ts";
+import { VERSION } from "../protocol/version.ts";
+import type { ModelInfo } from "../protocol/model_info.ts";
 
 const FINGERPRINT_CHARACTERS = 12;
 

@@ -1,5 +1,5 @@
 import type { StepItem } from "../../scheduler/mod.ts";
-import type { Pooling } from "./protocol.ts";
+import type { Pooling } from "../protocol/request.ts";
 
 /**
  * Makes one vector of the hidden states of a prompt: their mean, or the last one, divided by its length. States are added one by

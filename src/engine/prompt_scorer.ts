@@ -1,7 +1,7 @@
 import type { StepItem } from "../../scheduler/mod.ts";
-import type { ScoredToken } from "../model_runner.ts";
-import type { SampledToken, SampleRequest } from "../sample_batch.ts";
-import { samplingDefaults, type SamplingParams } from "../sampling.ts";
+import type { ScoredToken } from "../runner/model_runner.ts";
+import type { SampledToken, SampleRequest } from "../runner/sample_batch.ts";
+import { samplingDefaults, type SamplingParams } from "../protocol/sampling.ts";
 
 /** What scores tokens: the runner, after a step. */
 interface Scoring {

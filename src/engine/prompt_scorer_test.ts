@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { engineOf, FakeRunner, request, tokenizer, VOCAB } from "./fake_model.ts";
-import type { GenerationRequest, PromptLogprob, StepEvent } from "./protocol.ts";
-import { resolveSampling } from "../sampling.ts";
+import { engineOf, FakeRunner, request, tokenizer, VOCAB } from "../../tests/support/fake_model.ts";
+import type { PromptLogprob, StepEvent } from "../protocol/answer.ts";
+import type { GenerationRequest } from "../protocol/request.ts";
+import { resolveSampling } from "../protocol/sampling.ts";
 
 /** What {@linkcode FakeRunner} says of a prompt's tokens, in the plainest way. */
 function expected(text: string, top: number): PromptLogprob[] {

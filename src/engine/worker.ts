@@ -1,6 +1,6 @@
 // The Web Worker around the engine: the only thread that opens the native library and may block.
 import { EngineHost } from "./host.ts";
-import type { FromEngine, ToEngine } from "./protocol.ts";
+import type { FromEngine, ToEngine } from "../protocol/messages.ts";
 
 const scope = self as unknown as {
   postMessage(message: FromEngine): void;

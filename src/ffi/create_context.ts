@@ -4,7 +4,7 @@
  */
 
 import { asBuffer } from "./buffers.ts";
-import { formatCpuList } from "../cpu_list.ts";
+import { formatCpuList } from "./cpu_list.ts";
 import { check, type Detail, KernelError } from "./errors.ts";
 import { readIsaReport, refusal } from "./isa.ts";
 import { type KernelSymbols, Library, readEnvironment } from "./library.ts";

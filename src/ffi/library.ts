@@ -3,7 +3,7 @@
  * @module
  */
 
-import { libraryFile, REPAIR } from "../native_files.ts";
+import { libraryFile, REPAIR } from "./native_files.ts";
 import { abiHash, symbols } from "./symbols.ts";
 
 /** The native functions, by name. */

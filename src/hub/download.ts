@@ -5,7 +5,7 @@
  */
 
 import { statfs } from "node:fs/promises";
-import { fetchReason, hopelessReason } from "../fetch_reason.ts";
+import { fetchReason, hopelessReason } from "./fetch_reason.ts";
 import { cachedPath, cacheFolder } from "./cache.ts";
 import { HubError } from "./error.ts";
 import { delay, lockFile } from "./file_lock.ts";

@@ -1,4 +1,4 @@
-import { fetchReason } from "../fetch_reason.ts";
+import { fetchReason } from "../hub/fetch_reason.ts";
 import type { Arrival } from "./arrivals.ts";
 import { SseParser } from "./sse.ts";
 import { bodyOf, headersOf, type Target, urlOf } from "./target.ts";

@@ -1,6 +1,6 @@
 /** The server under load. @module */
 
-import { fetchReason } from "../fetch_reason.ts";
+import { fetchReason } from "../hub/fetch_reason.ts";
 import { fitTokenRate, randomWords, type TokenRate } from "./prompts.ts";
 
 /** How the server is spoken to. */

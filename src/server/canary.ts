@@ -1,5 +1,5 @@
-import type { Model } from "../engine/model.ts";
-import { RefusedError } from "../engine/errors.ts";
+import type { Model } from "../client/model.ts";
+import { RefusedError } from "../protocol/errors.ts";
 
 const PROMPT = "1 2 3 4 5 6 7 8";
 const TOKENS = 4;

@@ -1,6 +1,6 @@
 /** From the messages of a checked request to a conversation. @module */
 
-import type { ChatMessage } from "../engine/protocol.ts";
+import type { ChatMessage } from "../protocol/request.ts";
 import type { ToolCall } from "../tokenizer/conversation.ts";
 import type { Checked } from "./api/validate.ts";
 import { badField } from "./api_error.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { TokenLogprob } from "../engine/protocol.ts";
+import type { TokenLogprob } from "../protocol/answer.ts";
 import { printableBytes } from "../tokenizer/utf8.ts";
 import { CompletionLogprobs } from "./completion_logprobs.ts";
 

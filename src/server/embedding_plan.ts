@@ -1,7 +1,7 @@
 /** From a checked request for embeddings to what the engine is asked, and from vectors to the response. @module */
 
-import { resolvePooling } from "../engine/embedding.ts";
-import type { Pooling } from "../engine/protocol.ts";
+import { resolvePooling } from "../client/embedding.ts";
+import type { Pooling } from "../protocol/request.ts";
 import type { FilePooling } from "../models/hyperparameters.ts";
 import { EMBEDDING_FIELDS } from "./api/requests.ts";
 import { checkObject } from "./api/validate.ts";

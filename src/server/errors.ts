@@ -1,6 +1,6 @@
 /** The one place that turns anything thrown into an error of the HTTP interface. @module */
 
-import { ContextError, EngineError, RefusedError } from "../engine/errors.ts";
+import { ContextError, EngineError, RefusedError } from "../protocol/errors.ts";
 import { TemplateError } from "../tokenizer/chat_template.ts";
 import { TokenizerError } from "../tokenizer/error.ts";
 import { ApiError, badField } from "./api_error.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ContextError, EngineError, QuarantineError, RefusedError } from "../engine/errors.ts";
+import { ContextError, EngineError, QuarantineError, RefusedError } from "../protocol/errors.ts";
 import { TemplateError } from "../tokenizer/chat_template.ts";
 import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";

@@ -1,7 +1,7 @@
 /** Answers as OpenAI's clients expect them: chats and completions, whole and in parts. @module */
 
-import type { GenerationResult } from "../engine/generation.ts";
-import type { PromptLogprob, TokenLogprob, TopLogprob, Usage } from "../engine/protocol.ts";
+import type { GenerationResult } from "../client/generation.ts";
+import type { PromptLogprob, TokenLogprob, TopLogprob, Usage } from "../protocol/answer.ts";
 import { CompletionLogprobs, finite, joinLists, promptLogprobs } from "./completion_logprobs.ts";
 
 /** What all objects of one response have in common. */

@@ -1,9 +1,9 @@
 /** From a checked request to what the engine is asked. @module */
 
 import { createHash } from "node:crypto";
-import { IN_FLIGHT_MAX } from "../engine/embedding.ts";
-import type { ChatOptions } from "../engine/generation_options.ts";
-import type { Pooling, Prompt } from "../engine/protocol.ts";
+import { IN_FLIGHT_MAX } from "../client/embedding.ts";
+import type { ChatOptions } from "../client/generation_options.ts";
+import type { Pooling, Prompt } from "../protocol/request.ts";
 import { type ChatVariables, REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
 import { ANSWERS_MAX, CHAT_FIELDS, TEXT_FIELDS } from "./api/requests.ts";
 import { type Checked, checkObject, type OnUnknown } from "./api/validate.ts";

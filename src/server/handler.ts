@@ -1,8 +1,8 @@
 /** The HTTP interface as a handler for Deno.serve. @module */
 
 import type { LatencyClass } from "../../scheduler/mod.ts";
-import { checkOptions, wrongType } from "../arguments.ts";
-import type { LoadProgress, Model } from "../engine/model.ts";
+import { checkOptions, wrongType } from "../protocol/arguments.ts";
+import type { LoadProgress, Model } from "../client/model.ts";
 import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
@@ -23,7 +23,7 @@ import { tokenRoutes } from "./routes/tokens.ts";
 import { type Exchange, type Route, Service } from "./service.ts";
 import { watch } from "./watch.ts";
 import { STREAM_LIMITS, type StreamLimits } from "./sse.ts";
-import { printFault } from "../terminal/print.ts";
+import { printFault } from "../process/print.ts";
 
 /** How a handler answers. All optional. */
 export interface HandlerOptions extends OriginRules {

@@ -1,26 +1,11 @@
 /** Where a server listens: behind a gate, or without. @module */
 
 import { Gate } from "./gate/gate.ts";
-import type { ConnectionFigures } from "./metrics/server_metrics.ts";
 import { GATE_LIMITS, type GateLimits } from "./gate/limits.ts";
+import type { Listening } from "./gate/listening.ts";
 import { isLoopback } from "./guard/origin.ts";
 
 type Handle = (request: Request) => Response | Promise<Response>;
-
-/** A socket with an HTTP server behind it. */
-export interface Listening {
-  readonly addr: Deno.NetAddr;
-  /** Of its gate, if it has one. */
-  readonly figures?: ConnectionFigures;
-  /** The body of a request has been read. */
-  arrive?(request: Request): void;
-  /** Aborts when the client of a request has left; reason HALF_CLOSED: it may still read. */
-  left?(request: Request): AbortSignal | undefined;
-  /** Takes no more connections and resolves when those that are open have ended. */
-  shutdown(): Promise<void>;
-  /** Closes all connections at once. */
-  cut(): void;
-}
 
 /**
  * Listens. `gate`: its limits where they differ from the defaults; false for none. From this machine alone as many connections may

@@ -1,4 +1,4 @@
-import type { LoadProgress, Model } from "../engine/model.ts";
+import type { LoadProgress, Model } from "../client/model.ts";
 import { Canary } from "./canary.ts";
 import { ApiError } from "./api_error.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { EngineError, RefusedError } from "../engine/errors.ts";
-import type { GenerationOptions } from "../engine/generation_options.ts";
-import type { Model } from "../engine/model.ts";
+import { EngineError, RefusedError } from "../protocol/errors.ts";
+import type { GenerationOptions } from "../client/generation_options.ts";
+import type { Model } from "../client/model.ts";
 import { ApiError } from "./api_error.ts";
 import { ModelHost } from "./model_host.ts";
 

@@ -10,8 +10,8 @@ import {
   isString,
   listOf,
   numberIn,
-} from "../arguments.ts";
-import { isClasses, LOAD_CHECKS } from "../engine/load_checks.ts";
+} from "../protocol/arguments.ts";
+import { isClasses, LOAD_CHECKS } from "../client/load_checks.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";

@@ -1,14 +1,14 @@
 /** The answers to one request: asked of the engine together, watched, and ended together. @module */
 
-import { IN_FLIGHT_MAX, inOrder } from "../engine/embedding.ts";
-import type { AnswerPart, Generation, GenerationResult } from "../engine/generation.ts";
-import type { Model } from "../engine/model.ts";
+import { IN_FLIGHT_MAX, inOrder } from "../client/embedding.ts";
+import type { AnswerPart, Generation, GenerationResult } from "../client/generation.ts";
+import type { Model } from "../client/model.ts";
 import type { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 import type { GenerationPlan, Job } from "./generation_plan.ts";
 import type { RequestObserver } from "./observer.ts";
 import { clientLeft } from "./presence.ts";
-import { printFault } from "../terminal/print.ts";
+import { printFault } from "../process/print.ts";
 
 /** Who hears of a run. */
 export interface RunListener {

@@ -1,13 +1,14 @@
 /** A server of its own: listens, loads the model, ends in order. @module */
 
-import { checkOptions } from "../arguments.ts";
-import { loadModel, type LoadOptions, type Model } from "../engine/model.ts";
+import { checkOptions } from "../protocol/arguments.ts";
+import { loadModel, type LoadOptions, type Model } from "../client/model.ts";
 import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
 import { ApiKeys } from "./guard/keys.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import { hostName, isLoopback } from "./guard/origin.ts";
 import { type Handler, handlerOf, type HandlerOptions } from "./handler.ts";
-import { listen, type Listening } from "./listening.ts";
+import { listen } from "./listening.ts";
+import type { Listening } from "./gate/listening.ts";
 import { defaultModelName } from "./model_name.ts";
 import { SERVE_CHECKS } from "./option_checks.ts";
 

@@ -5,8 +5,8 @@ import type { ModelHost } from "./model_host.ts";
 import type { Presence } from "./presence.ts";
 import type { Run } from "./run.ts";
 import type { StreamLimits } from "./sse.ts";
-import { oneLine } from "../terminal/harmless.ts";
-import { printNote } from "../terminal/print.ts";
+import { oneLine } from "../process/harmless.ts";
+import { printNote } from "../process/print.ts";
 
 /** One HTTP request on its way through the server. */
 export interface Exchange {

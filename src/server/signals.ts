@@ -2,8 +2,8 @@
 
 import { ParentWatch } from "../process/parent_watch.ts";
 import { SignalCount } from "../process/signal_count.ts";
-import { oneLine } from "../terminal/harmless.ts";
-import { printNote } from "../terminal/print.ts";
+import { oneLine } from "../process/harmless.ts";
+import { printNote } from "../process/print.ts";
 import type { KumiServer } from "./serve.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];

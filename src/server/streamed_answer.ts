@@ -1,7 +1,7 @@
 /** Answers as a stream of events. @module */
 
-import type { AnswerPart, GenerationResult } from "../engine/generation.ts";
-import type { PromptLogprob, TokenLogprob } from "../engine/protocol.ts";
+import type { AnswerPart, GenerationResult } from "../client/generation.ts";
+import type { PromptLogprob, TokenLogprob } from "../protocol/answer.ts";
 import type { ApiError } from "./api_error.ts";
 import type { AnswerFormat } from "./formats.ts";
 import { type CancelReason, DONE_EVENT, type EventSource, eventText } from "./sse.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { GenerationResult } from "../engine/generation.ts";
+import type { GenerationResult } from "../client/generation.ts";
 import { ApiError } from "./api_error.ts";
 import { ChatFormat, TextFormat } from "./formats.ts";
 import { StreamedAnswer } from "./streamed_answer.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Platform, platformOf } from "../platform.ts";
+import { type Platform, platformOf } from "../ffi/platform.ts";
 import { BUILD, distFolder, libraryPath, ROOT } from "./paths.ts";
 import { capture } from "./process.ts";
 import { Progress } from "./progress.ts";

@@ -1,6 +1,6 @@
 /** `deno task build --all`: the kernel library for every platform, from this machine, checked. @module */
 
-import { PLATFORMS } from "../platform.ts";
+import { PLATFORMS } from "../ffi/platform.ts";
 import { readSharedLibrary } from "./binary/shared_library.ts";
 import { type BuildOptions, ensurePlatformLibrary } from "./build.ts";
 import { levelNames, levelsInside, libraryProblems } from "./library_check.ts";

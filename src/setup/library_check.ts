@@ -1,8 +1,8 @@
 /** What a kernel library must be before it is given to others. @module */
 
 import { symbols } from "../ffi/symbols.ts";
-import type { Platform } from "../platform.ts";
-import type { SharedLibrary } from "./binary/shared_library.ts";
+import type { Platform } from "../ffi/platform.ts";
+import type { SharedLibrary } from "./binary/facts.ts";
 import { ROOT } from "./paths.ts";
 
 /** The most bytes that a library may have. */
@@ -25,7 +25,7 @@ const LINKER_LABELS: ReadonlySet<string> = new Set(["__dso_handle", "_mh_dylib_h
 
 /** Names of the instruction-set levels of an architecture, best first. */
 export async function levelNames(arch: Platform["arch"], root: string = ROOT): Promise<string[]> {
-  const source = await Deno.readTextFile(`${root}/kernels/src/isa_levels.zig`);
+  const source = await Deno.readTextFile(`${root}/kernels/src/isa/levels.zig`);
   const pattern = new RegExp(`\\.name = "(\\w+)", \\.arch = \\.${arch},`, "g");
   return [...source.matchAll(pattern)].map(([, name]) => name);
 }

@@ -1,6 +1,6 @@
 /** Where things lie in a checkout. @module */
 
-import { libraryName, type Platform } from "../platform.ts";
+import { libraryName, type Platform } from "../ffi/platform.ts";
 
 /** File system path of a `file:` URL. */
 export function pathOf(url: string | URL): string {

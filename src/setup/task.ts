@@ -9,7 +9,7 @@ import { ParentWatch } from "../process/parent_watch.ts";
 import { buildAll } from "./build_all.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
 import { ROOT } from "./paths.ts";
-import { commandPermissions, endsWithParent, needsLibrary } from "./permissions.ts";
+import { commandPermissions, endsWithParent, needsLibrary } from "../cli/permissions.ts";
 import { foreground, Interruption } from "./process.ts";
 import { note } from "./progress.ts";
 import { ensureZig, ZigError } from "./zig.ts";

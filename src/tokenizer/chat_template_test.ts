@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type ChatMessage, ChatTemplate, createChatTemplate, TemplateError } from "./chat_template.ts";
-import { byteLevelMetadata } from "./testing.ts";
+import { byteLevelMetadata } from "../../tests/support/vocabularies.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
 const CONTROLS = ["<s>", "<|im_start|>", "<|im_end|>", "[INST]", "<|user|>", "\u00a7"];

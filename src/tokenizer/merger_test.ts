@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Merger } from "./merger.ts";
 import { PairTable } from "./pair_table.ts";
-import { randomInts } from "./testing.ts";
+import { randomInts } from "../../tests/support/vocabularies.ts";
 
 /** The definition: merge the leftmost pair of the lowest rank until there is none. */
 function mergeByDefinition(symbols: number[], pairs: PairTable): number[] {

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { TokenizerError } from "./error.ts";
 import { preTokenizerOf, splitWords } from "./pre_tokenizer.ts";
-import { randomInts, randomText } from "./testing.ts";
+import { randomInts, randomText } from "../../tests/support/vocabularies.ts";
 
 // The published expressions, with white space as the tokenizers' regex engines define it.
 const S = "\\p{White_Space}";

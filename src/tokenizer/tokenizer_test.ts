@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { byteLevelMetadata, randomInts, randomText, sentencePieceMetadata } from "./testing.ts";
+import {
+  byteLevelMetadata,
+  randomInts,
+  randomText,
+  sentencePieceMetadata,
+} from "../../tests/support/vocabularies.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
 const MERGES = ["h e", "l l", "he ll", "hell o", "Ġ w", "Ġw o", "ð Ł", "ðŁ ĺ", "t h", "th e"];

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { TokenizerError } from "./error.ts";
-import { byteLevelMetadata, sentencePieceMetadata } from "./testing.ts";
+import { byteLevelMetadata, sentencePieceMetadata } from "../../tests/support/vocabularies.ts";
 import { createTokenizer } from "./tokenizer.ts";
 
 type Change = (metadata: Map<string, unknown>) => void;

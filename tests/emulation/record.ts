@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { type KernelSymbols, Library } from "../../src/ffi/library.ts";
 import { symbols } from "../../src/ffi/symbols.ts";
 import { openGguf } from "../../src/gguf/mod.ts";
-import { loadModelRunner, type ModelRunner } from "../../src/model_runner.ts";
+import { loadModelRunner, type ModelRunner } from "../../src/runner/model_runner.ts";
 
 const MODELS = new URL("../../examples/demo-model/", import.meta.url);
 /** SHA-256 of the logits that each format gives, on every instruction set. */

@@ -1,6 +1,6 @@
 import { type FormatName, type MetadataEntry, openGguf } from "../../src/gguf/mod.ts";
 import { writeRandomModel } from "../../src/gguf/random_model.ts";
-import { loadModelRunner, type ModelRunner, type RunnerOptions } from "../../src/model_runner.ts";
+import { loadModelRunner, type ModelRunner, type RunnerOptions } from "../../src/runner/model_runner.ts";
 
 const shared = new URL("../../../shared/data/", import.meta.url);
 

@@ -1,6 +1,6 @@
 // The engine's worker, which dies with an error when it is about to report the step whose number its address gives.
 import { EngineHost } from "../../src/engine/host.ts";
-import type { FromEngine, ToEngine } from "../../src/engine/protocol.ts";
+import type { FromEngine, ToEngine } from "../../src/protocol/messages.ts";
 
 const scope = self as unknown as {
   postMessage(message: FromEngine): void;

@@ -2,9 +2,9 @@
 
 const std = @import("std");
 const kv_arena = @import("../kv/arena.zig");
-const memory = @import("../memory.zig");
-const numa = @import("../numa.zig");
-const objects = @import("../objects.zig");
+const memory = @import("../system/memory.zig");
+const numa = @import("../system/numa.zig");
+const objects = @import("objects.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
 const Context = @import("context.zig").Context;

@@ -4,7 +4,7 @@ const std = @import("std");
 const arenas = @import("arenas.zig");
 const batch = @import("batch.zig");
 const context_test = @import("context_test.zig");
-const objects = @import("../objects.zig");
+const objects = @import("objects.zig");
 const Context = @import("context.zig").Context;
 
 const Case = struct {
@@ -74,7 +74,7 @@ test "every word that is changed alone is noticed" {
 test "random batches never crash" {
     const case: Case = try .init();
     defer case.deinit();
-    var rng: @import("../testing.zig").Rng = .init(12);
+    var rng: @import("../testing/testing.zig").Rng = .init(12);
     for (0..20_000) |_| {
         var words = good;
         for (0..rng.between(u32, 1, 4)) |_| {

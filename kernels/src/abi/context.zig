@@ -2,14 +2,14 @@
 //! that created it, and owns the objects that were created through it.
 
 const std = @import("std");
-const dispatch = @import("../dispatch.zig");
-const memory = @import("../memory.zig");
-const objects = @import("../objects.zig");
+const dispatch = @import("../isa/dispatch.zig");
+const memory = @import("../system/memory.zig");
+const objects = @import("objects.zig");
 const Ops = @import("../ops.zig").Ops;
-const Job = @import("../job.zig").Job;
-const thread_team = @import("../thread_team.zig");
-const Restriction = @import("../restriction.zig").Restriction;
-const weight_pool = @import("../weight_pool.zig");
+const Job = @import("../system/job.zig").Job;
+const thread_team = @import("../system/thread_team.zig");
+const Restriction = @import("../system/restriction.zig").Restriction;
+const weight_pool = @import("../system/weight_pool.zig");
 const activations = @import("../quant/activations.zig");
 const batch = @import("batch.zig");
 const buffers = @import("buffers.zig");

@@ -11,8 +11,8 @@ const sampling = @import("sampling.zig");
 const symbols = @import("symbols.zig");
 const thunk = @import("thunk.zig");
 const weights = @import("weights.zig");
-const objects = @import("../objects.zig");
-const testing = @import("../testing.zig");
+const objects = @import("objects.zig");
+const testing = @import("../testing/testing.zig");
 const Status = @import("status.zig").Status;
 const Context = context_module.Context;
 
@@ -71,7 +71,7 @@ test "a context owns what is created through it" {
 }
 
 test "a context keeps its thread and its team on its CPUs until it goes" {
-    const cpus = @import("../cpus.zig");
+    const cpus = @import("../system/cpus.zig");
     const before = cpus.allowed() orelse return error.SkipZigTest;
     const cpu = before.last().?;
     var id: u32 = 0;
@@ -102,11 +102,11 @@ test "a context keeps its thread and its team on its CPUs until it goes" {
 
 /// The mask of each member of a team of three.
 const Seen = struct {
-    masks: [3]@import("../cpus.zig").CpuSet = @splat(.{}),
+    masks: [3]@import("../system/cpus.zig").CpuSet = @splat(.{}),
 
-    fn work(args: *const anyopaque, job: *const @import("../job.zig").Job) callconv(.c) void {
+    fn work(args: *const anyopaque, job: *const @import("../system/job.zig").Job) callconv(.c) void {
         const seen: *Seen = @ptrCast(@alignCast(@constCast(args)));
-        seen.masks[job.part] = @import("../cpus.zig").allowed().?;
+        seen.masks[job.part] = @import("../system/cpus.zig").allowed().?;
     }
 };
 
@@ -118,9 +118,9 @@ test "instruction set levels are named, and refused by name" {
     var id: u32 = 0;
     const place: [*]u8 = @ptrCast(&id);
     try std.testing.expectError(error.UnknownIsa, context_module.create("x86_64_v99", 10, 1, null, 0, none, 1, place));
-    for (@import("../dispatch.zig").levels, 0..) |level, i| {
+    for (@import("../isa/dispatch.zig").levels, 0..) |level, i| {
         const name: [*]const u8 = level.name.ptr;
-        const supported = @import("../dispatch.zig").supported(@intCast(i));
+        const supported = @import("../isa/dispatch.zig").supported(@intCast(i));
         const result = context_module.create(name, @intCast(level.name.len), 1, null, 0, none, 1, place);
         if (!supported) {
             try std.testing.expectError(error.UnsupportedIsa, result);

@@ -2,7 +2,7 @@
 
 const std = @import("std");
 const buddy = @import("../kv/buddy.zig");
-const objects = @import("../objects.zig");
+const objects = @import("objects.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
 const Context = @import("context.zig").Context;

@@ -2,9 +2,9 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
-const detect = @import("../detect.zig");
-const isa_levels = @import("../isa_levels.zig");
-const machine = @import("../machine.zig");
+const detect = @import("../isa/detect.zig");
+const isa_levels = @import("../isa/levels.zig");
+const machine = @import("../system/machine.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
 

@@ -2,10 +2,10 @@
 //! a yardstick is held beside what it measures, before, between and after.
 
 const std = @import("std");
-const futex = @import("../futex.zig");
-const measure = @import("../measure.zig");
-const thread_team = @import("../thread_team.zig");
-const objects = @import("../objects.zig");
+const futex = @import("../system/futex.zig");
+const measure = @import("../ops/measure.zig");
+const thread_team = @import("../system/thread_team.zig");
+const objects = @import("objects.zig");
 const buffers = @import("buffers.zig");
 const context_module = @import("context.zig");
 const status = @import("status.zig");

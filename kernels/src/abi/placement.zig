@@ -1,11 +1,11 @@
 //! Which CPUs a context's threads use, and which memory node its memory is on.
 
 const std = @import("std");
-const cpus = @import("../cpus.zig");
-const memory = @import("../memory.zig");
-const numa = @import("../numa.zig");
-const objects = @import("../objects.zig");
-const restriction = @import("../restriction.zig");
+const cpus = @import("../system/cpus.zig");
+const memory = @import("../system/memory.zig");
+const numa = @import("../system/numa.zig");
+const objects = @import("objects.zig");
+const restriction = @import("../system/restriction.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
 

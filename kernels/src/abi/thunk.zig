@@ -4,7 +4,7 @@
 //! looked up, the context marked busy for the time of the call, and an error turned into its status.
 
 const std = @import("std");
-const objects = @import("../objects.zig");
+const objects = @import("objects.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
 const Context = @import("context.zig").Context;

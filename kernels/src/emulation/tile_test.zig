@@ -3,7 +3,7 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 const tile_trap = @import("tile_trap.zig");
 const tile_unit = @import("tile_unit.zig");
 const decode = @import("tile_instruction.zig").decode;

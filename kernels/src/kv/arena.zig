@@ -13,7 +13,7 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
-const pages = @import("../pages.zig");
+const pages = @import("../system/pages.zig");
 const page = pages.page;
 const huge_page = 2 * 1024 * 1024;
 /// madvise: map and fill pages as if they had been written (Linux 5.14).

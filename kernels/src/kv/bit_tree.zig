@@ -125,7 +125,7 @@ pub const BitTree = struct {
 };
 
 test "BitTree agrees with a plain bitmap" {
-    const testing = @import("../testing.zig");
+    const testing = @import("../testing/testing.zig");
     var rng: testing.Rng = .init(3);
     for ([_]u32{ 1, 2, 63, 64, 65, 4096, 4097, 5000 }) |bound| {
         const memory = try std.testing.allocator.alloc(u64, BitTree.words(bound));

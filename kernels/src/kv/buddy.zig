@@ -15,7 +15,7 @@
 //! only. After Knowlton, "A fast storage allocator", CACM 1965; address order after Knuth, TAOCP 1, 2.5.
 
 const std = @import("std");
-const memory = @import("../memory.zig");
+const memory = @import("../system/memory.zig");
 const BitTree = @import("bit_tree.zig").BitTree;
 
 /// Blocks that a region may have: 2³¹ tokens.

@@ -1,7 +1,7 @@
 //! The buddy allocator against a plain array of reference counts, and against planted corruption.
 
 const std = @import("std");
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 const buddy_module = @import("buddy.zig");
 const Buddy = buddy_module.Buddy;
 const Fault = buddy_module.Fault;

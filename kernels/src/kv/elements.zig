@@ -1,7 +1,7 @@
 //! How the arena stores elements of K and V: conversion to and from f32.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const arena = @import("arena.zig");
 const Format = arena.Format;
 const block_tokens = arena.block_tokens;
@@ -142,7 +142,7 @@ fn read(view: arena.LayerView, place: Place, d: usize, comptime side: Side) Stor
     }
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "q8_0 rounds to the nearest multiple of a scale that is stored exactly" {
     var rng: testing.Rng = .init(61);

@@ -6,8 +6,8 @@
 //! first, then lower id.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
-const math = @import("../math.zig");
+const simd = @import("../isa/simd.zig");
+const math = @import("math.zig");
 const logits = @import("logits.zig");
 
 pub const Candidate = struct {
@@ -142,7 +142,7 @@ pub const List = struct {
     }
 };
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "keepMass keeps what a full sort would, ties and signs included" {
     var rng: testing.Rng = .init(71);

@@ -2,7 +2,7 @@
 //! checks); y: [n, k] f32 row-major.
 
 const std = @import("std");
-const Job = @import("../job.zig").Job;
+const Job = @import("../system/job.zig").Job;
 const format_file = @import("../quant/format.zig");
 const Format = format_file.Format;
 
@@ -34,7 +34,7 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     }
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "embed gathers the rows that were packed" {
     var rng: testing.Rng = .init(41);

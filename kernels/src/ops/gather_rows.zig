@@ -1,7 +1,7 @@
 //! y[i] = x[index[i]]: the rows of a step whose logits are wanted.
 
 const std = @import("std");
-const Job = @import("../job.zig").Job;
+const Job = @import("../system/job.zig").Job;
 
 /// x: [rows, k]; index: [n], each < rows (the caller checks); y: [n, k], not aliased with x.
 pub const Args = extern struct {
@@ -25,7 +25,7 @@ test "gather_rows copies the named rows" {
     for (1..4) |parts| {
         var y: [6]f32 = undefined;
         const args: Args = .{ .x = &x, .index = &index, .y = &y, .k = 2, .n = 3 };
-        @import("../testing.zig").runParts(run, &args, @intCast(parts));
+        @import("../testing/testing.zig").runParts(run, &args, @intCast(parts));
         try std.testing.expectEqualSlices(f32, &.{ 20, 21, 0, 1, 20, 21 }, &y);
     }
 }

@@ -1,14 +1,14 @@
 //! Float ops give the same bits on every instruction set and architecture: each result's hash was computed once.
 
 const std = @import("std");
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 const arena = @import("../kv/arena.zig");
 const batch = @import("../kv/batch.zig");
 const rms_norm = @import("rms_norm.zig");
 const swiglu = @import("swiglu.zig");
 const rope = @import("rope.zig");
 const rope_append = @import("rope_append.zig");
-const attention = @import("attention.zig");
+const attention = @import("attention/attention.zig");
 const sample = @import("sample.zig");
 
 fn hashOf(values: []const f32) u64 {

@@ -1,6 +1,6 @@
 //! Conversions of whole tensors that run on all threads: packing at load, quantising and decoding for the command line.
 
-const Job = @import("../job.zig").Job;
+const Job = @import("../system/job.zig").Job;
 const format = @import("../quant/format.zig");
 
 /// Packs GGUF rows into panels. source: `rows` rows of k values; packed_rows: their panels, 64-byte aligned.

@@ -3,8 +3,8 @@
 //! Every reader sees logits through `clean`: NaN counts as −inf (never chosen), +inf as the largest finite value, −0 as 0.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
-const math = @import("../math.zig");
+const simd = @import("../isa/simd.zig");
+const math = @import("math.zig");
 
 /// Logits per entry of `Scan.tops`.
 pub const block = 128;

@@ -2,7 +2,7 @@
 //! x: [n, k] f32 row-major; q32, q256: n columns of columnBytes(kind, k) bytes, aligned to 64; null: not wanted.
 
 const std = @import("std");
-const Job = @import("../job.zig").Job;
+const Job = @import("../system/job.zig").Job;
 const activations = @import("../quant/activations.zig");
 
 pub const Args = extern struct {
@@ -33,7 +33,7 @@ fn quantizeInto(kind: activations.Kind, x: []const f32, target: [*]u8, row: usiz
     activations.quantizeColumn(kind, x, target[row * bytes ..][0..bytes]);
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "every row is quantised, by any number of members" {
     var rng: testing.Rng = .init(51);

@@ -1,9 +1,9 @@
 //! y = x / √(mean(x²) + eps) · w over each row (Zhang & Sennrich 2019).
 
 const std = @import("std");
-const simd = @import("../simd.zig");
-const Job = @import("../job.zig").Job;
-const epilogue = @import("epilogue.zig");
+const simd = @import("../isa/simd.zig");
+const Job = @import("../system/job.zig").Job;
+const epilogue = @import("matmul/epilogue.zig");
 
 /// x: [n, k]; w: [k]; y: [n, k], may alias x; q32, q256: n quantised columns. k ≥ 1, eps ≥ 0 unitless. Null outputs are not wanted.
 pub const Args = extern struct {
@@ -79,7 +79,7 @@ fn runInPlace(args: *const Args, job: *const Job, sink: epilogue.Sink) void {
     }
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "rms_norm matches the reference for any shape and number of members" {
     var rng: testing.Rng = .init(21);

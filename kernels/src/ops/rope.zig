@@ -13,7 +13,7 @@
 //! attn_factor multiplies the table in every mode, as in llama.cpp.
 
 const std = @import("std");
-const math = @import("../math.zig");
+const math = @import("math.zig");
 
 pub const Scaling = enum(u32) { none = 0, linear = 1, yarn = 2, llama3 = 3 };
 
@@ -193,7 +193,7 @@ pub fn rotateReference(pairing: Pairing, head: []f32, cos_sin: []const f32) void
     }
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 const plain: Desc = .{
     .n_rot = 64,

@@ -2,8 +2,8 @@
 //! stored in the KV arena at their tokens' slots.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
-const Job = @import("../job.zig").Job;
+const simd = @import("../isa/simd.zig");
+const Job = @import("../system/job.zig").Job;
 const arena = @import("../kv/arena.zig");
 const elements = @import("../kv/elements.zig");
 const Token = @import("../kv/batch.zig").Token;
@@ -76,7 +76,7 @@ fn appendValue(args: *const Args, index: usize, kv_head: u32) void {
     elements.writeValue(args.view, kv_head, args.tokens[index].slot, head);
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 const Case = struct { heads: u32, kv_heads: u32, dim: u32, n_rot: u32, n: u32, pairing: rope.Pairing, norm: bool, format: arena.Format };
 

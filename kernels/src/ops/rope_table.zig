@@ -1,6 +1,6 @@
 //! Fills a RoPE table on all threads.
 
-const Job = @import("../job.zig").Job;
+const Job = @import("../system/job.zig").Job;
 const rope = @import("rope.zig");
 
 pub const Args = extern struct {

@@ -10,9 +10,9 @@
 //! al. 2024.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
-const math = @import("../math.zig");
-const Job = @import("../job.zig").Job;
+const simd = @import("../isa/simd.zig");
+const math = @import("math.zig");
+const Job = @import("../system/job.zig").Job;
 const logits = @import("logits.zig");
 const candidates = @import("candidates.zig");
 

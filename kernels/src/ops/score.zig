@@ -1,7 +1,7 @@
 //! Log-softmax of given tokens, their place among all, and the most likely token, per row of logits.
 
 const std = @import("std");
-const Job = @import("../job.zig").Job;
+const Job = @import("../system/job.zig").Job;
 const logits = @import("logits.zig");
 
 pub const Result = extern struct {
@@ -70,7 +70,7 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     }
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "score matches the reference for any vocabulary and member count" {
     var rng: testing.Rng = .init(61);

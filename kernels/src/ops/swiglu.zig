@@ -1,10 +1,10 @@
 //! y = silu(gate) · up, silu(x) = x / (1 + e⁻ˣ) (Shazeer 2020, "GLU variants improve Transformer").
 
 const std = @import("std");
-const simd = @import("../simd.zig");
-const math = @import("../math.zig");
-const Job = @import("../job.zig").Job;
-const epilogue = @import("epilogue.zig");
+const simd = @import("../isa/simd.zig");
+const math = @import("math.zig");
+const Job = @import("../system/job.zig").Job;
+const epilogue = @import("matmul/epilogue.zig");
 
 /// gate, up: [n, k]; y: [n, k], may alias gate or up; q32, q256: n quantised columns. Null outputs are not wanted.
 pub const Args = extern struct {
@@ -44,7 +44,7 @@ fn unitOf(gate: []const f32, up: []const f32, out: []f32) void {
     simd.storePartial(out[i..].ptr, product, rest);
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "swiglu matches the reference for any shape, member count and aliasing" {
     var rng: testing.Rng = .init(22);

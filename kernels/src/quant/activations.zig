@@ -11,7 +11,7 @@
 //! A block below 2^-100 everywhere is taken as zero (127 / max|x| could overflow).
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 
 pub const Kind = enum(u32) {
     /// One scale per 32 values: for Q4_0 and Q8_0.
@@ -120,7 +120,7 @@ inline fn quantizeBlock(comptime n: usize, x: *const [n]f32, q: *[n]i8, sums: *[
     return largest / 127.0;
 }
 
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 
 test "quantizeColumn rounds to the nearest step, half to even, and sums" {
     var rng: testing.Rng = .init(11);

@@ -1,7 +1,7 @@
 //! What the block formats' scalar codecs share.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 
 pub fn fromHalf(bits: u16) f32 {
     return simd.f16ToF32(1, .{bits})[0];

@@ -2,7 +2,7 @@
 //! first in the low half, as the dot products of pairs want them. An odd k is filled up with zeros.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const panel = @import("panel.zig");
 const transpose = @import("transpose.zig");
 const Traits = @import("traits.zig").Traits;

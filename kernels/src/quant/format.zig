@@ -5,7 +5,7 @@
 //! infinite or NaN scales decode to infinite or NaN values and never trap.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const activations = @import("activations.zig");
 const panel = @import("panel.zig");
 const traits_file = @import("traits.zig");

@@ -1,5 +1,5 @@
 const std = @import("std");
-const testing = @import("../testing.zig");
+const testing = @import("../testing/testing.zig");
 const format_file = @import("format.zig");
 const panel = @import("panel.zig");
 const Format = format_file.Format;

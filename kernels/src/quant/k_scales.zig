@@ -2,7 +2,7 @@
 //! value = d · scale · q − dmin · min.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const transpose = @import("transpose.zig");
@@ -207,7 +207,7 @@ fn weightedError(comptime q_max: u8, x: [2]V, w: [2]V, fit: Fit) f32 {
 }
 
 test "scales survive packing" {
-    var rng: @import("../testing.zig").Rng = .init(3);
+    var rng: @import("../testing/testing.zig").Rng = .init(3);
     for (0..200) |_| {
         var bytes: Bytes = undefined;
         rng.fillBytes(&bytes);

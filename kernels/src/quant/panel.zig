@@ -8,7 +8,7 @@
 //! u + 4 in the high ones.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const transpose = @import("transpose.zig");
 
 pub const rows = simd.panel_rows;

@@ -5,7 +5,7 @@ const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const k_scales = @import("k_scales.zig");
 const transpose = @import("transpose.zig");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const Traits = @import("traits.zig").Traits;
 
 pub const block_len = k_scales.block_len;

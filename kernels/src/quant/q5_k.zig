@@ -6,7 +6,7 @@ const panel = @import("panel.zig");
 const k_scales = @import("k_scales.zig");
 const q4_k = @import("q4_k.zig");
 const transpose = @import("transpose.zig");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const Traits = @import("traits.zig").Traits;
 
 pub const block_len = k_scales.block_len;

@@ -1,7 +1,7 @@
 //! Q6_K: 256 values in sixteen sub-blocks of 16; value = d · scale · (q − 32), q in 0..63, signed 8-bit scales.
 
 const std = @import("std");
-const simd = @import("../simd.zig");
+const simd = @import("../isa/simd.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const transpose = @import("transpose.zig");

@@ -3,8 +3,8 @@
  * @module
  */
 
-import { BLOCK_TOKENS, type SequenceSlice } from "../../batch.ts";
-import type { ModelRunner } from "../../model_runner.ts";
+import { BLOCK_TOKENS, type SequenceSlice } from "../../runner/batch.ts";
+import type { ModelRunner } from "../../runner/model_runner.ts";
 
 /** One thing to time. `tokens`: prompt tokens for prefill, steps for decode. */
 export interface BenchCase {

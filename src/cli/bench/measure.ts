@@ -1,7 +1,7 @@
 /** Times a case, alone or in turns with the peer. @module */
 
 import type { GgufFile } from "../../gguf/mod.ts";
-import type { ModelRunner } from "../../model_runner.ts";
+import type { ModelRunner } from "../../runner/model_runner.ts";
 import { type BenchCase, prepare } from "./cases.ts";
 import { caseWork, limitSeconds, macsOf, modelCost } from "./limits.ts";
 import type { LimitMeter } from "./meter.ts";

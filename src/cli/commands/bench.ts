@@ -1,7 +1,7 @@
 /** `kumi bench`: prefill and decode speed beside the machine's own limits, and beside llama.cpp. @module */
 
 import { formatNames, type GgufFile, openGguf, shapeNames } from "../../gguf/mod.ts";
-import { loadModelRunner, type ModelRunner } from "../../model_runner.ts";
+import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
 import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
 import { type MachineLimits, matricesRead } from "../bench/limits.ts";
 import { type BenchResult, measureCase } from "../bench/measure.ts";
@@ -24,8 +24,8 @@ import { KV_OPTION, LOAD_OPTIONS, loadOptions } from "../sampling_options.ts";
 import { processorName } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
-import { oneLine } from "../../terminal/harmless.ts";
-import { printLine } from "../../terminal/print.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine } from "../../process/print.ts";
 
 const RANDOM_FORMAT = "q4_k";
 const COUNT = { min: 1, max: 1 << 20 };

@@ -8,9 +8,9 @@ import { LOAD_OPTIONS, SAMPLING_OPTIONS, samplingOptions } from "../sampling_opt
 import { formatBytes, formatCount } from "../units.ts";
 import { counted } from "../counted.ts";
 import { SignalCount } from "../../process/signal_count.ts";
-import type { ModelInfo } from "../../engine/protocol.ts";
-import { oneLine } from "../../terminal/harmless.ts";
-import { printLine } from "../../terminal/print.ts";
+import type { ModelInfo } from "../../protocol/model_info.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine } from "../../process/print.ts";
 
 /** A file may call its model anything. */
 const NAME_CHARACTERS_MAX = 120;

@@ -10,7 +10,7 @@ import {
   type ModelDescription,
   openGguf,
 } from "../../gguf/mod.ts";
-import { judge, type MemoryPlan, type Verdict } from "../../engine/model_file.ts";
+import { judge, type MemoryPlan, type Verdict } from "../../runner/model_file.ts";
 import { type Arguments, type Command, numberOption } from "../command.ts";
 import { cpuReport, renderCpuReport } from "../cpu_report.ts";
 import { resolveModelFile } from "../model_option.ts";
@@ -19,8 +19,8 @@ import { availableMemoryBytes } from "../system.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatCount } from "../units.ts";
 import { counted } from "../counted.ts";
-import { oneLine } from "../../terminal/harmless.ts";
-import { printLine } from "../../terminal/print.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine } from "../../process/print.ts";
 
 const TEXT_CELL_MAX = 72;
 

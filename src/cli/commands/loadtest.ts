@@ -12,8 +12,8 @@ import { parseTrace } from "../../loadtest/trace.ts";
 import { type Arguments, type Command, numberOption, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { ProgressLine } from "../progress.ts";
-import { oneLine } from "../../terminal/harmless.ts";
-import { printLine, printNote } from "../../terminal/print.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine, printNote } from "../../process/print.ts";
 
 /** Loads a server and tells what it kept. */
 export const loadtest: Command = {

@@ -1,8 +1,8 @@
 /** `kumi perplexity`: how well a model predicts a text. @module */
 
 import { openGguf } from "../../gguf/mod.ts";
-import { loadModelRunner } from "../../model_runner.ts";
-import { perplexity as measurePerplexity, WINDOW_TOKENS_MIN } from "../../perplexity.ts";
+import { loadModelRunner } from "../../runner/model_runner.ts";
+import { perplexity as measurePerplexity, WINDOW_TOKENS_MIN } from "../../runner/perplexity.ts";
 import { createTokenizer } from "../../tokenizer/mod.ts";
 import type { Arguments, Command } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
@@ -10,7 +10,7 @@ import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
 import { LOAD_OPTIONS, loadOptions } from "../sampling_options.ts";
 import { formatDuration } from "../units.ts";
-import { printLine } from "../../terminal/print.ts";
+import { printLine } from "../../process/print.ts";
 
 /** Windows of the context length; the second half of each is scored, as llama.cpp's tool does. */
 export const perplexity: Command = {

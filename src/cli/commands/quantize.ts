@@ -9,8 +9,8 @@ import { ProgressLine } from "../progress.ts";
 import { threadsOption } from "../threads_option.ts";
 import { renderTable } from "../table.ts";
 import { formatBytes, formatFigure } from "../units.ts";
-import { oneLine } from "../../terminal/harmless.ts";
-import { printLine, printNote } from "../../terminal/print.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine, printNote } from "../../process/print.ts";
 
 /** From F32, F16, BF16 (or Q8_0) to any format that the kernels run, with the error it costs. */
 export const quantize: Command = {

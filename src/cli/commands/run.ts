@@ -1,7 +1,7 @@
 /** `kumi run`: one answer, only its text on stdout. @module */
 
-import type { Generation } from "../../engine/generation.ts";
-import type { ChatMessage } from "../../engine/protocol.ts";
+import type { Generation } from "../../client/generation.ts";
+import type { ChatMessage } from "../../protocol/request.ts";
 import { type Arguments, type Command, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { AnswerOutput } from "../answer_output.ts";
@@ -10,7 +10,7 @@ import { writeAll } from "../progress.ts";
 import { LOAD_OPTIONS, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
 import { readStdinText } from "../stdin.ts";
 import { renderSpeed } from "../speed.ts";
-import { printLine, printNote } from "../../terminal/print.ts";
+import { printLine, printNote } from "../../process/print.ts";
 
 /** The prompt comes from the argument, from stdin, or from both: then stdin follows the argument. */
 export const run: Command = {

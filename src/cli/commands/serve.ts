@@ -1,7 +1,7 @@
 /** `kumi serve`: a model behind an HTTP interface that OpenAI's clients can use. @module */
 
 import { cacheFolder } from "../../hub/cache.ts";
-import { STUCK_EXIT_CODE } from "../../engine/errors.ts";
+import { STUCK_EXIT_CODE } from "../../protocol/errors.ts";
 import {
   ConfigError,
   type ConfigSources,
@@ -14,12 +14,12 @@ import { objectSchema } from "../../server/api/json_schema.ts";
 import { serve as startServer, type ServeOptions } from "../../server/serve.ts";
 import { runUntilSignal } from "../../server/signals.ts";
 import { ROOT } from "../../setup/paths.ts";
-import { chosenLibrary, HUB_HOSTS } from "../../setup/permissions.ts";
+import { chosenLibrary, HUB_HOSTS } from "../permissions.ts";
 import { noteWait } from "../model_option.ts";
 import { threadsWarning } from "../threads_option.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "../command.ts";
-import { oneLine } from "../../terminal/harmless.ts";
-import { printLine, printNote } from "../../terminal/print.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine, printNote } from "../../process/print.ts";
 
 const SETTING_OPTIONS: readonly OptionSpec[] = Object.entries(SETTINGS as Record<string, Setting>)
   .filter(([, setting]) => !setting.isFileOnly)

@@ -5,7 +5,7 @@ import { createTokenizer } from "../../tokenizer/mod.ts";
 import type { Arguments, Command } from "../command.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { readStdinText } from "../stdin.ts";
-import { printLine } from "../../terminal/print.ts";
+import { printLine } from "../../process/print.ts";
 
 /** Reads the text from the arguments or, without any, from stdin. */
 export const tokenize: Command = {

@@ -2,8 +2,8 @@
 
 import { TEMPLATE_WORDS } from "../../tokenizer/chat_template.ts";
 import { CHAT_LIMITS } from "../../tokenizer/conversation.ts";
-import { POOLINGS } from "../../engine/protocol.ts";
-import { samplingDefaults } from "../../sampling.ts";
+import { POOLINGS } from "../../protocol/request.ts";
+import { samplingDefaults } from "../../protocol/sampling.ts";
 import type { Field, Fields } from "./field.ts";
 import {
   FOREIGN_CHAT_FIELDS,

@@ -1,7 +1,7 @@
 /** From flags, environment and a configuration file to the options of a server. @module */
 
 import type { LatencyClass } from "../../../scheduler/mod.ts";
-import { parseCpuList } from "../../cpu_list.ts";
+import { parseCpuList } from "../../ffi/cpu_list.ts";
 import type { KvFormat } from "../../gguf/kv_format.ts";
 import type { Field } from "../api/field.ts";
 import { checkObject } from "../api/validate.ts";
@@ -10,7 +10,7 @@ import { HEADER_LIMITS } from "../guard/headers.ts";
 import { isApiKey, KEY_RULE, parseKeyFile } from "../guard/keys.ts";
 import type { ServeOptions } from "../serve.ts";
 import { CONFIG_FIELDS, flagOf, type Setting, SETTINGS, variableOf } from "./settings.ts";
-import { printLine } from "../../terminal/print.ts";
+import { printLine } from "../../process/print.ts";
 
 /** A setting that cannot be; the message names where it was set. */
 export class ConfigError extends Error {

@@ -1,7 +1,7 @@
 /** Everything that can be set about a server: one table for flags, environment, the configuration file and the help. @module */
 
 import { kvFormatNames } from "../../gguf/kv_format.ts";
-import { LOAD_BOUNDS } from "../../load_bounds.ts";
+import { LOAD_BOUNDS } from "../../protocol/load_bounds.ts";
 import type { Field, Fields } from "../api/field.ts";
 
 /** One setting. Its name in the table is its name in the configuration file. */

@@ -6,7 +6,7 @@ import { tooManyConnections } from "./answer.ts";
 import { type ConnectionHost, GateConnection } from "./connection.ts";
 import { checkGateLimits, type GateLimits } from "./limits.ts";
 import type { Passage } from "./passage.ts";
-import type { Listening } from "../listening.ts";
+import type { Listening } from "./listening.ts";
 
 /** Where the server behind the gate listens, for the gate alone. */
 const INNER_HOST = "127.0.0.1";

@@ -1,6 +1,5 @@
-import type { Health, WorkerStats } from "../../engine/client.ts";
-import type { ModelStats } from "../../engine/client.ts";
-import type { HistogramFigures } from "../../histogram.ts";
+import type { Health, ModelStats, WorkerStats } from "../../client/client.ts";
+import type { HistogramFigures } from "../../protocol/histogram.ts";
 import type { Labels, MetricsText, MetricType } from "./exposition.ts";
 
 type Read = (worker: WorkerStats) => number | undefined;

@@ -1,6 +1,6 @@
 /** Prometheus' text format, version 0.0.4. @module */
 
-import type { HistogramFigures } from "../../histogram.ts";
+import type { HistogramFigures } from "../../protocol/histogram.ts";
 
 /** The content type of {@linkcode MetricsText}. */
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,5 +1,5 @@
-import type { Health, ModelStats } from "../../engine/client.ts";
-import type { ClassFigures } from "../../engine/stats.ts";
+import type { Health, ModelStats } from "../../client/client.ts";
+import type { ClassFigures } from "../../protocol/stats.ts";
 
 /** A class in `/v1/queue`, of all workers together. */
 export interface QueueClass {

@@ -1,4 +1,4 @@
-import { Histogram } from "../../histogram.ts";
+import { Histogram } from "../../protocol/histogram.ts";
 import { labelText, type MetricsText } from "./exposition.ts";
 
 /** A value that only grows. */

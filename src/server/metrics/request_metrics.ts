@@ -1,5 +1,5 @@
 import type { LatencyClass } from "../../../scheduler/mod.ts";
-import type { Histogram } from "../../histogram.ts";
+import type { Histogram } from "../../protocol/histogram.ts";
 import type { FinishedRequest, RefusedRequest, RequestObserver } from "../observer.ts";
 import type { MetricsText } from "./exposition.ts";
 import { type Counter, type Family, Registry } from "./registry.ts";

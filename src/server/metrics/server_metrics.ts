@@ -1,6 +1,6 @@
 import type { LatencyClass } from "../../../scheduler/mod.ts";
-import type { Model } from "../../engine/model.ts";
-import type { ModelStats } from "../../engine/client.ts";
+import type { Model } from "../../client/model.ts";
+import type { ModelStats } from "../../client/client.ts";
 import { writeEngineStats, writeHealth } from "./engine_metrics.ts";
 import { MetricsText } from "./exposition.ts";
 import { RequestMetrics } from "./request_metrics.ts";

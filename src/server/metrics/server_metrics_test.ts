@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { engineOf, FakeRunner, finish, request } from "../../engine/fake_model.ts";
-import type { Health, ModelStats } from "../../engine/client.ts";
-import { LIBRARY_CLASSES } from "../../engine/classes.ts";
+import { engineOf, FakeRunner, finish, request } from "../../../tests/support/fake_model.ts";
+import type { Health, ModelStats } from "../../client/client.ts";
+import { LIBRARY_CLASSES } from "../../protocol/classes.ts";
 import { queueReport } from "./queue_report.ts";
 import { ServerMetrics } from "./server_metrics.ts";
 

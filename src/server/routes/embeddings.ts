@@ -1,6 +1,6 @@
 /** POST /v1/embeddings. @module */
 
-import { embeddingOf } from "../../engine/embedding.ts";
+import { embeddingOf } from "../../client/embedding.ts";
 import { embeddingList, planEmbeddings } from "../embedding_plan.ts";
 import { Run } from "../run.ts";
 import type { Exchange, Route, Service } from "../service.ts";

@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions and /v1/completions. @module */
 
-import type { Model } from "../../engine/model.ts";
-import type { Prompt } from "../../engine/protocol.ts";
+import type { Model } from "../../client/model.ts";
+import type { Prompt } from "../../protocol/request.ts";
 import { ApiError } from "../api_error.ts";
 import { toApiError } from "../errors.ts";
 import { type AnswerFormat, ChatFormat, TextFormat } from "../formats.ts";

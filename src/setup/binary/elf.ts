@@ -1,6 +1,6 @@
 /** ELF of 64 bits, little-endian: Linux. @module */
 
-import type { SharedLibrary } from "./shared_library.ts";
+import type { SharedLibrary } from "./facts.ts";
 import { offsetAt, textAt } from "./text.ts";
 
 const MACHINES: Readonly<Record<number, SharedLibrary["arch"]>> = { 62: "x86_64", 183: "aarch64" };

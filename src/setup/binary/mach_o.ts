@@ -1,6 +1,6 @@
 /** Mach-O of 64 bits, one architecture: macOS. @module */
 
-import type { SharedLibrary } from "./shared_library.ts";
+import type { SharedLibrary } from "./facts.ts";
 import { textAt } from "./text.ts";
 
 const CPUS: Readonly<Record<number, SharedLibrary["arch"]>> = { 0x01000007: "x86_64", 0x0100000c: "aarch64" };

@@ -1,6 +1,6 @@
 /** PE32+: Windows. @module */
 
-import type { SharedLibrary } from "./shared_library.ts";
+import type { SharedLibrary } from "./facts.ts";
 import { textAt } from "./text.ts";
 
 const MACHINES: Readonly<Record<number, SharedLibrary["arch"]>> = { 0x8664: "x86_64", 0xaa64: "aarch64" };

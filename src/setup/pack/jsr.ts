@@ -10,7 +10,7 @@ import { packagesOf, readSources } from "./sources.ts";
 
 const EXPORTS = { ".": "./mod.ts", "./cli": `./${CLI}` };
 
-/** `src/native_files.ts` of the package. */
+/** `src/ffi/native_files.ts` of the package. */
 function nativeFiles({ name, version }: Manifest): string {
   return `/** Where the kernel library and the demo model lie: in npm's ${name} and its platform packages. @module */
 
@@ -33,7 +33,7 @@ export const demoModelFile: () => string = files.demoModelFile;
 
 /** Writes the package, ready for `deno publish`, into a folder. */
 export async function packJsr(folder: string, manifest: Manifest): Promise<void> {
-  const replaced = new Map([["src/native_files.ts", nativeFiles(manifest)]]);
+  const replaced = new Map([["src/ffi/native_files.ts", nativeFiles(manifest)]]);
   const sources = await readSources(["mod.ts", CLI], replaced);
   const names = packagesOf(sources);
   const files = [...sources].map(([path, text]): [string, string] => {

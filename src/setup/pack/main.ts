@@ -1,6 +1,6 @@
 /** `deno task pack`: the packages for npm and JSR, into `.build/pack/`. Publishes nothing. @module */
 
-import { platformOf, PLATFORMS } from "../../platform.ts";
+import { platformOf, PLATFORMS } from "../../ffi/platform.ts";
 import { ensurePlatformLibrary } from "../build.ts";
 import { buildAll } from "../build_all.ts";
 import { BUILD, ROOT } from "../paths.ts";

@@ -1,6 +1,6 @@
 /** The npm packages: kumi itself, and one for each platform with its kernel library. @module */
 
-import { type Platform, PLATFORMS } from "../../platform.ts";
+import { type Platform, PLATFORMS } from "../../ffi/platform.ts";
 import { ROOT } from "../paths.ts";
 import { packagesOf, readSources, type Sources, withStandIns } from "./sources.ts";
 import { toDeclarations, toJavaScript } from "./transpile.ts";
@@ -26,7 +26,7 @@ export const CLI = "src/cli/main.ts";
 const ENTRIES: Readonly<Record<string, string>> = {
   ".": "mod.ts",
   "./cli": CLI,
-  "./native_files": "src/native_files.ts",
+  "./native_files": "src/ffi/native_files.ts",
 };
 /** What the command line opens by path. */
 const PROGRAMS = ["src/cli/bench/peer/llamacpp.mjs"];
@@ -148,8 +148,8 @@ export async function packNpm(
     folders.push(`${folder}/kumi-${each.platform.id}`);
     await writePlatform(folders.at(-1)!, manifest, each);
   }
-  const installed = await Deno.readTextFile(`${ROOT}/src/native_files.npm.ts`);
-  const replaced = new Map([["src/native_files.ts", installed]]);
+  const installed = await Deno.readTextFile(`${ROOT}/src/ffi/native_files.npm.ts`);
+  const replaced = new Map([["src/ffi/native_files.ts", installed]]);
   const sources = await withStandIns(await readSources(Object.values(ENTRIES), replaced));
   await writeMain(`${folder}/kumi`, manifest, sources, inOrder);
   return [...folders, `${folder}/kumi`];

@@ -5,7 +5,7 @@ import ts from "npm:typescript@5.9.3";
 import { LOCAL_MAP } from "../import_map.ts";
 import { ROOT } from "../paths.ts";
 
-/** Names and texts of modules; names are paths in the checkout: `src/engine/model.ts`. */
+/** Names and texts of modules; names are paths in the checkout: `src/client/model.ts`. */
 export type Sources = ReadonlyMap<string, string>;
 
 /** Modules that are started by their URL: `new URL("./worker.ts", import.meta.url)`. */

@@ -1,7 +1,7 @@
 /** Gets the peer's package from npm, once, into the cache folder. @module */
 
 import { cacheFolder } from "../../../hub/cache.ts";
-import { printNote } from "../../../terminal/print.ts";
+import { printNote } from "../../../process/print.ts";
 
 const VERSION = "3.22.1";
 

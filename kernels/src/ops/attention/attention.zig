@@ -1,0 +1,177 @@
+//! Causal attention of a step's tokens over the KV arena: out = softmax(q·K·scale)·V per query head, grouped heads (Ainslie
+//! et al. 2023) and the online softmax of Milakov & Gimelshein 2018 / Dao et al. 2022. One kernel for decode and prefill.
+//!
+//! A row is one (query, head). The value of a row is a function of its q, its position and K, V by position, and of nothing
+//! else, because every sum has one order:
+//!
+//!   1. positions are cut into chunks of `chunk_tokens`, counted from position 0;
+//!   2. in a chunk, each score is an FMA chain over d ascending, times scale; m = max; p = exp(score − m), 0 where that is
+//!      no normal number; l = Σ p in 16 lanes (position mod 16), then the fixed tree; o[d] is an FMA chain over positions
+//!      ascending;
+//!   3. chunks join in ascending order, (M, L, O) starting from (−inf, 0, 0): M' = max(M, m), a = exp(M − M'),
+//!      b = exp(m − M'), L' = fma(L, a, l·b), O' = fma(O, a, o·b); the result is O / L.
+//!
+//! Where K and V have scales, the chain of a score runs over the integers of a group and the groups join by one FMA each,
+//! score' = fma(chain, scale of K, score) from 0, ascending; o[d] adds (p · scale of V) times the integer.
+//!
+//! A row never reads K or V of later positions into its sums, so what lies there (another prefill chunk, an earlier owner,
+//! NaN) cannot matter.
+
+const std = @import("std");
+const Job = @import("../../system/job.zig").Job;
+const arena = @import("../../kv/arena.zig");
+const batch = @import("../../kv/batch.zig");
+const attention_blocks = @import("blocks.zig");
+const items = @import("items.zig");
+const panels = @import("panel.zig");
+
+const chunk_tokens = attention_blocks.chunk_tokens;
+
+/// q, out: [n, heads, head_dim], not aliased; heads a multiple of the view's kv_heads. K and V of all positions up to each
+/// query's are in the view at the slots its sequence's extents name. scale: usually 1/√head_dim.
+pub const Args = extern struct {
+    q: [*]const f32,
+    out: [*]f32,
+    seqs: [*]const batch.Seq,
+    extents: [*]const batch.Extent,
+    view: arena.LayerView,
+    n_seqs: u32,
+    heads: u32,
+    scale: f32,
+    split: items.Split = .{},
+
+    pub fn work(args: *const Args) items.Work {
+        return .{
+            .seqs = args.seqs,
+            .n_seqs = args.n_seqs,
+            .heads = args.heads,
+            .kv_heads = args.view.kv_heads,
+            .head_dim = args.view.head_dim,
+        };
+    }
+};
+
+pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
+    var units: items.Units = .init(args.work(), args.split.chunks);
+    while (job.claim(units.total, 1)) |claimed| {
+        const unit = units.at(claimed.first);
+        switch (args.view.format) {
+            inline else => |format| Run(format).unit(.{ .args = args, .unit = unit, .group = args.heads / args.view.kv_heads }),
+        }
+    }
+}
+
+/// The rows of a unit and where their vectors are.
+const Rows = struct {
+    args: *const Args,
+    unit: items.Unit,
+    group: u32,
+
+    /// Index of the row's head in q and out.
+    fn offset(rows: Rows, row: u32) usize {
+        const unit = rows.unit;
+        const token: usize = unit.seq.token_first + row / rows.group;
+        return (token * rows.args.heads + unit.kv_head * rows.group + row % rows.group) * rows.args.view.head_dim;
+    }
+
+    fn out(rows: Rows, row: u32) []f32 {
+        return rows.args.out[rows.offset(row)..][0..rows.args.view.head_dim];
+    }
+
+    /// Positions of a chunk that the row sees.
+    fn tokens(rows: Rows, row: u32, chunk: u32) u32 {
+        return @min(chunk_tokens, (rows.unit.seq.position_first + row / rows.group + 1) -| chunk * chunk_tokens);
+    }
+
+    fn panel(rows: Rows, row: u32, chunk: u32) panels.Panel {
+        var result: panels.Panel = .{ .q = undefined, .tokens = undefined, .rows = panels.rowsOf(rows.unit.row_end - row) };
+        for (0..result.rows) |r| {
+            const index = row + @as(u32, @intCast(r));
+            result.q[r] = rows.args.q + rows.offset(index);
+            result.tokens[r] = rows.tokens(index, chunk);
+        }
+        return result;
+    }
+
+    /// Max, sum and out of a chunk for a row, in memory.
+    fn partial(rows: Rows, row: u32, chunk: u32) [*]f32 {
+        const index = rows.unit.partial(chunk, row - rows.unit.row_first);
+        return rows.args.split.partials + index * rows.args.work().partialLen();
+    }
+
+    fn store(rows: Rows, row: u32, chunk: u32, state: panels.State, head: []const f32) void {
+        const target = rows.partial(row, chunk);
+        target[0] = state.max;
+        target[1] = state.sum;
+        @memcpy(target[items.partial_out..][0..head.len], head);
+    }
+
+    /// Joins the chunks of the whole item, if this was the last of its units to be finished.
+    fn joinIfLast(rows: Rows) void {
+        const unit = rows.unit;
+        // Acquire and release: the last one sees what the others stored.
+        if (@atomicRmw(u32, &rows.args.split.finished[unit.item], .Add, 1, .acq_rel) + 1 != unit.units) return;
+        for (unit.row_first..unit.row_end) |index| {
+            const row: u32 = @intCast(index);
+            var total: panels.Total = .{};
+            var chunk: u32 = 0;
+            while (rows.tokens(row, chunk) > 0) : (chunk += 1) {
+                const part = rows.partial(row, chunk);
+                total.join(.{ .max = part[0], .sum = part[1] }, rows.out(row), part + items.partial_out);
+            }
+            total.finish(rows.out(row));
+        }
+    }
+};
+
+fn Run(comptime format: arena.Format) type {
+    return struct {
+        fn unit(rows: Rows) void {
+            const cut = rows.unit.units > 1;
+            var totals: [items.item_rows]panels.Total = @splat(.{});
+            if (rows.unit.chunk_first < rows.unit.chunk_end) {
+                const seq = rows.unit.seq;
+                const extents = rows.args.extents[seq.extent_first..][0..seq.extent_count];
+                var chunk: attention_blocks.Chunk = .init(
+                    rows.args.view,
+                    rows.unit.kv_head,
+                    extents,
+                    rows.unit.chunk_first,
+                    @min(rows.unit.positions, rows.unit.chunk_end * chunk_tokens),
+                );
+                for (rows.unit.chunk_first..rows.unit.chunk_end) |index| {
+                    chunk.advance();
+                    oneChunk(rows, &chunk, @intCast(index), if (cut) null else &totals);
+                }
+            }
+            if (cut) return rows.joinIfLast();
+            for (rows.unit.row_first..rows.unit.row_end, totals[0..rows.unit.rows()]) |row, *total| {
+                total.finish(rows.out(@intCast(row)));
+            }
+        }
+
+        /// All rows of the unit over one chunk; without `totals` its results go to memory.
+        fn oneChunk(rows: Rows, chunk: *const attention_blocks.Chunk, index: u32, totals: ?*[items.item_rows]panels.Total) void {
+            var result: panels.Result = undefined;
+            var row = rows.unit.row_first;
+            while (row < rows.unit.row_end) {
+                const panel = rows.panel(row, index);
+                panels.compute(format, chunk, &panel, rows.args.scale, &result);
+                for (0..panel.rows) |r| {
+                    if (panel.tokens[r] > 0) {
+                        const out = result.out[r][0..rows.args.view.head_dim];
+                        if (totals) |all| {
+                            all[row - rows.unit.row_first].join(result.states[r], rows.out(row), out.ptr);
+                        } else rows.store(row, index, result.states[r], out);
+                    }
+                    row += 1;
+                }
+            }
+        }
+    };
+}
+
+test {
+    _ = items;
+    _ = @import("attention_test.zig");
+}

@@ -1,0 +1,335 @@
+//! Attention against a plain f64 reference, and bit for bit against its definition and itself: one result for a
+//! (query, head), whatever else is in the batch, however the prompt is cut, wherever the blocks lie, with any number of
+//! members, and however the work is shared out.
+
+const options = @import("kumi_options");
+const std = @import("std");
+const attention = @import("attention.zig");
+const arena = @import("../../kv/arena.zig");
+const batch = @import("../../kv/batch.zig");
+const chunk_tokens = @import("blocks.zig").chunk_tokens;
+const items = @import("items.zig");
+const elements = @import("../../kv/elements.zig");
+const math = @import("../math.zig");
+const simd = @import("../../isa/simd.zig");
+const testing = @import("../../testing/testing.zig");
+const gpa = std.testing.allocator;
+
+/// softmax(q·K·scale)·V in f64 for one row, reading K and V element by element.
+pub fn reference(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize, out: []f64) void {
+    const view = args.view;
+    const kv_head = head / (args.heads / view.kv_heads);
+    const q = args.q[((seq.token_first + token) * args.heads + head) * view.head_dim ..][0..view.head_dim];
+    const count = seq.position_first + token + 1;
+    var max = -std.math.inf(f64);
+    for (0..2) |pass| {
+        var sum: f64 = 0;
+        if (pass == 1) @memset(out, 0);
+        for (0..count) |position| {
+            const slot = slotOf(args, seq, position);
+            var score: f64 = 0;
+            for (q, 0..) |value, d| score += @as(f64, value) * elements.readKey(view, kv_head, slot, d).value();
+            score *= args.scale;
+            if (pass == 0) max = @max(max, score);
+            if (pass == 0) continue;
+            const p = @exp(score - max);
+            sum += p;
+            for (out, 0..) |*value, d| value.* += p * elements.readValue(view, kv_head, slot, d).value();
+        }
+        if (pass == 1) for (out) |*value| {
+            value.* /= sum;
+        };
+    }
+}
+
+/// The definition at the top of attention.zig, one element after the other, for one row.
+fn exact(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize, out: []f32) void {
+    const view = args.view;
+    const kv_head = head / (args.heads / view.kv_heads);
+    const q = args.q[((seq.token_first + token) * args.heads + head) * view.head_dim ..][0..view.head_dim];
+    const count = seq.position_first + token + 1;
+    var max = -std.math.inf(f32);
+    var sum: f32 = 0;
+    @memset(out, 0);
+    var first: usize = 0;
+    while (first < count) : (first += chunk_tokens) {
+        const tokens = @min(chunk_tokens, count - first);
+        var weights: [chunk_tokens]f32 = undefined;
+        var top = -std.math.inf(f32);
+        for (weights[0..tokens], first..) |*score, position| {
+            score.* = exactScore(args, q, kv_head, slotOf(args, seq, position)) * args.scale;
+            top = @max(top, score.*);
+        }
+        var lanes: [16]f32 = @splat(0);
+        for (weights[0..tokens], 0..) |*weight, j| {
+            weight.* = math.expBelowZero(weight.* - top);
+            lanes[j % 16] += weight.*;
+        }
+        const max_next = @max(max, top);
+        const a = math.exp(max - max_next);
+        const b = math.exp(top - max_next);
+        sum = simd.fma(sum, a, simd.reduceAdd(lanes) * b);
+        max = max_next;
+        for (out, 0..) |*total, d| {
+            var value: f32 = 0;
+            for (weights[0..tokens], first..) |weight, position| {
+                const v = elements.readValue(view, kv_head, slotOf(args, seq, position), d);
+                value = simd.fma(weight * v.scale, v.number, value);
+            }
+            total.* = simd.fma(total.*, a, value * b);
+        }
+    }
+    for (out) |*value| value.* /= sum;
+}
+
+/// Chains over groups of the dimensions that share a scale, joined by an FMA each; without scales one chain.
+fn exactScore(args: *const attention.Args, q: []const f32, kv_head: usize, slot: usize) f32 {
+    const group = if (args.view.format.hasScales()) arena.scale_group else q.len;
+    var score: f32 = 0;
+    var d: usize = 0;
+    while (d < q.len) : (d += group) {
+        var chain: f32 = 0;
+        for (q[d..][0..group], d..) |value, i| {
+            chain = simd.fma(value, elements.readKey(args.view, kv_head, slot, i).number, chain);
+        }
+        const scale = elements.readKey(args.view, kv_head, slot, d).scale;
+        score = if (args.view.format.hasScales()) simd.fma(chain, scale, score) else chain;
+    }
+    return score;
+}
+
+fn slotOf(args: *const attention.Args, seq: batch.Seq, position: usize) usize {
+    var rest = position;
+    for (args.extents[seq.extent_first..][0..seq.extent_count]) |extent| {
+        if (rest < extent.token_count) return extent.slot_first + rest;
+        rest -= extent.token_count;
+    }
+    unreachable;
+}
+
+const Shape = struct { heads: u32, kv_heads: u32, dim: u32, format: arena.Format };
+
+/// Sequences laid out in an arena full of NaN; the content of sequence s at a position depends on s and the position alone.
+const World = struct {
+    shape: Shape,
+    cache: arena.Arena,
+    seqs: std.ArrayList(batch.Seq) = .empty,
+    extents: std.ArrayList(batch.Extent) = .empty,
+    /// Which sequence's content a batch entry has.
+    contents: std.ArrayList(u32) = .empty,
+    tokens: u32 = 0,
+    next_block: u32,
+
+    const slots = 4096;
+
+    fn init(shape: Shape, first_block: u32) !World {
+        const cache: arena.Arena = try .init(.{
+            .layers = 1,
+            .kv_heads = shape.kv_heads,
+            .head_dim = shape.dim,
+            .slots = slots,
+            .format = shape.format,
+        });
+        @memset(cache.memory, 0xff);
+        return .{ .shape = shape, .cache = cache, .next_block = first_block };
+    }
+
+    fn deinit(world: *World) void {
+        world.cache.deinit();
+        world.seqs.deinit(gpa);
+        world.extents.deinit(gpa);
+        world.contents.deinit(gpa);
+    }
+
+    /// Positions first … end − 1 of sequence `content` are this step's tokens; its KV lies in extents of `extent_blocks`.
+    fn add(world: *World, content: u32, first: u32, end: u32, extent_blocks: u32) !void {
+        const extent_first: u32 = @intCast(world.extents.items.len);
+        var position: u32 = 0;
+        while (position < end) {
+            const count = @min(end - position, extent_blocks * 16);
+            const slot_first = world.next_block * 16;
+            for (0..count) |i| world.write(content, position + @as(u32, @intCast(i)), slot_first + i);
+            try world.extents.append(gpa, .{ .slot_first = slot_first, .token_count = count });
+            position += count;
+            world.next_block += (count + 15) / 16 + 1;
+        }
+        try world.seqs.append(gpa, .{
+            .token_first = world.tokens,
+            .token_count = end - first,
+            .position_first = first,
+            .extent_first = extent_first,
+            .extent_count = @as(u32, @intCast(world.extents.items.len)) - extent_first,
+        });
+        try world.contents.append(gpa, content);
+        world.tokens += end - first;
+    }
+
+    fn write(world: *World, content: u32, position: u32, slot: usize) void {
+        const view = world.cache.layer(0);
+        const dim = world.shape.dim;
+        for (0..world.shape.kv_heads) |head| {
+            var rng: testing.Rng = .init(@as(u64, content) << 40 | @as(u64, position) << 8 | head);
+            var values: [2][arena.head_dim_max]f32 = undefined;
+            for (0..dim) |d| for (&values) |*side| {
+                // Multiples of 1/64 are exact in each format without scales.
+                side[d] = @as(f32, @floatFromInt(rng.between(i32, -127, 127))) / 64.0;
+            };
+            elements.writeKey(view, head, slot, values[0][0..dim]);
+            elements.writeValue(view, head, slot, values[1][0..dim]);
+        }
+    }
+
+    /// Runs the step and compares some rows with the references; result [tokens, heads, dim] is the caller's.
+    fn run(world: *World, parts: u32) ![]f32 {
+        return world.runOp(parts, 0, true);
+    }
+
+    /// As `run`, with items cut into units of `split_chunks` chunks, for a caller that compares with a checked result.
+    fn runSplit(world: *World, parts: u32, split_chunks: u32) ![]f32 {
+        return world.runOp(parts, split_chunks, false);
+    }
+
+    fn runOp(world: *World, parts: u32, split_chunks: u32, check: bool) ![]f32 {
+        const row = world.shape.heads * world.shape.dim;
+        var q = try testing.guarded(f32, world.tokens * row);
+        defer q.deinit();
+        var out = try testing.guarded(f32, world.tokens * row);
+        defer out.deinit();
+        @memset(out.bytes, 0xff);
+        for (world.seqs.items, world.contents.items) |seq, content| {
+            for (0..seq.token_count) |t| {
+                var rng: testing.Rng = .init(@as(u64, content) << 40 | (seq.position_first + t) << 8 | 255);
+                rng.fill(q.slice(f32)[(seq.token_first + t) * row ..][0..row], 2);
+            }
+        }
+        var args: attention.Args = .{
+            .q = q.slice(f32).ptr,
+            .out = out.slice(f32).ptr,
+            .seqs = world.seqs.items.ptr,
+            .extents = world.extents.items.ptr,
+            .view = world.cache.layer(0),
+            .n_seqs = @intCast(world.seqs.items.len),
+            .heads = world.shape.heads,
+            .scale = 1.0 / @sqrt(@as(f32, @floatFromInt(world.shape.dim))),
+        };
+        const work = args.work();
+        const room = items.roomOf(work);
+        const finished = try gpa.alloc(u32, room.items);
+        defer gpa.free(finished);
+        @memset(finished, 0);
+        var partials = try testing.guarded(f32, room.floats);
+        defer partials.deinit();
+        @memset(partials.bytes, 0xff);
+        if (split_chunks > 0) args.split = .{ .chunks = split_chunks, .finished = finished.ptr, .partials = partials.slice(f32).ptr };
+        testing.runParts(attention.run, &args, parts);
+        if (check) try world.checkSome(&args);
+        return gpa.dupe(f32, out.slice(f32));
+    }
+
+    /// The first, middle and last token of each sequence against the references.
+    fn checkSome(world: *World, args: *const attention.Args) !void {
+        const dim = world.shape.dim;
+        const expected = try gpa.alloc(f64, dim);
+        defer gpa.free(expected);
+        const defined = try gpa.alloc(f32, dim);
+        defer gpa.free(defined);
+        for (world.seqs.items) |seq| for ([_]usize{ 0, seq.token_count / 2, seq.token_count - 1 }) |t| for ([_]usize{ 0, world.shape.heads - 1 }) |head| {
+            reference(args, seq, t, head, expected);
+            const got = args.out[((seq.token_first + t) * world.shape.heads + head) * dim ..][0..dim];
+            for (expected, got) |want, value| try std.testing.expectApproxEqAbs(want, value, 1e-5);
+            exact(args, seq, t, head, defined);
+            try testing.expectBitwise(defined, got);
+        };
+    }
+};
+
+const shapes = [_]Shape{
+    .{ .heads = 8, .kv_heads = 2, .dim = 64, .format = .f16 },
+    .{ .heads = 3, .kv_heads = 3, .dim = 8, .format = .f32 },
+    .{ .heads = 14, .kv_heads = 2, .dim = 24, .format = .bf16 },
+    .{ .heads = 9, .kv_heads = 3, .dim = 80, .format = .f16 },
+    .{ .heads = 2, .kv_heads = 1, .dim = 256, .format = .f16 },
+    .{ .heads = 5, .kv_heads = 1, .dim = 40, .format = .f32 },
+    .{ .heads = 50, .kv_heads = 1, .dim = 16, .format = .bf16 },
+    .{ .heads = 8, .kv_heads = 2, .dim = 64, .format = .q8_0 },
+    .{ .heads = 3, .kv_heads = 3, .dim = 96, .format = .q8_0 },
+    .{ .heads = 14, .kv_heads = 2, .dim = 32, .format = .q8_0 },
+    .{ .heads = 6, .kv_heads = 3, .dim = 160, .format = .q8_0 },
+};
+
+/// Those that go through all lengths: one of each format under emulation, where FMAs are slow.
+const shapes_in_lengths = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8] } else shapes;
+const lengths = if (options.emulated) [_]u32{ 1, 16, 17, 257 } else [_]u32{ 1, 2, 15, 16, 17, 255, 256, 257, 515 };
+
+test "attention matches the reference over lengths, chunk borders and formats" {
+    for (shapes_in_lengths) |shape| {
+        for (lengths) |length| {
+            var world: World = try .init(shape, 3);
+            defer world.deinit();
+            try world.add(1, length - 1, length, 4);
+            try world.add(2, length - @min(length, 70), length, 1);
+            gpa.free(try world.run(2));
+        }
+    }
+}
+
+test "attention gives the same bits for any batch, chunking, placement and member count" {
+    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else shapes) |shape| {
+        const length = 280;
+        const row = shape.heads * shape.dim;
+        var whole: World = try .init(shape, 0);
+        defer whole.deinit();
+        try whole.add(7, 0, length, 100);
+        const expected = try whole.run(1);
+        defer gpa.free(expected);
+        for ([_][2]u32{ .{ 2, 0 }, .{ 3, 1 } }) |way| {
+            const again = try whole.runSplit(way[0], way[1]);
+            defer gpa.free(again);
+            try testing.expectBitwise(expected, again);
+        }
+        // Prefill chunks of many sizes, each beside other sequences, in other places; 1 is decode. Small ones start near the
+        // border between two chunks of keys, in time for 7 to begin at every place within a block.
+        var rng: testing.Rng = .init(51);
+        for (if (options.emulated) [_]u32{ 1, 7, 257 } else [_]u32{ 1, 2, 7, 64, 257 }) |step| {
+            var first: u32 = if (step < 7) 250 else if (step == 7) 168 else 0;
+            while (first < length) : (first += step) {
+                const end = @min(length, first + step);
+                var world: World = try .init(shape, rng.between(u32, 0, 9));
+                defer world.deinit();
+                try world.add(3, 20, 21 + rng.between(u32, 0, 4), 2);
+                try world.add(7, first, end, rng.between(u32, 1, 9));
+                try world.add(4, 0, 1 + rng.between(u32, 0, 20), 1);
+                const got = try world.runSplit(rng.between(u32, 1, 3), 0);
+                defer gpa.free(got);
+                const seq = world.seqs.items[1];
+                try testing.expectBitwise(expected[first * row .. end * row], got[seq.token_first * row ..][0 .. (end - first) * row]);
+                if (step < 7) first += 5; // a sample is enough
+            }
+        }
+    }
+}
+
+test "attention gives the same bits however its items are cut" {
+    for (if (options.emulated) [_]Shape{shapes[1]} else [_]Shape{ shapes[0], shapes[1], shapes[7] }) |shape| {
+        var world: World = try .init(shape, 0);
+        defer world.deinit();
+        for ([_][2]u32{ .{ 1299, 1300 }, .{ 10, 11 }, .{ 500, 530 }, .{ 767, 768 } }, 0..) |range, i| {
+            try world.add(@intCast(i), range[0], range[1], 7);
+        }
+        const expected = try world.run(1);
+        defer gpa.free(expected);
+        for ([_]u32{ 1, 2, 3, 5, 100 }) |split_chunks| {
+            const got = try world.runSplit(3, split_chunks);
+            defer gpa.free(got);
+            try testing.expectBitwise(expected, got);
+        }
+    }
+}
+
+test "attention hands out every item once, long sequences first" {
+    const shape: Shape = .{ .heads = 4, .kv_heads = 2, .dim = 8, .format = .f32 };
+    var world: World = try .init(shape, 0);
+    defer world.deinit();
+    for ([_]u32{ 3, 700, 40, 1, 650 }, 0..) |length, i| try world.add(@intCast(i), 0, length, 8);
+    gpa.free(try world.run(3));
+}

@@ -1,0 +1,201 @@
+//! Tiles for the K formats: 64 values of K a product, the float epilogue once per 256.
+//!
+//! Weight times sub-scale is an integer: at most 31 · 63 = 1,953 (Q5_K), in Q6_K, offset included, from −32 · 127 = −4,064 to
+//! 32 · 128 = 4,096. It is cut into two bytes, low + 256 · high, low unsigned and high signed, once for all columns; each
+//! has a sum of its own over 256 values. In int32 nothing overflows: |Σ low| ≤ 256 · 255 · 127 = 8,290,560,
+//! |Σ high| ≤ 256 · 16 · 127 = 520,192, and low + 256 · high is the same integer as on the other levels.
+
+const std = @import("std");
+const simd = @import("../../isa/simd.zig");
+const amx = @import("../../isa/amx.zig");
+const activations = @import("../../quant/activations.zig");
+const format_file = @import("../../quant/format.zig");
+const Format = format_file.Format;
+const tile = @import("tile.zig");
+const matmul_amx = @import("amx.zig");
+
+const rows = simd.panel_rows;
+const lanes = simd.row_lanes;
+/// Values of K in a product.
+const depth = 64;
+const products = activations.group_len / depth;
+
+/// 256 values of K of a panel.
+fn Digits(comptime format: Format) type {
+    return struct {
+        const Packed = format_file.Codec(format).Packed;
+        const traits = format.integer();
+        const has_mins = traits.mins == .sub_blocks;
+
+        /// [product][digit]: a weight tile.
+        q: [products][2][depth / 4][4 * rows]u8 align(64),
+        mins: [if (has_mins) 4 else 0][2 * rows]i16,
+        d: [rows]f32,
+        dmin: [if (has_mins) rows else 0]f32,
+
+        fn fill(digits: *@This(), chunk: *const Packed) void {
+            inline for (0..tile.panel_groups) |group| {
+                const row = group * lanes;
+                const source: tile.PackedSource(format) = .{ .chunk = chunk, .row = row };
+                for (0..8) |span| digits.fillSpan(source, span);
+                if (has_mins) {
+                    for (&digits.mins, 0..) |*mins, pair| mins[2 * row ..][0 .. 2 * lanes].* = source.minPair(pair, 0);
+                    digits.dmin[row..][0..lanes].* = source.rowScale("dmin", 0, 0);
+                }
+                digits.d[row..][0..lanes].* = source.rowScale("d", 0, 0);
+            }
+        }
+
+        /// 32 values: one sub-block; in Q6_K two, K groups 0 to 3 and 4 to 7.
+        inline fn fillSpan(digits: *@This(), source: tile.PackedSource(format), span: usize) void {
+            var scales: [2]simd.RowI16 = undefined;
+            if (traits.sub_len == 16) {
+                const pair = source.scalePair(span, 0);
+                scales = .{ simd.repeatOf(pair, 0), simd.repeatOf(pair, 1) };
+            } else {
+                const pair = source.scalePair(span / 2, 0);
+                scales = @splat(if (span % 2 == 0) simd.repeatOf(pair, 0) else simd.repeatOf(pair, 1));
+            }
+            const place = &digits.q[span / 2];
+            const byte = 4 * source.row;
+            inline for (0..4) |u| {
+                const unit = source.unit(span, u, 0);
+                inline for (.{ unit.low, unit.high }, scales, .{ u, u + 4 }) |weights, scale, k_group| {
+                    const offset = if (traits.zero != 0) scale *% @as(simd.RowI16, @splat(traits.zero)) else null;
+                    const parts = simd.scaledDigits(weights, scale, offset);
+                    place[0][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = parts.low;
+                    place[1][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = parts.high;
+                }
+            }
+        }
+    };
+}
+
+/// One panel times a span's columns.
+pub fn multiply(
+    comptime format: Format,
+    panel: [*]const u8,
+    k: usize,
+    columns: tile.Columns,
+    span: matmul_amx.Span,
+    out: *matmul_amx.Out,
+) void {
+    const chunks: [*]const format_file.Codec(format).Packed = @ptrCast(@alignCast(panel));
+    var digits: Digits(format) = undefined;
+    var sums: [2]Sums = undefined;
+    const steps = (span.parts() + 1) / 2;
+    const lines_per_step = (@sizeOf(@TypeOf(chunks[0])) / 64 + steps - 1) / steps;
+    for (0..k / activations.group_len) |index| {
+        digits.fill(&chunks[index]);
+        const step: Step(format) = .{
+            .digits = &digits,
+            .next = @ptrCast(chunks + index + 1),
+            .lines_per_step = lines_per_step,
+            .columns = columns,
+            .index = index,
+            .span = span,
+            .sums = &sums,
+            .out = out,
+        };
+        matmul_amx.pipeline(steps, step);
+    }
+}
+
+/// [part][digit].
+const Sums = [2][2]amx.Sums;
+
+/// Columns whose sums are finished in one turn of a loop.
+const unroll = 4;
+
+/// What all columns of a step share.
+fn RowConstants(comptime format: Format) type {
+    const has_mins = Digits(format).has_mins;
+    return struct {
+        d: simd.RowF32,
+        dmin: if (has_mins) simd.RowF32 else void,
+        mins: [if (has_mins) 4 else 0]simd.RowI16,
+    };
+}
+
+/// Up to 32 columns times 256 values of K.
+fn Step(comptime format: Format) type {
+    return struct {
+        digits: *const Digits(format),
+        /// The chunk that comes next, of which each step asks memory for some lines.
+        next: [*]const u8,
+        lines_per_step: usize,
+        columns: tile.Columns,
+        index: usize,
+        span: matmul_amx.Span,
+        sums: *[2]Sums,
+        out: *matmul_amx.Out,
+
+        pub inline fn start(step: @This(), pair: usize, which: usize) void {
+            if (2 * pair + 1 < step.span.parts()) step.product(2, pair, which) else step.product(1, pair, which);
+            for (0..step.lines_per_step) |line| @prefetch(step.next + (pair * step.lines_per_step + line) * 64, .{});
+        }
+
+        inline fn product(step: @This(), comptime count: usize, pair: usize, which: usize) void {
+            var x: [count][*]const u8 = undefined;
+            inline for (&x, 0..) |*first, i| {
+                const column = step.span.part(2 * pair + i).load;
+                first.* = @ptrCast(&step.columns.group(activations.Group256, column, step.index).q);
+            }
+            inline for (0..2 * count) |i| amx.zero(i);
+            inline for (0..products) |p| {
+                inline for (0..2) |digit| amx.load(6 + digit, @ptrCast(&step.digits.q[p][digit]), 4 * rows);
+                inline for (0..count) |i| {
+                    amx.load(4 + i, x[i] + p * depth, step.columns.stride);
+                    amx.multiply(.unsigned, 2 * i, 4 + i, 6);
+                    amx.multiply(.signed, 2 * i + 1, 4 + i, 7);
+                }
+            }
+            inline for (0..count) |i| {
+                inline for (0..2) |digit| amx.store(2 * i + digit, &step.sums[which][i][digit]);
+            }
+        }
+
+        pub inline fn finish(step: @This(), pair: usize, which: usize) void {
+            for (0..2) |i| {
+                if (2 * pair + i == step.span.parts()) return;
+                inline for (0..tile.panel_groups) |group| step.finishPart(step.span.part(2 * pair + i), &step.sums[which][i], group * lanes);
+            }
+        }
+
+        inline fn finishPart(step: @This(), part: matmul_amx.Part, sums: *const [2]amx.Sums, comptime row: usize) void {
+            const has_mins = Digits(format).has_mins;
+            var constants: RowConstants(format) = undefined;
+            constants.d = step.digits.d[row..][0..lanes].*;
+            if (has_mins) constants.dmin = step.digits.dmin[row..][0..lanes].*;
+            inline for (&constants.mins, 0..) |*pair, i| pair.* = step.digits.mins[i][2 * row ..][0 .. 2 * lanes].*;
+            var c: usize = 0;
+            while (c + unroll <= part.count) : (c += unroll) {
+                inline for (0..unroll) |i| step.finishColumn(&constants, part, sums, row, c + i);
+            }
+            while (c < part.count) : (c += 1) step.finishColumn(&constants, part, sums, row, c);
+        }
+
+        /// The same float operations as ops/matmul/tile.zig, for rows from `row` on.
+        inline fn finishColumn(
+            step: @This(),
+            constants: *const RowConstants(format),
+            part: matmul_amx.Part,
+            sums: *const [2]amx.Sums,
+            comptime row: usize,
+            c: usize,
+        ) void {
+            const x = step.columns.group(activations.Group256, part.load + part.skip + c, step.index);
+            const da = simd.splatRows(x.scale);
+            const low: simd.RowI32 = sums[0][part.skip + c][row..][0..lanes].*;
+            const high: simd.RowI32 = sums[1][part.skip + c][row..][0..lanes].*;
+            const acc = step.out[part.first + c][row..][0..lanes];
+            var result = simd.fma(simd.toFloat(low +% (high << @splat(8))), constants.d * da, acc.*);
+            if (Digits(format).has_mins) {
+                var msum: simd.RowI32 = @splat(0);
+                inline for (constants.mins, 0..) |pair, i| msum = simd.addPairs(msum, pair, simd.broadcast2(x.sums32[2 * i ..]));
+                result = simd.fma(-simd.toFloat(msum), constants.dmin * da, result);
+            }
+            acc.* = result;
+        }
+    };
+}

@@ -1,0 +1,34 @@
+//! The float matmul's inner kernel: some columns × one panel, whole K, one FMA per k in one chain per output element.
+//! Narrow formats are widened exactly, so all of them are f32 arithmetic.
+
+const simd = @import("../../isa/simd.zig");
+const format_file = @import("../../quant/format.zig");
+const Format = format_file.Format;
+
+/// `first[c · stride + i]`: value i of column c.
+pub const Columns = struct { first: [*]const f32, stride: usize };
+
+/// out[c][r].
+pub fn tile(
+    comptime format: Format,
+    comptime C: usize,
+    panel: [*]const u8,
+    k: usize,
+    columns: Columns,
+    out: *[C][simd.panel_rows]f32,
+) void {
+    const Codec = format_file.Codec(format);
+    const weights: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
+    var acc: [C]simd.F32x16 = @splat(@splat(0));
+    const chunk_len = Codec.chunk_len;
+    for (0..k / chunk_len) |i| {
+        inline for (0..chunk_len) |j| step(C, Codec.widenOne(&weights[i], j), columns, chunk_len * i + j, &acc);
+    }
+    if (k % chunk_len != 0) step(C, Codec.widenOne(&weights[k / chunk_len], 0), columns, k - 1, &acc);
+    inline for (0..C) |c| out[c] = acc[c];
+}
+
+/// One k.
+inline fn step(comptime C: usize, row: simd.F32x16, columns: Columns, k: usize, acc: *[C]simd.F32x16) void {
+    inline for (0..C) |c| acc[c] = simd.fma(row, simd.splat(columns.first[c * columns.stride + k]), acc[c]);
+}

@@ -1,0 +1,144 @@
+import { AlignedLogprobs } from "./aligned_logprobs.ts";
+import type { Completion, PromptLogprob, StepEvent, TokenLogprob } from "../protocol/answer.ts";
+
+/** A finished answer. */
+export interface GenerationResult extends Completion {
+  text: string;
+  /** One for each token of the text, where they were asked for: the bytes of all, joined, are the text. */
+  logprobs?: TokenLogprob[];
+  /** One for each token of the prompt, where they were asked for. */
+  promptLogprobs?: PromptLogprob[];
+}
+
+/** What a step added to an answer. */
+export type AnswerPart = Pick<StepEvent, "tokens" | "text" | "logprobs" | "promptLogprobs">;
+
+/** Who hears of an answer as it comes, before its iterator does. What a listener throws ends the answer. */
+export interface GenerationListener {
+  /** The request was taken; nothing was computed for it yet. After a worker's end it may be said again. */
+  onAccepted?: (promptTokens: number) => void;
+  /** The ids of new tokens. */
+  onTokens?: (tokens: readonly number[]) => void;
+  /**
+   * What a step added: tokens, text, and, where they were asked for, the log-probabilities of the tokens whose text is out now. The
+   * text of a token comes later where it ends inside a character or may begin a stop string. The prompt's come before, as it is computed.
+   */
+  onPart?: (part: AnswerPart) => void;
+}
+
+/**
+ * An answer on its way. Iterate it for the parts of the text as they come, or await `result` for the whole; both may
+ * be done. Leaving the loop early ends the answer.
+ *
+ * When the caller's signal ends it, the loop throws the signal's reason after the last part, so that whoever reads on knows that
+ * the text is cut: a DOMException "AbortError" unless the signal says otherwise. `result` has what came so far.
+ *
+ * ```ts ignore
+ * const answer = model.generate("Once upon a time");
+ * for await (const part of answer) console.log(part);
+ * console.log((await answer.result).timings);
+ * ```
+ */
+export class Generation implements AsyncIterable<string> {
+  /** The whole answer. Rejects when the request fails; an aborted one resolves with finishReason "abort" and what came so far. */
+  readonly result: Promise<GenerationResult>;
+  readonly #settle: PromiseWithResolvers<GenerationResult> = Promise.withResolvers();
+  readonly #cancel: () => void;
+  readonly #listener: GenerationListener;
+  readonly #signal?: AbortSignal;
+  readonly #parts: string[] = [];
+  readonly #aligned = new AlignedLogprobs();
+  /** Undefined where nobody asked for them. */
+  #logprobs: TokenLogprob[] | undefined;
+  /** Undefined where nobody asked for them. */
+  #promptLogprobs: PromptLogprob[] | undefined;
+  #text = "";
+  #pending = "";
+  #ended = false;
+  #wasAborted = false;
+  #error: Error | null = null;
+  #wake: (() => void) | null = null;
+
+  /** `cancel` is called once at most, when the reader wants no more. `signal`: what an abort is told from. */
+  constructor(cancel: () => void, listener: GenerationListener = {}, signal?: AbortSignal) {
+    this.#cancel = cancel;
+    this.#signal = signal;
+    this.#listener = listener;
+    this.result = this.#settle.promise;
+    // A caller who only iterates learns of an error there; the promise alone must not end the program.
+    this.result.catch(() => {});
+  }
+
+  /** Takes what a step gave. For the engine's client. */
+  push(event: StepEvent): void {
+    if (this.#ended) return;
+    const { text, completion, promptLogprobs } = event;
+    if (promptLogprobs !== undefined) (this.#promptLogprobs ??= []).push(...promptLogprobs);
+    const logprobs = event.logprobs && this.#align(event.logprobs, text, completion !== undefined);
+    if (!this.#tell(event, logprobs)) return;
+    this.#parts.push(text);
+    this.#pending += text;
+    if (completion !== undefined) {
+      this.#ended = true;
+      this.#wasAborted = completion.finishReason === "abort";
+      this.#text = this.#parts.join("");
+      const result: GenerationResult = { text: this.#text, ...completion };
+      if (this.#logprobs !== undefined) result.logprobs = this.#logprobs;
+      if (this.#promptLogprobs !== undefined) result.promptLogprobs = this.#promptLogprobs;
+      this.#settle.resolve(result);
+    }
+    this.#wake?.();
+  }
+
+  /** The log-probabilities that belong to the text that is out with this event. */
+  #align(tokens: readonly TokenLogprob[], text: string, isLast: boolean): TokenLogprob[] {
+    const out = this.#aligned.push(tokens, text);
+    if (isLast) out.push(...this.#aligned.end());
+    (this.#logprobs ??= []).push(...out);
+    return out;
+  }
+
+  /** Calls the listeners; what one throws ends the answer. */
+  #tell(
+    { promptTokens, tokens, text, promptLogprobs }: StepEvent,
+    logprobs: TokenLogprob[] | undefined,
+  ): boolean {
+    const { onAccepted, onTokens, onPart } = this.#listener;
+    try {
+      if (promptTokens !== undefined) onAccepted?.(promptTokens);
+      if (tokens.length > 0) onTokens?.(tokens);
+      const hasNews = tokens.length > 0 || text !== "" || (logprobs?.length ?? 0) > 0;
+      if (promptLogprobs !== undefined) onPart?.({ tokens, text, logprobs, promptLogprobs });
+      else if (hasNews) onPart?.({ tokens, text, logprobs });
+      return true;
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+      this.#cancel();
+      return false;
+    }
+  }
+
+  /** Ends with an error. For the engine's client. */
+  fail(error: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#settle.reject(error);
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
+    try {
+      while (true) {
+        const part = this.#pending;
+        this.#pending = "";
+        if (part !== "") yield part;
+        else if (this.#error !== null) throw this.#error;
+        else if (this.#ended) return this.#wasAborted ? this.#signal?.throwIfAborted() : undefined;
+        else await new Promise<void>((resolve) => this.#wake = resolve);
+      }
+    } finally {
+      if (!this.#ended) this.#cancel();
+    }
+  }
+}

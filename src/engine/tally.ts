@@ -1,0 +1,79 @@
+import type { ClassStats, LatencyClass } from "../../scheduler/mod.ts";
+import type { FinishReason, Usage } from "../protocol/answer.ts";
+import { Histogram } from "../protocol/histogram.ts";
+import type { ClassFigures, EngineStats } from "../protocol/stats.ts";
+
+const STEP_MS_BOUNDS = [0.5, 1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 200, 350, 500, 1000, 2000, 5000, 10_000];
+const STEP_TOKENS_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+const STEP_SEQUENCES_BOUNDS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256];
+
+/** Counts what happens in an engine. */
+export class EngineTally {
+  readonly #classes = new Map<string, Omit<ClassFigures, keyof ClassStats>>();
+  readonly #sums = {
+    steps: 0,
+    computedTokens: 0,
+    generatedTokens: 0,
+    promptTokens: 0,
+    cachedTokens: 0,
+    preemptions: 0,
+  };
+
+  readonly #stepMs = new Histogram(STEP_MS_BOUNDS);
+  readonly #stepTokens = new Histogram(STEP_TOKENS_BOUNDS);
+  readonly #stepSequences = new Histogram(STEP_SEQUENCES_BOUNDS);
+
+  constructor(classes: readonly LatencyClass[]) {
+    for (const { name } of classes) {
+      const finished = { stop: 0, length: 0, abort: 0, deadline: 0 };
+      this.#classes.set(name, { accepted: 0, refused: 0, finished, failed: 0 });
+    }
+  }
+
+  accept(name: string): void {
+    this.#classes.get(name)!.accepted++;
+  }
+
+  /** The class may be one that does not exist. */
+  refuse(name: string): void {
+    const figures = this.#classes.get(name);
+    if (figures !== undefined) figures.refused++;
+  }
+
+  finish(name: string, reason: FinishReason, usage: Usage): void {
+    this.#classes.get(name)!.finished[reason]++;
+    this.#sums.promptTokens += usage.promptTokens;
+    this.#sums.cachedTokens += usage.cachedTokens;
+  }
+
+  fail(name: string): void {
+    this.#classes.get(name)!.failed++;
+  }
+
+  step(step: { ms: number; sequences: number; computedTokens: number; generatedTokens: number }): void {
+    this.#sums.steps++;
+    this.#sums.computedTokens += step.computedTokens;
+    this.#sums.generatedTokens += step.generatedTokens;
+    this.#stepMs.observe(step.ms);
+    this.#stepTokens.observe(step.computedTokens);
+    this.#stepSequences.observe(step.sequences);
+  }
+
+  preempt(sequences: number): void {
+    this.#sums.preemptions += sequences;
+  }
+
+  /** All of it, beside what the scheduler says of this moment. */
+  figures(now: readonly ClassStats[]): Omit<EngineStats, "stepTime" | "kv"> {
+    const classes = now.map((stats) => {
+      const figures = this.#classes.get(stats.name)!;
+      return { ...stats, ...figures, finished: { ...figures.finished } };
+    });
+    const stepHistograms = {
+      ms: this.#stepMs.figures(),
+      tokens: this.#stepTokens.figures(),
+      sequences: this.#stepSequences.figures(),
+    };
+    return { classes, ...this.#sums, stepHistograms };
+  }
+}

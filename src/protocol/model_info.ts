@@ -1,0 +1,42 @@
+import type { FilePooling } from "../models/hyperparameters.ts";
+
+/** What a loaded model is. */
+export interface ModelInfo {
+  architecture: string;
+  /** The name that the file gives, if any. */
+  name?: string;
+  /** Number of weights. */
+  parameters: number;
+  /** Bytes of the tensors in the file. */
+  weightBytes: number;
+  layers: number;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  vocab: number;
+  /** Longest sequence as loaded, in tokens. */
+  contextLength: number;
+  /** Longest sequence that the model was trained for, in tokens. */
+  trainedContextLength: number;
+  /** Bytes of keys and values per token. */
+  kvBytesPerToken: number;
+  /** Tokens that the KV cache of each worker holds. */
+  kvTokens: number;
+  /** What the file says about embeddings; "none" where it says nothing. */
+  pooling: FilePooling;
+  hasChatTemplate: boolean;
+  /** Names of the tokens that begin and end a text, where the model has such. */
+  bosToken?: string;
+  eosToken?: string;
+  /** Sentences about what is otherwise than the file or a user would have it, such as a shorter context. */
+  notes: readonly string[];
+  /** The instruction set level in use. */
+  isa: string;
+  /**
+   * Equal where the same request with the same seed has the same answer: made of kumi's version, the file, the KV cache's format
+   * and, for weights in BF16 alone, the instruction set level.
+   */
+  fingerprint: string;
+  threads: number;
+}

@@ -1,0 +1,19 @@
+import type { Refusal } from "../../scheduler/mod.ts";
+import { RefusedError } from "./errors.ts";
+import type { GenerationRequest } from "./request.ts";
+
+/** The error that a refused request ends with. */
+export function refusal(
+  { class: className, deadlineMs }: Pick<GenerationRequest, "class" | "deadlineMs">,
+  { reason, retryAfterMs }: Refusal,
+): RefusedError {
+  const name = `"${className}"`;
+  const why = {
+    "too-long": `prompt and answer do not fit into the KV cache or the queue of class ${name}`,
+    "queue-full": `the queue of class ${name} is full`,
+    "slo": `its first token would come later than class ${name} promises`,
+    "deadline": `it would not meet its deadline of ${deadlineMs} ms`,
+  }[reason];
+  const again = retryAfterMs === undefined ? "" : `; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
+  return new RefusedError(`The request was refused: ${why}${again}`, reason, retryAfterMs);
+}

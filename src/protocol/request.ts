@@ -1,0 +1,77 @@
+/** What a caller asks an engine for: a prompt and how its answer is to be made. @module */
+
+import type { RefusalReason } from "../../scheduler/mod.ts";
+import type { ChatTemplateOptions } from "../tokenizer/chat_template.ts";
+import type { ToolCall } from "../tokenizer/conversation.ts";
+import type { SamplingParams } from "./sampling.ts";
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  /** "system", "developer", "user", "assistant" or "tool"; any other is refused. */
+  role: string;
+  content: string;
+  /** Who speaks, or the function that a message of role "tool" comes from; for templates that show it. */
+  name?: string;
+  /** What the assistant thought before it answered, for templates that show it. */
+  reasoning_content?: string;
+  /** What the assistant called. Templates that know no tools get it as text. */
+  tool_calls?: ToolCall[];
+  /** Which call a message of role "tool" answers. */
+  tool_call_id?: string;
+}
+
+/** How a conversation becomes a prompt. */
+export type PromptShape = Omit<ChatTemplateOptions, "now">;
+
+/** What a generation continues. */
+export type Prompt =
+  | { text: string }
+  | { tokens: number[] }
+  | { messages: ChatMessage[] } & PromptShape;
+
+/** What becomes of the hidden states of a text's tokens: their mean, or the last one alone. */
+export const POOLINGS = ["mean", "last"] as const;
+export type Pooling = typeof POOLINGS[number];
+
+/** A checked request. */
+export interface GenerationRequest {
+  prompt: Prompt;
+  sampling: SamplingParams;
+  /** Undefined: until the context is full. 0: only the prompt is computed. */
+  maxTokens?: number;
+  /** Set: the prompt's tokens are scored, each with so many of the likeliest at its place. */
+  promptLogprobs?: number;
+  /** Tokens of the prompt whose scores were delivered by another worker, which has ended. */
+  promptScored?: number;
+  /** Whether the token that ends the answer has its log-probability told, too: it adds nothing to the text. */
+  endLogprob?: boolean;
+  /** Strings that end the answer and are not part of it. */
+  stop: string[];
+  /** Tokens that end the answer, beside the model's own end tokens. */
+  stopTokens: number[];
+  /** Go on when the model says that it is done. */
+  ignoreEnd: boolean;
+  /** The answer does not end by itself before it has so many tokens. */
+  minTokens?: number;
+  /** Whether control tokens are written into the text. */
+  specialTokens?: boolean;
+  /** When the caller asked, in ms since 1970. */
+  submittedAt: number;
+  /** Name of the latency class. */
+  class: string;
+  /** Prefixes of prompts are only shared between requests of one tenant. */
+  tenant: string;
+  /** Higher goes first within the class. */
+  priority: number;
+  /** Ends the answer so many ms after the call. */
+  deadlineMs?: number;
+  /** Set: nothing is generated, the prompt's embedding is wanted. */
+  pooling?: Pooling;
+  /**
+   * Tokens that another worker has generated and delivered for this request before it ended: they are taken as they are, and
+   * the answer goes on after them. A request that has this field was accepted before and is never refused.
+   */
+  restored?: number[];
+  /** Taken even where it would be refused, for measuring. `reason`: why the caller's side would have refused it. */
+  overrule?: { reason?: RefusalReason };
+}

@@ -1,0 +1,79 @@
+/** Figures of an engine: plain objects, so that they travel as JSON. @module */
+
+import type { ClassStats } from "../../scheduler/mod.ts";
+import type { FinishReason } from "./answer.ts";
+import type { HistogramFigures } from "./histogram.ts";
+
+/** How the KV cache is used at one moment: a plain object, so that it travels as JSON. */
+export interface KvStats {
+  blockTokens: number;
+  /** Address space of all blocks. */
+  reservedBytes: number;
+  /** Memory behind it, as the system counts its pages (mincore); absent where it does not tell. */
+  committedBytes?: number;
+  /** Blocks that sequences have or that the prefix cache keeps. */
+  allocatedBytes: number;
+  /** Tokens that are stored in them. */
+  usedBytes: number;
+  /** The part of it that only the prefix cache keeps: it gives way when a sequence needs room. */
+  cachedBytes: number;
+  /** 1 − used ÷ allocated: the last blocks of the sequences. */
+  internalFragmentation: number;
+  /** 1 − longest free stretch ÷ free blocks. */
+  externalFragmentation: number;
+  /** What the same sequences would take if each had reserved the longest one. */
+  maxLengthReservationBytes: number;
+  /** Sequences that have blocks, and runs of adjacent blocks among them all. */
+  sequences: number;
+  runs: number;
+  /** In blocks. */
+  blocks: {
+    total: number;
+    free: number;
+    used: number;
+    shared: number;
+    largestFree: number;
+    /** In the stretches that were given back to the system so far. */
+    givenBack: number;
+    /** Aligned free runs of 2ᵏ blocks. */
+    freeRuns: number[];
+  };
+}
+
+/** A latency class: what is there now, and what became of its requests since the start. */
+export interface ClassFigures extends ClassStats {
+  accepted: number;
+  /** Refused, or wrong in themselves. */
+  refused: number;
+  /** By why they ended. */
+  finished: Record<FinishReason, number>;
+  failed: number;
+}
+
+/** Figures of one engine worker. A plain object, so that it travels as JSON. */
+export interface EngineStats {
+  /** Highest priority first. */
+  classes: ClassFigures[];
+  /** Steps computed. */
+  steps: number;
+  /** Tokens that steps have computed: prompts, answers, and what was computed again. */
+  computedTokens: number;
+  /** Tokens that were chosen. */
+  generatedTokens: number;
+  /** Of the requests that have ended: tokens of their prompts, and how many of those the prefix cache had. */
+  promptTokens: number;
+  cachedTokens: number;
+  /** Sequences that gave their KV blocks up and were computed again. */
+  preemptions: number;
+  /** The fitted model of a step's time: `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens`. */
+  stepTime: {
+    fixedMs: number;
+    msPerToken: number;
+    msPerKvEntry: number;
+    /** Typical error of a prediction. */
+    relativeError: number;
+  };
+  /** Of all steps: their time in ms, and how much they computed. */
+  stepHistograms: { ms: HistogramFigures; tokens: HistogramFigures; sequences: HistogramFigures };
+  kv: KvStats;
+}

@@ -1,0 +1,59 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ModelError } from "../models/error.ts";
+import type { Hyperparameters } from "../models/hyperparameters.ts";
+import { type MemoryLeft, resolveSizes, type SizeOptions } from "./sizes.ts";
+
+const MIB = 2 ** 20;
+
+/** A token takes 32 KiB of f16, 32 of them a MiB. */
+function model(contextLength: number): Hyperparameters {
+  return { layers: 16, heads: 32, kvHeads: 8, headDim: 64, contextLength } as Hyperparameters;
+}
+
+/** The context and the tokens of the KV cache. */
+function sizes(contextLength: number, options: SizeOptions = {}, memory?: MemoryLeft): number[] {
+  const resolved = resolveSizes(model(contextLength), options, memory);
+  return [resolved.contextLength, resolved.kvTokens];
+}
+
+/** Memory for so many tokens beside 1000 MiB of weights and their margin. */
+function memoryFor(tokens: number, sharers = 1): MemoryLeft {
+  return { weightBytes: 1000 * MIB, availableBytes: (1178 + tokens / 32) * MIB, sharers };
+}
+
+Deno.test("resolveSizes() gives the model's own context, and a KV cache for one such sequence at least", () => {
+  assertEquals(sizes(512), [512, 16_384], "many short sequences");
+  assertEquals(sizes(8192), [8192, 16_384]);
+  assertEquals(sizes(40_960), [40_960, 40_960]);
+  assertEquals(sizes(131_072), [131_072, 131_072]);
+  assertEquals(sizes(20_001), [20_001, 20_016], "whole blocks");
+  assertEquals(sizes(2 ** 24)[0], 2 ** 20, "the longest that rotary tables are made for");
+});
+
+Deno.test("resolveSizes() takes what is asked for, and a context that a KV cache of that size can hold", () => {
+  assertEquals(sizes(131_072, { contextLength: 4096 }), [4096, 16_384]);
+  assertEquals(sizes(131_072, { kvTokens: 4096 }), [4096, 4096]);
+  assertEquals(sizes(512, { kvTokens: 4096 }), [512, 4096]);
+  assertEquals(sizes(512, { contextLength: 100, kvTokens: 200 }), [100, 208]);
+  assertThrows(() => sizes(512, { contextLength: 513 }), RangeError, "from 1 to 512, current value is 513");
+  assertThrows(() => sizes(512, { contextLength: 100, kvTokens: 99 }), RangeError, "from 100");
+  assertThrows(() => sizes(512, { contextLength: NaN }), RangeError, "contextLength");
+  assertThrows(() => sizes(512, { kvTokens: NaN }), RangeError, "kvTokens");
+});
+
+Deno.test("resolveSizes() lowers a default context to what memory can hold, and only that", () => {
+  assertEquals(sizes(131_072, {}, memoryFor(200_000)), [131_072, 131_072]);
+  assertEquals(sizes(131_072, {}, memoryFor(20_000)), [20_000, 20_000]);
+  assertEquals(sizes(8192, {}, memoryFor(10_000)), [8192, 10_000]);
+  assertEquals(sizes(131_072, {}, memoryFor(512)), [512, 512]);
+  assertEquals(sizes(100, {}, memoryFor(112)), [100, 112]);
+  const refused = (options: SizeOptions, tokens: number, part: string) =>
+    assertThrows(() => sizes(131_072, options, memoryFor(tokens)), ModelError, part);
+  refused({}, 500, "for 512 tokens");
+  refused({ contextLength: 20_480 }, 20_000, "for 20480 tokens");
+  refused({ kvTokens: 20_480 }, 20_000, "for 20480 tokens");
+});
+
+Deno.test("resolveSizes() leaves those who share the memory as much", () => {
+  assertEquals(sizes(131_072, {}, memoryFor(20_000, 4)), [4992, 4992]);
+});

@@ -1,0 +1,66 @@
+import type { KvAllocator, KvPoolStats } from "../../src/engine/kv_pool.ts";
+
+/** First fit over a table of blocks, for tests that go without the kernel library. */
+export class FirstFitPool implements KvAllocator {
+  readonly blocks: number;
+  readonly #references: Uint8Array;
+
+  constructor(blocks: number) {
+    this.blocks = blocks;
+    this.#references = new Uint8Array(blocks);
+  }
+
+  get freeBlocks(): number {
+    return this.#references.reduce((free, count) => free + Number(count === 0), 0);
+  }
+
+  tryAllocate(count: number, after = -1): number[] | null {
+    if (count > this.freeBlocks) return null;
+    const taken: number[] = [];
+    for (let block = after + 1; taken.length < count && this.#references[block] === 0; block++) {
+      taken.push(block);
+      this.#references[block] = 1;
+    }
+    while (taken.length < count) {
+      const block = this.#references.indexOf(0);
+      this.#references[block] = 1;
+      taken.push(block);
+    }
+    return taken;
+  }
+
+  release(blocks: readonly number[]): void {
+    for (const block of blocks) {
+      if (this.#references[block] === 0) {
+        throw new RangeError(`Cannot release KV block ${block}: it is not in use`);
+      }
+      this.#references[block]--;
+    }
+  }
+
+  share(blocks: readonly number[]): void {
+    for (const block of blocks) this.#references[block]++;
+  }
+
+  references(block: number): number {
+    return this.#references[block];
+  }
+
+  trim(): void {}
+
+  stats(): KvPoolStats {
+    const blocks = this.blocks, free = this.freeBlocks, used = blocks - free;
+    return {
+      blocks,
+      free,
+      used,
+      shared: 0,
+      references: used,
+      idle: 0,
+      largestFree: free,
+      freeRuns: [],
+      externalFragmentation: 0,
+      givenBackBlocks: 0,
+    };
+  }
+}

@@ -1,0 +1,158 @@
+/** A model, requests and an engine for tests that go without kernels. @module */
+
+import { assert, assertEquals } from "@std/assert";
+import { BLOCK_TOKENS, type SequenceSlice } from "../../src/runner/batch.ts";
+import type { SampleRequest } from "../../src/runner/sample_batch.ts";
+import { resolveSampling } from "../../src/protocol/sampling.ts";
+import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
+import { Engine, type EngineParts, type StepRunner } from "../../src/engine/engine.ts";
+import { FirstFitPool } from "./fake_kv_pool.ts";
+import type { Completion } from "../../src/protocol/answer.ts";
+import type { GenerationRequest } from "../../src/protocol/request.ts";
+
+export const VOCAB = 50;
+export const END = 0;
+export const HIDDEN = 2;
+
+/** A model whose next token depends on all tokens before it, which it looks up in its cache as a real one would. */
+export class FakeRunner implements StepRunner {
+  readonly hyperparameters = { vocab: VOCAB, hidden: HIDDEN };
+  readonly contextLength: number;
+  readonly kvTokens: number;
+  readonly kvBytesPerToken = 2;
+  readonly batchTokensMax = 32;
+  readonly logitsRowsMax = 4;
+  readonly cache: Int32Array;
+  readonly steps: number[][] = [];
+  failAt = -1;
+  #ends: number[] = [];
+  #states: number[][] = [];
+  #nexts: number[] = [];
+
+  constructor(contextLength: number, kvTokens: number) {
+    this.contextLength = contextLength;
+    this.kvTokens = kvTokens;
+    this.cache = new Int32Array(kvTokens).fill(-1);
+  }
+
+  forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
+    if (interrupted?.()) return false;
+    this.steps.push(slices.map((slice) => slice.count));
+    if (this.steps.length - 1 === this.failAt) throw new Error("the kernels refused");
+    this.#ends = [];
+    this.#states = [];
+    let count = 0;
+    for (const slice of slices) {
+      for (let p = slice.first; p < slice.first + slice.count; p++) {
+        this.cache[slot(slice, p)] = slice.tokens[p];
+      }
+      let hash = 7;
+      for (let p = 0; p < slice.first + slice.count; p++) {
+        assertEquals(this.cache[slot(slice, p)], slice.tokens[p], `position ${p} is not in the cache`);
+        hash = (hash * 31 + slice.tokens[p]) % 1009;
+        if (p < slice.first) continue;
+        this.#states.push([hash, slice.tokens[p]]);
+        this.#ends.push(1 + hash % (VOCAB - 1));
+      }
+      count += slice.count;
+    }
+    assert(count <= this.batchTokensMax, `${count} tokens in a step`);
+    return true;
+  }
+
+  hidden(first: number, count: number): Float32Array {
+    return Float32Array.from(this.#states.slice(first, first + count).flat());
+  }
+
+  logits(indices: ArrayLike<number>): void {
+    this.#nexts = Array.from(indices, (index) => this.#ends[index]);
+  }
+
+  /** The likelier the nearer to the token that comes. */
+  score(targets: Uint32Array) {
+    return Array.from(targets, (target, i) => {
+      const rank = 1 + Math.abs(target - this.#nexts[i]);
+      return { logprob: -rank, rank, best: this.#nexts[i], bestLogprob: -1 };
+    });
+  }
+
+  sample(requests: readonly SampleRequest[]) {
+    return requests.map(({ params }, i) => {
+      const forbidden = new Set(params.logitBias.filter(([, bias]) => bias === -Infinity).map(([id]) => id));
+      let id = this.#nexts[i];
+      while (forbidden.has(id)) id = 1 + id % (VOCAB - 1);
+      const top = Array.from({ length: params.logprobs ?? 0 }, (_, k) => ({
+        id: (this.#nexts[i] + k) % VOCAB,
+        logprob: -1 - k,
+      }));
+      return { id, logprob: -1, top };
+    });
+  }
+}
+
+function slot({ blocks }: SequenceSlice, position: number): number {
+  return blocks[Math.floor(position / BLOCK_TOKENS)] * BLOCK_TOKENS + position % BLOCK_TOKENS;
+}
+
+/** Tokens are the letters of a text, by their code from "A" on. */
+export const tokenizer = {
+  vocabSize: VOCAB,
+  eogIds: new Set([END]),
+  isControl: (id: number) => id === END,
+  encode: (text: string) => [...text].map((c) => c.charCodeAt(0) - 65),
+  tokenText: (id: number) => String.fromCharCode(65 + id),
+  stream: () => ({
+    bytesOf: (id: number) => Uint8Array.of(65 + id),
+    push: (id: number) => String.fromCharCode(65 + id),
+    flush: () => "",
+  }),
+} as unknown as Tokenizer;
+
+export function request(text: string, options: Partial<GenerationRequest> = {}): GenerationRequest {
+  return {
+    prompt: { text },
+    sampling: resolveSampling({ seed: 1 }, VOCAB),
+    maxTokens: 40,
+    stop: [],
+    stopTokens: [],
+    ignoreEnd: false,
+    submittedAt: Date.now(),
+    class: "interactive",
+    tenant: "",
+    priority: 0,
+    ...options,
+  };
+}
+
+const chatTemplate = {
+  encode: () => {
+    throw new RangeError("no chat template");
+  },
+};
+
+export function engineOf(runner: FakeRunner, parts: Partial<EngineParts> = {}): Engine {
+  const allocator = new FirstFitPool(runner.kvTokens / BLOCK_TOKENS);
+  return new Engine({ runner, tokenizer, chatTemplate, allocator, ...parts });
+}
+
+export interface Outcome {
+  text: string;
+  completion?: Completion;
+  error?: string;
+}
+
+export function finish(engine: Engine, outcomes = new Map<number, Outcome>()): Map<number, Outcome> {
+  for (let i = 0; engine.busy || i === 0; i++) {
+    assert(i < 5000, "the engine makes no progress");
+    engine.step();
+    for (const { id, text, completion, error } of engine.takeEvents()) {
+      const outcome = outcomes.get(id) ?? { text: "" };
+      assertEquals(outcome.completion, undefined, `request ${id} went on after its end`);
+      outcome.text += text;
+      outcome.completion = completion;
+      outcome.error = error?.message;
+      outcomes.set(id, outcome);
+    }
+  }
+  return outcomes;
+}
