@@ -73,7 +73,7 @@ function filesOf(folder: string): Deno.DirEntry[] {
 async function build(levels: readonly string[]): Promise<Map<string, string>> {
   const zig = await ensureZig({});
   const prefix = `${BUILD}/instructions`;
-  const wanted = levels.length === 1 ? [`-Dcount-level=${levels[0]}`] : [];
+  const wanted = levels.length === 1 ? [`-Dlevel=${levels[0]}`] : [];
   const command = zigBuildCommand(zig, ["count-programs", "--prefix", prefix, ...wanted]);
   const result = await capture(command, { cwd: `${ROOT}/kernels`, env: zigEnvironment() });
   if (result?.code !== 0) throw new Error(`zig build failed\n${result?.stderr}`);

@@ -8,7 +8,8 @@
 //!   zig build emulated-tests  static ones of the x86-64 levels that this machine lacks, and what runs them: <prefix>/tests/
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
-//!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dcount-level=NAME for one level
+//!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dlevel=NAME for one level
+//!   zig build bench-programs  benches of single kernels on one thread: <prefix>/bench/; -Dlevel=NAME likewise
 //!   zig build check-systems   whether what depends on the system compiles for macOS, Windows and musl
 //!   zig build objects         each level's object and the library, for a look at their instructions: <prefix>/objects/<arch>/
 //!   zig build objects-aarch64 the same of aarch64 Linux
@@ -48,7 +49,9 @@ pub fn build(b: *std.Build) void {
 
     addTestSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
     addSymbolSteps(b, .{ .arch = host.cpu.arch, .os = host.os.tag });
-    addCountPrograms(b);
+    const level = b.option([]const u8, "level", "The one level of count-programs and bench-programs (default: all)");
+    addCountPrograms(b, level);
+    addBenchPrograms(b, target, optimize, level);
     addSystemsStep(b, optimize);
 }
 
@@ -190,13 +193,14 @@ fn rootModule(
     level: isa_levels.Level,
     root: []const u8,
     optimize: Optimize,
-    use: struct { single_level: bool, debug_info: bool, report: bool = false },
+    use: struct { single_level: bool, debug_info: bool, report: bool = false, program: []const u8 = "" },
 ) *std.Build.Module {
     const options = b.addOptions();
     options.addOption([]const u8, "level", level.name);
     options.addOption(bool, "single_level", use.single_level);
     options.addOption(bool, "emulated", target.emulated);
     options.addOption(bool, "report", use.report);
+    options.addOption([]const u8, "program", use.program);
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target.resolve(b, level),
@@ -263,9 +267,10 @@ fn addFallbackTests(b: *std.Build, step: *std.Build.Step, qemu: std.Build.LazyPa
     const levels = isa_levels.ofRuntime(target.arch);
     const program = b.addExecutable(.{
         .name = "print_levels",
-        .root_module = rootModule(b, target, levels[levels.len - 1], "src/print_levels.zig", .debug, .{
+        .root_module = rootModule(b, target, levels[levels.len - 1], program_root, .debug, .{
             .single_level = true,
             .debug_info = true,
+            .program = "print_levels",
         }),
     });
     inline for (.{
@@ -332,7 +337,7 @@ fn addTestPrograms(b: *std.Build, host: Target, given: TestOptions) void {
     const least = isa_levels.ofRuntime(.x86_64)[isa_levels.ofRuntime(.x86_64).len - 1];
     const probe = b.addExecutable(.{
         .name = "supported_levels",
-        .root_module = rootModule(b, target, least, "src/supported_levels.zig", .safe, .{ .single_level = false, .debug_info = false }),
+        .root_module = rootModule(b, target, least, program_root, .safe, .{ .single_level = false, .debug_info = false, .program = "supported_levels" }),
     });
     installProgram(b, emulated, probe, "supported_levels");
     installProgram(b, emulated, addLoader(b), "loader");
@@ -347,7 +352,7 @@ fn installTests(b: *std.Build, step: *std.Build.Step, target: Target, level: isa
 }
 
 fn addReplay(b: *std.Build, target: Target, level: isa_levels.Level, recording: []const u8) *std.Build.Step.Compile {
-    const module = rootModule(b, target, level, "src/replay.zig", .safe, .{ .single_level = true, .debug_info = false, .report = true });
+    const module = rootModule(b, target, level, program_root, .safe, .{ .single_level = true, .debug_info = false, .report = true, .program = "replay" });
     module.addAnonymousImport("recording", .{ .root_source_file = .{ .cwd_relative = recording } });
     return b.addExecutable(.{ .name = b.fmt("replay_{s}", .{level.name}), .root_module = module });
 }
@@ -390,9 +395,10 @@ fn addSymbolSteps(b: *std.Build, host: Target) void {
     const levels = comptime isa_levels.of(builtin.cpu.arch);
     const generator = b.addExecutable(.{
         .name = "symbols",
-        .root_module = rootModule(b, host, levels[levels.len - 1], "src/symbols.zig", .debug, .{
+        .root_module = rootModule(b, host, levels[levels.len - 1], program_root, .debug, .{
             .single_level = true,
             .debug_info = true,
+            .program = "symbols",
         }),
     });
     inline for (.{
@@ -408,25 +414,46 @@ fn addSymbolSteps(b: *std.Build, host: Target) void {
 }
 
 /// Static programs of the matmul alone, one for each level of every architecture, and the one that steps through them.
-fn addCountPrograms(b: *std.Build) void {
-    const wanted = b.option([]const u8, "count-level", "The one level whose instructions are to be counted");
+fn addCountPrograms(b: *std.Build, wanted: ?[]const u8) void {
     const step = b.step("count-programs", "Build the programs whose instructions are counted");
     for ([_]std.Target.Cpu.Arch{ .x86_64, .aarch64 }) |arch| {
         for (isa_levels.ofRuntime(arch)) |level| {
             if (wanted) |name| if (!std.mem.eql(u8, name, level.name)) continue;
-            addCountProgram(b, step, "src/count_matmul.zig", .{ .arch = arch, .os = .linux, .emulated = true }, level);
+            addProgram(b, step, "count", "count_matmul", .{ .arch = arch, .os = .linux, .emulated = true }, level, .fast);
         }
     }
     const x86_levels = isa_levels.ofRuntime(.x86_64);
     const stepper: Target = .{ .arch = .x86_64, .os = .linux, .emulated = true };
-    addCountProgram(b, step, "src/count_steps.zig", stepper, x86_levels[x86_levels.len - 1]);
+    addProgram(b, step, "count", "count_steps", stepper, x86_levels[x86_levels.len - 1], .fast);
 }
 
-fn addCountProgram(b: *std.Build, step: *std.Build.Step, root: []const u8, target: Target, level: isa_levels.Level) void {
+/// For who works on a kernel: what one thread makes of it, without Deno.
+fn addBenchPrograms(b: *std.Build, target: Target, optimize: Optimize, wanted: ?[]const u8) void {
+    const step = b.step("bench-programs", "Build the benches of single kernels");
+    const levels = isa_levels.ofRuntime(target.arch);
+    for (levels) |level| {
+        if (wanted) |name| if (!std.mem.eql(u8, name, level.name)) continue;
+        for ([_][]const u8{ "bench_matmul", "bench_attention" }) |name| addProgram(b, step, "bench", name, target, level, optimize);
+    }
+    addProgram(b, step, "bench", "bench_buddy", target, levels[levels.len - 1], optimize);
+}
+
+/// The root of every program of src/programs/.
+const program_root = "src/program.zig";
+
+/// Installs a program as <prefix>/`folder`/<arch>/<name>_<level>.
+fn addProgram(
+    b: *std.Build,
+    step: *std.Build.Step,
+    folder: []const u8,
+    name: []const u8,
+    target: Target,
+    level: isa_levels.Level,
+    optimize: Optimize,
+) void {
     const program = b.addExecutable(.{
-        .name = b.fmt("{s}_{s}", .{ std.fs.path.stem(root), level.name }),
-        .root_module = rootModule(b, target, level, root, .fast, .{ .single_level = true, .debug_info = false }),
+        .name = b.fmt("{s}_{s}", .{ name, level.name }),
+        .root_module = rootModule(b, target, level, program_root, optimize, .{ .single_level = true, .debug_info = false, .program = name }),
     });
-    const name = b.fmt("count/{t}/{s}", .{ target.arch, program.name });
-    step.dependOn(&b.addInstallFile(program.getEmittedBin(), name).step);
+    step.dependOn(&b.addInstallFile(program.getEmittedBin(), b.fmt("{s}/{t}/{s}", .{ folder, target.arch, program.name })).step);
 }

@@ -1,14 +1,14 @@
-//! A private bench of the matmul on one thread: `zig build-exe -O ReleaseFast -mcpu=… bench_matmul.zig -lc`, then
-//! `bench_matmul [format] [columns…]`. Random weights of [8192, 2048] matrices, 512 MB of them for one column, best of
-//! several passes. GB/s counts packed weight bytes; GMAC/s counts rows · k · columns.
+//! A bench of the matmul on one thread: `zig build bench-programs -Dlevel=NAME`, then `bench_matmul_NAME [format] [columns…]`.
+//! Random weights of [8192, 2048] matrices, 512 MB of them for one column, best of several passes. GB/s counts packed
+//! weight bytes; GMAC/s counts rows · k · columns.
 
 const std = @import("std");
-const Job = @import("system/job.zig").Job;
-const activations = @import("quant/activations.zig");
-const format_file = @import("quant/format.zig");
+const Job = @import("../system/job.zig").Job;
+const activations = @import("../quant/activations.zig");
+const format_file = @import("../quant/format.zig");
 const Format = format_file.Format;
-const matmul = @import("ops/matmul/matmul.zig");
-const testing = @import("testing/testing.zig");
+const matmul = @import("../ops/matmul/matmul.zig");
+const testing = @import("../testing/testing.zig");
 
 const rows = 8192;
 const k = 2048;
@@ -96,7 +96,7 @@ fn bench(format: Format, columns: u32, weights: []u8, x: []f32, q: []u8, y: []f3
 
 pub fn main(init: std.process.Init) !void {
     const arguments = try init.minimal.args.toSlice(init.arena.allocator());
-    const block: @import("system/memory.zig").Block = try .init(512 << 20);
+    const block: @import("../system/memory.zig").Block = try .init(512 << 20);
     const weights = block.bytes;
     const x = try std.heap.page_allocator.alloc(f32, 512 * k);
     const q = try std.heap.page_allocator.alignedAlloc(u8, .@"64", 512 * 4096);

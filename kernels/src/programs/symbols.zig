@@ -1,8 +1,8 @@
 //! The program behind `zig build symbols` and `zig build check-symbols`: symbols (write|check) PATH
 
 const std = @import("std");
-const abi = @import("abi.zig");
-const symbols = @import("abi/symbols.zig");
+const abi = @import("../abi.zig");
+const symbols = @import("../abi/symbols.zig");
 
 pub fn main(init: std.process.Init) !u8 {
     const arena = init.arena.allocator();

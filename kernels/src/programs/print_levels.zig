@@ -2,8 +2,8 @@
 
 const builtin = @import("builtin");
 const std = @import("std");
-const detect = @import("isa/detect.zig");
-const isa_levels = @import("isa/levels.zig");
+const detect = @import("../isa/detect.zig");
+const isa_levels = @import("../isa/levels.zig");
 
 pub fn main(init: std.process.Init) !void {
     var text: std.Io.Writer.Allocating = .init(init.arena.allocator());

@@ -3,12 +3,12 @@
 //! repetition it shows what is not the multiplication's. All values are zero: the kernels' paths do not depend on them.
 
 const std = @import("std");
-const activations = @import("quant/activations.zig");
-const format_file = @import("quant/format.zig");
+const activations = @import("../quant/activations.zig");
+const format_file = @import("../quant/format.zig");
 const Format = format_file.Format;
-const Job = @import("system/job.zig").Job;
-const Stop = @import("system/job.zig").Stop;
-const matmul = @import("ops/matmul/matmul.zig");
+const Job = @import("../system/job.zig").Job;
+const Stop = @import("../system/job.zig").Stop;
+const matmul = @import("../ops/matmul/matmul.zig");
 
 /// Enough panels that a claim has some, as in a real matrix.
 const rows = 512;

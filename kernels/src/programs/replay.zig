@@ -8,10 +8,10 @@
 //! A program and no test: the tests of everything that it imports would come with it, threads and files included.
 
 const std = @import("std");
-const abi = @import("abi.zig");
-const coverage = @import("testing/coverage.zig");
-const testing = @import("testing/testing.zig");
-const thunk = @import("abi/thunk.zig");
+const abi = @import("../abi.zig");
+const coverage = @import("../testing/coverage.zig");
+const testing = @import("../testing/testing.zig");
+const thunk = @import("../abi/thunk.zig");
 
 const recording: []const u8 = @embedFile("recording");
 

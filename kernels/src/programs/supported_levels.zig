@@ -1,7 +1,7 @@
 //! Prints every level of this architecture, best first, with "yes" or "no": whether this machine can run it.
 
 const std = @import("std");
-const dispatch = @import("isa/dispatch.zig");
+const dispatch = @import("../isa/dispatch.zig");
 
 pub fn main() void {
     for (dispatch.levels, 0..) |level, i| {

@@ -1,14 +1,14 @@
-//! A private bench of attention on one thread, in the shapes of Llama 3.2 1B: `zig build-exe -O fast -mcpu=… -lc
-//! bench_attention.zig`, then `bench_attention [format] [decode|prefill]`. Thread CPU time of the fastest of many layers. Passes walk the
-//! caches of 16 layers, more than a processor keeps; GB/s counts K and V bytes, GMAC/s both products.
+//! A bench of attention on one thread, in the shapes of Llama 3.2 1B: `zig build bench-programs -Dlevel=NAME`, then
+//! `bench_attention_NAME [format] [decode|prefill]`. Thread CPU time of the fastest of many layers. Passes walk the caches of
+//! 16 layers, more than a processor keeps; GB/s counts K and V bytes, GMAC/s both products.
 
 const std = @import("std");
-const arena_file = @import("kv/arena.zig");
-const attention = @import("ops/attention/attention.zig");
-const batch = @import("kv/batch.zig");
-const measure = @import("ops/measure.zig");
-const Job = @import("system/job.zig").Job;
-const testing = @import("testing/testing.zig");
+const arena_file = @import("../kv/arena.zig");
+const attention = @import("../ops/attention/attention.zig");
+const batch = @import("../kv/batch.zig");
+const measure = @import("../ops/measure.zig");
+const Job = @import("../system/job.zig").Job;
+const testing = @import("../testing/testing.zig");
 
 const layers = 16;
 const heads = 32;

@@ -1,14 +1,14 @@
-//! A private bench and long fuzz of the buddy allocator: `zig build-exe -O ReleaseFast bench_buddy.zig -lc`, then
+//! A bench and long fuzz of the buddy allocator: `zig build bench-programs -Dlevel=baseline`, then
 //!
-//!   bench_buddy                        ns per operation at several sizes and occupancies
-//!   bench_buddy fuzz OPERATIONS SEEDS  random operations against a plain array, spread over so many seeds
+//!   bench_buddy_baseline                        ns per operation at several sizes and occupancies
+//!   bench_buddy_baseline fuzz OPERATIONS SEEDS  random operations against a plain array, spread over so many seeds
 //!
-//! Build the fuzz with -O ReleaseSafe, so that assertions are on.
+//! Build the fuzz with -Doptimize=safe, so that assertions are on.
 
 const std = @import("std");
-const buddy_module = @import("kv/buddy.zig");
-const buddy_test = @import("kv/buddy_test.zig");
-const testing = @import("testing/testing.zig");
+const buddy_module = @import("../kv/buddy.zig");
+const buddy_test = @import("../kv/buddy_test.zig");
+const testing = @import("../testing/testing.zig");
 const Buddy = buddy_module.Buddy;
 const Run = buddy_module.Run;
 
