@@ -14,6 +14,7 @@ export function describeModel(
   more: Pick<ModelInfo, "hasChatTemplate" | "bosToken" | "eosToken" | "notes" | "fingerprint">,
 ): ModelInfo {
   const h = runner.hyperparameters;
+  const [first] = h.layers;
   const tensors = [...file.tensors.values()];
   const name = file.metadata.get("general.name");
   return {
@@ -21,11 +22,11 @@ export function describeModel(
     name: typeof name === "string" ? name : undefined,
     parameters: tensors.reduce((sum, tensor) => sum + elementCount(tensor.dims), 0),
     weightBytes: tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
-    layers: h.layers,
+    layers: h.layers.length,
     hidden: h.hidden,
-    heads: h.heads,
-    kvHeads: h.kvHeads,
-    headDim: h.headDim,
+    heads: first.heads,
+    kvHeads: first.kvHeads,
+    headDim: first.keyDim,
     vocab: h.vocab,
     contextLength: runner.contextLength,
     trainedContextLength: h.contextLength,

@@ -43,6 +43,16 @@ export class MetadataReader {
     return inRange(key, "u32", value, options);
   }
 
+  /** An integer for each of `count` things: stored once for all of them, or as an array of one for each. */
+  u32s(key: string, count: number, options: GetNumberOptions = {}): number[] {
+    const value = this.#values.get(key);
+    if (value === undefined || !isArray(value)) return new Array<number>(count).fill(this.u32(key, options));
+    if (value.length !== count) throw wrong(key, `u32 or an array of ${count}`, value);
+    return Array.from({ length: count }, (_, i) => {
+      return new MetadataReader(new Map([[`${key}[${i}]`, value[i]]])).u32(`${key}[${i}]`, options);
+    });
+  }
+
   /** A finite number. */
   f32(key: string, options: GetNumberOptions = {}): number {
     const value = this.#get(key, "f32", options.fallback);

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { GgufError } from "./error.ts";
 import { MetadataReader } from "./metadata.ts";
+import type { MetadataValue } from "./value_types.ts";
 
 const reader = new MetadataReader(
   new Map<string, string | number | bigint | boolean | string[] | Float32Array | BigUint64Array>([
@@ -35,6 +36,23 @@ Deno.test("MetadataReader gives the fallback for a missing key only", () => {
   assertEquals(reader.u32("zero", { fallback: 8 }), 0);
   assertEquals(reader.bool("flag", { fallback: true }), false);
   assertEquals(reader.strings("none", { fallback: [] }), []);
+});
+
+Deno.test("MetadataReader.u32s() takes one number for all, or one for each", () => {
+  const own = new MetadataReader(
+    new Map<string, MetadataValue>([["one", 3], ["each", Int32Array.of(1, 2)], [
+      "none",
+      Int32Array.of(1, 0),
+    ]]),
+  );
+  assertEquals([own.u32s("one", 2), own.u32s("each", 2)], [[3, 3], [1, 2]]);
+  assertEquals(own.u32s("missing", 2, { fallback: 7 }), [7, 7]);
+  const wrong: [() => unknown, string][] = [
+    [() => own.u32s("each", 3), "each: expected u32 or an array of 3, current value is array of 2"],
+    [() => own.u32s("none", 2, { min: 1 }), "none[1]: expected u32 of at least 1, current value is 0"],
+    [() => own.u32s("missing", 2), "missing: expected u32, and the key is missing"],
+  ];
+  for (const [action, message] of wrong) assertThrows(action, GgufError, message);
 });
 
 Deno.test("MetadataReader names the key, what was expected, and the current value", () => {

@@ -1,10 +1,9 @@
-import type { Arena, Kernels, Rope, Vector, Weights } from "../ffi/context.ts";
+import type { Arena, Kernels, Vector, Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import { RmsNorm } from "./rms_norm.ts";
+import type { RopeTable, RopeTables } from "./rope_table.ts";
 import type { Scratch } from "./scratch.ts";
-
-/** How RoPE pairs the elements of a head: (0,1), (2,3), … or element i with i + half. */
-export type RopePairing = "interleaved" | "halves";
+import type { LayerShape } from "./shape.ts";
 
 /** What the attention of one layer is made of. Matrices are [rows, k]. */
 export interface AttentionWeights {
@@ -30,18 +29,17 @@ export interface AttentionWeights {
   kNorm?: Vector;
 }
 
-export interface AttentionShape {
-  heads: number;
-  headDim: number;
+export interface AttentionShape extends LayerShape {
   normEps: number;
-  pairing: RopePairing;
 }
 
 /** What every attention layer of a model shares. */
 export interface AttentionContext {
   kernels: Kernels;
   scratch: Scratch;
-  rope: Rope;
+  ropes: RopeTables;
+  /** Divisors of the rotary frequencies. */
+  freqFactors?: Vector;
   arena: Arena;
 }
 
@@ -55,6 +53,7 @@ export class Attention {
   readonly #layer: number;
   readonly #shape: AttentionShape;
   readonly #weights: AttentionWeights;
+  readonly #rope: RopeTable;
   readonly #norm: RmsNorm;
   readonly #normed: Activation;
   readonly #mixed: Activation;
@@ -66,20 +65,33 @@ export class Attention {
     this.#layer = layer;
     this.#shape = shape;
     this.#weights = weights;
+    this.#rope = context.ropes.table(shape.rope, context.freqFactors);
     this.#norm = new RmsNorm(kernels, weights.norm, shape.normEps);
     this.#normed = scratch.normed.formsFor([weights.q, weights.k, weights.v]);
     this.#mixed = scratch.mixed.formsFor([weights.output]);
-    this.#scale = 1 / Math.sqrt(shape.headDim);
+    this.#scale = 1 / Math.sqrt(shape.keyDim);
   }
 
   forward(tokens: number): void {
-    const { kernels, scratch, rope, arena } = this.#context;
-    const { heads, normEps, pairing } = this.#shape;
+    const { kernels, scratch, arena } = this.#context;
+    const { heads, normEps, rope: { pairing } } = this.#shape;
     const { q, k, v } = scratch;
     const w = this.#weights, normed = this.#normed, mixed = this.#mixed;
     this.#norm.forward(scratch.x, tokens, normed);
     kernels.matmul(normed, tokens, false, w.q, w.qBias, q, w.k, w.kBias, k, w.v, w.vBias, v);
-    kernels.ropeAppend(rope, arena, this.#layer, q, k, v, heads, w.qNorm, w.kNorm, pairing, normEps);
+    kernels.ropeAppend(
+      this.#rope.current,
+      arena,
+      this.#layer,
+      q,
+      k,
+      v,
+      heads,
+      w.qNorm,
+      w.kNorm,
+      pairing,
+      normEps,
+    );
     kernels.attention(arena, this.#layer, q, heads, this.#scale, mixed.f32, mixed.q32, mixed.q256);
     kernels.matmul(mixed, tokens, true, w.output, undefined, scratch.x);
   }

@@ -1,30 +1,21 @@
 import type { Kernels, Region } from "../ffi/context.ts";
 import { ActivationBuffer } from "./activation.ts";
+import type { DecoderShape, LayerShape } from "./shape.ts";
 import type { WorkspacePlan } from "./workspace.ts";
 
-/** Sizes of a decoder, in elements. */
-export interface DecoderShape {
-  hidden: number;
-  ffn: number;
-  vocab: number;
-  heads: number;
-  kvHeads: number;
-  headDim: number;
-}
-
-/** The regions that all layers of a decoder use in turn, each for the largest step. */
+/** The regions that all layers of a decoder use in turn, each for the largest step and the largest layer. */
 export interface Scratch {
   /** [tokensMax, hidden] f32: the residual stream. */
   x: Region;
   /** [tokensMax, hidden]: the residual stream after a norm. */
   normed: ActivationBuffer;
-  /** [tokensMax, heads · headDim] f32 */
+  /** [tokensMax, heads · keyDim] f32 */
   q: Region;
-  /** [tokensMax, kvHeads · headDim] f32 */
+  /** [tokensMax, kvHeads · keyDim] f32 */
   k: Region;
-  /** [tokensMax, kvHeads · headDim] f32 */
+  /** [tokensMax, kvHeads · valueDim] f32 */
   v: Region;
-  /** [tokensMax, heads · headDim]: what attention gives to the output projection. */
+  /** [tokensMax, heads · valueDim]: what attention gives to the output projection. */
   mixed: ActivationBuffer;
   /** [tokensMax, ffn] f32 */
   gate: Region;
@@ -50,14 +41,16 @@ export function planScratch(
   tokensMax: number,
   rowsMax: number,
 ): Scratch {
-  const { hidden, ffn, vocab, heads, kvHeads, headDim } = shape;
+  const { hidden, vocab, layers } = shape;
+  const largest = (size: (layer: LayerShape) => number) => Math.max(...layers.map(size));
+  const ffn = largest((layer) => layer.ffn);
   return {
     x: plan.takeF32(tokensMax, hidden),
     normed: new ActivationBuffer(kernels, plan, tokensMax, hidden),
-    q: plan.takeF32(tokensMax, heads * headDim),
-    k: plan.takeF32(tokensMax, kvHeads * headDim),
-    v: plan.takeF32(tokensMax, kvHeads * headDim),
-    mixed: new ActivationBuffer(kernels, plan, tokensMax, heads * headDim),
+    q: plan.takeF32(tokensMax, largest(({ heads, keyDim }) => heads * keyDim)),
+    k: plan.takeF32(tokensMax, largest(({ kvHeads, keyDim }) => kvHeads * keyDim)),
+    v: plan.takeF32(tokensMax, largest(({ kvHeads, valueDim }) => kvHeads * valueDim)),
+    mixed: new ActivationBuffer(kernels, plan, tokensMax, largest(({ heads, valueDim }) => heads * valueDim)),
     gate: plan.takeF32(tokensMax, ffn),
     up: plan.takeF32(tokensMax, ffn),
     gated: new ActivationBuffer(kernels, plan, tokensMax, ffn),

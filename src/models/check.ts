@@ -1,6 +1,7 @@
 import { isWeightFormat, WEIGHT_FORMAT_NAMES } from "../layers/formats.ts";
 import { quote } from "../gguf/error.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
+import type { KvLayerShape } from "../layers/shape.ts";
 import type { ModelFamily, TensorSpec } from "./family.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 import { ModelError } from "./error.ts";
@@ -18,8 +19,22 @@ export interface CheckedModel {
 export function checkModel(file: ModelHeader): CheckedModel {
   const family = familyOf(file);
   const hyperparameters = family.hyperparameters(file);
+  oneKvShape(hyperparameters.layers);
   checkTensors(file, family.tensors(hyperparameters));
   return { family, hyperparameters };
+}
+
+/** The KV cache has one shape for all layers. Throws a ModelError where they differ. */
+export function oneKvShape(layers: readonly KvLayerShape[]): { kvHeads: number; headDim: number } {
+  const [{ kvHeads, keyDim }] = layers;
+  for (const [i, layer] of layers.entries()) {
+    if (layer.kvHeads === kvHeads && layer.keyDim === keyDim && layer.valueDim === keyDim) continue;
+    throw new ModelError(
+      `layer ${i} has ${layer.kvHeads} key-value heads with keys of ${layer.keyDim} and values of ${layer.valueDim} ` +
+        `elements, layer 0 ${kvHeads} with keys of ${keyDim}: not supported`,
+    );
+  }
+  return { kvHeads, headDim: keyDim };
 }
 
 /**

@@ -12,7 +12,7 @@ import type { MetadataValue } from "../gguf/value_types.ts";
 import { ModelError } from "./error.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 
-/** Read by `readHyperparameters`, which checks them. */
+/** Read by `readHyperparameters`, which checks them, for every family. */
 const READ: readonly string[] = [
   "block_count",
   "context_length",
@@ -77,8 +77,10 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "attention.causal": { what: "attention to later tokens", isNeutral: (value) => value === true },
   "attention.scale": {
     what: "another scale of attention than 1/√(elements of a head)",
-    isNeutral: (value, { headDim }) =>
-      isNothing(value) || typeof value === "number" && Math.abs(value * Math.sqrt(headDim) - 1) < 1e-5,
+    isNeutral: (value, { layers }) =>
+      isNothing(value) ||
+      typeof value === "number" &&
+        layers.every(({ keyDim }) => Math.abs(value * Math.sqrt(keyDim) - 1) < 1e-5),
   },
   "attention.output_scale": { what: "a scale of attention's output", isNeutral: isOneOrNone },
   "attention.temperature_scale": { what: "attention that sharpens with the position" },
@@ -137,10 +139,11 @@ const CHANGES: Readonly<Record<string, Change>> = {
 
 /**
  * Throws a ModelError for the first key that asks for something else than the family computes, naming it and its value.
- * A file that is no model at all, such as an adapter, is named as that.
+ * `ownKeys`: those that the family reads itself.
  */
-export function checkKeys(file: ModelHeader, h: Hyperparameters): void {
-  for (const [key, value] of ownKeys(file, h.architecture)) {
+export function checkKeys(file: ModelHeader, h: Hyperparameters, ownKeys: readonly string[] = []): void {
+  for (const [key, value] of keysOf(file, h.architecture)) {
+    if (ownKeys.includes(key)) continue;
     const change = lookUp(CHANGES, key);
     if (change === undefined || (change.isNeutral ?? isNothing)(value, h)) continue;
     const name = `${h.architecture}.${key}`;
@@ -167,14 +170,18 @@ export function checkKind({ get, tensors }: ModelHeader): void {
 }
 
 /** Keys of the namespace that nothing is known of: they are not read, and whoever looks at the file is told. */
-export function unknownKeys(file: ModelHeader, architecture: string): string[] {
-  const known = Object.fromEntries([...READ, ...HARMLESS].map((key) => [key, true]));
-  return [...ownKeys(file, architecture)]
+export function unknownKeys(
+  file: ModelHeader,
+  architecture: string,
+  ownKeys: readonly string[] = [],
+): string[] {
+  const known = Object.fromEntries([...READ, ...HARMLESS, ...ownKeys].map((key) => [key, true]));
+  return [...keysOf(file, architecture)]
     .filter(([key]) => lookUp(known, key) === undefined && lookUp(CHANGES, key) === undefined)
     .map(([key]) => `${architecture}.${key}`);
 }
 
-function* ownKeys({ get }: ModelHeader, architecture: string): Generator<[string, MetadataValue]> {
+function* keysOf({ get }: ModelHeader, architecture: string): Generator<[string, MetadataValue]> {
   const prefix = `${architecture}.`;
   for (const [key, value] of get.entries()) {
     if (key.startsWith(prefix)) yield [key.slice(prefix.length), value];

@@ -4,7 +4,7 @@ import { Embedding } from "../layers/embedding.ts";
 import { FeedForward } from "../layers/feed_forward.ts";
 import { OutputHead } from "../layers/output_head.ts";
 import { matrix, type ModelFamily, optional, vector } from "./family.ts";
-import { readHyperparameters } from "./hyperparameters.ts";
+import { readHyperparameters } from "./read_hyperparameters.ts";
 
 /**
  * Llama 2 and 3.x, Mistral, SmolLM: everything whose files say "llama". Grouped-query attention, RoPE over
@@ -14,24 +14,24 @@ import { readHyperparameters } from "./hyperparameters.ts";
 export const llama: ModelFamily = {
   architecture: "llama",
 
-  hyperparameters: (file) => readHyperparameters(file, "llama", "interleaved"),
+  hyperparameters: (file) => readHyperparameters(file, { architecture: "llama", pairing: "interleaved" }),
 
   tensors: (h) => [
     matrix("token_embd.weight", h.vocab, h.hidden),
-    optional(vector("rope_freqs.weight", h.rope.dimensions / 2)),
-    ...Array.from({ length: h.layers }, (_, i) => [
+    optional(vector("rope_freqs.weight", h.layers[0].rope.dimensions / 2)),
+    ...h.layers.map(({ heads, kvHeads, keyDim, ffn }, i) => [
       vector(`blk.${i}.attn_norm.weight`, h.hidden),
-      matrix(`blk.${i}.attn_q.weight`, h.heads * h.headDim, h.hidden),
-      matrix(`blk.${i}.attn_k.weight`, h.kvHeads * h.headDim, h.hidden),
-      matrix(`blk.${i}.attn_v.weight`, h.kvHeads * h.headDim, h.hidden),
-      matrix(`blk.${i}.attn_output.weight`, h.hidden, h.heads * h.headDim),
-      optional(vector(`blk.${i}.attn_q.bias`, h.heads * h.headDim)),
-      optional(vector(`blk.${i}.attn_k.bias`, h.kvHeads * h.headDim)),
-      optional(vector(`blk.${i}.attn_v.bias`, h.kvHeads * h.headDim)),
+      matrix(`blk.${i}.attn_q.weight`, heads * keyDim, h.hidden),
+      matrix(`blk.${i}.attn_k.weight`, kvHeads * keyDim, h.hidden),
+      matrix(`blk.${i}.attn_v.weight`, kvHeads * keyDim, h.hidden),
+      matrix(`blk.${i}.attn_output.weight`, h.hidden, heads * keyDim),
+      optional(vector(`blk.${i}.attn_q.bias`, heads * keyDim)),
+      optional(vector(`blk.${i}.attn_k.bias`, kvHeads * keyDim)),
+      optional(vector(`blk.${i}.attn_v.bias`, kvHeads * keyDim)),
       vector(`blk.${i}.ffn_norm.weight`, h.hidden),
-      matrix(`blk.${i}.ffn_gate.weight`, h.ffn, h.hidden),
-      matrix(`blk.${i}.ffn_up.weight`, h.ffn, h.hidden),
-      matrix(`blk.${i}.ffn_down.weight`, h.hidden, h.ffn),
+      matrix(`blk.${i}.ffn_gate.weight`, ffn, h.hidden),
+      matrix(`blk.${i}.ffn_up.weight`, ffn, h.hidden),
+      matrix(`blk.${i}.ffn_down.weight`, h.hidden, ffn),
     ]).flat(),
     vector("output_norm.weight", h.hidden),
     optional(matrix("output.weight", h.vocab, h.hidden)),
@@ -39,10 +39,9 @@ export const llama: ModelFamily = {
 
   compose(h, source, context) {
     const { kernels, scratch } = context;
-    const shape = { heads: h.heads, headDim: h.headDim, normEps: h.normEps, pairing: h.rope.pairing };
     const table = source.matrix("token_embd.weight");
-    const layers = Array.from({ length: h.layers }, (_, i) => ({
-      attention: new Attention(context, i, shape, {
+    const layers = h.layers.map((shape, i) => ({
+      attention: new Attention(context, i, { ...shape, normEps: h.normEps }, {
         norm: source.vector(`blk.${i}.attn_norm.weight`),
         q: source.matrix(`blk.${i}.attn_q.weight`),
         k: source.matrix(`blk.${i}.attn_k.weight`),

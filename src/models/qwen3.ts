@@ -4,7 +4,7 @@ import { Embedding } from "../layers/embedding.ts";
 import { FeedForward } from "../layers/feed_forward.ts";
 import { OutputHead } from "../layers/output_head.ts";
 import { matrix, type ModelFamily, optional, vector } from "./family.ts";
-import { readHyperparameters } from "./hyperparameters.ts";
+import { readHyperparameters } from "./read_hyperparameters.ts";
 
 /**
  * Qwen 3 (dense): as Llama, with an RMSNorm of each head's query and key before RoPE over the two halves of a
@@ -13,22 +13,22 @@ import { readHyperparameters } from "./hyperparameters.ts";
 export const qwen3: ModelFamily = {
   architecture: "qwen3",
 
-  hyperparameters: (file) => readHyperparameters(file, "qwen3", "halves"),
+  hyperparameters: (file) => readHyperparameters(file, { architecture: "qwen3", pairing: "halves" }),
 
   tensors: (h) => [
     matrix("token_embd.weight", h.vocab, h.hidden),
-    ...Array.from({ length: h.layers }, (_, i) => [
+    ...h.layers.map(({ heads, kvHeads, keyDim, ffn }, i) => [
       vector(`blk.${i}.attn_norm.weight`, h.hidden),
-      matrix(`blk.${i}.attn_q.weight`, h.heads * h.headDim, h.hidden),
-      matrix(`blk.${i}.attn_k.weight`, h.kvHeads * h.headDim, h.hidden),
-      matrix(`blk.${i}.attn_v.weight`, h.kvHeads * h.headDim, h.hidden),
-      matrix(`blk.${i}.attn_output.weight`, h.hidden, h.heads * h.headDim),
-      vector(`blk.${i}.attn_q_norm.weight`, h.headDim),
-      vector(`blk.${i}.attn_k_norm.weight`, h.headDim),
+      matrix(`blk.${i}.attn_q.weight`, heads * keyDim, h.hidden),
+      matrix(`blk.${i}.attn_k.weight`, kvHeads * keyDim, h.hidden),
+      matrix(`blk.${i}.attn_v.weight`, kvHeads * keyDim, h.hidden),
+      matrix(`blk.${i}.attn_output.weight`, h.hidden, heads * keyDim),
+      vector(`blk.${i}.attn_q_norm.weight`, keyDim),
+      vector(`blk.${i}.attn_k_norm.weight`, keyDim),
       vector(`blk.${i}.ffn_norm.weight`, h.hidden),
-      matrix(`blk.${i}.ffn_gate.weight`, h.ffn, h.hidden),
-      matrix(`blk.${i}.ffn_up.weight`, h.ffn, h.hidden),
-      matrix(`blk.${i}.ffn_down.weight`, h.hidden, h.ffn),
+      matrix(`blk.${i}.ffn_gate.weight`, ffn, h.hidden),
+      matrix(`blk.${i}.ffn_up.weight`, ffn, h.hidden),
+      matrix(`blk.${i}.ffn_down.weight`, h.hidden, ffn),
     ]).flat(),
     vector("output_norm.weight", h.hidden),
     optional(matrix("output.weight", h.vocab, h.hidden)),
@@ -36,10 +36,9 @@ export const qwen3: ModelFamily = {
 
   compose(h, source, context) {
     const { kernels, scratch } = context;
-    const shape = { heads: h.heads, headDim: h.headDim, normEps: h.normEps, pairing: h.rope.pairing };
     const table = source.matrix("token_embd.weight");
-    const layers = Array.from({ length: h.layers }, (_, i) => ({
-      attention: new Attention(context, i, shape, {
+    const layers = h.layers.map((shape, i) => ({
+      attention: new Attention(context, i, { ...shape, normEps: h.normEps }, {
         norm: source.vector(`blk.${i}.attn_norm.weight`),
         q: source.matrix(`blk.${i}.attn_q.weight`),
         k: source.matrix(`blk.${i}.attn_k.weight`),

@@ -3,7 +3,7 @@ import { GgufError } from "../gguf/error.ts";
 import { MetadataReader } from "../gguf/metadata.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
 import type { MetadataValue } from "../gguf/value_types.ts";
-import { checkTensors } from "./check.ts";
+import { checkTensors, oneKvShape } from "./check.ts";
 import { ModelError } from "./error.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
 import { unknownKeys } from "./keys.ts";
@@ -78,11 +78,11 @@ Deno.test("familyOf() names the supported architectures when it does not know on
 
 Deno.test("hyperparameters have the families' defaults", () => {
   const h = familyOf(header("llama")).hyperparameters(header("llama"));
-  assertEquals([h.headDim, h.vocab, h.rope.base, h.rope.dimensions], [64, 300, 10_000, 64]);
-  assertEquals(h.rope.pairing, "interleaved");
-  assertEquals(h.rope.scaling, { type: "none" });
+  const rope = { pairing: "interleaved", dimensions: 64, base: 10_000, scaling: { type: "none" } } as const;
+  const layer = { heads: 4, kvHeads: 2, keyDim: 64, valueDim: 64, ffn: 512, rope };
+  assertEquals([h.vocab, h.layers], [300, [layer, layer]]);
   const own = header("qwen3", { "qwen3.attention.key_length": 128, "qwen3.attention.value_length": 128 });
-  assertEquals(familyOf(own).hyperparameters(own).headDim, 128);
+  assertEquals(familyOf(own).hyperparameters(own).layers[1].keyDim, 128);
   assertEquals(own.tensors.get("blk.1.attn_output.weight")?.dims, [512, 256]);
 });
 
@@ -92,7 +92,6 @@ Deno.test("hyperparameters out of range are refused by name and value", () => {
     ["embedding_length", "wide", "embedding_length"],
     ["feed_forward_length", undefined, "feed_forward_length"],
     ["attention.head_count_kv", 3, "4 query heads cannot share 3"],
-    ["attention.value_length", 32, "64 elements a head and values 32"],
     ["rope.dimension_count", 63, "must be even"],
     ["rope.dimension_count", 66, "rope.dimension_count"],
     ["rope.scaling.type", "longrope", `"longrope"; supported are none, linear, yarn`],
@@ -106,11 +105,37 @@ Deno.test("hyperparameters out of range are refused by name and value", () => {
   assertThrows(() => header("llama", { "tokenizer.ggml.tokens": tokens }), ModelError, "301 tokens");
 });
 
+Deno.test("counts of heads and sizes of feed-forwards may be given for each layer", () => {
+  const file = header("llama", {
+    "llama.attention.head_count": Int32Array.of(4, 8),
+    "llama.attention.head_count_kv": Uint32Array.of(2, 1),
+    "llama.attention.value_length": 32,
+    "llama.feed_forward_length": Int32Array.of(512, 256),
+  });
+  const { layers } = familyOf(file).hyperparameters(file);
+  assertEquals(
+    layers.map(({ heads, kvHeads, keyDim, valueDim, ffn }) => [heads, kvHeads, keyDim, valueDim, ffn]),
+    [[4, 2, 64, 32, 512], [8, 1, 64, 32, 256]],
+  );
+  assertEquals(file.tensors.get("blk.1.attn_q.weight")?.dims, [256, 512]);
+  assertEquals(file.tensors.get("blk.1.ffn_up.weight")?.dims, [256, 256]);
+  assertThrows(
+    () => oneKvShape(layers),
+    ModelError,
+    "layer 0 has 2 key-value heads with keys of 64 and values of 32 elements",
+  );
+  assertThrows(
+    () => header("llama", { "llama.attention.head_count": Int32Array.of(4, 4, 4) }),
+    GgufError,
+    "llama.attention.head_count: expected u32 or an array of 2, current value is array of 3",
+  );
+});
+
 Deno.test("rope scaling is read with YaRN's defaults and the old linear key", () => {
   const scaling = (changes: Record<string, MetadataValue>) => {
     const prefixed = Object.fromEntries(Object.entries(changes).map(([k, v]) => [`llama.rope.${k}`, v]));
     const file = header("llama", prefixed);
-    return familyOf(file).hyperparameters(file).rope.scaling;
+    return familyOf(file).hyperparameters(file).layers[0].rope.scaling;
   };
   assertEquals(scaling({ "scaling.type": "linear", "scaling.factor": 4 }), { type: "linear", factor: 4 });
   assertEquals(scaling({ scale_linear: 2 }), { type: "linear", factor: 2 });

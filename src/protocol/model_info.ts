@@ -11,6 +11,7 @@ export interface ModelInfo {
   weightBytes: number;
   layers: number;
   hidden: number;
+  /** Query heads, key and value heads, and the elements of a head: the first layer's, others may have their own. */
   heads: number;
   kvHeads: number;
   headDim: number;

@@ -5,13 +5,13 @@ import { machineInfo } from "../ffi/machine.ts";
 import { structs } from "../ffi/symbols.ts";
 import { formatTypeId } from "../gguf/mod.ts";
 import type { Decoder } from "../layers/decoder.ts";
+import { RopeTables } from "../layers/rope_table.ts";
 import { planScratch } from "../layers/scratch.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
-import { checkModel } from "../models/check.ts";
+import { checkModel, oneKvShape } from "../models/check.ts";
 import type { ComputeOptions } from "../protocol/engine_options.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { type ModelFile, type SharedWeights, TensorLoader } from "../models/loading.ts";
-import { RopeTable } from "./rope_table.ts";
 import { kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./sizes.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 
@@ -57,7 +57,7 @@ export class ModelRunner implements Disposable {
   /** The memory of the KV cache. */
   readonly kvArena: Arena;
   readonly #decoder: Decoder;
-  readonly #reach: (end: number) => void;
+  readonly #ropes: RopeTables;
   readonly #batch: BatchBuffer;
   readonly #samples: SampleBatch;
   readonly #rowIndices: Uint32Array;
@@ -68,7 +68,7 @@ export class ModelRunner implements Disposable {
 
   /** Use {@linkcode loadModelRunner}. */
   constructor(
-    { kernels, hyperparameters: h, sizes, decoder, arena, reach, matrices, interrupts }: RunnerParts,
+    { kernels, hyperparameters: h, sizes, decoder, arena, ropes, matrices, interrupts }: RunnerParts,
   ) {
     this.kernels = kernels;
     this.hyperparameters = h;
@@ -78,7 +78,7 @@ export class ModelRunner implements Disposable {
     this.batchTokensMax = sizes.batchTokensMax;
     this.logitsRowsMax = sizes.logitsRowsMax;
     this.#decoder = decoder;
-    this.#reach = reach;
+    this.#ropes = ropes;
     this.#matrices = matrices;
     this.#interrupts = interrupts;
     this.kvArena = arena;
@@ -103,7 +103,7 @@ export class ModelRunner implements Disposable {
   ): boolean {
     const { ids, descriptor } = this.#batch.encode(slices);
     this.kernels.setBatch(this.kvArena, descriptor);
-    this.#reach(slices.reduce((end, { first, count }) => Math.max(end, first + count), 0));
+    this.#ropes.reach(slices.reduce((end, { first, count }) => Math.max(end, first + count), 0));
     this.#rows = 0;
     const step = () => this.#decoder.forward(ids, interrupted);
     if (interrupted === undefined || expected === null) return step();
@@ -220,8 +220,7 @@ interface RunnerParts {
   sizes: RunnerSizes;
   decoder: Decoder;
   arena: Arena;
-  /** Makes the layers ready for positions below `end`. */
-  reach: (end: number) => void;
+  ropes: RopeTables;
   matrices: SharedWeights;
   interrupts?: Int32Array;
 }
@@ -243,16 +242,15 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     const plan = new WorkspacePlan();
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
     const freqFactors = loader.optionalVector("rope_freqs.weight");
-    const ropeTable = new RopeTable(kernels, h, sizes.contextLength, freqFactors);
+    const ropes = new RopeTables(kernels, sizes.contextLength);
     const arena = kernels.createArena({
-      layers: h.layers,
-      kvHeads: h.kvHeads,
-      headDim: h.headDim,
+      layers: h.layers.length,
+      ...oneKvShape(h.layers),
       slots: sizes.kvTokens,
       format: formatTypeId(sizes.kvFormat),
     });
     if (kv.hugePages !== undefined) arena.preferHugePages(kv.hugePages);
-    const context = { kernels, scratch, rope: ropeTable.reach(1), arena };
+    const context = { kernels, scratch, ropes, freqFactors, arena };
     const decoder = family.compose(h, loader, context);
     kernels.resizeWorkspace(plan.bytes);
     await loader.stream({ progress: options.progress, checkpoint: () => takeTurn(options.signal) });
@@ -260,14 +258,13 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
       await prefault(arena, sizes.kvTokens * kvTokenBytes(h, sizes.kvFormat), options);
     }
     const matrices = loader.sharedWeights();
-    const reach = (end: number) => void (context.rope = ropeTable.reach(end));
     return new ModelRunner({
       kernels,
       hyperparameters: h,
       sizes,
       decoder,
       arena,
-      reach,
+      ropes,
       matrices,
       interrupts,
     });

@@ -44,10 +44,9 @@ const CONTEXT_MIN = 512;
 
 /** Bytes of keys and values for each token. */
 export function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
-  return kvBytesPerToken(
-    { heads: h.layers * h.kvHeads, keyLength: h.headDim, valueLength: h.headDim },
-    format,
-  );
+  return h.layers.reduce((sum, { kvHeads, keyDim, valueDim }) => {
+    return sum + kvBytesPerToken({ heads: kvHeads, keyLength: keyDim, valueLength: valueDim }, format);
+  }, 0);
 }
 
 /** The longest sequence that a model can be loaded for. */
@@ -66,7 +65,9 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
       `Option "kvFormat" must be one of ${kvFormatNames.join(", ")}, current value is ${kvFormat}`,
     );
   }
-  checkKvFormat(kvFormat, { keyLength: h.headDim, valueLength: h.headDim });
+  for (const { keyDim, valueDim } of h.layers) {
+    checkKvFormat(kvFormat, { keyLength: keyDim, valueLength: valueDim });
+  }
   const pick = (name: string, value: number, min: number, max: number) =>
     checkNumber(name, value, { min, max, integer: true });
   const room = memory === undefined ? undefined : {

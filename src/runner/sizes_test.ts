@@ -7,7 +7,8 @@ const MIB = 2 ** 20;
 
 /** A token takes 32 KiB of f16, 32 of them a MiB. */
 function model(contextLength: number): Hyperparameters {
-  return { layers: 16, heads: 32, kvHeads: 8, headDim: 64, contextLength } as Hyperparameters;
+  const layer = { kvHeads: 8, keyDim: 64, valueDim: 64 };
+  return { layers: new Array(16).fill(layer), contextLength } as unknown as Hyperparameters;
 }
 
 /** The context and the tokens of the KV cache. */

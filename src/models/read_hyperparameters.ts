@@ -1,0 +1,130 @@
+/** The keys of a model file that all families have, each checked against its range. @module */
+
+import { limits } from "../ffi/symbols.ts";
+import { FILE_POOLINGS } from "../gguf/describe.ts";
+import type { MetadataReader } from "../gguf/metadata.ts";
+import type { RopePairing, RopeScaling, RopeSettings } from "../layers/rope_table.ts";
+import type { LayerShape } from "../layers/shape.ts";
+import { ModelError } from "./error.ts";
+import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
+import { checkKeys } from "./keys.ts";
+
+const CONTEXT_MAX = 1 << 27;
+
+/** What a family knows of itself that its files do not say. */
+export interface FamilyKeys {
+  readonly architecture: string;
+  readonly pairing: RopePairing;
+  /** Keys of its namespace that it reads beside those that are read here. */
+  readonly ownKeys?: readonly string[];
+}
+
+/**
+ * The hyperparameters that all supported families have, each checked against its range. Throws GgufError for a key that
+ * is missing or out of range, ModelError where two values contradict.
+ */
+export function readHyperparameters(file: ModelHeader, keys: FamilyKeys): Hyperparameters {
+  const { get } = file;
+  const { architecture, ownKeys } = keys;
+  const u32 = (key: string, min: number, max: number, fallback?: number) =>
+    get.u32(`${architecture}.${key}`, { min, max, fallback });
+  const experts = u32("expert_count", 0, 0xffff, 0);
+  if (experts > 0) throw new ModelError(`mixtures of experts are not supported, this one has ${experts}`);
+
+  const hidden = u32("embedding_length", 1, 1 << 17);
+  const h: Hyperparameters = {
+    architecture,
+    hidden,
+    layers: readLayers(get, hidden, keys),
+    vocab: readVocab(file, hidden),
+    contextLength: u32("context_length", 1, CONTEXT_MAX),
+    normEps: get.f32(`${architecture}.attention.layer_norm_rms_epsilon`, { min: 0, max: 1 }),
+    pooling: FILE_POOLINGS[u32("pooling_type", 0, FILE_POOLINGS.length - 1, 0)],
+  };
+  checkKeys(file, h, ownKeys);
+  return h;
+}
+
+/** Counts of heads and sizes of feed-forwards may be arrays, with one number for each layer. */
+function readLayers(get: MetadataReader, hidden: number, keys: FamilyKeys): LayerShape[] {
+  const { architecture, pairing } = keys;
+  const count = get.u32(`${architecture}.block_count`, { min: 1, max: 1024 });
+  const perLayer = (key: string, max: number, fallback?: number) =>
+    get.u32s(`${architecture}.${key}`, count, { min: 1, max, fallback });
+  const heads = perLayer("attention.head_count", 1024);
+  const hasKvHeads = get.has(`${architecture}.attention.head_count_kv`);
+  const kvHeads = hasKvHeads ? perLayer("attention.head_count_kv", 1024) : heads;
+  const ffn = perLayer("feed_forward_length", 1 << 20);
+  const dim = (key: string, fallback?: number) =>
+    get.u32(`${architecture}.attention.${key}`, { min: 2, max: limits.headDimMax, fallback });
+  const keyDim = dim("key_length", hidden % heads[0] === 0 ? hidden / heads[0] : undefined);
+  const valueDim = dim("value_length", keyDim);
+  const rope = readRope(get, architecture, keyDim, pairing);
+  return heads.map((_, i) => {
+    if (heads[i] % kvHeads[i] !== 0) {
+      throw new ModelError(`${heads[i]} query heads cannot share ${kvHeads[i]} key-value heads`);
+    }
+    return { heads: heads[i], kvHeads: kvHeads[i], keyDim, valueDim, ffn: ffn[i], rope };
+  });
+}
+
+/** The token table gives the vocabulary's size; the tokenizer must fit into it, and may be smaller. */
+function readVocab({ get, tensors }: ModelHeader, hidden: number): number {
+  const table = tensors.get("token_embd.weight");
+  if (table === undefined) throw new ModelError(`tensor "token_embd.weight" is missing`);
+  const [k, vocab] = table.dims;
+  if (table.dims.length !== 2 || k !== hidden) {
+    const shape = [...table.dims].reverse().join(", ");
+    throw new ModelError(`tensor "token_embd.weight" must be [vocabulary, ${hidden}], it is [${shape}]`);
+  }
+  const tokens = get.strings("tokenizer.ggml.tokens", { fallback: [] }).length;
+  if (tokens > vocab) {
+    throw new ModelError(`the tokenizer has ${tokens} tokens and the token table ${vocab} rows`);
+  }
+  return vocab;
+}
+
+function readRope(
+  get: MetadataReader,
+  architecture: string,
+  keyDim: number,
+  pairing: RopePairing,
+): RopeSettings {
+  const prefix = `${architecture}.rope`;
+  const dimensions = get.u32(`${prefix}.dimension_count`, { min: 2, max: keyDim, fallback: keyDim });
+  if (dimensions % 2 !== 0) {
+    throw new ModelError(`${prefix}.dimension_count must be even, it is ${dimensions}`);
+  }
+  const base = get.f32(`${prefix}.freq_base`, { min: 1, max: 1e12, fallback: 10_000 });
+  return { pairing, dimensions, base, scaling: readRopeScaling(get, architecture) };
+}
+
+function readRopeScaling(get: MetadataReader, architecture: string): RopeScaling {
+  const prefix = `${architecture}.rope.scaling`;
+  const f32 = (key: string, max: number, fallback: number) =>
+    get.f32(`${prefix}.${key}`, { min: 0, max, fallback });
+  // Files from before "rope.scaling" have this one number, which always meant linear.
+  const legacyFactor = get.f32(`${architecture}.rope.scale_linear`, { min: 0, max: 1e6, fallback: 0 });
+  const factor = f32("factor", 1e6, legacyFactor);
+  // A factor without a type is linear, as llama.cpp reads it.
+  const type = get.string(`${prefix}.type`, { fallback: factor > 0 ? "linear" : "none" });
+  if (type !== "none" && type !== "linear" && type !== "yarn") {
+    throw new ModelError(`${prefix}.type is ${JSON.stringify(type)}; supported are none, linear, yarn`);
+  }
+  if (type === "none" || factor === 0) return { type: "none" };
+  if (type === "linear") return { type, factor };
+  const trained = get.u32(`${architecture}.context_length`);
+  return {
+    type,
+    factor,
+    originalContext: get.u32(`${prefix}.original_context_length`, {
+      min: 1,
+      max: CONTEXT_MAX,
+      fallback: trained,
+    }),
+    attentionFactor: f32("attn_factor", 1e3, f32("yarn_attn_factor", 1e3, 1)),
+    extFactor: f32("yarn_ext_factor", 1e3, 1),
+    betaFast: f32("yarn_beta_fast", 1e6, 32),
+    betaSlow: f32("yarn_beta_slow", 1e6, 1),
+  };
+}
