@@ -53,7 +53,7 @@ const TEST_PERMISSIONS = [
   "--allow-net=127.0.0.1,localhost,[2001:db8::1]",
 ];
 /** What holds tests and doc examples; folders that a checkout does not have yet are left out. */
-const TESTED = ["mod.ts", "src", "scheduler", "tests", "examples", "bench"];
+const TESTED = ["mod.ts", "README.md", "docs", "src", "scheduler", "tests", "examples", "bench"];
 
 interface Options {
   readonly only: readonly string[];
