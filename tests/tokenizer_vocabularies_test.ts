@@ -3,9 +3,21 @@
 import { assert, assertEquals } from "@std/assert";
 import { openGguf } from "../src/gguf/reader.ts";
 import { randomInts, randomText, testShared } from "./support/vocabularies.ts";
+import { testPublished } from "./support/published.ts";
 import { createTokenizer, type Tokenizer } from "../src/tokenizer/tokenizer.ts";
 
 const NAMES = ["gpt-2", "llama-bpe", "qwen2", "llama-spm", "phi-3"];
+const MORE = [
+  "command-r",
+  "deepseek-coder",
+  "deepseek-llm",
+  "falcon",
+  "gemma-4",
+  "mpt",
+  "qwen35",
+  "refact",
+  "starcoder",
+];
 const SEPARATOR = "\n__ggml_vocab_test__\n";
 
 async function load(path: string): Promise<Tokenizer> {
@@ -13,20 +25,31 @@ async function load(path: string): Promise<Tokenizer> {
   return createTokenizer(file.metadata);
 }
 
+async function checkPublished(vocabulary: string, input: string, output: string): Promise<void> {
+  const tokenizer = await load(vocabulary);
+  const texts = (await Deno.readTextFile(input)).split(SEPARATOR);
+  const lines = (await Deno.readTextFile(output)).split("\n");
+  assert(texts.length > 40 && lines.length >= texts.length);
+  texts.forEach((text, i) => {
+    assertEquals(tokenizer.encode(text).join(" "), lines[i].trim(), JSON.stringify(text));
+    assertEquals(tokenizer.decode(tokenizer.encode(text)), text);
+  });
+}
+
+for (const name of MORE) {
+  const file = `ggml-vocab-${name}.gguf`;
+  testPublished(
+    `encode() with the ${name} vocabulary gives the published ids`,
+    [file, `${file}.inp`, `${file}.out`],
+    checkPublished,
+  );
+}
+
 for (const name of NAMES) {
   testShared(
     `encode() with the ${name} vocabulary gives the published ids`,
     `vocab/ggml-vocab-${name}.gguf`,
-    async (path) => {
-      const tokenizer = await load(path);
-      const texts = (await Deno.readTextFile(`${path}.inp`)).split(SEPARATOR);
-      const lines = (await Deno.readTextFile(`${path}.out`)).split("\n");
-      assert(texts.length > 40 && lines.length >= texts.length);
-      texts.forEach((text, i) => {
-        assertEquals(tokenizer.encode(text).join(" "), lines[i].trim(), JSON.stringify(text));
-        assertEquals(tokenizer.decode(tokenizer.encode(text)), text);
-      });
-    },
+    (path) => checkPublished(path, `${path}.inp`, `${path}.out`),
   );
 
   testShared(

@@ -4,6 +4,7 @@
  * 2018.
  */
 
+import { byteOf, readByteIds } from "./byte_tokens.ts";
 import { Merger, type MergeRules } from "./merger.ts";
 import { type Metadata, readBoolean } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
@@ -107,22 +108,6 @@ function wordEnd(text: string, from: number): number {
   while (at < text.length && text.charCodeAt(at) === SPACE_CODE) at++;
   const space = text.indexOf(SPACE, at);
   return space < 0 ? text.length : space;
-}
-
-function byteOf(text: string): number | undefined {
-  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(text);
-  return hex === null ? undefined : parseInt(hex[1], 16);
-}
-
-function readByteIds(vocabulary: Vocabulary): Int32Array {
-  const ids = new Int32Array(256).fill(-1);
-  for (let id = 0; id < vocabulary.size; id++) {
-    if (!vocabulary.texts[id].startsWith("<0x")) continue;
-    const byte = byteOf(vocabulary.texts[id]);
-    if (byte === undefined) continue;
-    if (ids[byte] < 0 || vocabulary.kinds[id] === TokenKind.byte) ids[byte] = id;
-  }
-  return ids;
 }
 
 /**

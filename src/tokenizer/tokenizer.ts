@@ -6,6 +6,7 @@
  */
 
 import { BytePairModel } from "./byte_pair_model.ts";
+import { CharacterPairModel } from "./character_pair_model.ts";
 import { TokenizerError } from "./error.ts";
 import { type Metadata, readBoolean, readString } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
@@ -192,8 +193,8 @@ function checkKeys(metadata: Metadata): void {
 }
 
 /**
- * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece) or "gpt2"
- * (byte-level BPE). Throws TokenizerError with the key and the value at fault.
+ * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece), "gpt2"
+ * (byte-level BPE) or "gemma4" (BPE over characters). Throws TokenizerError with the key and the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const kind = readString(metadata, "model");
@@ -207,6 +208,12 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     const vocabulary = Vocabulary.read(metadata, { addBos: preTokenizer.addBos, ids: {} });
     return new Tokenizer(vocabulary, new BytePairModel(metadata, vocabulary, preTokenizer));
   }
+  if (kind === "gemma4") {
+    const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: {} });
+    return new Tokenizer(vocabulary, new CharacterPairModel(metadata, vocabulary));
+  }
   const shown = kind === undefined ? "missing" : JSON.stringify(kind);
-  throw new TokenizerError(`tokenizer.ggml.model must be "llama" or "gpt2": current value is ${shown}`);
+  throw new TokenizerError(
+    `tokenizer.ggml.model must be "llama", "gpt2" or "gemma4": current value is ${shown}`,
+  );
 }
