@@ -3,16 +3,16 @@
  * rank of published merges; characters without a token become byte tokens <0xXX>.
  */
 
-import { byteOf, readByteIds } from "./byte_tokens.ts";
+import { readByteIds } from "./byte_tokens.ts";
 import { readMerges } from "./merge_reader.ts";
 import { Merger } from "./merger.ts";
 import type { Metadata } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
 import { splitWords } from "./pre_tokenizer.ts";
 import { scanLines } from "./run_scanners.ts";
+import { bytesOfPiece, SPACE_MARK } from "./pieces.ts";
 import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 
-const SPACE = "\u2581";
 const SCRATCH_SYMBOLS = 4096;
 const encoder = new TextEncoder();
 
@@ -35,7 +35,7 @@ export class CharacterPairModel implements TokenizerModel {
   }
 
   encode(text: string, start: number, end: number, ids: number[]): void {
-    const escaped = text.slice(start, end).replaceAll(" ", SPACE);
+    const escaped = text.slice(start, end).replaceAll(" ", SPACE_MARK);
     splitWords([scanLines], escaped, 0, escaped.length, (from, to) => {
       const isLines = escaped.charCodeAt(from) === 0x0a;
       const whole = isLines ? this.#vocabulary.lookup(escaped.slice(from, to)) : undefined;
@@ -46,9 +46,7 @@ export class CharacterPairModel implements TokenizerModel {
   }
 
   bytesOf(id: number): Uint8Array {
-    const text = this.#vocabulary.texts[id];
-    const byte = this.#vocabulary.kinds[id] === TokenKind.byte ? byteOf(text) : undefined;
-    return byte !== undefined ? Uint8Array.of(byte) : encoder.encode(text.replaceAll(SPACE, " "));
+    return bytesOfPiece(this.#vocabulary, id);
   }
 
   /** Symbols are token ids, or -2 - code point where a character has no token: those merge with nothing. */

@@ -76,6 +76,18 @@ export function readNumbers(metadata: Metadata, name: string, length: number): A
   return list;
 }
 
+/** Bytes, or undefined when the file has none. Throws TokenizerError for anything else. */
+export function readBytes(metadata: Metadata, name: string): Uint8Array | undefined {
+  const value = metadata.get(PREFIX + name);
+  if (value === undefined) return undefined;
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof Int8Array) return new Uint8Array(value.buffer, value.byteOffset, value.length);
+  if (Array.isArray(value) && value.every((item) => Number.isInteger(item) && item >= -128 && item < 256)) {
+    return Uint8Array.from(value);
+  }
+  throw wrongType(name, "an array of bytes", value);
+}
+
 function wrongType(name: string, wanted: string, value: unknown): TokenizerError {
   const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : describe(value);
   return new TokenizerError(`${PREFIX}${name} must be ${wanted}: current value is ${shown}`);

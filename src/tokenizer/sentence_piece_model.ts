@@ -4,15 +4,15 @@
  * 2018.
  */
 
-import { byteOf, readByteIds } from "./byte_tokens.ts";
+import { readByteIds } from "./byte_tokens.ts";
 import { Merger, type MergeRules } from "./merger.ts";
 import { type Metadata, readBoolean } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
 import { PairTable } from "./pair_table.ts";
+import { bytesOfPiece, SPACE_MARK } from "./pieces.ts";
 import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 import { WordCache } from "./word_cache.ts";
 
-const SPACE = "\u2581";
 const SPACE_CODE = 0x2581;
 const SCRATCH_SYMBOLS = 4096;
 const PAIRS_MAX = 1 << 18;
@@ -48,8 +48,8 @@ export class SentencePieceModel implements TokenizerModel {
   }
 
   encode(text: string, start: number, end: number, ids: number[]): void {
-    const prefix = this.stripsLeadingSpace ? SPACE : "";
-    const escaped = prefix + text.slice(start, end).replaceAll(" ", SPACE);
+    const prefix = this.stripsLeadingSpace ? SPACE_MARK : "";
+    const escaped = prefix + text.slice(start, end).replaceAll(" ", SPACE_MARK);
     for (let from = 0; from < escaped.length;) {
       const to = this.#splitsAtSpaces ? wordEnd(escaped, from) : escaped.length;
       this.#encodeCached(escaped.slice(from, to), ids);
@@ -59,12 +59,7 @@ export class SentencePieceModel implements TokenizerModel {
   }
 
   bytesOf(id: number): Uint8Array {
-    const text = this.#vocabulary.texts[id];
-    if (this.#vocabulary.kinds[id] === TokenKind.byte) {
-      const byte = byteOf(text);
-      if (byte !== undefined) return Uint8Array.of(byte);
-    }
-    return encoder.encode(text.replaceAll(SPACE, " "));
+    return bytesOfPiece(this.#vocabulary, id);
   }
 
   #encodeCached(word: string, ids: number[]): void {
@@ -106,7 +101,7 @@ export class SentencePieceModel implements TokenizerModel {
 function wordEnd(text: string, from: number): number {
   let at = from;
   while (at < text.length && text.charCodeAt(at) === SPACE_CODE) at++;
-  const space = text.indexOf(SPACE, at);
+  const space = text.indexOf(SPACE_MARK, at);
   return space < 0 ? text.length : space;
 }
 

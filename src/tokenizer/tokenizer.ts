@@ -8,13 +8,14 @@
 import { BytePairModel } from "./byte_pair_model.ts";
 import { CharacterPairModel } from "./character_pair_model.ts";
 import { TokenizerError } from "./error.ts";
-import { type Metadata, readBoolean, readString } from "./metadata.ts";
+import { type Metadata, readBoolean, readBytes, readString } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
 import { preTokenizerOf } from "./pre_tokenizer.ts";
 import { SentencePieceModel } from "./sentence_piece_model.ts";
 import { SpecialMatcher } from "./special_matcher.ts";
 import { StreamDecoder } from "./stream_decoder.ts";
 import { printableBytes } from "./utf8.ts";
+import { UnigramModel } from "./unigram_model.ts";
 import { TokenKind, Vocabulary } from "./vocabulary.ts";
 
 /** How `encode` treats special tokens. */
@@ -173,32 +174,37 @@ export class Tokenizer {
 
 const NOTHING = new Uint8Array(0);
 
-/** What files may ask for and neither kind of tokenizer does: the ids would be others than the model was trained on. */
-const UNSUPPORTED: Readonly<Record<string, string>> = {
-  add_sep_token: "a separator after each text",
-  remove_extra_whitespaces: "spaces that are joined to one",
-};
-
-function checkKeys(metadata: Metadata): void {
-  for (const [name, what] of Object.entries(UNSUPPORTED)) {
-    if (readBoolean(metadata, name) !== true) continue;
-    throw new TokenizerError(`tokenizer.ggml.${name} is true, which asks for ${what}: not supported`);
+/** What files may ask for and the kind of tokenizer does not do: the ids would be others than the model was trained on. */
+function checkKeys(metadata: Metadata, kind: string | undefined): void {
+  if (readBoolean(metadata, "add_sep_token") === true) {
+    throw unsupported("add_sep_token is true, which asks for a separator after each text");
   }
-  const map = metadata.get("tokenizer.ggml.precompiled_charsmap") as { length?: number } | undefined;
+  if (kind === "t5") {
+    if (readBoolean(metadata, "treat_whitespace_as_suffix") !== true) return;
+    throw unsupported("treat_whitespace_as_suffix is true, which asks for spaces at the ends of words");
+  }
+  if (readBoolean(metadata, "remove_extra_whitespaces") === true) {
+    throw unsupported("remove_extra_whitespaces is true, which asks for spaces that are joined to one");
+  }
+  const map = readBytes(metadata, "precompiled_charsmap");
   if (map?.length) {
-    throw new TokenizerError(
-      `tokenizer.ggml.precompiled_charsmap has ${map.length} bytes, which ask for characters to be replaced: not supported`,
+    throw unsupported(
+      `precompiled_charsmap has ${map.length} bytes, which ask for characters to be replaced`,
     );
   }
 }
 
+function unsupported(what: string): TokenizerError {
+  return new TokenizerError(`tokenizer.ggml.${what}: not supported`);
+}
+
 /**
  * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece), "gpt2"
- * (byte-level BPE) or "gemma4" (BPE over characters). Throws TokenizerError with the key and the value at fault.
+ * (byte-level BPE), "gemma4" (BPE over characters) or "t5" (Unigram). Throws TokenizerError with the key and the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const kind = readString(metadata, "model");
-  checkKeys(metadata);
+  checkKeys(metadata, kind);
   if (kind === "llama") {
     const vocabulary = Vocabulary.read(metadata, { addBos: true, ids: { bos: 1, eos: 2, unknown: 0 } });
     return new Tokenizer(vocabulary, new SentencePieceModel(metadata, vocabulary));
@@ -212,8 +218,12 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: {} });
     return new Tokenizer(vocabulary, new CharacterPairModel(metadata, vocabulary));
   }
+  if (kind === "t5") {
+    const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: { eos: 1, unknown: 2 } });
+    return new Tokenizer(vocabulary, new UnigramModel(metadata, vocabulary));
+  }
   const shown = kind === undefined ? "missing" : JSON.stringify(kind);
   throw new TokenizerError(
-    `tokenizer.ggml.model must be "llama", "gpt2" or "gemma4": current value is ${shown}`,
+    `tokenizer.ggml.model must be "llama", "gpt2", "gemma4" or "t5": current value is ${shown}`,
   );
 }

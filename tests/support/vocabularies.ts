@@ -26,7 +26,7 @@ export function randomText(random: (n: number) => number, piecesMax = 12): strin
 }
 
 const PIECES =
-  "the| and|\n|\n\n| |  |\t|'s|'RE|'ll|'|1|23|4567|½|é|ß|你好|😀|👨‍👩‍👧|नम|\u00a0|\u0085|\u3000|\ufeff|...|$+<=>^~|_|\r\n|\r|K|٣٤|Ⅷ|x|ing|("
+  "the| and|\n|\n\n| |  |\t|'s|'RE|'ll|'|1|23|4567|½|é|ß|你好|😀|👨‍👩‍👧|नम|\u00a0|\u0085|\u3000|\ufeff|...|$+<=>^~|_|ABC|É|e\u0301|日本AB|/;|’s|ǅ|ʰ|\r\n|\r|K|٣٤|Ⅷ|x|ing|("
     .split("|");
 
 /**
@@ -50,13 +50,31 @@ export function sentencePieceMetadata(
   pieces: readonly string[],
   more: Readonly<Record<string, unknown>> = {},
 ): Map<string, unknown> {
-  const bytes = Array.from({ length: 256 }, (_, b) => `<0x${b.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const bytes = Array.from({ length: 256 }, (_, b) => byteToken(b));
   const tokens = ["<unk>", "<s>", "</s>", ...bytes, ...pieces];
   const kinds = tokens.map((_, id) =>
     id === 0 ? TokenKind.unknown : id < 3 ? TokenKind.control : id < 259 ? TokenKind.byte : TokenKind.normal
   );
   const scores = tokens.map((_, id) => id < 259 ? 0 : -(id - 258));
   return withKeys({ model: "llama", tokens, token_type: kinds, scores, ...more });
+}
+
+/** A Unigram vocabulary: padding, end, unknown, then `pieces` with their scores, then the bytes where wanted. */
+export function unigramMetadata(
+  pieces: readonly (readonly [string, number])[],
+  more: Readonly<Record<string, unknown>> = {},
+  withBytes = false,
+): Map<string, unknown> {
+  const bytes = Array.from({ length: withBytes ? 256 : 0 }, (_, b) => byteToken(b));
+  const tokens = ["<pad>", "</s>", "<unk>", ...pieces.map(([text]) => text), ...bytes];
+  const { control, unknown, normal, byte } = TokenKind;
+  const kinds = [control, control, unknown, ...pieces.map(() => normal), ...bytes.map(() => byte)];
+  const scores = [0, 0, 0, ...pieces.map(([, score]) => score), ...bytes.map(() => 0)];
+  return withKeys({ model: "t5", tokens, token_type: kinds, scores, ...more });
+}
+
+function byteToken(byte: number): string {
+  return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 }
 
 function withKeys(settings: Readonly<Record<string, unknown>>): Map<string, unknown> {
