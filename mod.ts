@@ -12,16 +12,11 @@
  *
  * @module
  */
-export {
-  type DetokenizeOptions,
-  loadModel,
-  type LoadOptions,
-  type LoadProgress,
-  Model,
-  type TokenizeOptions,
-} from "./src/client/model.ts";
+export { type DetokenizeOptions, loadModel, Model, type TokenizeOptions } from "./src/client/model.ts";
+export type { KvOptions, LoadOptions, LoadProgress } from "./src/protocol/options/load.ts";
 export type { ModelInfo } from "./src/protocol/model_info.ts";
 export type {
+  AnswerPart,
   Completion,
   FinishReason,
   PromptLogprob,
@@ -31,16 +26,17 @@ export type {
   Usage,
 } from "./src/protocol/answer.ts";
 export type { ChatMessage, Pooling, PromptShape } from "./src/protocol/request.ts";
+export type { Generation, GenerationResult } from "./src/client/generation.ts";
 export type {
-  AnswerPart,
-  Generation,
+  ChatOptions,
+  EmbedOptions,
   GenerationListener,
-  GenerationResult,
-} from "./src/client/generation.ts";
-export type { ChatOptions, GenerationOptions } from "./src/client/generation_options.ts";
-export type { Embeddings, EmbedInput, EmbedOptions } from "./src/client/embedding.ts";
-export { type KumiServer, serve, type ServeOptions } from "./src/server/serve.ts";
-export { createHandler, type Handler, type HandlerOptions } from "./src/server/handler.ts";
+  GenerationOptions,
+} from "./src/protocol/options/generation.ts";
+export type { Embeddings, EmbedInput } from "./src/client/embedding.ts";
+export { type KumiServer, serve } from "./src/server/serve.ts";
+export { createHandler, type Handler } from "./src/server/handler.ts";
+export type { HandlerOptions, ServeOptions } from "./src/server/options.ts";
 export { HALF_CLOSED } from "./src/server/presence.ts";
 export { runUntilSignal } from "./src/server/signals.ts";
 export type {
@@ -50,9 +46,8 @@ export type {
   RefusedRequest,
   RequestObserver,
 } from "./src/server/observer.ts";
-export { samplingDefaults, type SamplingOptions } from "./src/protocol/sampling.ts";
+export { samplingDefaults, type SamplingOptions } from "./src/protocol/options/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
-export type { KvOptions } from "./src/protocol/engine_options.ts";
 export {
   ContextError,
   EngineError,
@@ -69,11 +64,10 @@ export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts
 export { GgufError } from "./src/gguf/error.ts";
 export { ModelError } from "./src/models/error.ts";
 export { HubError } from "./src/hub/mod.ts";
-export {
-  type ChatTemplateOptions,
-  type ChatVariables,
-  type ReasoningEffort,
-  TemplateError,
-} from "./src/tokenizer/chat_template.ts";
+export type {
+  ChatTemplateOptions,
+  ChatVariables,
+  ReasoningEffort,
+} from "./src/tokenizer/template_options.ts";
 export type { EndingOptions, ToolCall } from "./src/tokenizer/conversation.ts";
-export { TokenizerError } from "./src/tokenizer/error.ts";
+export { TemplateError, TokenizerError } from "./src/tokenizer/error.ts";

@@ -1,7 +1,8 @@
 /** Choice of the next token. @module */
 
 import { SampleBatch } from "../src/runner/sample_batch.ts";
-import { resolveSampling, type SamplingOptions } from "../src/protocol/sampling.ts";
+import type { SamplingOptions } from "../src/protocol/options/sampling.ts";
+import { resolveSampling } from "../src/protocol/sampling.ts";
 import { benchOp } from "./support/bench_op.ts";
 import { sized } from "./support/settings.ts";
 

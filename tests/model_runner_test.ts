@@ -3,7 +3,8 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows }
 import { GgufError, openGguf, scalarEntry } from "../src/gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 import { perplexity } from "../src/runner/perplexity.ts";
-import { resolveSampling, type SamplingOptions } from "../src/protocol/sampling.ts";
+import type { SamplingOptions } from "../src/protocol/options/sampling.ts";
+import { resolveSampling } from "../src/protocol/sampling.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 
 const tokens = Array.from({ length: 64 }, (_, i) => (i * 37 + 11) % 512);

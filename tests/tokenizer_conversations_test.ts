@@ -4,7 +4,8 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type ChatMessage, ChatTemplate, TemplateError } from "../src/tokenizer/chat_template.ts";
+import { type ChatMessage, ChatTemplate } from "../src/tokenizer/chat_template.ts";
+import { TemplateError } from "../src/tokenizer/error.ts";
 import { byteLevelMetadata, sharedPath, testShared } from "./support/vocabularies.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 

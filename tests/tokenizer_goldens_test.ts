@@ -1,7 +1,8 @@
 /** Chat templates of real models write what transformers writes, to the byte. */
 
 import { assertEquals } from "@std/assert";
-import { TemplateError, TemplateRenderer } from "../src/tokenizer/template_renderer.ts";
+import { TemplateError } from "../src/tokenizer/error.ts";
+import { TemplateRenderer } from "../src/tokenizer/template_renderer.ts";
 import cases from "./templates/cases.json" with { type: "json" };
 import goldens from "./templates/goldens.json" with { type: "json" };
 import { testPublished } from "./support/published.ts";

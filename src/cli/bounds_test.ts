@@ -1,9 +1,10 @@
 /** What the command line lets through, the library and the server take, too, and the other way round. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { MAX_TOKENS_RULE } from "../client/generation_options.ts";
-import { LOAD_BOUNDS } from "../protocol/load_bounds.ts";
-import { resolveSampling, SAMPLING_RULES } from "../protocol/sampling.ts";
+import { GENERATION } from "../protocol/options/generation.ts";
+import { LOAD } from "../protocol/options/load.ts";
+import { SAMPLING } from "../protocol/options/sampling.ts";
+import { resolveSampling } from "../protocol/sampling.ts";
 import { CHAT_FIELDS } from "../server/api/requests.ts";
 import type { Fields } from "../server/api/field.ts";
 import { SETTINGS } from "../server/config/settings.ts";
@@ -32,7 +33,7 @@ const NAMES = {
 
 Deno.test("sampling options have the library's bounds", () => {
   for (const [flag, name] of Object.entries(NAMES)) {
-    const { min, max } = SAMPLING_RULES[name];
+    const { min, max } = SAMPLING[name].kind;
     const read = (value: number) => samplingOptions(parseCommand(command, [`--${flag}`, `${value}`]));
     for (const value of [min, max]) assertEquals(resolveSampling(read(value), 100)[name], value);
     for (const value of [min - 1, max + 1]) {
@@ -40,17 +41,18 @@ Deno.test("sampling options have the library's bounds", () => {
       assertThrows(() => resolveSampling({ [name]: value }, 100), RangeError, `from ${min} to ${max}`);
     }
   }
+  const maxTokens = GENERATION.maxTokens.kind;
   const tokens = (value: number) => samplingOptions(parseCommand(command, ["-n", `${value}`])).maxTokens;
-  assertEquals(tokens(MAX_TOKENS_RULE.max), MAX_TOKENS_RULE.max);
-  assertEquals(tokens(MAX_TOKENS_RULE.min), MAX_TOKENS_RULE.min);
-  assertThrows(() => tokens(-1), UsageError, `from ${MAX_TOKENS_RULE.min} to ${MAX_TOKENS_RULE.max}`);
+  assertEquals(tokens(maxTokens.max), maxTokens.max);
+  assertEquals(tokens(maxTokens.min), maxTokens.min);
+  assertThrows(() => tokens(-1), UsageError, `from ${maxTokens.min} to ${maxTokens.max}`);
 });
 
 Deno.test("the server's fields have bounds within the library's", () => {
   for (const name of Object.values(NAMES)) {
     const field = (CHAT_FIELDS as Fields)[name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)];
     if (field.type !== "number" && field.type !== "integer") throw new TypeError(name);
-    const { min, max } = SAMPLING_RULES[name];
+    const { min, max } = SAMPLING[name].kind;
     // As OpenAI has it.
     assertEquals([name, field.max], [name, name === "temperature" ? 2 : max]);
     if (name !== "topK") assertEquals([name, field.min], [name, min]);
@@ -59,7 +61,7 @@ Deno.test("the server's fields have bounds within the library's", () => {
 
 Deno.test("load options have the same bounds on the command line and in the server's settings", () => {
   const read = (...argv: string[]) => loadOptions(parseCommand(command, argv));
-  const { threads, contextLength } = LOAD_BOUNDS;
+  const threads = LOAD.threads.kind, contextLength = LOAD.contextLength.kind;
   assertEquals(read("--context", `${contextLength.min}`).contextLength, contextLength.min);
   assertThrows(
     () => read("--threads", "1000"),

@@ -1,7 +1,8 @@
 /** The loop of `kumi chat`: reads a line, answers it, keeps the conversation. @module */
 
 import type { GenerationResult } from "../client/generation.ts";
-import type { GenerationOptions } from "../client/generation_options.ts";
+import type { GenerationOptions } from "../protocol/options/generation.ts";
+import { SAMPLING } from "../protocol/options/sampling.ts";
 import type { Model } from "../client/model.ts";
 import type { ChatMessage } from "../protocol/request.ts";
 import { harmless, indented, oneLine } from "../process/harmless.ts";
@@ -168,9 +169,10 @@ export class ChatSession {
 
   #setTemperature(argument: string): void {
     const value = Number(argument);
-    if (argument === "" || !(value >= 0 && value <= 10)) {
+    const { min, max } = SAMPLING.temperature.kind;
+    if (argument === "" || !(value >= min && value <= max)) {
       print(
-        `(/temperature takes a number from 0 to 10, current value is ${
+        `(/temperature takes a number from ${min} to ${max}, current value is ${
           this.#sampling.temperature ?? "default"
         })\n`,
       );

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Generation } from "../client/generation.ts";
-import type { GenerationOptions } from "../client/generation_options.ts";
+import type { GenerationOptions } from "../protocol/options/generation.ts";
 import type { Model } from "../client/model.ts";
 import type { ChatMessage } from "../protocol/request.ts";
 import { ChatSession } from "./chat_session.ts";

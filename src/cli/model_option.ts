@@ -2,9 +2,8 @@
 
 import { STUCK_EXIT_CODE } from "../protocol/errors.ts";
 import { loadModel, type Model } from "../client/model.ts";
-import { LOAD_BOUNDS } from "../protocol/load_bounds.ts";
 import { locateModel } from "../client/locate_model.ts";
-import { type Arguments, numberOption } from "./command.ts";
+import type { Arguments } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { ProgressLine } from "./progress.ts";
 import { formatDuration } from "./units.ts";
@@ -31,7 +30,6 @@ export async function loadModelWithProgress(args: Arguments): Promise<Model> {
   const lines = { download: downloading, load: loading };
   const model = await loadModel(args.values.get("model")!, {
     ...loadOptions(args),
-    workers: numberOption(args, "workers", LOAD_BOUNDS.workers),
     isa: Deno.env.get("KUMI_ISA"),
     signal: interrupt.signal,
     onStuck: exitStuck,

@@ -4,7 +4,8 @@ import { resolve } from "node:path";
 import { cacheFolder, type Environment } from "../hub/cache.ts";
 import { listenHosts } from "../server/config/permissions.ts";
 import { resolveSettings, type Settings } from "../server/config/resolve.ts";
-import { flagOf, type Setting, SETTINGS } from "../server/config/settings.ts";
+import { flagOf } from "../protocol/options/option.ts";
+import { SETTINGS } from "../server/config/settings.ts";
 import { libraryFile } from "../ffi/native_files.ts";
 
 const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
@@ -111,13 +112,11 @@ function serverSettings(args: readonly string[], env: Environment): Settings | n
 }
 
 const SWITCHES = new Set(
-  Object.entries(SETTINGS as Record<string, Setting>).flatMap(([name, { value }]) =>
-    value === undefined ? [flagOf(name)] : []
-  ),
+  Object.entries(SETTINGS).flatMap(([name, { value }]) => value === undefined ? [flagOf(name)] : []),
 );
 const ALIASES: ReadonlyMap<string, string> = new Map(
-  Object.entries(SETTINGS).flatMap(([name, setting]) =>
-    "alias" in setting ? [[setting.alias, flagOf(name)] as const] : []
+  Object.entries(SETTINGS).flatMap(([name, { alias }]) =>
+    alias === undefined ? [] : [[alias, flagOf(name)] as const]
   ),
 );
 

@@ -1,7 +1,8 @@
 import { DEFAULT_CLASSES, Router } from "../../scheduler/mod.ts";
 import { wallClock } from "../protocol/clock.ts";
 import { EngineError, fromWireError, QuarantineError } from "../protocol/errors.ts";
-import { Generation, type GenerationListener } from "./generation.ts";
+import { Generation } from "./generation.ts";
+import type { GenerationListener } from "../protocol/options/generation.ts";
 import type { Link, ServingMessage } from "./link.ts";
 import { Overrule } from "./overrule.ts";
 import { type Answered, type PendingQuestion, PendingRequest, type Question } from "./pending.ts";

@@ -1,35 +1,12 @@
 /** Embeddings as a caller asks for them. @module */
 
-import { anyOf, type Check, isNumber, isString, isTokens, oneOf, wrongType } from "../protocol/arguments.ts";
+import { anyOf, checkNumber, isString, isTokens, wrongType } from "../protocol/arguments.ts";
 import { ModelError } from "../models/error.ts";
 import type { FilePooling } from "../models/hyperparameters.ts";
-import { checkNumber } from "../protocol/sampling.ts";
+import type { EmbedOptions } from "../protocol/options/generation.ts";
 import type { Generation, GenerationResult } from "./generation.ts";
-import { GENERATION_CHECKS, type GenerationOptions } from "./generation_options.ts";
 import { normalized } from "../engine/pooler.ts";
 import { type Pooling, POOLINGS, type Prompt } from "../protocol/request.ts";
-
-/** How texts are embedded. All optional; what a generation has, too, means the same here. */
-export interface EmbedOptions
-  extends Pick<GenerationOptions, "class" | "tenant" | "priority" | "deadlineMs" | "signal"> {
-  /**
-   * The "mean" of the hidden states of all tokens, or the "last" one. Default: what the model's file says, "mean" where it says
-   * nothing.
-   */
-  pooling?: Pooling;
-  /** Only so many elements from the beginning, made a vector of length 1 again; default all. */
-  dimensions?: number;
-}
-
-export const EMBED_CHECKS: Readonly<Record<keyof EmbedOptions, Check>> = {
-  class: GENERATION_CHECKS.class,
-  tenant: GENERATION_CHECKS.tenant,
-  priority: GENERATION_CHECKS.priority,
-  deadlineMs: GENERATION_CHECKS.deadlineMs,
-  signal: GENERATION_CHECKS.signal,
-  pooling: oneOf(POOLINGS),
-  dimensions: isNumber,
-};
 
 /** Embeddings of texts. */
 export interface Embeddings {

@@ -1,5 +1,6 @@
 import { AlignedLogprobs } from "./aligned_logprobs.ts";
 import type { Completion, PromptLogprob, StepEvent, TokenLogprob } from "../protocol/answer.ts";
+import type { GenerationListener } from "../protocol/options/generation.ts";
 
 /** A finished answer. */
 export interface GenerationResult extends Completion {
@@ -8,22 +9,6 @@ export interface GenerationResult extends Completion {
   logprobs?: TokenLogprob[];
   /** One for each token of the prompt, where they were asked for. */
   promptLogprobs?: PromptLogprob[];
-}
-
-/** What a step added to an answer. */
-export type AnswerPart = Pick<StepEvent, "tokens" | "text" | "logprobs" | "promptLogprobs">;
-
-/** Who hears of an answer as it comes, before its iterator does. What a listener throws ends the answer. */
-export interface GenerationListener {
-  /** The request was taken; nothing was computed for it yet. After a worker's end it may be said again. */
-  onAccepted?: (promptTokens: number) => void;
-  /** The ids of new tokens. */
-  onTokens?: (tokens: readonly number[]) => void;
-  /**
-   * What a step added: tokens, text, and, where they were asked for, the log-probabilities of the tokens whose text is out now. The
-   * text of a token comes later where it ends inside a character or may begin a stop string. The prompt's come before, as it is computed.
-   */
-  onPart?: (part: AnswerPart) => void;
 }
 
 /**

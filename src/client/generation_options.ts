@@ -1,20 +1,9 @@
-import {
-  anyOf,
-  type Check,
-  isBoolean,
-  isFunction,
-  isNumber,
-  isRecord,
-  isSignal,
-  isString,
-  isTokens,
-  listOf,
-  oneOf,
-} from "../protocol/arguments.ts";
-import { REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
-import { CHAT_ROLES } from "../tokenizer/conversation.ts";
+/** From the options of a call to a request. @module */
+
+import { type Check, checkNumber, isRecord, isString, listOf, oneOf } from "../protocol/arguments.ts";
 import { wallClock } from "../protocol/clock.ts";
-import type { GenerationListener } from "./generation.ts";
+import { type ChatOptions, GENERATION, type GenerationOptions } from "../protocol/options/generation.ts";
+import { rangeOf } from "../protocol/options/kind.ts";
 import {
   type ChatMessage,
   type GenerationRequest,
@@ -23,49 +12,8 @@ import {
   type Prompt,
   type PromptShape,
 } from "../protocol/request.ts";
-import {
-  checkNumber,
-  LOGPROBS_RULE,
-  resolveSampling,
-  SAMPLING_CHECKS,
-  type SamplingOptions,
-} from "../protocol/sampling.ts";
-
-/** How an answer is made. All optional. */
-export interface GenerationOptions extends SamplingOptions, GenerationListener {
-  /** Most tokens of the answer; default: until the context is full. 0: only the prompt is computed. */
-  maxTokens?: number;
-  /**
-   * Give the log-probability of each token of the prompt, too, and of this many likeliest alternatives: 0 to 20. All of the prompt is
-   * computed then, whatever is known of it.
-   */
-  promptLogprobs?: number;
-  /** Give the log-probability of the token that ends the answer, too; it adds nothing to the text. Default false. */
-  endLogprob?: boolean;
-  /** The answer ends before the first of these strings. At most 16 of at most 256 characters. */
-  stop?: string | readonly string[];
-  /** Tokens that end the answer, beside the model's own. */
-  stopTokens?: readonly number[];
-  /** Go on when the model says that it is done. */
-  ignoreEnd?: boolean;
-  /** The answer does not end by itself before it has so many tokens; stop strings within them do not count. Default 0. */
-  minTokens?: number;
-  /** Write control tokens into the answer's text; the one that ends it never is. Default false. */
-  specialTokens?: boolean;
-  /** Latency class: "interactive" (default), "batch", or what the model was loaded with. */
-  class?: string;
-  /** Ends the answer so many ms after the call, with what it has by then. A request that cannot make it is refused. */
-  deadlineMs?: number;
-  /** Whose request it is: what was computed for a prompt is only used again for the same tenant. Default: "". */
-  tenant?: string;
-  /** Requests with higher numbers go first within their class: −100 to 100, default 0. */
-  priority?: number;
-  /** Ends the answer: a loop over it throws the signal's reason, its result has what came so far. */
-  signal?: AbortSignal;
-}
-
-/** How an answer in a conversation is made. All optional. */
-export interface ChatOptions extends GenerationOptions, PromptShape {}
+import { resolveSampling } from "../protocol/sampling.ts";
+import { CHAT_ROLES } from "../tokenizer/conversation.ts";
 
 /** What of the options shapes the prompt. Throws a RangeError for what contradicts itself. */
 export function shapeOf(options: ChatOptions): PromptShape {
@@ -78,42 +26,6 @@ export function shapeOf(options: ChatOptions): PromptShape {
   }
   return { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt, templateVariables };
 }
-
-const isStop = anyOf(
-  "a string or a list of strings",
-  (value) => typeof value === "string" ? isString : null,
-  (value) => Array.isArray(value) ? listOf(isString) : null,
-);
-
-/** What each option is of; ranges are checked with the defaults. */
-export const GENERATION_CHECKS: Readonly<Record<keyof GenerationOptions, Check>> = {
-  ...SAMPLING_CHECKS,
-  maxTokens: isNumber,
-  promptLogprobs: isNumber,
-  endLogprob: isBoolean,
-  stop: isStop,
-  stopTokens: isTokens,
-  ignoreEnd: isBoolean,
-  minTokens: isNumber,
-  specialTokens: isBoolean,
-  class: isString,
-  deadlineMs: isNumber,
-  tenant: isString,
-  priority: isNumber,
-  signal: isSignal,
-  onAccepted: isFunction,
-  onTokens: isFunction,
-  onPart: isFunction,
-};
-
-export const CHAT_CHECKS: Readonly<Record<keyof ChatOptions, Check>> = {
-  ...GENERATION_CHECKS,
-  enableThinking: isBoolean,
-  reasoningEffort: oneOf(REASONING_EFFORTS),
-  continueFinalMessage: isBoolean,
-  addGenerationPrompt: isBoolean,
-  templateVariables: isRecord,
-};
 
 const isToolCall: Check = (label, call) => {
   isRecord(label, call);
@@ -143,13 +55,7 @@ export const isMessages: Check = listOf((label, message) => {
   }
 }, "a list of messages");
 
-/** What `maxTokens` may be. */
-export const MAX_TOKENS_RULE = { min: 0, max: 2 ** 31, integer: true } as const;
 const DEFAULT_CLASS = "interactive";
-const NAME_CHARACTERS_MAX = 256;
-const STOPS_MAX = 16;
-const STOP_CHARACTERS_MAX = 256;
-const STOP_TOKENS_MAX = 256;
 
 /** What the server and the library ask for besides. */
 export interface RequestKind {
@@ -164,12 +70,11 @@ export function resolveRequest(
   vocab: number,
 ): GenerationRequest {
   const { minTokens = 0, stopTokens = [] } = options;
-  const maxTokens = options.maxTokens === undefined
-    ? undefined
-    : checkNumber("maxTokens", options.maxTokens, MAX_TOKENS_RULE);
-  if (stopTokens.length > STOP_TOKENS_MAX) {
+  const maxTokens = optionalNumber(options, "maxTokens");
+  const stopTokensMax = GENERATION.stopTokens.kind.max;
+  if (stopTokens.length > stopTokensMax) {
     throw new RangeError(
-      `Option "stopTokens" must have at most ${STOP_TOKENS_MAX}, current count is ${stopTokens.length}`,
+      `Option "stopTokens" must have at most ${stopTokensMax}, current count is ${stopTokens.length}`,
     );
   }
   if (maxTokens !== undefined && minTokens > maxTokens) {
@@ -177,29 +82,35 @@ export function resolveRequest(
       `Option "minTokens" must be at most "maxTokens", ${maxTokens}, current value is ${minTokens}`,
     );
   }
+  const promptLogprobs = optionalNumber(options, "promptLogprobs");
   const isToken = { min: 0, max: vocab - 1, integer: true } as const;
   return {
     prompt,
     sampling: resolveSampling(options, vocab),
     maxTokens,
-    ...options.promptLogprobs === undefined
-      ? {}
-      : { promptLogprobs: checkNumber("promptLogprobs", options.promptLogprobs, LOGPROBS_RULE) },
+    ...promptLogprobs === undefined ? {} : { promptLogprobs },
     ...options.endLogprob === true ? { endLogprob: true } : {},
     stop: resolveStops(options.stop),
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
     ignoreEnd: options.ignoreEnd ?? false,
-    minTokens: checkNumber("minTokens", minTokens, { min: 0, max: 2 ** 31, integer: true }),
+    minTokens: optionalNumber(options, "minTokens") ?? 0,
     specialTokens: options.specialTokens ?? false,
     submittedAt: wallClock(),
     class: checkName("class", options.class ?? DEFAULT_CLASS),
     tenant: checkName("tenant", options.tenant ?? ""),
-    priority: checkNumber("priority", options.priority ?? 0, { min: -100, max: 100, integer: true }),
-    deadlineMs: options.deadlineMs === undefined
-      ? undefined
-      : checkNumber("deadlineMs", options.deadlineMs, { min: 1, max: 2 ** 31 }),
+    priority: optionalNumber(options, "priority") ?? 0,
+    deadlineMs: optionalNumber(options, "deadlineMs"),
     ...options.pooling === undefined ? {} : { pooling: checkPooling(options.pooling), maxTokens: 1 },
   };
+}
+
+/** The number of an option within its range, if it was given. */
+function optionalNumber(
+  options: GenerationOptions,
+  name: "maxTokens" | "promptLogprobs" | "minTokens" | "priority" | "deadlineMs",
+): number | undefined {
+  const value = options[name];
+  return value === undefined ? undefined : checkNumber(name, value, rangeOf(GENERATION[name].kind));
 }
 
 function checkPooling(pooling: Pooling): Pooling {
@@ -207,30 +118,32 @@ function checkPooling(pooling: Pooling): Pooling {
   throw new RangeError(`Option "pooling" must be one of ${POOLINGS.join(", ")}, current value is ${pooling}`);
 }
 
-function checkName(option: string, value: string): string {
+function checkName(option: "class" | "tenant", value: string): string {
+  const { max } = GENERATION[option].kind;
   if (typeof value !== "string") {
     throw new TypeError(`Option "${option}" must be a string, current type is ${typeof value}`);
   }
-  if (value.length > NAME_CHARACTERS_MAX) {
+  if (value.length > max) {
     throw new RangeError(
-      `Option "${option}" must have at most ${NAME_CHARACTERS_MAX} characters, current length is ${value.length}`,
+      `Option "${option}" must have at most ${max} characters, current length is ${value.length}`,
     );
   }
   return value;
 }
 
 function resolveStops(stop: GenerationOptions["stop"]): string[] {
+  const [one, several] = GENERATION.stop.kind.of;
   const stops = stop === undefined ? [] : typeof stop === "string" ? [stop] : [...stop];
-  if (stops.length > STOPS_MAX) {
+  if (stops.length > several.max) {
     throw new RangeError(
-      `Option "stop" must have at most ${STOPS_MAX} strings, current count is ${stops.length}`,
+      `Option "stop" must have at most ${several.max} strings, current count is ${stops.length}`,
     );
   }
   for (const text of stops) {
     if (typeof text !== "string") throw new TypeError(`Option "stop" must be strings, one is ${typeof text}`);
-    if (text.length < 1 || text.length > STOP_CHARACTERS_MAX) {
+    if (text.length < one.min || text.length > one.max) {
       throw new RangeError(
-        `Strings in "stop" must have 1 to ${STOP_CHARACTERS_MAX} characters, current length is ${text.length}`,
+        `Strings in "stop" must have ${one.min} to ${one.max} characters, current length is ${text.length}`,
       );
     }
   }

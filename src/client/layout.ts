@@ -1,16 +1,6 @@
 import type { Machine } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 
-/** How the caller wants the machine to be used. All optional. */
-export interface LayoutOptions {
-  /** Engine workers; default: one for each NUMA node. */
-  workers?: number;
-  /** Threads of the kernels, in each worker. */
-  threads?: number;
-  /** The CPUs to use, as numbers or as a list such as "0-3,8"; default: all that this process may use. */
-  cpus?: string | readonly number[];
-}
-
 /** Decides what each worker gets. Throws a RangeError for what the machine does not have. */
 export type PlanWorkers = (
   wanted: Machine & { workers?: number; threads?: number; cpus?: readonly number[] },

@@ -1,98 +1,33 @@
-import type { LatencyClass } from "../../scheduler/mod.ts";
 import { checkOptions, isBoolean, isSignal, isString, isTokens, wrongType } from "../protocol/arguments.ts";
-import type { OverruleOptions } from "./overrule.ts";
 import { parseCpuList } from "../ffi/cpu_list.ts";
-import type { KvFormat } from "../gguf/mod.ts";
-import type { KvOptions } from "../protocol/engine_options.ts";
+import type { EngineOptions } from "../protocol/engine_options.ts";
+import {
+  CHAT_CHECKS,
+  type ChatOptions,
+  EMBEDDING_CHECKS,
+  type EmbedOptions,
+  GENERATION_CHECKS,
+  type GenerationOptions,
+} from "../protocol/options/generation.ts";
+import { LOAD, LOAD_CHECKS, type LoadOptions } from "../protocol/options/load.ts";
+import type { OptionTable } from "../protocol/options/option.ts";
 import { planWorkers } from "./plan_workers.ts";
 import { EngineClient, type Health, type ModelStats } from "./client.ts";
 import type { Generation } from "./generation.ts";
 import {
   checkDimensions,
-  EMBED_CHECKS,
   embedAll,
   type Embeddings,
   type EmbedInput,
-  type EmbedOptions,
   resolvePooling,
   toTexts,
 } from "./embedding.ts";
-import {
-  CHAT_CHECKS,
-  type ChatOptions,
-  GENERATION_CHECKS,
-  type GenerationOptions,
-  isMessages,
-  type RequestKind,
-  resolveRequest,
-  shapeOf,
-} from "./generation_options.ts";
-import { type LayoutOptions, layoutWorkers } from "./layout.ts";
-import { LOAD_CHECKS } from "./load_checks.ts";
+import { isMessages, type RequestKind, resolveRequest, shapeOf } from "./generation_options.ts";
+import { layoutWorkers } from "./layout.ts";
 import { locateModel } from "./locate_model.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import type { ChatMessage, Pooling, Prompt } from "../protocol/request.ts";
 import { WorkerTransport } from "./transport.ts";
-
-/** How far loading has come. */
-export interface LoadProgress {
-  /** First the file is fetched, if it is not here; then its tensors are read. */
-  phase: "download" | "load";
-  doneBytes: number;
-  totalBytes: number;
-}
-
-/** How a model is loaded. All optional. */
-export interface LoadOptions extends LayoutOptions {
-  /** Threads of the kernels in each worker; default: its share of the cores this process may use, or 1 for a model of a few MB. */
-  threads?: number;
-  /**
-   * Whether workers share one copy of the weights: true, the default, for one copy in each NUMA node, "all" for a single one,
-   * false for one in each worker.
-   */
-  shareWeights?: boolean | "all";
-  /** An instruction set level by name; default: the best that this CPU has. */
-  isa?: string;
-  /**
-   * Longest sequence in tokens, prompt and answer together; default: the model's own, or what the KV cache can hold of it where
-   * `kvTokens` or the memory does not allow more: then the model's `info.notes` say so.
-   */
-  contextLength?: number;
-  /**
-   * Tokens that each worker's KV cache holds for all requests together; default: 16,384, or one context where
-   * that is longer or memory is short. Memory is used as tokens come.
-   */
-  kvTokens?: number;
-  /** How keys and values are stored; default f16. */
-  kvFormat?: KvFormat;
-  /** How the KV cache uses memory. */
-  kv?: KvOptions;
-  /** Most requests computed together by a worker; the others wait. Default 32. */
-  sequencesMax?: number;
-  /** The latency classes that requests may name; default: "interactive" and "batch", which refuse nothing for its time. */
-  classes?: readonly LatencyClass[];
-  /** The oldest request of a class goes first after this many ms. */
-  ageingMs?: number;
-  /** Whether prompts that begin alike share what was computed for them; default true. */
-  prefixCache?: boolean;
-  /** Most tokens computed in one step; default 512. */
-  batchTokensMax?: number;
-  /** The kernel library; default: the one that this checkout built. */
-  libraryPath?: string;
-  /**
-   * Called when a worker is stuck in native code, where no thread can be stopped: its requests go on with another worker or
-   * fail, and only the end of the process gets rid of it. Default: nothing.
-   */
-  onStuck?: (reason: string) => void;
-  /** For measuring only: takes a share of the requests even where they would be refused. */
-  overrule?: OverruleOptions;
-  /** Called as loading goes on. */
-  progress?: (progress: LoadProgress) => void;
-  /** Called before a download waits so many ms for another attempt, or, with 0, for another process that downloads the file. */
-  onWait?: (reason: string, ms: number) => void;
-  /** Stops loading: the promise rejects with the signal's reason, and what was allocated is freed. */
-  signal?: AbortSignal;
-}
 
 /**
  * Loads a model into workers of its own and gives a handle to it. `model`: a path to a GGUF file,
@@ -113,9 +48,8 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     throw wrongType("model", "a path or a URL", model);
   }
   checkOptions("loadModel()", options, LOAD_CHECKS);
-  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, onWait, ...others } =
+  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, onWait, overrule } =
     options;
-  const { overrule, ...engine } = others;
   const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();
   const path = await locateModel(model, {
@@ -127,7 +61,7 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     (worker) => new WorkerTransport(undefined, `kumi engine ${worker}`),
     {
       path,
-      engine,
+      engine: engineOptions(options),
       workers: layoutWorkers({ workers, threads, cpus }, planWorkers),
       shareWeights,
       onStuck,
@@ -137,6 +71,13 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     },
   );
   return new Model(client);
+}
+
+/** Those that travel to the engine. */
+function engineOptions(options: LoadOptions): EngineOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => !(LOAD as OptionTable)[name].isCallers),
+  );
 }
 
 /** How a text becomes tokens. All optional. */
@@ -230,7 +171,7 @@ export class Model implements AsyncDisposable {
    * "TimeoutError" when the deadline has passed.
    */
   async embed(input: EmbedInput, options: EmbedOptions = {}): Promise<Embeddings> {
-    checkOptions("embed()", options, EMBED_CHECKS);
+    checkOptions("embed()", options, EMBEDDING_CHECKS);
     const texts = toTexts(input);
     checkDimensions(options.dimensions, this.info.hidden);
     const { pooling: asked, dimensions: _, ...rest } = options;

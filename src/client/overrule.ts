@@ -1,13 +1,6 @@
-/**
- * For measuring how good refusals are: a share of all requests, drawn at random, is taken even where it would be refused. Each
- * completion of such a request tells why it would have been, so that its time to the first token can be judged.
- */
-export interface OverruleOptions {
-  /** From 0 to 1. */
-  readonly share: number;
-  /** Of the draw; default 0. */
-  readonly seed?: number;
-}
+/** Requests that are taken although they would be refused, for measuring. @module */
+
+import type { OverruleOptions } from "../protocol/options/load.ts";
 
 /** Draws the requests. */
 export class Overrule {

@@ -7,7 +7,7 @@ import type { SharedWeights } from "../models/loading.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import { RestartBudget, type RestartLimits } from "./restart_budget.ts";
-import type { OverruleOptions } from "./overrule.ts";
+import type { OverruleOptions } from "../protocol/options/load.ts";
 import type { Transport } from "./transport.ts";
 
 /** What is asked of the workers when they start. */

@@ -1,4 +1,4 @@
-import { TemplateError } from "../tokenizer/chat_template.ts";
+import { TemplateError } from "../tokenizer/error.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import { openGguf } from "../gguf/reader.ts";
 import { freeContext } from "../ffi/context.ts";

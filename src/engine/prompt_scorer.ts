@@ -1,7 +1,8 @@
 import type { StepItem } from "../../scheduler/mod.ts";
 import type { ScoredToken } from "../runner/model_runner.ts";
 import type { SampledToken, SampleRequest } from "../runner/sample_batch.ts";
-import { samplingDefaults, type SamplingParams } from "../protocol/sampling.ts";
+import { samplingDefaults } from "../protocol/options/sampling.ts";
+import type { SamplingParams } from "../protocol/sampling.ts";
 
 /** What scores tokens: the runner, after a step. */
 interface Scoring {

@@ -97,3 +97,6 @@ export interface StepEvent {
   /** Set with the last event of a request that failed. */
   error?: WireError;
 }
+
+/** What a step added to an answer. */
+export type AnswerPart = Pick<StepEvent, "tokens" | "text" | "logprobs" | "promptLogprobs">;

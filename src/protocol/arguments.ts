@@ -104,6 +104,11 @@ export function checkRange(label: string, value: unknown, { min, max, integer = 
   throw new RangeError(`${label} must be ${what}, current value is ${value}`);
 }
 
+/** The number of the option `name`, if it is one within the range. Throws a RangeError, a TypeError where it is no number. */
+export function checkNumber(name: string, value: unknown, range: Range): number {
+  return checkRange(`Option "${name}"`, value, range);
+}
+
 /** An object with some of these fields, as options within an option. */
 export function fieldsOf(checks: Readonly<Record<string, Check>>, required: readonly string[] = []): Check {
   return (label, value) => {

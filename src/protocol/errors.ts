@@ -1,7 +1,7 @@
 import type { RefusalReason } from "../../scheduler/mod.ts";
 import { GgufError } from "../gguf/error.ts";
 import { ModelError } from "../models/error.ts";
-import { TemplateError } from "../tokenizer/chat_template.ts";
+import { TemplateError } from "../tokenizer/error.ts";
 import { TokenizerError } from "../tokenizer/error.ts";
 import type { WireError } from "./answer.ts";
 

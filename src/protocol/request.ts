@@ -1,7 +1,7 @@
 /** What a caller asks an engine for: a prompt and how its answer is to be made. @module */
 
 import type { RefusalReason } from "../../scheduler/mod.ts";
-import type { ChatTemplateOptions } from "../tokenizer/chat_template.ts";
+import type { ChatTemplateOptions } from "../tokenizer/template_options.ts";
 import type { ToolCall } from "../tokenizer/conversation.ts";
 import type { SamplingParams } from "./sampling.ts";
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { resolveSampling, samplingDefaults } from "./sampling.ts";
+import { samplingDefaults } from "./options/sampling.ts";
+import { resolveSampling } from "./sampling.ts";
 
 Deno.test("resolveSampling() fills in the defaults and a random seed", () => {
   const { seed, logitBias, logprobs, ...ruled } = resolveSampling({}, 10);

@@ -9,7 +9,8 @@ import { ModelError } from "../models/error.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { unknownKeys } from "../models/keys.ts";
 import { contextMaxOf, inBlocks, kvTokenBytes, resolveSizes, type SizeOptions } from "./sizes.ts";
-import { type ChatTemplate, createChatTemplate, TemplateError } from "../tokenizer/chat_template.ts";
+import { type ChatTemplate, createChatTemplate } from "../tokenizer/chat_template.ts";
+import { TemplateError } from "../tokenizer/error.ts";
 import { TokenizerError } from "../tokenizer/error.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 

@@ -4,9 +4,9 @@ import { BLOCK_TOKENS } from "./batch.ts";
 import { limits } from "../ffi/symbols.ts";
 import { checkKvFormat, isKvFormat, kvBytesPerToken, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
 import { fitKvTokens, kvRoomTokens } from "./memory_check.ts";
-import { LOGITS_ROWS_MAX } from "../protocol/load_bounds.ts";
+import { LOAD } from "../protocol/options/load.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
-import { checkNumber } from "../protocol/sampling.ts";
+import { checkNumber } from "../protocol/arguments.ts";
 
 /** What may be asked for; all optional. The options of a runner say what each means. */
 export interface SizeOptions {
@@ -84,7 +84,7 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
     "kvTokens",
     options.kvTokens ?? Math.max(contextLength, KV_DEFAULT),
     options.contextLength ?? 1,
-    2 ** 31,
+    LOAD.kvTokens.kind.max,
   );
   const kvTokens = inBlocks(wanted);
   const kvTokensMin = options.kvTokens === undefined ? inBlocks(contextLength) : kvTokens;
@@ -92,8 +92,13 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
     kvFormat,
     contextLength,
     kvTokens: room === undefined ? kvTokens : fitKvTokens({ ...room, kvTokens, kvTokensMin }),
-    batchTokensMax: pick("batchTokensMax", options.batchTokensMax ?? 512, 1, 4096),
-    logitsRowsMax: pick("logitsRowsMax", options.logitsRowsMax ?? LOGITS_ROWS_DEFAULT, 1, LOGITS_ROWS_MAX),
+    batchTokensMax: pick("batchTokensMax", options.batchTokensMax ?? 512, 1, LOAD.batchTokensMax.kind.max),
+    logitsRowsMax: pick(
+      "logitsRowsMax",
+      options.logitsRowsMax ?? LOGITS_ROWS_DEFAULT,
+      1,
+      LOAD.sequencesMax.kind.max,
+    ),
   };
 }
 

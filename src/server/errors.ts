@@ -1,7 +1,7 @@
 /** The one place that turns anything thrown into an error of the HTTP interface. @module */
 
 import { ContextError, EngineError, RefusedError } from "../protocol/errors.ts";
-import { TemplateError } from "../tokenizer/chat_template.ts";
+import { TemplateError } from "../tokenizer/error.ts";
 import { TokenizerError } from "../tokenizer/error.ts";
 import { ApiError, badField } from "./api_error.ts";
 

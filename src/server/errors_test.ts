@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { ContextError, EngineError, QuarantineError, RefusedError } from "../protocol/errors.ts";
-import { TemplateError } from "../tokenizer/chat_template.ts";
+import { TemplateError } from "../tokenizer/error.ts";
 import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 

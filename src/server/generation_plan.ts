@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { IN_FLIGHT_MAX } from "../client/embedding.ts";
-import type { ChatOptions } from "../client/generation_options.ts";
+import type { ChatOptions } from "../protocol/options/generation.ts";
 import type { Pooling, Prompt } from "../protocol/request.ts";
-import { type ChatVariables, REASONING_EFFORTS } from "../tokenizer/chat_template.ts";
+import { type ChatVariables, REASONING_EFFORTS } from "../tokenizer/template_options.ts";
 import { ANSWERS_MAX, CHAT_FIELDS, TEXT_FIELDS } from "./api/requests.ts";
 import { type Checked, checkObject, type OnUnknown } from "./api/validate.ts";
 import { badField } from "./api_error.ts";

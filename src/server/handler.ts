@@ -1,18 +1,17 @@
 /** The HTTP interface as a handler for Deno.serve. @module */
 
-import type { LatencyClass } from "../../scheduler/mod.ts";
 import { checkOptions, wrongType } from "../protocol/arguments.ts";
-import type { LoadProgress, Model } from "../client/model.ts";
+import type { LoadProgress } from "../protocol/options/load.ts";
+import type { Model } from "../client/model.ts";
 import { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
-import type { ConnectionFigures } from "./metrics/server_metrics.ts";
-import { BODY_LIMITS, type BodyLimits } from "./guard/json_body.ts";
+import { BODY_LIMITS } from "./guard/json_body.ts";
 import { ApiKeys } from "./guard/keys.ts";
-import { OriginGuard, type OriginRules } from "./guard/origin.ts";
+import { OriginGuard } from "./guard/origin.ts";
 import { ModelHost, type Readiness } from "./model_host.ts";
-import type { RequestObserver } from "./observer.ts";
 import { HANDLER_CHECKS } from "./option_checks.ts";
+import { type HandlerOptions, SERVE_DEFAULTS } from "./options.ts";
 import { Presence } from "./presence.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { embeddingRoutes } from "./routes/embeddings.ts";
@@ -22,40 +21,8 @@ import { modelRoutes } from "./routes/models.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { type Exchange, type Route, Service } from "./service.ts";
 import { watch } from "./watch.ts";
-import { STREAM_LIMITS, type StreamLimits } from "./sse.ts";
+import { STREAM_LIMITS } from "./sse.ts";
 import { printFault } from "../process/print.ts";
-
-/** How a handler answers. All optional. */
-export interface HandlerOptions extends OriginRules {
-  /** The model's name in requests and responses. Default: "kumi". */
-  readonly modelName?: string;
-  /** Keys of which each request must have one; default: none, open to all who reach it. */
-  readonly apiKeys?: readonly string[];
-  /** Ms between two requests that test whether the model still answers the same; 0: one at the start. Default 60,000. */
-  readonly canaryMs?: number;
-  /** The model's latency classes, for the metrics of how well their objectives are met; default: the default ones. */
-  readonly classes?: readonly LatencyClass[];
-  /** How many connections there are, for the metrics, where somebody counts them. */
-  readonly connections?: () => ConnectionFigures | undefined;
-  /** Told when the body of a request has been read. */
-  readonly onBody?: (request: Request) => void;
-  /**
-   * What aborts when the client of a request has left, where somebody knows more of its connection than the request's own signal;
-   * reason `HALF_CLOSED`: it may still read, which a stream finds out.
-   */
-  readonly clientLeft?: (request: Request) => AbortSignal | undefined;
-  /** Takes a line of JSON for each request, without text of prompts or answers. */
-  readonly accessLog?: (line: string) => void;
-  /** Hears what happens, beside the metrics. */
-  readonly observer?: RequestObserver;
-  readonly bodyLimits?: Partial<BodyLimits>;
-  readonly streamLimits?: Partial<StreamLimits>;
-  readonly headerLimits?: HeaderLimits;
-  /** Ignore fields of requests that are not known, and say so once for each on stderr; default: refuse them. */
-  readonly lenient?: boolean;
-  /** Answers at more paths. They need a key unless they are public. */
-  readonly routes?: readonly Route[];
-}
 
 /** Answers requests; also tells how it is and lets go of them. */
 export interface Handler {
@@ -71,8 +38,6 @@ export interface Handler {
   /** Ends its timers. The model stays open. */
   close(): void;
 }
-
-const CANARY_MS = 60_000;
 
 /**
  * A handler for a program's own server. `model` may still be loading: until it is there, requests are refused with 503.
@@ -98,7 +63,7 @@ export function createHandler(model: Model | Promise<Model>, options: HandlerOpt
 
 /** {@linkcode createHandler} for options that were checked, and may have others beside them. */
 export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions): Handler {
-  const host = new ModelHost(model, options.canaryMs ?? CANARY_MS);
+  const host = new ModelHost(model, options.canaryMs ?? SERVE_DEFAULTS.canaryMs);
   const modelName = options.modelName ?? "kumi";
   const watched = watch({ ...options, modelName, source: () => host.loaded });
   const service = new Service({

@@ -1,4 +1,5 @@
-import type { LoadProgress, Model } from "../client/model.ts";
+import type { LoadProgress } from "../protocol/options/load.ts";
+import type { Model } from "../client/model.ts";
 import { Canary } from "./canary.ts";
 import { ApiError } from "./api_error.ts";
 

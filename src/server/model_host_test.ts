@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { EngineError, RefusedError } from "../protocol/errors.ts";
-import type { GenerationOptions } from "../client/generation_options.ts";
+import type { GenerationOptions } from "../protocol/options/generation.ts";
 import type { Model } from "../client/model.ts";
 import { ApiError } from "./api_error.ts";
 import { ModelHost } from "./model_host.ts";

@@ -11,12 +11,11 @@ import {
   listOf,
   numberIn,
 } from "../protocol/arguments.ts";
-import { isClasses, LOAD_CHECKS } from "../client/load_checks.ts";
+import { LOAD_CHECKS } from "../protocol/options/load.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";
-import type { HandlerOptions } from "./handler.ts";
-import type { ServeOptions } from "./serve.ts";
+import type { HandlerOptions, ServeOptions } from "./options.ts";
 import type { StreamLimits } from "./sse.ts";
 
 /** Of sizes, counts and ms. */
@@ -47,7 +46,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   modelName: isString,
   apiKeys: isNames,
   canaryMs: isLimit,
-  classes: isClasses,
+  classes: LOAD_CHECKS.classes,
   connections: isFunction,
   onBody: isFunction,
   clientLeft: isFunction,

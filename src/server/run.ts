@@ -1,7 +1,8 @@
 /** The answers to one request: asked of the engine together, watched, and ended together. @module */
 
 import { IN_FLIGHT_MAX, inOrder } from "../client/embedding.ts";
-import type { AnswerPart, Generation, GenerationResult } from "../client/generation.ts";
+import type { Generation, GenerationResult } from "../client/generation.ts";
+import type { AnswerPart } from "../protocol/answer.ts";
 import type { Model } from "../client/model.ts";
 import type { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";

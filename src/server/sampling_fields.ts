@@ -1,6 +1,6 @@
 /** How an answer is chosen, in the names that OpenAI's, vLLM's and llama.cpp's clients have for it. @module */
 
-import type { GenerationOptions } from "../client/generation_options.ts";
+import type { GenerationOptions } from "../protocol/options/generation.ts";
 import { PENALTY_TOKENS_MAX } from "./api/requests.ts";
 import type { Checked } from "./api/validate.ts";
 import { badField } from "./api_error.ts";

@@ -1,37 +1,17 @@
 /** A server of its own: listens, loads the model, ends in order. @module */
 
 import { checkOptions } from "../protocol/arguments.ts";
-import { loadModel, type LoadOptions, type Model } from "../client/model.ts";
+import { loadModel, type Model } from "../client/model.ts";
+import { LOAD, type LoadOptions } from "../protocol/options/load.ts";
 import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
 import { ApiKeys } from "./guard/keys.ts";
-import type { GateLimits } from "./gate/limits.ts";
 import { hostName, isLoopback } from "./guard/origin.ts";
-import { type Handler, handlerOf, type HandlerOptions } from "./handler.ts";
+import { type Handler, handlerOf } from "./handler.ts";
 import { listen } from "./listening.ts";
 import type { Listening } from "./gate/listening.ts";
 import { defaultModelName } from "./model_name.ts";
 import { SERVE_CHECKS } from "./option_checks.ts";
-
-/** How a server runs. All optional. */
-export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal" | "classes"> {
-  /** A path to a GGUF file, `hf:owner/repo/file.gguf`, or "demo", the default. */
-  readonly model?: string;
-  /** Where to listen. Default 127.0.0.1: only this machine reaches it. */
-  readonly hostname?: string;
-  /** Default 8080; 0: any that is free. */
-  readonly port?: number;
-  /** Listen beyond this machine without API keys. */
-  readonly insecure?: boolean;
-  /**
-   * Limits of the gate that clients pass, for what Deno.serve does not limit: connections, and the time and size of requests'
-   * heads. false: no gate; then requests without `stream` are computed to their ends when their clients leave.
-   */
-  readonly gate?: Partial<GateLimits> | false;
-  /** How long requests under way may go on once the server is to end, in s. Default 30. */
-  readonly drainSeconds?: number;
-  /** Called when the server listens. */
-  readonly onListen?: (url: string) => void;
-}
+import { SERVE_DEFAULTS, type ServeOptions } from "./options.ts";
 
 /** A server that listens. */
 export interface KumiServer {
@@ -46,8 +26,6 @@ export interface KumiServer {
   shutdown(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-export const SERVE_DEFAULTS = { hostname: "127.0.0.1", port: 8080, drainSeconds: 30, model: "demo" } as const;
 
 /** After requests were ended with an error: for how long clients may still read it, in ms. */
 const FLUSH_MS = 2000;
@@ -168,29 +146,9 @@ function checkExposure(hostname: string, { apiKeys = [], insecure = false }: Ser
   );
 }
 
-const LOAD_NAMES = [
-  "workers",
-  "threads",
-  "cpus",
-  "shareWeights",
-  "isa",
-  "contextLength",
-  "kvTokens",
-  "kvFormat",
-  "kv",
-  "sequencesMax",
-  "classes",
-  "ageingMs",
-  "prefixCache",
-  "batchTokensMax",
-  "libraryPath",
-  "onStuck",
-  "onWait",
-] as const satisfies readonly (keyof LoadOptions)[];
-
 /** The part of the options that loading takes. A server may refuse, so its classes do by default. */
 function loadOptions(options: ServeOptions): LoadOptions {
-  const given = LOAD_NAMES.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
+  const given = Object.entries(options).filter(([name, value]) => name in LOAD && value !== undefined);
   return { classes: DEFAULT_CLASSES, ...Object.fromEntries(given) };
 }
 

@@ -1,6 +1,7 @@
 /** Answers as a stream of events. @module */
 
-import type { AnswerPart, GenerationResult } from "../client/generation.ts";
+import type { GenerationResult } from "../client/generation.ts";
+import type { AnswerPart } from "../protocol/answer.ts";
 import type { PromptLogprob, TokenLogprob } from "../protocol/answer.ts";
 import type { ApiError } from "./api_error.ts";
 import type { AnswerFormat } from "./formats.ts";

@@ -10,7 +10,6 @@ import {
   type ChatMessage,
   checkMessages,
   continuesFinal,
-  type EndingOptions,
   formsOf,
   keepsTools,
   mapTexts,
@@ -18,43 +17,18 @@ import {
 } from "./conversation.ts";
 import { cutAtSentinel, withSentinel } from "./final_message.ts";
 import { type Metadata } from "./metadata.ts";
-import { TemplateError, TemplateRenderer, type TemplateVariables } from "./template_renderer.ts";
+import { TemplateError } from "./error.ts";
+import {
+  type ChatTemplateOptions,
+  type ChatVariables,
+  REASONING_EFFORTS,
+  TEMPLATE_WORDS,
+} from "./template_options.ts";
+import { TemplateRenderer, type TemplateVariables } from "./template_renderer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { chooseMarks, type OwnedText, unmark, UserMarks } from "./user_marks.ts";
 
-export { TemplateError } from "./template_renderer.ts";
 export type { ChatMessage, ToolCall } from "./conversation.ts";
-
-/** What besides the messages shapes the prompt. */
-export interface ChatTemplateOptions extends EndingOptions {
-  /** Value of `enable_thinking`, for templates that know it. Default: not set. */
-  readonly enableThinking?: boolean;
-  /** Value of `reasoning_effort`, for templates that know it. Default: not set. */
-  readonly reasoningEffort?: ReasoningEffort;
-  /** More variables for templates that know them. Those above, where they are set, count for more. */
-  readonly templateVariables?: ChatVariables;
-  /** The date that templates may write. Default: now. */
-  readonly now?: Date;
-}
-
-/** How much a model shall think. Templates write it into the prompt, so there are no others. */
-export const REASONING_EFFORTS = ["low", "medium", "high"] as const;
-export type ReasoningEffort = typeof REASONING_EFFORTS[number];
-
-/** What callers may hand to a template by name: nothing that becomes a text of the prompt but a few words. */
-export type ChatVariables = Readonly<Record<string, boolean | number | string>>;
-export const TEMPLATE_WORDS = [
-  "none",
-  "minimal",
-  "low",
-  "medium",
-  "high",
-  "xhigh",
-  "max",
-  "auto",
-  "on",
-  "off",
-] as const;
 
 /** A template that does not write the last message's text, so that it cannot be continued. */
 class ContinuationError extends TemplateError {}

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type ChatMessage, ChatTemplate, createChatTemplate, TemplateError } from "./chat_template.ts";
+import { type ChatMessage, ChatTemplate, createChatTemplate } from "./chat_template.ts";
+import { TemplateError } from "./error.ts";
 import { byteLevelMetadata } from "../../tests/support/vocabularies.ts";
 import { createTokenizer } from "./tokenizer.ts";
 

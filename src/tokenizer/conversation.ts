@@ -3,7 +3,7 @@
  * or the role "developer", and none may leave out a part of the history because of that.
  */
 
-import { TemplateError } from "./template_renderer.ts";
+import { TemplateError } from "./error.ts";
 
 /** Roles a message may have. They are written into the prompt by templates, so there are no others. */
 export const CHAT_ROLES = ["system", "developer", "user", "assistant", "tool"] as const;

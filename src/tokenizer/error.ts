@@ -5,3 +5,8 @@
 export class TokenizerError extends Error {
   override name = "TokenizerError";
 }
+
+/** A chat template that cannot be used, or that refuses the conversation it was given. */
+export class TemplateError extends Error {
+  override name = "TemplateError";
+}

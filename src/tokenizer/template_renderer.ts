@@ -5,11 +5,7 @@
  */
 
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
-
-/** A chat template that cannot be used, or that refuses the conversation it was given. */
-export class TemplateError extends Error {
-  override name = "TemplateError";
-}
+import { TemplateError } from "./error.ts";
 
 /** Bounds on templates. */
 export const TEMPLATE_LIMITS = {

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { TEMPLATE_LIMITS, TemplateError, TemplateRenderer } from "./template_renderer.ts";
+import { TemplateError } from "./error.ts";
+import { TEMPLATE_LIMITS, TemplateRenderer } from "./template_renderer.ts";
 
 const NOW = new Date(2026, 0, 5, 7, 8, 9);
 const render = (source: string, variables = {}) => new TemplateRenderer(source).render(variables, NOW);

@@ -6,7 +6,7 @@
  * out of the output tells whose character it is.
  */
 
-import { TemplateError } from "./template_renderer.ts";
+import { TemplateError } from "./error.ts";
 
 /**
  * A rendered text and, per UTF-16 code unit, whether users wrote it (only tracked for the characters above).

@@ -9,20 +9,22 @@ import {
   serveOptions,
 } from "../../server/config/resolve.ts";
 import { servePermissions } from "../../server/config/permissions.ts";
-import { CONFIG_FIELDS, flagOf, type Setting, SETTINGS } from "../../server/config/settings.ts";
+import { flagOf } from "../../protocol/options/option.ts";
+import { CONFIG_FIELDS, isFileOnly, SETTINGS } from "../../server/config/settings.ts";
 import { objectSchema } from "../../server/api/json_schema.ts";
-import { serve as startServer, type ServeOptions } from "../../server/serve.ts";
+import type { ServeOptions } from "../../server/options.ts";
+import { serve as startServer } from "../../server/serve.ts";
 import { runUntilSignal } from "../../server/signals.ts";
 import { ROOT } from "../../setup/paths.ts";
 import { chosenLibrary, HUB_HOSTS } from "../permissions.ts";
 import { noteWait } from "../model_option.ts";
-import { threadsWarning } from "../threads_option.ts";
+import { warnOfThreads } from "../threads_option.ts";
 import { type Arguments, type Command, type OptionSpec, UsageError } from "../command.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine, printNote } from "../../process/print.ts";
 
-const SETTING_OPTIONS: readonly OptionSpec[] = Object.entries(SETTINGS as Record<string, Setting>)
-  .filter(([, setting]) => !setting.isFileOnly)
+const SETTING_OPTIONS: readonly OptionSpec[] = Object.entries(SETTINGS)
+  .filter(([, setting]) => !isFileOnly(setting))
   .map(([name, { field, value, alias, help }]) => ({
     name: flagOf(name),
     alias,
@@ -78,8 +80,7 @@ async function runServer(args: Arguments): Promise<number> {
     }
     options = serveOptions(settings, sources);
     ({ exitWithParent } = settings);
-    const warning = threadsWarning(settings.threads);
-    if (warning !== null) printNote(`kumi: ${warning}`);
+    warnOfThreads(options.threads);
     if (exitWithParent && Deno.build.os === "windows") {
       throw new ConfigError(
         "--exit-with-parent does nothing on Windows, which tells no process that its parent has gone",

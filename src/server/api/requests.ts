@@ -1,9 +1,9 @@
 /** The requests of the API: every field that there is, with its range. @module */
 
-import { TEMPLATE_WORDS } from "../../tokenizer/chat_template.ts";
+import { TEMPLATE_WORDS } from "../../tokenizer/template_options.ts";
 import { CHAT_LIMITS } from "../../tokenizer/conversation.ts";
 import { POOLINGS } from "../../protocol/request.ts";
-import { samplingDefaults } from "../../protocol/sampling.ts";
+import { samplingDefaults } from "../../protocol/options/sampling.ts";
 import type { Field, Fields } from "./field.ts";
 import {
   FOREIGN_CHAT_FIELDS,

@@ -1,15 +1,22 @@
 /** From flags, environment and a configuration file to the options of a server. @module */
 
-import type { LatencyClass } from "../../../scheduler/mod.ts";
-import { parseCpuList } from "../../ffi/cpu_list.ts";
-import type { KvFormat } from "../../gguf/kv_format.ts";
+import { LOAD, type LoadOptions } from "../../protocol/options/load.ts";
+import { collect, flagOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import type { Field } from "../api/field.ts";
 import { checkObject } from "../api/validate.ts";
 import { ApiError } from "../api_error.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
 import { isApiKey, KEY_RULE, parseKeyFile } from "../guard/keys.ts";
-import type { ServeOptions } from "../serve.ts";
-import { CONFIG_FIELDS, flagOf, type Setting, SETTINGS, variableOf } from "./settings.ts";
+import type { ServeOptions } from "../options.ts";
+import {
+  CONFIG_FIELDS,
+  isFileOnly,
+  KILOBYTE,
+  MEGABYTE,
+  type Setting,
+  SETTINGS,
+  variableOf,
+} from "./settings.ts";
 import { printLine } from "../../process/print.ts";
 
 /** A setting that cannot be; the message names where it was set. */
@@ -41,16 +48,6 @@ export interface Settings {
   drainSeconds: number;
   exitWithParent?: boolean;
   canarySeconds: number;
-  threads?: number;
-  workers?: number;
-  cpus?: string;
-  context?: number;
-  kvTokens?: number;
-  kv: KvFormat;
-  prefault?: boolean;
-  hugePages?: boolean;
-  sequencesMax?: number;
-  batchTokens?: number;
   headerSeconds: number;
   headerKilobytes: number;
   idleSeconds: number;
@@ -60,7 +57,8 @@ export interface Settings {
   bodyMegabytes: number;
   bodySeconds: number;
   stalledSeconds: number;
-  classes?: LatencyClass[];
+  /** By their names in the library. */
+  load: LoadOptions;
 }
 
 /** The file that holds settings, if any. */
@@ -72,11 +70,28 @@ export function configFile({ values, env }: ConfigSources): string | undefined {
 export function resolveSettings(sources: ConfigSources): Settings {
   const file = readConfig(sources);
   const settings: Record<string, unknown> = {};
-  for (const [name, setting] of Object.entries(SETTINGS as Record<string, Setting>)) {
-    settings[name] = fromFlag(sources, name, setting) ?? fromVariable(sources, name, setting) ?? file[name] ??
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const value = fromFlag(sources, name, setting) ?? fromVariable(sources, name, setting) ?? file[name] ??
       setting.field.fallback;
+    checkText(name, setting, value);
+    settings[name] = value;
   }
-  return settings as unknown as Settings;
+  const load = collect(settableBy("operator", LOAD), (option) => {
+    const value = settings[settingName(option)];
+    // A switch that is off leaves an option without a default to the system.
+    return value === false && option.default === undefined ? undefined : value;
+  });
+  return { ...settings, load } as unknown as Settings;
+}
+
+/** The value stays as it is: a list of CPUs is read where the machine is known, when the server already listens. */
+function checkText(name: string, { read }: Setting, value: unknown): void {
+  if (read === undefined || typeof value !== "string") return;
+  try {
+    read(value);
+  } catch (error) {
+    throw new ConfigError(`${name}: ${(error as Error).message}`);
+  }
 }
 
 function readConfig(sources: ConfigSources): Record<string, unknown> {
@@ -116,7 +131,7 @@ function fromFlag({ values, switches }: ConfigSources, name: string, setting: Se
 function fromVariable({ env }: ConfigSources, name: string, setting: Setting): unknown {
   const variable = variableOf(name);
   const text = env(variable);
-  if (text === undefined || text === "" || setting.isFileOnly) return undefined;
+  if (text === undefined || text === "" || isFileOnly(setting)) return undefined;
   return fromText(variable, setting.field, text);
 }
 
@@ -153,13 +168,10 @@ function checked(
   }
 }
 
-const KILOBYTE = 2 ** 10;
-const MEGABYTE = 2 ** 20;
-
 /** The options that settings mean. Reads the keys. Throws a ConfigError. */
 export function serveOptions(settings: Settings, sources: ConfigSources): ServeOptions {
-  const { kv, prefault, hugePages } = settings;
   return {
+    ...settings.load,
     model: settings.model,
     modelName: settings.modelName,
     hostname: settings.host,
@@ -171,15 +183,6 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     cors: settings.cors,
     drainSeconds: settings.drainSeconds,
     canaryMs: settings.canarySeconds * 1000,
-    threads: settings.threads,
-    workers: settings.workers,
-    cpus: checkedCpus(settings.cpus),
-    contextLength: settings.context,
-    kvTokens: settings.kvTokens,
-    kvFormat: kv,
-    kv: { prefault: prefault ?? false, hugePages: hugePages ? true : undefined },
-    sequencesMax: settings.sequencesMax,
-    batchTokensMax: settings.batchTokens,
     gate: gateLimits(settings),
     headerLimits: { ...HEADER_LIMITS, bytes: Math.round(settings.headerKilobytes * KILOBYTE) },
     bodyLimits: {
@@ -187,20 +190,9 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
       timeMs: settings.bodySeconds * 1000,
     },
     streamLimits: { stalledMs: settings.stalledSeconds * 1000 },
-    classes: settings.classes,
     accessLog: settings.accessLog ? (line: string) => printLine(line) : undefined,
     isa: sources.env("KUMI_ISA") || undefined,
   };
-}
-
-/** The list as it is. It is read where the machine is known, when the server already listens. */
-function checkedCpus(cpus: string | undefined): string | undefined {
-  try {
-    if (cpus !== undefined) parseCpuList(cpus);
-    return cpus;
-  } catch (error) {
-    throw new ConfigError(`cpus: ${(error as Error).message}`);
-  }
 }
 
 function gateLimits(settings: Settings): ServeOptions["gate"] {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, type ConfigSources, resolveSettings, serveOptions } from "./resolve.ts";
-import { flagOf, SETTINGS, variableOf } from "./settings.ts";
+import { flagOf } from "../../protocol/options/option.ts";
+import { SETTINGS, variableOf } from "./settings.ts";
 
 interface Given {
   flags?: Record<string, string>;

@@ -1,0 +1,231 @@
+/** The options of an answer, beside those of sampling. @module */
+
+import { limits } from "../../ffi/symbols.ts";
+import { type ChatVariables, REASONING_EFFORTS } from "../../tokenizer/template_options.ts";
+import type { AnswerPart } from "../answer.ts";
+import { isFunction, isRecord, isSignal } from "../arguments.ts";
+import { type Pooling, POOLINGS, type PromptShape } from "../request.ts";
+import { boolean, choice, integer, list, number, own, text, tokenIds, words } from "./kind.ts";
+import { type Agreement, checksOf, type OptionTable } from "./option.ts";
+import { SAMPLING, type SamplingOptions } from "./sampling.ts";
+
+/** Who hears of an answer as it comes, before its iterator does. What a listener throws ends the answer. */
+export interface GenerationListener {
+  /** The request was taken; nothing was computed for it yet. After a worker's end it may be said again. */
+  onAccepted?: (promptTokens: number) => void;
+  /** The ids of new tokens. */
+  onTokens?: (tokens: readonly number[]) => void;
+  /**
+   * What a step added: tokens, text, and, where they were asked for, the log-probabilities of the tokens whose text is out now. The
+   * text of a token comes later where it ends inside a character or may begin a stop string. The prompt's come before, as it is computed.
+   */
+  onPart?: (part: AnswerPart) => void;
+}
+
+/** How an answer is made. All optional. */
+export interface GenerationOptions extends SamplingOptions, GenerationListener {
+  /** Most tokens of the answer; default: until the context is full. 0: only the prompt is computed. */
+  maxTokens?: number;
+  /**
+   * Give the log-probability of each token of the prompt, too, and of this many likeliest alternatives: 0 to 20. All of the prompt is
+   * computed then, whatever is known of it.
+   */
+  promptLogprobs?: number;
+  /** Give the log-probability of the token that ends the answer, too; it adds nothing to the text. Default false. */
+  endLogprob?: boolean;
+  /** The answer ends before the first of these strings. At most 16 of at most 256 characters. */
+  stop?: string | readonly string[];
+  /** Tokens that end the answer, beside the model's own. */
+  stopTokens?: readonly number[];
+  /** Go on when the model says that it is done. */
+  ignoreEnd?: boolean;
+  /** The answer does not end by itself before it has so many tokens; stop strings within them do not count. Default 0. */
+  minTokens?: number;
+  /** Write control tokens into the answer's text; the one that ends it never is. Default false. */
+  specialTokens?: boolean;
+  /** Latency class, of those that the model was loaded with. Default: "interactive", or the highest where there is none of that name. */
+  class?: string;
+  /** Ends the answer so many ms after the call, with what it has by then. A request that cannot make it is refused. */
+  deadlineMs?: number;
+  /** Whose request it is: what was computed for a prompt is only used again for the same tenant. Default: "". */
+  tenant?: string;
+  /** Requests with higher numbers go first within their class: −100 to 100, default 0. */
+  priority?: number;
+  /** Ends the answer: a loop over it throws the signal's reason, its result has what came so far. */
+  signal?: AbortSignal;
+}
+
+/** How an answer in a conversation is made. All optional. */
+export interface ChatOptions extends GenerationOptions, PromptShape {}
+
+/** How texts are embedded. All optional; what a generation has, too, means the same here. */
+export interface EmbedOptions
+  extends Pick<GenerationOptions, "class" | "tenant" | "priority" | "deadlineMs" | "signal"> {
+  /**
+   * The "mean" of the hidden states of all tokens, or the "last" one. Default: what the model's file says, "mean" where it says
+   * nothing.
+   */
+  pooling?: Pooling;
+  /** Only so many elements from the beginning, made a vector of length 1 again; default all. */
+  dimensions?: number;
+}
+
+const NAME_CHARACTERS_MAX = 256;
+const stopText = text(1, 256);
+
+/** Whose and how urgent a request is, whatever it asks for. */
+const ASKING = {
+  class: {
+    kind: text(0, NAME_CHARACTERS_MAX),
+    doc: 'latency class; default: "interactive", or the highest where there is none of that name',
+    setBy: ["client"],
+    field: { min: 1 },
+  },
+  deadlineMs: {
+    kind: number(1, 2 ** 31),
+    unit: "ms",
+    doc: "ends the answer so many ms after the request, with what it has by then",
+    setBy: ["client"],
+  },
+  tenant: {
+    kind: text(0, NAME_CHARACTERS_MAX),
+    default: "",
+    doc: "whose request it is: what was computed for a prompt is only used again for the same tenant",
+  },
+  priority: {
+    kind: integer(-100, 100),
+    default: 0,
+    doc: "higher goes first within the class",
+    setBy: ["client"],
+  },
+  signal: { kind: own<AbortSignal>(isSignal), doc: "ends the request", isCallers: true },
+} as const satisfies OptionTable;
+
+const LISTENER = {
+  onAccepted: {
+    kind: own<(promptTokens: number) => void>(isFunction),
+    doc: "called when the request was taken",
+    isCallers: true,
+  },
+  onTokens: {
+    kind: own<(tokens: readonly number[]) => void>(isFunction),
+    doc: "called with the ids of new tokens",
+    isCallers: true,
+  },
+  onPart: {
+    kind: own<(part: AnswerPart) => void>(isFunction),
+    doc: "called with what a step added",
+    isCallers: true,
+  },
+} as const satisfies OptionTable;
+
+/** Of every kind of answer. */
+export const GENERATION = {
+  ...SAMPLING,
+  maxTokens: {
+    kind: integer(0, 2 ** 31),
+    unit: "tokens",
+    doc: "stop after N tokens",
+    docFor: {
+      client:
+        "Most tokens of the answer; default, and -1: until the context is full. 0: only the prompt is computed.",
+    },
+    setBy: ["terminal", "client"],
+    flag: { alias: "n", value: "N" },
+  },
+  promptLogprobs: {
+    kind: integer(0, limits.sampleTopMax),
+    doc: "give the log-probability of each token of the prompt, and of so many likeliest alternatives",
+    setBy: ["client"],
+  },
+  endLogprob: {
+    kind: boolean,
+    default: false,
+    doc: "give the log-probability of the token that ends the answer, too",
+  },
+  stop: {
+    kind: choice(stopText, list(stopText, 0, 16, "a list of strings")),
+    doc: "stop before this text",
+    docFor: { client: "The answer ends before the first of these strings." },
+    setBy: ["terminal", "client"],
+    flag: { value: "TEXT", read: (value) => [value] },
+  },
+  stopTokens: {
+    kind: tokenIds(0, 256),
+    doc: "tokens that end the answer",
+    setBy: ["client"],
+    field: { name: "stop_token_ids" },
+  },
+  ignoreEnd: {
+    kind: boolean,
+    default: false,
+    doc: "go on when the model says that it is done",
+    setBy: ["client"],
+    field: { name: "ignore_eos" },
+  },
+  minTokens: {
+    kind: integer(0, 2 ** 31),
+    default: 0,
+    unit: "tokens",
+    doc: "the answer does not end before it has so many tokens",
+    setBy: ["client"],
+  },
+  specialTokens: { kind: boolean, default: false, doc: "write control tokens into the answer's text" },
+  ...ASKING,
+  ...LISTENER,
+} as const satisfies OptionTable;
+
+/** Of an answer in a conversation. */
+export const CHAT = {
+  ...GENERATION,
+  enableThinking: {
+    kind: boolean,
+    doc: "value of `enable_thinking`, for chat templates that know it",
+    setBy: ["client"],
+  },
+  reasoningEffort: {
+    kind: words(REASONING_EFFORTS),
+    doc: "value of `reasoning_effort`, for chat templates that know it",
+    setBy: ["client"],
+  },
+  continueFinalMessage: {
+    kind: boolean,
+    doc: "the answer goes on with the last message instead of a new one; default: with an assistant's",
+    setBy: ["client"],
+  },
+  addGenerationPrompt: {
+    kind: boolean,
+    doc:
+      "the prompt ends with the beginning of a new message of the assistant; default: when nothing is continued",
+    setBy: ["client"],
+  },
+  templateVariables: {
+    kind: own<ChatVariables>(isRecord),
+    doc: "more variables for chat templates that know them",
+  },
+} as const satisfies OptionTable;
+
+/** Of embeddings. */
+export const EMBEDDING = {
+  ...ASKING,
+  pooling: {
+    kind: words(POOLINGS),
+    doc:
+      "the mean of the hidden states of all tokens, or the last one; default: what the model's file says, else the mean",
+    setBy: ["client"],
+  },
+  dimensions: {
+    kind: integer(1, 2 ** 20),
+    doc:
+      "only so many elements from the beginning, made a vector of length 1 again; default: all that the model has",
+    setBy: ["client"],
+  },
+} as const satisfies OptionTable;
+
+true satisfies Agreement<GenerationOptions, typeof GENERATION>;
+true satisfies Agreement<ChatOptions, typeof CHAT>;
+true satisfies Agreement<EmbedOptions, typeof EMBEDDING>;
+
+export const GENERATION_CHECKS = checksOf(GENERATION);
+export const CHAT_CHECKS = checksOf(CHAT);
+export const EMBEDDING_CHECKS = checksOf(EMBEDDING);

@@ -1,0 +1,74 @@
+/** The options of a server and of its handler. @module */
+
+import type { LatencyClass } from "../../scheduler/mod.ts";
+import type { LoadOptions } from "../protocol/options/load.ts";
+import type { GateLimits } from "./gate/limits.ts";
+import type { HeaderLimits } from "./guard/headers.ts";
+import type { BodyLimits } from "./guard/json_body.ts";
+import type { OriginRules } from "./guard/origin.ts";
+import type { ConnectionFigures } from "./metrics/server_metrics.ts";
+import type { RequestObserver } from "./observer.ts";
+import type { Route } from "./service.ts";
+import type { StreamLimits } from "./sse.ts";
+
+/** How a handler answers. All optional. */
+export interface HandlerOptions extends OriginRules {
+  /** The model's name in requests and responses. Default: "kumi". */
+  readonly modelName?: string;
+  /** Keys of which each request must have one; default: none, open to all who reach it. */
+  readonly apiKeys?: readonly string[];
+  /** Ms between two requests that test whether the model still answers the same; 0: one at the start. Default 60,000. */
+  readonly canaryMs?: number;
+  /** The model's latency classes, for the metrics of how well their objectives are met; default: the default ones. */
+  readonly classes?: readonly LatencyClass[];
+  /** How many connections there are, for the metrics, where somebody counts them. */
+  readonly connections?: () => ConnectionFigures | undefined;
+  /** Told when the body of a request has been read. */
+  readonly onBody?: (request: Request) => void;
+  /**
+   * What aborts when the client of a request has left, where somebody knows more of its connection than the request's own signal;
+   * reason `HALF_CLOSED`: it may still read, which a stream finds out.
+   */
+  readonly clientLeft?: (request: Request) => AbortSignal | undefined;
+  /** Takes a line of JSON for each request, without text of prompts or answers. */
+  readonly accessLog?: (line: string) => void;
+  /** Hears what happens, beside the metrics. */
+  readonly observer?: RequestObserver;
+  readonly bodyLimits?: Partial<BodyLimits>;
+  readonly streamLimits?: Partial<StreamLimits>;
+  readonly headerLimits?: HeaderLimits;
+  /** Ignore fields of requests that are not known, and say so once for each on stderr; default: refuse them. */
+  readonly lenient?: boolean;
+  /** Answers at more paths. They need a key unless they are public. */
+  readonly routes?: readonly Route[];
+}
+
+/** How a server runs. All optional. */
+export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal" | "classes"> {
+  /** A path to a GGUF file, `hf:owner/repo/file.gguf`, or "demo", the default. */
+  readonly model?: string;
+  /** Where to listen. Default 127.0.0.1: only this machine reaches it. */
+  readonly hostname?: string;
+  /** Default 8080; 0: any that is free. */
+  readonly port?: number;
+  /** Listen beyond this machine without API keys. */
+  readonly insecure?: boolean;
+  /**
+   * Limits of the gate that clients pass, for what Deno.serve does not limit: connections, and the time and size of requests'
+   * heads. false: no gate; then requests without `stream` are computed to their ends when their clients leave.
+   */
+  readonly gate?: Partial<GateLimits> | false;
+  /** How long requests under way may go on once the server is to end, in s. Default 30. */
+  readonly drainSeconds?: number;
+  /** Called when the server listens. */
+  readonly onListen?: (url: string) => void;
+}
+
+/** What the options are that have one value by default. */
+export const SERVE_DEFAULTS = {
+  hostname: "127.0.0.1",
+  port: 8080,
+  drainSeconds: 30,
+  model: "demo",
+  canaryMs: 60_000,
+} as const;
