@@ -14,7 +14,8 @@
 
 import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
 import { Kernels } from "../src/ffi/context.ts";
-import { formatNames, type KvFormat, openGguf, quantizeFile, writeRandomModel } from "../src/gguf/mod.ts";
+import { formatNames, type KvFormat, openGguf, quantizeFile } from "../src/gguf/mod.ts";
+import { writeRandomModel } from "../src/models/random_model.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";

@@ -10,10 +10,10 @@ import {
   formatTypeId,
   openGguf,
   quantizeFile,
-  writeRandomModel,
 } from "../src/gguf/mod.ts";
 import { randomRows, RandomWords } from "../src/gguf/random_blocks.ts";
 import { tensorType, TensorTypeId } from "../src/gguf/tensor_types.ts";
+import { writeRandomModel } from "../src/models/random_model.ts";
 import { referenceCodecs } from "./support/gguf_codecs.ts";
 
 /** Greatest relative error (rms over rms) of normal weights: a few percent above what was measured. */

@@ -10,10 +10,9 @@ import {
   openGguf,
   quantizeFile,
   scalarEntry,
-  shapeNames,
-  writeRandomModel,
 } from "../src/gguf/mod.ts";
-import { modelShape, shapeTensors } from "../src/gguf/random_shapes.ts";
+import { writeRandomModel } from "../src/models/random_model.ts";
+import { modelShape, shapeNames, shapeTensors } from "../src/models/random_shapes.ts";
 import { referenceCodecs } from "./support/gguf_codecs.ts";
 import { sampleEntries, sampleFile, sampleTensors } from "./support/gguf_sample.ts";
 

@@ -4,9 +4,9 @@ import { describe } from "./describe.ts";
 import { encodeHeader } from "./encode.ts";
 import { arrayEntry, scalarEntry } from "./entries.ts";
 import { parseHeader } from "./header.ts";
-import { checkKvFormat, kvBytesPerToken } from "./kv_format.ts";
+import { checkKvFormat } from "./kv_format.ts";
 import { GgufFile } from "./reader.ts";
-import { modelShape, shapeEntries, shapeTensors } from "./random_shapes.ts";
+import { TensorTypeId } from "./tensor_types.ts";
 import type { MetadataEntry } from "./value_types.ts";
 
 function fileOf(
@@ -18,23 +18,17 @@ function fileOf(
   return new GgufFile("m.gguf", source, parseHeader(source));
 }
 
-Deno.test("describe() counts parameters, bytes and types of Llama-3.2-1B's shape", () => {
-  const shape = modelShape("llama-1b");
-  const tensors = shapeTensors(shape, "q4_k").map(({ name, type, dims }) => ({
-    name,
-    type,
-    dims: [...dims],
-  }));
-  const description = describe(fileOf(shapeEntries("llama-1b", shape, "q4_k"), tensors));
-  assertEquals(description.parameters, 1235814432);
-  assertEquals(description.types.map(({ type, tensors }) => [type, tensors]), [["Q4_K", 113], ["F32", 34]]);
-  assertEquals(description.contextMax, 131072);
-  assertEquals(description.kv, { heads: 128, keyLength: 64, valueLength: 64 });
-  // 2 · 16 layers · 8 heads · 64 elements · 2 bytes
-  assertEquals(kvBytesPerToken(description.kv!, "f16"), 32768);
-  assertEquals(kvBytesPerToken(description.kv!, "f32"), 65536);
-  // 34 bytes for each 32 elements
-  assertEquals(kvBytesPerToken(description.kv!, "q8_0"), 17408);
+Deno.test("describe() counts parameters, bytes and types, the largest type first", () => {
+  const { parameters, weightsBytes, types } = describe(fileOf([], [
+    { name: "norm", type: TensorTypeId.F32, dims: [256] },
+    { name: "a", type: TensorTypeId.Q4_K, dims: [256, 8] },
+    { name: "b", type: TensorTypeId.Q4_K, dims: [512, 4] },
+  ]));
+  assertEquals([parameters, weightsBytes], [256 + 2 * 2048, 1024 + 2 * 8 * 144]);
+  assertEquals(types, [
+    { type: "Q4_K", tensors: 2, parameters: 4096, bytes: 2304 },
+    { type: "F32", tensors: 1, parameters: 256, bytes: 1024 },
+  ]);
 });
 
 Deno.test("describe() takes head sizes from the hidden size, and head counts that differ between layers", () => {

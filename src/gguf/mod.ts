@@ -1,5 +1,5 @@
 /**
- * GGUF files: read, check, describe, write, quantise, and make random ones.
+ * GGUF files: read, check, describe, write and quantise.
  * @module
  */
 
@@ -20,14 +20,6 @@ export {
   type QuantizeOptions,
   type QuantizeReport,
 } from "./quantize_file.ts";
-export {
-  type ModelShape,
-  modelShape,
-  type RandomModelOptions,
-  type ShapeName,
-  shapeNames,
-  writeRandomModel,
-} from "./random_model.ts";
 export { GgufFile, openGguf, type OpenGgufOptions, type TensorInfo } from "./reader.ts";
 export { type FormatName, formatNames, formatTypeId, parseFormat } from "./storage_format.ts";
 export { elementCount, type TensorType, tensorType, TensorTypeId, tensorTypes } from "./tensor_types.ts";

@@ -1,6 +1,5 @@
 import { arrayEntry, scalarEntry } from "./entries.ts";
 import { GgufError } from "./error.ts";
-import type { Family } from "./random_shapes.ts";
 import type { MetadataEntry } from "./value_types.ts";
 
 const TOKEN_NORMAL = 1;
@@ -28,9 +27,9 @@ const CHAT_TEMPLATE = "{% for message in messages %}<|im_start|>{{ message.role 
 
 /**
  * A valid byte-level BPE vocabulary of `size` tokens: 256 bytes, a few merges, filler words that no text reaches, and
- * four control tokens at the end.
+ * four control tokens at the end. `family`: the architecture of the model that it is for.
  */
-export function randomVocab(family: Family, size: number): MetadataEntry[] {
+export function randomVocab(family: string, size: number): MetadataEntry[] {
   const merged = MERGES.map(([a, b]) => a + b);
   const fillers = size - 256 - merged.length - CONTROL_TOKENS.length;
   if (fillers < 0) throw new GgufError(`a vocabulary of ${size} tokens is too small`);

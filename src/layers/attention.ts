@@ -1,98 +1,126 @@
 import type { Arena, Kernels, Vector, Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
+import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
 import { RmsNorm } from "./rms_norm.ts";
-import type { RopeTable, RopeTables } from "./rope_table.ts";
+import type { RopeTable } from "./rope_table.ts";
 import type { Scratch } from "./scratch.ts";
 import type { LayerShape } from "./shape.ts";
+import type { MatrixSpec, NormSpec, VectorSpec } from "./tensors.ts";
 
-/** What the attention of one layer is made of. Matrices are [rows, k]. */
-export interface AttentionWeights {
-  /** [hidden] */
-  norm: Vector;
-  /** [heads · headDim, hidden] */
-  q: Weights;
-  /** [kvHeads · headDim, hidden] */
-  k: Weights;
-  /** [kvHeads · headDim, hidden] */
-  v: Weights;
-  /** [hidden, heads · headDim] */
-  output: Weights;
-  /** [heads · headDim] */
-  qBias?: Vector;
-  /** [kvHeads · headDim] */
-  kBias?: Vector;
-  /** [kvHeads · headDim] */
-  vBias?: Vector;
-  /** RMSNorm of each head's query before RoPE: [headDim]. */
-  qNorm?: Vector;
-  /** RMSNorm of each head's key before RoPE: [headDim]. */
-  kNorm?: Vector;
+/** What the attention of one layer is. Matrices are [rows, k]. */
+export interface AttentionSpec {
+  /** Sizes, RoPE and window. */
+  shape: LayerShape;
+  /** Which layer of the KV cache is its own. */
+  kvLayer: number;
+  /** Multiplies the products of queries and keys. */
+  scale: number;
+  /** Of the residual stream before the projections: [hidden]. */
+  norm: NormSpec;
+  /** [heads · keyDim, hidden] */
+  q: MatrixSpec;
+  /** [kvHeads · keyDim, hidden] */
+  k: MatrixSpec;
+  /** [kvHeads · valueDim, hidden] */
+  v: MatrixSpec;
+  /** [hidden, heads · valueDim] */
+  output: MatrixSpec;
+  /** Divisors of the rotary frequencies: [rotated elements / 2]. */
+  freqFactors?: VectorSpec;
+  /** Added to queries, keys and values: a row of their matrices each. */
+  biases?: { q: VectorSpec; k: VectorSpec; v: VectorSpec };
+  /** RMSNorm of each head's query and key before RoPE: [keyDim] each. */
+  qkNorm?: { q: VectorSpec; k: VectorSpec; eps: number };
+  /** Scores become softcap · tanh(score / softcap). */
+  softcap?: number;
+  /** A score of each head that takes part in its softmax and has no value: [heads]. */
+  sinks?: VectorSpec;
+  /** Of the output before it is added to the residual stream: [hidden]. */
+  postNorm?: NormSpec;
 }
 
-export interface AttentionShape extends LayerShape {
-  normEps: number;
+/** Plans the attention of a layer. */
+export function attention(spec: AttentionSpec): LayerPlan {
+  return { lacking: lacking(spec), create: (context) => new Attention(context, spec) };
 }
 
-/** What every attention layer of a model shares. */
-export interface AttentionContext {
-  kernels: Kernels;
-  scratch: Scratch;
-  ropes: RopeTables;
-  /** Divisors of the rotary frequencies. */
-  freqFactors?: Vector;
-  arena: Arena;
+/** A kernel that comes to compute one of these takes its line away, and the layer passes the number on. */
+function lacking({ shape, softcap, sinks, postNorm }: AttentionSpec): string | undefined {
+  const { keyDim, valueDim, window } = shape;
+  if (keyDim !== valueDim) return `keys of ${keyDim} elements a head with values of ${valueDim}`;
+  if (window !== undefined) return `attention to a window of ${window} tokens`;
+  if (softcap !== undefined) return `attention scores capped at ${softcap}`;
+  if (sinks !== undefined) return "attention sinks";
+  if (postNorm !== undefined) return "a norm of attention's output";
+  return undefined;
 }
 
 /**
- * x += W_o · attention(rope(W_q · norm(x)), rope(W_k · norm(x)), W_v · norm(x)), causal, grouped-query.
- * Works on the tokens of the batch set last; x: [tokens, hidden] f32 in the scratch. Five calls.
+ * x += W_o · attention(rope(W_q · norm(x)), rope(W_k · norm(x)), W_v · norm(x)), causal, grouped-query. Five calls.
  * Vaswani et al. 2017; Su et al. 2021 (RoPE); Ainslie et al. 2023 (grouped queries).
  */
-export class Attention {
-  readonly #context: AttentionContext;
-  readonly #layer: number;
-  readonly #shape: AttentionShape;
-  readonly #weights: AttentionWeights;
+class Attention implements Layer {
+  readonly #kernels: Kernels;
+  readonly #scratch: Scratch;
+  readonly #arena: Arena;
+  readonly #spec: AttentionSpec;
   readonly #rope: RopeTable;
   readonly #norm: RmsNorm;
   readonly #normed: Activation;
   readonly #mixed: Activation;
-  readonly #scale: number;
+  readonly #q: Weights;
+  readonly #k: Weights;
+  readonly #v: Weights;
+  readonly #output: Weights;
+  readonly #qBias: Vector | undefined;
+  readonly #kBias: Vector | undefined;
+  readonly #vBias: Vector | undefined;
+  readonly #qNorm: Vector | undefined;
+  readonly #kNorm: Vector | undefined;
 
-  constructor(context: AttentionContext, layer: number, shape: AttentionShape, weights: AttentionWeights) {
-    const { kernels, scratch } = context;
-    this.#context = context;
-    this.#layer = layer;
-    this.#shape = shape;
-    this.#weights = weights;
-    this.#rope = context.ropes.table(shape.rope, context.freqFactors);
-    this.#norm = new RmsNorm(kernels, weights.norm, shape.normEps);
-    this.#normed = scratch.normed.formsFor([weights.q, weights.k, weights.v]);
-    this.#mixed = scratch.mixed.formsFor([weights.output]);
-    this.#scale = 1 / Math.sqrt(shape.keyDim);
+  constructor({ kernels, scratch, ropes, arena, tensors }: LayerContext, spec: AttentionSpec) {
+    const { biases, qkNorm } = spec;
+    this.#kernels = kernels;
+    this.#scratch = scratch;
+    this.#arena = arena;
+    this.#spec = spec;
+    this.#rope = ropes.table(spec.shape.rope, tensors.optionalVector(spec.freqFactors));
+    this.#norm = new RmsNorm(kernels, tensors.vector(spec.norm.weight), spec.norm.eps);
+    this.#q = tensors.matrix(spec.q);
+    this.#k = tensors.matrix(spec.k);
+    this.#v = tensors.matrix(spec.v);
+    this.#output = tensors.matrix(spec.output);
+    this.#qBias = tensors.optionalVector(biases?.q);
+    this.#kBias = tensors.optionalVector(biases?.k);
+    this.#vBias = tensors.optionalVector(biases?.v);
+    this.#qNorm = tensors.optionalVector(qkNorm?.q);
+    this.#kNorm = tensors.optionalVector(qkNorm?.k);
+    this.#normed = scratch.normed.formsFor([this.#q, this.#k, this.#v]);
+    this.#mixed = scratch.mixed.formsFor([this.#output]);
   }
 
   forward(tokens: number): void {
-    const { kernels, scratch, arena } = this.#context;
-    const { heads, normEps, rope: { pairing } } = this.#shape;
-    const { q, k, v } = scratch;
-    const w = this.#weights, normed = this.#normed, mixed = this.#mixed;
-    this.#norm.forward(scratch.x, tokens, normed);
-    kernels.matmul(normed, tokens, false, w.q, w.qBias, q, w.k, w.kBias, k, w.v, w.vBias, v);
-    kernels.ropeAppend(
-      this.#rope.current,
-      arena,
-      this.#layer,
+    const kernels = this.#kernels, arena = this.#arena, normed = this.#normed, mixed = this.#mixed;
+    const { x, q, k, v } = this.#scratch;
+    const { shape: { heads, rope: { pairing } }, kvLayer, scale, qkNorm } = this.#spec;
+    const rope = this.#rope.current, qNorm = this.#qNorm, kNorm = this.#kNorm, eps = qkNorm?.eps ?? 0;
+    this.#norm.forward(x, tokens, normed);
+    kernels.matmul(
+      normed,
+      tokens,
+      false,
+      this.#q,
+      this.#qBias,
       q,
+      this.#k,
+      this.#kBias,
       k,
+      this.#v,
+      this.#vBias,
       v,
-      heads,
-      w.qNorm,
-      w.kNorm,
-      pairing,
-      normEps,
     );
-    kernels.attention(arena, this.#layer, q, heads, this.#scale, mixed.f32, mixed.q32, mixed.q256);
-    kernels.matmul(mixed, tokens, true, w.output, undefined, scratch.x);
+    kernels.ropeAppend(rope, arena, kvLayer, q, k, v, heads, qNorm, kNorm, pairing, eps);
+    kernels.attention(arena, kvLayer, q, heads, scale, mixed.f32, mixed.q32, mixed.q256);
+    kernels.matmul(mixed, tokens, true, this.#output, undefined, x);
   }
 }

@@ -1,42 +1,50 @@
 import type { Region } from "../ffi/context.ts";
-import type { Attention } from "./attention.ts";
-import type { Embedding } from "./embedding.ts";
-import type { FeedForward } from "./feed_forward.ts";
-import type { OutputHead } from "./output_head.ts";
+import { Embedding } from "./embedding.ts";
+import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
+import { OutputHead } from "./output_head.ts";
+import type { MatrixSpec, NormSpec } from "./tensors.ts";
 
-/** Attention, then feed-forward, each adding to the residual stream. */
-export interface DecoderLayer {
-  attention: Attention;
-  feedForward: FeedForward;
+/** What a decoder is made of, before there is memory for it. */
+export interface DecoderSpec {
+  /** Rows of the tokens: [vocab, hidden]. */
+  table: MatrixSpec;
+  /** Of each decoder layer its parts, in the order in which a token passes them: attention, feed-forward. */
+  layers: readonly (readonly LayerPlan[])[];
+  /** Of the residual stream before the logits: [hidden]. */
+  outputNorm: NormSpec;
+  /** [vocab, hidden]; the token table itself where the file has none. */
+  output: MatrixSpec;
 }
 
-/** A pre-norm decoder-only transformer, read from the top down: embedding, layers, output head. */
+/** A decoder-only transformer, read from the top down: embedding, layers, output head. */
 export class Decoder {
   readonly #embedding: Embedding;
-  readonly #layers: readonly DecoderLayer[];
+  /** The parts of all decoder layers. */
+  readonly #layers: readonly Layer[];
   readonly #head: OutputHead;
   readonly #x: Region;
 
-  /** `x`: the residual stream that the layers share. */
-  constructor(x: Region, embedding: Embedding, layers: readonly DecoderLayer[], head: OutputHead) {
-    this.#x = x;
-    this.#embedding = embedding;
-    this.#layers = layers;
-    this.#head = head;
+  constructor(context: LayerContext, { table, layers, outputNorm, output }: DecoderSpec) {
+    const { kernels, scratch, tensors } = context;
+    const tokens = tensors.matrix(table);
+    this.#x = scratch.x;
+    this.#embedding = new Embedding(kernels, tokens);
+    this.#layers = layers.flat().map((plan) => plan.create(context));
+    const norm = tensors.vector(outputNorm.weight);
+    const weights = tensors.optionalMatrix(output) ?? tokens;
+    this.#head = new OutputHead(kernels, scratch, outputNorm.eps, norm, weights);
   }
 
   /**
    * Computes the hidden states of the batch set last and appends its keys and values to the cache.
-   * `interrupted` is asked twice a layer; once it says true the step ends early with false. An interrupted
+   * `interrupted` is asked before each part of a layer; once it says true the step ends early with false. An interrupted
    * step may be computed again: it writes the same keys and values to the same slots.
    */
   forward(ids: Uint32Array, interrupted?: () => boolean): boolean {
     this.#embedding.forward(ids, this.#x);
     for (const layer of this.#layers) {
       if (interrupted?.()) return false;
-      layer.attention.forward(ids.length);
-      if (interrupted?.()) return false;
-      layer.feedForward.forward(ids.length);
+      layer.forward(ids.length);
     }
     return true;
   }

@@ -2,26 +2,32 @@ import { isWeightFormat, WEIGHT_FORMAT_NAMES } from "../layers/formats.ts";
 import { quote } from "../gguf/error.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
 import type { KvLayerShape } from "../layers/shape.ts";
-import type { ModelFamily, TensorSpec } from "./family.ts";
+import type { TensorSpec } from "../layers/tensors.ts";
+import { type ComposedModel, composeModel } from "./compose.ts";
+import type { ModelFamily } from "./family.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 import { ModelError } from "./error.ts";
+import { readHyperparameters } from "./read_hyperparameters.ts";
 import { familyOf } from "./registry.ts";
 
 const VECTOR_FORMATS: readonly number[] = [TensorTypeId.F32, TensorTypeId.F16, TensorTypeId.BF16];
 
 /** What {@linkcode checkModel} has found. */
-export interface CheckedModel {
+export interface CheckedModel extends ComposedModel {
   readonly family: ModelFamily;
   readonly hyperparameters: Hyperparameters;
 }
 
-/** All that can be wrong with a model beside its tokenizer, before anything is allocated. Throws ModelError or GgufError. */
-export function checkModel(file: ModelHeader): CheckedModel {
-  const family = familyOf(file);
-  const hyperparameters = family.hyperparameters(file);
+/**
+ * All that can be wrong with a model beside its tokenizer, before anything is allocated. `family`: what the file says, unless
+ * another one is to be tried. Throws ModelError or GgufError.
+ */
+export function checkModel(file: ModelHeader, family: ModelFamily = familyOf(file)): CheckedModel {
+  const hyperparameters = readHyperparameters(file, family);
+  const composed = composeModel(family, hyperparameters);
   oneKvShape(hyperparameters.layers);
-  checkTensors(file, family.tensors(hyperparameters));
-  return { family, hyperparameters };
+  checkTensors(file, composed.tensors);
+  return { family, hyperparameters, ...composed };
 }
 
 /** The KV cache has one shape for all layers. Throws a ModelError where they differ. */
@@ -38,7 +44,7 @@ export function oneKvShape(layers: readonly KvLayerShape[]): { kvHeads: number; 
 }
 
 /**
- * Compares a file's tensors with what the family reads, before anything is allocated. Throws ModelError naming
+ * Compares a file's tensors with what the family has declared, before anything is allocated. Throws ModelError naming
  * the first tensor that is missing, has another shape, a format without kernels, or that nobody would read:
  * leaving a tensor out would compute something else than the model's authors meant.
  */

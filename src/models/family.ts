@@ -1,48 +1,24 @@
-import type { Vector, Weights } from "../ffi/context.ts";
-import type { AttentionContext } from "../layers/attention.ts";
-import type { Decoder } from "../layers/decoder.ts";
+import type { DecoderSpec } from "../layers/decoder.ts";
+import type { RopePairing } from "../layers/rope_table.ts";
+import type { ModelBuilder } from "./builder.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
-
-/** One tensor that a family reads. A matrix is [rows, k] with k contiguous; a vector has rows 1. */
-export interface TensorSpec {
-  name: string;
-  kind: "matrix" | "vector";
-  rows: number;
-  k: number;
-  /** False where the family can do without it. */
-  required: boolean;
-}
-
-/** A matrix of [rows, k] weights. */
-export function matrix(name: string, rows: number, k: number): TensorSpec {
-  return { name, kind: "matrix", rows, k, required: true };
-}
-
-/** A vector of n elements. */
-export function vector(name: string, n: number): TensorSpec {
-  return { name, kind: "vector", rows: 1, k: n, required: true };
-}
-
-/** The same tensor where a file may leave it out. */
-export function optional(spec: TensorSpec): TensorSpec {
-  return { ...spec, required: false };
-}
-
-/** Tensors of a checked file, on their way into the kernels. */
-export interface TensorSource {
-  matrix(name: string): Weights;
-  vector(name: string): Vector;
-  /** Undefined where the file has no such tensor. */
-  optionalMatrix(name: string): Weights | undefined;
-  optionalVector(name: string): Vector | undefined;
-}
 
 /** Everything that differs between model families. */
 export interface ModelFamily {
-  /** The value of `general.architecture` in GGUF files. */
+  /** The value of `general.architecture` in GGUF files, and the namespace of their keys. */
   readonly architecture: string;
-  /** Throws ModelError where the file says something that cannot be. */
-  hyperparameters(file: ModelHeader): Hyperparameters;
-  tensors(h: Hyperparameters): TensorSpec[];
-  compose(h: Hyperparameters, source: TensorSource, context: AttentionContext): Decoder;
+  /** How its RoPE pairs the elements of a head, which no file says. */
+  readonly pairing: RopePairing;
+  /** Keys of its namespace that it reads beside those that every family has. */
+  readonly ownKeys?: readonly string[];
+  /**
+   * What the family's own keys change of the hyperparameters that all families have, `h`. Throws ModelError where the file
+   * says something that cannot be.
+   */
+  refine?(h: Hyperparameters, file: ModelHeader): Hyperparameters;
+  /**
+   * Says what the decoder is made of and declares each tensor once, before anything is read: what was declared is what a file
+   * is checked against, what loading reads, and what a random model of the family has.
+   */
+  compose(h: Hyperparameters, builder: ModelBuilder): DecoderSpec;
 }

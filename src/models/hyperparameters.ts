@@ -11,6 +11,9 @@ export interface Hyperparameters extends DecoderShape {
   pooling: FilePooling;
 }
 
+/** The rows of the tokens: a model has as many tokens as this tensor rows. */
+export const TOKEN_TABLE = "token_embd.weight";
+
 /** What a file says becomes of the hidden states of a text's tokens when it is embedded. */
 export type FilePooling = typeof FILE_POOLINGS[number];
 

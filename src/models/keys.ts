@@ -10,6 +10,7 @@ import { showValue } from "../gguf/metadata.ts";
 import { tensorType } from "../gguf/tensor_types.ts";
 import type { MetadataValue } from "../gguf/value_types.ts";
 import { ModelError } from "./error.ts";
+import type { ModelFamily } from "./family.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 
 /** Read by `readHyperparameters`, which checks them, for every family. */
@@ -139,9 +140,13 @@ const CHANGES: Readonly<Record<string, Change>> = {
 
 /**
  * Throws a ModelError for the first key that asks for something else than the family computes, naming it and its value.
- * `ownKeys`: those that the family reads itself.
+ * The family's own keys are its own business.
  */
-export function checkKeys(file: ModelHeader, h: Hyperparameters, ownKeys: readonly string[] = []): void {
+export function checkKeys(
+  file: ModelHeader,
+  h: Hyperparameters,
+  { ownKeys = [] }: Pick<ModelFamily, "ownKeys">,
+): void {
   for (const [key, value] of keysOf(file, h.architecture)) {
     if (ownKeys.includes(key)) continue;
     const change = lookUp(CHANGES, key);
@@ -172,8 +177,7 @@ export function checkKind({ get, tensors }: ModelHeader): void {
 /** Keys of the namespace that nothing is known of: they are not read, and whoever looks at the file is told. */
 export function unknownKeys(
   file: ModelHeader,
-  architecture: string,
-  ownKeys: readonly string[] = [],
+  { architecture, ownKeys = [] }: Pick<ModelFamily, "architecture" | "ownKeys">,
 ): string[] {
   const known = Object.fromEntries([...READ, ...HARMLESS, ...ownKeys].map((key) => [key, true]));
   return [...keysOf(file, architecture)]

@@ -2,7 +2,7 @@ import type { Kernels, Vector, Weights } from "../ffi/context.ts";
 import { limits } from "../ffi/symbols.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
 import { ModelError } from "./error.ts";
-import type { TensorSource } from "./family.ts";
+import type { MatrixSpec, TensorSource, VectorSpec } from "../layers/tensors.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
 
 /** Bytes read and packed at a time: what was read is still in a core's cache when it is packed. */
@@ -37,6 +37,7 @@ export class TensorLoader implements TensorSource {
   readonly #file: ModelFile;
   readonly #shareFrom: SharedWeights;
   readonly #matrices = new Map<string, Weights>();
+  readonly #vectors = new Map<string, Vector>();
 
   /** Matrices named in `shareFrom` are taken from there, the others and all vectors from the file. */
   constructor(kernels: Kernels, file: ModelFile, shareFrom: SharedWeights = {}) {
@@ -50,18 +51,17 @@ export class TensorLoader implements TensorSource {
     return Object.fromEntries(this.#matrices.entries().map(([name, weights]) => [name, weights.id]));
   }
 
-  /** The matrix `name`, the same handle each time it is asked for. */
-  matrix(name: string): Weights {
-    const found = this.optionalMatrix(name);
-    if (found === undefined) throw new Error(`Tensor "${name}" was not checked before it was used`);
-    return found;
+  /** The same handle each time it is asked for. */
+  matrix(spec: MatrixSpec): Weights {
+    return this.optionalMatrix(spec) ?? unchecked(spec.name);
   }
 
-  optionalMatrix(name: string): Weights | undefined {
+  optionalMatrix(spec: MatrixSpec | undefined): Weights | undefined {
+    if (spec === undefined) return undefined;
+    const { name, rows, k } = spec;
     const existing = this.#matrices.get(name);
     const tensor = this.#file.tensors.get(name);
     if (existing !== undefined || tensor === undefined) return existing;
-    const [k, rows = 1] = tensor.dims;
     const weights = this.#isShared(name)
       ? this.#share(name, tensor.type, rows, k)
       : this.#kernels.createWeights(tensor.type, rows, k);
@@ -81,18 +81,22 @@ export class TensorLoader implements TensorSource {
     );
   }
 
-  vector(name: string): Vector {
-    const found = this.optionalVector(name);
-    if (found === undefined) throw new Error(`Tensor "${name}" was not checked before it was used`);
-    return found;
+  /** The same handle each time it is asked for. */
+  vector(spec: VectorSpec): Vector {
+    return this.optionalVector(spec) ?? unchecked(spec.name);
   }
 
-  optionalVector(name: string): Vector | undefined {
+  optionalVector(spec: VectorSpec | undefined): Vector | undefined {
+    if (spec === undefined) return undefined;
+    const { name } = spec;
+    const existing = this.#vectors.get(name);
     const tensor = this.#file.tensors.get(name);
-    if (tensor === undefined) return undefined;
+    if (existing !== undefined || tensor === undefined) return existing;
     const raw = new Uint8Array(tensor.bytes);
     this.#file.readInto(name, 0, raw);
-    return this.#kernels.createVector(this.#toF32(tensor.type, raw));
+    const vector = this.#kernels.createVector(this.#toF32(tensor.type, raw));
+    this.#vectors.set(name, vector);
+    return vector;
   }
 
   #toF32(type: number, raw: Uint8Array): Float32Array {
@@ -127,4 +131,8 @@ export class TensorLoader implements TensorSource {
       }
     }
   }
+}
+
+function unchecked(name: string): never {
+  throw new Error(`Tensor "${name}" was not checked before it was used`);
 }

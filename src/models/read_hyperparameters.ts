@@ -1,4 +1,4 @@
-/** The keys of a model file that all families have, each checked against its range. @module */
+/** The keys of a model file, each checked against its range: those that all families have, then the family's own. @module */
 
 import { limits } from "../ffi/symbols.ts";
 import { FILE_POOLINGS } from "../gguf/describe.ts";
@@ -6,26 +6,19 @@ import type { MetadataReader } from "../gguf/metadata.ts";
 import type { RopePairing, RopeScaling, RopeSettings } from "../layers/rope_table.ts";
 import type { LayerShape } from "../layers/shape.ts";
 import { ModelError } from "./error.ts";
-import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
+import type { ModelFamily } from "./family.ts";
+import { type Hyperparameters, type ModelHeader, TOKEN_TABLE } from "./hyperparameters.ts";
 import { checkKeys } from "./keys.ts";
 
 const CONTEXT_MAX = 1 << 27;
 
-/** What a family knows of itself that its files do not say. */
-export interface FamilyKeys {
-  readonly architecture: string;
-  readonly pairing: RopePairing;
-  /** Keys of its namespace that it reads beside those that are read here. */
-  readonly ownKeys?: readonly string[];
-}
-
 /**
- * The hyperparameters that all supported families have, each checked against its range. Throws GgufError for a key that
+ * The hyperparameters of a file of this family, each checked against its range. Throws GgufError for a key that
  * is missing or out of range, ModelError where two values contradict.
  */
-export function readHyperparameters(file: ModelHeader, keys: FamilyKeys): Hyperparameters {
+export function readHyperparameters(file: ModelHeader, family: ModelFamily): Hyperparameters {
   const { get } = file;
-  const { architecture, ownKeys } = keys;
+  const { architecture } = family;
   const u32 = (key: string, min: number, max: number, fallback?: number) =>
     get.u32(`${architecture}.${key}`, { min, max, fallback });
   const experts = u32("expert_count", 0, 0xffff, 0);
@@ -35,19 +28,19 @@ export function readHyperparameters(file: ModelHeader, keys: FamilyKeys): Hyperp
   const h: Hyperparameters = {
     architecture,
     hidden,
-    layers: readLayers(get, hidden, keys),
+    layers: readLayers(get, hidden, family),
     vocab: readVocab(file, hidden),
     contextLength: u32("context_length", 1, CONTEXT_MAX),
     normEps: get.f32(`${architecture}.attention.layer_norm_rms_epsilon`, { min: 0, max: 1 }),
     pooling: FILE_POOLINGS[u32("pooling_type", 0, FILE_POOLINGS.length - 1, 0)],
   };
-  checkKeys(file, h, ownKeys);
-  return h;
+  checkKeys(file, h, family);
+  return family.refine?.(h, file) ?? h;
 }
 
 /** Counts of heads and sizes of feed-forwards may be arrays, with one number for each layer. */
-function readLayers(get: MetadataReader, hidden: number, keys: FamilyKeys): LayerShape[] {
-  const { architecture, pairing } = keys;
+function readLayers(get: MetadataReader, hidden: number, family: ModelFamily): LayerShape[] {
+  const { architecture, pairing } = family;
   const count = get.u32(`${architecture}.block_count`, { min: 1, max: 1024 });
   const perLayer = (key: string, max: number, fallback?: number) =>
     get.u32s(`${architecture}.${key}`, count, { min: 1, max, fallback });
@@ -70,12 +63,12 @@ function readLayers(get: MetadataReader, hidden: number, keys: FamilyKeys): Laye
 
 /** The token table gives the vocabulary's size; the tokenizer must fit into it, and may be smaller. */
 function readVocab({ get, tensors }: ModelHeader, hidden: number): number {
-  const table = tensors.get("token_embd.weight");
-  if (table === undefined) throw new ModelError(`tensor "token_embd.weight" is missing`);
+  const table = tensors.get(TOKEN_TABLE);
+  if (table === undefined) throw new ModelError(`tensor "${TOKEN_TABLE}" is missing`);
   const [k, vocab] = table.dims;
   if (table.dims.length !== 2 || k !== hidden) {
     const shape = [...table.dims].reverse().join(", ");
-    throw new ModelError(`tensor "token_embd.weight" must be [vocabulary, ${hidden}], it is [${shape}]`);
+    throw new ModelError(`tensor "${TOKEN_TABLE}" must be [vocabulary, ${hidden}], it is [${shape}]`);
   }
   const tokens = get.strings("tokenizer.ggml.tokens", { fallback: [] }).length;
   if (tokens > vocab) {

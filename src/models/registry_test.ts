@@ -3,10 +3,15 @@ import { GgufError } from "../gguf/error.ts";
 import { MetadataReader } from "../gguf/metadata.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
 import type { MetadataValue } from "../gguf/value_types.ts";
-import { checkTensors, oneKvShape } from "./check.ts";
+import { checkModel, oneKvShape } from "./check.ts";
+import { ModelBuilder } from "./builder.ts";
+import { composeModel } from "./compose.ts";
+import { composeDecoder, type LayerOptions } from "./decoder.ts";
+import { llama } from "./llama.ts";
 import { ModelError } from "./error.ts";
-import type { ModelHeader } from "./hyperparameters.ts";
+import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 import { unknownKeys } from "./keys.ts";
+import { readHyperparameters } from "./read_hyperparameters.ts";
 import { familyOf, supportedArchitectures } from "./registry.ts";
 
 type Tensors = Map<string, { type: number; dims: number[] }>;
@@ -43,7 +48,7 @@ function header(
   const tensors: Tensors = new Map([["token_embd.weight", { type: TensorTypeId.Q4_K, dims: [256, 300] }]]);
   const file = { get: metadata(architecture, changes), tensors };
   const family = familyOf(file);
-  for (const { name, kind, rows, k, required } of family.tensors(family.hyperparameters(file))) {
+  for (const { name, kind, rows, k, required } of composeModel(family, hyperparametersOf(file)).tensors) {
     if (!required) continue;
     tensors.set(
       name,
@@ -53,17 +58,16 @@ function header(
   return file;
 }
 
-function check(file: ModelHeader): void {
-  const family = familyOf(file);
-  checkTensors(file, family.tensors(family.hyperparameters(file)));
+function hyperparametersOf(file: ModelHeader): Hyperparameters {
+  return readHyperparameters(file, familyOf(file));
 }
 
 Deno.test("every family accepts a file with its tensors, with and without an output matrix", () => {
   for (const architecture of supportedArchitectures) {
     const file = header(architecture);
-    check(file);
+    checkModel(file);
     file.tensors.set("output.weight", { type: TensorTypeId.Q6_K, dims: [256, 300] });
-    check(file);
+    checkModel(file);
   }
 });
 
@@ -77,12 +81,12 @@ Deno.test("familyOf() names the supported architectures when it does not know on
 });
 
 Deno.test("hyperparameters have the families' defaults", () => {
-  const h = familyOf(header("llama")).hyperparameters(header("llama"));
+  const h = hyperparametersOf(header("llama"));
   const rope = { pairing: "interleaved", dimensions: 64, base: 10_000, scaling: { type: "none" } } as const;
   const layer = { heads: 4, kvHeads: 2, keyDim: 64, valueDim: 64, ffn: 512, rope };
   assertEquals([h.vocab, h.layers], [300, [layer, layer]]);
   const own = header("qwen3", { "qwen3.attention.key_length": 128, "qwen3.attention.value_length": 128 });
-  assertEquals(familyOf(own).hyperparameters(own).layers[1].keyDim, 128);
+  assertEquals(hyperparametersOf(own).layers[1].keyDim, 128);
   assertEquals(own.tensors.get("blk.1.attn_output.weight")?.dims, [512, 256]);
 });
 
@@ -92,6 +96,11 @@ Deno.test("hyperparameters out of range are refused by name and value", () => {
     ["embedding_length", "wide", "embedding_length"],
     ["feed_forward_length", undefined, "feed_forward_length"],
     ["attention.head_count_kv", 3, "4 query heads cannot share 3"],
+    [
+      "attention.value_length",
+      32,
+      "layer 0 asks for keys of 64 elements a head with values of 32: not supported",
+    ],
     ["rope.dimension_count", 63, "must be even"],
     ["rope.dimension_count", 66, "rope.dimension_count"],
     ["rope.scaling.type", "longrope", `"longrope"; supported are none, linear, yarn`],
@@ -109,20 +118,19 @@ Deno.test("counts of heads and sizes of feed-forwards may be given for each laye
   const file = header("llama", {
     "llama.attention.head_count": Int32Array.of(4, 8),
     "llama.attention.head_count_kv": Uint32Array.of(2, 1),
-    "llama.attention.value_length": 32,
     "llama.feed_forward_length": Int32Array.of(512, 256),
   });
-  const { layers } = familyOf(file).hyperparameters(file);
+  const { layers } = hyperparametersOf(file);
   assertEquals(
-    layers.map(({ heads, kvHeads, keyDim, valueDim, ffn }) => [heads, kvHeads, keyDim, valueDim, ffn]),
-    [[4, 2, 64, 32, 512], [8, 1, 64, 32, 256]],
+    layers.map(({ heads, kvHeads, keyDim, ffn }) => [heads, kvHeads, keyDim, ffn]),
+    [[4, 2, 64, 512], [8, 1, 64, 256]],
   );
   assertEquals(file.tensors.get("blk.1.attn_q.weight")?.dims, [256, 512]);
   assertEquals(file.tensors.get("blk.1.ffn_up.weight")?.dims, [256, 256]);
   assertThrows(
     () => oneKvShape(layers),
     ModelError,
-    "layer 0 has 2 key-value heads with keys of 64 and values of 32 elements",
+    "layer 1 has 1 key-value heads with keys of 64 and values of 64 elements, layer 0 2",
   );
   assertThrows(
     () => header("llama", { "llama.attention.head_count": Int32Array.of(4, 4, 4) }),
@@ -135,7 +143,7 @@ Deno.test("rope scaling is read with YaRN's defaults and the old linear key", ()
   const scaling = (changes: Record<string, MetadataValue>) => {
     const prefixed = Object.fromEntries(Object.entries(changes).map(([k, v]) => [`llama.rope.${k}`, v]));
     const file = header("llama", prefixed);
-    return familyOf(file).hyperparameters(file).layers[0].rope.scaling;
+    return hyperparametersOf(file).layers[0].rope.scaling;
   };
   assertEquals(scaling({ "scaling.type": "linear", "scaling.factor": 4 }), { type: "linear", factor: 4 });
   assertEquals(scaling({ scale_linear: 2 }), { type: "linear", factor: 2 });
@@ -155,7 +163,7 @@ Deno.test("rope scaling is read with YaRN's defaults and the old linear key", ()
   );
 });
 
-Deno.test("checkTensors() names the tensor that is missing, misshapen, in a foreign format, or unknown", () => {
+Deno.test("checkModel() names the tensor that is missing, misshapen, in a foreign format, or unknown", () => {
   const cases: [(tensors: Tensors) => void, string][] = [
     [(t) => t.delete("blk.1.ffn_up.weight"), `tensor "blk.1.ffn_up.weight" is missing`],
     [
@@ -173,7 +181,7 @@ Deno.test("checkTensors() names the tensor that is missing, misshapen, in a fore
   for (const [change, message] of cases) {
     const file = header("qwen2");
     change(file.tensors);
-    assertThrows(() => check(file), ModelError, message);
+    assertThrows(() => checkModel(file), ModelError, message);
   }
 });
 
@@ -225,7 +233,7 @@ Deno.test("keys that ask for another computation are refused by name and value",
 
 Deno.test("quantised blocks of another layout are refused, and only they", () => {
   const version = (value: number) => header("llama", { "general.quantization_version": value });
-  check(version(2));
+  checkModel(version(2));
   assertThrows(
     () => familyOf(version(1)),
     ModelError,
@@ -254,20 +262,71 @@ Deno.test("values that ask for nothing, and keys that change nothing, are taken"
     "tensor_data_layout": "Meta AI original pth",
   };
   const file = changed(neutral);
-  check(file);
-  assertEquals(unknownKeys(file, "llama"), []);
+  checkModel(file);
+  assertEquals(unknownKeys(file, familyOf(file)), []);
 });
 
 Deno.test("keys that nobody knows are listed and stop nothing", () => {
   const file = changed({ "attention.mood": 3, "pooling_type": 3 });
-  check(file);
-  assertEquals(unknownKeys(file, "llama"), ["llama.attention.mood"]);
+  checkModel(file);
+  assertEquals(unknownKeys(file, familyOf(file)), ["llama.attention.mood"]);
+});
+
+Deno.test("a family's own keys are neither refused nor unknown", () => {
+  const windowKeys = { "llama.attention.sliding_window": 512, "llama.attention.mood": 3 };
+  const windowed = { ...llama, ownKeys: ["attention.sliding_window", "attention.mood"] };
+  const file = { get: metadata("llama", windowKeys), tensors: header("llama").tensors };
+  assertThrows(() => readHyperparameters(file, llama), ModelError, "a window of tokens");
+  const refined = readHyperparameters(file, {
+    ...windowed,
+    refine: (h, { get }) => ({
+      ...h,
+      layers: h.layers.map((layer) => ({ ...layer, window: get.u32("llama.attention.sliding_window") })),
+    }),
+  });
+  assertEquals(refined.layers.map(({ window }) => window), [512, 512]);
+  assertEquals(unknownKeys(file, llama), ["llama.attention.mood"]);
+  assertEquals(unknownKeys(file, windowed), []);
+});
+
+Deno.test("a layer that asks for what no kernel computes is refused as the family composes it", () => {
+  const h = hyperparametersOf(header("llama"));
+  const asking = (options: LayerOptions) => () =>
+    composeModel({ ...llama, compose: (h, b) => composeDecoder(h, b, (i) => i === 0 ? {} : options) }, h);
+  asking({ attention: { scale: 0.5 } })();
+  const sinks = new ModelBuilder().vector("sinks", 4, "weights");
+  const postNorm = { weight: sinks, eps: 0 };
+  const refused: [LayerOptions, string][] = [
+    [{ attention: { softcap: 50 } }, "layer 1 asks for attention scores capped at 50: not supported"],
+    [{ attention: { sinks } }, "attention sinks"],
+    [{ attention: { postNorm } }, "a norm of attention's output"],
+    [{ feedForward: { activation: "gelu" } }, "a feed-forward gated by gelu"],
+    [{ feedForward: { postNorm } }, "a norm of the feed-forward's output"],
+  ];
+  for (const [options, message] of refused) assertThrows(asking(options), ModelError, message);
+  const windowed = { ...h, layers: h.layers.map((layer) => ({ ...layer, window: 512 })) };
+  assertThrows(
+    () => composeModel(llama, windowed),
+    ModelError,
+    "layer 0 asks for attention to a window of 512",
+  );
+});
+
+Deno.test("ModelBuilder takes each name once", () => {
+  const builder = new ModelBuilder();
+  builder.matrix("a", 2, 3);
+  builder.optionalVector("b", 3, "bias");
+  assertThrows(() => builder.vector("a", 3, "norm"), Error, 'Tensor "a" was declared twice');
+  assertEquals(builder.tensors.map(({ name, rows, k, required }) => [name, rows, k, required]), [
+    ["a", 2, 3, true],
+    ["b", 1, 3, false],
+  ]);
 });
 
 Deno.test("pooling_type is read by its number", () => {
   const poolingOf = (changes: Record<string, MetadataValue>) => {
     const file = changed(changes);
-    return familyOf(file).hyperparameters(file).pooling;
+    return hyperparametersOf(file).pooling;
   };
   assertEquals(poolingOf({}), "none");
   assertEquals([0, 1, 2, 3, 4].map((value) => poolingOf({ pooling_type: value })), [

@@ -8,6 +8,7 @@ import { type CheckedModel, checkModel } from "../models/check.ts";
 import { ModelError } from "../models/error.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { unknownKeys } from "../models/keys.ts";
+import { familyOf } from "../models/registry.ts";
 import { contextMaxOf, inBlocks, kvTokenBytes, resolveSizes, type SizeOptions } from "./sizes.ts";
 import { type ChatTemplate, createChatTemplate } from "../tokenizer/chat_template.ts";
 import { TemplateError } from "../tokenizer/error.ts";
@@ -69,7 +70,7 @@ export function loadNotes(
       }: memory has no room for the KV cache of more`,
     );
   }
-  const unknown = unknownKeys(file, h.architecture);
+  const unknown = unknownKeys(file, familyOf(file));
   if (unknown.length > 0) {
     const shown = unknown.slice(0, NAMES_SHOWN_MAX).map(quote).join(", ");
     const more = unknown.length > NAMES_SHOWN_MAX ? ` and ${unknown.length - NAMES_SHOWN_MAX} more` : "";

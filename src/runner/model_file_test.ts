@@ -3,7 +3,7 @@ import { MemorySource } from "../gguf/byte_source.ts";
 import { encodeHeader } from "../gguf/encode.ts";
 import { arrayEntry, scalarEntry, withEntries } from "../gguf/entries.ts";
 import { parseHeader } from "../gguf/header.ts";
-import { modelShape, shapeEntries, shapeTensors } from "../gguf/random_shapes.ts";
+import { modelShape, shapeEntries, shapeTensors } from "../models/random_shapes.ts";
 import { randomVocab } from "../gguf/random_vocab.ts";
 import { GgufError, GgufFile } from "../gguf/reader.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";

@@ -4,12 +4,13 @@ import type { KvBlocks } from "../ffi/kv_blocks.ts";
 import { machineInfo } from "../ffi/machine.ts";
 import { structs } from "../ffi/symbols.ts";
 import { formatTypeId } from "../gguf/mod.ts";
-import type { Decoder } from "../layers/decoder.ts";
+import { Decoder } from "../layers/decoder.ts";
 import { RopeTables } from "../layers/rope_table.ts";
 import { planScratch } from "../layers/scratch.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
 import { checkModel, oneKvShape } from "../models/check.ts";
 import type { ComputeOptions } from "../protocol/engine_options.ts";
+import type { ModelFamily } from "../models/family.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { type ModelFile, type SharedWeights, TensorLoader } from "../models/loading.ts";
 import { kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./sizes.ts";
@@ -35,6 +36,8 @@ export interface RunnerOptions extends ComputeOptions {
   progress?: (doneBytes: number, totalBytes: number) => void;
   /** Stops loading; everything that was allocated is freed. */
   signal?: AbortSignal;
+  /** What computes the file, in place of the family that it names. */
+  family?: ModelFamily;
 }
 
 /**
@@ -231,7 +234,7 @@ interface RunnerParts {
  */
 export async function loadModelRunner(file: ModelFile, options: RunnerOptions = {}): Promise<ModelRunner> {
   options.signal?.throwIfAborted();
-  const { family, hyperparameters: h } = checkModel(file);
+  const { hyperparameters: h, decoder: spec } = checkModel(file, options.family);
   const sizes = resolveSizes(h, options, memoryLeft(file, options));
   const { cpus, numaNode, isa, libraryPath, kv = {}, interrupts } = options;
   const threads = options.threads ?? (cpus === undefined ? defaultThreads(file) : undefined);
@@ -241,7 +244,6 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     const loader = new TensorLoader(kernels, file, options.shareFrom);
     const plan = new WorkspacePlan();
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
-    const freqFactors = loader.optionalVector("rope_freqs.weight");
     const ropes = new RopeTables(kernels, sizes.contextLength);
     const arena = kernels.createArena({
       layers: h.layers.length,
@@ -250,8 +252,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
       format: formatTypeId(sizes.kvFormat),
     });
     if (kv.hugePages !== undefined) arena.preferHugePages(kv.hugePages);
-    const context = { kernels, scratch, ropes, freqFactors, arena };
-    const decoder = family.compose(h, loader, context);
+    const decoder = new Decoder({ kernels, scratch, ropes, arena, tensors: loader }, spec);
     kernels.resizeWorkspace(plan.bytes);
     await loader.stream({ progress: options.progress, checkpoint: () => takeTurn(options.signal) });
     if (kv.prefault === true) {

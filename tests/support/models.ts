@@ -1,5 +1,5 @@
 import { type FormatName, type MetadataEntry, openGguf } from "../../src/gguf/mod.ts";
-import { writeRandomModel } from "../../src/gguf/random_model.ts";
+import { writeRandomModel } from "../../src/models/random_model.ts";
 import { loadModelRunner, type ModelRunner, type RunnerOptions } from "../../src/runner/model_runner.ts";
 
 const shared = new URL("../../../shared/data/", import.meta.url);

@@ -1,6 +1,7 @@
 /** Random-weight models for benchmarks, written once and kept. @module */
 
-import { openGguf, writeRandomModel } from "../../gguf/mod.ts";
+import { openGguf } from "../../gguf/mod.ts";
+import { writeRandomModel } from "../../models/random_model.ts";
 import { cacheFolder } from "../../hub/cache.ts";
 import { ProgressLine } from "../progress.ts";
 

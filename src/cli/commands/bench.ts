@@ -1,6 +1,7 @@
 /** `kumi bench`: prefill and decode speed beside the machine's own limits, and beside llama.cpp. @module */
 
-import { formatNames, type GgufFile, openGguf, shapeNames } from "../../gguf/mod.ts";
+import { formatNames, type GgufFile, openGguf } from "../../gguf/mod.ts";
+import { shapeNames } from "../../models/random_shapes.ts";
 import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
 import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
 import { type MachineLimits, matricesRead } from "../bench/limits.ts";

@@ -1,11 +1,11 @@
-import { randomRows, RandomWords } from "./random_blocks.ts";
+import { randomRows, RandomWords } from "../gguf/random_blocks.ts";
 import { modelShape, type RandomTensor, shapeEntries, shapeTensors } from "./random_shapes.ts";
-import { randomVocab } from "./random_vocab.ts";
-import { withEntries } from "./entries.ts";
-import { parseFormat } from "./storage_format.ts";
-import { tensorBytes, tensorType } from "./tensor_types.ts";
-import type { MetadataEntry } from "./value_types.ts";
-import { GgufWriter } from "./writer.ts";
+import { randomVocab } from "../gguf/random_vocab.ts";
+import { withEntries } from "../gguf/entries.ts";
+import { parseFormat } from "../gguf/storage_format.ts";
+import { tensorBytes, tensorType } from "../gguf/tensor_types.ts";
+import type { MetadataEntry } from "../gguf/value_types.ts";
+import { GgufWriter } from "../gguf/writer.ts";
 
 export { type ModelShape, modelShape, type ShapeName, shapeNames } from "./random_shapes.ts";
 

@@ -1,16 +1,22 @@
-import type { TensorSpec } from "./encode.ts";
-import { arrayEntry, scalarEntry } from "./entries.ts";
-import { GgufError } from "./error.ts";
-import { fileTypeOf, type FormatName, storageTypeId } from "./storage_format.ts";
-import { TensorTypeId } from "./tensor_types.ts";
-import type { MetadataEntry } from "./value_types.ts";
+/** Models that are made of random numbers: their sizes, their metadata, and what each tensor is filled with. @module */
 
-/** Families that random models are made of. */
-export type Family = "llama" | "qwen2" | "qwen3";
+import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
+import { GgufError } from "../gguf/error.ts";
+import { MetadataReader } from "../gguf/metadata.ts";
+import { fileTypeOf, type FormatName, storageTypeId } from "../gguf/storage_format.ts";
+import { TensorTypeId } from "../gguf/tensor_types.ts";
+import type { MetadataEntry } from "../gguf/value_types.ts";
+import type { TensorSpec as FileTensor } from "../gguf/writer.ts";
+import type { TensorSpec } from "../layers/tensors.ts";
+import { composeModel } from "./compose.ts";
+import { TOKEN_TABLE } from "./hyperparameters.ts";
+import { readHyperparameters } from "./read_hyperparameters.ts";
+import { familyOf } from "./registry.ts";
 
 /** Sizes of a decoder; everything a random model needs to know. */
 export interface ModelShape {
-  readonly family: Family;
+  /** One of the supported architectures. */
+  readonly family: string;
   readonly hidden: number;
   readonly feedForward: number;
   readonly layers: number;
@@ -94,7 +100,7 @@ export function modelShape(name: string): ModelShape {
 }
 
 /** A tensor to fill with random numbers. */
-export interface RandomTensor extends TensorSpec {
+export interface RandomTensor extends FileTensor {
   readonly sigma: number;
   readonly mean: number;
   /** Values instead of random numbers. */
@@ -102,55 +108,44 @@ export interface RandomTensor extends TensorSpec {
 }
 
 /**
- * All tensors of a shape, with spreads that keep activations near 1: 1/√k for a matrix of k columns, less for the two
- * that add to the residual stream, and norms near 1.
+ * All tensors that the shape's family declares, matrices in `format`, with spreads that keep activations near 1. Those that a
+ * file may leave out are there where the shape asks for them.
  */
 export function shapeTensors(shape: ModelShape, format: FormatName): RandomTensor[] {
-  const { hidden, feedForward, layers, heads, kvHeads, headDim, vocab, family } = shape;
-  const matrix = (name: string, k: number, rows: number, gain = 1): RandomTensor => ({
-    name: `${name}.weight`,
-    dims: [k, rows],
-    type: storageTypeId(format, [k, rows]),
-    sigma: gain / Math.sqrt(k),
-    mean: 0,
-  });
-  const vector = (name: string, length: number, mean: number): RandomTensor => {
-    return { name, dims: [length], type: TensorTypeId.F32, sigma: 0.1, mean };
+  const entries = shapeEntries("", shape, format);
+  const table = { type: storageTypeId(format, [shape.hidden]), dims: [shape.hidden, shape.vocab] };
+  const header = {
+    get: new MetadataReader(new Map(entries.map(({ key, value }) => [key, value]))),
+    tensors: new Map([[TOKEN_TABLE, table]]),
   };
-  const residualGain = 1 / Math.sqrt(2 * layers);
-  const tensors = [matrix("token_embd", hidden, vocab)];
-  for (let layer = 0; layer < layers; layer++) {
-    const blk = `blk.${layer}`;
-    tensors.push(
-      vector(`${blk}.attn_norm.weight`, hidden, 1),
-      matrix(`${blk}.attn_q`, hidden, heads * headDim),
-      matrix(`${blk}.attn_k`, hidden, kvHeads * headDim),
-      matrix(`${blk}.attn_v`, hidden, kvHeads * headDim),
-      matrix(`${blk}.attn_output`, heads * headDim, hidden, residualGain),
-      vector(`${blk}.ffn_norm.weight`, hidden, 1),
-      matrix(`${blk}.ffn_gate`, hidden, feedForward),
-      matrix(`${blk}.ffn_up`, hidden, feedForward),
-      matrix(`${blk}.ffn_down`, feedForward, hidden, residualGain),
-    );
-    if (family === "qwen2") {
-      tensors.push(
-        vector(`${blk}.attn_q.bias`, heads * headDim, 0),
-        vector(`${blk}.attn_k.bias`, kvHeads * headDim, 0),
-        vector(`${blk}.attn_v.bias`, kvHeads * headDim, 0),
-      );
-    }
-    if (family === "qwen3") {
-      tensors.push(
-        vector(`${blk}.attn_q_norm.weight`, headDim, 1),
-        vector(`${blk}.attn_k_norm.weight`, headDim, 1),
-      );
-    }
+  const family = familyOf(header);
+  const { tensors } = composeModel(family, readHyperparameters(header, family));
+  const factors = ropeFactors(shape);
+  const chosen = tensors.filter(({ required, role }) => {
+    return required || role === "output" && !shape.tied || role === "frequencies" && factors !== null;
+  });
+  const filled = chosen.map((spec) => {
+    const values = spec.role === "frequencies" ? factors : null;
+    return values === null
+      ? randomTensor(spec, shape, format)
+      : { ...randomTensor(spec, shape, format), values };
+  });
+  // Given values come last: the others' random numbers depend on their places.
+  return [...filled.filter(({ values }) => !values), ...filled.filter(({ values }) => values)];
+}
+
+/** 1/√k for a matrix of k columns, less for those that add to the residual stream; vectors near what changes nothing. */
+function randomTensor(
+  { name, kind, rows, k, role }: TensorSpec,
+  { layers }: ModelShape,
+  format: FormatName,
+): RandomTensor {
+  if (kind === "vector") {
+    return { name, dims: [k], type: TensorTypeId.F32, sigma: 0.1, mean: role === "norm" ? 1 : 0 };
   }
-  tensors.push(vector("output_norm.weight", hidden, 1));
-  if (!shape.tied) tensors.push(matrix("output", hidden, vocab));
-  const values = ropeFactors(shape);
-  if (values !== null) tensors.push({ ...vector("rope_freqs.weight", headDim / 2, 0), values });
-  return tensors;
+  const gain = role === "residual" ? 1 / Math.sqrt(2 * layers) : 1;
+  const dims = [k, rows];
+  return { name, dims, type: storageTypeId(format, dims), sigma: gain / Math.sqrt(k), mean: 0 };
 }
 
 /**

@@ -1,0 +1,24 @@
+import type { DecoderSpec } from "../layers/decoder.ts";
+import type { TensorSpec } from "../layers/tensors.ts";
+import { ModelBuilder } from "./builder.ts";
+import { ModelError } from "./error.ts";
+import type { ModelFamily } from "./family.ts";
+import type { Hyperparameters } from "./hyperparameters.ts";
+
+/** A model as its family composes it. */
+export interface ComposedModel {
+  readonly decoder: DecoderSpec;
+  /** Every tensor that it reads, or would where the file has it. */
+  readonly tensors: readonly TensorSpec[];
+}
+
+/** Runs the family's composition. Throws a ModelError that names the first layer that asks for what no kernel computes. */
+export function composeModel(family: ModelFamily, h: Hyperparameters): ComposedModel {
+  const builder = new ModelBuilder();
+  const decoder = family.compose(h, builder);
+  for (const [i, parts] of decoder.layers.entries()) {
+    const lacking = parts.map((part) => part.lacking).find((what) => what !== undefined);
+    if (lacking !== undefined) throw new ModelError(`layer ${i} asks for ${lacking}: not supported`);
+  }
+  return { decoder, tensors: builder.tensors };
+}

@@ -1,0 +1,85 @@
+/** The decoder that most families share: what they do not say is as Llama has it. @module */
+
+import { attention, type AttentionSpec } from "../layers/attention.ts";
+import type { DecoderSpec } from "../layers/decoder.ts";
+import { feedForward, type FeedForwardSpec } from "../layers/feed_forward.ts";
+import type { LayerPlan } from "../layers/layer.ts";
+import type { VectorSpec } from "../layers/tensors.ts";
+import type { ModelBuilder } from "./builder.ts";
+import { type Hyperparameters, TOKEN_TABLE } from "./hyperparameters.ts";
+
+/** What differs from Llama in one decoder layer. */
+export interface LayerOptions {
+  /** Biases of queries, keys and values. Default: none. */
+  biases?: "required" | "optional";
+  /** An RMSNorm of each head's query and key before RoPE. */
+  qkNorm?: boolean;
+  freqFactors?: VectorSpec;
+  /** Default: 1/√(elements of a key). */
+  attention?: Partial<Pick<AttentionSpec, "scale" | "softcap" | "sinks" | "postNorm">>;
+  /** Default: SiLU. */
+  feedForward?: Partial<Pick<FeedForwardSpec, "activation" | "postNorm">>;
+}
+
+/** Embedding, layers, output head. `optionsOf` says of each layer what is its own. */
+export function composeDecoder(
+  h: Hyperparameters,
+  b: ModelBuilder,
+  optionsOf: (layer: number) => LayerOptions,
+): DecoderSpec {
+  return {
+    table: b.matrix(TOKEN_TABLE, h.vocab, h.hidden),
+    layers: h.layers.map((_, i) => composeLayer(h, b, i, optionsOf(i))),
+    outputNorm: { weight: b.vector("output_norm.weight", h.hidden, "norm"), eps: h.normEps },
+    output: b.optionalMatrix("output.weight", h.vocab, h.hidden, "output"),
+  };
+}
+
+/** Attention, then feed-forward, each of the normed residual stream and added to it. */
+export function composeLayer(
+  h: Hyperparameters,
+  b: ModelBuilder,
+  i: number,
+  options: LayerOptions,
+): LayerPlan[] {
+  const { hidden, normEps: eps } = h;
+  const shape = h.layers[i];
+  const { heads, kvHeads, keyDim, valueDim, ffn } = shape;
+  const blk = `blk.${i}`;
+  const projections = {
+    norm: { weight: b.vector(`${blk}.attn_norm.weight`, hidden, "norm"), eps },
+    q: b.matrix(`${blk}.attn_q.weight`, heads * keyDim, hidden),
+    k: b.matrix(`${blk}.attn_k.weight`, kvHeads * keyDim, hidden),
+    v: b.matrix(`${blk}.attn_v.weight`, kvHeads * valueDim, hidden),
+    output: b.matrix(`${blk}.attn_output.weight`, hidden, heads * valueDim, "residual"),
+  };
+  const gated = {
+    norm: { weight: b.vector(`${blk}.ffn_norm.weight`, hidden, "norm"), eps },
+    gate: b.matrix(`${blk}.ffn_gate.weight`, ffn, hidden),
+    up: b.matrix(`${blk}.ffn_up.weight`, ffn, hidden),
+    down: b.matrix(`${blk}.ffn_down.weight`, hidden, ffn, "residual"),
+  };
+  // What only some families have comes last: random models number their tensors, and those of others stay as they are.
+  const bias = (name: string, n: number) => {
+    const declare = options.biases === "optional" ? b.optionalVector.bind(b) : b.vector.bind(b);
+    return declare(`${blk}.${name}.bias`, n, "bias");
+  };
+  const biases = options.biases && {
+    q: bias("attn_q", heads * keyDim),
+    k: bias("attn_k", kvHeads * keyDim),
+    v: bias("attn_v", kvHeads * valueDim),
+  };
+  const qkNorm = options.qkNorm
+    ? {
+      q: b.vector(`${blk}.attn_q_norm.weight`, keyDim, "norm"),
+      k: b.vector(`${blk}.attn_k_norm.weight`, keyDim, "norm"),
+      eps,
+    }
+    : undefined;
+  const { freqFactors } = options;
+  const own = { shape, kvLayer: i, scale: 1 / Math.sqrt(keyDim), freqFactors, biases, qkNorm };
+  return [
+    attention({ ...projections, ...own, ...options.attention }),
+    feedForward({ ...gated, activation: "silu", ...options.feedForward }),
+  ];
+}
