@@ -1,7 +1,7 @@
 /**
  * kumi runs large language models on ordinary CPUs: Zig kernels do the arithmetic, TypeScript composes them.
  *
- * ```ts ignore
+ * ```ts
  * import { loadModel } from "@kumi/kumi";
  *
  * await using model = await loadModel("demo");

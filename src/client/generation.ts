@@ -18,8 +18,11 @@ export interface GenerationResult extends Completion {
  * When the caller's signal ends it, the loop throws the signal's reason after the last part, so that whoever reads on knows that
  * the text is cut: a DOMException "AbortError" unless the signal says otherwise. `result` has what came so far.
  *
- * ```ts ignore
- * const answer = model.generate("Once upon a time");
+ * ```ts
+ * import { loadModel } from "@kumi/kumi";
+ *
+ * await using model = await loadModel("demo");
+ * const answer = model.generate("Once upon a time", { maxTokens: 50 });
  * for await (const part of answer) console.log(part);
  * console.log((await answer.result).timings);
  * ```

@@ -33,11 +33,12 @@ import { WorkerTransport } from "./transport.ts";
  * Loads a model into workers of its own and gives a handle to it. `model`: a path to a GGUF file,
  * `hf:owner/repo/file.gguf` to download one, or "demo" for the bundled toy.
  *
- * ```ts ignore
- * await using model = await loadModel("hf:owner/repo/file.gguf", {
- *   contextLength: 4096,
+ * ```ts
+ * await using model = await loadModel("demo", {
+ *   contextLength: 512,
  *   progress: ({ phase, doneBytes, totalBytes }) => console.error(phase, doneBytes / totalBytes),
  * });
+ * console.log(model.info.contextLength);
  * ```
  *
  * The model stays in memory until `close()`, or the end of an `await using` block. Throws GgufError, ModelError or
@@ -126,8 +127,10 @@ export class Model implements AsyncDisposable {
   /**
    * Continues a text, or a list of tokens, without a chat template.
    *
-   * ```ts ignore
+   * ```ts
+   * await using model = await loadModel("demo");
    * const { text } = await model.generate("Once upon a time", { maxTokens: 50 }).result;
+   * console.log(text);
    * ```
    *
    * Throws a TypeError or RangeError for arguments that cannot be. A prompt that does not fit rejects in the returned generation.
@@ -145,7 +148,8 @@ export class Model implements AsyncDisposable {
    * Answers a conversation, written in the model's own chat template. What users write never becomes a control token. Where the
    * last message is an assistant's, the answer goes on with it (see `continueFinalMessage`).
    *
-   * ```ts ignore
+   * ```ts
+   * await using model = await loadModel("demo");
    * for await (const part of model.chat([{ role: "user", content: "Hi" }])) console.log(part);
    * ```
    *
@@ -162,9 +166,11 @@ export class Model implements AsyncDisposable {
    * Embeds texts, or lists of tokens: a vector of length 1 for each, made of the model's hidden states after the last norm, as the
    * model's file says or `pooling`. A text's vector has the same bits however many others are computed with it.
    *
-   * ```ts ignore
+   * ```ts
+   * await using model = await loadModel("demo");
    * const { embeddings: [a, b] } = await model.embed(["a dog", "a cat"]);
    * const similarity = a.reduce((sum, x, i) => sum + x * b[i], 0);
+   * console.log(similarity);
    * ```
    *
    * Rejects with a ModelError where the file asks for a pooling that is not supported, a RangeError for options and texts that cannot be, a RefusedError, the signal's reason, or a DOMException

@@ -46,9 +46,16 @@ export interface Handler {
  * body came after the headers): its answer is computed to its end. `serve()` sees it, since its gate does; so does a handler
  * whose `clientLeft` is told by whoever has the connection.
  *
- * ```ts ignore
+ * ```ts
+ * import { loadModel } from "@kumi/kumi";
+ *
  * await using model = await loadModel("demo");
- * Deno.serve({ hostname: "127.0.0.1", port: 8080 }, createHandler(model));
+ * const handler = createHandler(model);
+ * await using server = Deno.serve({ hostname: "127.0.0.1", port: 0 }, handler); // 0: any port that is free
+ * const { port } = server.addr;
+ * const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
+ * console.log(await answer.text());
+ * handler.close();
  * ```
  *
  * Throws a TypeError or RangeError for arguments that cannot be.

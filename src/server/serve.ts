@@ -33,9 +33,15 @@ const FLUSH_MS = 2000;
 /**
  * Serves a model over HTTP, as OpenAI's clients expect it. It listens before the model is loaded and answers 503 until then.
  *
- * ```ts ignore
- * await using server = serve({ model: "demo", port: 8080 });
+ * ```ts
+ * await using server = serve({ model: "demo", port: 0 }); // 0: any port that is free
  * await server.ready;
+ * const answer = await fetch(`${server.url}/v1/completions`, {
+ *   method: "POST",
+ *   headers: { "content-type": "application/json" },
+ *   body: JSON.stringify({ prompt: "Once upon a time", max_tokens: 8 }),
+ * });
+ * console.log((await answer.json()).choices[0].text);
  * ```
  *
  * Throws a TypeError or RangeError for options that cannot be, above all for a host beyond this machine without API keys; Deno's errors
