@@ -205,3 +205,15 @@ Deno.test("README is a page and leads to all others; the commands' and the serve
   assert(flags.length > 20);
   assertEquals(flags.filter((flag) => !tells(server, flag)), []);
 });
+
+Deno.test("the page about metrics has all that the server counts, and no others", async () => {
+  const { text } = pageAt.get("docs/metrics.md")!;
+  const code = await sourcesOf("src/server/metrics");
+  const counted = [...code.matchAll(/"((?:vllm|kumi|process)[:_][a-z_]+)"/g)].map(([, name]) => name);
+  const told = [...text.matchAll(/`((?:vllm|kumi|process)[:_][a-z_]+)`/g)].map(([, name]) => name);
+  assert(counted.length > 30 && told.length > 40);
+  assertEquals(counted.filter((name) => !told.some((other) => other.startsWith(name))), []);
+  // Names of times are put together: vllm:…_seconds.
+  const stem = (name: string) => name.replace(/^vllm:(.*?)(_seconds)?$/, "$1");
+  assertEquals(told.filter((name) => !counted.includes(name) && !code.includes(`"${stem(name)}"`)), []);
+});
