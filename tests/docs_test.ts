@@ -73,20 +73,16 @@ async function readHelp(): Promise<Map<string, string>> {
 
 const commandHelp = await readHelp();
 
-/** Texts of TypeScript and Python files below a folder, joined. */
-async function sourcesOf(folder: string): Promise<string> {
+/** Texts of the source files below a folder whose names match, joined. */
+async function sourcesOf(folder: string, names = /\.(ts|zig)$/): Promise<string> {
   const texts: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(`${ROOT}/${folder}`)) {
     const path = `${folder}/${name}`;
-    if (isDirectory) texts.push(await sourcesOf(path));
-    else if (/\.(ts|zig)$/.test(name) && name !== "docs_test.ts") {
-      texts.push(await Deno.readTextFile(`${ROOT}/${path}`));
-    }
+    if (isDirectory) texts.push(await sourcesOf(path, names));
+    else if (names.test(name)) texts.push(await Deno.readTextFile(`${ROOT}/${path}`));
   }
   return texts.join("\n");
 }
-
-const sources = (await Promise.all(["src", "tests", "bench", "kernels"].map(sourcesOf))).join("\n");
 
 /** Whether a text tells of a flag: as its help does, or as a table of options does. */
 function tells(text: string, flag: string): boolean {
@@ -159,7 +155,8 @@ Deno.test("every path that a page names exists", async () => {
 Deno.test("every task, command and flag that a page names is there", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
   const names = new Set(Object.keys(tasks));
-  const known = [...commandHelp.values()].join("\n") + sources;
+  const programs = ["src/setup", "bench", "tests"].map((folder) => sourcesOf(folder, /(?<!_test)\.ts$/));
+  const known = [...commandHelp.values(), ...await Promise.all(programs)].join("\n");
   let checked = 0;
   const found = await wrong(async (page) => {
     const bad: string[] = [];
@@ -180,6 +177,10 @@ Deno.test("every task, command and flag that a page names is there", async () =>
 
 Deno.test("every variable that a page names is read somewhere", async () => {
   const serve = commandHelp.get("serve")!;
+  const folders = ["src", "tests", "bench", "kernels"].map((folder) =>
+    sourcesOf(folder, /(?<!docs_test)\.(ts|zig)$/)
+  );
+  const sources = (await Promise.all(folders)).join("\n");
   const found = await wrong(({ text }) =>
     new Set([...text.matchAll(/\bKUMI_[A-Z_]+\b/g)].map(([name]) => name))
       .values().filter((name) => {

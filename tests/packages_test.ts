@@ -162,6 +162,8 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     assertEquals(added.code, 0, added.stderr);
     await project.write(PROGRAM, program);
     assertAnswer(await project.deno("run", ...PERMISSIONS, PROGRAM));
+    const page = await Deno.stat(`${project.folder}/node_modules/@kumi/kumi/docs/server.md`);
+    assert(page.isFile, "README's pages come with it");
   });
 
   await t.step("JSR", async () => {

@@ -5,7 +5,7 @@
  */
 
 import { ROOT } from "../paths.ts";
-import { CLI, type Manifest, writeFiles } from "./npm.ts";
+import { CLI, copyPages, type Manifest, writeFiles } from "./npm.ts";
 import { packagesOf, readSources } from "./sources.ts";
 
 const EXPORTS = { ".": "./mod.ts", "./cli": `./${CLI}` };
@@ -41,7 +41,8 @@ export async function packJsr(folder: string, manifest: Manifest): Promise<void>
     return [path, text];
   });
   await writeFiles(folder, files);
-  for (const file of ["LICENSE", "README.md"]) await Deno.copyFile(`${ROOT}/${file}`, `${folder}/${file}`);
+  await Deno.copyFile(`${ROOT}/LICENSE`, `${folder}/LICENSE`);
+  await copyPages(folder);
   const { name, version, license } = manifest;
   const config = { name, version, license, exports: EXPORTS };
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config, null, 2) + "\n");

@@ -55,6 +55,13 @@ export async function writeFiles(folder: string, files: Iterable<readonly [strin
   }
 }
 
+/** Copies README and the pages that it leads to. */
+export async function copyPages(folder: string): Promise<void> {
+  await Deno.mkdir(`${folder}/docs`, { recursive: true });
+  const pages = Array.from(Deno.readDirSync(`${ROOT}/docs`), ({ name }) => `docs/${name}`);
+  for (const file of ["README.md", ...pages]) await Deno.copyFile(`${ROOT}/${file}`, `${folder}/${file}`);
+}
+
 async function writePlatform(
   folder: string,
   manifest: Manifest,
@@ -112,9 +119,10 @@ async function writeMain(
   const declarations = toDeclarations(Object.values(ENTRIES), sources);
   await writeFiles(folder, [...declarations].map(([name, text]) => [named(name, ".d.ts"), text]));
   await Deno.mkdir(`${folder}/${DEMO_MODEL}`.replace(/[^/]*$/, ""), { recursive: true });
-  for (const file of [DEMO_MODEL, "LICENSE", "README.md", ...PROGRAMS]) {
+  for (const file of [DEMO_MODEL, "LICENSE", ...PROGRAMS]) {
     await Deno.copyFile(`${ROOT}/${file}`, `${folder}/${file}`);
   }
+  await copyPages(folder);
   const { name, version, license } = manifest;
   const dependencies = packagesOf(sources).map((each) => [each, pinnedVersion(manifest, each)]);
   const optional = built.map(({ platform }) => [platformPackage(manifest, platform), version]);
