@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { checkWholeName } from "../gguf/split.ts";
+import { partPaths } from "../gguf/split.ts";
 import { downloadModel, isHubReference } from "../hub/mod.ts";
 import { demoModelFile } from "../ffi/native_files.ts";
 
@@ -13,7 +13,7 @@ export interface LocateOptions {
 
 /**
  * The path of a model file: a path or file URL as it is, "demo" for the bundled toy, `hf:owner/repo/file.gguf` from the
- * cache, downloaded first when it is not there. Throws HubError, GgufError for a part of a split model, TypeError for other URLs,
+ * cache, downloaded first when it is not there, with the other parts of a split model. Throws HubError, TypeError for other URLs,
  * or the signal's reason.
  */
 export async function locateModel(model: string | URL, options: LocateOptions = {}): Promise<string> {
@@ -22,12 +22,29 @@ export async function locateModel(model: string | URL, options: LocateOptions = 
   if (model instanceof URL) return pathOf(model);
   if (model.startsWith("file:")) return pathOf(new URL(model));
   if (!isHubReference(model)) return model;
-  checkWholeName(model);
-  return await downloadModel(model, {
-    signal,
-    onWait,
-    onProgress: ({ bytes, totalBytes }) => progress?.(bytes, totalBytes ?? bytes),
-  });
+  return await downloadParts(model, { signal, progress, onWait });
+}
+
+/** Downloads the file, or all those that a split model lies in. Gives the path of the one that was named. */
+async function downloadParts(model: string, { signal, progress, onWait }: LocateOptions): Promise<string> {
+  const parts = partPaths(model);
+  let doneBytes = 0;
+  let path = "";
+  for (const [index, part] of parts.entries()) {
+    let last = 0;
+    const file = await downloadModel(part, {
+      signal,
+      onWait,
+      onProgress: ({ bytes, totalBytes = bytes }) => {
+        last = totalBytes;
+        // Parts are of about one size; how large the next ones are nobody knows yet.
+        progress?.(doneBytes + bytes, doneBytes + totalBytes * (parts.length - index));
+      },
+    });
+    doneBytes += last;
+    if (part === model) path = file;
+  }
+  return path;
 }
 
 function pathOf(url: URL): string {

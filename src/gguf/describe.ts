@@ -47,8 +47,8 @@ export interface ModelDescription {
   readonly tensors: readonly TensorDescription[];
   /** Null when the metadata does not tell, as in a file that holds a vocabulary only. */
   readonly kv: KvShape | null;
-  /** Parts of a split model: above 1, this file alone cannot run. */
-  readonly splitCount: number;
+  /** Files that the model lies in. */
+  readonly partCount: number;
   /** How the file says that embeddings are made of hidden states; null where it does not say. */
   readonly pooling: string | null;
 }
@@ -71,7 +71,7 @@ export function describe(file: GgufFile): ModelDescription {
     types: totalsByType(tensors),
     tensors,
     kv: architecture === null ? null : kvShape(file, architecture),
-    splitCount: numberOf(file, "split.count") ?? 1,
+    partCount: file.partCount,
     pooling: poolingOf(file, architecture),
   };
 }

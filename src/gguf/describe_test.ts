@@ -15,7 +15,7 @@ function fileOf(
 ): GgufFile {
   const header = encodeHeader(entries, tensors);
   const source = new MemorySource(header.bytes, header.fileBytes);
-  return new GgufFile("m.gguf", source, parseHeader(source));
+  return new GgufFile({ path: "m.gguf", source, header: parseHeader(source) });
 }
 
 Deno.test("describe() counts parameters, bytes and types, the largest type first", () => {
@@ -51,7 +51,7 @@ Deno.test("describe() gives null for what the metadata does not tell", () => {
     null,
     null,
   ]);
-  assertEquals([description.parameters, description.weightsBytes, description.splitCount], [4, 16, 1]);
+  assertEquals([description.parameters, description.weightsBytes, description.partCount], [4, 16, 1]);
 });
 
 Deno.test("checkKvFormat() refuses heads that are not whole groups", () => {

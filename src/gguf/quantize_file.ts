@@ -76,8 +76,6 @@ export async function quantizeFile(
   const target = parseFormat(format);
   await assertDifferent(input, output);
   using file = await openGguf(input, { signal: options.signal });
-  const splits = file.metadata.get("split.count") ?? 1;
-  if (splits !== 1) throw new GgufError(`${input}: is one of ${splits} parts of a model: join them first`);
   const warnings: string[] = [];
   const plans = [...file.tensors.values()].map((source) => {
     return { source, typeId: targetType(source, storageTypeId(target, source.dims), warnings) };

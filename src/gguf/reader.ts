@@ -3,6 +3,7 @@ import { type ByteSource, FileSource } from "./byte_source.ts";
 import { GgufError, quote } from "./error.ts";
 import { type GgufHeader, headerSteps, type TensorInfo } from "./header.ts";
 import { MetadataReader } from "./metadata.ts";
+import { otherParts, SPLIT_KEYS, type SplitPart, splitPart } from "./split.ts";
 import type { MetadataEntry, MetadataValue } from "./value_types.ts";
 
 export { GgufError } from "./error.ts";
@@ -24,22 +25,30 @@ const HEADER_READ_BYTES = 1 << 20;
 const SAMPLES = 64;
 const SAMPLE_BYTES = 4096;
 
+/** One file with its checked header. */
+export interface GgufPart {
+  readonly path: string;
+  readonly source: ByteSource;
+  readonly header: GgufHeader;
+}
+
 /**
- * A checked GGUF file that stays open for reading tensors.
+ * A checked GGUF file that stays open for reading tensors, or the files of a split model as one.
  *
  * Reads are synchronous, so that a worker can load weights without a promise for each row. The object belongs to the
  * isolate that made it.
  */
 export class GgufFile implements Disposable {
+  /** Of the first part. */
   readonly path: string;
   readonly version: 2 | 3;
   /** Alignment of tensor data in bytes. */
   readonly alignment: number;
-  /** Size of the file in bytes when it was opened. */
+  /** Size in bytes when it was opened, of all parts together. */
   readonly fileBytes: number;
-  /** Position of the tensor data in bytes. */
-  readonly dataOffset: number;
-  /** Metadata in the file's order, with the types that the file gives. */
+  /** Files that the model lies in. */
+  readonly partCount: number;
+  /** Metadata in the file's order, with the types that the file gives; of a split model without the keys that tell of it. */
   readonly entries: readonly MetadataEntry[];
   /** Metadata values by key. */
   readonly metadata: ReadonlyMap<string, MetadataValue>;
@@ -47,19 +56,26 @@ export class GgufFile implements Disposable {
   readonly get: MetadataReader;
   /** Tensors by name, in the file's order. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  readonly #source: ByteSource;
+  readonly #parts: readonly GgufPart[];
+  /** Which part a tensor lies in. */
+  readonly #partOf: ReadonlyMap<string, GgufPart>;
 
-  constructor(path: string, source: ByteSource, header: GgufHeader) {
+  /** Of one file, or of all parts of a split model in order. Throws GgufError where they do not belong together. */
+  constructor(...parts: readonly [GgufPart, ...GgufPart[]]) {
+    const [{ path, header }] = parts;
     this.path = path;
     this.version = header.version;
     this.alignment = header.alignment;
-    this.fileBytes = source.bytes;
-    this.dataOffset = header.dataOffset;
-    this.entries = header.entries;
-    this.metadata = new Map(header.entries.map(({ key, value }) => [key, value]));
+    this.fileBytes = parts.reduce((sum, part) => sum + part.source.bytes, 0);
+    this.partCount = parts.length;
+    this.entries = parts.length === 1
+      ? header.entries
+      : header.entries.filter(({ key }) => !SPLIT_KEYS.has(key));
+    this.metadata = new Map(this.entries.map(({ key, value }) => [key, value]));
     this.get = new MetadataReader(this.metadata);
-    this.tensors = header.tensors;
-    this.#source = source;
+    this.#parts = parts;
+    this.#partOf = placeTensors(parts);
+    this.tensors = new Map(parts.flatMap((part) => [...part.header.tensors]));
   }
 
   /** The tensor of this name; throws {@linkcode GgufError} when there is none. */
@@ -84,34 +100,23 @@ export class GgufFile implements Disposable {
         } of ${tensor.bytes} bytes`,
       );
     }
-    withPath(this.path, () => this.#source.readAt(tensor.offset + byteOffset, target));
+    const { path, source } = this.#partOf.get(name)!;
+    withPath(path, () => source.readAt(tensor.offset + byteOffset, target));
   }
 
   /**
    * SHA-256 in hex that tells files apart without reading all of them: of the size, the header, and 64 samples of 4 KiB spread
-   * over the tensors' data. Throws {@linkcode GgufError} when the file is closed or has become shorter.
+   * over the tensors' data; of all parts where there are several. Throws {@linkcode GgufError} when the file is closed or has become
+   * shorter.
    */
   digest(): string {
-    const hash = createHash("sha256").update(`${this.fileBytes}\n`);
-    const read = (at: number, length: number) => {
-      const bytes = new Uint8Array(length);
-      withPath(this.path, () => this.#source.readAt(at, bytes));
-      hash.update(bytes);
-    };
-    for (let at = 0; at < this.dataOffset; at += HEADER_READ_BYTES) {
-      read(at, Math.min(HEADER_READ_BYTES, this.dataOffset - at));
-    }
-    const data = this.fileBytes - this.dataOffset;
-    const length = Math.min(SAMPLE_BYTES, data);
-    for (let i = 0; i < SAMPLES; i++) {
-      read(this.dataOffset + Math.floor((data - length) * i / (SAMPLES - 1)), length);
-    }
-    return hash.digest("hex");
+    const digests = this.#parts.map((part) => withPath(part.path, () => digestOf(part)));
+    return digests.length === 1 ? digests[0] : createHash("sha256").update(digests.join("\n")).digest("hex");
   }
 
   /** Closes the file. Reading tensors is an error after it; metadata stays. */
   close(): void {
-    this.#source.close();
+    for (const { source } of this.#parts) source.close();
   }
 
   [Symbol.dispose](): void {
@@ -119,8 +124,42 @@ export class GgufFile implements Disposable {
   }
 }
 
+function digestOf({ source, header: { dataOffset } }: GgufPart): string {
+  const hash = createHash("sha256").update(`${source.bytes}\n`);
+  const read = (at: number, length: number) => {
+    const bytes = new Uint8Array(length);
+    source.readAt(at, bytes);
+    hash.update(bytes);
+  };
+  for (let at = 0; at < dataOffset; at += HEADER_READ_BYTES) {
+    read(at, Math.min(HEADER_READ_BYTES, dataOffset - at));
+  }
+  const data = source.bytes - dataOffset;
+  const length = Math.min(SAMPLE_BYTES, data);
+  for (let i = 0; i < SAMPLES; i++) {
+    read(dataOffset + Math.floor((data - length) * i / (SAMPLES - 1)), length);
+  }
+  return hash.digest("hex");
+}
+
+/** Which part has each tensor. Throws GgufError where two have the same. */
+function placeTensors(parts: readonly GgufPart[]): Map<string, GgufPart> {
+  const places = new Map<string, GgufPart>();
+  for (const part of parts) {
+    for (const name of part.header.tensors.keys()) {
+      const other = places.get(name);
+      if (other !== undefined) {
+        throw new GgufError(`${part.path}: the tensor ${quote(name)} is in ${other.path}, too`);
+      }
+      places.set(name, part);
+    }
+  }
+  return places;
+}
+
 /**
- * Opens a GGUF file (version 2 or 3, little-endian) and reads its header.
+ * Opens a GGUF file (version 2 or 3, little-endian) and reads its header. A part of a split model opens all of them: they lie beside
+ * each other and are found by their names.
  *
  * ```ts ignore
  * using file = await openGguf("model.gguf");
@@ -128,18 +167,70 @@ export class GgufFile implements Disposable {
  * ```
  *
  * Throws {@linkcode GgufError} with a sentence that names the file and what is wrong with it, whatever its bytes are:
- * nothing is allocated before the file is known to hold it, and never more than 64 MB.
+ * nothing is allocated before the file is known to hold it, and never more than 64 MB for each part.
  */
 export async function openGguf(path: string, options: OpenGgufOptions = {}): Promise<GgufFile> {
+  const opened: GgufPart[] = [];
+  try {
+    const part = await openPart(path, options);
+    opened.push(part);
+    const own = withPath(path, () => splitPart(readerOf(part)));
+    if (own === null) return new GgufFile(part);
+    const parts: GgufPart[] = [];
+    for (const [index, each] of withPath(path, () => otherParts(path, own)).entries()) {
+      const other = index === own.index ? part : await openOther(each, { index, count: own.count }, options);
+      if (other !== part) opened.push(other);
+      parts.push(other);
+    }
+    const [first, ...others] = parts;
+    checkTensorCount(parts);
+    return new GgufFile(first, ...others);
+  } catch (error) {
+    for (const { source } of opened) source.close();
+    throw error;
+  }
+}
+
+async function openPart(path: string, options: OpenGgufOptions): Promise<GgufPart> {
   options.signal?.throwIfAborted();
   let source: FileSource | null = null;
   try {
     source = await FileSource.open(path);
-    const header = await parseInTurns(source, options);
-    return new GgufFile(path, source, header);
+    return { path, source, header: await parseInTurns(source, options) };
   } catch (error) {
     source?.close();
     throw located(path, error);
+  }
+}
+
+/** Opens a part whose place in the model is known. */
+async function openOther(path: string, place: SplitPart, options: OpenGgufOptions): Promise<GgufPart> {
+  const part = await openPart(path, options);
+  try {
+    const own = splitPart(readerOf(part));
+    if (own?.index === place.index && own.count === place.count) return part;
+    throw new GgufError(
+      `this should be part ${place.index + 1} of ${place.count} of a split model, ` +
+        (own === null ? "and it is a whole one" : `and it is part ${own.index + 1} of ${own.count}`),
+    );
+  } catch (error) {
+    part.source.close();
+    throw located(path, error);
+  }
+}
+
+function readerOf({ header }: GgufPart): MetadataReader {
+  return new MetadataReader(new Map(header.entries.map(({ key, value }) => [key, value])));
+}
+
+/** The first part may say how many tensors all have. */
+function checkTensorCount(parts: readonly GgufPart[]): void {
+  const found = parts.reduce((sum, { header }) => sum + header.tensors.size, 0);
+  const said = readerOf(parts[0]).u32("split.tensors.count", { fallback: found });
+  if (said !== found) {
+    throw new GgufError(
+      `${parts[0].path}: split.tensors.count is ${said}, and the ${parts.length} parts have ${found} tensors`,
+    );
   }
 }
 

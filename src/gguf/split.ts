@@ -1,4 +1,4 @@
-/** Models that are split over several files. @module */
+/** Models that are split over several files: `NAME-00001-of-00003.gguf`. @module */
 
 import { GgufError } from "./error.ts";
 import type { MetadataReader } from "./metadata.ts";
@@ -12,8 +12,10 @@ export interface SplitPart {
 }
 
 const PARTS_MAX = 65_535;
-/** So many names of parts are listed; of more the first and the last ones. */
-const NAMES_MAX = 5;
+const PART_NAME = /-(\d{5})-of-(\d{5})(\.gguf)$/i;
+
+/** Keys that say how a model was split. */
+export const SPLIT_KEYS: ReadonlySet<string> = new Set(["split.no", "split.count", "split.tensors.count"]);
 
 /** The part that a file is, null for a whole model. Throws GgufError where the file contradicts itself. */
 export function splitPart(get: MetadataReader): SplitPart | null {
@@ -28,47 +30,25 @@ export function splitPart(get: MetadataReader): SplitPart | null {
   return count > 1 ? { index, count } : null;
 }
 
-/** Throws GgufError for a part of a split model, naming the other parts and what joins them. */
-export function checkWhole({ get, path }: { readonly get: MetadataReader; readonly path?: string }): void {
-  const part = splitPart(get);
-  if (part !== null) throw splitError(path, part);
-}
-
-/** As {@linkcode checkWhole}, by a file's name alone: before somebody downloads it. */
-export function checkWholeName(path: string): void {
-  const [, number, total] = /-(\d{5})-of-(\d{5})\.gguf$/i.exec(path) ?? [];
-  const count = Number(total), index = Number(number) - 1;
-  if (count > 1 && index >= 0 && index < count) throw splitError(path, { index, count });
-}
-
-function splitError(path: string | undefined, part: SplitPart): GgufError {
-  const { index, count } = part;
-  const { prefix, suffix } = namesOf(path, part);
-  const nameOf = (i: number) => `${prefix}${numbered(i, count)}${suffix}`;
-  const others = Array.from({ length: count }, (_, i) => i).filter((i) => i !== index).map(nameOf);
-  const listed = others.length > NAMES_MAX
-    ? `${others[0]} to ${others.at(-1)}`
-    : others.length === 1
-    ? others[0]
-    : `${others.slice(0, -1).join(", ")} and ${others.at(-1)}`;
-  return new GgufError(
-    `this is part ${index + 1} of ${count} of a split model, which cannot be loaded in parts; the other${
-      others.length > 1 ? "s are" : " is"
-    } ${listed}. Join them: llama-gguf-split --merge ${nameOf(0)} ${prefix.replace(/-$/, "")}${suffix}`,
+/** Paths of all parts of the model of which `path` names one, in order; `path` alone where the name is not that of a part. */
+export function partPaths(path: string): string[] {
+  const [name, number, total, extension] = PART_NAME.exec(path) ?? [];
+  const count = Number(total);
+  if (name === undefined || count < 2 || Number(number) < 1 || Number(number) > count) return [path];
+  const prefix = path.slice(0, -name.length);
+  return Array.from(
+    { length: count },
+    (_, i) => `${prefix}-${String(i + 1).padStart(5, "0")}-of-${total}${extension}`,
   );
 }
 
-/** `-00001-of-00003` without its first dash: what llama.cpp's tools put between a name and `.gguf`. */
-function numbered(index: number, count: number): string {
-  return `${String(index + 1).padStart(5, "0")}-of-${String(count).padStart(5, "0")}`;
-}
-
-function namesOf(path: string | undefined, { index, count }: SplitPart): { prefix: string; suffix: string } {
-  const name = path?.split(/[/\\]/).at(-1) ?? "";
-  const own = numbered(index, count);
-  const at = name.lastIndexOf(own);
-  // A file that was renamed: its parts have this shape of name somewhere.
-  return at < 0
-    ? { prefix: "NAME-", suffix: ".gguf" }
-    : { prefix: name.slice(0, at), suffix: name.slice(at + own.length) };
+/** The paths of all parts by the path of one. Throws GgufError where its name does not say which part it is. */
+export function otherParts(path: string, { index, count }: SplitPart): string[] {
+  const paths = partPaths(path);
+  if (paths.length === count && paths[index] === path) return paths;
+  const wanted = `-${String(index + 1).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`;
+  throw new GgufError(
+    `this is part ${index + 1} of ${count} of a split model, and the other parts are found by its name: ` +
+      `it must end in ${wanted}`,
+  );
 }

@@ -1,5 +1,4 @@
 import { quote } from "../gguf/error.ts";
-import { checkWhole } from "../gguf/split.ts";
 import type { ModelFamily } from "./family.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
 import { llama } from "./llama.ts";
@@ -17,7 +16,6 @@ export const supportedArchitectures: readonly string[] = FAMILIES.map((family) =
 /** The family that `general.architecture` names. Throws {@linkcode ModelError} for any other, naming those that exist. */
 export function familyOf(file: ModelHeader): ModelFamily {
   checkKind(file);
-  checkWhole(file);
   const architecture = file.get.string("general.architecture");
   const family = FAMILIES.find((candidate) => candidate.architecture === architecture);
   if (family !== undefined) return family;

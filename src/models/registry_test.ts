@@ -342,7 +342,3 @@ Deno.test("pooling_type is read by its number", () => {
     "pooling_type: expected u32 from 0 to 4, current value is 5",
   );
 });
-
-Deno.test("a part of a split model is refused as that, whatever it holds", () => {
-  assertThrows(() => header("llama", { "split.no": 0, "split.count": 2 }), GgufError, "part 1 of 2");
-});

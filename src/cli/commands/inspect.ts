@@ -94,7 +94,7 @@ function textReport(file: GgufFile, model: ModelDescription, listTensors: boolea
   const sections = [
     `${oneLine(model.path)}\nGGUF version ${model.version}, ${formatBytes(model.fileBytes)}, ` +
     `${model.tensors.length} tensors, ${formatCount(model.parameters)} parameters` +
-    (model.splitCount > 1 ? `\none of ${model.splitCount} parts: join them before use` : "") +
+    (model.partCount > 1 ? `\nin ${model.partCount} files, of which this is the first` : "") +
     (model.pooling === null ? "" : `\nembeddings are pooled by ${model.pooling}`),
     renderTable(["metadata", "value"], metadata),
     renderTable(["type", "tensors", "parameters", "size"], types),

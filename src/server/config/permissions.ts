@@ -1,5 +1,6 @@
 /** What a server has to be allowed to do. @module */
 
+import { partPaths } from "../../gguf/split.ts";
 import { isHubReference } from "../../hub/reference.ts";
 import { configFile, type ConfigSources, type Settings } from "./resolve.ts";
 
@@ -20,7 +21,7 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
   const isDownload = isHubReference(settings.model);
   const read = [`${paths.root}/src`, `${paths.root}/scheduler`, paths.library];
   if (settings.model === "demo") read.push(`${paths.root}/examples/demo-model`);
-  else if (!isDownload) read.push(settings.model);
+  else if (!isDownload) read.push(...partPaths(settings.model));
   for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);
   const net = listenHosts(settings);
   if (isDownload) {
