@@ -20,7 +20,7 @@ function fileOf(name: string, format: "q4_k" | "f16"): GgufFile {
   }));
   const header = encodeHeader(shapeEntries(name, shape, format), tensors);
   const source = new MemorySource(header.bytes, header.fileBytes);
-  return new GgufFile("m.gguf", source, parseHeader(source));
+  return new GgufFile({ path: "m.gguf", source, header: parseHeader(source) });
 }
 
 Deno.test("the shape of Llama 3.2 1B has its parameters, tensors and KV cache", () => {
