@@ -5,6 +5,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { main } from "../src/cli/main.ts";
+import { OPTIONS_PAGE, optionsPage } from "./options_page.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import {
   type CommandLine,
@@ -205,6 +206,12 @@ Deno.test("README is a page and leads to all others; the commands' and the serve
   );
   assert(flags.length > 20);
   assertEquals(flags.filter((flag) => !tells(server, flag)), []);
+});
+
+Deno.test("docs/options.md is what the tables of options say: deno task run tests/options_page.ts --write", () => {
+  // Formatting aligns tables.
+  const plain = (text: string) => text.replace(/ +/g, " ").replace(/-{3,}/g, "---").trimEnd();
+  assertEquals(plain(pageAt.get(OPTIONS_PAGE)!.text), plain(optionsPage()));
 });
 
 Deno.test("the page about metrics has all that the server counts, and no others", async () => {
