@@ -3,6 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } f
 import {
   createHandler,
   EngineError,
+  type GenerationOptions,
   loadModel,
   type LoadProgress,
   type Model,
@@ -10,6 +11,7 @@ import {
   serve,
 } from "../mod.ts";
 import { EngineClient } from "../src/client/client.ts";
+import { demoModelFile } from "../src/ffi/native_files.ts";
 import { WorkerTransport } from "../src/client/transport.ts";
 import { GgufError, GgufWriter, openGguf, scalarEntry, withEntries } from "../src/gguf/mod.ts";
 import { TemporaryFolder } from "./support/models.ts";
@@ -113,6 +115,31 @@ Deno.test("Model.generate() with temperature 0 takes the likeliest token", async
     for (const { id, top } of logprobs!) assertEquals(id, top[0].id);
     assertEquals((await model.generate("hello", { ...options, seed: 5 }).result).text, text);
   });
+});
+
+Deno.test("Model.generate() samples as the file recommends where the caller says nothing", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".gguf" });
+  try {
+    using file = await openGguf(demoModelFile());
+    const entries = withEntries(file.entries, [scalarEntry("f32", "general.sampling.temp", 0)]);
+    const tensors = [...file.tensors.values()];
+    await using writer = await GgufWriter.create(path, { entries, tensors });
+    for (const { name, bytes } of tensors) {
+      const data = new Uint8Array(bytes);
+      file.readInto(name, 0, data);
+      await writer.writeTensor(name, [data]);
+    }
+    await writer.finish();
+    await using model = await loadModel(path, { threads: 1 });
+    assertEquals(model.info.sampling, { temperature: 0 });
+    const answer = async (options: GenerationOptions) =>
+      (await model.generate("The cat", { maxTokens: 16, ...options }).result).text;
+    const greedy = await answer({ temperature: 0 });
+    assertEquals([await answer({ seed: 1 }), await answer({ seed: 2 })], [greedy, greedy]);
+    assert(await answer({ temperature: 2, seed: 3 }) !== greedy);
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("Model.generate() obeys logit biases, stop strings and stop tokens", async () => {

@@ -12,6 +12,7 @@ import {
   type Prompt,
   type PromptShape,
 } from "../protocol/request.ts";
+import type { ModelInfo } from "../protocol/model_info.ts";
 import { resolveSampling } from "../protocol/sampling.ts";
 import { CHAT_ROLES } from "../tokenizer/conversation.ts";
 
@@ -63,11 +64,11 @@ export interface RequestKind {
   readonly pooling?: Pooling;
 }
 
-/** Checks the options and fills in the defaults. `vocab`: tokens the model has. Throws a RangeError or TypeError. */
+/** Checks the options and fills in the defaults of the model and the library. Throws a RangeError or TypeError. */
 export function resolveRequest(
   prompt: Prompt,
   options: GenerationOptions & RequestKind,
-  vocab: number,
+  { vocab, sampling }: Pick<ModelInfo, "vocab" | "sampling">,
 ): GenerationRequest {
   const { minTokens = 0, stopTokens = [] } = options;
   const maxTokens = optionalNumber(options, "maxTokens");
@@ -86,7 +87,7 @@ export function resolveRequest(
   const isToken = { min: 0, max: vocab - 1, integer: true } as const;
   return {
     prompt,
-    sampling: resolveSampling(options, vocab),
+    sampling: resolveSampling(options, vocab, sampling),
     maxTokens,
     ...promptLogprobs === undefined ? {} : { promptLogprobs },
     ...options.endLogprob === true ? { endLogprob: true } : {},

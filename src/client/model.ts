@@ -195,7 +195,7 @@ export class Model implements AsyncDisposable {
   }
 
   #start(prompt: Prompt, options: GenerationOptions & RequestKind): Generation {
-    const request = resolveRequest(prompt, options, this.info.vocab);
+    const request = resolveRequest(prompt, options, this.info);
     const { signal, onAccepted, onTokens, onPart } = options;
     return this.#client.generate(request, signal, { onAccepted, onTokens, onPart });
   }

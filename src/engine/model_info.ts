@@ -3,6 +3,7 @@ import type { GgufFile } from "../gguf/reader.ts";
 import { elementCount, tensorType } from "../gguf/tensor_types.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
 import { VERSION } from "../protocol/version.ts";
+import { readFileSampling } from "../protocol/file_sampling.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 
 const FINGERPRINT_CHARACTERS = 12;
@@ -33,6 +34,7 @@ export function describeModel(
     kvBytesPerToken: runner.kvBytesPerToken,
     kvTokens: runner.kvTokens,
     pooling: h.pooling,
+    sampling: readFileSampling(file.metadata).sampling,
     ...more,
     isa: runner.kernels.isa,
     threads: runner.kernels.threads,

@@ -1,4 +1,5 @@
 import type { FilePooling } from "../models/hyperparameters.ts";
+import type { FileSampling } from "./file_sampling.ts";
 
 /** What a loaded model is. */
 export interface ModelInfo {
@@ -30,6 +31,8 @@ export interface ModelInfo {
   /** Names of the tokens that begin and end a text, where the model has such. */
   bosToken?: string;
   eosToken?: string;
+  /** How the file would have its model sampled; used where a request says nothing. */
+  sampling: FileSampling;
   /** Sentences about what is otherwise than the file or a user would have it, such as a shorter context. */
   notes: readonly string[];
   /** The instruction set level in use. */

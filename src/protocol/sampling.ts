@@ -1,6 +1,7 @@
 /** Sampling as an engine takes it: checked, with defaults. @module */
 
 import { checkNumber } from "./arguments.ts";
+import type { FileSampling } from "./file_sampling.ts";
 import { rangeOf } from "./options/kind.ts";
 import { SAMPLING, samplingDefaults, type SamplingOptions } from "./options/sampling.ts";
 
@@ -23,12 +24,19 @@ export interface SamplingParams {
 
 type NumberName = keyof typeof samplingDefaults;
 
-/** Checks the options and fills in the defaults. `vocab`: tokens the model has. Throws a RangeError. */
-export function resolveSampling(options: SamplingOptions, vocab: number): SamplingParams {
+/**
+ * Checks the options and fills in the defaults: the model's own, else {@linkcode samplingDefaults}. `vocab`: tokens the model has.
+ * Throws a RangeError.
+ */
+export function resolveSampling(
+  options: SamplingOptions,
+  vocab: number,
+  own: FileSampling = {},
+): SamplingParams {
   const params = Object.fromEntries(
     (Object.keys(samplingDefaults) as NumberName[]).map((name) => {
       const value = options[name];
-      return [name, value === undefined ? samplingDefaults[name] : checkSampling(name, value)];
+      return [name, value === undefined ? own[name] ?? samplingDefaults[name] : checkSampling(name, value)];
     }),
   ) as Record<NumberName, number>;
   const { seed, logprobs } = options;

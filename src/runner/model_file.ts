@@ -12,6 +12,7 @@ import { familyOf } from "../models/registry.ts";
 import { contextMaxOf, inBlocks, kvTokenBytes, resolveSizes, type SizeOptions } from "./sizes.ts";
 import { type ChatTemplate, createChatTemplate } from "../tokenizer/chat_template.ts";
 import { TemplateError } from "../tokenizer/error.ts";
+import { readFileSampling } from "../protocol/file_sampling.ts";
 import { TokenizerError } from "../tokenizer/error.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 
@@ -70,6 +71,7 @@ export function loadNotes(
       }: memory has no room for the KV cache of more`,
     );
   }
+  notes.push(...readFileSampling(file.metadata).notes);
   const unknown = unknownKeys(file, familyOf(file));
   if (unknown.length > 0) {
     const shown = unknown.slice(0, NAMES_SHOWN_MAX).map(quote).join(", ");

@@ -10,6 +10,8 @@ import {
   type ModelDescription,
   openGguf,
 } from "../../gguf/mod.ts";
+import { readFileSampling } from "../../protocol/file_sampling.ts";
+import { flagOf } from "../../protocol/options/option.ts";
 import { judge, type MemoryPlan, type Verdict } from "../../runner/model_file.ts";
 import { type Arguments, type Command, numberOption } from "../command.ts";
 import { cpuReport, renderCpuReport } from "../cpu_report.ts";
@@ -95,7 +97,7 @@ function textReport(file: GgufFile, model: ModelDescription, listTensors: boolea
     `${oneLine(model.path)}\nGGUF version ${model.version}, ${formatBytes(model.fileBytes)}, ` +
     `${model.tensors.length} tensors, ${formatCount(model.parameters)} parameters` +
     (model.partCount > 1 ? `\nin ${model.partCount} files, of which this is the first` : "") +
-    (model.pooling === null ? "" : `\nembeddings are pooled by ${model.pooling}`),
+    (model.pooling === null ? "" : `\nembeddings are pooled by ${model.pooling}`) + samplingLine(file),
     renderTable(["metadata", "value"], metadata),
     renderTable(["type", "tensors", "parameters", "size"], types),
   ];
@@ -104,6 +106,13 @@ function textReport(file: GgufFile, model: ModelDescription, listTensors: boolea
     sections.push(renderTable(["tensor", "type", "dimensions", "size"], rows));
   }
   return sections.join("\n\n");
+}
+
+/** How the file would have its model sampled, in the command line's own words. */
+function samplingLine(file: GgufFile): string {
+  const { sampling } = readFileSampling(file.metadata);
+  const parts = Object.entries(sampling).map(([name, value]) => `--${flagOf(name)} ${value}`);
+  return parts.length === 0 ? "" : `\nsampled, where nothing else is asked for, with ${parts.join(", ")}`;
 }
 
 /** The last line says whether the file can be run. */
@@ -156,7 +165,17 @@ function jsonReport(
   const kv = model.kv === null
     ? null
     : { format: kvFormat, bytesPerToken: kvBytesPerToken(model.kv, kvFormat) };
-  return { ...model, metadata, kvCache: kv, users, context: memory?.context ?? null, memory, verdict };
+  const { sampling } = readFileSampling(file.metadata);
+  return {
+    ...model,
+    sampling,
+    metadata,
+    kvCache: kv,
+    users,
+    context: memory?.context ?? null,
+    memory,
+    verdict,
+  };
 }
 
 function isArray(
