@@ -11,7 +11,7 @@ import { type Arguments, type Command, numberOption } from "../src/cli/command.t
 import { resolveModelFile } from "../src/cli/model_option.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
-import { commandPermissions } from "../src/cli/permissions.ts";
+import { commandPermissions } from "../src/cli/command_line.ts";
 import { ensureProgram, ProgramMissing } from "../src/setup/programs.ts";
 import { runScript } from "./support/script.ts";
 
@@ -70,7 +70,7 @@ async function kumiCommands(model: string, threads: number): Promise<[string, st
       "kumi",
       ...args,
     ]],
-    ["kumi run", [Deno.execPath(), "run", ...flags, ...commandPermissions(args), main, ...args]],
+    ["kumi run", [Deno.execPath(), "run", ...flags, ...await commandPermissions(args), main, ...args]],
   ];
 }
 

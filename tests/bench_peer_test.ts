@@ -6,7 +6,7 @@ import { Peer } from "../src/cli/bench/peer/peer.ts";
 import { cacheFolder } from "../src/hub/cache.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
-import { commandPermissions } from "../src/cli/permissions.ts";
+import { commandPermissions } from "../src/cli/command_line.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { testWithPrograms } from "./support/optional.ts";
 
@@ -25,7 +25,7 @@ testWithPrograms("kumi bench --peer measures both sides of every case", ["node"]
   const model = await folder.randomModel("llama-tiny", "q8_0");
   const args = ["bench", "--model", model, "--pp", "32", "--tg", "4", "--batch", "1,3", "--depth", "0,20"];
   args.push("--repeat", "1", "--peer", "llama.cpp", "--json");
-  const flags = ["--quiet", ...stdFlags(await chooseStd()), ...commandPermissions(args)];
+  const flags = ["--quiet", ...stdFlags(await chooseStd()), ...await commandPermissions(args)];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...flags, "src/cli/main.ts", ...args],
     cwd: ROOT,

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
-import { commandPermissions } from "../src/cli/permissions.ts";
+import { commandPermissions } from "../src/cli/command_line.ts";
 import { scalarEntry } from "../src/gguf/mod.ts";
 import { TemporaryFolder } from "./support/models.ts";
 
@@ -21,7 +21,7 @@ async function kumi(args: string[], stdin = "", env: Record<string, string> = {}
       "run",
       "--quiet",
       ...stdFlags(await chooseStd()),
-      ...commandPermissions(args),
+      ...await commandPermissions(args),
       "src/cli/main.ts",
       ...args,
     ],

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
-import { commandPermissions } from "../src/cli/permissions.ts";
+import { commandPermissions } from "../src/cli/command_line.ts";
 import { sendLoad, warmUp } from "../src/loadtest/generator.ts";
 import { PromptMaker } from "../src/loadtest/prompts.ts";
 import { summarize } from "../src/loadtest/summary.ts";
@@ -215,7 +215,7 @@ async function startLoadtest(args: string[], env: Record<string, string> = {}): 
       "run",
       "--quiet",
       ...stdFlags(await chooseStd()),
-      ...commandPermissions(all),
+      ...await commandPermissions(all),
       "src/cli/main.ts",
       ...all,
     ],

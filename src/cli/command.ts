@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { Access } from "./access.ts";
 import { counted } from "./counted.ts";
+import type { Environment } from "../hub/cache.ts";
 import { type OptionSpec, parseArguments, UsageError } from "./parse_arguments.ts";
 
 export { type OptionSpec, UsageError } from "./parse_arguments.ts";
@@ -25,6 +27,15 @@ export interface Command {
   readonly options: readonly OptionSpec[];
   readonly details?: string;
   run(args: Arguments): Promise<number>;
+}
+
+/** A command of `kumi`. It says what it may touch, and loads what it does only when it runs. */
+export interface KumiCommand extends Command {
+  /**
+   * What it may touch with these arguments. Asked before there is a process to run it, so it loads nothing that only running
+   * needs. Throws a UsageError, or gives anything, where `run` will refuse the arguments.
+   */
+  access(args: Arguments, env: Environment): Access | Promise<Access>;
 }
 
 /** Parses `argv` by the command's table; unknown options and missing values are UsageErrors. */

@@ -3,31 +3,12 @@
  * @module
  */
 
-import { type Command, helpText, parseCommand, UsageError } from "./command.ts";
-import { bench } from "./commands/bench.ts";
-import { chat } from "./commands/chat.ts";
-import { loadtest } from "./commands/loadtest.ts";
-import { inspect } from "./commands/inspect.ts";
-import { perplexity } from "./commands/perplexity.ts";
-import { quantize } from "./commands/quantize.ts";
-import { run } from "./commands/run.ts";
-import { serve } from "./commands/serve.ts";
-import { tokenize } from "./commands/tokenize.ts";
+import { helpText, parseCommand, UsageError } from "./command.ts";
+import { readCommandLine } from "./command_line.ts";
+import { COMMANDS } from "./commands.ts";
 import { indented } from "../process/harmless.ts";
-import { VERSION } from "../protocol/version.ts";
 import { printLine, printNote } from "../process/print.ts";
-
-const COMMANDS: readonly Command[] = [
-  chat,
-  run,
-  serve,
-  inspect,
-  tokenize,
-  quantize,
-  bench,
-  perplexity,
-  loadtest,
-];
+import { VERSION } from "../protocol/version.ts";
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map((command) => command.name.length));
@@ -49,31 +30,23 @@ function overview(): string {
  * because the engine is stuck, 130 interrupted.
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  const [name, ...rest] = argv;
-  if (name === "--version" || name === "-V" || name === "version") {
-    printLine(`kumi ${VERSION}`);
-    return 0;
-  }
-  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
-    const topic = COMMANDS.find((command) => command.name === rest[0]);
-    printLine(topic ? helpText(topic) : overview());
-    return name === undefined ? 2 : 0;
-  }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (command === undefined) {
-    printNote(`kumi: unknown command ${JSON.stringify(name)}\n\n${overview()}`);
-    return 2;
-  }
-  const optionsEnd = rest.indexOf("--");
-  const options = optionsEnd < 0 ? rest : rest.slice(0, optionsEnd);
-  if (options.includes("--help") || options.includes("-h")) {
-    printLine(helpText(command));
-    return 0;
-  }
-  try {
-    return await command.run(parseCommand(command, rest));
-  } catch (error) {
-    return report(error);
+  const line = readCommandLine(argv);
+  switch (line.asks) {
+    case "version":
+      printLine(`kumi ${VERSION}`);
+      return 0;
+    case "help":
+      printLine(line.topic ? helpText(line.topic) : overview());
+      return line.isMissing ? 2 : 0;
+    case "unknown":
+      printNote(`kumi: unknown command ${JSON.stringify(line.name)}\n\n${overview()}`);
+      return 2;
+    case "command":
+      try {
+        return await line.command.run(parseCommand(line.command, line.words));
+      } catch (error) {
+        return report(error);
+      }
   }
 }
 

@@ -1,7 +1,6 @@
 /** Models that are made of random numbers: their sizes, their metadata, and what each tensor is filled with. @module */
 
 import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
-import { GgufError } from "../gguf/error.ts";
 import { MetadataReader } from "../gguf/metadata.ts";
 import { fileTypeOf, type FormatName, storageTypeId } from "../gguf/storage_format.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
@@ -12,92 +11,9 @@ import { composeModel } from "./compose.ts";
 import { TOKEN_TABLE } from "./hyperparameters.ts";
 import { readHyperparameters } from "./read_hyperparameters.ts";
 import { familyOf } from "./registry.ts";
+import type { ModelShape } from "./shapes.ts";
 
-/** Sizes of a decoder; everything a random model needs to know. */
-export interface ModelShape {
-  /** One of the supported architectures. */
-  readonly family: string;
-  readonly hidden: number;
-  readonly feedForward: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly vocab: number;
-  /** Whether the output matrix is the embedding. */
-  readonly tied: boolean;
-  readonly ropeBase: number;
-  /** Longest context in tokens. */
-  readonly context: number;
-  readonly eps: number;
-  /** Frequency scaling as Llama 3.x, written as one factor for each pair of dimensions. */
-  readonly ropeScaling?: { factor: number; lowFactor: number; highFactor: number; originalContext: number };
-}
-
-const TINY = { hidden: 256, feedForward: 512, layers: 2, heads: 4, kvHeads: 2, vocab: 512, context: 512 };
-
-const SHAPES = {
-  "llama-tiny": { ...TINY, family: "llama", headDim: 64, tied: false, ropeBase: 10000, eps: 1e-5 },
-  "qwen2-tiny": { ...TINY, family: "qwen2", headDim: 64, tied: true, ropeBase: 1e6, eps: 1e-6 },
-  // The heads' dimensions add up to twice the hidden size: nothing may assume that they are equal.
-  "qwen3-tiny": { ...TINY, family: "qwen3", headDim: 128, tied: true, ropeBase: 1e6, eps: 1e-6 },
-  "smollm-135m": {
-    family: "llama",
-    hidden: 576,
-    feedForward: 1536,
-    layers: 30,
-    heads: 9,
-    kvHeads: 3,
-    headDim: 64,
-    vocab: 49152,
-    tied: true,
-    ropeBase: 100000,
-    context: 8192,
-    eps: 1e-5,
-  },
-  "qwen3-0.6b": {
-    family: "qwen3",
-    hidden: 1024,
-    feedForward: 3072,
-    layers: 28,
-    heads: 16,
-    kvHeads: 8,
-    headDim: 128,
-    vocab: 151936,
-    tied: true,
-    ropeBase: 1e6,
-    context: 40960,
-    eps: 1e-6,
-  },
-  "llama-1b": {
-    family: "llama",
-    hidden: 2048,
-    feedForward: 8192,
-    layers: 16,
-    heads: 32,
-    kvHeads: 8,
-    headDim: 64,
-    vocab: 128256,
-    tied: true,
-    ropeBase: 500000,
-    context: 131072,
-    eps: 1e-5,
-    ropeScaling: { factor: 32, lowFactor: 1, highFactor: 4, originalContext: 8192 },
-  },
-} as const satisfies Record<string, ModelShape>;
-
-/** Names of the shapes that {@linkcode modelShape} knows. */
-export type ShapeName = keyof typeof SHAPES;
-
-export const shapeNames: readonly ShapeName[] = Object.keys(SHAPES) as ShapeName[];
-
-/** The shape of this name. Throws {@linkcode GgufError} that lists the names. */
-export function modelShape(name: string): ModelShape {
-  if (!Object.hasOwn(SHAPES, name)) {
-    throw new GgufError(`expected one of the shapes ${shapeNames.join(", ")}, current value is ${name}`);
-  }
-  return SHAPES[name as ShapeName];
-}
+export { type ModelShape, modelShape, type ShapeName, shapeNames } from "./shapes.ts";
 
 /** A tensor to fill with random numbers. */
 export interface RandomTensor extends FileTensor {

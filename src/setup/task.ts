@@ -9,7 +9,6 @@ import { ParentWatch } from "../process/parent_watch.ts";
 import { buildAll } from "./build_all.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
 import { ROOT } from "./paths.ts";
-import { commandPermissions, endsWithParent, needsLibrary } from "../cli/permissions.ts";
 import { foreground, Interruption } from "./process.ts";
 import { note } from "./progress.ts";
 import { ensureZig, ZigError } from "./zig.ts";
@@ -42,12 +41,16 @@ async function runFile(
   return await foreground(command, { cwd: userFolder(), env: { KUMI_STD: source }, stop });
 }
 
+/** Asks the command what it needs, and runs it with that and no more. */
 async function runCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  if (needsLibrary(args)) await getLibrary(signal);
+  const { permissionFlags } = await import("../cli/access.ts");
+  const { commandAccess } = await import("../cli/command_line.ts");
+  const access = await commandAccess(args);
+  if (access.library) await getLibrary(signal);
   const gone = new AbortController();
   // The command sees only its own parent, which is this process: this one may see those before it.
-  using _watch = endsWithParent(args) ? new ParentWatch(() => gone.abort()) : null;
-  return await runFile(`${ROOT}/src/cli/main.ts`, args, commandPermissions(args), gone.signal);
+  using _watch = access.endsWithParent ? new ParentWatch(() => gone.abort()) : null;
+  return await runFile(`${ROOT}/src/cli/main.ts`, args, permissionFlags(access), gone.signal);
 }
 
 const BENCH_PERMISSIONS = "--no-prompt --allow-read --allow-write --allow-env --allow-ffi --allow-sys".split(

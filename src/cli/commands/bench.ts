@@ -1,38 +1,14 @@
 /** `kumi bench`: prefill and decode speed beside the machine's own limits, and beside llama.cpp. @module */
 
-import { formatNames, type GgufFile, openGguf } from "../../gguf/mod.ts";
-import { shapeNames } from "../../models/random_shapes.ts";
-import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
-import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
-import { type MachineLimits, matricesRead } from "../bench/limits.ts";
-import { type BenchResult, measureCase } from "../bench/measure.ts";
-import { LimitMeter } from "../bench/meter.ts";
+import { modelAccess } from "../access.ts";
+import type { KumiCommand } from "../command.ts";
+import { shapeNames } from "../../models/shapes.ts";
 import { PEER_PACKAGE } from "../bench/peer/install.ts";
-import { Peer } from "../bench/peer/peer.ts";
-import { randomModelFile } from "../bench/random_model_file.ts";
-import {
-  type Arguments,
-  choiceOption,
-  type Command,
-  numberListOption,
-  numberOption,
-  UsageError,
-} from "../command.ts";
-import { interruptible } from "../interrupt.ts";
-import { resolveModelFile } from "../model_option.ts";
-import { ProgressLine } from "../progress.ts";
-import { KV_OPTION, LOAD_OPTIONS, loadOptions } from "../sampling_options.ts";
-import { processorName } from "../system.ts";
-import { renderTable } from "../table.ts";
-import { formatFigure } from "../units.ts";
-import { oneLine } from "../../process/harmless.ts";
-import { printLine } from "../../process/print.ts";
-
-const RANDOM_FORMAT = "q4_k";
-const COUNT = { min: 1, max: 1 << 20 };
+import { RANDOM_FORMAT } from "../bench/random_format.ts";
+import { KV_OPTION, LOAD_OPTIONS } from "../sampling_options.ts";
 
 /** Times prompts and answers of given lengths, and says which fraction of the machine's limit that is. */
-export const bench: Command = {
+export const bench: KumiCommand = {
   name: "bench",
   summary: "measure prefill and decode speed beside the machine's limits",
   usage:
@@ -65,133 +41,10 @@ export const bench: Command = {
     `--peer llama.cpp installs ${PEER_PACKAGE} with npm in the cache folder. It gets the same threads, a ubatch of\n` +
     "512 and the same KV format, computes logits but samples nothing, and takes turns with kumi once with flash\n" +
     "attention off and once with it on; the better one counts.",
-  run: runBench,
+  access: ({ values }, env) => ({
+    ...modelAccess(values.get("model")!, env),
+    // llama.cpp runs in node, and npm gets it.
+    run: values.has("peer") ? ["node", "npm"] : [],
+  }),
+  run: async (args) => await (await import("../actions/bench.ts")).runBench(args),
 };
-
-async function runBench(args: Arguments): Promise<number> {
-  const [load] = Deno.loadavg();
-  const repeat = numberOption(args, "repeat", { min: 1, max: 1000, integer: true })!;
-  const cases = benchCases(args);
-  const peerName = args.values.get("peer");
-  if (peerName !== undefined && peerName !== "llama.cpp") {
-    throw new UsageError(`--peer takes llama.cpp, current value is ${peerName}`);
-  }
-  choiceOption(args, "shape", shapeNames);
-  if (choiceOption(args, "format", formatNames) !== undefined && !args.values.has("shape")) {
-    throw new UsageError("--format needs --shape: a model's file has its own format");
-  }
-  if (peerName === undefined && args.values.has("peer-cpu")) throw new UsageError("--peer-cpu needs --peer");
-  const options = loadOptions(args);
-  const { kvFormat } = options;
-  using interrupt = interruptible();
-  const { signal } = interrupt;
-  const path = await modelPath(args, signal);
-  await using peer = peerName === undefined ? undefined : await Peer.start(args.values.get("peer-cpu"));
-  using file = await openGguf(path);
-  using runner = await loadForBench(file, options, cases, signal);
-  const peerSystem = await peer?.load(path);
-  using meter = meterOf(runner, file);
-  const json = args.switches.has("json");
-  if (!json) printConditions(path, runner, load, peerSystem);
-  const { isa, threads } = runner.kernels;
-  const shared = { processor: processorName(), isa, threads, kv: kvFormat, loadAverage: load };
-  const results: BenchResult[] = [];
-  for (const bench of cases) {
-    const setting = { runner, file, meter, kv: kvFormat, repeat, peer, signal };
-    const result = await measureCase(setting, bench);
-    results.push(result);
-    if (json) {
-      printLine(JSON.stringify({ model: path, ...shared, ...result, limits: meter.limits }));
-    }
-  }
-  if (!json) printLine(`${resultTable(results)}\n\n${limitsLine(meter.limits)}`);
-  return 0;
-}
-
-/** Reads what a step reads. */
-function meterOf(runner: ModelRunner, file: GgufFile): LimitMeter {
-  const ids = runner.sharedWeights();
-  const matrices = matricesRead(file).map(({ name, bytes }) => ({ id: ids[name], bytes }));
-  return LimitMeter.of(runner.kernels, [...matrices].filter(({ id }) => id !== undefined));
-}
-
-async function modelPath(args: Arguments, signal: AbortSignal): Promise<string> {
-  const shape = args.values.get("shape");
-  if (shape === undefined) return await resolveModelFile(args.values.get("model")!);
-  return await randomModelFile(shape, args.values.get("format") ?? RANDOM_FORMAT, signal);
-}
-
-function benchCases(args: Arguments): BenchCase[] {
-  const list = (name: string, min: number) => numberListOption(args, name, { min, max: COUNT.max })!;
-  const depths = list("depth", 0);
-  const prefill = list("pp", 0).filter((tokens) => tokens > 0).flatMap((tokens) =>
-    depths.map((depth) => ({ test: "prefill", tokens, batch: 1, depth } as const))
-  );
-  const decode = list("tg", 0).filter((tokens) => tokens > 0).flatMap((tokens) =>
-    list("batch", 1).flatMap((batch) =>
-      depths.map((depth) => ({ test: "decode", tokens, batch, depth } as const))
-    )
-  );
-  return [...prefill, ...decode];
-}
-
-async function loadForBench(
-  file: GgufFile,
-  options: ReturnType<typeof loadOptions>,
-  cases: readonly BenchCase[],
-  signal: AbortSignal,
-): Promise<ModelRunner> {
-  using bar = new ProgressLine("loading");
-  return await loadModelRunner(file, {
-    ...options,
-    isa: Deno.env.get("KUMI_ISA"),
-    contextLength: Math.max(16, ...cases.map(contextOf)),
-    kvTokens: Math.max(16, ...cases.map(kvTokensOf)),
-    logitsRowsMax: Math.max(1, ...cases.map(({ batch }) => batch)),
-    batchTokensMax: Math.max(512, ...cases.map(({ batch }) => batch)),
-    progress: (done, total) => bar.update(done, total),
-    signal,
-  });
-}
-
-/** Processes that wanted to run meanwhile, above which the figures say little. */
-const BUSY_LOAD = 0.5;
-
-function printConditions(
-  path: string,
-  runner: ModelRunner,
-  load: number,
-  peerSystem?: string,
-): void {
-  const { isa, threads } = runner.kernels;
-  printLine(`${oneLine(path)}\n${processorName()}, ${threads} threads, ${isa}`);
-  if (load > BUSY_LOAD) {
-    printLine(
-      `the machine was busy before (load average ${load.toFixed(1)}): figures are low, ratios crooked`,
-    );
-  }
-  if (peerSystem !== undefined) printLine(`llama.cpp of ${PEER_PACKAGE}: ${peerSystem}`);
-  printLine("");
-}
-
-function limitsLine({ readGBpsByThreads, gmacps }: MachineLimits): string {
-  const reads = Object.entries(readGBpsByThreads).map(([n, value]) => `${formatFigure(value)} (${n})`);
-  const peaks = Object.entries({ int8: gmacps.int8, bf16: gmacps.bf16, f32: gmacps.float })
-    .map(([name, value]) => `${name} ${formatFigure(value)} GMAC/s`);
-  return `limits: read ${reads.join(", ")} GB/s (threads), ${peaks.join(", ")}`;
-}
-
-function resultTable(results: readonly BenchResult[]): string {
-  const hasPeer = results.some(({ peer }) => peer !== undefined);
-  const header = ["test", "tokens", "batch", "depth", "tokens/s", "GB/s", "GMAC/s", "of limit"];
-  if (hasPeer) header.push("llama.cpp tokens/s", "ratio");
-  const rows = results.map((result) => {
-    const { test, tokens, batch, depth, peerTokensPerSecond, ratio } = result;
-    const cells = [test, `${tokens}`, `${batch}`, `${depth}`, formatFigure(result.tokensPerSecond)];
-    cells.push(formatFigure(result.gigabytesPerSecond), formatFigure(result.gmacPerSecond));
-    cells.push(`${(result.fractionOfLimit * 100).toFixed(0)} %`);
-    if (hasPeer) cells.push(formatFigure(peerTokensPerSecond!), `${ratio!.toFixed(2)}×`);
-    return cells;
-  });
-  return renderTable(header, rows);
-}

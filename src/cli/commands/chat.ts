@@ -1,22 +1,11 @@
 /** `kumi chat`: a conversation in the terminal. @module */
 
-import { ChatSession } from "../chat_session.ts";
-import type { Arguments, Command } from "../command.ts";
-import { LineReader } from "../line_reader.ts";
-import { loadModelWithProgress } from "../model_option.ts";
-import { LOAD_OPTIONS, SAMPLING_OPTIONS, samplingOptions } from "../sampling_options.ts";
-import { formatBytes, formatCount } from "../units.ts";
-import { counted } from "../counted.ts";
-import { SignalCount } from "../../process/signal_count.ts";
-import type { ModelInfo } from "../../protocol/model_info.ts";
-import { oneLine } from "../../process/harmless.ts";
-import { printLine } from "../../process/print.ts";
-
-/** A file may call its model anything. */
-const NAME_CHARACTERS_MAX = 120;
+import { modelAccess } from "../access.ts";
+import type { KumiCommand } from "../command.ts";
+import { LOAD_OPTIONS, SAMPLING_OPTIONS } from "../sampling_options.ts";
 
 /** Interactive on a terminal; with stdin from a pipe each line is one message. */
-export const chat: Command = {
+export const chat: KumiCommand = {
   name: "chat",
   summary: "talk with a model; Ctrl-C stops an answer, /help tells the rest",
   usage: "chat [--model PATH|hf:owner/repo/file.gguf] [options]",
@@ -27,54 +16,6 @@ export const chat: Command = {
     ...SAMPLING_OPTIONS,
     { name: "stats", help: "speed after each answer" },
   ],
-  run: runChat,
+  access: ({ values }, env) => modelAccess(values.get("model")!, env),
+  run: async (args) => await (await import("../actions/chat.ts")).runChat(args),
 };
-
-async function runChat(args: Arguments): Promise<number> {
-  const isDemo = args.values.get("model") === "demo";
-  const options = samplingOptions(args);
-  await using model = await loadModelWithProgress(args);
-  const interactive = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
-  printLine(welcome(model.info, isDemo));
-  using reader = new LineReader(interactive);
-  const signals = new SignalCount();
-  const onSignal = () => {
-    if (signals.note() !== null) reader.interrupt();
-  };
-  Deno.addSignalListener("SIGINT", onSignal);
-  try {
-    const session = new ChatSession(model, reader, {
-      // A toy is at its best near its likeliest words.
-      sampling: isDemo ? { temperature: 0.3, ...options } : options,
-      system: args.values.get("system"),
-      showSpeed: args.switches.has("stats"),
-    });
-    return await session.run();
-  } finally {
-    Deno.removeSignalListener("SIGINT", onSignal);
-  }
-}
-
-function welcome(info: ModelInfo, isDemo: boolean): string {
-  const lines = [
-    `kumi · ${oneLine(info.name ?? info.architecture, NAME_CHARACTERS_MAX)}, ${
-      formatCount(info.parameters)
-    } parameters, ` +
-    `${formatBytes(info.weightBytes)}; context ${info.contextLength} tokens; ${
-      counted(info.threads, "thread")
-    }, ${info.isa}`,
-  ];
-  if (isDemo) {
-    lines.push(
-      "",
-      "This is a toy of three million parameters that comes with kumi, so that you can try it without a download.",
-      "It can greet, say what it is, explain a KV cache or batching, add up to 99, tell a very short story",
-      "and write a small JSON object. It knows nothing else. For a real model:",
-      "",
-      "  deno task chat --model path/to/model.gguf",
-      "  deno task chat --model hf:owner/repo/file.gguf",
-    );
-  }
-  lines.push("", "Ctrl-C stops an answer, Ctrl-D or /exit ends, /help tells more.", "");
-  return lines.join("\n");
-}

@@ -6,8 +6,8 @@ import { configFile, type ConfigSources, type Settings } from "./resolve.ts";
 
 /** Where things lie that the server reads. */
 export interface ServerPaths {
-  /** The checkout. */
-  readonly root: string;
+  /** The checkout, or the package; null where its modules are no files. */
+  readonly root: string | null;
   /** The kernel library. */
   readonly library: string;
   /** Folder for downloaded models; null where there is none. */
@@ -19,8 +19,9 @@ export interface ServerPaths {
 /** Deno's permission flags with which the server runs, and without one of which it does not. */
 export function servePermissions(settings: Settings, sources: ConfigSources, paths: ServerPaths): string[] {
   const isDownload = isHubReference(settings.model);
-  const read = [`${paths.root}/src`, `${paths.root}/scheduler`, paths.library];
-  if (settings.model === "demo") read.push(`${paths.root}/examples/demo-model`);
+  const { root } = paths;
+  const read = [...root === null ? [] : [`${root}/src`, `${root}/scheduler`], paths.library];
+  if (settings.model === "demo") read.push(...root === null ? [] : [`${root}/examples/demo-model`]);
   else if (!isDownload) read.push(...partPaths(settings.model));
   for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);
   const net = listenHosts(settings);

@@ -1,0 +1,76 @@
+/** What `kumi quantize` does. @module */
+
+import { Kernels } from "../../ffi/context.ts";
+import { formatNames, quantizeFile, type QuantizeReport } from "../../gguf/mod.ts";
+import { type Arguments, UsageError } from "../command.ts";
+import { interruptible } from "../interrupt.ts";
+import { resolveModelFile } from "../model_option.ts";
+import { ProgressLine } from "../progress.ts";
+import { threadsOption } from "../threads_option.ts";
+import { renderTable } from "../table.ts";
+import { formatBytes, formatFigure } from "../units.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine, printNote } from "../../process/print.ts";
+
+/** From F32, F16, BF16 (or Q8_0) to any format that the kernels run, with the error it costs. */
+export async function runQuantize(args: Arguments): Promise<number> {
+  const [source, output, format] = args.positional;
+  if (!(formatNames as readonly string[]).includes(format.toLowerCase())) {
+    throw new UsageError(`FORMAT is one of ${formatNames.join(", ")}, current value is ${format}`);
+  }
+  if (!args.switches.has("force") && await exists(output)) {
+    throw new UsageError(`${output} exists; --force replaces it`);
+  }
+  const input = await resolveModelFile(source);
+  const threads = threadsOption(args);
+  using kernels = Kernels.open({ threads, isa: Deno.env.get("KUMI_ISA"), workspaceBytes: 64 });
+  using interrupt = interruptible();
+  using bar = new ProgressLine("quantizing");
+  const startedMs = performance.now();
+  const report = await quantizeFile(input, output, format, {
+    kernels,
+    signal: interrupt.signal,
+    progress: (done, total, tensor) => bar.update(done, total, tensor),
+  });
+  bar.clear();
+  if (args.switches.has("json")) printLine(JSON.stringify(report));
+  else printReport(report, output, (performance.now() - startedMs) / 1000, args.switches.has("tensors"));
+  return 0;
+}
+
+function printReport(report: QuantizeReport, output: string, seconds: number, listTensors: boolean): void {
+  const changed = report.tensors.filter((tensor) => tensor.from !== tensor.to);
+  if (listTensors) {
+    const rows = changed.map((tensor) => [
+      tensor.name,
+      tensor.from,
+      tensor.to,
+      formatFigure(tensor.rmsError),
+      formatFigure(tensor.maxError),
+      `${formatFigure(tensor.relativeError * 100)} %`,
+    ]);
+    printLine(renderTable(["tensor", "from", "to", "rms error", "max error", "relative"], rows));
+  }
+  for (const warning of report.warnings) printNote(`note: ${oneLine(warning)}`);
+  const elements = (tensor: { dims: readonly number[] }) =>
+    tensor.dims.reduce((product, dim) => product * dim, 1);
+  const total = changed.reduce((sum, tensor) => sum + elements(tensor), 0);
+  const squares = changed.reduce((sum, tensor) => sum + tensor.relativeError ** 2 * elements(tensor), 0);
+  const relative = total === 0 ? 0 : Math.sqrt(squares / total);
+  printLine(
+    `${oneLine(output)}: ${formatBytes(report.bytesIn)} → ${formatBytes(report.bytesOut)} in ${
+      seconds.toFixed(1)
+    } s, ` +
+      `${report.format}, relative rms error ${formatFigure(relative * 100)} %`,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+/** What `kumi serve` does. @module */
+
+import { fileURLToPath } from "node:url";
+import { STUCK_EXIT_CODE } from "../../protocol/errors.ts";
+import {
+  ConfigError,
+  type ConfigSources,
+  resolveSettings,
+  serveOptions,
+} from "../../server/config/resolve.ts";
+import { servePermissions } from "../../server/config/permissions.ts";
+import { CONFIG_FIELDS } from "../../server/config/settings.ts";
+import { objectSchema } from "../../server/api/json_schema.ts";
+import type { ServeOptions } from "../../server/options.ts";
+import { serve as startServer } from "../../server/serve.ts";
+import { runUntilSignal } from "../../server/signals.ts";
+import { cacheFolders, chosenLibrary, HUB_HOSTS } from "../access.ts";
+import { noteWait } from "../model_option.ts";
+import { warnOfThreads } from "../threads_option.ts";
+import { type Arguments, UsageError } from "../command.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printLine, printNote } from "../../process/print.ts";
+
+/** The folder that the sources lie in, as those of a checkout or of a package of npm do. */
+const SOURCES = import.meta.url.startsWith("file:")
+  ? fileURLToPath(new URL("../../../", import.meta.url)).replace(/[\\/]$/, "")
+  : null;
+
+/** Serves until a signal ends it, or prints what it was asked to print. */
+export async function runServer(args: Arguments): Promise<number> {
+  if (args.switches.has("print-schema")) {
+    const schema = {
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      ...objectSchema(CONFIG_FIELDS),
+    };
+    printLine(JSON.stringify(schema, null, 2));
+    return 0;
+  }
+  const sources: ConfigSources = {
+    ...args,
+    env: (name) => Deno.env.get(name),
+    readFile: Deno.readTextFileSync,
+  };
+  let options: ServeOptions, exitWithParent: boolean | undefined;
+  try {
+    const settings = resolveSettings(sources);
+    if (args.switches.has("print-permissions")) {
+      const [cache = null] = cacheFolders();
+      const paths = { root: SOURCES, library: chosenLibrary(), cache, hubHosts: HUB_HOSTS };
+      printLine(servePermissions(settings, sources, paths).join(" "));
+      return 0;
+    }
+    options = serveOptions(settings, sources);
+    ({ exitWithParent } = settings);
+    warnOfThreads(options.threads);
+    if (exitWithParent && Deno.build.os === "windows") {
+      throw new ConfigError(
+        "--exit-with-parent does nothing on Windows, which tells no process that its parent has gone",
+      );
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message);
+    throw error;
+  }
+  const onListen = (url: string) => announce(url, options.gate !== false);
+  return await runUntilSignal(
+    () => startServer({ ...options, onStuck: exitStuck, onWait: noteWait, onListen }),
+    { exitWithParent },
+  );
+}
+
+function announce(url: string, hasGate: boolean): void {
+  printNote(`kumi: listening on ${url}, loading the model; ${url}/docs describes the interface`);
+  if (hasGate) return;
+  printNote("kumi: without the gate, a request without stream is computed to its end when its client leaves");
+}
+
+/** A thread in native code cannot be stopped: whoever started the server has to start it again. */
+function exitStuck(reason: string): never {
+  printNote(`kumi: the engine is stuck: ${oneLine(reason)}`);
+  Deno.exit(STUCK_EXIT_CODE);
+}

@@ -1,0 +1,210 @@
+import { assert, assertEquals } from "@std/assert";
+import { libraryFile } from "../ffi/native_files.ts";
+import { commandAccess, commandPermissions, readCommandLine } from "./command_line.ts";
+import { COMMANDS } from "./commands.ts";
+
+/** The flags of a command line that begin so. */
+async function flags(start: string, args: string[], env: Record<string, string> = {}): Promise<string[]> {
+  const all: Record<string, string> = { KUMI_CACHE: "/cache", ...env };
+  const permissions = await commandPermissions(args, (name) => all[name]);
+  return permissions.filter((flag) => flag.startsWith(start));
+}
+
+async function opensLibrary(args: string[]): Promise<boolean> {
+  return (await commandAccess(args, () => undefined)).library === true;
+}
+
+Deno.test("commandPermissions() opens the network for hf: models alone", async () => {
+  const net = (args: string[], env?: Record<string, string>) => flags("--allow-net", args, env);
+  assertEquals(await net(["chat"]), []);
+  assertEquals(await net(["run", "tell me about hf: names"]), []);
+  assertEquals(await net(["run", "hf:o/r/f.gguf"]), [], "a prompt is no model");
+  const hub = ["--allow-net=huggingface.co,*.huggingface.co,hf.co,*.hf.co"];
+  assertEquals(await net(["chat", "--model", "hf:o/r/f.gguf"]), hub);
+  assertEquals(await net(["chat", "--model=hf:o/r/f.gguf"]), hub);
+  for (
+    const args of [
+      ["inspect", "hf:o/r/f.gguf"],
+      ["inspect", "-m", "hf:o/r/f.gguf"],
+      [
+        "perplexity",
+        "hf:o/r/f.gguf",
+        "t",
+      ],
+      ["quantize", "hf:o/r/f.gguf", "o", "q8_0"],
+      ["tokenize", "-m", "hf:o/r/f.gguf", "x"],
+      [
+        "bench",
+        "-m",
+        "hf:o/r/f.gguf",
+      ],
+    ]
+  ) assertEquals(await net(args), hub, `${args}`);
+  assertEquals(await net(["chat", "-m", "hf:o/r/f.gguf"], { HF_ENDPOINT: "http://mirror" }), ["--allow-net"]);
+});
+
+Deno.test("commandPermissions() lets only quantize write outside the cache", async () => {
+  assertEquals(await flags("--allow-write", ["chat"]), ["--allow-write=/cache"]);
+  assertEquals(await flags("--allow-write", ["chat"], { KUMI_CACHE: "" }), []);
+  assertEquals(await flags("--allow-write", ["quantize", "a", "b", "q4_0"]), ["--allow-write"]);
+});
+
+Deno.test("commandPermissions() lets serve listen where it is told to", async () => {
+  const net = (args: string[], env?: Record<string, string>) => flags("--allow-net", ["serve", ...args], env);
+  assertEquals(await net(["--no-gate"]), ["--allow-net=127.0.0.1:8080"]);
+  // Behind its gate it listens on any port of this machine.
+  assertEquals(await net([]), ["--allow-net=127.0.0.1"]);
+  assertEquals(await net(["--port=1", "--host", "0.0.0.0"]), ["--allow-net=0.0.0.0:1,127.0.0.1"]);
+  assertEquals(await net(["-p", "9"], { KUMI_HOST: "h", KUMI_NO_GATE: "1" }), ["--allow-net=h:9"]);
+  assertEquals(await net(["-p9", "--no-gate"]), ["--allow-net=127.0.0.1:9"]);
+  assertEquals(await net(["--port", "0"]), ["--allow-net=127.0.0.1"]);
+  assertEquals(await net(["--no-gate", "-p", "82"]), ["--allow-net=127.0.0.1:82"]);
+  assertEquals(await net(["--insecure", "--access-log", "-p", "81", "--host", "0.0.0.0"]), [
+    "--allow-net=0.0.0.0:81,127.0.0.1",
+  ]);
+  const hub = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
+  assertEquals(await net([], { KUMI_MODEL: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1,${hub}`]);
+});
+
+Deno.test("commandAccess() reads a server's configuration file where its user stands", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kumi-access-" });
+  try {
+    const config = { host: "127.0.0.2", port: 7, noGate: true, exitWithParent: true };
+    await Deno.writeTextFile(`${folder}/kumi.json`, JSON.stringify(config));
+    const env = (name: string) => name === "INIT_CWD" ? folder : undefined;
+    const { net, endsWithParent } = await commandAccess(["serve", "--config", "kumi.json"], env);
+    assertEquals(net, ["127.0.0.2:7"]);
+    assertEquals(endsWithParent, Deno.build.os !== "windows");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("commandPermissions() opens one library", async () => {
+  assertEquals(await flags("--allow-ffi", ["chat"]), [`--allow-ffi=${libraryFile()}`]);
+  assertEquals(await flags("--allow-ffi", ["chat"], { KUMI_LIBRARY: "/own.so" }), ["--allow-ffi=/own.so"]);
+});
+
+Deno.test("commandPermissions() lets only bench --peer run programs", async () => {
+  const run = (args: string[]) => flags("--allow-run", args);
+  assertEquals(await run(["bench"]), []);
+  assertEquals(await run(["run", "--peer"]), []);
+  assertEquals(await run(["run", "--", "--peer"]), []);
+  assertEquals(await run(["bench", "--peer", "llama.cpp"]), ["--allow-run=node,npm"]);
+  assertEquals(await run(["bench", "--peer=llama.cpp"]), ["--allow-run=node,npm"]);
+});
+
+Deno.test("commandAccess() asks for the library where a command may open it, and nowhere else", async () => {
+  for (
+    const args of [
+      [],
+      ["help"],
+      ["help", "chat"],
+      ["--version"],
+      ["chat", "--help"],
+      ["tokenize", "x"],
+      [
+        "loadtest",
+        "http://h",
+      ],
+      ["serve", "--print-permissions"],
+      ["serve", "--print-schema"],
+    ]
+  ) assert(!await opensLibrary(args), `${args}`);
+  for (
+    const args of [
+      ["chat"],
+      ["run", "hi"],
+      ["run", "--", "--help"],
+      ["bench"],
+      ["perplexity", "f", "t"],
+      [
+        "quantize",
+        "a",
+        "b",
+        "q8_0",
+      ],
+      ["inspect", "f"],
+      ["inspect", "--cpu"],
+      ["serve"],
+    ]
+  ) assert(await opensLibrary(args), `${args}`);
+});
+
+Deno.test("commandAccess() lets a mistake touch nothing: it builds no library to say so", async () => {
+  for (
+    const args of [
+      ["frobnicate"],
+      ["chat", "--frobnicate"],
+      ["chat", "--model"],
+      ["quantize", "a"],
+      [
+        "serve",
+        "--port",
+        "many",
+      ],
+      ["serve", "--config", "/nowhere.json"],
+      ["perplexity"],
+      ["help", "frobnicate"],
+    ]
+  ) assertEquals(await commandAccess(args, () => undefined), {}, `${args}`);
+});
+
+Deno.test("commandPermissions() lets loadtest reach its server alone and write its picture alone", async () => {
+  const open = async (args: string[]) =>
+    (await flags("--allow-", ["loadtest", ...args])).filter((flag) =>
+      /^--allow-(?:net|write|run)/.test(flag)
+    );
+  assertEquals(await open(["http://127.0.0.1:8080/v1", "--rate", "2"]), ["--allow-net=127.0.0.1:8080"]);
+  assertEquals(await open(["--svg", "a.svg", "https://host"]), [
+    "--allow-write=a.svg",
+    "--allow-net=host:443",
+  ]);
+  assertEquals(await open(["http://[::1]:9", "--svg=b.svg"]), ["--allow-write=b.svg", "--allow-net=[::1]:9"]);
+  assertEquals(await open(["ftp://h"]), []);
+  assertEquals(await open(["--help"]), []);
+});
+
+Deno.test("readCommandLine() finds every command by its name", () => {
+  for (const command of COMMANDS) {
+    assertEquals(readCommandLine([command.name, "x"]), { asks: "command", command, words: ["x"] });
+    assertEquals(readCommandLine(["help", command.name]), { asks: "help", topic: command });
+    assertEquals(readCommandLine([command.name, "-h"]), { asks: "help", topic: command });
+  }
+  assertEquals(new Set(COMMANDS.map(({ name }) => name)).size, COMMANDS.length);
+});
+
+/** Paths of the modules that are loaded with one: types, and what it imports when it runs, are not. */
+async function loadedWith(entry: URL, loaded = new Set<string>()): Promise<Set<string>> {
+  if (loaded.has(entry.href)) return loaded;
+  loaded.add(entry.href);
+  if (entry.protocol !== "file:") return loaded;
+  const text = await Deno.readTextFile(entry);
+  for (const [, names, specifier] of text.matchAll(/^(?:import|export) ([^;"]*?)\s*from "([^"]+)";/gm)) {
+    const isType = names.startsWith("type ") ||
+      /^\{(?:\s*type \w+(?: as \w+)?,?)+\s*\}$/.test(names);
+    if (isType) continue;
+    const isPath = /^\.{1,2}\//.test(specifier);
+    await loadedWith(new URL(isPath ? new URL(specifier, entry) : `package:${specifier}`), loaded);
+  }
+  return loaded;
+}
+
+Deno.test("asking a command what it may touch loads neither models nor a server nor a package", async () => {
+  const loaded = await loadedWith(new URL("./command_line.ts", import.meta.url));
+  const rooms = [
+    "client/",
+    "engine/",
+    "runner/",
+    "models/(?!shapes.ts)",
+    "layers/",
+    "loadtest/",
+    "cli/actions/",
+    "server/routes/",
+  ];
+  const heavy = [...loaded].filter((module) =>
+    /^package:(?!node:)/.test(module) || new RegExp(`/src/(?:${rooms.join("|")})`).test(module)
+  );
+  assertEquals(heavy, []);
+  assert(loaded.size > 15 && loaded.size < 100, `${loaded.size} modules`);
+});
