@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { BATCH, Bench, INTERACTIVE } from "../tests/sim/scheduler_bench.ts";
+import { BATCH, Bench, INTERACTIVE } from "./testing/scheduler_bench.ts";
 import { KnownOutlook } from "./mod.ts";
 import { Playback } from "./playback.ts";
 

@@ -51,6 +51,15 @@ export const DEFAULT_CLASSES: readonly LatencyClass[] = [
   },
 ];
 
+/** The class of people who wait for every word. */
+const INTERACTIVE = DEFAULT_CLASSES[0].name;
+
+/** The class of a request that names none: "interactive", or the highest where there is none of that name. */
+export function defaultClass(classes: readonly LatencyClass[]): string {
+  const highest = classes.toSorted((a, b) => b.priority - a.priority)[0];
+  return classes.some(({ name }) => name === INTERACTIVE) ? INTERACTIVE : highest.name;
+}
+
 /** Throws a RangeError that names the class and the field which cannot be. */
 export function checkClasses(classes: readonly LatencyClass[]): void {
   if (classes.length === 0) throw new RangeError("Cannot create a scheduler without latency classes");

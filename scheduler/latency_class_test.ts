@@ -1,5 +1,5 @@
-import { assertThrows } from "@std/assert";
-import { checkClasses, DEFAULT_CLASSES } from "./mod.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { checkClasses, DEFAULT_CLASSES, defaultClass } from "./mod.ts";
 
 Deno.test("checkClasses() takes the default classes and names what cannot be", () => {
   checkClasses(DEFAULT_CLASSES);
@@ -11,4 +11,12 @@ Deno.test("checkClasses() takes the default classes and names what cannot be", (
   assertThrows(() => checkClasses([{ ...interactive, itlSloMs: 0 }]), RangeError, "itlSloMs");
   const queueLimit = { requests: 1, tokens: NaN };
   assertThrows(() => checkClasses([{ ...interactive, queueLimit }]), RangeError, "queueLimit.tokens");
+});
+
+Deno.test("defaultClass() is interactive, or the highest where there is none of that name", () => {
+  const [interactive, batch] = DEFAULT_CLASSES;
+  const classes = [{ ...batch, name: "bulk" }, { ...batch, name: "urgent", priority: 20 }];
+  assertEquals(defaultClass(DEFAULT_CLASSES), "interactive");
+  assertEquals(defaultClass([...classes, interactive]), "interactive");
+  assertEquals(defaultClass(classes), "urgent");
 });

@@ -13,7 +13,13 @@ export {
   type UnseenRequest,
 } from "./known_outlook.ts";
 export { type BlockAllocator, roomBlocks } from "./block_allocator.ts";
-export { checkClasses, DEFAULT_CLASSES, type LatencyClass, type QueueLimit } from "./latency_class.ts";
+export {
+  checkClasses,
+  DEFAULT_CLASSES,
+  defaultClass,
+  type LatencyClass,
+  type QueueLimit,
+} from "./latency_class.ts";
 export { PrefixCache, type PrefixCacheOptions } from "./prefix_cache.ts";
 export {
   type ClassStats,
@@ -22,6 +28,7 @@ export {
   type StepPlan,
   type StepResult,
 } from "./scheduler.ts";
+export { AnswerLengths, PromptLengths } from "./request_lengths.ts";
 export type { SchedulerRequest, Sequence, StepItem } from "./sequence.ts";
 export type { StepLoad } from "./step_cost.ts";
 export { StepTimeModel } from "./step_time_model.ts";

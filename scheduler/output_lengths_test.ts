@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Random } from "../tests/sim/random.ts";
+import { Random } from "./testing/random.ts";
 import { chanceOf, OutputLengths } from "./output_lengths.ts";
 
 function mean(lengths: OutputLengths, generated: number, most: number): number {

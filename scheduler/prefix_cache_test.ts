@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { MemoryAllocator } from "../tests/sim/memory_allocator.ts";
-import { Random } from "../tests/sim/random.ts";
+import { MemoryAllocator } from "./testing/memory_allocator.ts";
+import { Random } from "./testing/random.ts";
 import { PrefixCache } from "./mod.ts";
 
 const BLOCK_TOKENS = 4;

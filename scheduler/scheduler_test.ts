@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { MemoryAllocator } from "../tests/sim/memory_allocator.ts";
-import { BATCH, Bench, INTERACTIVE } from "../tests/sim/scheduler_bench.ts";
+import { MemoryAllocator } from "./testing/memory_allocator.ts";
+import { BATCH, Bench, INTERACTIVE } from "./testing/scheduler_bench.ts";
 import type { LatencyClass } from "./mod.ts";
 
 Deno.test("a request computes its prompt in chunks, then token by token, and ends after maxTokens", () => {

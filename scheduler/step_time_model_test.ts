@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Random } from "../tests/sim/random.ts";
+import { Random } from "./testing/random.ts";
 import { attendedKv, StepTimeModel } from "./step_time_model.ts";
 
 const A = 12, B = 0.8, C = 4e-5;

@@ -10,6 +10,7 @@ import {
   ModelError,
   serve,
 } from "../mod.ts";
+import { DEFAULT_CLASSES } from "../scheduler/mod.ts";
 import { EngineClient } from "../src/client/client.ts";
 import { demoModelFile } from "../src/ffi/native_files.ts";
 import { WorkerTransport } from "../src/client/transport.ts";
@@ -342,6 +343,36 @@ Deno.test("loadModel(), serve() and createHandler() refuse arguments of a wrong 
     'Option "apiKeys" must be a list of strings',
   );
   assertThrows(() => handler({}, { port: 80 }), TypeError, 'There is no option "port" of createHandler()');
+});
+
+Deno.test("requests that name no class have the highest one where none is called interactive", async () => {
+  const bulk = { ...DEFAULT_CLASSES[1], name: "bulk" };
+  await using model = await loadModel("demo", {
+    threads: 1,
+    classes: [bulk, { ...bulk, name: "urgent", priority: 5 }],
+  });
+  assertEquals(model.info.defaultClass, "urgent");
+  await model.generate("a", { maxTokens: 1 }).result;
+  await model.embed("a");
+  await using server = serve({ port: 0, threads: 1, classes: [bulk] });
+  const served = await server.ready;
+  for (
+    const [path, body] of [["completions", { prompt: "a", max_tokens: 1 }], ["embeddings", { input: "a" }]]
+  ) {
+    const response = await fetch(`${server.url}/v1/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    assertEquals([path, response.status, await response.json().then(({ error }) => error)], [
+      path,
+      200,
+      undefined,
+    ]);
+  }
+  const counts = async (each: typeof model) =>
+    (await each.stats()).workers[0].classes.map(({ name, accepted }) => [name, accepted]);
+  assertEquals([await counts(model), (await counts(served))[0][0]], [[["urgent", 2], ["bulk", 0]], "bulk"]);
 });
 
 Deno.test("loadModel() computes as many sequences together as it is told to, beyond the default", async () => {

@@ -1,4 +1,4 @@
-import { DEFAULT_CLASSES, Router } from "../../scheduler/mod.ts";
+import { AnswerLengths, DEFAULT_CLASSES, PromptLengths, Router } from "../../scheduler/mod.ts";
 import { wallClock } from "../protocol/clock.ts";
 import { EngineError, fromWireError, QuarantineError } from "../protocol/errors.ts";
 import { Generation } from "./generation.ts";
@@ -11,7 +11,7 @@ import type { ModelInfo } from "../protocol/model_info.ts";
 import type { StepEvent } from "../protocol/answer.ts";
 import type { GenerationRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
-import { AnswerLengths, PromptLengths, promptUnits } from "./routing.ts";
+import { promptUnits } from "./routing.ts";
 import type { EngineStats } from "../protocol/stats.ts";
 import type { Transport } from "./transport.ts";
 
@@ -166,7 +166,11 @@ export class EngineClient implements AsyncDisposable {
     if (pending.isSuspect && this.#trial !== null) return;
     const expectedTokens = this.#lengths.remaining(emitted, maxTokens);
     const units = promptUnits(prompt);
-    pending.promptUnits = units.tokens.length;
+    const { unitsPerToken } = units;
+    // The caller's thread does not count the tokens of texts.
+    pending.promptEstimate = unitsPerToken === undefined ? null : units.tokens.length / unitsPerToken;
+    const about = (tokens: number) =>
+      unitsPerToken === undefined ? tokens : this.#promptLengths.tokens(tokens);
     const worker = this.#router.route({ id, tenant, priority, expectedTokens, ...units });
     const link = this.#pool.readyLinks.find((each) => each.id === worker);
     if (link === undefined) {
@@ -177,8 +181,8 @@ export class EngineClient implements AsyncDisposable {
     }
     const unseen = {
       class: pending.class,
-      tokens: this.#promptLengths.tokens(prompt, this.#router.promptTokens(id)),
-      contextTokens: this.#promptLengths.tokens(prompt, pending.promptUnits / (units.unitsPerToken ?? 1)),
+      tokens: about(this.#router.promptTokens(id)),
+      contextTokens: about(pending.promptEstimate ?? units.tokens.length),
       maxTokens,
       priority: pending.rank,
       deadlineMs: pending.deadlineMs,
@@ -268,8 +272,8 @@ export class EngineClient implements AsyncDisposable {
     const pending = this.#requests.get(event.id);
     if (pending === undefined || !this.#router.owns(link.id, event.id)) return;
     if (event.error !== undefined) return this.#fail(pending, fromWireError(event.error));
-    if (event.promptTokens !== undefined) {
-      this.#promptLengths.add(pending.prompt, pending.promptUnits, event.promptTokens);
+    if (event.promptTokens !== undefined && pending.promptEstimate !== null) {
+      this.#promptLengths.add(pending.promptEstimate, event.promptTokens);
     }
     pending.push(event);
     if (event.completion !== undefined) {

@@ -5,7 +5,7 @@ import { ModelError } from "../models/error.ts";
 import type { FilePooling } from "../models/hyperparameters.ts";
 import type { EmbedOptions } from "../protocol/options/generation.ts";
 import type { Generation, GenerationResult } from "./generation.ts";
-import { normalized } from "../engine/pooler.ts";
+import { normalized } from "../protocol/normalized.ts";
 import { type Pooling, POOLINGS, type Prompt } from "../protocol/request.ts";
 
 /** Embeddings of texts. */

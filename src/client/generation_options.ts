@@ -3,6 +3,7 @@
 import { type Check, checkNumber, isRecord, isString, listOf, oneOf } from "../protocol/arguments.ts";
 import { wallClock } from "../protocol/clock.ts";
 import { type ChatOptions, GENERATION, type GenerationOptions } from "../protocol/options/generation.ts";
+import type { ModelInfo } from "../protocol/model_info.ts";
 import { rangeOf } from "../protocol/options/kind.ts";
 import {
   type ChatMessage,
@@ -12,7 +13,6 @@ import {
   type Prompt,
   type PromptShape,
 } from "../protocol/request.ts";
-import type { ModelInfo } from "../protocol/model_info.ts";
 import { resolveSampling } from "../protocol/sampling.ts";
 import { CHAT_ROLES } from "../tokenizer/conversation.ts";
 
@@ -56,8 +56,6 @@ export const isMessages: Check = listOf((label, message) => {
   }
 }, "a list of messages");
 
-const DEFAULT_CLASS = "interactive";
-
 /** What the server and the library ask for besides. */
 export interface RequestKind {
   /** Set: the prompt's embedding is wanted. */
@@ -68,7 +66,7 @@ export interface RequestKind {
 export function resolveRequest(
   prompt: Prompt,
   options: GenerationOptions & RequestKind,
-  { vocab, sampling }: Pick<ModelInfo, "vocab" | "sampling">,
+  { vocab, sampling, defaultClass }: Pick<ModelInfo, "vocab" | "sampling" | "defaultClass">,
 ): GenerationRequest {
   const { minTokens = 0, stopTokens = [] } = options;
   const maxTokens = optionalNumber(options, "maxTokens");
@@ -97,7 +95,7 @@ export function resolveRequest(
     minTokens: optionalNumber(options, "minTokens") ?? 0,
     specialTokens: options.specialTokens ?? false,
     submittedAt: wallClock(),
-    class: checkName("class", options.class ?? DEFAULT_CLASS),
+    class: checkName("class", options.class ?? defaultClass),
     tenant: checkName("tenant", options.tenant ?? ""),
     priority: optionalNumber(options, "priority") ?? 0,
     deadlineMs: optionalNumber(options, "deadlineMs"),

@@ -31,8 +31,8 @@ export class PendingRequest {
   /** Who has it; null: it waits for a worker. */
   link: Link | null = null;
   isAborted = false;
-  /** Entries that its prompt was routed with. */
-  promptUnits = 0;
+  /** Tokens that its prompt was taken to have; null where they are counted. */
+  promptEstimate: number | null = null;
   /** Workers that ended while they computed it. */
   deaths = 0;
   /** Whether it has not got further than where the last of them ended. */

@@ -185,7 +185,7 @@ export class Answer {
   }
 
   /** Ends it with its embedding: all of the prompt was computed. */
-  embed(): void {
+  endEmbedding(): void {
     this.#embedding = this.pooler!.finish();
     this.finishReason = "stop";
   }

@@ -287,10 +287,9 @@ export class Engine {
   }
 
   #compute(plan: StepPlan, interruption?: Interruption): void {
-    const startedAt = performance.now();
+    const startedAt = this.#now();
     const { items, load } = plan;
-    const now = this.#now();
-    for (const { id, first } of items) this.#answers.get(id)!.start(now, first);
+    for (const { id, first } of items) this.#answers.get(id)!.start(startedAt, first);
     this.#onStep(items.map(({ id }) => id));
     const { interrupted, expected } = load.tokens >= INTERRUPTIBLE_TOKENS ? interruption ?? {} : {};
     if (!this.#runner.forward(items, interrupted, expected)) {
@@ -299,14 +298,15 @@ export class Engine {
     }
     const ended = [...this.#pool(items), ...this.#score(items)];
     const chosen = this.#sample(items);
-    const ms = performance.now() - startedAt;
+    const endedAt = this.#now();
+    const ms = endedAt - startedAt;
     this.#tally.step({
       ms,
       sequences: items.length,
       computedTokens: load.tokens,
       generatedTokens: chosen.length,
     });
-    this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, this.#now());
+    this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, endedAt);
   }
 
   /** Adds the hidden states of this step to embeddings, and ends those that are complete. */
@@ -320,14 +320,14 @@ export class Engine {
       if (wanted > 0) answer.pooler!.add(this.#runner.hidden(end - wanted, wanted), item.first);
       start = end;
       if (answer.pooler === undefined || !item.reachesEnd) continue;
-      if (this.#embed(answer)) results.push({ id: item.id, token: 0, isLast: true });
+      if (this.#endEmbedding(answer)) results.push({ id: item.id, token: 0, isLast: true });
     }
     return results;
   }
 
-  #embed(answer: Answer): boolean {
+  #endEmbedding(answer: Answer): boolean {
     try {
-      answer.embed();
+      answer.endEmbedding();
     } catch (error) {
       this.#fail(answer.id, error);
       return false;

@@ -1,3 +1,5 @@
+import { defaultClass } from "../../scheduler/mod.ts";
+import { LIBRARY_CLASSES } from "../protocol/classes.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import { openGguf } from "../gguf/reader.ts";
@@ -148,7 +150,7 @@ export class EngineHost {
       this.#runner = runner;
       this.#tokenizer = tokenizer;
       const allocator = createKvPool(runner, options);
-      const { classes, ageingMs, prefixCache } = options;
+      const { classes = LIBRARY_CLASSES, ageingMs, prefixCache } = options;
       this.#engine = new Engine({
         runner,
         tokenizer,
@@ -163,6 +165,7 @@ export class EngineHost {
       this.#post({
         type: "loaded",
         info: describeModel(file, runner, {
+          defaultClass: defaultClass(classes),
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
           bosToken: tokenizer.bos === undefined ? undefined : tokenizer.tokenText(tokenizer.bos),
           eosToken: tokenizer.eos === undefined ? undefined : tokenizer.tokenText(tokenizer.eos),

@@ -12,7 +12,10 @@ const FINGERPRINT_CHARACTERS = 12;
 export function describeModel(
   file: GgufFile,
   runner: ModelRunner,
-  more: Pick<ModelInfo, "hasChatTemplate" | "bosToken" | "eosToken" | "notes" | "fingerprint">,
+  more: Pick<
+    ModelInfo,
+    "defaultClass" | "hasChatTemplate" | "bosToken" | "eosToken" | "notes" | "fingerprint"
+  >,
 ): ModelInfo {
   const h = runner.hyperparameters;
   const [first] = h.layers;

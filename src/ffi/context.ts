@@ -207,7 +207,7 @@ export class Kernels implements Disposable {
   }
 
   /** y[i] = row ids[i] of the table. y: [ids, k] f32. */
-  embed(table: Weights, ids: Uint32Array, y: Region): void {
+  lookUpRows(table: Weights, ids: Uint32Array, y: Region): void {
     const status = this.#native.kumi_embed(this.id, table.id, asBuffer(ids), ids.byteLength, u32(y, "y"));
     if (status < 0) check(status, "embed", { ids: ids.length, rows: table.rows, k: table.k });
   }

@@ -11,6 +11,6 @@ export class Embedding {
   }
 
   forward(ids: Uint32Array, y: Region): void {
-    this.#kernels.embed(this.#table, ids, y);
+    this.#kernels.lookUpRows(this.#table, ids, y);
   }
 }

@@ -27,6 +27,8 @@ export interface ModelInfo {
   kvTokens: number;
   /** What the file says about embeddings; "none" where it says nothing. */
   pooling: FilePooling;
+  /** The latency class of requests that name none: "interactive", or the highest where there is none of that name. */
+  defaultClass: string;
   hasChatTemplate: boolean;
   /** Names of the tokens that begin and end a text, where the model has such. */
   bosToken?: string;

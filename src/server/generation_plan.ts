@@ -44,11 +44,11 @@ export interface PlanContext {
   readonly tenant: string;
   /** Tokens that the model has. */
   readonly vocab: number;
+  /** Of the model. */
+  readonly defaultClass: string;
   /** Set: fields that are not known are ignored, and it is told of them. */
   readonly onUnknown?: OnUnknown;
 }
-
-const DEFAULT_CLASS = "interactive";
 
 /** Throws an ApiError, 400. */
 export function planChat(body: unknown, context: PlanContext): GenerationPlan {
@@ -188,7 +188,10 @@ function toPromptOptions(fields: Checked, logprobs: number | undefined) {
 }
 
 /** What a request's fields and headers say for all of its prompts. Throws an ApiError, 400. */
-export function toOptions(fields: Checked, { headers, tenant, vocab }: PlanContext): ChatOptions {
+export function toOptions(
+  fields: Checked,
+  { headers, tenant, vocab, defaultClass }: PlanContext,
+): ChatOptions {
   const { logit_bias = {}, stop_token_ids = [], cache_salt } = fields as {
     logit_bias?: Record<number, number>;
     stop_token_ids?: number[];
@@ -202,7 +205,7 @@ export function toOptions(fields: Checked, { headers, tenant, vocab }: PlanConte
     stop: option("stop"),
     stopTokens: stop_token_ids,
     ignoreEnd: option("ignore_eos"),
-    class: option<string>("class") ?? headerClass(headers) ?? DEFAULT_CLASS,
+    class: option<string>("class") ?? headerClass(headers) ?? defaultClass,
     deadlineMs: option<number>("deadline_ms") ?? headerDeadline(headers),
     priority: option("priority"),
     tenant: cache_salt === undefined ? tenant : saltedTenant(tenant, cache_salt),

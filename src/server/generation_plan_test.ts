@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ApiError } from "./api_error.ts";
 import { planChat, type PlanContext, planText } from "./generation_plan.ts";
 
-const CONTEXT: PlanContext = { headers: new Headers(), tenant: "", vocab: 100 };
+const CONTEXT: PlanContext = { headers: new Headers(), tenant: "", vocab: 100, defaultClass: "interactive" };
 const user = { role: "user", content: "hi" };
 
 /** What of a request for a chat becomes options. */

@@ -1,6 +1,6 @@
-import type { LatencyClass, Sequence, StepPlan } from "../../scheduler/mod.ts";
-import type { Client } from "./client.ts";
+import type { Sequence, StepPlan } from "../../scheduler/mod.ts";
 import type { Scenario } from "./scenario.ts";
+import type { SimClass } from "./sim_class.ts";
 import { violate } from "./violation.ts";
 import type { SimWorker } from "./worker.ts";
 
@@ -96,12 +96,6 @@ export function checkFilling(worker: SimWorker, plan: StepPlan, byId: (id: numbe
       `a step of ${plan.predictedMs} ms has ${others} bulk tokens, the limit is ${limitMs} ms`,
     );
   }
-}
-
-/** Class and client of a request. */
-export interface SimClass {
-  readonly client: Client;
-  readonly config: LatencyClass;
 }
 
 /** The running sequences before planning: who might have been preempted. */

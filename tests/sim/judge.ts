@@ -8,8 +8,8 @@ import {
 } from "../../scheduler/mod.ts";
 import { type Confusion, LATE_SHARE } from "./confusion.ts";
 import { EventQueue } from "./event_queue.ts";
-import { MemoryAllocator } from "./memory_allocator.ts";
-import { Random } from "./random.ts";
+import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { Random } from "../../scheduler/testing/random.ts";
 import { MACHINE, MAX_BATCH, type Traffic, type TrafficRequest } from "./traffic.ts";
 
 /** What became of a request. */

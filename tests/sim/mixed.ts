@@ -1,6 +1,6 @@
 import { DEFAULT_CLASSES, Scheduler } from "../../scheduler/mod.ts";
-import { MemoryAllocator } from "./memory_allocator.ts";
-import { Random } from "./random.ts";
+import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { Random } from "../../scheduler/testing/random.ts";
 
 /** A load of short urgent and long bulk requests on a machine whose step times are known. */
 export interface MixedLoad {

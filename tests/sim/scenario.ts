@@ -1,5 +1,5 @@
 import type { LatencyClass, SchedulerRequest } from "../../scheduler/mod.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../scheduler/testing/random.ts";
 
 /** A request and what its client does. */
 export interface SimRequest extends SchedulerRequest {

@@ -4,7 +4,7 @@ import { judgeTraffic } from "./judge.ts";
 import { simCommand } from "./main.ts";
 import { measureMixed, SLOW_COST } from "./mixed.ts";
 import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../scheduler/testing/random.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
 import { measureScheduling, measureStep } from "./speed.ts";

@@ -1,18 +1,11 @@
 import { type LatencyClass, Router, type StepPlan, type StepResult } from "../../scheduler/mod.ts";
-import {
-  checkBlocks,
-  checkCache,
-  checkFilling,
-  checkPlan,
-  checkPreemptions,
-  checkStarts,
-  type SimClass,
-} from "./checks.ts";
+import { checkBlocks, checkCache, checkFilling, checkPlan, checkPreemptions, checkStarts } from "./checks.ts";
 import { Client, type EndReason } from "./client.ts";
 import { EventQueue } from "./event_queue.ts";
-import { Random } from "./random.ts";
+import { Random } from "../../scheduler/testing/random.ts";
 import type { Sabotage } from "./sabotage.ts";
 import type { Scenario, SimRequest } from "./scenario.ts";
+import type { SimClass } from "./sim_class.ts";
 import { violate } from "./violation.ts";
 import { SimWorker } from "./worker.ts";
 
@@ -365,7 +358,7 @@ export class Simulation {
     for (const worker of this.#workers) {
       checkBlocks(worker);
       if (this.#counts.events % 16 === 0) checkCache(worker);
-      worker.starvation.check(worker, this.#now, this.#lastFaultAt);
+      worker.starvation.check(worker.scheduler, this.#now, this.#lastFaultAt);
     }
   }
 

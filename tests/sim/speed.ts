@@ -1,6 +1,6 @@
 import { Scheduler } from "../../scheduler/mod.ts";
-import { MemoryAllocator } from "./memory_allocator.ts";
-import { Random } from "./random.ts";
+import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { Random } from "../../scheduler/testing/random.ts";
 
 /** What scheduling costs, and what an overloaded KV cache costs in recomputed tokens. */
 export interface SchedulingSpeed {

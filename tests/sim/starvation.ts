@@ -1,8 +1,7 @@
-import type { Sequence } from "../../scheduler/mod.ts";
-import type { SimClass } from "./checks.ts";
+import type { Scheduler, Sequence } from "../../scheduler/mod.ts";
+import type { SimClass } from "./sim_class.ts";
 import type { Scenario } from "./scenario.ts";
 import { violate } from "./violation.ts";
-import type { SimWorker } from "./worker.ts";
 
 /** Steps that a class may wait beyond ageing, or beyond those who keep it out. */
 const STEPS_MAX = 40;
@@ -40,8 +39,8 @@ export class StarvationWatch {
     this.#watches[this.#classIndex(id)].servedAt = now;
   }
 
-  /** Checks every class of a worker, whose last fault was at `faultAt`. */
-  check({ scheduler }: SimWorker, now: number, faultAt: number): void {
+  /** Checks every class of a worker's scheduler, whose last fault was at `faultAt`. */
+  check(scheduler: Scheduler, now: number, faultAt: number): void {
     const { classes, ageingMs } = this.#scenario;
     const members: Readonly<Sequence>[][] = classes.map(() => []);
     for (const sequence of scheduler.sequences()) members[this.#classIndex(sequence.id)].push(sequence);

@@ -1,4 +1,4 @@
-import { Random } from "./random.ts";
+import { Random } from "../../scheduler/testing/random.ts";
 
 /** A request of a traffic that changes. */
 export interface TrafficRequest {

@@ -5,10 +5,10 @@ import {
   type StepPlan,
   type StepResult,
 } from "../../scheduler/mod.ts";
-import type { SimClass } from "./checks.ts";
+import type { SimClass } from "./sim_class.ts";
 import { FakeKernel } from "./fake_kernel.ts";
-import { MemoryAllocator } from "./memory_allocator.ts";
-import type { Random } from "./random.ts";
+import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import type { Random } from "../../scheduler/testing/random.ts";
 import type { Sabotage } from "./sabotage.ts";
 import type { Scenario } from "./scenario.ts";
 import { StarvationWatch } from "./starvation.ts";

@@ -52,7 +52,7 @@ export class FakeTimer implements Timer {
 
 export type Behaviour = (message: ToEngine, worker: FakeWorker) => void;
 
-export const FAKE_INFO = { architecture: "llama", vocab: 10 } as ModelInfo;
+export const FAKE_INFO = { architecture: "llama", vocab: 10, defaultClass: "interactive" } as ModelInfo;
 
 /** Loads, tells figures, and closes; answers no request by itself. */
 export function obedient(message: ToEngine, worker: FakeWorker): void {

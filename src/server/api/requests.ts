@@ -176,8 +176,8 @@ const COMMON = {
     type: "string",
     min: 1,
     max: NAME_MAX,
-    fallback: "interactive",
-    help: "Latency class; also as the header x-kumi-class.",
+    help:
+      'Latency class; also as the header x-kumi-class. Default: "interactive", or the highest where there is none of that name.',
   },
   deadline_ms: {
     type: "number",

@@ -18,9 +18,9 @@ export function embeddingRoutes(service: Service): Route[] {
 async function embed(service: Service, exchange: Exchange): Promise<Response> {
   const { request, id, tenant, startedAt } = exchange;
   const { observer, host: { model }, modelName } = service;
-  const { vocab, hidden, pooling } = model.info;
+  const { vocab, hidden, pooling, defaultClass } = model.info;
   const { onUnknown } = service;
-  const context = { headers: request.headers, tenant, vocab, hidden, pooling, onUnknown };
+  const context = { headers: request.headers, tenant, vocab, hidden, pooling, defaultClass, onUnknown };
   const plan = await readPlan(service, exchange, (body) => planEmbeddings(body, context));
   const run = new Run(model, plan, { id, tenant, observer, startedAt });
   service.track(run);

@@ -36,7 +36,8 @@ async function generate(service: Service, kind: Kind, exchange: Exchange): Promi
   const { request, tenant, id } = exchange;
   const { model } = service.host;
   const { onUnknown } = service;
-  const context = { headers: request.headers, tenant, vocab: model.info.vocab, onUnknown };
+  const { vocab, defaultClass } = model.info;
+  const context = { headers: request.headers, tenant, vocab, defaultClass, onUnknown };
   const plan = await readPlan(service, exchange, (body) => kind.plan(body, context));
   const created = Math.floor(Date.now() / 1000);
   const head = { id, created, model: service.modelName, system_fingerprint: model.info.fingerprint };

@@ -1,4 +1,4 @@
-import type { BlockAllocator } from "../../scheduler/mod.ts";
+import type { BlockAllocator } from "../mod.ts";
 
 /** The plainest allocator there can be: a reference count per block and a stack of free ones. */
 export class MemoryAllocator implements BlockAllocator {

@@ -7,7 +7,7 @@ import {
   type SchedulerOptions,
   type SchedulerRequest,
   type StepPlan,
-} from "../../scheduler/mod.ts";
+} from "../mod.ts";
 import { MemoryAllocator } from "./memory_allocator.ts";
 
 const BLOCK_TOKENS = 4;
