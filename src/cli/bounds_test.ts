@@ -3,6 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { GENERATION } from "../protocol/options/generation.ts";
 import { LOAD } from "../protocol/options/load.ts";
+import { flagOf, settableBy, settingName } from "../protocol/options/option.ts";
 import { SAMPLING } from "../protocol/options/sampling.ts";
 import { resolveSampling } from "../protocol/sampling.ts";
 import { CHAT_FIELDS } from "../server/api/requests.ts";
@@ -70,6 +71,21 @@ Deno.test("load options have the same bounds on the command line and in the serv
   );
   const ranges = [SETTINGS.threads, SETTINGS.context].map(({ field }) => field);
   assertEquals(ranges, [threads, contextLength].map(({ min, max }) => ({ type: "integer", min, max })));
+});
+
+Deno.test("every option that may be set on the command line arrives where the library looks for it", () => {
+  for (const [table, read] of [[LOAD, loadOptions], [GENERATION, samplingOptions]] as const) {
+    for (const { name, within, kind, flag, ...option } of settableBy("terminal", table)) {
+      const word = `--${flagOf(settingName({ name, kind, flag, ...option }))}`;
+      const isNumber = kind.type === "number" || kind.type === "integer";
+      const text = isNumber ? `${kind.min}` : kind.type === "string" ? `${kind.values?.at(-1)}` : "0";
+      const given = read(parseCommand(command, kind.type === "boolean" ? [word] : [word, text]));
+      const options = given as unknown as Record<string, unknown>;
+      const value = within === undefined ? options[name] : (options[within] as Record<string, unknown>)[name];
+      const wanted = kind.type === "boolean" ? true : isNumber ? kind.min : flag?.read?.(text) ?? text;
+      assertEquals([name, value], [name, wanted]);
+    }
+  }
 });
 
 Deno.test("threadsWarning() names the threads and the CPUs where there are more threads", () => {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, type ConfigSources, resolveSettings, serveOptions } from "./resolve.ts";
-import { flagOf } from "../../protocol/options/option.ts";
+import { LOAD } from "../../protocol/options/load.ts";
+import { flagOf, type NamedOption, settableBy, settingName } from "../../protocol/options/option.ts";
 import { SETTINGS, variableOf } from "./settings.ts";
 
 interface Given {
@@ -88,4 +89,38 @@ Deno.test("flags and variables have names of their own", () => {
   assertEquals(new Set(names.map(flagOf)).size, names.length);
   assertEquals(new Set(names.map(variableOf)).size, names.length);
   assert(!names.map(variableOf).includes("KUMI_API_KEYS"));
+});
+
+/** A value that is not the default, as text and as the configuration file has it. */
+function sampleOf({ kind }: NamedOption): [string, unknown] | null {
+  if (kind.type === "number" || kind.type === "integer") return [`${kind.min}`, kind.min];
+  if (kind.type === "boolean") return ["true", true];
+  if (kind.type === "string" && kind.values !== undefined) return [kind.values.at(-1)!, kind.values.at(-1)];
+  return kind.type === "own" ? ["0", "0"] : null;
+}
+
+Deno.test("every load option that may be set about a server arrives from its flag, its variable and the file", () => {
+  let tried = 0;
+  for (const option of settableBy("operator", LOAD)) {
+    const sample = sampleOf(option);
+    // Latency classes can only stand in the file.
+    if (sample === null) continue;
+    tried++;
+    const [text, value] = sample;
+    const name = settingName(option), flag = flagOf(name);
+    const isSwitch = option.kind.type === "boolean";
+    const wanted = option.within === undefined ? value : { [option.name]: value };
+    for (
+      const given of [
+        isSwitch ? { switches: [flag] } : { flags: { [flag]: text } },
+        { env: { [variableOf(name)]: text } },
+        { flags: { config: "c" }, files: { c: JSON.stringify({ [name]: value }) } },
+      ]
+    ) {
+      const all = sources(given);
+      const options = serveOptions(resolveSettings(all), all) as unknown as Record<string, unknown>;
+      assertEquals([name, options[option.within ?? option.name]], [name, wanted]);
+    }
+  }
+  assert(tried >= 10);
 });
