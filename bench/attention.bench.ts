@@ -1,7 +1,7 @@
 /** Attention over KV caches of each format: decode, batched decode, prefill. @module */
 
 import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "../src/runner/batch.ts";
-import { type Arena, NONE, type Rope } from "../src/ffi/context.ts";
+import { type Arena, f32At, type Rope } from "../src/ffi/context.ts";
 import { formatTypeId, type KvFormat } from "../src/gguf/mod.ts";
 import { benchOp } from "./support/bench_op.ts";
 import { sequencesOf } from "./support/sequences.ts";
@@ -38,7 +38,7 @@ for (const format of KV_FORMATS) {
         const { descriptor } = new BatchBuffer(batch * count).encode(slices);
         bed.kernels.setBatch(arena, descriptor);
         return {
-          run: () => bed.kernels.attention(arena, 0, q, HEADS, 1 / Math.sqrt(HEAD_DIM), y, NONE, NONE),
+          run: () => bed.kernels.attention(arena, 0, q, HEADS, 1 / Math.sqrt(HEAD_DIM), f32At(y)),
           result: () => bed.readFloats(y, size),
         };
       },

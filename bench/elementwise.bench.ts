@@ -1,6 +1,7 @@
 /** RMSNorm, quantisation of activations, and RoPE with the append to the KV cache. @module */
 
-import { NONE } from "../src/ffi/context.ts";
+import { f32At } from "../src/ffi/context.ts";
+import { activationForms } from "../src/ffi/symbols.ts";
 import { BatchBuffer } from "../src/runner/batch.ts";
 import { formatTypeId, type KvFormat } from "../src/gguf/mod.ts";
 import { benchOp } from "./support/bench_op.ts";
@@ -22,22 +23,27 @@ for (const n of TOKENS) {
       const x = bed.floats(n * K), y = bed.room(n * K * 4);
       const weight = bed.kernels.createVector(randomFloats(K, 5));
       return {
-        run: () => bed.kernels.rmsNorm(x, weight, n, 1e-5, y, NONE, NONE),
+        run: () => bed.kernels.rmsNorm(x, weight, n, 1e-5, f32At(y)),
         result: () => bed.readFloats(y, n * K),
       };
     },
   });
-  for (const [kind, name] of [[0, "int8 per 32"], [1, "int8 per 256"]] as const) {
+  for (
+    const [forms, name] of [[activationForms.per32, "int8 per 32"], [
+      activationForms.per256,
+      "int8 per 256",
+    ]] as const
+  ) {
     benchOp({
       name: `quantizeActivations [${n}, ${K}] to ${name}`,
       work: n * K * 2,
       tolerance: 0,
       setup(bed) {
-        const bytes = n * bed.kernels.activationBytes(kind, K);
-        const x = bed.floats(n * K), y = bed.room(bytes);
+        const bytes = bed.kernels.activationBytes(forms, n, K);
+        const x = bed.floats(n * K), y = { region: bed.room(bytes), forms };
         return {
-          run: () => bed.kernels.quantizeActivations(x, K, n, kind === 0 ? y : NONE, kind === 1 ? y : NONE),
-          result: () => bed.readBytes(y, bytes),
+          run: () => bed.kernels.quantizeActivations(x, K, n, y),
+          result: () => bed.readBytes(y.region, bytes),
         };
       },
     });

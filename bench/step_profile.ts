@@ -16,6 +16,7 @@ import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { processorName } from "../src/cli/system.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { type KernelSymbols, Library } from "../src/ffi/library.ts";
+import { activationForms } from "../src/ffi/symbols.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 
@@ -80,7 +81,7 @@ function crossingMs(): number {
   let best = Infinity;
   for (let i = 0; i < 5; i++) {
     const started = performance.now();
-    for (let j = 0; j < rounds; j++) call(0, 2048);
+    for (let j = 0; j < rounds; j++) call(activationForms.per32, 1, 2048);
     best = Math.min(best, (performance.now() - started) / rounds);
   }
   library.release();

@@ -383,6 +383,8 @@ fn addLoader(b: *std.Build) *std.Build.Step.Compile {
             .strip = true,
             .red_zone = false,
             .pic = false,
+            // By name, as it lies above the root's folder.
+            .imports = &.{.{ .name = "cpuid", .module = b.createModule(.{ .root_source_file = b.path("src/isa/cpuid.zig") }) }},
         }),
     });
     loader.pie = false;

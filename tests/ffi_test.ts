@@ -1,7 +1,8 @@
 /** The border between TypeScript and the kernels: versions, forged ids, bad sizes, permissions, the end of a process. */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
-  type ActivationRegions,
+  type Activation,
+  f32At,
   KernelError,
   Kernels,
   LibraryError,
@@ -11,10 +12,10 @@ import {
 import { defaultLibraryPath, Library } from "../src/ffi/library.ts";
 import { machineInfo } from "../src/ffi/machine.ts";
 import { NativeObject, Vector } from "../src/ffi/objects.ts";
-import { abiHash, structs } from "../src/ffi/symbols.ts";
+import { abiHash, activationForms, structs } from "../src/ffi/symbols.ts";
 
 const libraryPath = Deno.env.get("KUMI_LIBRARY") || defaultLibraryPath();
-const X: ActivationRegions = { f32: 0, q32: NONE, q256: NONE };
+const X: Activation = f32At(0);
 
 function open(workspaceBytes = 4096): Kernels {
   return Kernels.open({ workspaceBytes, threads: 2 });
@@ -148,15 +149,15 @@ Deno.test("regions outside the workspace are refused", () => {
       "regionOutsideWorkspace",
     );
     assertEquals(
-      refusal(() => kernels.rmsNorm(region, norm, 1, 0, 0, NONE, NONE)),
+      refusal(() => kernels.rmsNorm(region, norm, 1, 0, X)),
       "regionOutsideWorkspace",
     );
   }
   assertEquals(
-    refusal(() => kernels.rmsNorm(0, norm, 17, 1e-5, 0, NONE, NONE)),
+    refusal(() => kernels.rmsNorm(0, norm, 17, 1e-5, X)),
     "regionOutsideWorkspace",
   );
-  kernels.rmsNorm(0, norm, 16, 1e-5, 0, NONE, NONE);
+  kernels.rmsNorm(0, norm, 16, 1e-5, X);
   kernels.resizeWorkspace(64);
   assertEquals(refusal(() => kernels.read(0, new Uint8Array(65))), "regionOutsideWorkspace");
 });
@@ -199,12 +200,12 @@ Deno.test("shapes and formats that do not fit are refused", () => {
   using kernels = open();
   assertEquals(refusal(() => kernels.createWeights(99, 16, 256)), "unsupportedFormat");
   assertEquals(refusal(() => kernels.createWeights(12, 16, 128)), "shapeMismatch");
-  assertEquals(refusal(() => kernels.activationBytes(1, 128)), "shapeMismatch");
+  assertEquals(refusal(() => kernels.activationBytes(activationForms.per256, 1, 128)), "shapeMismatch");
   const arena = { layers: 1, kvHeads: 1, headDim: 16, slots: 64, format: 1 };
   assertEquals(refusal(() => kernels.createArena({ ...arena, slots: 63 })), "shapeMismatch");
   assertEquals(refusal(() => kernels.createArena({ ...arena, format: 2 })), "unsupportedFormat");
   using made = kernels.createArena(arena);
-  assertEquals(refusal(() => kernels.attention(made, 0, 0, 1, 1, 8, NONE, NONE)), "noBatch");
+  assertEquals(refusal(() => kernels.attention(made, 0, 0, 1, 1, f32At(8))), "noBatch");
   assertEquals(refusal(() => kernels.setBatch(made, new Uint32Array(3))), "bufferTooSmall");
   assertEquals(refusal(() => kernels.setBatch(made, Uint32Array.of(1, 0, 0, 0, 0, 0))), "invalidBatch");
   const rope = { rotatedDims: 16, maxPositions: 16, base: 10000 };

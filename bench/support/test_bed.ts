@@ -1,8 +1,8 @@
 /** Kernels with objects to benchmark on. @module */
 
-import { type ActivationRegions, Kernels, NONE, type Region, type Weights } from "../../src/ffi/context.ts";
+import { type Activation, f32At, Kernels, type Region, type Weights } from "../../src/ffi/context.ts";
 import { type FormatName, formatTypeId, tensorType } from "../../src/gguf/mod.ts";
-import { activationKindOf } from "../../src/layers/formats.ts";
+import { activationFormOf } from "../../src/layers/formats.ts";
 import { randomFloats } from "./random.ts";
 
 /** Rows of random weights that are really different; a larger matrix repeats them. */
@@ -38,22 +38,18 @@ export class TestBed implements Disposable {
   }
 
   /** Random activations [columns, k] in the form that weights of this format multiply. */
-  activations(format: FormatName, columns: number, k: number): ActivationRegions {
-    const f32 = this.floats(columns * k, 2);
-    const kind = activationKindOf(formatTypeId(format));
-    if (kind === "f32") return { f32, q32: NONE, q256: NONE };
-    const quantised = this.room(columns * this.kernels.activationBytes(kind === "per32" ? 0 : 1, k));
-    const [q32, q256] = kind === "per32" ? [quantised, NONE] : [NONE, quantised];
-    this.kernels.quantizeActivations(f32, k, columns, q32, q256);
-    return { f32: NONE, q32, q256 };
+  activations(format: FormatName, columns: number, k: number): Activation {
+    const values = f32At(this.floats(columns * k, 2));
+    if (activationFormOf(formatTypeId(format)) === values.forms) return values;
+    const quantised = this.activationRoom(format, columns, k);
+    this.kernels.quantizeActivations(values.region, k, columns, quantised);
+    return quantised;
   }
 
   /** Room for [columns, k] activations in the form that weights of this format multiply. */
-  activationRoom(format: FormatName, columns: number, k: number): ActivationRegions {
-    const kind = activationKindOf(formatTypeId(format));
-    if (kind === "f32") return { f32: this.room(columns * k * 4), q32: NONE, q256: NONE };
-    const region = this.room(columns * this.kernels.activationBytes(kind === "per32" ? 0 : 1, k));
-    return { f32: NONE, q32: kind === "per32" ? region : NONE, q256: kind === "per32" ? NONE : region };
+  activationRoom(format: FormatName, columns: number, k: number): Activation {
+    const forms = activationFormOf(formatTypeId(format));
+    return { region: this.room(this.kernels.activationBytes(forms, columns, k)), forms };
   }
 
   /** A random matrix [rows, k]. */

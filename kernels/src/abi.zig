@@ -67,18 +67,18 @@ pub const functions = .{
     .{ "kumi_kv_blocks_verify", kv_blocks.verify, "kv_blocks" },
     .{ "kumi_batch_set", batch.set, "context arena desc desc_bytes" },
     .{ "kumi_embed", layers.embed, "context weights ids ids_bytes y" },
-    .{ "kumi_rms_norm", layers.rmsNorm, "context x weight n eps y q32 q256" },
-    .{ "kumi_quantize_activations", layers.quantizeActivations, "context x k n q32 q256" },
-    .{ "kumi_matmul", layers.matmul, "context x q32 q256 columns accumulate w0 b0 y0 w1 b1 y1 w2 b2 y2" },
-    .{ "kumi_gate_up", layers.gateUp, "context x q32 q256 columns w_gate w_up scratch_gate scratch_up y y_q32 y_q256" },
+    .{ "kumi_rms_norm", layers.rmsNorm, "context x weight n eps y forms" },
+    .{ "kumi_quantize_activations", layers.quantizeActivations, "context x k n y forms" },
+    .{ "kumi_matmul", layers.matmul, "context x forms columns accumulate w0 b0 y0 w1 b1 y1 w2 b2 y2" },
+    .{ "kumi_gate_up", layers.gateUp, "context x forms columns w_gate w_up scratch_gate scratch_up y y_forms" },
     .{ "kumi_rope_append", layers.ropeAppend, "context rope arena layer q k v heads q_norm k_norm pairing eps" },
-    .{ "kumi_attention", layers.attention, "context arena layer q heads scale y y_q32 y_q256" },
+    .{ "kumi_attention", layers.attention, "context arena layer q heads scale y y_forms" },
     .{ "kumi_gather_rows", layers.gatherRows, "context x k index index_bytes y" },
     .{ "kumi_sample", sampling.sample, "context logits vocab n params params_bytes data data_bytes out out_bytes" },
     .{ "kumi_score", sampling.score, "context logits vocab n targets targets_bytes out out_bytes" },
     .{ "kumi_quantize", convert.quantize, "context format source n target target_bytes" },
     .{ "kumi_dequantize", convert.dequantize, "context format source source_bytes target n" },
-    .{ "kumi_activation_bytes", convert.activationBytes, "kind k" },
+    .{ "kumi_activation_bytes", convert.activationBytes, "forms n k" },
     .{ "kumi_measure", measurements.run, "context what variant weights weights_bytes out out_bytes" },
 };
 
@@ -103,12 +103,14 @@ pub const enums = .{
     .{ "Status", @import("abi/status.zig").Status },
     .{ "KvFormat", kv_arena.Format },
     .{ "KvFault", kv_buddy.Fault },
-    .{ "ActivationKind", @import("quant/activations.zig").Kind },
     .{ "RopeScaling", rope.Scaling },
     .{ "RopePairing", rope.Pairing },
     .{ "NumaState", placement.NumaState },
     .{ "Measurement", @import("ops/measure.zig").What },
 };
+
+/// The kinds of quantised activations.
+pub const ActivationKind = @import("quant/activations.zig").Kind;
 
 /// The formats of weights.
 pub const WeightFormat = @import("quant/format.zig").Format;

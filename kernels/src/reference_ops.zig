@@ -59,7 +59,7 @@ fn alone(comptime Args: type, comptime all: fn (args: *const Args) void) fn (*co
 }
 
 fn quantizeActivations(args: *const quantize_activations.Args) void {
-    for (0..args.n) |i| quantizeRow(args.x[i * args.k ..][0..args.k], i, args.q32, args.q256);
+    for (0..args.n) |i| quantizeRow(args.x[i * args.k ..][0..args.k], i, &args.y);
 }
 
 fn rmsNorm(args: *const rms_norm.Args) void {
@@ -67,7 +67,7 @@ fn rmsNorm(args: *const rms_norm.Args) void {
     defer gpa.free(row);
     for (0..args.n) |i| {
         rms_norm.reference(args.x[i * args.k ..][0..args.k], args.w[0..args.k], row, args.eps);
-        store(row, i, args.y, args.q32, args.q256);
+        store(row, i, &args.y);
     }
 }
 
@@ -76,17 +76,17 @@ fn gated(args: *const swiglu.Args) void {
     defer gpa.free(row);
     for (0..args.n) |i| {
         swiglu.reference(args.gate[i * args.k ..][0..args.k], args.up[i * args.k ..][0..args.k], row);
-        store(row, i, args.y, args.q32, args.q256);
+        store(row, i, &args.y);
     }
 }
 
-fn store(row: []const f32, index: usize, y: ?[*]f32, q32: ?[*]u8, q256: ?[*]u8) void {
-    if (y) |target| @memcpy(target[index * row.len ..][0..row.len], row);
-    quantizeRow(row, index, q32, q256);
+fn store(row: []const f32, index: usize, y: *const activations.Activation) void {
+    if (y.f32) |target| @memcpy(target[index * row.len ..][0..row.len], row);
+    quantizeRow(row, index, y);
 }
 
-fn quantizeRow(row: []const f32, index: usize, q32: ?[*]u8, q256: ?[*]u8) void {
-    if (q32) |target| {
+fn quantizeRow(row: []const f32, index: usize, y: *const activations.Activation) void {
+    if (y.of(.per32)) |target| {
         const bytes = activations.columnBytes(.per32, row.len);
         const groups: [*]activations.Group32 = @ptrCast(@alignCast(target + index * bytes));
         for (0..row.len / 32) |block| {
@@ -96,7 +96,7 @@ fn quantizeRow(row: []const f32, index: usize, q32: ?[*]u8, q256: ?[*]u8) void {
             group.offsets[i] = -8 * sumOf(group.q[i * 32 ..][0..32]);
         }
     }
-    if (q256) |target| {
+    if (y.of(.per256)) |target| {
         const bytes = activations.columnBytes(.per256, row.len);
         const groups: [*]activations.Group256 = @ptrCast(@alignCast(target + index * bytes));
         for (0..row.len / 256) |block| {

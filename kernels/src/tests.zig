@@ -18,12 +18,13 @@ test {
     _ = @import("isa/model_bf16.zig");
     _ = @import("ops/attention/attention_test.zig");
     _ = @import("ops/embed.zig");
-    _ = @import("ops/matmul/epilogue.zig");
+    _ = @import("ops/epilogue.zig");
     _ = @import("ops/gather_rows.zig");
     _ = @import("ops/isa_test.zig");
     _ = @import("ops/logits.zig");
     _ = @import("ops/matmul/matmul.zig");
-    _ = @import("ops/matmul/amx.zig");
+    _ = @import("ops/matmul/amx_parts.zig");
+    _ = @import("ops/matmul/strategies.zig");
     if (simd.has_tiles) _ = @import("ops/matmul/amx_bf16.zig");
     _ = @import("ops/matmul/matmul_test.zig");
     _ = @import("ops/quantize_activations.zig");

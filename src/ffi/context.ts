@@ -12,7 +12,7 @@ import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
 import { type KernelSymbols, Library } from "./library.ts";
 import { Arena, idOf, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
 import {
-  type ActivationRegions,
+  type Activation,
   type ArenaParams,
   encodeRope,
   type KernelsOptions,
@@ -27,8 +27,8 @@ import { Measurement, NumaState, RopePairing } from "./symbols.ts";
 export type { Measured } from "./measure.ts";
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
 export { freeContext } from "./create_context.ts";
-export { NONE } from "./params.ts";
-export type { ActivationRegions, ArenaParams, KernelsOptions, Region, RopeParams } from "./params.ts";
+export { f32At, NONE } from "./params.ts";
+export type { Activation, ArenaParams, KernelsOptions, Region, RopeParams } from "./params.ts";
 export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
 
@@ -127,10 +127,10 @@ export class Kernels implements Disposable {
     check(this.#native.kumi_workspace_resize(this.id, workspaceUnits(bytes)), "resize workspace", { bytes });
   }
 
-  /** Bytes of one quantised column of k values. kind: 0 a scale per 32 values, 1 per 256. */
-  activationBytes(kind: 0 | 1, k: number): number {
-    const bytes = this.#native.kumi_activation_bytes(u32(kind, "kind"), u32(k, "k"));
-    return check(bytes, "activation bytes", { kind, k });
+  /** Bytes of an activation of n rows of k values in `forms`, a mask of {@linkcode activationForms}. */
+  activationBytes(forms: number, n: number, k: number): number {
+    const bytes = this.#native.kumi_activation_bytes(u32(forms, "forms"), u32(n, "n"), u32(k, "k"));
+    return check(bytes, "activation bytes", { forms, n, k });
   }
 
   /** Room for a packed matrix [rows, k] in a weight format (type id), to be filled by {@linkcode Weights.load}. */
@@ -212,30 +212,29 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "embed", { ids: ids.length, rows: table.rows, k: table.k });
   }
 
-  /** y = x / √(mean(x²) + eps) · weight. x: [n, weight's length] f32; y in any of three forms; y may be x. */
-  rmsNorm(x: Region, weight: Vector, n: number, eps: number, y: Region, q32: Region, q256: Region): void {
+  /** y = x / √(mean(x²) + eps) · weight. x: [n, weight's length] f32; y's region may be x. */
+  rmsNorm(x: Region, weight: Vector, n: number, eps: number, y: Activation): void {
     const status = this.#native.kumi_rms_norm(
       this.id,
       u32(x, "x"),
       weight.id,
       u32(n, "n"),
       eps,
-      u32(y, "y"),
-      u32(q32, "q32"),
-      u32(q256, "q256"),
+      u32(y.region, "y.region"),
+      u32(y.forms, "y.forms"),
     );
     if (status < 0) check(status, "rmsNorm", { n, k: weight.length, eps });
   }
 
-  /** Quantises x: [n, k] f32 in either or both ways. */
-  quantizeActivations(x: Region, k: number, n: number, q32: Region, q256: Region): void {
+  /** Quantises x: [n, k] f32 in the forms of y, of which f32 is none. */
+  quantizeActivations(x: Region, k: number, n: number, y: Activation): void {
     const status = this.#native.kumi_quantize_activations(
       this.id,
       u32(x, "x"),
       u32(k, "k"),
       u32(n, "n"),
-      u32(q32, "q32"),
-      u32(q256, "q256"),
+      u32(y.region, "y.region"),
+      u32(y.forms, "y.forms"),
     );
     if (status < 0) check(status, "quantizeActivations", { n, k });
   }
@@ -245,7 +244,7 @@ export class Kernels implements Disposable {
    * that the weights' formats read; y: [columns, rows] f32.
    */
   matmul(
-    x: ActivationRegions,
+    x: Activation,
     columns: number,
     accumulate: boolean,
     w0: Weights,
@@ -260,9 +259,8 @@ export class Kernels implements Disposable {
   ): void {
     const status = this.#native.kumi_matmul(
       this.id,
-      u32(x.f32, "x.f32"),
-      u32(x.q32, "x.q32"),
-      u32(x.q256, "x.q256"),
+      u32(x.region, "x.region"),
+      u32(x.forms, "x.forms"),
       u32(columns, "columns"),
       accumulate ? 1 : 0,
       w0.id,
@@ -285,27 +283,25 @@ export class Kernels implements Disposable {
 
   /** y = silu(x · gateᵀ) · (x · upᵀ) in the forms of y; the scratch regions hold [columns, rows] f32 each. */
   gateUp(
-    x: ActivationRegions,
+    x: Activation,
     columns: number,
     gate: Weights,
     up: Weights,
     scratchGate: Region,
     scratchUp: Region,
-    y: ActivationRegions,
+    y: Activation,
   ): void {
     const status = this.#native.kumi_gate_up(
       this.id,
-      u32(x.f32, "x.f32"),
-      u32(x.q32, "x.q32"),
-      u32(x.q256, "x.q256"),
+      u32(x.region, "x.region"),
+      u32(x.forms, "x.forms"),
       u32(columns, "columns"),
       gate.id,
       up.id,
       u32(scratchGate, "scratchGate"),
       u32(scratchUp, "scratchUp"),
-      u32(y.f32, "y.f32"),
-      u32(y.q32, "y.q32"),
-      u32(y.q256, "y.q256"),
+      u32(y.region, "y.region"),
+      u32(y.forms, "y.forms"),
     );
     if (status < 0) check(status, "gateUp", { columns, gate, up });
   }
@@ -344,16 +340,14 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope.rotatedDims });
   }
 
-  /** Causal attention of the batch's tokens. q: [tokens, heads, headDim]; y of the same shape, not q itself. */
+  /** Causal attention of the batch's tokens. q: [tokens, heads, headDim]; y of the same shape, its region not q. */
   attention(
     arena: Arena,
     layer: number,
     q: Region,
     heads: number,
     scale: number,
-    y: Region,
-    q32: Region,
-    q256: Region,
+    y: Activation,
   ): void {
     const status = this.#native.kumi_attention(
       this.id,
@@ -362,9 +356,8 @@ export class Kernels implements Disposable {
       u32(q, "q"),
       u32(heads, "heads"),
       scale,
-      u32(y, "y"),
-      u32(q32, "q32"),
-      u32(q256, "q256"),
+      u32(y.region, "y.region"),
+      u32(y.forms, "y.forms"),
     );
     if (status < 0) check(status, "attention", { layer, heads });
   }

@@ -4,7 +4,7 @@
  */
 
 import { idOf, u32, type Vector } from "./objects.ts";
-import { limits, RopeScaling, structs } from "./symbols.ts";
+import { activationForms, limits, RopeScaling, structs } from "./symbols.ts";
 
 /** "No region" or "no object", where an argument allows that. */
 export const NONE: number = limits.none;
@@ -12,11 +12,19 @@ export const NONE: number = limits.none;
 /** Where a matrix lies in the workspace, in units of 64 bytes. */
 export type Region = number;
 
-/** The same matrix in each form that a matmul may read; NONE where it does not exist in that form. */
-export interface ActivationRegions {
-  readonly f32: Region;
-  readonly q32: Region;
-  readonly q256: Region;
+/**
+ * One [rows, k] matrix in each form that somebody reads, one after another in a region. Where each begins depends on the number of
+ * rows: who reads an activation with several forms reads as many rows as were written.
+ */
+export interface Activation {
+  readonly region: Region;
+  /** A mask of {@linkcode activationForms}, at least one. */
+  readonly forms: number;
+}
+
+/** A region of f32 rows as an activation. */
+export function f32At(region: Region): Activation {
+  return { region, forms: activationForms.f32 };
 }
 
 /** How kernels are opened. */

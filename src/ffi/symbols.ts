@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x0c36ccf4;
+export const abiHash = 0x5f078d28;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -65,11 +65,6 @@ export const KvFault = {
   touched: 10,
 } as const;
 
-export const ActivationKind = {
-  per32: 0,
-  per256: 1,
-} as const;
-
 export const RopeScaling = {
   none: 0,
   linear: 1,
@@ -93,6 +88,13 @@ export const Measurement = {
   floatPeak: 1,
   int8Peak: 2,
   bf16Peak: 3,
+} as const;
+
+/** The forms of an activation: bits of a mask. */
+export const activationForms = {
+  f32: 1,
+  per32: 2,
+  per256: 4,
 } as const;
 
 /** Formats of weights: GGUF's type id, the block, and what the activations that they multiply are. */
@@ -590,8 +592,7 @@ export const symbols = {
       "u32", // n
       "f32", // eps
       "u32", // y
-      "u32", // q32
-      "u32", // q256
+      "u32", // forms
     ],
     result: "i32",
   },
@@ -601,8 +602,8 @@ export const symbols = {
       "u32", // x
       "u32", // k
       "u32", // n
-      "u32", // q32
-      "u32", // q256
+      "u32", // y
+      "u32", // forms
     ],
     result: "i32",
   },
@@ -610,8 +611,7 @@ export const symbols = {
     parameters: [
       "u32", // context
       "u32", // x
-      "u32", // q32
-      "u32", // q256
+      "u32", // forms
       "u32", // columns
       "u32", // accumulate
       "u32", // w0
@@ -630,16 +630,14 @@ export const symbols = {
     parameters: [
       "u32", // context
       "u32", // x
-      "u32", // q32
-      "u32", // q256
+      "u32", // forms
       "u32", // columns
       "u32", // w_gate
       "u32", // w_up
       "u32", // scratch_gate
       "u32", // scratch_up
       "u32", // y
-      "u32", // y_q32
-      "u32", // y_q256
+      "u32", // y_forms
     ],
     result: "i32",
   },
@@ -669,8 +667,7 @@ export const symbols = {
       "u32", // heads
       "f32", // scale
       "u32", // y
-      "u32", // y_q32
-      "u32", // y_q256
+      "u32", // y_forms
     ],
     result: "i32",
   },
@@ -737,7 +734,8 @@ export const symbols = {
   },
   kumi_activation_bytes: {
     parameters: [
-      "u32", // kind
+      "u32", // forms
+      "u32", // n
       "u32", // k
     ],
     result: "i32",

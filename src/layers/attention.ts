@@ -120,7 +120,7 @@ class Attention implements Layer {
       v,
     );
     kernels.ropeAppend(rope, arena, kvLayer, q, k, v, heads, qNorm, kNorm, pairing, eps);
-    kernels.attention(arena, kvLayer, q, heads, scale, mixed.f32, mixed.q32, mixed.q256);
+    kernels.attention(arena, kvLayer, q, heads, scale, mixed);
     kernels.matmul(mixed, tokens, true, this.#output, undefined, x);
   }
 }

@@ -1,4 +1,4 @@
-import { type Kernels, NONE, type Region, type Vector, type Weights } from "../ffi/context.ts";
+import { f32At, type Kernels, type Region, type Vector, type Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import { RmsNorm } from "./rms_norm.ts";
 import type { Scratch } from "./scratch.ts";
@@ -35,7 +35,7 @@ export class OutputHead {
   hidden(rows: Uint32Array): Region {
     const scratch = this.#scratch;
     this.#kernels.gatherRows(scratch.x, this.#hidden, rows, scratch.picked);
-    this.#norm.forward(scratch.picked, rows.length, { f32: scratch.hidden, q32: NONE, q256: NONE });
+    this.#norm.forward(scratch.picked, rows.length, f32At(scratch.hidden));
     return scratch.hidden;
   }
 }

@@ -17,6 +17,6 @@ export class RmsNorm {
   }
 
   forward(x: Region, tokens: number, y: Activation): void {
-    this.#kernels.rmsNorm(x, this.#weight, tokens, this.#eps, y.f32, y.q32, y.q256);
+    this.#kernels.rmsNorm(x, this.#weight, tokens, this.#eps, y);
   }
 }

@@ -65,32 +65,15 @@ pub const Context = struct {
         return @ptrCast(@alignCast(context.workspace.bytes.ptr + first));
     }
 
-    /// As `region`, but `objects.none` gives null.
-    pub fn optional(context: *const Context, comptime T: type, unit: u32, count: usize) status.Error!?[*]T {
-        if (unit == objects.none) return null;
-        return try context.region(T, unit, count);
-    }
-
     /// `count` values of f32, `rows` × `k` of them.
     pub fn matrix(context: *const Context, unit: u32, rows: u32, k: u32) status.Error![*]f32 {
         return context.region(f32, unit, @as(usize, rows) * k);
     }
 
-    pub fn optionalMatrix(context: *const Context, unit: u32, rows: u32, k: u32) status.Error!?[*]f32 {
-        return context.optional(f32, unit, @as(usize, rows) * k);
-    }
-
-    /// `columns` quantised activation columns of `k` values.
-    pub fn quantized(
-        context: *const Context,
-        activation_kind: activations.Kind,
-        unit: u32,
-        columns: u32,
-        k: u32,
-    ) status.Error!?[*]u8 {
-        if (unit == objects.none) return null;
-        const bytes = try columnBytes(activation_kind, k);
-        return try context.region(u8, unit, @as(usize, columns) * bytes);
+    /// A matrix [n, k] in the forms of a mask, one after another in a region.
+    pub fn activation(context: *const Context, unit: u32, forms: u32, n: u32, k: u32) status.Error!activations.Activation {
+        const layout: activations.Layout = try .of(forms, n, k);
+        return layout.at(@alignCast(try context.region(u8, unit, layout.bytes)));
     }
 
     /// At least `len` bytes for the time of one call, aligned to 64.
@@ -132,12 +115,6 @@ pub const Vector = struct {
         gpa.destroy(vector);
     }
 };
-
-/// Bytes of one quantised column; an error where k is not a whole number of blocks.
-pub fn columnBytes(activation_kind: activations.Kind, k: u32) status.Error!usize {
-    if (k == 0 or k % activation_kind.blockLen() != 0) return error.ShapeMismatch;
-    return activations.columnBytes(activation_kind, k);
-}
 
 /// isa_name: UTF-8, empty for the best level. threads: 0 for one per CPU, as many as the control group's quota allows.
 /// cpu_list: u32 numbers of the CPUs that the team may use, the calling thread included until the context goes; empty for

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const abi = @import("../abi.zig");
+const activations = @import("../quant/activations.zig");
 const arenas = @import("arenas.zig");
 const context_module = @import("context.zig");
 const convert = @import("convert.zig");
@@ -17,6 +18,8 @@ const Status = @import("status.zig").Status;
 const Context = context_module.Context;
 
 const none = objects.none;
+const form_f32 = activations.form_f32;
+const Kind = activations.Kind;
 
 fn create(threads: u32, units: u32, out: @import("buffers.zig").Output) !void {
     return context_module.create(null, 0, threads, null, 0, none, units, out);
@@ -157,21 +160,21 @@ test "matmul, norm, gather and embedding check their shapes" {
     const w = try makeWeights(context, 3, 2, &.{ 1, 2, 3, 4, 5, 6 });
     const bias = try makeVector(context, &.{ 100, 200, 300 });
     try put(context, 0, &.{ 1, 1, 2, -1 });
-    try layers.matmul(context, 0, none, none, 2, 0, w, bias, 1, none, none, none, none, none, none);
+    try layers.matmul(context, 0, form_f32, 2, 0, w, bias, 1, none, none, none, none, none, none);
     var y: [6]f32 = undefined;
     try take(context, 1, &y);
     try std.testing.expectEqualSlices(f32, &.{ 103, 207, 311, 100, 202, 304 }, &y);
-    try layers.matmul(context, 0, none, none, 2, 1, w, none, 1, none, none, none, none, none, none);
+    try layers.matmul(context, 0, form_f32, 2, 1, w, none, 1, none, none, none, none, none, none);
     try take(context, 1, &y);
     try std.testing.expectEqualSlices(f32, &.{ 106, 214, 322, 100, 204, 308 }, &y);
 
     const short = try makeVector(context, &.{1});
-    try std.testing.expectError(error.ShapeMismatch, layers.matmul(context, 0, none, none, 1, 0, w, short, 1, none, none, none, none, none, none));
-    try std.testing.expectError(error.WrongKind, layers.matmul(context, 0, none, none, 1, 0, bias, none, 1, none, none, none, none, none, none));
-    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, none, none, 1, 0, none, none, 1, none, none, none, none, none, none));
-    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, none, none, 1, 2, w, none, 1, none, none, none, none, none, none));
-    try std.testing.expectError(error.RegionOutsideWorkspace, layers.matmul(context, none, 0, 0, 1, 0, w, none, 1, none, none, none, none, none, none));
-    try std.testing.expectError(error.RegionOutsideWorkspace, layers.matmul(context, 0, none, none, 0xFFFF_FFFF, 0, w, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.ShapeMismatch, layers.matmul(context, 0, form_f32, 1, 0, w, short, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.WrongKind, layers.matmul(context, 0, form_f32, 1, 0, bias, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, form_f32, 1, 0, none, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, form_f32, 1, 2, w, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.RegionOutsideWorkspace, layers.matmul(context, none, form_f32, 1, 0, w, none, 1, none, none, none, none, none, none));
+    try std.testing.expectError(error.RegionOutsideWorkspace, layers.matmul(context, 0, form_f32, 0xFFFF_FFFF, 0, w, none, 1, none, none, none, none, none, none));
 
     const index = [_]u32{ 1, 0, 1 };
     try layers.gatherRows(context, 0, 2, @ptrCast(&index), 12, 8);
@@ -184,9 +187,14 @@ test "matmul, norm, gather and embedding check their shapes" {
     try std.testing.expectEqualSlices(f32, &.{ 3, 4, 1, 2, 3, 4 }, &y);
     const outside = [_]u32{3};
     try std.testing.expectError(error.InvalidArgument, layers.embed(context, w, @ptrCast(&outside), 4, 8));
-    // Quantised forms need whole blocks.
-    try std.testing.expectError(error.ShapeMismatch, layers.rmsNorm(context, 0, bias, 1, 1e-5, 1, 8, none));
-    try std.testing.expectError(error.InvalidArgument, layers.rmsNorm(context, 0, bias, 1, std.math.nan(f32), 1, none, none));
+    // A matmul needs the form that its weights read, an op at least one, and quantised forms whole blocks.
+    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, 0, 1, 0, w, none, 1, none, none, none, none, none, none));
+    const k32 = try makeWeights(context, 1, 32, &@as([32]f32, @splat(1)));
+    try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, Kind.per32.form(), 1, 0, k32, none, 8, none, none, none, none, none, none));
+    try std.testing.expectError(error.InvalidArgument, layers.rmsNorm(context, 0, bias, 1, 1e-5, 1, 0));
+    try std.testing.expectError(error.InvalidArgument, layers.quantizeActivations(context, 0, 32, 1, 8, form_f32));
+    try std.testing.expectError(error.ShapeMismatch, layers.rmsNorm(context, 0, bias, 1, 1e-5, 1, Kind.per32.form()));
+    try std.testing.expectError(error.InvalidArgument, layers.rmsNorm(context, 0, bias, 1, std.math.nan(f32), 1, form_f32));
 }
 
 test "weights refuse what does not fit" {
@@ -220,7 +228,7 @@ test "a shared matrix outlives the context that made it, in either order" {
         const left, const left_id = if (maker_first) .{ b, shared } else .{ a, made };
         close(if (maker_first) a else b);
         try put(left, 0, &.{ 1, 1 });
-        try layers.matmul(left, 0, none, none, 1, 0, left_id, none, 1, none, none, none, none, none, none);
+        try layers.matmul(left, 0, form_f32, 1, 0, left_id, none, 1, none, none, none, none, none, none);
         var y: [3]f32 = undefined;
         try take(left, 1, &y);
         try std.testing.expectEqualSlices(f32, &.{ 3, 7, 11 }, &y);
@@ -264,23 +272,28 @@ test "a layer runs through a batch" {
     const words = [_]u32{ 2, 1, 1, 0, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 2 };
     try @import("batch.zig").set(context, arena, @ptrCast(&words), @sizeOf(@TypeOf(words)));
     try @call(.auto, layers.ropeAppend, names);
-    try layers.attention(context, arena, 0, 0, 2, 0.25, 64, none, none);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 64, form_f32);
     var out: [64]f32 = undefined;
     try take(context, 64, &out);
     // The first token sees only itself: both heads give its v.
     try testing.expectClose(values[0..16], out[0..16], 1e-6, 1e-6);
     try testing.expectClose(values[0..16], out[16..32], 1e-6, 1e-6);
-    // Quantised alone gives the same columns as quantising the f32 result.
-    try layers.attention(context, arena, 0, 0, 2, 0.25, none, 80, none);
-    try layers.quantizeActivations(context, 64, 32, 2, 96, none);
-    const bytes = try convert.activationBytes(0, 32);
-    const direct = try context.region(u8, 80, bytes * 2);
-    const indirect = try context.region(u8, 96, bytes * 2);
-    try std.testing.expectEqualSlices(u8, indirect[0 .. bytes * 2], direct[0 .. bytes * 2]);
+    // Quantised, alone or beside f32, it gives the same columns as quantising the f32 result.
+    const per32 = Kind.per32.form();
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 80, per32);
+    try layers.quantizeActivations(context, 64, 32, 2, 96, per32);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 112, form_f32 | per32);
+    const bytes = try convert.activationBytes(per32, 2, 32);
+    const direct = try context.region(u8, 80, bytes);
+    const indirect = try context.region(u8, 96, bytes);
+    const beside = try context.activation(112, form_f32 | per32, 2, 32);
+    try std.testing.expectEqualSlices(u8, indirect[0..bytes], direct[0..bytes]);
+    try std.testing.expectEqualSlices(u8, indirect[0..bytes], beside.of(.per32).?[0..bytes]);
+    try std.testing.expectEqualSlices(f32, &out, beside.f32.?[0..64]);
 
-    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 64, none, none));
-    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, none, none));
-    try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 64, none, none));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 64, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, form_f32));
+    try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 64, form_f32));
     const late = [_]u32{ 1, 1, 1, 0, 8, 8, 0, 1, 8, 0, 1, 0, 9 };
     try @import("batch.zig").set(context, arena, @ptrCast(&late), @sizeOf(@TypeOf(late)));
     try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, names));
@@ -291,7 +304,7 @@ test "an armed context's ops end early once its word changes, unarmed ones never
     defer close(context);
     const w = try makeWeights(context, 3, 2, &.{ 1, 2, 3, 4, 5, 6 });
     try put(context, 0, &.{ 1, 1, 2, -1 });
-    const product = .{ context, 0, none, none, 2, 0, w, none, 1, none, none, none, none, none, none };
+    const product = .{ context, 0, form_f32, 2, 0, w, none, 1, none, none, none, none, none, none };
     var word: i32 = -1;
     try std.testing.expectError(error.InvalidArgument, context_module.arm(context, 0));
     try std.testing.expectError(error.BufferTooSmall, context_module.setStop(context, @ptrCast(&word), 3));

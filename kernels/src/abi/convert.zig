@@ -3,10 +3,9 @@
 const format = @import("../quant/format.zig");
 const activations = @import("../quant/activations.zig");
 const load_op = @import("../ops/load.zig");
-const context_module = @import("context.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
-const Context = context_module.Context;
+const Context = @import("context.zig").Context;
 
 /// Bytes of `n` values in a format.
 fn encodedBytes(format_id: u32, n: u32) status.Error!struct { format: format.Format, bytes: usize } {
@@ -50,10 +49,9 @@ pub fn dequantize(
     if (n > 0) try context.run(context.ops.decode, &args);
 }
 
-/// Bytes of one quantised column of k values. kind: 0 per32, 1 per256.
-pub fn activationBytes(kind: u32, k: u32) status.Error!u32 {
-    if (kind > 1) return error.InvalidArgument;
-    const bytes = try context_module.columnBytes(if (kind == 0) .per32 else .per256, k);
-    if (bytes > 0x7FFF_FFFF) return error.Overflow;
-    return @intCast(bytes);
+/// Bytes of an activation [n, k] in the forms of a mask, a multiple of 64.
+pub fn activationBytes(forms: u32, n: u32, k: u32) status.Error!u32 {
+    const layout: activations.Layout = try .of(forms, n, k);
+    if (layout.bytes > 0x7FFF_FFFF) return error.Overflow;
+    return @intCast(layout.bytes);
 }

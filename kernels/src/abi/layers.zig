@@ -1,7 +1,8 @@
 //! The ops of a transformer layer: ids and regions checked, then one run of the team (or a few) per call.
 //!
-//! x, y, q, k, v are regions of f32 rows; q32 and q256 regions of quantised columns; NONE means "not wanted". Regions may
-//! be the same where an op's documentation allows it.
+//! Regions of f32 rows are one number. An activation is a region and a mask of its forms: `forms` beside x says in which it is
+//! there, beside y in which it is wanted, at least one (quant/activations.zig: Layout). NONE means "not wanted". Regions may be
+//! the same where an op's documentation allows it.
 
 const std = @import("std");
 const kv_batch = @import("batch.zig");
@@ -9,6 +10,7 @@ const arenas = @import("arenas.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
 const objects = @import("objects.zig");
+const activations = @import("../quant/activations.zig");
 const matmul_op = @import("../ops/matmul/matmul.zig");
 const embed_op = @import("../ops/embed.zig");
 const quantize_op = @import("../ops/quantize_activations.zig");
@@ -42,37 +44,15 @@ pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, y: u
     if (rows.len > 0) try context.run(context.ops.embed, &args);
 }
 
-/// Where an op's result [n, k] goes.
-const Outputs = struct {
-    y: ?[*]f32,
-    q32: ?[*]u8,
-    q256: ?[*]u8,
-
-    fn init(context: *Context, y: u32, q32: u32, q256: u32, n: u32, k: u32) status.Error!Outputs {
-        return .{
-            .y = try context.optionalMatrix(y, n, k),
-            .q32 = try context.quantized(.per32, q32, n, k),
-            .q256 = try context.quantized(.per256, q256, n, k),
-        };
-    }
-
-    fn quantizes(outputs: Outputs) bool {
-        return outputs.q32 != null or outputs.q256 != null;
-    }
-};
-
 /// y = x / √(mean(x²) + eps) · w over n rows of the vector's length. y may be x.
-pub fn rmsNorm(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32, q32: u32, q256: u32) status.Error!void {
+pub fn rmsNorm(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32, forms: u32) status.Error!void {
     const vector = try objects.get(@import("context.zig").Vector, w);
     const k: u32 = @intCast(vector.values.len);
     if (!(eps >= 0)) return error.InvalidArgument;
-    const outputs: Outputs = try .init(context, y, q32, q256, n, k);
     const args: rms_norm_op.Args = .{
         .x = try context.matrix(x, n, k),
         .w = vector.values.ptr,
-        .y = outputs.y,
-        .q32 = outputs.q32,
-        .q256 = outputs.q256,
+        .y = try context.activation(y, forms, n, k),
         .k = k,
         .n = n,
         .eps = eps,
@@ -80,54 +60,48 @@ pub fn rmsNorm(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32, q32:
     if (n > 0) try context.run(context.ops.rms_norm, &args);
 }
 
-/// Quantises n rows of k values.
-pub fn quantizeActivations(context: *Context, x: u32, k: u32, n: u32, q32: u32, q256: u32) status.Error!void {
+/// Quantises n rows of k values. forms: quantised ones.
+pub fn quantizeActivations(context: *Context, x: u32, k: u32, n: u32, y: u32, forms: u32) status.Error!void {
+    if (forms & activations.form_f32 != 0) return error.InvalidArgument;
     const args: quantize_op.Args = .{
         .x = try context.matrix(x, n, k),
-        .q32 = try context.quantized(.per32, q32, n, k),
-        .q256 = try context.quantized(.per256, q256, n, k),
+        .y = try context.activation(y, forms, n, k),
         .k = k,
         .n = n,
     };
     if (n > 0) try context.run(context.ops.quantize_activations, &args);
 }
 
-/// The activations of a matmul: f32 and quantised, whichever its weights need.
-const Activations = struct { x: u32, q32: u32, q256: u32, columns: u32 };
+/// The activations of a matmul, in the forms that its weights read.
+const Columns = struct { x: u32, forms: u32, count: u32 };
 
-fn item(context: *Context, in: Activations, w: u32, b: u32, y: u32, accumulate: u32) status.Error!matmul_op.Item {
+fn item(context: *Context, in: Columns, w: u32, b: u32, y: u32, accumulate: u32) status.Error!matmul_op.Item {
     const weights = try objects.get(Weights, w);
     const k = weights.k;
-    var result: matmul_op.Item = std.mem.zeroInit(matmul_op.Item, .{
+    const x = try context.activation(in.x, in.forms, in.count, k);
+    // Only what the format reads has to be there.
+    const columns: ?*const anyopaque = if (weights.format.activationKind()) |kind| x.of(kind) else x.f32;
+    return .{
         .weights = weights.piece.bytes.ptr,
+        .x = columns orelse return error.InvalidArgument,
         .bias = try context.optionalVector(b, weights.rows),
-        .y = try context.matrix(y, in.columns, weights.rows),
+        .y = try context.matrix(y, in.count, weights.rows),
         .format = @backingInt(weights.format),
         .rows = weights.rows,
         .k = k,
-        .columns = in.columns,
+        .columns = in.count,
         .y_stride = weights.rows,
         .accumulate = accumulate,
-    });
-    // Only what the format reads has to be there.
-    if (weights.format.activationKind()) |kind| switch (kind) {
-        .per32 => result.x_q32 = try context.quantized(.per32, in.q32, in.columns, k) orelse return error.InvalidArgument,
-        .per256 => result.x_q256 = try context.quantized(.per256, in.q256, in.columns, k) orelse return error.InvalidArgument,
-    } else {
-        result.x_f32 = try context.matrix(in.x, in.columns, k);
-    }
-    return result;
+    };
 }
 
 /// Up to three products of the same activations: y_i = x · w_iᵀ + b_i, or y_i += … when `accumulate` is 1.
 /// x: [columns, k]; y_i: [columns, rows of w_i]; b_i: a vector of rows values or NONE. Unused w_i are NONE. For every w_i
-/// the activations that its format reads must be given: f32 for F32, F16 and BF16, q32 for Q4_0 and Q8_0, q256 for
-/// Q4_K, Q5_K and Q6_K.
+/// the form that its format reads must be there (`activation` in symbols.ts's table of formats).
 pub fn matmul(
     context: *Context,
     x: u32,
-    q32: u32,
-    q256: u32,
+    forms: u32,
     columns: u32,
     accumulate: u32,
     w0: u32,
@@ -141,7 +115,7 @@ pub fn matmul(
     y2: u32,
 ) status.Error!void {
     if (accumulate > 1) return error.InvalidArgument;
-    const in: Activations = .{ .x = x, .q32 = q32, .q256 = q256, .columns = columns };
+    const in: Columns = .{ .x = x, .forms = forms, .count = columns };
     var group: matmul_op.Group = undefined;
     group.count = 0;
     for ([_][3]u32{ .{ w0, b0, y0 }, .{ w1, b1, y1 }, .{ w2, b2, y2 } }) |part| {
@@ -153,23 +127,21 @@ pub fn matmul(
     if (columns > 0) try context.run(context.ops.matmul, &group);
 }
 
-/// y = silu(x · w_gateᵀ) · (x · w_upᵀ), as f32, quantised, or both; [columns, rows]. scratch_gate and scratch_up hold
+/// y = silu(x · w_gateᵀ) · (x · w_upᵀ): [columns, rows]. scratch_gate and scratch_up hold
 /// [columns, rows] f32 each; y may be one of them.
 pub fn gateUp(
     context: *Context,
     x: u32,
-    q32: u32,
-    q256: u32,
+    forms: u32,
     columns: u32,
     w_gate: u32,
     w_up: u32,
     scratch_gate: u32,
     scratch_up: u32,
     y: u32,
-    y_q32: u32,
-    y_q256: u32,
+    y_forms: u32,
 ) status.Error!void {
-    const in: Activations = .{ .x = x, .q32 = q32, .q256 = q256, .columns = columns };
+    const in: Columns = .{ .x = x, .forms = forms, .count = columns };
     const gate = try item(context, in, w_gate, none, scratch_gate, 0);
     const up = try item(context, in, w_up, none, scratch_up, 0);
     if (gate.rows != up.rows) return error.ShapeMismatch;
@@ -177,13 +149,10 @@ pub fn gateUp(
     group.items[0] = gate;
     group.items[1] = up;
     group.count = 2;
-    const outputs: Outputs = try .init(context, y, y_q32, y_q256, columns, gate.rows);
     const args: swiglu_op.Args = .{
         .gate = gate.y,
         .up = up.y,
-        .y = outputs.y,
-        .q32 = outputs.q32,
-        .q256 = outputs.q256,
+        .y = try context.activation(y, y_forms, columns, gate.rows),
         .k = gate.rows,
         .n = columns,
     };
@@ -237,7 +206,7 @@ pub fn ropeAppend(
 }
 
 /// Causal attention of the batch's tokens over the layer's K and V. q: [tokens, heads, head_dim], already rotated; result
-/// of the same shape, as f32, quantised (k = heads · head_dim), or both. y must not be q.
+/// of the same shape, quantised with k = heads · head_dim. y must not be q.
 pub fn attention(
     context: *Context,
     arena_id: u32,
@@ -246,8 +215,7 @@ pub fn attention(
     heads: u32,
     scale: f32,
     y: u32,
-    y_q32: u32,
-    y_q256: u32,
+    y_forms: u32,
 ) status.Error!void {
     const arena = try objects.get(arenas.Arena, arena_id);
     const batch = try kv_batch.current(context, arena_id);
@@ -256,7 +224,7 @@ pub fn attention(
     const n: u32 = @intCast(batch.tokens.items.len);
     try checkHeads(shape, heads, n);
     const k = try width(heads, shape.head_dim);
-    const outputs: Outputs = try .init(context, y, y_q32, y_q256, n, k);
+    const result = try context.activation(y, y_forms, n, k);
     var args: attention_op.Args = .{
         .q = try context.matrix(q, n, k),
         .out = undefined,
@@ -267,10 +235,10 @@ pub fn attention(
         .heads = heads,
         .scale = scale,
     };
-    try placeAttention(context, &args, outputs.y, @as(usize, n) * k);
+    try placeAttention(context, &args, result.f32, @as(usize, n) * k);
     try context.run(context.ops.attention, &args);
-    if (!outputs.quantizes()) return;
-    const quantize: quantize_op.Args = .{ .x = args.out, .q32 = outputs.q32, .q256 = outputs.q256, .k = k, .n = n };
+    if (y_forms == activations.form_f32) return;
+    const quantize: quantize_op.Args = .{ .x = args.out, .y = result, .k = k, .n = n };
     try context.run(context.ops.quantize_activations, &quantize);
 }
 

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const thunk = @import("thunk.zig");
+const activations = @import("../quant/activations.zig");
 const buffers = @import("buffers.zig");
 
 /// The one function that is not in the table, because its result is the hash of the table.
@@ -25,6 +26,7 @@ fn printBody(comptime abi: type, out: *Writer) Writer.Error!void {
     inline for (abi.limits) |limit| try out.print("  {s}: {d},\n", limit);
     try out.writeAll("} as const;\n");
     inline for (abi.enums) |entry| try printEnum(entry[0], entry[1], out);
+    try printForms(abi.ActivationKind, out);
     try printFormats(abi.WeightFormat, out);
     try out.writeAll(
         \\
@@ -43,6 +45,18 @@ fn printEnum(comptime name: []const u8, comptime T: type, out: *Writer) Writer.E
     inline for (info.field_names, info.field_values) |field, value| {
         try out.print("  {s}: {d},\n", .{ comptime camel(field), value });
     }
+    try out.writeAll("} as const;\n");
+}
+
+fn printForms(comptime Kind: type, out: *Writer) Writer.Error!void {
+    try out.print(
+        \\
+        \\/** The forms of an activation: bits of a mask. */
+        \\export const activationForms = {{
+        \\  f32: {d},
+        \\
+    , .{activations.form_f32});
+    inline for (comptime std.enums.values(Kind)) |kind| try out.print("  {t}: {d},\n", .{ kind, kind.form() });
     try out.writeAll("} as const;\n");
 }
 

@@ -39,23 +39,7 @@ pub inline fn readRegister(register: u32) u64 {
     return @as(u64, high) << 32 | low;
 }
 
-pub const Leaf = struct { eax: u32, ebx: u32, ecx: u32, edx: u32 };
-
-pub fn cpuid(leaf: u32, subleaf: u32) Leaf {
-    var eax: u32 = undefined;
-    var ebx: u32 = undefined;
-    var ecx: u32 = undefined;
-    var edx: u32 = undefined;
-    asm volatile ("cpuid"
-        : [eax] "={eax}" (eax),
-          [ebx] "={ebx}" (ebx),
-          [ecx] "={ecx}" (ecx),
-          [edx] "={edx}" (edx),
-        : [leaf] "{eax}" (leaf),
-          [subleaf] "{ecx}" (subleaf),
-    );
-    return .{ .eax = eax, .ebx = ebx, .ecx = ecx, .edx = edx };
-}
+pub const cpuid = @import("cpuid").cpuid;
 
 pub fn print(text: []const u8) void {
     for (text) |byte| outByte(0xe9, byte);

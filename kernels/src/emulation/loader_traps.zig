@@ -158,8 +158,8 @@ var sum_words: [256]u32 align(64) = undefined;
 var part_words: [256]u32 align(64) = undefined;
 const ones: Matrix = @splat(0x0101_0101_0101_0101);
 
-/// sum += a · b. With x = a ^ 0x80 where a is signed, y likewise: x · y − 128 · (1 · y + x · 1) + 128² · 1 · 1, of which only the
-/// terms of signed factors are there.
+/// sum += a · b. With x = a ^ 0x80 where a is signed, y likewise: x · y − 128 · (1 · y + x · 1) + 128² · 1 · 1, of which only
+/// the terms of signed factors are there.
 fn multiply(signs: tile_unit.Signs, sum: u4, a: u4, b: u4) void {
     transfer(.store, a, &a_bytes);
     transfer(.store, b, &b_bytes);

@@ -1,5 +1,5 @@
-//! The tile unit against a scalar model; and the real instructions, computed by hardware, by an emulator or by the trap, against
-//! sums known from the unit.
+//! The tile unit against a scalar model; and the real instructions, computed by hardware, by an emulator or by the trap,
+//! against sums known from the unit.
 
 const std = @import("std");
 const builtin = @import("builtin");

@@ -4,6 +4,7 @@
 const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
+const detect = @import("../isa/detect.zig");
 const decode = @import("tile_instruction.zig").decode;
 const Operation = @import("tile_instruction.zig").Operation;
 const tile_unit = @import("tile_unit.zig");
@@ -15,7 +16,7 @@ pub const Means = enum { hardware, trap };
 /// the start of a program, before this.
 pub fn enable() error{Unsupported}!Means {
     if (builtin.cpu.arch != .x86_64 or builtin.os.tag != .linux) return error.Unsupported;
-    if (hasHardware()) return .hardware;
+    if (detect.hasTiles()) return .hardware;
     const action: linux.Sigaction = .{
         .handler = .{ .sigaction = onSignal },
         .mask = linux.sigemptyset(),
@@ -38,28 +39,6 @@ var installed = false;
 var previous: linux.Sigaction = undefined;
 var trapped: std.atomic.Value(u64) = .init(0);
 threadlocal var unit: tile_unit.Unit = .{};
-
-/// The processor has tiles with int8 and bf16 products, and the system has given them to this process.
-fn hasHardware() bool {
-    const leaf7 = cpuid(7);
-    const needed: u32 = 1 << 22 | 1 << 24 | 1 << 25; // AMX-BF16, AMX-TILE, AMX-INT8
-    if (leaf7.edx & needed != needed or cpuid(1).ecx >> 27 & 1 == 0) return false;
-    const tile_data = 18;
-    const arch_req_xcomp_perm = 0x1023;
-    return linux.errno(linux.syscall2(.arch_prctl, arch_req_xcomp_perm, tile_data)) == .SUCCESS;
-}
-
-fn cpuid(leaf: u32) struct { ecx: u32, edx: u32 } {
-    var ecx: u32 = undefined;
-    var edx: u32 = undefined;
-    asm volatile ("cpuid"
-        : [ecx] "={ecx}" (ecx),
-          [edx] "={edx}" (edx),
-        : [leaf] "{eax}" (leaf),
-          [subleaf] "{ecx}" (@as(u32, 0)),
-        : .{ .rax = true, .rbx = true });
-    return .{ .ecx = ecx, .edx = edx };
-}
 
 /// The beginning of ucontext_t on x86-64 Linux.
 const Context = extern struct {

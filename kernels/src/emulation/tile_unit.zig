@@ -24,7 +24,8 @@ pub const Config = extern struct {
     }
 };
 
-/// Which of a product's int8 operands are signed, by the instruction's prefix (none, 66, F3, F2); `a` holds the rows of the result.
+/// Which of a product's int8 operands are signed, by the instruction's prefix (none, 66, F3, F2); `a` holds the rows of the
+/// result.
 pub const Signs = struct { a: bool, b: bool };
 
 const Tile = [rows_max][row_bytes_max]u8;

@@ -13,6 +13,7 @@
 const std = @import("std");
 const builtin = @import("builtin");
 const cpus = @import("../system/cpus.zig");
+const instructions = @import("cpuid.zig");
 const isa_levels = @import("levels.zig");
 
 /// True when this machine and its system can run the level.
@@ -87,13 +88,21 @@ pub fn permitTiles() bool {
     return std.os.linux.syscall2(.arch_prctl, arch_req_xcomp_perm, tile_data) == 0;
 }
 
+/// Whether this process can use tiles with their int8 and bf16 products. Asks the system for them.
+pub fn hasTiles() bool {
+    if (builtin.cpu.arch != .x86_64) return false;
+    inline for (.{ .amx_tile, .amx_int8, .amx_bf16 }) |feature| {
+        if (!x86.here().usable(comptime x86.bitOf(feature).?)) return false;
+    }
+    return permitTiles();
+}
+
 /// The processor's brand string by CPUID, padded with zeros; null where it has none (x86-64 only).
 pub fn brand() ?[48]u8 {
-    const processor: x86.Processor = .{};
-    if (processor.cpuid(0x8000_0000, 0).eax < 0x8000_0004) return null;
+    if (instructions.cpuid(0x8000_0000, 0).eax < 0x8000_0004) return null;
     var text: [48]u8 = undefined;
     inline for (0..3) |i| {
-        const part = processor.cpuid(0x8000_0002 + i, 0);
+        const part = instructions.cpuid(0x8000_0002 + i, 0);
         inline for (.{ part.eax, part.ebx, part.ecx, part.edx }, 0..) |word, j| {
             std.mem.writeInt(u32, text[16 * i + 4 * j ..][0..4], word, .little);
         }
@@ -192,7 +201,7 @@ pub const x86 = struct {
         return complete;
     }
 
-    pub const Words = struct { eax: u32 = 0, ebx: u32 = 0, ecx: u32 = 0, edx: u32 = 0 };
+    pub const Words = instructions.Words;
 
     /// What CPUID and XGETBV tell of a CPU. Zero where they do not tell.
     pub const Cpu = struct {
@@ -277,32 +286,13 @@ pub const x86 = struct {
     }
 
     /// The CPU that the calling thread is on.
-    pub const Processor = struct {
+    const Processor = struct {
         pub fn cpuid(_: Processor, leaf: u32, subleaf: u32) Words {
-            var eax: u32 = undefined;
-            var ebx: u32 = undefined;
-            var ecx: u32 = undefined;
-            var edx: u32 = undefined;
-            asm volatile ("cpuid"
-                : [eax] "={eax}" (eax),
-                  [ebx] "={ebx}" (ebx),
-                  [ecx] "={ecx}" (ecx),
-                  [edx] "={edx}" (edx),
-                : [leaf] "{eax}" (leaf),
-                  [subleaf] "{ecx}" (subleaf),
-            );
-            return .{ .eax = eax, .ebx = ebx, .ecx = ecx, .edx = edx };
+            return instructions.cpuid(leaf, subleaf);
         }
 
         pub fn xcr0(_: Processor) u64 {
-            var low: u32 = undefined;
-            var high: u32 = undefined;
-            asm volatile ("xgetbv"
-                : [low] "={eax}" (low),
-                  [high] "={edx}" (high),
-                : [index] "{ecx}" (@as(u32, 0)),
-            );
-            return @as(u64, high) << 32 | low;
+            return instructions.xcr0();
         }
     };
 };

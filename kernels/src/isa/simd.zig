@@ -241,8 +241,8 @@ pub const RowI16 = @Vector(2 * row_lanes, i16);
 pub const RowI32 = @Vector(row_lanes, i32);
 pub const RowF32 = @Vector(row_lanes, f32);
 
-/// LLVM's intrinsics take vectors as values. The C convention of Windows would pass them by address instead, which LLVM compiles
-/// to nonsense, so another one of the architecture is named there; all of `intrinsics` must have it.
+/// LLVM's intrinsics take vectors as values. The C convention of Windows would pass them by address instead, which LLVM
+/// compiles to nonsense, so another one of the architecture is named there; all of `intrinsics` must have it.
 const intrinsic: std.builtin.CallingConvention =
     if (is_x86 and builtin.os.tag == .windows) .{ .x86_64_sysv = .{} } else .c;
 

@@ -29,9 +29,9 @@ test "rms_norm and swiglu have the same bits everywhere" {
     var y: [600]f32 = undefined;
     rng.fill(&x, 9);
     rng.fill(&w, 2);
-    testing.runParts(rms_norm.run, &rms_norm.Args{ .x = &x, .w = &w, .y = &y, .q32 = null, .q256 = null, .k = 300, .n = 2, .eps = 1e-5 }, 2);
+    testing.runParts(rms_norm.run, &rms_norm.Args{ .x = &x, .w = &w, .y = .{ .f32 = &y }, .k = 300, .n = 2, .eps = 1e-5 }, 2);
     try std.testing.expectEqual(@as(u64, 1698984365342852490), hashOf(&y));
-    testing.runParts(swiglu.run, &swiglu.Args{ .gate = &x, .up = &y, .y = &y, .q32 = null, .q256 = null, .k = 300, .n = 2 }, 2);
+    testing.runParts(swiglu.run, &swiglu.Args{ .gate = &x, .up = &y, .y = .{ .f32 = &y }, .k = 300, .n = 2 }, 2);
     try std.testing.expectEqual(@as(u64, 13810157627062495526), hashOf(&y));
 }
 

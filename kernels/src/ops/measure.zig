@@ -238,7 +238,8 @@ fn MultiplyInt8(comptime tile: Tile) type {
     return struct {
         fn rounds(count: u32, number: u32) u32 {
             @setEvalBranchQuota(100_000);
-            // Activations come from memory and differ from round to round, as in a matmul: nothing can be taken out of the loop.
+            // Activations come from memory and differ from round to round, as in a matmul: nothing can be taken out of the
+            // loop.
             var activations: [256 + 64]i8 align(64) = undefined;
             for (&activations, 0..) |*value, i| value.* = @truncate(@as(isize, @intCast((i * 37 + number) % 255)) - 127);
             var weights: [tile.weights]simd.RowU8 = undefined;

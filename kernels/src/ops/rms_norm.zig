@@ -3,15 +3,14 @@
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
 const Job = @import("../system/job.zig").Job;
-const epilogue = @import("matmul/epilogue.zig");
+const activations = @import("../quant/activations.zig");
+const epilogue = @import("epilogue.zig");
 
-/// x: [n, k]; w: [k]; y: [n, k], may alias x; q32, q256: n quantised columns. k ≥ 1, eps ≥ 0 unitless. Null outputs are not wanted.
+/// x: [n, k]; w: [k]; y: [n, k] in the forms that are wanted; as f32 it may alias x. k ≥ 1, eps ≥ 0 unitless.
 pub const Args = extern struct {
     x: [*]const f32,
     w: [*]const f32,
-    y: ?[*]f32,
-    q32: ?[*]u8,
-    q256: ?[*]u8,
+    y: activations.Activation,
     k: u32,
     n: u32,
     eps: f32,
@@ -53,8 +52,8 @@ pub fn scaleRow(x: []const f32, w: []const f32, out: []f32, scale: f32) void {
 /// cheaper than waiting. Where y aliases x a row belongs to one member alone.
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     const k: usize = args.k;
-    const sink: epilogue.Sink = .{ .y = args.y, .q32 = args.q32, .q256 = args.q256, .k = k };
-    if (args.y != null and @intFromPtr(args.y.?) == @intFromPtr(args.x)) return runInPlace(args, job, sink);
+    const sink: epilogue.Sink = .{ .y = args.y, .k = k };
+    if (@intFromPtr(args.y.f32) == @intFromPtr(args.x)) return runInPlace(args, job, sink);
     var share: epilogue.Share = .init(job, args.n, k);
     var scale: f32 = 0;
     var scale_row: usize = std.math.maxInt(usize);
@@ -72,7 +71,7 @@ fn runInPlace(args: *const Args, job: *const Job, sink: epilogue.Sink) void {
     const k: usize = args.k;
     while (job.claim(args.n, 1)) |claimed| {
         const index: usize = claimed.first;
-        const row = args.y.?[index * k ..][0..k];
+        const row = args.y.f32.?[index * k ..][0..k];
         scaleRow(row, args.w[0..k], row, inverseRms(row, args.eps));
         var first: usize = 0;
         while (first < k) : (first += epilogue.unit) sink.put(index, first, row[first..@min(first + epilogue.unit, k)]);
@@ -102,9 +101,7 @@ test "rms_norm matches the reference for any shape and number of members" {
                 const args: Args = .{
                     .x = x.slice(f32).ptr,
                     .w = w.slice(f32).ptr,
-                    .y = sinks.y.slice(f32).ptr,
-                    .q32 = sinks.ptr32(),
-                    .q256 = sinks.ptr256(),
+                    .y = sinks.activation(),
                     .k = @intCast(k),
                     .n = @intCast(n),
                     .eps = 1e-5,
@@ -124,9 +121,7 @@ fn checkInPlace(x: []f32, w: []const f32, expected: []const f32, n: usize) !void
     const args: Args = .{
         .x = x.ptr,
         .w = w.ptr,
-        .y = x.ptr,
-        .q32 = null,
-        .q256 = null,
+        .y = .{ .f32 = x.ptr },
         .k = @intCast(w.len),
         .n = @intCast(n),
         .eps = 1e-5,

@@ -4,15 +4,14 @@ const std = @import("std");
 const simd = @import("../isa/simd.zig");
 const math = @import("math.zig");
 const Job = @import("../system/job.zig").Job;
-const epilogue = @import("matmul/epilogue.zig");
+const activations = @import("../quant/activations.zig");
+const epilogue = @import("epilogue.zig");
 
-/// gate, up: [n, k]; y: [n, k], may alias gate or up; q32, q256: n quantised columns. Null outputs are not wanted.
+/// gate, up: [n, k]; y: [n, k] in the forms that are wanted; as f32 it may alias gate or up.
 pub const Args = extern struct {
     gate: [*]const f32,
     up: [*]const f32,
-    y: ?[*]f32,
-    q32: ?[*]u8,
-    q256: ?[*]u8,
+    y: activations.Activation,
     k: u32,
     n: u32,
 };
@@ -23,7 +22,7 @@ pub fn reference(gate: []const f32, up: []const f32, y: []f32) void {
 
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     const k: usize = args.k;
-    const sink: epilogue.Sink = .{ .y = args.y, .q32 = args.q32, .q256 = args.q256, .k = k };
+    const sink: epilogue.Sink = .{ .y = args.y, .k = k };
     var share: epilogue.Share = .init(job, args.n, k);
     while (share.next()) |part| {
         const offset = part.row * k + part.first;
@@ -65,9 +64,7 @@ test "swiglu matches the reference for any shape, member count and aliasing" {
                 var args: Args = .{
                     .gate = gate.slice(f32).ptr,
                     .up = up.slice(f32).ptr,
-                    .y = sinks.y.slice(f32).ptr,
-                    .q32 = sinks.ptr32(),
-                    .q256 = sinks.ptr256(),
+                    .y = sinks.activation(),
                     .k = @intCast(k),
                     .n = @intCast(n),
                 };
@@ -77,7 +74,7 @@ test "swiglu matches the reference for any shape, member count and aliasing" {
                 if (parts == 1) @memcpy(expected[n * k ..], sinks.y.slice(f32));
                 try testing.expectBitwise(expected[n * k ..], sinks.y.slice(f32));
                 if (parts < 3) continue;
-                args.y = gate.slice(f32).ptr;
+                args.y.f32 = gate.slice(f32).ptr;
                 testing.runParts(run, &args, 3);
                 try testing.expectBitwise(expected[n * k ..], gate.slice(f32));
             }

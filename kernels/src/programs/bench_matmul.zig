@@ -72,9 +72,7 @@ fn bench(format: Format, columns: u32, weights: []u8, x: []f32, q: []u8, y: []f3
             var group: matmul.Group = .{ .items = undefined, .count = 1 };
             group.items[0] = .{
                 .weights = weights[(m + pass) % matrices * packed_bytes ..].ptr,
-                .x_f32 = x.ptr,
-                .x_q32 = q.ptr,
-                .x_q256 = q.ptr,
+                .x = if (kind == null) @ptrCast(x.ptr) else @ptrCast(q.ptr),
                 .bias = null,
                 .y = y.ptr,
                 .format = @backingInt(format),

@@ -29,9 +29,7 @@ pub fn main(init: std.process.Init) !void {
     var group: matmul.Group = .{ .items = undefined, .count = 1 };
     group.items[0] = .{
         .weights = &weights,
-        .x_f32 = &x,
-        .x_q32 = &quantised,
-        .x_q256 = &quantised,
+        .x = if (format.activationKind() == null) &x else &quantised,
         .bias = null,
         .y = &y,
         .format = @backingInt(format),

@@ -1,9 +1,9 @@
-//! Replays calls into the library that tests/emulation/record.ts recorded, and compares every result, bit for bit: whole forward
-//! passes of the demo model, which so give the same logits on every level.
+//! Replays calls into the library that tests/emulation/record.ts recorded, and compares every result, bit for bit: whole
+//! forward passes of the demo model, which so give the same logits on every level.
 //!
-//! A recording is a sequence of calls, all numbers little-endian: length of the name (u8), name, result (i32), then each argument:
-//! u32 and f32 as 4 bytes; a buffer as its length (u32), whether the library wrote to it (u8), and its bytes, as they were
-//! before the call or, where written, after it. A name `#FORMAT` without anything else begins another pass.
+//! A recording is a sequence of calls, all numbers little-endian: length of the name (u8), name, result (i32), then each
+//! argument: u32 and f32 as 4 bytes; a buffer as its length (u32), whether the library wrote to it (u8), and its bytes, as they
+//! were before the call or, where written, after it. A name `#FORMAT` without anything else begins another pass.
 //!
 //! A program and no test: the tests of everything that it imports would come with it, threads and files included.
 

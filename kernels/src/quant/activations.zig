@@ -7,6 +7,10 @@
 //! One column in memory is a sequence of groups of 256 values (the last may be partly used), 320 bytes each, so that
 //! a kernel needs one pointer a column: Group32 or Group256 below.
 //!
+//! An activation, what a matmul reads, is one matrix [n, k] in one or more forms that lie one after another in one region: as
+//! f32, and quantised in each kind that somebody reads. `Kind` is the list: a new kind has a line there, a group, and a
+//! quantiser here; what passes activations on goes over all of them.
+//!
 //! A block with a NaN or an infinity gets scale NaN and q = 0: outputs that use it are NaN, as in floating point.
 //! A block below 2^-100 everywhere is taken as zero (127 / max|x| could overflow).
 
@@ -19,11 +23,78 @@ pub const Kind = enum(u32) {
     /// One scale per 256 values: for Q4_K, Q5_K and Q6_K.
     per256 = 1,
 
+    /// The kind's bit in a mask of forms.
+    pub fn form(kind: Kind) u32 {
+        return form_f32 << 1 + @as(u5, @intCast(@backingInt(kind)));
+    }
+
     pub fn blockLen(kind: Kind) usize {
         return switch (kind) {
             .per32 => 32,
             .per256 => 256,
         };
+    }
+};
+
+pub const kinds = std.enums.values(Kind).len;
+/// The bit of f32, row-major, in a mask of forms.
+pub const form_f32: u32 = 1;
+/// All bits that a mask of forms can have.
+pub const forms_all: u32 = (form_f32 << 1 + kinds) - 1;
+
+/// Where a matrix [n, k] lies, by form; null: it is not wanted or not there.
+pub const Activation = extern struct {
+    f32: ?[*]f32 = null,
+    /// By kind: n quantised columns, aligned to 64 bytes.
+    quantised: [kinds]?[*]u8 = @splat(null),
+
+    pub fn of(activation: *const Activation, kind: Kind) ?[*]u8 {
+        return activation.quantised[@backingInt(kind)];
+    }
+};
+
+/// Where each form of an activation begins in its region: f32 first, then each kind, in the order of their bits. That depends
+/// on n too, so who reads an activation with several forms reads as many rows as were written.
+pub const Layout = struct {
+    forms: u32,
+    f32_bytes: usize,
+    columns_bytes: [kinds]usize,
+    bytes: usize,
+
+    pub fn of(forms: u32, n: u32, k: u32) error{ Overflow, InvalidArgument, ShapeMismatch }!Layout {
+        if (forms == 0 or forms & ~forms_all != 0) return error.InvalidArgument;
+        var layout: Layout = .{ .forms = forms, .f32_bytes = 0, .columns_bytes = @splat(0), .bytes = 0 };
+        if (forms & form_f32 != 0) {
+            const count = @as(u64, n) * k;
+            const bytes = std.math.mul(u64, count, @sizeOf(f32)) catch return error.Overflow;
+            layout.f32_bytes = try aligned(bytes);
+        }
+        layout.bytes = layout.f32_bytes;
+        for (std.enums.values(Kind), &layout.columns_bytes) |kind, *columns| {
+            if (forms & kind.form() == 0) continue;
+            if (k == 0 or k % kind.blockLen() != 0) return error.ShapeMismatch;
+            columns.* = try aligned(std.math.mul(u64, n, columnBytes(kind, k)) catch return error.Overflow);
+            layout.bytes = std.math.add(usize, layout.bytes, columns.*) catch return error.Overflow;
+        }
+        return layout;
+    }
+
+    fn aligned(bytes: u64) error{Overflow}!usize {
+        const rounded = std.math.add(u64, bytes, 63) catch return error.Overflow;
+        return std.math.cast(usize, rounded & ~@as(u64, 63)) orelse error.Overflow;
+    }
+
+    /// The forms in a region of `bytes` bytes.
+    pub fn at(layout: *const Layout, region: [*]align(64) u8) Activation {
+        std.debug.assert(layout.forms != 0 and layout.forms & ~forms_all == 0);
+        var next: usize = layout.f32_bytes;
+        var result: Activation = .{ .f32 = if (layout.forms & form_f32 != 0) @ptrCast(region) else null };
+        for (std.enums.values(Kind), layout.columns_bytes, &result.quantised) |kind, bytes, *columns| {
+            if (layout.forms & kind.form() != 0) columns.* = region + next;
+            next += bytes;
+        }
+        std.debug.assert(next == layout.bytes);
+        return result;
     }
 };
 
@@ -61,6 +132,25 @@ comptime {
 pub fn columnBytes(kind: Kind, k: usize) usize {
     std.debug.assert(k % kind.blockLen() == 0);
     return (k + group_len - 1) / group_len * group_bytes;
+}
+
+/// Activation columns, `stride` bytes apart.
+pub const Columns = struct {
+    first: [*]const u8,
+    stride: usize,
+
+    pub inline fn group(columns: Columns, comptime Group: type, column: usize, index: usize) *const Group {
+        return @ptrCast(@alignCast(columns.first + column * columns.stride + index * group_bytes));
+    }
+};
+
+/// Quantises row `row` of x: [n, k] in every kind that is wanted.
+pub fn quantizeRow(x: []const f32, target: *const Activation, row: usize) void {
+    for (std.enums.values(Kind)) |kind| {
+        const columns = target.of(kind) orelse continue;
+        const bytes = columnBytes(kind, x.len);
+        quantizeColumn(kind, x, columns[row * bytes ..][0..bytes]);
+    }
 }
 
 /// Quantises one column. x: [k], dst: at least columnBytes(kind, k) bytes, aligned to 64 bytes.
@@ -121,6 +211,26 @@ inline fn quantizeBlock(comptime n: usize, x: *const [n]f32, q: *[n]i8, sums: *[
 }
 
 const testing = @import("../testing/testing.zig");
+
+test "the forms of an activation follow one another without a gap" {
+    const all = try Layout.of(forms_all, 3, 512);
+    var region: [3 * 512 * 4 + 2 * 3 * 2 * group_bytes]u8 align(64) = undefined;
+    try std.testing.expectEqual(region.len, all.bytes);
+    const here = all.at(&region);
+    try std.testing.expectEqual(@intFromPtr(&region), @intFromPtr(here.f32.?));
+    try std.testing.expectEqual(@intFromPtr(&region) + 3 * 512 * 4, @intFromPtr(here.of(.per32).?));
+    try std.testing.expectEqual(@intFromPtr(&region) + 3 * 512 * 4 + 3 * 2 * group_bytes, @intFromPtr(here.of(.per256).?));
+    const one = try Layout.of(Kind.per256.form(), 3, 512);
+    try std.testing.expectEqual(3 * 2 * group_bytes, one.bytes);
+    try std.testing.expectEqual(null, one.at(&region).f32);
+    try std.testing.expectEqual(null, one.at(&region).of(.per32));
+    // An odd row of f32 is filled up, and masks and shapes that there are not are refused.
+    try std.testing.expectEqual(128, (try Layout.of(form_f32, 1, 17)).bytes);
+    try std.testing.expectError(error.InvalidArgument, Layout.of(0, 1, 256));
+    try std.testing.expectError(error.InvalidArgument, Layout.of(forms_all + 1, 1, 256));
+    try std.testing.expectError(error.ShapeMismatch, Layout.of(Kind.per256.form(), 1, 32));
+    try std.testing.expectError(error.Overflow, Layout.of(form_f32, 0xFFFF_FFFF, 0xFFFF_FFFF));
+}
 
 test "quantizeColumn rounds to the nearest step, half to even, and sums" {
     var rng: testing.Rng = .init(11);

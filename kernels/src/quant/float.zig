@@ -66,8 +66,8 @@ pub fn Codec(comptime kind: Kind) type {
             }
         }
 
-        /// Packs the values that fill cache lines of every row, and gives the count of chunks that they are. A line is copied before it is
-        /// taken apart: rows that lie a power of two apart would drive each other out of the cache.
+        /// Packs the values that fill cache lines of every row, and gives the count of chunks that they are. A line is copied
+        /// before it is taken apart: rows that lie a power of two apart would drive each other out of the cache.
         pub fn packLines(k: usize, source: [*]const u8, target: [*]Packed) usize {
             const per_line = line_bytes / @sizeOf(Block);
             const end = k / per_line * per_line;

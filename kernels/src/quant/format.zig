@@ -70,6 +70,14 @@ pub const Format = enum(u32) {
         };
     }
 
+    /// Whether a panel holds pairs of floats, which a dot product of bf16 takes.
+    pub inline fn isPairs(comptime format: Format) bool {
+        return switch (Codec(format).traits) {
+            .float => |kind| kind == .pairs,
+            .integer => false,
+        };
+    }
+
     /// The traits of a format that is known to be one of integers.
     pub inline fn integer(comptime format: Format) traits_file.Integer {
         return Codec(format).traits.integer;
@@ -77,10 +85,10 @@ pub const Format = enum(u32) {
 };
 
 /// The file of a format. Each has: traits, block_len, Block (as in GGUF), decode(block) and encode(values);
-/// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row, index).
-/// Formats of single values also have packLines, which packs most of a panel at once. Those of integers have integers(block),
-/// for references, and for kernels unit(chunk, span of 32, u, row), with sub-blocks scalePair(chunk, pair, row), with their mins
-/// minPair; `row` is the first of a row group.
+/// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row,
+/// index). Formats of single values also have packLines, which packs most of a panel at once. Those of integers have
+/// integers(block), for references, and for kernels unit(chunk, span of 32, u, row), with sub-blocks scalePair(chunk, pair,
+/// row), with their mins minPair; `row` is the first of a row group.
 pub fn Codec(comptime format: Format) type {
     return switch (format) {
         .f32 => @import("float.zig").Codec(.f32),

@@ -118,9 +118,10 @@ pub fn quota() ?u32 {
     return @intCast(cgroup.smallest("cpu", quotaV2, quotaV1) orelse return null);
 }
 
-/// Threads for a quota: its whole CPUs, one more for half of another, at least 1. A team that wants more time than the quota gives stands
-/// still until the period of 100 ms ends. Measured (docs/running.md): at 1.5 CPUs two threads decode 1.38 times as fast as one, with
-/// steps of up to 33 ms between those of 7; at 1.25 they gain 16 % and lose 8 % of prefill, which the pauses are not worth.
+/// Threads for a quota: its whole CPUs, one more for half of another, at least 1. A team that wants more time than the quota
+/// gives stands still until the period of 100 ms ends. Measured (docs/running.md): at 1.5 CPUs two threads decode 1.38 times as
+/// fast as one, with steps of up to 33 ms between those of 7; at 1.25 they gain 16 % and lose 8 % of prefill, which the pauses
+/// are not worth.
 fn threadsFor(millis: u32) u32 {
     return @max(1, (millis + 500) / 1000);
 }

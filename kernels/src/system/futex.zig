@@ -1,5 +1,6 @@
 //! Sleeping and waking on a 32-bit word, a lock built on it, and the monotonic clock.
-//! Linux has futexes, macOS and Windows have the like; elsewhere a waiter yields in a loop: correct, but it does not save power.
+//! Linux has futexes, macOS and Windows have the like; elsewhere a waiter yields in a loop: correct, but it does not save
+//! power.
 
 const std = @import("std");
 const builtin = @import("builtin");

@@ -8,24 +8,58 @@ const activations = @import("../../quant/activations.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
 const tile = @import("tile.zig");
-const matmul_amx = @import("amx.zig");
+const parts = @import("amx_parts.zig");
+const item_file = @import("item.zig");
+const Claim = item_file.Claim;
+const Span = item_file.Span;
 
 const rows = simd.panel_rows;
 const lanes = simd.row_lanes;
 const depth = 32;
 
+/// Panels at once: they share their columns' tiles.
+const panels_at_once = 2;
+
+/// From executed instructions per panel and 256 of K (kernels/README.md). Q8_0: 880 to unpack a panel and 53 a column with
+/// tiles against 160 without, even at 8 to 9, its products independent: 10. Q4_0: 1,245 and 53 a column against 158: 12. Fewer
+/// columns take fewer cycles without tiles and give the same bits.
+pub inline fn serves(comptime format: Format, span: Span) bool {
+    return (comptime simd.has_tiles and format.activationKind() == .per32) and span.count() >= (if (comptime format.integer().isSigned()) 10 else 12);
+}
+
+pub fn cut(comptime _: Format, columns: usize) item_file.Cut {
+    return .{ .columns_max = parts.columns_max, .panels_min = if (columns >= amx.lanes) panels_at_once else 1 };
+}
+
+/// Not inlined, so that only who needs its arrays has them on the stack.
+pub noinline fn run(comptime format: Format, claim: *const Claim) void {
+    claim.tiles.configure(.{ .columns = parts.lanesOf(claim.item.columns), .depth = depth });
+    var out: [panels_at_once]parts.Out align(64) = undefined;
+    var panel = claim.panel_first;
+    while (panel + panels_at_once <= claim.panel_end) : (panel += panels_at_once) runPanels(format, panels_at_once, claim, panel, &out);
+    if (panel < claim.panel_end) runPanels(format, 1, claim, panel, out[0..1]);
+}
+
+inline fn runPanels(comptime format: Format, comptime P: usize, claim: *const Claim, panel: usize, out: *[P]parts.Out) void {
+    const item = claim.item;
+    const count = claim.span.count();
+    for (out) |*values| @memset(values[0..count], @as([rows]f32, @splat(0)));
+    multiply(format, P, claim.weights(format, panel), item.k, item.quantised(0), claim.span, out);
+    for (out, panel..) |*values, i| item.finishPanel(values[0..count], i, claim.span.first);
+}
+
 /// A weight tile: 32 values of K of 16 rows, as int8.
 const WeightTile = [depth / 4][4 * rows]u8;
 
-/// P panels times a span's columns.
-pub fn multiply(
+/// P panels times a span's columns, added to `out`.
+fn multiply(
     comptime format: Format,
     comptime P: usize,
     weights: [*]const u8,
     k: usize,
-    columns: tile.Columns,
-    span: matmul_amx.Span,
-    out: *[P]matmul_amx.Out,
+    columns: activations.Columns,
+    span: Span,
+    out: *[P]parts.Out,
 ) void {
     var panels: [P][*]const format_file.Codec(format).Packed = undefined;
     for (&panels, 0..) |*panel, i| panel.* = @ptrCast(@alignCast(weights + i * format.panelBytes(k)));
@@ -53,7 +87,7 @@ pub fn multiply(
             const next = @as([*]const u8, @ptrCast(&panel[block / 2 + 1])) + block % 2 * @sizeOf(@TypeOf(chunk.q[0]));
             inline for (0..@sizeOf(@TypeOf(chunk.q[0])) / 64) |line| @prefetch(next + line * 64, .{});
         }
-        matmul_amx.pipeline((span.parts() + 1) / 2, step);
+        parts.pipeline((parts.countOf(span) + 1) / 2, step);
     }
 }
 
@@ -89,11 +123,11 @@ fn Step(comptime format: Format, comptime P: usize) type {
         weights: [P]*const WeightTile,
         d: [P][rows]f32,
         m: [if (hasMin(format)) P else 0][rows]f32,
-        columns: tile.Columns,
+        columns: activations.Columns,
         block: usize,
-        span: matmul_amx.Span,
+        span: Span,
         sums: *[2]Sums(P),
-        out: *[P]matmul_amx.Out,
+        out: *[P]parts.Out,
 
         inline fn group(step: *const @This(), column: usize) *const activations.Group32 {
             return step.columns.group(activations.Group32, column, step.block / 8);
@@ -102,7 +136,7 @@ fn Step(comptime format: Format, comptime P: usize) type {
         pub inline fn start(step: *const @This(), pair: usize, which: usize) void {
             inline for (step.weights, 0..) |weights, p| amx.load(6 + p, @ptrCast(weights), 4 * rows);
             inline for (0..2) |i| {
-                if (2 * pair + i < step.span.parts()) step.product(i, step.span.part(2 * pair + i).load, which);
+                if (2 * pair + i < parts.countOf(step.span)) step.product(i, parts.at(step.span, 2 * pair + i).load, which);
             }
         }
 
@@ -117,12 +151,12 @@ fn Step(comptime format: Format, comptime P: usize) type {
 
         pub inline fn finish(step: *const @This(), pair: usize, which: usize) void {
             for (0..2) |i| {
-                if (2 * pair + i == step.span.parts()) return;
-                step.finishPart(step.span.part(2 * pair + i), &step.sums[which][i]);
+                if (2 * pair + i == parts.countOf(step.span)) return;
+                step.finishPart(parts.at(step.span, 2 * pair + i), &step.sums[which][i]);
             }
         }
 
-        inline fn finishPart(step: *const @This(), part: matmul_amx.Part, sums: *const [P]amx.Sums) void {
+        inline fn finishPart(step: *const @This(), part: parts.Part, sums: *const [P]amx.Sums) void {
             var d: RowScales(P) = undefined;
             inline for (&d, step.d) |*groups, values| {
                 inline for (groups, 0..) |*rows_d, g| rows_d.* = values[g * lanes ..][0..lanes].*;
@@ -131,7 +165,7 @@ fn Step(comptime format: Format, comptime P: usize) type {
         }
 
         /// The same float operations as ops/matmul/tile.zig.
-        inline fn finishColumn(step: *const @This(), d: *const RowScales(P), part: matmul_amx.Part, sums: *const [P]amx.Sums, c: usize) void {
+        inline fn finishColumn(step: *const @This(), d: *const RowScales(P), part: parts.Part, sums: *const [P]amx.Sums, c: usize) void {
             const x = step.group(part.load + part.skip + c);
             const da = simd.splatRows(x.scales[step.block % 8]);
             inline for (0..P) |p| {

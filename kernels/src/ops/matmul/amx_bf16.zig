@@ -10,8 +10,12 @@ const std = @import("std");
 const simd = @import("../../isa/simd.zig");
 const model_bf16 = @import("../../isa/model_bf16.zig");
 const amx = @import("../../isa/amx.zig");
+const Format = @import("../../quant/format.zig").Format;
 const Codec = @import("../../quant/format.zig").Codec(.bf16);
-const matmul_amx = @import("amx.zig");
+const parts = @import("amx_parts.zig");
+const item_file = @import("item.zig");
+const Claim = item_file.Claim;
+const Span = item_file.Span;
 
 const rows = simd.panel_rows;
 /// Values of K in a product.
@@ -19,35 +23,64 @@ const depth = 32;
 /// Products between one conversion of activations and the next.
 const products_max = 8;
 const group_len = products_max * depth;
-const parts_max = matmul_amx.columns_max / amx.lanes;
+const parts_max = parts.columns_max / amx.lanes;
 
 /// Panels whose columns are converted once.
-pub const panels_max = 16;
+const panels_max = item_file.panels_max;
 
 /// 32 values of K of 16 columns or of 16 rows; of rows as [pair of K][row][2].
 const Tile = [amx.lanes][depth]u16;
 
+/// For any number of columns: fewer would have other bits without tiles.
+pub inline fn serves(comptime format: Format, _: Span) bool {
+    return comptime simd.has_tiles and format.isPairs();
+}
+
+/// With one panel the rounding of columns takes as many cycles as a tile's products do, so more share it.
+pub fn cut(comptime _: Format, columns: usize) item_file.Cut {
+    return .{ .columns_max = parts.columns_max, .panels_min = if (columns > amx.lanes) 8 else 1 };
+}
+
+/// Not inlined, so that only who needs its arrays has them on the stack.
+pub noinline fn run(comptime format: Format, claim: *const Claim) void {
+    const item = claim.item;
+    const span = claim.span;
+    claim.tiles.configure(.{ .columns = parts.lanesOf(item.columns), .depth = 2 * depth });
+    var scratch: Scratch = undefined;
+    multiply(claim.weights(format, claim.panel_first), format.panelBytes(item.k), claim.panels(), item.floats(0), item.k, span, &scratch);
+    for (claim.panel_first..claim.panel_end) |panel| {
+        const row = panel * simd.panel_rows;
+        const count = @min(simd.panel_rows, item.rows - row);
+        for (0..parts.countOf(span)) |i| {
+            const part = parts.at(span, i);
+            for (0..part.count) |c| {
+                item.finish(scratch.values(panel - claim.panel_first, i, part.skip + c), row, count, span.first + part.first + c);
+            }
+        }
+    }
+}
+
 /// One thread's memory for a claim; too large for the first-level cache, which holds what one step needs.
-pub const Scratch = struct {
+const Scratch = struct {
     sums: [panels_max][parts_max]amx.Sums align(64),
     x: [parts_max][products_max]Tile align(64),
     /// The last values of K of two panels, padded.
     tail: [2]Tile align(64),
 
     /// Row `lane` of a part's tile in a panel: 16 rows of one column.
-    pub fn values(scratch: *const Scratch, panel: usize, part: usize, lane: usize) simd.F32x16 {
+    fn values(scratch: *const Scratch, panel: usize, part: usize, lane: usize) simd.F32x16 {
         return @bitCast(@as(simd.I32x16, scratch.sums[panel][part][lane]));
     }
 };
 
 /// `panels` panels of `panel_bytes` times a span's columns, to scratch.sums. x: [total, k].
-pub fn multiply(
+fn multiply(
     weights: [*]const u8,
     panel_bytes: usize,
     panels: usize,
     x: [*]const f32,
     k: usize,
-    span: matmul_amx.Span,
+    span: Span,
     scratch: *Scratch,
 ) void {
     std.debug.assert(panels <= panels_max);
@@ -74,13 +107,13 @@ const Group = struct {
     panel_bytes: usize,
     first: usize,
     len: usize,
-    span: matmul_amx.Span,
+    span: Span,
     scratch: *Scratch,
 
     fn convert(group: Group, x: [*]const f32, k: usize) void {
         const lanes = @min(amx.lanes, group.span.total);
-        for (0..group.span.parts()) |i| {
-            const load = group.span.part(i).load;
+        for (0..parts.countOf(group.span)) |i| {
+            const load = parts.at(group.span, i).load;
             for (0..lanes) |lane| {
                 const column = x[(load + lane) * k + group.first ..][0..group.len];
                 const tiles = &group.scratch.x[i];
@@ -112,8 +145,8 @@ const Group = struct {
             }
         }
         var part: usize = 0;
-        while (part + 2 <= group.span.parts()) : (part += 2) group.multiplyParts(P, 2, panel, part, weights);
-        if (part < group.span.parts()) group.multiplyParts(P, 1, panel, part, weights);
+        while (part + 2 <= parts.countOf(group.span)) : (part += 2) group.multiplyParts(P, 2, panel, part, weights);
+        if (part < parts.countOf(group.span)) group.multiplyParts(P, 1, panel, part, weights);
     }
 
     inline fn multiplyParts(group: Group, comptime P: usize, comptime C: usize, panel: usize, part: usize, weights: [P][*]const u8) void {
@@ -167,12 +200,12 @@ pub fn reference(panel: [*]const u8, row: usize, x: []const f32) f32 {
 }
 
 fn referenceProduct(sum: f32, x: *const [depth]u16, w: *const [depth]u16) f32 {
-    var parts: [2]simd.F32x16 = @splat(@splat(0));
+    var halves: [2]simd.F32x16 = @splat(@splat(0));
     for (x, w, 0..) |a, b, i| {
-        const part = &parts[i % 2];
+        const part = &halves[i % 2];
         part.* = model_bf16.fmaToNormal(simd.splat(simd.bf16ToF32(1, .{a})[0]), simd.splat(simd.bf16ToF32(1, .{b})[0]), part.*);
     }
-    return model_bf16.flushed(model_bf16.flushed(simd.splat(sum)) + model_bf16.flushed(parts[0] + parts[1]))[0];
+    return model_bf16.flushed(model_bf16.flushed(simd.splat(sum)) + model_bf16.flushed(halves[0] + halves[1]))[0];
 }
 
 const testing = @import("../../testing/testing.zig");

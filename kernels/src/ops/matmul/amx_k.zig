@@ -12,13 +12,42 @@ const activations = @import("../../quant/activations.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
 const tile = @import("tile.zig");
-const matmul_amx = @import("amx.zig");
+const parts = @import("amx_parts.zig");
+const item_file = @import("item.zig");
+const Claim = item_file.Claim;
+const Span = item_file.Span;
 
 const rows = simd.panel_rows;
 const lanes = simd.row_lanes;
 /// Values of K in a product.
 const depth = 64;
 const products = activations.group_len / depth;
+
+/// From executed instructions per panel and 256 of K (kernels/README.md). Q4_K: 1,150 to unpack a panel, and 17 a column with
+/// tiles against 170 without: 7 to 8 columns are even. But up to 16 columns have two sums in flight, whose four products of 52
+/// cycles each hide behind little: 12. Fewer columns take fewer cycles without tiles and give the same bits.
+const columns_min = 12;
+
+pub inline fn serves(comptime format: Format, span: Span) bool {
+    return (comptime simd.has_tiles and format.activationKind() == .per256) and span.count() >= columns_min;
+}
+
+pub fn cut(comptime _: Format, _: usize) item_file.Cut {
+    return .{ .columns_max = parts.columns_max };
+}
+
+/// Not inlined, so that only who needs its arrays has them on the stack.
+pub noinline fn run(comptime format: Format, claim: *const Claim) void {
+    const item = claim.item;
+    claim.tiles.configure(.{ .columns = parts.lanesOf(item.columns), .depth = depth });
+    var out: parts.Out align(64) = undefined;
+    const values = out[0..claim.span.count()];
+    for (claim.panel_first..claim.panel_end) |panel| {
+        @memset(values, @as([rows]f32, @splat(0)));
+        multiply(format, claim.weights(format, panel), item.k, item.quantised(0), claim.span, &out);
+        item.finishPanel(values, panel, claim.span.first);
+    }
+}
 
 /// 256 values of K of a panel.
 fn Digits(comptime format: Format) type {
@@ -62,28 +91,28 @@ fn Digits(comptime format: Format) type {
                 const unit = source.unit(span, u, 0);
                 inline for (.{ unit.low, unit.high }, scales, .{ u, u + 4 }) |weights, scale, k_group| {
                     const offset = if (traits.zero != 0) scale *% @as(simd.RowI16, @splat(traits.zero)) else null;
-                    const parts = simd.scaledDigits(weights, scale, offset);
-                    place[0][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = parts.low;
-                    place[1][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = parts.high;
+                    const pair = simd.scaledDigits(weights, scale, offset);
+                    place[0][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = pair.low;
+                    place[1][span % 2 * 8 + k_group][byte..][0 .. 4 * lanes].* = pair.high;
                 }
             }
         }
     };
 }
 
-/// One panel times a span's columns.
-pub fn multiply(
+/// One panel times a span's columns, added to `out`.
+fn multiply(
     comptime format: Format,
     panel: [*]const u8,
     k: usize,
-    columns: tile.Columns,
-    span: matmul_amx.Span,
-    out: *matmul_amx.Out,
+    columns: activations.Columns,
+    span: Span,
+    out: *parts.Out,
 ) void {
     const chunks: [*]const format_file.Codec(format).Packed = @ptrCast(@alignCast(panel));
     var digits: Digits(format) = undefined;
     var sums: [2]Sums = undefined;
-    const steps = (span.parts() + 1) / 2;
+    const steps = (parts.countOf(span) + 1) / 2;
     const lines_per_step = (@sizeOf(@TypeOf(chunks[0])) / 64 + steps - 1) / steps;
     for (0..k / activations.group_len) |index| {
         digits.fill(&chunks[index]);
@@ -97,7 +126,7 @@ pub fn multiply(
             .sums = &sums,
             .out = out,
         };
-        matmul_amx.pipeline(steps, step);
+        parts.pipeline(steps, step);
     }
 }
 
@@ -124,21 +153,21 @@ fn Step(comptime format: Format) type {
         /// The chunk that comes next, of which each step asks memory for some lines.
         next: [*]const u8,
         lines_per_step: usize,
-        columns: tile.Columns,
+        columns: activations.Columns,
         index: usize,
-        span: matmul_amx.Span,
+        span: Span,
         sums: *[2]Sums,
-        out: *matmul_amx.Out,
+        out: *parts.Out,
 
         pub inline fn start(step: @This(), pair: usize, which: usize) void {
-            if (2 * pair + 1 < step.span.parts()) step.product(2, pair, which) else step.product(1, pair, which);
+            if (2 * pair + 1 < parts.countOf(step.span)) step.product(2, pair, which) else step.product(1, pair, which);
             for (0..step.lines_per_step) |line| @prefetch(step.next + (pair * step.lines_per_step + line) * 64, .{});
         }
 
         inline fn product(step: @This(), comptime count: usize, pair: usize, which: usize) void {
             var x: [count][*]const u8 = undefined;
             inline for (&x, 0..) |*first, i| {
-                const column = step.span.part(2 * pair + i).load;
+                const column = parts.at(step.span, 2 * pair + i).load;
                 first.* = @ptrCast(&step.columns.group(activations.Group256, column, step.index).q);
             }
             inline for (0..2 * count) |i| amx.zero(i);
@@ -157,12 +186,12 @@ fn Step(comptime format: Format) type {
 
         pub inline fn finish(step: @This(), pair: usize, which: usize) void {
             for (0..2) |i| {
-                if (2 * pair + i == step.span.parts()) return;
-                inline for (0..tile.panel_groups) |group| step.finishPart(step.span.part(2 * pair + i), &step.sums[which][i], group * lanes);
+                if (2 * pair + i == parts.countOf(step.span)) return;
+                inline for (0..tile.panel_groups) |group| step.finishPart(parts.at(step.span, 2 * pair + i), &step.sums[which][i], group * lanes);
             }
         }
 
-        inline fn finishPart(step: @This(), part: matmul_amx.Part, sums: *const [2]amx.Sums, comptime row: usize) void {
+        inline fn finishPart(step: @This(), part: parts.Part, sums: *const [2]amx.Sums, comptime row: usize) void {
             const has_mins = Digits(format).has_mins;
             var constants: RowConstants(format) = undefined;
             constants.d = step.digits.d[row..][0..lanes].*;
@@ -179,7 +208,7 @@ fn Step(comptime format: Format) type {
         inline fn finishColumn(
             step: @This(),
             constants: *const RowConstants(format),
-            part: matmul_amx.Part,
+            part: parts.Part,
             sums: *const [2]amx.Sums,
             comptime row: usize,
             c: usize,

@@ -12,46 +12,73 @@
 const std = @import("std");
 const model_bf16 = @import("../../isa/model_bf16.zig");
 const simd = @import("../../isa/simd.zig");
+const Format = @import("../../quant/format.zig").Format;
 const Packed = @import("../../quant/float.zig").Codec(.bf16).Packed;
+const item_file = @import("item.zig");
 
 /// Pairs of rounded activations at once.
 const pairs_max = 16 * 1024;
-pub const columns_max = 64;
-pub const panels_max = 16;
+const columns_max = 64;
+const panels_max = item_file.panels_max;
 /// Columns and panels of a tile: what keeps the multiplier busy with the fewest loads. Measured on Zen 4.
 const tile_columns = 6;
 const tile_panels = 2;
 
+/// For any number of columns: fewer would have other bits with FMA.
+pub inline fn serves(comptime format: Format, _: item_file.Span) bool {
+    return comptime simd.has_bf16_dot and format.isPairs();
+}
+
+pub fn cut(comptime _: Format, _: usize) item_file.Cut {
+    return .{ .columns_max = columns_max };
+}
+
+pub fn run(comptime format: Format, claim: *const item_file.Claim) void {
+    const item = claim.item;
+    const span = claim.span;
+    var sums: Sums = undefined;
+    multiply(&.{
+        .weights = claim.weights(format, claim.panel_first),
+        .panels = claim.panels(),
+        .k = item.k,
+        .first = item.floats(span.first),
+        .columns = span.count(),
+    }, &sums);
+    for (claim.panel_first..claim.panel_end, sums[0..claim.panels()]) |panel, *columns| {
+        item.finishPanel(columns[0..span.count()], panel, span.first);
+    }
+}
+
 /// Some panels of a matrix, one after another from `weights`, times `count` columns of k values, `first[c · k + i]`.
-pub const Claim = struct {
+const Product = struct {
     weights: [*]const u8,
     panels: usize,
     k: usize,
     first: [*]const f32,
     columns: usize,
 
-    fn pairs(claim: *const Claim) usize {
-        return (claim.k + 1) / 2;
+    fn pairs(product: *const Product) usize {
+        return (product.k + 1) / 2;
     }
 };
 
-/// [panel][column][row] of a claim.
-pub const Sums = [panels_max][columns_max][simd.panel_rows]f32;
+/// [panel][column][row] of a product.
+const Sums = [panels_max][columns_max][simd.panel_rows]f32;
 
-/// Fills the sums of the claim's panels and columns.
-pub fn run(claim: *const Claim, sums: *Sums) void {
-    std.debug.assert(claim.panels <= panels_max and claim.columns <= columns_max);
+/// Fills the sums of the product's panels and columns.
+fn multiply(product: *const Product, sums: *Sums) void {
+    std.debug.assert(product.panels <= panels_max and product.columns <= columns_max);
     var x: [pairs_max]u32 = undefined;
-    const slice_max = pairs_max / claim.columns;
+    const slice_max = pairs_max / product.columns;
     var first: usize = 0;
-    while (first < claim.pairs()) : (first += slice_max) {
-        const slice: Slice = .{ .x = &x, .first = first, .len = @min(slice_max, claim.pairs() - first) };
-        for (0..claim.columns) |c| {
-            roundColumn(claim.first[c * claim.k ..][0..claim.k][2 * first ..], x[c * slice.len ..][0..slice.len]);
+    while (first < product.pairs()) : (first += slice_max) {
+        const slice: Slice = .{ .x = &x, .first = first, .len = @min(slice_max, product.pairs() - first) };
+        for (0..product.columns) |c| {
+            roundColumn(product.first[c * product.k ..][0..product.k][2 * first ..], x[c * slice.len ..][0..slice.len]);
         }
         var panel: usize = 0;
-        while (claim.panels - panel >= tile_panels) : (panel += tile_panels) slice.times(tile_panels, claim, panel, sums);
-        while (panel < claim.panels) : (panel += 1) slice.times(1, claim, panel, sums);
+        while (product.panels - panel >= tile_panels) : (panel += tile_panels) slice.times(tile_panels, product, panel, sums);
+        while (panel < product.panels) : (panel += 1) slice.times(1, product, panel, sums);
     }
 }
 
@@ -61,27 +88,27 @@ const Slice = struct {
     first: usize,
     len: usize,
 
-    fn times(slice: *const Slice, comptime P: usize, claim: *const Claim, panel: usize, sums: *Sums) void {
+    fn times(slice: *const Slice, comptime P: usize, product: *const Product, panel: usize, sums: *Sums) void {
         var column: usize = 0;
-        while (claim.columns - column >= tile_columns) : (column += tile_columns) slice.tile(P, tile_columns, claim, panel, column, sums);
+        while (product.columns - column >= tile_columns) : (column += tile_columns) slice.tile(P, tile_columns, product, panel, column, sums);
         inline for (1..tile_columns) |rest| {
-            if (claim.columns - column == rest) return slice.tile(P, rest, claim, panel, column, sums);
+            if (product.columns - column == rest) return slice.tile(P, rest, product, panel, column, sums);
         }
     }
 
-    fn tile(slice: *const Slice, comptime P: usize, comptime C: usize, claim: *const Claim, panel: usize, column: usize, sums: *Sums) void {
-        const all: [*]const Packed = @ptrCast(@alignCast(claim.weights));
+    fn tile(slice: *const Slice, comptime P: usize, comptime C: usize, product: *const Product, panel: usize, column: usize, sums: *Sums) void {
+        const all: [*]const Packed = @ptrCast(@alignCast(product.weights));
         var acc: [P][C]simd.F32x16 = @splat(@splat(@splat(0)));
         if (slice.first != 0) {
             inline for (0..P) |p| inline for (0..C) |c| {
                 acc[p][c] = sums[panel + p][column + c];
             };
         }
-        const weights = all + panel * claim.pairs() + slice.first;
+        const weights = all + panel * product.pairs() + slice.first;
         const x = slice.x + column * slice.len;
         for (0..slice.len) |i| {
             var rows: [P]simd.PairsBf16 = undefined;
-            inline for (0..P) |p| rows[p] = weights[p * claim.pairs() + i];
+            inline for (0..P) |p| rows[p] = weights[p * product.pairs() + i];
             inline for (0..C) |c| {
                 const pair: simd.PairsBf16 = @splat(x[c * slice.len + i]);
                 inline for (0..P) |p| acc[p][c] = simd.dotBf16(acc[p][c], rows[p], pair);

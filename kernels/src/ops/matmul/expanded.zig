@@ -8,15 +8,41 @@ const activations = @import("../../quant/activations.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
 const tile = @import("tile.zig");
+const item_file = @import("item.zig");
+const Claim = item_file.Claim;
 
 /// Columns at once; their sums wait in an array of this length between one 256 and the next.
-pub const columns_max = 64;
+const columns_max = 64;
 /// Fewer columns than this do not pay for the unpacking.
-pub const columns_min = 16;
+const columns_min = 16;
 
 const rows = simd.panel_rows;
 const lanes = simd.row_lanes;
 const unit_bytes = 4 * lanes;
+
+/// Levels that have vnni.zig or i8mm.zig for K formats do not need this.
+pub inline fn serves(comptime format: Format, span: item_file.Span) bool {
+    return (comptime format.activationKind() == .per256 and !simd.has_wide_dot and !simd.has_block_dot) and span.count() >= columns_min;
+}
+
+pub fn cut(comptime _: Format, _: usize) item_file.Cut {
+    return .{ .columns_max = columns_max };
+}
+
+/// Whole tiles here; tile.zig takes the columns that are left.
+pub fn run(comptime format: Format, claim: *const Claim) void {
+    const item = claim.item;
+    const first = claim.span.first;
+    const columns = comptime tile.columnsOf(format);
+    const count = claim.span.count() / columns * columns;
+    for (claim.panel_first..claim.panel_end) |panel| {
+        var out: [columns_max][rows]f32 = undefined;
+        const weights = claim.weights(format, panel);
+        panelTimesColumns(format, columns, tile.groups_at_once, weights, item.k, item.quantised(first), count, &out);
+        item.finishPanel(out[0..count], panel, first);
+        tile.runPanel(format, claim, panel, first + count);
+    }
+}
 
 /// 256 values of K of 16 rows.
 fn Expanded(comptime format: Format) type {
@@ -87,13 +113,13 @@ fn ExpandedSource(comptime format: Format) type {
 }
 
 /// One panel times `count` columns, a multiple of C and at most `columns_max`, G row groups at once. out[c][r].
-pub fn panelTimesColumns(
+fn panelTimesColumns(
     comptime format: Format,
     comptime C: usize,
     comptime G: usize,
     panel: [*]const u8,
     k: usize,
-    columns: tile.Columns,
+    columns: activations.Columns,
     count: usize,
     out: *[columns_max][rows]f32,
 ) void {
@@ -115,7 +141,7 @@ pub fn panelTimesColumns(
             while (line < line_end) : (line += 1) @prefetch(next + line * 64, .{});
             const after = if (column + C < count) column + C else 0;
             prefetchColumns(C, columns, after, if (after == 0) index + 1 else index);
-            const x: tile.Columns = .{ .first = columns.first + column * columns.stride, .stride = columns.stride };
+            const x: activations.Columns = .{ .first = columns.first + column * columns.stride, .stride = columns.stride };
             var row: usize = 0;
             while (row < rows) : (row += G * lanes) {
                 step(format, C, G, .{ .chunk = &expanded, .row = row }, x, index, out[column..][0..C]);
@@ -126,7 +152,7 @@ pub fn panelTimesColumns(
 
 /// Asks for 256 values of K of C columns. Columns lie far apart, so the hardware's prefetchers see no stream there:
 /// with 512 columns of 8,192 values 1.08 times as fast on AVX-512; AVX2 takes longer over each and needs no help.
-inline fn prefetchColumns(comptime C: usize, columns: tile.Columns, first: usize, index: usize) void {
+inline fn prefetchColumns(comptime C: usize, columns: activations.Columns, first: usize, index: usize) void {
     if (lanes != 16) return;
     const group = columns.first + first * columns.stride + index * activations.group_bytes;
     inline for (0..C) |c| {
@@ -140,7 +166,7 @@ inline fn step(
     comptime C: usize,
     comptime G: usize,
     source: ExpandedSource(format),
-    columns: tile.Columns,
+    columns: activations.Columns,
     index: usize,
     out: *[C][rows]f32,
 ) void {

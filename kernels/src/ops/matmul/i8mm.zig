@@ -16,13 +16,14 @@ const simd = @import("../../isa/simd.zig");
 const activations = @import("../../quant/activations.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
-const expanded = @import("expanded.zig");
 const tile = @import("tile.zig");
+const item_file = @import("item.zig");
+const Claim = item_file.Claim;
 
 /// Columns at once.
-const columns_max = expanded.columns_max;
+const columns_max = 64;
 /// Panels that share the columns' pairing; their sums stay in the first-level cache.
-pub const panels_max = 4;
+const panels_max = 4;
 /// Pairs of columns in a tile.
 const tile_pairs = 4;
 
@@ -31,11 +32,27 @@ const rows = simd.panel_rows;
 const groups = rows / 4;
 
 /// Sums of up to `panels_max` panels: [panel][column][row].
-pub const Out = [panels_max][columns_max][rows]f32;
+const Out = [panels_max][columns_max][rows]f32;
 
-/// True where this file serves the format best: for two or more columns.
-pub fn serves(comptime format: Format) bool {
-    return simd.has_block_dot and format.traits() == .integer;
+pub inline fn serves(comptime format: Format, span: item_file.Span) bool {
+    return (comptime simd.has_block_dot and format.traits() == .integer) and span.count() >= 2;
+}
+
+pub fn cut(comptime _: Format, _: usize) item_file.Cut {
+    return .{ .columns_max = columns_max };
+}
+
+pub fn run(comptime format: Format, claim: *const Claim) void {
+    const item = claim.item;
+    const first = claim.span.first;
+    const count = claim.span.count();
+    var out: Out = undefined;
+    var panel = claim.panel_first;
+    while (panel < claim.panel_end) : (panel += panels_max) {
+        const panels = @min(panels_max, claim.panel_end - panel);
+        panelsTimesColumns(format, claim.weights(format, panel), panels, item.k, item.quantised(first), count, &out);
+        for (out[0..panels], panel..) |*sums, index| item.finishPanel(sums[0..count], index, first);
+    }
 }
 
 /// 256 values of K of a pair of columns.
@@ -195,12 +212,12 @@ inline fn doubled(value: anytype) [2]@TypeOf(value) {
 }
 
 /// `count` ≤ `panels_max` panels, `format.panelBytes(k)` apart, times `column_count` ≤ 64 columns.
-pub fn panelsTimesColumns(
+fn panelsTimesColumns(
     comptime format: Format,
     panels: [*]const u8,
     count: usize,
     k: usize,
-    columns: tile.Columns,
+    columns: activations.Columns,
     column_count: usize,
     out: *Out,
 ) void {
@@ -227,7 +244,7 @@ pub fn panelsTimesColumns(
     for (out[0..count]) |*sums| unzip(sums[0 .. 2 * pair_count]);
 }
 
-fn groupOf(columns: tile.Columns, column: usize, index: usize) *const activations.Group256 {
+fn groupOf(columns: activations.Columns, column: usize, index: usize) *const activations.Group256 {
     return @ptrCast(@alignCast(columns.first + column * columns.stride + index * activations.group_bytes));
 }
 

@@ -78,12 +78,9 @@ const Case = struct {
     }
 
     fn item(case: *const Case, bias: bool, accumulate: bool) matmul.Item {
-        const kind = case.format.activationKind();
         return .{
             .weights = case.weights.bytes.ptr,
-            .x_f32 = if (kind == null) case.x.slice(f32).ptr else null,
-            .x_q32 = if (kind == .per32) case.quantised.bytes.ptr else null,
-            .x_q256 = if (kind == .per256) case.quantised.bytes.ptr else null,
+            .x = if (case.format.activationKind() == null) @ptrCast(case.x.slice(f32).ptr) else @ptrCast(case.quantised.bytes.ptr),
             .bias = if (bias) case.bias.slice(f32).ptr else null,
             .y = case.y.slice(f32).ptr,
             .format = @backingInt(case.format),

@@ -12,26 +12,41 @@ const simd = @import("../../isa/simd.zig");
 const activations = @import("../../quant/activations.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
-const expanded = @import("expanded.zig");
 const tile = @import("tile.zig");
+const item_file = @import("item.zig");
+const Claim = item_file.Claim;
 
 /// Columns in a tile. More would want more pointers than there are registers for.
-pub const tile_columns = 8;
+const tile_columns = 8;
 const rows = simd.panel_rows;
 
-/// The formats of this file. Nibbles in blocks of 32 are faster as ops/matmul/tile.zig has them (measured with Q4_0: by 3 %).
-pub fn serves(comptime format: Format) bool {
-    return switch (format.traits()) {
-        .float => false,
-        .integer => |traits| simd.has_wide_dot and (!traits.isPer32() or traits.isSigned()),
-    };
+/// Columns at once; their sums wait in an array of this length between one 256 and the next.
+const columns_max = 64;
+
+/// K formats from 16 columns on; fewer do not pay for the unpacking. Of blocks of 32 nibbles are faster as ops/matmul/tile.zig
+/// has them (measured with Q4_0: by 3 %). Q8_0's int8 has little to unpack: with the weights in memory it gains 3 to 6 % from
+/// 32 columns on, and loses 2 % where they are in the second-level cache from one block of columns to the next.
+pub inline fn serves(comptime format: Format, span: item_file.Span) bool {
+    if (comptime !simd.has_wide_dot or format.traits() != .integer) return false;
+    if (comptime format.activationKind() == .per256) return span.count() >= 16;
+    return (comptime format.integer().isSigned()) and span.count() >= 32 and span.total <= columns_max;
 }
 
-/// Whether it is the faster one for `count` columns of `total`. Q8_0's int8 has little to unpack: with the weights in memory it
-/// gains 3 to 6 % from 32 columns on, and loses 2 % where they are in the second-level cache from one block of columns to the next.
-pub fn takes(comptime format: Format, count: usize, total: usize) bool {
-    if (comptime format.integer().isSigned()) return count >= 32 and total <= expanded.columns_max;
-    return count >= expanded.columns_min;
+pub fn cut(comptime _: Format, _: usize) item_file.Cut {
+    return .{ .columns_max = columns_max };
+}
+
+/// Whole tiles here; tile.zig takes the columns that are left.
+pub fn run(comptime format: Format, claim: *const Claim) void {
+    const item = claim.item;
+    const first = claim.span.first;
+    const count = claim.span.count() / tile_columns * tile_columns;
+    for (claim.panel_first..claim.panel_end) |panel| {
+        var out: [columns_max][rows]f32 align(64) = undefined;
+        panelTimesColumns(format, claim.weights(format, panel), item.k, item.quantised(first), count, &out);
+        item.finishPanel(out[0..count], panel, first);
+        tile.runPanel(format, claim, panel, first + count);
+    }
 }
 
 fn hasMins(comptime format: Format) bool {
@@ -96,22 +111,22 @@ const Columns = [tile_columns]*const activations.Group256;
 const Sums = [tile_columns]simd.RowF32;
 
 /// One panel times `count` columns, a multiple of `tile_columns` and at most 64. out[c][r].
-pub fn panelTimesColumns(
+fn panelTimesColumns(
     comptime format: Format,
     panel: [*]const u8,
     k: usize,
-    columns: tile.Columns,
+    columns: activations.Columns,
     count: usize,
-    out: *align(64) [expanded.columns_max][rows]f32,
+    out: *align(64) [columns_max][rows]f32,
 ) void {
-    std.debug.assert(count % tile_columns == 0 and count <= expanded.columns_max);
+    std.debug.assert(count % tile_columns == 0 and count <= columns_max);
     const Packed = format_file.Codec(format).Packed;
     const step_chunks = 256 / format_file.Codec(format).chunk_len;
     var chunks: [*]const Packed = @ptrCast(@alignCast(panel));
     var weights: Weights(format) = undefined;
     @memset(out[0..count], @as([rows]f32, @splat(0)));
     // The next chunks come from memory meanwhile, some lines for each tile.
-    const line_groups = expanded.columns_max / tile_columns;
+    const line_groups = columns_max / tile_columns;
     const group_bytes = (step_chunks * @sizeOf(Packed) / 64 + line_groups - 1) / line_groups * 64;
     const groups_per_tile = (line_groups * tile_columns + count - 1) / count;
     const tile_stride = tile_columns * columns.stride;
@@ -144,7 +159,7 @@ pub fn panelTimesColumns(
 }
 
 /// Asks for 256 values of K of a tile's columns. They lie far apart, so that the hardware's prefetchers see no stream there:
-/// K formats gain by it, Q8_0, with fewer columns (`takes`), does not.
+/// K formats gain by it, Q8_0, with fewer columns (`serves`), does not.
 inline fn prefetchColumns(first: [*]const u8, stride: usize) void {
     inline for (0..tile_columns) |c| {
         inline for (0..activations.group_bytes / 64) |line| @prefetch(first + c * stride + line * 64, .{});

@@ -2,34 +2,31 @@
 //! both. A unit of 256 values is a whole number of quantisation blocks, so members of the team can share one token.
 
 const std = @import("std");
-const activations = @import("../../quant/activations.zig");
-const Job = @import("../../system/job.zig").Job;
+const activations = @import("../quant/activations.zig");
+const Job = @import("../system/job.zig").Job;
 
 /// Values handed on at once.
 pub const unit = activations.group_len;
 
-/// Where the rows of a result [n, k] go; null is "not wanted". q32 needs k % 32 == 0 and q256 k % 256 == 0.
+/// Where the rows of a result [n, k] go; k a multiple of the block of every kind that is wanted.
 pub const Sink = struct {
-    y: ?[*]f32,
-    q32: ?[*]u8,
-    q256: ?[*]u8,
+    y: activations.Activation,
     k: usize,
 
     /// Writes values [first, first + values.len) of a row; `first` is a multiple of `unit`.
     pub fn put(sink: Sink, row: usize, first: usize, values: []const f32) void {
         std.debug.assert(first % unit == 0 and values.len <= unit and first + values.len <= sink.k);
-        if (sink.y) |y| {
+        if (sink.y.f32) |y| {
             const target = y[row * sink.k + first ..][0..values.len];
             if (target.ptr != values.ptr) @memcpy(target, values);
         }
-        if (sink.q32) |q| sink.quantize(.per32, q, row, first, values);
-        if (sink.q256) |q| sink.quantize(.per256, q, row, first, values);
-    }
-
-    /// A column is a sequence of groups, and a unit is one group.
-    fn quantize(sink: Sink, kind: activations.Kind, columns: [*]u8, row: usize, first: usize, values: []const f32) void {
-        const group = columns + row * activations.columnBytes(kind, sink.k) + first / unit * activations.group_bytes;
-        activations.quantizeColumn(kind, values, group[0..activations.group_bytes]);
+        inline for (comptime std.enums.values(activations.Kind)) |kind| {
+            if (sink.y.of(kind)) |columns| {
+                // A column is a sequence of groups, and a unit is one group.
+                const group = columns + row * activations.columnBytes(kind, sink.k) + first / unit * activations.group_bytes;
+                activations.quantizeColumn(kind, values, group[0..activations.group_bytes]);
+            }
+        }
     }
 };
 
@@ -62,46 +59,40 @@ pub const Share = struct {
     }
 };
 
-const testing = @import("../../testing/testing.zig");
+const testing = @import("../testing/testing.zig");
 
-/// Test helper: the result in all three forms, each ending at a guard page, checked against one plain pass.
+/// Test helper: the result in all forms, each ending at a guard page, checked against one plain pass.
 pub const TestSinks = struct {
     y: testing.GuardedBuffer,
-    q32: testing.GuardedBuffer,
-    q256: testing.GuardedBuffer,
+    columns: [activations.kinds]testing.GuardedBuffer,
     n: usize,
     k: usize,
 
     pub fn init(n: usize, k: usize) !TestSinks {
-        const bytes32 = if (k % 32 == 0) activations.columnBytes(.per32, k) else 0;
-        const bytes256 = if (k % 256 == 0) activations.columnBytes(.per256, k) else 0;
-        return .{
-            .y = try testing.guarded(f32, n * k),
-            .q32 = try .init(n * bytes32),
-            .q256 = try .init(n * bytes256),
-            .n = n,
-            .k = k,
-        };
+        var sinks: TestSinks = .{ .y = try testing.guarded(f32, n * k), .columns = undefined, .n = n, .k = k };
+        for (std.enums.values(activations.Kind), &sinks.columns) |kind, *columns| {
+            columns.* = try .init(if (k % kind.blockLen() == 0) n * activations.columnBytes(kind, k) else 0);
+        }
+        return sinks;
     }
 
     pub fn deinit(sinks: *TestSinks) void {
         sinks.y.deinit();
-        sinks.q32.deinit();
-        sinks.q256.deinit();
+        for (&sinks.columns) |*columns| columns.deinit();
     }
 
-    pub fn ptr32(sinks: TestSinks) ?[*]u8 {
-        return if (sinks.k % 32 == 0) sinks.q32.bytes.ptr else null;
-    }
-
-    pub fn ptr256(sinks: TestSinks) ?[*]u8 {
-        return if (sinks.k % 256 == 0) sinks.q256.bytes.ptr else null;
+    /// All forms that k allows.
+    pub fn activation(sinks: TestSinks) activations.Activation {
+        var result: activations.Activation = .{ .f32 = sinks.y.slice(f32).ptr };
+        for (std.enums.values(activations.Kind), sinks.columns, &result.quantised) |kind, columns, *pointer| {
+            if (sinks.k % kind.blockLen() == 0) pointer.* = columns.bytes.ptr;
+        }
+        return result;
     }
 
     /// The quantised columns are those of `quantizeColumn` over whole rows of y.
     pub fn check(sinks: TestSinks) !void {
-        try sinks.checkKind(.per32, sinks.q32.bytes);
-        try sinks.checkKind(.per256, sinks.q256.bytes);
+        for (std.enums.values(activations.Kind), sinks.columns) |kind, columns| try sinks.checkKind(kind, columns.bytes);
     }
 
     fn checkKind(sinks: TestSinks, kind: activations.Kind, columns: []const u8) !void {
