@@ -27,6 +27,8 @@ const RELATIVE_ERROR_MAX = {
   q4_k: 9e-2,
   q4_0: 1.1e-1,
   q4_1: 1.0e-1,
+  q5_0: 5.5e-2,
+  q5_1: 5e-2,
 } as const satisfies Record<FormatName, number>;
 
 Deno.test("weightFormats has the blocks of GGUF's tensor types", () => {

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x5f078d28;
+export const abiHash = 0x498d9520;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -103,6 +103,8 @@ export const weightFormats = {
   f16: { id: 1, blockLength: 1, blockBytes: 2, activation: "f32" },
   q4_0: { id: 2, blockLength: 32, blockBytes: 18, activation: "per32" },
   q4_1: { id: 3, blockLength: 32, blockBytes: 20, activation: "per32" },
+  q5_0: { id: 6, blockLength: 32, blockBytes: 22, activation: "per32" },
+  q5_1: { id: 7, blockLength: 32, blockBytes: 24, activation: "per32" },
   q8_0: { id: 8, blockLength: 32, blockBytes: 34, activation: "per32" },
   q4_k: { id: 12, blockLength: 256, blockBytes: 144, activation: "per256" },
   q5_k: { id: 13, blockLength: 256, blockBytes: 176, activation: "per256" },

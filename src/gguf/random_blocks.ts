@@ -55,6 +55,8 @@ const MAKERS: Readonly<Record<FormatName, (sigma: number, mean: number) => Rando
   q8_0: (sigma) => simpleBlocks(34, sigma / Math.sqrt((127 * 128) / 3), (q) => q === 0x80 ? 0x81 : q),
   q4_0: (sigma) => simpleBlocks(18, sigma / Math.sqrt(21.5), (q) => q),
   q4_1: (sigma) => minBlocks(20, sigma / Math.sqrt(21.25), 7.5),
+  q5_0: (sigma) => simpleBlocks(22, sigma / Math.sqrt(85.5), (q) => q),
+  q5_1: (sigma) => minBlocks(24, sigma / Math.sqrt(85.25), 15.5),
   q4_k: (sigma) => superBlocks(144, 15, sigma),
   q5_k: (sigma) => superBlocks(176, 31, sigma),
   q6_k: (sigma) => q6Blocks(sigma),
@@ -139,7 +141,7 @@ function scaleTable(scale: number): Uint16Array {
   return new Uint16Array(Float16Array.from([...magnitudes, ...magnitudes.map((d) => -d)]).buffer);
 }
 
-/** Q8_0 and Q4_0: f16 scale, then quants. A scale of random sign cancels the half-step offset of the quants' mean. */
+/** Q8_0, Q4_0 and Q5_0: f16 scale, then quants. A scale of random sign cancels the half-step offset of the quants' mean. */
 function simpleBlocks(blockBytes: number, scale: number, fix: (quants: number) => number): RandomRows {
   const scales = scaleTable(scale);
   const fixed = Uint8Array.from({ length: 256 }, (_, byte) => fix(byte));
@@ -156,7 +158,7 @@ function simpleBlocks(blockBytes: number, scale: number, fix: (quants: number) =
   };
 }
 
-/** Q4_1: f16 scale, f16 minimum, quants of mean `middle`: the minimum brings the elements' mean to zero. */
+/** Q4_1 and Q5_1: f16 scale, f16 minimum, quants of mean `middle`: the minimum brings the elements' mean to zero. */
 function minBlocks(blockBytes: number, scale: number, middle: number): RandomRows {
   const scales = scaleTable(scale);
   const mins = scaleTable(-scale * middle);

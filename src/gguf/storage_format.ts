@@ -15,6 +15,8 @@ const FILE_TYPES: Readonly<Record<FormatName, number>> = {
   f16: 1,
   q4_0: 2,
   q4_1: 3,
+  q5_0: 8,
+  q5_1: 9,
   q8_0: 7,
   q4_k: 14,
   q5_k: 16,

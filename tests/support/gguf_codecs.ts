@@ -36,6 +36,12 @@ function scaleAndMin(packed: Uint8Array, j: number): [number, number] {
   ];
 }
 
+/** Quant `i` of 32: a bit in the first four bytes, a nibble in the sixteen after them. */
+function fiveBits(packed: Uint8Array, i: number): number {
+  const byte = packed[4 + (i & 15)];
+  return (i < 16 ? byte & 15 : byte >> 4) + 16 * ((packed[i >> 3] >> (i & 7)) & 1);
+}
+
 const decoders: Record<FormatName, Decoder> = {
   f32: (bytes, out) => copy(bytes, out),
   f16: (bytes, out) => {
@@ -58,6 +64,14 @@ const decoders: Record<FormatName, Decoder> = {
     for (let i = 0; i < 16; i++) {
       out[i] = halfAt(block, 0) * (block[4 + i] & 15) + halfAt(block, 2);
       out[i + 16] = halfAt(block, 0) * (block[4 + i] >> 4) + halfAt(block, 2);
+    }
+  }),
+  q5_0: blocks(32, 22, (block, out) => {
+    for (let i = 0; i < 32; i++) out[i] = halfAt(block, 0) * (fiveBits(block.subarray(2), i) - 16);
+  }),
+  q5_1: blocks(32, 24, (block, out) => {
+    for (let i = 0; i < 32; i++) {
+      out[i] = halfAt(block, 0) * fiveBits(block.subarray(4), i) + halfAt(block, 2);
     }
   }),
   q4_k: blocks(256, 144, (block, out) => {

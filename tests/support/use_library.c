@@ -20,10 +20,12 @@ static void pause_ms(int ms) { usleep(ms * 1000); }
 #endif
 
 enum { NONE = -1, ROWS = 48, K = 256, COLUMNS = 5, VALUES = ROWS * K, THREADS = 2 };
-enum { X = 0, Q32 = 100, Q256 = 300, Y = 500, UNITS = 1000 };
+// Regions in units of 64 bytes: an activation in all its forms, f32 and behind it the two quantised ones, and a result.
+enum { X = 0, QUANTISED = COLUMNS * K * 4 / 64, Y = 500, UNITS = 1000 };
+enum { FORM_F32 = 1, FORM_PER32 = 2, FORM_PER256 = 4 };
 
 static const struct { const char *name; uint32_t id, bytes; } formats[] = {
-    {"Q4_0", 2, VALUES / 32 * 18}, {"Q8_0", 8, VALUES / 32 * 34}, {"Q4_K", 12, VALUES / 256 * 144},
+    {"Q4_0", 2, VALUES / 32 * 18}, {"Q5_0", 6, VALUES / 32 * 22}, {"Q8_0", 8, VALUES / 32 * 34}, {"Q4_K", 12, VALUES / 256 * 144},
     {"Q5_K", 13, VALUES / 256 * 176}, {"Q6_K", 14, VALUES / 256 * 210}, {"F16", 1, VALUES * 2}};
 
 static void *library;
@@ -61,11 +63,12 @@ static void multiply(uint32_t context, const char *level, int format) {
   CALL(kumi_weights_create, (uint32_t, uint32_t, uint32_t, uint32_t, void *), context, id, ROWS, K, &weights);
   CALL(kumi_weights_load, (uint32_t, uint32_t, uint32_t, uint32_t, void *, uint32_t), context, weights, 0, ROWS, blocks, bytes);
   CALL(kumi_write, (uint32_t, uint32_t, void *, uint32_t), context, X, x, sizeof x);
-  CALL(kumi_quantize_activations, (uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t), context, X, K, COLUMNS, Q32, Q256);
+  CALL(kumi_quantize_activations, (uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t), context, X, K, COLUMNS, QUANTISED,
+       FORM_PER32 | FORM_PER256);
   CALL(kumi_matmul,
        (uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t,
-        uint32_t, uint32_t, uint32_t),
-       context, X, Q32, Q256, COLUMNS, 0, weights, NONE, Y, NONE, NONE, NONE, NONE, NONE, NONE);
+        uint32_t, uint32_t),
+       context, X, FORM_F32 | FORM_PER32 | FORM_PER256, COLUMNS, 0, weights, NONE, Y, NONE, NONE, NONE, NONE, NONE, NONE);
   CALL(kumi_read, (uint32_t, uint32_t, void *, uint32_t), context, Y, y, sizeof y);
   CALL(kumi_destroy, (uint32_t), weights);
   printf("%s %s %08x\n", level, formats[format].name, hash(y, sizeof y));

@@ -27,6 +27,7 @@ pub const Arena = struct {
             arena.stamp = 0;
         }
         arena.stamp += 1;
+        std.debug.assert(arena.stamp > 0); // what slots bear at first
         return arena.stamp;
     }
 

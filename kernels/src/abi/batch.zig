@@ -86,6 +86,7 @@ fn valid(batch: *Batch, arena: *Arena) status.Error!bool {
     batch.positions_end = 0;
     for (batch.seqs.items) |seq| {
         if (seq.token_count == 0 or seq.token_first != token_next) return false;
+        std.debug.assert(token_next <= batch.tokens.items.len);
         token_next = add(token_next, seq.token_count) orelse return false;
         if (token_next > batch.tokens.items.len) return false;
         const end = add(seq.position_first, seq.token_count) orelse return false;
@@ -126,7 +127,9 @@ fn tokensFollow(
         while (position - extent_position >= extents[extent].token_count) {
             extent_position += extents[extent].token_count;
             extent += 1;
+            std.debug.assert(extent < extents.len); // they cover every position
         }
+        std.debug.assert(position >= extent_position);
         if (token.slot != extents[extent].slot_first + (position - extent_position)) return false;
         // Two tokens that write one slot would make the result depend on which thread comes last.
         if (arena.stamps[token.slot] == stamp) return false;

@@ -58,6 +58,8 @@ pub const Context = struct {
 
     /// `count` values of `T` at a region.
     pub fn region(context: *const Context, comptime T: type, unit: u32, count: usize) status.Error![*]T {
+        comptime std.debug.assert(@alignOf(T) <= unit_bytes);
+        std.debug.assert(context.workspace.bytes.len % unit_bytes == 0);
         const first = @as(usize, unit) * unit_bytes;
         const bytes = std.math.mul(usize, count, @sizeOf(T)) catch return error.Overflow;
         const end = std.math.add(usize, first, bytes) catch return error.Overflow;
@@ -79,6 +81,7 @@ pub const Context = struct {
     /// At least `len` bytes for the time of one call, aligned to 64.
     pub fn scratchBytes(context: *Context, len: usize) status.Error![*]align(unit_bytes) u8 {
         try context.scratch.reserve(@max(len, 1));
+        std.debug.assert(context.scratch.bytes.len >= len);
         return @alignCast(context.scratch.bytes.ptr);
     }
 

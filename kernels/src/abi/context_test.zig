@@ -202,7 +202,7 @@ test "weights refuse what does not fit" {
     defer close(context);
     var id: u32 = 0;
     const place: [*]u8 = @ptrCast(&id);
-    try std.testing.expectError(error.UnsupportedFormat, weights.weightsCreate(context, 7, 16, 256, place));
+    try std.testing.expectError(error.UnsupportedFormat, weights.weightsCreate(context, 4, 16, 256, place));
     try std.testing.expectError(error.ShapeMismatch, weights.weightsCreate(context, 12, 16, 255, place));
     try std.testing.expectError(error.ShapeMismatch, weights.weightsCreate(context, 0, 0, 256, place));
     if (weights.weightsCreate(context, 0, 0xFFFF_FFFF, 0xFFFF_FFFF, place)) return error.TestUnexpectedResult else |_| {}

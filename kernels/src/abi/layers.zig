@@ -253,6 +253,7 @@ fn placeAttention(context: *Context, args: *attention_op.Args, y: ?[*]f32, out_l
     args.out = y orelse floats;
     if (chunks == 0) return;
     const partials = floats + out_floats;
+    std.debug.assert(room.items > 0 and room.floats > 0);
     const finished: [*]u32 = @ptrCast(partials + room.floats);
     @memset(finished[0..room.items], 0);
     args.split = .{ .chunks = chunks, .finished = finished, .partials = partials };
@@ -277,6 +278,7 @@ pub fn gatherRows(context: *Context, x: u32, k: u32, index: buffers.Input, index
     const rows_end = std.math.add(u32, std.mem.max(u32, rows), 1) catch return error.Overflow;
     const source = try context.matrix(x, rows_end, k);
     const target = try context.matrix(y, @intCast(rows.len), k);
+    std.debug.assert(rows_end > 0);
     const source_end = @intFromPtr(source) + @as(usize, rows_end) * k * @sizeOf(f32);
     const target_end = @intFromPtr(target) + rows.len * k * @sizeOf(f32);
     if (@intFromPtr(source) < target_end and @intFromPtr(target) < source_end) return error.InvalidArgument;

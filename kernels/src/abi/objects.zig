@@ -76,8 +76,10 @@ fn addLocked(comptime T: type, object: *T, owner: ?u32) Error!u32 {
     };
     const index = takeSlot() orelse return error.TooManyObjects;
     const slot = &slots[index];
+    std.debug.assert(slot.id.load(.monotonic) == 0);
     slot.generation +%= 1;
     const id: u32 = @bitCast(Id{ .index = @intCast(index), .generation = slot.generation, .kind = T.kind });
+    std.debug.assert(id != 0 and id != none);
     slot.owner = owner orelse id;
     slot.pointer = object;
     slot.destroy = erased.destroy;
@@ -132,6 +134,7 @@ fn detach(id: u32) Error!Detached {
     const index = id & (objects_max - 1);
     const slot = &slots[index];
     const detached: Detached = .{ .pointer = slot.pointer, .destroy = slot.destroy };
+    std.debug.assert(index < used);
     slot.id.store(0, .release);
     if (free_first == null) free_first = index else slots[free_last].next_free = index;
     free_last = index;
@@ -149,6 +152,7 @@ fn takeSlot() ?u32 {
         return used - 1;
     }
     const first = free_first orelse return null;
+    std.debug.assert(first < used and free_last < used);
     free_first = if (first == free_last) null else slots[first].next_free;
     return first;
 }

@@ -30,13 +30,16 @@ pub const Weights = struct {
     sealed: std.atomic.Value(bool) = .init(false),
 
     pub fn retain(weights: *Weights) void {
-        _ = weights.references.fetchAdd(1, .monotonic);
+        const before = weights.references.fetchAdd(1, .monotonic);
+        std.debug.assert(before > 0); // whoever shares it has it
         weights.sealed.store(true, .release);
     }
 
     /// Drops one reference; the memory goes with the last one.
     pub fn destroy(weights: *Weights) void {
-        if (weights.references.fetchSub(1, .acq_rel) != 1) return;
+        const before = weights.references.fetchSub(1, .acq_rel);
+        std.debug.assert(before > 0);
+        if (before != 1) return;
         weights.piece.deinit();
         gpa.destroy(weights);
     }
@@ -84,6 +87,7 @@ pub fn weightsLoad(
     if (needed != source_bytes) return error.InvalidArgument;
     const rows = try buffers.values(u8, source, source_bytes, needed);
     const offset = row_first / simd.panel_rows * weights.format.panelBytes(weights.k);
+    std.debug.assert(offset + weights.format.packedBytes(row_count, weights.k) <= weights.piece.bytes.len);
     weights.piece.prefault(&context.team, offset + weights.format.packedBytes(row_count, weights.k));
     const args: load_op.PackArgs = .{
         .source = rows.ptr,

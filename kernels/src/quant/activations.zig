@@ -156,6 +156,7 @@ pub fn quantizeRow(x: []const f32, target: *const Activation, row: usize) void {
 /// Quantises one column. x: [k], dst: at least columnBytes(kind, k) bytes, aligned to 64 bytes.
 pub fn quantizeColumn(kind: Kind, x: []const f32, dst: []u8) void {
     std.debug.assert(dst.len >= columnBytes(kind, x.len));
+    std.debug.assert(@intFromPtr(dst.ptr) % 64 == 0);
     switch (kind) {
         .per32 => quantizeColumn32(x, dst),
         .per256 => quantizeColumn256(x, dst),
@@ -199,6 +200,7 @@ inline fn quantizeBlock(comptime n: usize, x: *const [n]f32, q: *[n]i8, sums: *[
         @memset(sums, 0);
         return if (largest < smallest_max) 0 else std.math.nan(f32);
     }
+    std.debug.assert(std.math.isFinite(127.0 / largest));
     const inverse = simd.splat(127.0 / largest);
     const limit: simd.I32x16 = @splat(127);
     for (0..n / 16) |i| {

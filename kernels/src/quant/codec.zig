@@ -13,9 +13,22 @@ pub fn toHalf(value: f32) u16 {
 
 /// Nearest integer (half to even) within [low, high]; NaN gives low.
 pub fn nearest(value: f32, comptime low: i32, comptime high: i32) i32 {
+    comptime std.debug.assert(low < high);
     if (!(value >= low)) return low;
     if (value >= high) return high;
     return simd.roundToInt(simd.splat(value))[0];
+}
+
+/// The least and the largest value.
+pub fn rangeOf(values: []const f32) struct { f32, f32 } {
+    std.debug.assert(values.len > 0);
+    var least = values[0];
+    var largest = values[0];
+    for (values[1..]) |value| {
+        least = @min(least, value);
+        largest = @max(largest, value);
+    }
+    return .{ least, largest };
 }
 
 /// 1 / value, and 0 where that would not be finite.

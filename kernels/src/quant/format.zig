@@ -16,6 +16,8 @@ pub const Format = enum(u32) {
     f16 = 1,
     q4_0 = 2,
     q4_1 = 3,
+    q5_0 = 6,
+    q5_1 = 7,
     q8_0 = 8,
     q4_k = 12,
     q5_k = 13,
@@ -96,11 +98,30 @@ pub fn Codec(comptime format: Format) type {
         .bf16 => @import("float.zig").Codec(.bf16),
         .q4_0 => @import("q4_0.zig"),
         .q4_1 => @import("q4_1.zig"),
+        .q5_0 => @import("q5_0.zig"),
+        .q5_1 => @import("q5_1.zig"),
         .q8_0 => @import("q8_0.zig"),
         .q4_k => @import("q4_k.zig"),
         .q5_k => @import("q5_k.zig"),
         .q6_k => @import("q6_k.zig"),
     };
+}
+
+comptime {
+    for (std.enums.values(Format)) |format| {
+        const C = Codec(format);
+        std.debug.assert(C.chunk_len % C.block_len == 0 and C.error_max >= 0);
+        switch (C.traits) {
+            .float => std.debug.assert(C.block_len == 1),
+            .integer => |traits| {
+                std.debug.assert(C.block_len == traits.activation.blockLen());
+                std.debug.assert(traits.zero % 8 == 0 and (traits.sub_len == 16 or traits.sub_len == 32));
+                // A constant zero and mins would both need the same sums.
+                std.debug.assert(traits.zero == 0 or traits.mins == .none);
+                std.debug.assert(traits.isSigned() or traits.quants.unsigned < 128);
+            },
+        }
+    }
 }
 
 pub fn panelCount(rows: usize) usize {
@@ -126,6 +147,7 @@ pub fn packPanels(format: Format, rows: usize, k: usize, src: []const u8, dst: [
 
 /// Decodes row `row` of a packed tensor to out: [k].
 pub fn unpackRow(format: Format, k: usize, bytes: [*]const u8, row: usize, out: [*]f32) void {
+    std.debug.assert(k > 0 and k % format.blockLen() == 0);
     const source = bytes + row / simd.panel_rows * format.panelBytes(k);
     switch (format) {
         inline else => |f| panel.unpackRow(Codec(f), k, source, row % simd.panel_rows, out),

@@ -133,6 +133,7 @@ pub fn encode(comptime q_max: u8, values: *const [block_len]f32) Encoded {
         all.min[i] = @intCast(codec.nearest(mins[i] * min_inverse, 0, 63));
         const step = codec.fromHalf(result.d) * @as(f32, @floatFromInt(all.scale[i]));
         const min = codec.fromHalf(result.dmin) * @as(f32, @floatFromInt(all.min[i]));
+        std.debug.assert(all.scale[i] < 64 and all.min[i] < 64);
         const inverse = codec.inverse(step);
         for (values[i * sub_len ..][0..sub_len], result.q[i * sub_len ..][0..sub_len]) |value, *q| {
             q.* = @intCast(codec.nearest((value + min) * inverse, 0, q_max));

@@ -48,6 +48,9 @@ pub fn Blocks(comptime Codec: type) type {
 
 /// Packs one panel. src: `count` ≤ 16 GGUF rows of k values; the missing rows are zero.
 pub fn pack(comptime Codec: type, count: usize, k: usize, src: [*]const u8, dst: []u8) void {
+    comptime std.debug.assert(Codec.chunk_len % Codec.block_len == 0);
+    std.debug.assert(count > 0 and count <= rows and k % Codec.block_len == 0);
+    std.debug.assert(dst.len == bytes(Codec, k));
     const per_chunk = Codec.chunk_len / Codec.block_len;
     const blocks = k / Codec.block_len;
     const chunks = (blocks + per_chunk - 1) / per_chunk;
@@ -70,6 +73,7 @@ pub fn pack(comptime Codec: type, count: usize, k: usize, src: [*]const u8, dst:
 
 /// Decodes one row of a panel.
 pub fn unpackRow(comptime Codec: type, k: usize, source: [*]const u8, row: usize, out: [*]f32) void {
+    std.debug.assert(row < rows and k % Codec.block_len == 0);
     const per_chunk = Codec.chunk_len / Codec.block_len;
     const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(source));
     for (0..k / Codec.block_len) |i| {
@@ -95,6 +99,7 @@ pub inline fn packNibbles(comptime from: NibbleHalf, first: [4]transpose.Words, 
 
 /// The nibble of K position k < 32 of a row.
 pub fn nibble(units: *const NibbleUnits, row: usize, k: usize) u8 {
+    std.debug.assert(row < rows and k < 32);
     const byte = units[k / 4 % 4][4 * row + k % 4];
     return if (k < 16) byte & 15 else byte >> 4;
 }

@@ -43,12 +43,7 @@ pub fn decode(block: *align(1) const Block) [block_len]f32 {
 
 /// The least value becomes q = 0, the largest q = 15.
 pub fn encode(values: *const [block_len]f32) Block {
-    var least = values[0];
-    var largest = values[0];
-    for (values[1..]) |value| {
-        least = @min(least, value);
-        largest = @max(largest, value);
-    }
+    const least, const largest = codec.rangeOf(values);
     // Halves first: the difference of two finite values may be infinite.
     const d = (largest / 2 - least / 2) / 7.5;
     const inverse = codec.inverse(d);

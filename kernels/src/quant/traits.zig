@@ -1,6 +1,7 @@
 //! What the kernels ask of a format. Each format's file declares its `traits` beside its block; a kernel compares these and no
 //! names, so that a new format meets either code that serves it or a compile error.
 
+const std = @import("std");
 const activations = @import("activations.zig");
 
 pub const Traits = union(enum) {
@@ -39,6 +40,7 @@ pub const Integer = struct {
     /// How many dot products of four quants with four activations can be added before an int16 of `limit` could overflow:
     /// each adds two products, |q · x| ≤ quants.unsigned · 127, to it.
     pub inline fn dotsWithin(traits: Integer, limit: comptime_int) usize {
+        std.debug.assert(traits.quants.unsigned > 0 and traits.zero <= traits.quants.unsigned);
         return limit / (2 * @as(usize, traits.quants.unsigned) * 127);
     }
 

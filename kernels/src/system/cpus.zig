@@ -17,14 +17,17 @@ pub const CpuSet = struct {
     }
 
     pub fn add(set: *CpuSet, cpu: u32) void {
+        std.debug.assert(cpu < bits);
         set.words[cpu / 64] |= @as(u64, 1) << @intCast(cpu % 64);
     }
 
     pub fn remove(set: *CpuSet, cpu: u32) void {
+        std.debug.assert(cpu < bits);
         set.words[cpu / 64] &= ~(@as(u64, 1) << @intCast(cpu % 64));
     }
 
     pub fn contains(set: *const CpuSet, cpu: u32) bool {
+        std.debug.assert(cpu < bits);
         return set.words[cpu / 64] >> @intCast(cpu % 64) & 1 != 0;
     }
 

@@ -19,6 +19,7 @@ pub fn wait(word: *const std.atomic.Value(u32), expected: u32) void {
 
 /// Wakes at most `count` of the threads that sleep on `word`.
 pub fn wake(word: *const std.atomic.Value(u32), count: u31) void {
+    std.debug.assert(count > 0);
     switch (builtin.os.tag) {
         .linux => _ = linux.futex_3arg(word, .{ .cmd = .WAKE, .private = true }, count),
         // Only one or all: a waiter that is woken too often looks at its word and sleeps again.
@@ -54,7 +55,9 @@ pub const Lock = struct {
     }
 
     pub fn release(lock: *Lock) void {
-        if (lock.state.swap(0, .release) == 2) wake(&lock.state, 1);
+        const state = lock.state.swap(0, .release);
+        std.debug.assert(state == 1 or state == 2); // held
+        if (state == 2) wake(&lock.state, 1);
     }
 };
 

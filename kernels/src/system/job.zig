@@ -14,6 +14,7 @@ pub const Job = extern struct {
     /// Claims `count` consecutive units of `total`; null when none are left, or none are to be computed any more.
     pub fn claim(job: *const Job, total: u32, count: u32) ?struct { first: u32, end: u32 } {
         std.debug.assert(count > 0);
+        std.debug.assert(job.part < job.parts);
         if (job.stop.isRaised()) return null;
         const first = job.next.fetchAdd(count, .monotonic);
         if (first >= total) return null;

@@ -31,6 +31,8 @@ pub const Block = struct {
         const address = @intFromPtr(mapping.ptr);
         const skip = if (slack == 0) 0 else std.mem.alignForward(usize, address, huge_page) - address;
         const block: Block = .{ .mapping = mapping, .bytes = @alignCast(mapping[skip..][0..len]), .node = node };
+        std.debug.assert(skip + len <= mapping.len);
+        std.debug.assert(slack == 0 or @intFromPtr(block.bytes.ptr) % huge_page == 0);
         // Before anything is touched; a refusal only costs speed.
         if (node) |id| _ = numa.bind(mapping, id);
         if (slack != 0 and builtin.os.tag == .linux) {
@@ -51,6 +53,7 @@ pub const Block = struct {
         const grown = try initOn(block.node, len);
         block.deinit();
         block.* = grown;
+        std.debug.assert(block.bytes.len >= len);
     }
 };
 

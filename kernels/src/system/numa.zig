@@ -46,6 +46,8 @@ pub const Topology = struct {
         }
         if (home == null) topology.ids.add(topology.ids.nextFrom(0) orelse 0);
         topology.strays_home = home orelse topology.ids.nextFrom(0).?;
+        std.debug.assert(topology.ids.contains(topology.strays_home));
+        std.debug.assert(topology.usable.containsAll(&topology.strays));
         return topology;
     }
 
@@ -66,6 +68,7 @@ pub const Topology = struct {
         const path = std.fmt.bufPrint(&name, "devices/system/node/node{d}/cpulist", .{id}) catch return null;
         var set = readList(topology.root, path) orelse return null;
         set.intersect(&topology.usable);
+        std.debug.assert(topology.usable.containsAll(&set));
         return set;
     }
 
@@ -94,6 +97,7 @@ const mpol_preferred = 1;
 /// speed, where a strict binding would have the system end the process although other nodes have room. False where the
 /// system refuses, as containers may.
 pub fn bind(mapping: []align(page) const u8, node: u32) bool {
+    std.debug.assert(mapping.len > 0);
     if (builtin.os.tag != .linux or node >= nodes_max) return false;
     var mask: [nodes_max / 64]u64 = @splat(0);
     mask[node / 64] = @as(u64, 1) << @intCast(node % 64);

@@ -16,6 +16,7 @@ pub const Use = enum {
 
 /// Zeroed pages, each of which takes memory once it is touched.
 pub fn map(len: usize, use: Use) error{OutOfMemory}![]align(page) u8 {
+    std.debug.assert(len > 0);
     if (builtin.os.tag == .windows) {
         const start = windows.VirtualAlloc(null, len, windows.mem_reserve | windows.mem_commit, windows.page_readwrite);
         const bytes: [*]align(page) u8 = @ptrCast(@alignCast(start orelse return error.OutOfMemory));
@@ -33,6 +34,7 @@ pub fn map(len: usize, use: Use) error{OutOfMemory}![]align(page) u8 {
 
 /// Ends what `map` returned.
 pub fn unmap(mapping: []align(page) u8) void {
+    std.debug.assert(mapping.len > 0);
     if (builtin.os.tag == .windows) {
         _ = windows.VirtualFree(mapping.ptr, 0, windows.mem_release);
     } else {
@@ -43,6 +45,7 @@ pub fn unmap(mapping: []align(page) u8) void {
 /// Returns the memory of whole pages to the system; they stay mapped and read as zeros. Windows takes it when it is short of
 /// memory, until when they read as what they held. A refusal only means that the memory stays taken.
 pub fn giveBack(part: []align(page) u8) void {
+    std.debug.assert(part.len > 0 and part.len % page == 0);
     switch (builtin.os.tag) {
         .windows => _ = windows.VirtualAlloc(part.ptr, part.len, windows.mem_reset, windows.page_readwrite),
         .linux => std.posix.madvise(part.ptr, part.len, std.posix.MADV.DONTNEED) catch {},
@@ -70,6 +73,7 @@ pub fn residentBytes(part: []align(page) u8) ?usize {
         std.posix.mincore(@alignCast(part.ptr + at), bytes, &states) catch return null;
         for (states[0 .. bytes / page]) |state| held += state & 1;
     }
+    std.debug.assert(held * page <= std.mem.alignForward(usize, part.len, page));
     return held * page;
 }
 

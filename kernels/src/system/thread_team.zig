@@ -72,6 +72,7 @@ pub const Team = struct {
     pub fn startOn(team: *Team, gpa: std.mem.Allocator, count: u32, on: ?*const cpus.CpuSet) !void {
         const default = if (on) |set| cpus.limited(set.count()) else cpus.usable();
         const members = if (count == 0) default else count;
+        assert(members > 0 and team.count == 1); // a team that runs is stopped first
         if (members > members_max) return error.TooManyThreads;
         team.* = .{ .count = members };
         if (members == 1) return;
@@ -106,6 +107,8 @@ pub const Team = struct {
     }
 
     fn runGated(team: *Team, work: Work, args: *const anyopaque, every: bool) void {
+        assert(team.count > 0 and team.count <= members_max);
+        assert(!team.stopping.load(.monotonic));
         const saved = fp_state.enterDefault();
         defer fp_state.leave(saved);
         team.next.store(0, .monotonic);
@@ -141,6 +144,7 @@ pub const Team = struct {
     /// Ends and joins the workers. The team may be started again.
     pub fn stop(team: *Team, gpa: std.mem.Allocator) void {
         if (team.count == 1) return;
+        assert(team.gate.raw == gate_closed and team.threads.len == team.count - 1);
         team.join(team.threads.len);
         gpa.free(team.threads);
         if (team.pinned) claimed.giveBack(&team.pins);
@@ -189,11 +193,14 @@ pub const Team = struct {
     /// The owner may end the run, and the process the team, once the gate is closed and empty: after it only the
     /// wake-up follows, and `stop` joins this thread before the team goes away.
     fn leave(team: *Team) void {
-        if (team.gate.fetchSub(1, .seq_cst) != gate_closed + 1) return;
+        const before = team.gate.fetchSub(1, .seq_cst);
+        assert(before & ~gate_closed != 0);
+        if (before != gate_closed + 1) return;
         if (team.owner_sleeps.load(.seq_cst) != 0) futex.wake(&team.gate, 1);
     }
 
     fn worker(team: *Team, part: u32) void {
+        assert(part > 0 and part < team.count); // the owner is member 0
         if (team.pinned) team.pin(part);
         _ = fp_state.enterDefault();
         const job: Job = .{ .part = part, .parts = team.count, .next = &team.next, .stop = &team.stopper };
@@ -267,7 +274,7 @@ const Claimed = struct {
         list.lock.acquire();
         defer list.lock.release();
         var free: cpus.CpuSet = allowed.*;
-        for (&free.words, list.set.words) |*word, used| word.* &= ~used;
+        free.subtract(&list.set);
         if (free.count() < count) return false;
         taken.* = .{};
         var cpu: u32 = 0;
@@ -277,13 +284,15 @@ const Claimed = struct {
             list.set.add(cpu);
             cpu += 1;
         }
+        assert(taken.count() == count and allowed.containsAll(taken));
         return true;
     }
 
     fn giveBack(list: *Claimed, taken: *const cpus.CpuSet) void {
         list.lock.acquire();
         defer list.lock.release();
-        for (&list.set.words, taken.words) |*word, mine| word.* &= ~mine;
+        assert(list.set.containsAll(taken));
+        list.set.subtract(taken);
     }
 };
 

@@ -64,6 +64,8 @@ pub const Piece = struct {
     /// pieces behind as far as gives each member work.
     pub fn prefault(piece: *const Piece, team: *Team, end: usize) void {
         const chunk = piece.chunk;
+        std.debug.assert(end <= std.mem.alignForward(usize, piece.bytes.len, piece_align));
+        std.debug.assert(chunk.touched % huge_page == 0);
         const wanted = @intFromPtr(piece.bytes.ptr) - @intFromPtr(chunk.block.bytes.ptr) + end;
         if (wanted <= chunk.touched) return;
         const ahead = @min(chunk.used, wanted + team.count * huge_page);
@@ -95,6 +97,7 @@ const Chunk = struct {
     }
 
     fn cut(chunk: *Chunk, size: usize, len: usize) ?Piece {
+        std.debug.assert(size >= len and size % piece_align == 0 and chunk.used % piece_align == 0);
         if (size > chunk.block.bytes.len - chunk.used) return null;
         const bytes = chunk.block.bytes[chunk.used..][0..len];
         chunk.used += size;
@@ -103,7 +106,9 @@ const Chunk = struct {
     }
 
     fn release(chunk: *Chunk) void {
-        if (chunk.users.fetchSub(1, .acq_rel) != 1) return;
+        const users = chunk.users.fetchSub(1, .acq_rel);
+        std.debug.assert(users > 0);
+        if (users != 1) return;
         chunk.block.deinit();
         chunk.gpa.destroy(chunk);
     }

@@ -65,6 +65,7 @@ fn multiply(
     for (&panels, 0..) |*panel, i| panel.* = @ptrCast(@alignCast(weights + i * format.panelBytes(k)));
     var unpacked: [P]WeightTile align(64) = undefined;
     var sums: [2]Sums(P) = undefined;
+    std.debug.assert(span.count() <= parts.columns_max and k % depth == 0);
     for (0..k / depth) |block| {
         var step: Step(format, P) = .{
             .weights = undefined,
@@ -84,8 +85,9 @@ fn multiply(
             step.d[i] = simd.f16ToF32(rows, chunk.d[block % 2]);
             if (comptime hasMin(format)) step.m[i] = simd.f16ToF32(rows, chunk.m[block % 2]);
             // Half of the next chunk comes from memory meanwhile.
-            const next = @as([*]const u8, @ptrCast(&panel[block / 2 + 1])) + block % 2 * @sizeOf(@TypeOf(chunk.q[0]));
-            inline for (0..@sizeOf(@TypeOf(chunk.q[0])) / 64) |line| @prefetch(next + line * 64, .{});
+            const half = @sizeOf(@TypeOf(chunk.q[0]));
+            const next = @as([*]const u8, @ptrCast(&panel[block / 2 + 1])) + block % 2 * half;
+            inline for (0..half / 64) |line| @prefetch(next + line * 64, .{});
         }
         parts.pipeline((parts.countOf(span) + 1) / 2, step);
     }

@@ -112,6 +112,7 @@ fn multiply(
     const chunks: [*]const format_file.Codec(format).Packed = @ptrCast(@alignCast(panel));
     var digits: Digits(format) = undefined;
     var sums: [2]Sums = undefined;
+    std.debug.assert(span.count() <= parts.columns_max and k % activations.group_len == 0);
     const steps = (parts.countOf(span) + 1) / 2;
     const lines_per_step = (@sizeOf(@TypeOf(chunks[0])) / 64 + steps - 1) / steps;
     for (0..k / activations.group_len) |index| {

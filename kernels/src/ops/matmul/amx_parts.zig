@@ -53,6 +53,7 @@ pub const Out = [columns_max][simd.panel_rows]f32;
 /// Software pipelining: the tiles of a step are given their work before the vector unit takes up the sums of the step
 /// before, so that both are busy. `start(i, which)` fills buffer `which`, `finish(i, which)` empties it.
 pub inline fn pipeline(steps: usize, context: anytype) void {
+    std.debug.assert(steps > 0);
     for (0..steps) |i| {
         context.start(i, i % 2);
         if (i > 0) context.finish(i - 1, (i - 1) % 2);

@@ -68,6 +68,7 @@ const Sums = [panels_max][columns_max][simd.panel_rows]f32;
 /// Fills the sums of the product's panels and columns.
 fn multiply(product: *const Product, sums: *Sums) void {
     std.debug.assert(product.panels <= panels_max and product.columns <= columns_max);
+    std.debug.assert(product.panels > 0 and product.columns > 0);
     var x: [pairs_max]u32 = undefined;
     const slice_max = pairs_max / product.columns;
     var first: usize = 0;

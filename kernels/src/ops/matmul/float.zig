@@ -1,6 +1,7 @@
 //! The float matmul: some columns × one panel, whole K, one FMA per k in one chain per output element.
 //! Narrow formats are widened exactly, so all of them are f32 arithmetic.
 
+const std = @import("std");
 const simd = @import("../../isa/simd.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
@@ -53,6 +54,7 @@ fn multiply(
 ) void {
     const Codec = format_file.Codec(format);
     const weights: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
+    std.debug.assert(k > 0 and columns.stride >= k);
     var acc: [C]simd.F32x16 = @splat(@splat(0));
     const chunk_len = Codec.chunk_len;
     for (0..k / chunk_len) |i| {

@@ -223,6 +223,7 @@ fn panelsTimesColumns(
 ) void {
     std.debug.assert(count <= panels_max and column_count <= columns_max);
     const Codec = format_file.Codec(format);
+    std.debug.assert(count > 0 and column_count >= 2);
     const pair_count = (column_count + 1) / 2;
     var pairs: [columns_max / 2]Pair(format) = undefined;
     var weights: Weights(format) = undefined;

@@ -81,6 +81,7 @@ pub const Span = struct {
     total: usize,
 
     pub fn count(span: Span) usize {
+        std.debug.assert(span.first < span.end and span.end <= span.total);
         return span.end - span.first;
     }
 };
@@ -106,6 +107,7 @@ pub const Claim = struct {
     tiles: *amx.Tiles,
 
     pub fn panels(claim: *const Claim) usize {
+        std.debug.assert(claim.panel_first < claim.panel_end and claim.panel_end <= claim.item.panels());
         return claim.panel_end - claim.panel_first;
     }
 

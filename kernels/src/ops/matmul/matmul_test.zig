@@ -68,7 +68,7 @@ const Case = struct {
                         if (@hasField(Block, scale[0])) @field(blocks[i], scale[0]) = @bitCast(@as(f16, @floatCast(rng.unit() * scale[1])));
                     }
                     const extreme: u8 = rng.pick(u8, &.{ 0x00, 0x7f, 0x80, 0xff });
-                    inline for (.{ "qs", "ql", "qh" }) |name| {
+                    inline for (.{ "qs", "ql", "qh", "bits" }) |name| {
                         if (@hasField(Block, name) and i % 4 == 0) @memset(std.mem.asBytes(&@field(blocks[i], name)), extreme);
                     }
                 }

@@ -264,7 +264,7 @@ inline fn chunkWithZero(
 
 /// How many of a span's four units, one after another, can be added up where `units` would fit.
 fn unitsWithin(units: usize) usize {
-    std.debug.assert(units > 0);
+    std.debug.assert(units > 0); // else int16 is too small for two products
     return if (units >= 4) 4 else if (units >= 2) 2 else 1;
 }
 
@@ -300,21 +300,28 @@ inline fn blockUnsigned(
 ) void {
     @setEvalBranchQuota(100_000);
     const traits = comptime format.integer();
-    // All eight dot products of a nibble fit in int16: 2 · 15 · 127 · 8 = 30,480.
-    comptime std.debug.assert(traits.dotsWithin(simd.partial_max) >= 8);
+    // As int16: of nibbles all eight dot products fit, 2 · 15 · 127 · 8 = 30,480; of five bits four, 2 · 31 · 127 · 4 = 31,496.
+    const units_at_once = comptime unitsWithin(traits.dotsWithin(simd.partial_max) / 2);
     source.prefetch(C, place.part, 2);
-    var partial: [C][G]simd.Partial = undefined;
-    inline for (0..4) |u| {
-        var units: [G]Unit = undefined;
-        inline for (0..G) |g| units[g] = source.unit(place.part, u, g);
-        inline for (0..C) |c| {
-            const q = columns.group(activations.Group32, c, place.group).q[32 * place.index + 4 * u ..];
-            const low = simd.broadcast4(q[0..4]);
-            const high = simd.broadcast4(q[16..20]);
-            inline for (0..G) |g| {
-                partial[c][g] = if (u == 0) simd.dot(units[g].low, low) else simd.dotAdd(partial[c][g], units[g].low, low);
-                partial[c][g] = simd.dotAdd(partial[c][g], units[g].high, high);
+    var sums: [C][G]simd.RowI32 = undefined;
+    inline for (0..4 / units_at_once) |part| {
+        var partial: [C][G]simd.Partial = undefined;
+        inline for (0..units_at_once) |i| {
+            const u = part * units_at_once + i;
+            var units: [G]Unit = undefined;
+            inline for (0..G) |g| units[g] = source.unit(place.part, u, g);
+            inline for (0..C) |c| {
+                const q = columns.group(activations.Group32, c, place.group).q[32 * place.index + 4 * u ..];
+                const low = simd.broadcast4(q[0..4]);
+                const high = simd.broadcast4(q[16..20]);
+                inline for (0..G) |g| {
+                    partial[c][g] = if (i == 0) simd.dot(units[g].low, low) else simd.dotAdd(partial[c][g], units[g].low, low);
+                    partial[c][g] = simd.dotAdd(partial[c][g], units[g].high, high);
+                }
             }
+        }
+        inline for (0..C) |c| {
+            inline for (0..G) |g| sums[c][g] = if (part == 0) simd.joined(partial[c][g]) else sums[c][g] +% simd.joined(partial[c][g]);
         }
     }
     inline for (0..C) |c| {
@@ -322,7 +329,7 @@ inline fn blockUnsigned(
         const da = simd.splatRows(column.scales[place.index]);
         const offset = column.offsets[place.index];
         inline for (0..G) |g| {
-            var isum = simd.joined(partial[c][g]);
+            var isum = sums[c][g];
             if (traits.zero != 0) isum +%= @splat(traits.zero / 8 * offset);
             acc[c][g] = simd.fma(simd.toFloat(isum), source.rowScale("d", place.part, g) * da, acc[c][g]);
             if (traits.mins == .block) {
@@ -387,6 +394,7 @@ fn multiply(
     out: *[C][simd.panel_rows]f32,
 ) void {
     const Codec = format_file.Codec(format);
+    std.debug.assert(k % Codec.block_len == 0 and row % simd.row_lanes == 0 and row + G * simd.row_lanes <= simd.panel_rows);
     const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
     var acc: Accumulators(C, G) = @splat(@splat(@splat(0)));
     switch (comptime format.integer().activation) {

@@ -121,6 +121,7 @@ fn panelTimesColumns(
 ) void {
     std.debug.assert(count % tile_columns == 0 and count <= columns_max);
     const Packed = format_file.Codec(format).Packed;
+    std.debug.assert(count > 0 and k % format_file.Codec(format).block_len == 0);
     const step_chunks = 256 / format_file.Codec(format).chunk_len;
     var chunks: [*]const Packed = @ptrCast(@alignCast(panel));
     var weights: Weights(format) = undefined;
