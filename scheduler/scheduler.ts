@@ -62,8 +62,9 @@ export interface StepPlan {
 /** The token that was chosen for a sequence whose slice reached its end. */
 export interface StepResult {
   readonly id: number;
-  readonly token: number;
-  /** Whether the answer ends with it. */
+  /** The token that was chosen; none: the request wanted none and ends. */
+  readonly token?: number;
+  /** Whether the request ends with it. */
   readonly isLast?: boolean;
 }
 
@@ -321,9 +322,11 @@ export class Scheduler {
       this.#forgetHints(sequence);
       sequence.isPromptCached = true;
     }
-    const { token, isLast = false } = result!;
-    sequence.tokens.push(token);
-    this.#queues[sequence.class].noteToken(sequence);
+    const { token, isLast = token === undefined } = result!;
+    if (token !== undefined) {
+      sequence.tokens.push(token);
+      this.#queues[sequence.class].noteToken(sequence);
+    }
     if (sequence.playedMs !== undefined) {
       const { ttftSloMs } = this.#queues[sequence.class].config;
       this.#pace.note(sequence.playedMs, now - sequence.arrivedAt, ttftSloMs);

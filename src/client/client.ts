@@ -9,7 +9,7 @@ import { type Answered, type PendingQuestion, PendingRequest, type Question } fr
 import { type Health, type StartOptions, WorkerPool } from "./pool.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import type { StepEvent } from "../protocol/answer.ts";
-import type { GenerationRequest } from "../protocol/request.ts";
+import type { WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import { promptUnits } from "./routing.ts";
 import type { EngineStats } from "../protocol/stats.ts";
@@ -93,7 +93,7 @@ export class EngineClient implements AsyncDisposable {
 
   /** Starts an answer. An aborted signal ends it with what it has so far. */
   generate(
-    request: GenerationRequest,
+    request: WorkRequest,
     signal?: AbortSignal,
     listener: GenerationListener = {},
   ): Generation {
@@ -195,7 +195,7 @@ export class EngineClient implements AsyncDisposable {
     pending.link = link;
     if (pending.isSuspect) this.#trial = pending;
     try {
-      link.ask(id, { type: "generate", id, request: pending.message });
+      link.ask(id, { type: "work", id, request: pending.message });
     } catch (error) {
       // A message that cannot be cloned.
       return this.#fail(pending, error instanceof Error ? error : new Error(String(error)));

@@ -11,6 +11,7 @@ import {
   obedient,
   settle,
 } from "../../tests/support/fake_workers.ts";
+import type { GenerationRequest } from "../protocol/request.ts";
 
 async function start(options: Partial<StartOptions> = {}, behave?: Behaviour) {
   const workers = new FakeWorkers(behave);
@@ -21,7 +22,7 @@ async function start(options: Partial<StartOptions> = {}, behave?: Behaviour) {
 
 /** What a worker was asked to generate: ids with the tokens that were restored. */
 function generated(worker: FakeWorker): [number, number[] | undefined][] {
-  return worker.of("generate").map(({ id, request }) => [id, request.restored]);
+  return worker.of("work").map(({ id, request }) => [id, request.restored]);
 }
 
 /** Loads only when the test says so, after the first worker. */
@@ -55,7 +56,7 @@ Deno.test("EngineClient goes on with another worker at once, and the new one sha
   const { client, workers } = await start({ workers: [{}, {}] });
   for (let i = 0; i < 4; i++) client.generate(fakeRequest({ prompt: { tokens: [i] }, maxTokens: 9 }));
   const [dead, survivor] = workers.all;
-  const lost = dead.of("generate").map(({ id }) => id);
+  const lost = dead.of("work").map(({ id }) => id);
   assertEquals(lost.length, 2);
   dead.give(lost[0], [3]);
   dead.die("out of luck");
@@ -179,9 +180,9 @@ Deno.test("EngineClient repeats an abort that its worker did not live to see, or
   worker.loaded();
   await settle();
   assertEquals(worker.sent.slice(1).map((each) => [each.type, "id" in each && each.id]), [
-    ["generate", 1],
+    ["work", 1],
     ["abort", 1],
-    ["generate", 2],
+    ["work", 2],
     ["abort", 2],
   ]);
   worker.give(1, [], "abort");
@@ -294,8 +295,8 @@ Deno.test("EngineClient tells the next worker how many tokens of a prompt have t
   dead.die("out of luck");
   await settle();
   const next = workers.at(0);
-  const [{ request }] = next.of("generate");
-  assertEquals([request.promptScored, request.restored], [2, []]);
+  const [{ request }] = next.of("work");
+  assertEquals([(request as GenerationRequest).promptScored, request.restored], [2, []]);
   next.say({ type: "step", events: [{ id: 1, tokens: [], text: "", promptLogprobs: [scored(6)] }] });
   next.give(1, [], "length");
   assertEquals((await asked.result).promptLogprobs?.map(({ id }) => id), [4, 5, 6]);

@@ -125,13 +125,13 @@ Deno.test("EngineClient fails what a stuck worker has, reports it, and recovers 
 Deno.test("EngineClient gives what a stuck worker has to another one", async () => {
   const { client, workers, timer, stuck } = await start({ workers: [{}, {}] });
   const answer = client.generate(fakeRequest());
-  const [worker, other] = workers.all[0].of("generate").length === 1 ? workers.all : workers.all.toReversed();
+  const [worker, other] = workers.all[0].of("work").length === 1 ? workers.all : workers.all.toReversed();
   worker.give(1, [8]);
   worker.beginStep(1);
   timer.advance(HEARTBEAT_MS + 2 * GRACE_MS);
   assertEquals([client.health().ready, stuck.length, workers.all.length], [false, 1, 2]);
   worker.give(1, [0], "stop");
-  assertEquals(other.of("generate")[0].request.restored, [8]);
+  assertEquals(other.of("work")[0].request.restored, [8]);
   other.give(1, [9], "stop");
   assertEquals((await answer.result).text, "89");
   await client.close();

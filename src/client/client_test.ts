@@ -170,14 +170,14 @@ Deno.test("EngineClient sends an abort for a signal, once the request has been s
   client.generate(fakeRequest(), controller.signal);
   controller.abort();
   const { sent, interrupts } = workers.at(0);
-  assertEquals(sent.map(({ type }) => type), ["load", "generate", "abort", "generate", "abort"]);
+  assertEquals(sent.map(({ type }) => type), ["load", "work", "abort", "work", "abort"]);
   assertEquals(interrupts, 2);
 });
 
 Deno.test("EngineClient fails a request whose message cannot be sent, and only that one", async () => {
   class Picky extends FakeWorker {
     override post(message: ToEngine): void {
-      if (message.type === "generate" && message.request.tenant === "odd") throw new TypeError("no clone");
+      if (message.type === "work" && message.request.tenant === "odd") throw new TypeError("no clone");
       super.post(message);
     }
   }
@@ -196,16 +196,16 @@ Deno.test("EngineClient spreads requests over workers, and keeps prompts that be
     client.generate(fakeRequest({ prompt: { tokens: [i] }, maxTokens: 100 }));
   }
   const [a, b] = workers.all;
-  assertEquals([a, b].map((each) => each.of("generate").length), [3, 3]);
+  assertEquals([a, b].map((each) => each.of("work").length), [3, 3]);
 
   const system = { role: "system", content: "Be brief and kind. ".repeat(200) };
   const chat = (content: string) =>
     fakeRequest({ prompt: { messages: [system, { role: "user", content }] } });
   client.generate({ ...chat("one"), maxTokens: 10 });
-  const home = a.of("generate").length === 4 ? a : b;
+  const home = a.of("work").length === 4 ? a : b;
   home.give(7, [1]);
   for (const content of ["two", "three"]) client.generate({ ...chat(content), maxTokens: 10 });
-  assertEquals(home.of("generate").slice(3).map(({ id }) => id), [7, 8, 9]);
+  assertEquals(home.of("work").slice(3).map(({ id }) => id), [7, 8, 9]);
 });
 
 Deno.test("EngineClient asks any worker about tokens and every worker about itself", async () => {
@@ -254,7 +254,7 @@ Deno.test("EngineClient refuses at once what a worker has said it would refuse",
   tell(1, 1);
   const second = client.generate(fakeRequest()), third = client.generate(fakeRequest());
   assertInstanceOf(await third.result.catch((error) => error), RefusedError);
-  assertEquals([worker.of("generate").length, worker.of("refused").length], [2, 1]);
+  assertEquals([worker.of("work").length, worker.of("refused").length], [2, 1]);
   tell(1, 2);
   const fourth = client.generate(fakeRequest());
   for (const id of [1, 2, 4]) worker.give(id, [id], "stop");
@@ -274,7 +274,7 @@ Deno.test("EngineClient takes a share of what it would refuse, where refusals ar
     outlook: [{ name: "interactive", priority: 0, places: 0, placesTokens: 0, asked: 0 }],
   });
   const results = Array.from({ length: 40 }, () => client.generate(fakeRequest()).result.catch(() => null));
-  const sent = worker.of("generate");
+  const sent = worker.of("work");
   assert(sent.length > 10 && sent.length < 30, `${sent.length} of 40`);
   assertEquals(worker.of("refused").length, 40 - sent.length, "who is taken is not counted as refused");
   for (const { id, request } of sent) {

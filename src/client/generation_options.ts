@@ -7,6 +7,7 @@ import type { ModelInfo } from "../protocol/model_info.ts";
 import { rangeOf } from "../protocol/options/kind.ts";
 import {
   type ChatMessage,
+  type EmbeddingRequest,
   type GenerationRequest,
   type Pooling,
   POOLINGS,
@@ -56,18 +57,13 @@ export const isMessages: Check = listOf((label, message) => {
   }
 }, "a list of messages");
 
-/** What the server and the library ask for besides. */
-export interface RequestKind {
-  /** Set: the prompt's embedding is wanted. */
-  readonly pooling?: Pooling;
-}
-
 /** Checks the options and fills in the defaults of the model and the library. Throws a RangeError or TypeError. */
 export function resolveRequest(
   prompt: Prompt,
-  options: GenerationOptions & RequestKind,
-  { vocab, sampling, defaultClass }: Pick<ModelInfo, "vocab" | "sampling" | "defaultClass">,
+  options: GenerationOptions,
+  info: Pick<ModelInfo, "vocab" | "sampling" | "defaultClass">,
 ): GenerationRequest {
+  const { vocab, sampling } = info;
   const { minTokens = 0, stopTokens = [] } = options;
   const maxTokens = optionalNumber(options, "maxTokens");
   const stopTokensMax = GENERATION.stopTokens.kind.max;
@@ -84,7 +80,7 @@ export function resolveRequest(
   const promptLogprobs = optionalNumber(options, "promptLogprobs");
   const isToken = { min: 0, max: vocab - 1, integer: true } as const;
   return {
-    prompt,
+    ...resolveAsking(prompt, options, info),
     sampling: resolveSampling(options, vocab, sampling),
     maxTokens,
     ...promptLogprobs === undefined ? {} : { promptLogprobs },
@@ -94,12 +90,33 @@ export function resolveRequest(
     ignoreEnd: options.ignoreEnd ?? false,
     minTokens: optionalNumber(options, "minTokens") ?? 0,
     specialTokens: options.specialTokens ?? false,
+  };
+}
+
+/** The same for an embedding. */
+export function resolveEmbedding(
+  prompt: Prompt,
+  { pooling, ...options }: AskingOptions & { readonly pooling: Pooling },
+  info: Pick<ModelInfo, "defaultClass">,
+): EmbeddingRequest {
+  return { ...resolveAsking(prompt, options, info), pooling: checkPooling(pooling) };
+}
+
+type AskingOptions = Pick<GenerationOptions, "class" | "tenant" | "priority" | "deadlineMs">;
+
+/** What every request says, whatever it asks for. */
+function resolveAsking(
+  prompt: Prompt,
+  options: AskingOptions,
+  { defaultClass }: Pick<ModelInfo, "defaultClass">,
+) {
+  return {
+    prompt,
     submittedAt: wallClock(),
     class: checkName("class", options.class ?? defaultClass),
     tenant: checkName("tenant", options.tenant ?? ""),
     priority: optionalNumber(options, "priority") ?? 0,
     deadlineMs: optionalNumber(options, "deadlineMs"),
-    ...options.pooling === undefined ? {} : { pooling: checkPooling(options.pooling), maxTokens: 1 },
   };
 }
 

@@ -7,6 +7,7 @@ import {
   EMBEDDING_CHECKS,
   type EmbedOptions,
   GENERATION_CHECKS,
+  type GenerationListener,
   type GenerationOptions,
 } from "../protocol/options/generation.ts";
 import { LOAD, LOAD_CHECKS, type LoadOptions } from "../protocol/options/load.ts";
@@ -22,11 +23,11 @@ import {
   resolvePooling,
   toTexts,
 } from "./embedding.ts";
-import { isMessages, type RequestKind, resolveRequest, shapeOf } from "./generation_options.ts";
+import { isMessages, resolveEmbedding, resolveRequest, shapeOf } from "./generation_options.ts";
 import { layoutWorkers } from "./layout.ts";
 import { locateModel } from "./locate_model.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
-import type { ChatMessage, Pooling, Prompt } from "../protocol/request.ts";
+import type { ChatMessage, Pooling, Prompt, WorkRequest } from "../protocol/request.ts";
 import { WorkerTransport } from "./transport.ts";
 
 /**
@@ -190,13 +191,21 @@ export class Model implements AsyncDisposable {
   }
 
   /** One embedding on its way; its result has it unless it ended before. For servers, which watch requests. */
-  startEmbedding(text: Prompt, options: GenerationOptions & { pooling: Pooling }): Generation {
-    return this.#start(text, options);
+  startEmbedding(
+    text: Prompt,
+    options: Omit<EmbedOptions, "dimensions"> & GenerationListener & { pooling: Pooling },
+  ): Generation {
+    return this.#send(resolveEmbedding(text, options, this.info), options);
   }
 
-  #start(prompt: Prompt, options: GenerationOptions & RequestKind): Generation {
-    const request = resolveRequest(prompt, options, this.info);
-    const { signal, onAccepted, onTokens, onPart } = options;
+  #start(prompt: Prompt, options: GenerationOptions): Generation {
+    return this.#send(resolveRequest(prompt, options, this.info), options);
+  }
+
+  #send(
+    request: WorkRequest,
+    { signal, onAccepted, onTokens, onPart }: GenerationListener & { signal?: AbortSignal },
+  ): Generation {
     return this.#client.generate(request, signal, { onAccepted, onTokens, onPart });
   }
 

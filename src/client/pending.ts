@@ -3,7 +3,7 @@ import type { Generation } from "./generation.ts";
 import type { Link } from "./link.ts";
 import type { FromEngine, ToEngine } from "../protocol/messages.ts";
 import type { StepEvent } from "../protocol/answer.ts";
-import type { GenerationRequest } from "../protocol/request.ts";
+import { isEmbedding, type WorkRequest } from "../protocol/request.ts";
 
 /** What a worker is asked beside generations, and what it answers. */
 export type Question = Extract<ToEngine, { type: "tokenize" | "detokenize" | "stats" }>;
@@ -37,7 +37,7 @@ export class PendingRequest {
   deaths = 0;
   /** Whether it has not got further than where the last of them ended. */
   isSuspect = false;
-  #request: GenerationRequest;
+  #request: WorkRequest;
   readonly #emitted: number[];
   /** Tokens of the prompt whose scores were delivered. */
   #scored = 0;
@@ -49,7 +49,7 @@ export class PendingRequest {
   /** `now`: ms since 1970. */
   constructor(
     id: number,
-    request: GenerationRequest,
+    request: WorkRequest,
     priority: number,
     generation: Generation,
     now: () => number,
@@ -68,10 +68,12 @@ export class PendingRequest {
   }
 
   /** The request as a worker is to get it now. */
-  get message(): GenerationRequest {
+  get message(): WorkRequest {
     if (!this.#isRestored) return this.#request;
     const restored = { ...this.#request, restored: [...this.#emitted] };
-    return this.#scored === 0 ? restored : { ...restored, promptScored: this.#scored };
+    return this.#scored === 0 || isEmbedding(restored)
+      ? restored
+      : { ...restored, promptScored: this.#scored };
   }
 
   /** Whether a worker has had it that is gone: then it was taken, and is not refused. */
@@ -92,7 +94,7 @@ export class PendingRequest {
     return this.#request.deadlineMs;
   }
 
-  get prompt(): GenerationRequest["prompt"] {
+  get prompt(): WorkRequest["prompt"] {
     return this.#request.prompt;
   }
 
@@ -100,8 +102,9 @@ export class PendingRequest {
     return this.#request.tenant;
   }
 
+  /** Most tokens that it gives; an embedding takes as long as one. */
   get maxTokens(): number | undefined {
-    return this.#request.maxTokens;
+    return isEmbedding(this.#request) ? 1 : this.#request.maxTokens;
   }
 
   /** Whether it is taken for measuring although it would be refused. */

@@ -1,12 +1,11 @@
-import type { RefusalReason } from "../../scheduler/mod.ts";
+import type { RefusalReason, StepItem } from "../../scheduler/mod.ts";
 import type { SampledToken } from "../runner/sample_batch.ts";
 import type { SamplingParams } from "../protocol/sampling.ts";
 import { continuesFinal } from "../tokenizer/conversation.ts";
 import type { StreamDecoder } from "../tokenizer/stream_decoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { printableBytes } from "../tokenizer/utf8.ts";
-import type { Pooler } from "./pooler.ts";
-import type { PromptScore, PromptScorer } from "./prompt_scorer.ts";
+import { type PromptScore, PromptScorer } from "./prompt_scorer.ts";
 import type {
   FinishReason,
   PromptLogprob,
@@ -17,24 +16,26 @@ import type {
 } from "../protocol/answer.ts";
 import type { GenerationRequest } from "../protocol/request.ts";
 import { StopStringFilter } from "./stop_strings.ts";
+import type { Wants, Work, WorkPlan } from "./work.ts";
 
 /** The first token of a prompt, which has no score. */
 type FirstToken = Pick<PromptLogprob, "id" | "logprob" | "rank"> & { readonly top: PromptScore["top"] };
 
 /** What a request has said so far: turns its tokens into text, sees where it ends, and keeps the time. */
-export class Answer {
+export class Answer implements Work {
   readonly id: number;
   readonly request: GenerationRequest;
-  /** Most tokens of the answer. */
-  readonly maxTokens: number;
+  readonly plan: WorkPlan;
   finishReason?: FinishReason;
+  /** What of the caller's own ended it: a stop string, or the id of a stop token. */
+  #stop?: string | number;
   /** Why it would have been refused, if it would have been. */
   overruled?: RefusalReason;
-  /** Set where the prompt's embedding is wanted, and no answer. */
-  pooler?: Pooler;
-  /** Set where the prompt's log-probabilities are wanted. */
-  scorer?: PromptScorer;
 
+  /** Most tokens of the answer; 0: only the prompt is computed. */
+  readonly #maxTokens: number;
+  /** Set where the prompt's log-probabilities are wanted. */
+  readonly #scorer?: PromptScorer;
   readonly #tokenizer: Tokenizer;
   readonly #ends: ReadonlySet<number>;
   readonly #decoder: StreamDecoder;
@@ -52,7 +53,6 @@ export class Answer {
   #tokens: number[] = [];
   #text = "";
   #logprobs: TokenLogprob[] = [];
-  #embedding?: Float32Array;
   #startedAt?: number;
   #firstTokenAt?: number;
   #lastTokenAt?: number;
@@ -68,7 +68,18 @@ export class Answer {
     this.id = id;
     this.request = request;
     this.overruled = request.overrule?.reason;
-    this.maxTokens = Math.min(contextLength - promptTokens.length, request.maxTokens ?? Infinity);
+    this.#maxTokens = Math.min(contextLength - promptTokens.length, request.maxTokens ?? Infinity);
+    if (request.promptLogprobs !== undefined) {
+      this.#scorer = new PromptScorer(promptTokens, request.promptLogprobs, request.promptScored);
+    }
+    this.plan = {
+      // Without an answer nobody needs the logits of the last token.
+      tokens: this.#maxTokens === 0
+        ? promptTokens.slice(0, Math.max(1, promptTokens.length - 1))
+        : promptTokens,
+      maxTokens: Math.max(1, this.#maxTokens),
+      sharesPrefix: this.#scorer === undefined,
+    };
     this.#promptTokens = promptTokens.length;
     this.#tokenizer = tokenizer;
     this.#ends = new Set([...(request.ignoreEnd ? [] : tokenizer.eogIds), ...request.stopTokens]);
@@ -92,7 +103,6 @@ export class Answer {
     for (const token of tokens.slice(0, scored)) if (this.#hasText(token)) this.#promptDecoder.push(token);
   }
 
-  /** How its next token is chosen. */
   get sampling(): SamplingParams {
     return this.#completionTokens < (this.request.minTokens ?? 0) ? this.#endless : this.request.sampling;
   }
@@ -110,7 +120,6 @@ export class Answer {
     };
   }
 
-  /** Notes that a step computes some of it from token `first` on; the first time the tokens before came from the cache. */
   start(now: number, first: number): void {
     if (this.#startedAt !== undefined) return;
     this.#startedAt = now;
@@ -135,14 +144,18 @@ export class Answer {
       const chosen = this.#named(id, logprob);
       this.#logprobs.push({ ...chosen, bytes: isEnd ? [] : chosen.bytes, top: others });
     }
-    if (isEnd) return this.finish("stop");
-    const { text, stopped } = this.#stops.push(
+    if (isEnd) {
+      if (this.request.stopTokens.includes(id)) this.#stop = id;
+      return this.finish("stop");
+    }
+    const { text, stop } = this.#stops.push(
       this.#hasText(id) ? this.#decoder.push(id) : "",
       this.#mayStop,
     );
     this.#text += text;
-    if (stopped) this.finishReason = "stop";
-    else if (this.#completionTokens >= this.maxTokens) this.finish("length");
+    this.#stop = stop;
+    if (stop !== undefined) this.finishReason = "stop";
+    else if (this.#completionTokens >= this.#maxTokens) this.finish("length");
   }
 
   get #wantsLogprobs(): boolean {
@@ -159,7 +172,7 @@ export class Answer {
       if (this.#hasText(id)) decoder.push(id);
       return token;
     };
-    const scores = this.scorer?.take() ?? [];
+    const scores = this.#scorer?.take() ?? [];
     if (scores.length === 0 && this.#tokens.length === 0 && this.finishReason === undefined) return [];
     const first = this.#firstToken;
     this.#firstToken = undefined;
@@ -179,25 +192,29 @@ export class Answer {
     return id < this.#tokenizer.vocabSize;
   }
 
-  /** Ends it with its prompt: no answer was wanted. */
-  endPrompt(): void {
-    this.finishReason = "length";
+  wants(item: StepItem, start: number): Wants {
+    return {
+      hidden: 0,
+      scored: this.#scorer?.rows(item, start) ?? [],
+      ...item.reachesEnd && this.#maxTokens > 0 ? { token: this } : {},
+    };
   }
 
-  /** Ends it with its embedding: all of the prompt was computed. */
-  endEmbedding(): void {
-    this.#embedding = this.pooler!.finish();
-    this.finishReason = "stop";
+  /** It wants none. */
+  takeHidden(): void {}
+
+  pass({ reachesEnd }: StepItem): void {
+    this.#scorer?.check();
+    if (reachesEnd && this.#maxTokens === 0) this.finishReason = "length";
   }
 
   /** Ends the answer. What was held back as a possible stop string was text after all. */
   finish(reason: FinishReason): void {
-    const { text, stopped } = this.#stops.push(this.#decoder.flush(), this.#mayStop);
-    this.#text += stopped ? text : text + this.#stops.flush();
+    const { text, stop } = this.#stops.push(this.#decoder.flush(), this.#mayStop);
+    this.#text += stop === undefined ? text + this.#stops.flush() : text;
     this.finishReason = reason;
   }
 
-  /** What is new since the last call, or null. */
   takeEvent(now: number): StepEvent | null {
     const prompt = this.#takePromptLogprobs();
     if (this.#tokens.length === 0 && prompt.length === 0 && this.finishReason === undefined) return null;
@@ -226,8 +243,8 @@ export class Answer {
         decodeTokensPerSecond: perSecond(this.#completionTokens - 1 - restored, first, last),
       },
       seed: this.request.sampling.seed,
+      ...this.#stop === undefined ? {} : { stop: this.#stop },
       ...this.overruled === undefined ? {} : { overruled: this.overruled },
-      ...this.#embedding === undefined ? {} : { embedding: this.#embedding },
     };
   }
 }

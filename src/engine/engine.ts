@@ -18,13 +18,14 @@ import { wallClock } from "../protocol/clock.ts";
 import { contextError, toWireError } from "../protocol/errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { kvStats } from "./kv_stats.ts";
-import { Pooler } from "./pooler.ts";
-import { PromptScorer, scoreRows } from "./prompt_scorer.ts";
+import { EmbeddingWork } from "./embedding_work.ts";
+import { scoreRows } from "./prompt_scorer.ts";
 import type { FinishReason, StepEvent } from "../protocol/answer.ts";
-import type { GenerationRequest, Prompt } from "../protocol/request.ts";
+import { isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
 import { EngineTally } from "./tally.ts";
+import type { Chooser, Wants, Work } from "./work.ts";
 
 /** What the engine needs of a model. */
 export type StepRunner =
@@ -80,6 +81,15 @@ export interface StepOutcome {
   readonly waitMs?: number;
 }
 
+/** A slice of a step, and what its work wants of it. */
+interface Slice {
+  readonly item: StepItem;
+  readonly work: Work;
+  readonly wants: Wants;
+  /** The row after its last one. */
+  readonly end: number;
+}
+
 /** Steps shorter than this are over before an interruption would pay. */
 const INTERRUPTIBLE_TOKENS = 32;
 
@@ -99,7 +109,7 @@ export class Engine {
   readonly #now: () => number;
   readonly #tally: EngineTally;
   /** By id, all that have not ended. */
-  readonly #answers = new Map<number, Answer>();
+  readonly #works = new Map<number, Work>();
   /** Requests that came, by class. */
   readonly #asked = new Map<string, number>();
   #events: StepEvent[] = [];
@@ -135,19 +145,16 @@ export class Engine {
   }
 
   /** Takes a request. A bad or refused one ends with an error event, as everything that happens to it later does. */
-  add(id: number, request: GenerationRequest): void {
+  add(id: number, request: WorkRequest): void {
     this.#asked.set(request.class, (this.#asked.get(request.class) ?? 0) + 1);
     try {
       const tokens = this.#promptTokens(request);
-      const answer = new Answer(id, request, tokens, this.#tokenizer, this.#runner.contextLength);
-      if (request.pooling !== undefined) {
-        answer.pooler = new Pooler(request.pooling, this.#runner.hyperparameters.hidden);
-      }
-      if (request.promptLogprobs !== undefined) {
-        answer.scorer = new PromptScorer(tokens, request.promptLogprobs, request.promptScored);
-      }
-      this.#schedule(answer, tokens);
-      this.#answers.set(id, answer);
+      const { contextLength, hyperparameters: { hidden } } = this.#runner;
+      const work = isEmbedding(request)
+        ? new EmbeddingWork(id, request, tokens, hidden)
+        : new Answer(id, request, tokens, this.#tokenizer, contextLength);
+      this.#schedule(work);
+      this.#works.set(id, work);
       this.#tally.accept(request.class);
       this.#events.push({ id, promptTokens: tokens.length, tokens: [], text: "" });
     } catch (error) {
@@ -156,34 +163,33 @@ export class Engine {
     }
   }
 
-  #schedule(answer: Answer, prompt: readonly number[]): void {
-    const { id, request, maxTokens, pooler, scorer } = answer;
+  #schedule(work: Work): void {
+    const { id, request, plan } = work;
     const { deadlineMs, submittedAt, restored } = request;
     const now = this.#now();
-    // Without an answer nobody needs the logits of the last token.
-    const promptTokens = maxTokens === 0 ? prompt.slice(0, Math.max(1, prompt.length - 1)) : prompt;
     const scheduled = {
+      ...plan,
       id,
       class: request.class,
       tenant: request.tenant,
       priority: request.priority,
       deadlineMs: deadlineMs === undefined ? undefined : submittedAt + deadlineMs - now,
       waitedMs: Math.max(0, now - submittedAt),
-      maxTokens: Math.max(1, maxTokens),
-      sharesPrefix: pooler?.needsAll !== true && scorer === undefined,
     };
     if (restored !== undefined) {
-      this.#scheduler.restore({ ...scheduled, tokens: [...promptTokens, ...restored] }, restored.length, now);
+      this.#scheduler.restore({ ...scheduled, tokens: [...plan.tokens, ...restored] }, restored.length, now);
       return;
     }
-    const admission = this.#scheduler.submit({ ...scheduled, tokens: promptTokens }, now);
+    const admission = this.#scheduler.submit(scheduled, now);
     if (admission.accepted) return;
     if (request.overrule === undefined) throw refusal(request, admission);
-    this.#scheduler.restore({ ...scheduled, tokens: promptTokens }, 0, now);
-    answer.overruled ??= admission.reason;
+    this.#scheduler.restore(scheduled, 0, now);
+    work.overruled ??= admission.reason;
   }
 
-  #promptTokens({ prompt, maxTokens, pooling }: GenerationRequest): number[] {
+  #promptTokens(request: WorkRequest): number[] {
+    const { prompt } = request;
+    const maxTokens = isEmbedding(request) ? undefined : request.maxTokens;
     const tokens = this.#encode(prompt);
     const { contextLength, hyperparameters: { vocab } } = this.#runner;
     if (tokens.length === 0) {
@@ -191,12 +197,8 @@ export class Engine {
     }
     // Without an answer the prompt may fill the context.
     if (tokens.length > contextLength - (maxTokens === 0 ? 0 : 1)) {
-      const isEmbedding = pooling !== undefined;
-      throw contextError(contextLength, {
-        promptTokens: tokens.length,
-        maxTokens: isEmbedding ? undefined : maxTokens,
-        kind: isEmbedding ? "input" : "messages" in prompt ? "messages" : "prompt",
-      });
+      const kind = isEmbedding(request) ? "input" : "messages" in prompt ? "messages" : "prompt";
+      throw contextError(contextLength, { promptTokens: tokens.length, maxTokens, kind });
     }
     const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= vocab);
     if (bad !== undefined) {
@@ -220,7 +222,7 @@ export class Engine {
 
   /** Ends every request with an error. */
   failAll(error: unknown): void {
-    for (const id of [...this.#answers.keys()]) this.#fail(id, error);
+    for (const id of [...this.#works.keys()]) this.#fail(id, error);
   }
 
   /** Computes one step, if there is anything to compute. */
@@ -289,15 +291,20 @@ export class Engine {
   #compute(plan: StepPlan, interruption?: Interruption): void {
     const startedAt = this.#now();
     const { items, load } = plan;
-    for (const { id, first } of items) this.#answers.get(id)!.start(startedAt, first);
+    for (const { id, first } of items) this.#works.get(id)!.start(startedAt, first);
     this.#onStep(items.map(({ id }) => id));
     const { interrupted, expected } = load.tokens >= INTERRUPTIBLE_TOKENS ? interruption ?? {} : {};
     if (!this.#runner.forward(items, interrupted, expected)) {
       this.#scheduler.abandon(plan.step);
       return;
     }
-    const ended = [...this.#pool(items), ...this.#score(items)];
-    const chosen = this.#sample(items);
+    const slices = this.#slices(items);
+    for (const { item, work, wants: { hidden }, end } of slices) {
+      if (hidden > 0) work.takeHidden(this.#runner.hidden(end - hidden, hidden), item.first);
+    }
+    scoreRows(this.#runner, slices.flatMap(({ wants }) => wants.scored));
+    const ended = slices.flatMap((slice) => this.#pass(slice) ?? []);
+    const chosen = this.#sample(slices);
     const endedAt = this.#now();
     const ms = endedAt - startedAt;
     this.#tally.step({
@@ -309,121 +316,81 @@ export class Engine {
     this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, endedAt);
   }
 
-  /** Adds the hidden states of this step to embeddings, and ends those that are complete. */
-  #pool(items: readonly StepItem[]): StepResult[] {
-    const results: StepResult[] = [];
-    let start = 0;
-    for (const item of items) {
-      const answer = this.#answers.get(item.id)!;
-      const end = start + item.count;
-      const wanted = answer.pooler?.wanted(item) ?? 0;
-      if (wanted > 0) answer.pooler!.add(this.#runner.hidden(end - wanted, wanted), item.first);
-      start = end;
-      if (answer.pooler === undefined || !item.reachesEnd) continue;
-      if (this.#endEmbedding(answer)) results.push({ id: item.id, token: 0, isLast: true });
-    }
-    return results;
+  /** What the works of a step want of their slices. */
+  #slices(items: readonly StepItem[]): Slice[] {
+    let end = 0;
+    return items.map((item) => {
+      const start = end;
+      end += item.count;
+      const work = this.#works.get(item.id)!;
+      return { item, work, wants: work.wants(item, start), end };
+    });
   }
 
-  #endEmbedding(answer: Answer): boolean {
+  /** Tells what a slice gave before a token is chosen; the result of a work that ends with it. */
+  #pass({ item, work }: Slice): StepResult | null {
     try {
-      answer.endEmbedding();
+      work.pass(item);
     } catch (error) {
-      this.#fail(answer.id, error);
-      return false;
-    }
-    this.#report(answer);
-    return true;
-  }
-
-  /** Scores the tokens of prompts that follow those of this step, and ends requests that want no answer. */
-  #score(items: readonly StepItem[]): StepResult[] {
-    const rows: ReturnType<PromptScorer["rows"]> = [];
-    let start = 0;
-    for (const item of items) {
-      rows.push(...this.#answers.get(item.id)?.scorer?.rows(item, start) ?? []);
-      start += item.count;
-    }
-    scoreRows(this.#runner, rows);
-    return items.flatMap((item) => this.#endPrompt(item) ?? []);
-  }
-
-  /** Tells the scores of a slice; the result of a request that ends with its prompt. */
-  #endPrompt({ id, reachesEnd }: StepItem): StepResult | null {
-    const answer = this.#answers.get(id);
-    // One that was embedded has ended.
-    if (answer === undefined) return null;
-    try {
-      answer.scorer?.check();
-    } catch (error) {
-      this.#fail(id, error);
+      this.#fail(work.id, error);
       return null;
     }
-    const isLast = reachesEnd && answer.maxTokens === 0;
-    if (isLast) answer.endPrompt();
-    if (isLast || !reachesEnd) this.#report(answer);
-    return isLast ? { id, token: 0, isLast } : null;
+    const isLast = work.finishReason !== undefined;
+    if (isLast || !item.reachesEnd) this.#report(work);
+    return isLast ? { id: work.id, isLast } : null;
   }
 
-  /** Chooses the next token of every sequence whose last one was computed. */
-  #sample(items: readonly StepItem[]): StepResult[] {
-    const rows: number[] = [];
-    const ready: { item: StepItem; answer: Answer }[] = [];
-    let end = 0;
-    for (const item of items) {
-      end += item.count;
-      const answer = this.#answers.get(item.id);
-      // One that was embedded, or wanted no answer, has ended.
-      if (!item.reachesEnd || answer === undefined) continue;
-      rows.push(end - 1);
-      ready.push({ item, answer });
-    }
-    if (ready.length === 0) return [];
-    this.#runner.logits(rows);
-    const sampled = this.#runner.sample(
-      ready.map(({ item, answer }) => ({ params: answer.sampling, tokens: item.tokens })),
+  /** Chooses the next token of every sequence that wants one. */
+  #sample(slices: readonly Slice[]): StepResult[] {
+    const ready = slices.flatMap(({ item, work, wants: { token }, end }) =>
+      token === undefined || !this.#works.has(work.id) ? [] : [{ item, work, token, row: end - 1 }]
     );
-    return ready.flatMap(({ answer }, i) => this.#advance(answer, sampled[i]) ?? []);
+    if (ready.length === 0) return [];
+    this.#runner.logits(ready.map(({ row }) => row));
+    const sampled = this.#runner.sample(
+      ready.map(({ item, token }) => ({ params: token.sampling, tokens: item.tokens })),
+    );
+    return ready.flatMap(({ work, token }, i) => this.#advance(work, token, sampled[i]) ?? []);
   }
 
-  #advance(answer: Answer, sampled: SampledToken): StepResult | null {
+  #advance(work: Work, chooser: Chooser, sampled: SampledToken): StepResult | null {
     try {
       if (sampled.id >= this.#runner.hyperparameters.vocab) {
         throw new Error("The model's logits are not numbers: its file may be damaged");
       }
-      answer.accept(sampled, this.#now());
+      chooser.accept(sampled, this.#now());
     } catch (error) {
-      this.#fail(answer.id, error);
+      this.#fail(work.id, error);
       return null;
     }
-    this.#report(answer);
-    return { id: answer.id, token: sampled.id, isLast: answer.finishReason !== undefined };
+    this.#report(work);
+    return { id: work.id, token: sampled.id, isLast: work.finishReason !== undefined };
   }
 
   #stop(id: number, reason: FinishReason): void {
-    const answer = this.#answers.get(id);
-    if (answer === undefined) return;
-    answer.finish(reason);
+    const work = this.#works.get(id);
+    if (work === undefined) return;
+    work.finish(reason);
     this.#scheduler.cancel(id);
-    this.#report(answer);
+    this.#report(work);
   }
 
-  #report(answer: Answer): void {
-    const { id, finishReason, request } = answer;
+  #report(work: Work): void {
+    const { id, finishReason, request } = work;
     if (finishReason !== undefined) {
-      this.#answers.delete(id);
-      this.#tally.finish(request.class, finishReason, answer.usage);
+      this.#works.delete(id);
+      this.#tally.finish(request.class, finishReason, work.usage);
     }
-    const event = answer.takeEvent(this.#now());
+    const event = work.takeEvent(this.#now());
     if (event !== null) this.#events.push(event);
   }
 
   #fail(id: number, error: unknown): void {
-    const answer = this.#answers.get(id);
-    if (answer === undefined) return;
-    this.#answers.delete(id);
+    const work = this.#works.get(id);
+    if (work === undefined) return;
+    this.#works.delete(id);
     this.#scheduler.cancel(id);
-    this.#tally.fail(answer.request.class);
+    this.#tally.fail(work.request.class);
     this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
   }
 }

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { BLOCK_TOKENS } from "../runner/batch.ts";
 import {
+  embeddingRequest,
   engineOf,
   FakeRunner,
   finish,
@@ -81,10 +82,12 @@ Deno.test("Engine stops at stop strings and stop tokens", () => {
   const stopped = answerAlone("HELLO", { stop: [text.slice(5, 8)] });
   assertEquals(stopped.text, text.slice(0, text.indexOf(text.slice(5, 8))));
   assertEquals(stopped.completion?.finishReason, "stop");
+  assertEquals(stopped.completion?.stop, text.slice(5, 8));
   const token = text.charCodeAt(10) - 65;
   const byToken = answerAlone("HELLO", { stopTokens: [token] });
   assertEquals(byToken.text, text.slice(0, text.indexOf(text[10])));
   assertEquals(byToken.completion?.finishReason, "stop");
+  assertEquals(byToken.completion?.stop, token);
 });
 
 Deno.test("Engine.abort() ends waiting and running requests with what they have", () => {
@@ -270,9 +273,11 @@ Deno.test("Engine.stats() counts steps by what they computed", () => {
 Deno.test("Engine gives each text the same embedding alone, in a batch, after preemptions and beside answers", () => {
   const texts = ["A", "HELLO", "Z".repeat(45), "QRS", "B".repeat(60), "ZZZZZ", "D".repeat(33), "EF"];
   const pooling = (i: number) => i % 4 === 3 ? "last" : "mean";
-  const alone = texts.map((text, i) =>
-    answerAlone(text, { pooling: pooling(i), maxTokens: 1 }).completion?.embedding
-  );
+  const alone = texts.map((text, i) => {
+    const engine = engineOf(new FakeRunner(128, 256));
+    engine.add(1, embeddingRequest(text, pooling(i)));
+    return finish(engine).get(1)!.completion?.embedding;
+  });
   const [mean] = alone;
   assertEquals(mean!.length, HIDDEN);
   for (const kvTokens of [128, 160, 512]) {
@@ -281,7 +286,7 @@ Deno.test("Engine gives each text the same embedding alone, in a batch, after pr
     // What an answer has left in the prefix cache must not be missing in a mean.
     for (const round of [0, 1]) {
       texts.forEach((text, i) => {
-        engine.add(100 * round + i, request(text, { pooling: pooling(i), maxTokens: 1 }));
+        engine.add(100 * round + i, embeddingRequest(text, pooling(i)));
         engine.add(100 * round + 50 + i, request(text));
       });
       const outcomes = finish(engine);
@@ -295,13 +300,13 @@ Deno.test("Engine gives each text the same embedding alone, in a batch, after pr
 Deno.test("Engine ends an embedding that is aborted without one, and one that is no number with an error", () => {
   const runner = new FakeRunner(128, 256);
   const engine = engineOf(runner);
-  engine.add(1, request("B".repeat(70), { pooling: "mean", maxTokens: 1 }));
+  engine.add(1, embeddingRequest("B".repeat(70), "mean"));
   engine.step();
   engine.abort(1);
   const aborted = finish(engine).get(1)!.completion!;
   assertEquals([aborted.finishReason, aborted.embedding], ["abort", undefined]);
   runner.hidden = (_, count) => new Float32Array(count * HIDDEN).fill(NaN);
-  engine.add(2, request("A", { pooling: "mean", maxTokens: 1 }));
+  engine.add(2, embeddingRequest("A", "mean"));
   engine.add(3, request("A"));
   const outcomes = finish(engine);
   assert(outcomes.get(2)!.error!.includes("not numbers"));

@@ -23,7 +23,7 @@ import {
   type ToEngine,
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
-import type { GenerationRequest } from "../protocol/request.ts";
+import type { WorkRequest } from "../protocol/request.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
 
@@ -82,8 +82,8 @@ export class EngineHost {
         if (message.control !== undefined) this.#control = new Int32Array(message.control);
         void this.#load(message);
         break;
-      case "generate":
-        this.#generate(message.id, message.request);
+      case "work":
+        this.#add(message.id, message.request);
         break;
       case "abort":
         this.#engine?.abort(message.id);
@@ -118,7 +118,7 @@ export class EngineHost {
     }
   }
 
-  #generate(id: number, request: GenerationRequest): void {
+  #add(id: number, request: WorkRequest): void {
     if (this.#engine === null) {
       const error = toWireError(new EngineError("The model is not loaded"));
       this.#post({ type: "step", events: [{ id, tokens: [], text: "", error }] });

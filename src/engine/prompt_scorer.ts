@@ -21,7 +21,7 @@ export interface PromptScore {
 }
 
 /** A row of a step's hidden states, whose logits score a token. */
-interface ScoredRow {
+export interface ScoredRow {
   readonly row: number;
   readonly target: number;
   readonly top: number;

@@ -13,22 +13,22 @@ export class StopStringFilter {
   }
 
   /**
-   * Takes more text. Gives what can be shown, and whether a stop string has ended the text. One that is complete with text for
-   * which `mayStop` is false does not.
+   * Takes more text. Gives what can be shown, and the stop string that has ended the text, if one has. One that is complete with
+   * text for which `mayStop` is false does not.
    */
-  push(text: string, mayStop = true): { text: string; stopped: boolean } {
-    if (this.#stops.length === 0) return { text, stopped: false };
+  push(text: string, mayStop = true): { text: string; stop?: string } {
+    if (this.#stops.length === 0) return { text };
     const all = this.#held + text;
     if (!mayStop) this.#free = all.length;
-    const end = this.#firstStop(all);
-    if (end !== -1) {
+    const first = this.#firstStop(all);
+    if (first !== undefined) {
       this.#held = "";
-      return { text: all.slice(0, end), stopped: true };
+      return { text: all.slice(0, first.at), stop: first.stop };
     }
     const keep = this.#possibleStop(all);
     this.#held = all.slice(keep);
     this.#free = Math.max(0, this.#free - keep);
-    return { text: all.slice(0, keep), stopped: false };
+    return { text: all.slice(0, keep) };
   }
 
   /** What was held back, once it is known that no more text follows. */
@@ -38,11 +38,12 @@ export class StopStringFilter {
     return held;
   }
 
-  /** Where the earliest stop string begins that counts, or −1. */
-  #firstStop(text: string): number {
+  /** The earliest stop string that counts, and where it begins; of those that begin there the shortest, which is complete first. */
+  #firstStop(text: string): { at: number; stop: string } | undefined {
     const from = (stop: string) => this.#free === 0 ? 0 : Math.max(0, this.#free - stop.length + 1);
-    const found = this.#stops.map((stop) => text.indexOf(stop, from(stop))).filter((index) => index !== -1);
-    return found.length === 0 ? -1 : Math.min(...found);
+    return this.#stops.map((stop) => ({ at: text.indexOf(stop, from(stop)), stop }))
+      .filter(({ at }) => at !== -1)
+      .sort((a, b) => a.at - b.at || a.stop.length - b.stop.length)[0];
   }
 
   /** Where the longest end of `text` begins that is the beginning of a stop string; its length if there is none. */

@@ -64,6 +64,8 @@ export interface Completion {
   timings: Timings;
   /** The seed that gives these tokens again. */
   seed: number;
+  /** The stop string, or the id of the stop token, of the request's own that ended it; none: the model's own end did, or nothing. */
+  stop?: string | number;
   /** It would have been refused, but was taken for measuring. */
   overruled?: RefusalReason;
   /** Where one was asked for and nothing ended the request before: [hidden] f32 of length 1. */

@@ -10,7 +10,7 @@ import type { StepEvent, WireError } from "./answer.ts";
 import type { SharedWeights } from "../models/loading.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { ModelInfo } from "./model_info.ts";
-import type { GenerationRequest } from "./request.ts";
+import type { WorkRequest } from "./request.ts";
 import type { EngineStats } from "./stats.ts";
 
 /**
@@ -56,7 +56,7 @@ export type ToEngine =
     /** Contexts of workers that have ended, which are freed as soon as their matrices are shared. */
     orphans?: number[];
   }
-  | { type: "generate"; id: number; request: GenerationRequest }
+  | { type: "work"; id: number; request: WorkRequest }
   | { type: "abort"; id: number }
   /** A request of this class was refused by what the engine had said about it. */
   | { type: "refused"; class: string }

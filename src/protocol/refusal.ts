@@ -1,10 +1,10 @@
 import type { Refusal } from "../../scheduler/mod.ts";
 import { RefusedError } from "./errors.ts";
-import type { GenerationRequest } from "./request.ts";
+import type { WorkRequest } from "./request.ts";
 
 /** The error that a refused request ends with. */
 export function refusal(
-  { class: className, deadlineMs }: Pick<GenerationRequest, "class" | "deadlineMs">,
+  { class: className, deadlineMs }: Pick<WorkRequest, "class" | "deadlineMs">,
   { reason, retryAfterMs }: Refusal,
 ): RefusedError {
   const name = `"${className}"`;

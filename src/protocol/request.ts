@@ -33,9 +33,30 @@ export type Prompt =
 export const POOLINGS = ["mean", "last"] as const;
 export type Pooling = typeof POOLINGS[number];
 
-/** A checked request. */
-export interface GenerationRequest {
+/** What a checked request says whatever it asks for. */
+interface CheckedRequest {
   prompt: Prompt;
+  /** When the caller asked, in ms since 1970. */
+  submittedAt: number;
+  /** Name of the latency class. */
+  class: string;
+  /** Prefixes of prompts are only shared between requests of one tenant. */
+  tenant: string;
+  /** Higher goes first within the class. */
+  priority: number;
+  /** Ends the request so many ms after the call. */
+  deadlineMs?: number;
+  /**
+   * Tokens that another worker has generated and delivered for this request before it ended: they are taken as they are, and
+   * the answer goes on after them. A request that has this field was accepted before and is never refused.
+   */
+  restored?: number[];
+  /** Taken even where it would be refused, for measuring. `reason`: why the caller's side would have refused it. */
+  overrule?: { reason?: RefusalReason };
+}
+
+/** Tokens are wanted that go on after the prompt. */
+export interface GenerationRequest extends CheckedRequest {
   sampling: SamplingParams;
   /** Undefined: until the context is full. 0: only the prompt is computed. */
   maxTokens?: number;
@@ -55,23 +76,16 @@ export interface GenerationRequest {
   minTokens?: number;
   /** Whether control tokens are written into the text. */
   specialTokens?: boolean;
-  /** When the caller asked, in ms since 1970. */
-  submittedAt: number;
-  /** Name of the latency class. */
-  class: string;
-  /** Prefixes of prompts are only shared between requests of one tenant. */
-  tenant: string;
-  /** Higher goes first within the class. */
-  priority: number;
-  /** Ends the answer so many ms after the call. */
-  deadlineMs?: number;
-  /** Set: nothing is generated, the prompt's embedding is wanted. */
-  pooling?: Pooling;
-  /**
-   * Tokens that another worker has generated and delivered for this request before it ended: they are taken as they are, and
-   * the answer goes on after them. A request that has this field was accepted before and is never refused.
-   */
-  restored?: number[];
-  /** Taken even where it would be refused, for measuring. `reason`: why the caller's side would have refused it. */
-  overrule?: { reason?: RefusalReason };
+}
+
+/** The prompt's embedding is wanted, and nothing is generated. */
+export interface EmbeddingRequest extends CheckedRequest {
+  pooling: Pooling;
+}
+
+/** What an engine is asked for. */
+export type WorkRequest = GenerationRequest | EmbeddingRequest;
+
+export function isEmbedding(request: WorkRequest): request is EmbeddingRequest {
+  return "pooling" in request;
 }

@@ -254,7 +254,7 @@ export class Simulation {
     for (const { id, token } of results) {
       if (!this.#sabotage.ignoresOwner && !this.#router.owns(worker.id, id)) continue;
       const client = this.#clients[id];
-      client.receive(token);
+      client.receive(token!);
       this.#counts.tokens++;
       this.#router.progress(id, client.request.maxTokens - client.emitted.length);
       this.#read(worker, client);

@@ -8,7 +8,7 @@ import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { Engine, type EngineParts, type StepRunner } from "../../src/engine/engine.ts";
 import { FirstFitPool } from "./fake_kv_pool.ts";
 import type { Completion } from "../../src/protocol/answer.ts";
-import type { GenerationRequest } from "../../src/protocol/request.ts";
+import type { EmbeddingRequest, GenerationRequest, Pooling } from "../../src/protocol/request.ts";
 
 export const VOCAB = 50;
 export const END = 0;
@@ -122,6 +122,11 @@ export function request(text: string, options: Partial<GenerationRequest> = {}):
     priority: 0,
     ...options,
   };
+}
+
+export function embeddingRequest(text: string, pooling: Pooling): EmbeddingRequest {
+  const { prompt, submittedAt, tenant, priority, class: name } = request(text);
+  return { prompt, submittedAt, tenant, priority, class: name, pooling };
 }
 
 const chatTemplate = {

@@ -130,7 +130,7 @@ export class FakeWorker implements Transport {
 
   /** Gives tokens to a request; their text is their number. The last ones come with a reason. */
   give(id: number, tokens: number[], finishReason?: FinishReason): void {
-    const { request } = this.of("generate").find((message) => message.id === id)!;
+    const { request } = this.of("work").find((message) => message.id === id)!;
     const completionTokens = (request.restored?.length ?? 0) + tokens.length;
     const completion = finishReason === undefined ? {} : {
       completion: {

@@ -211,7 +211,7 @@ function fits(kind: Kind, value: unknown): boolean {
 }
 
 /** A kind in a message. */
-function nameOf(kind: Kind): string {
+export function nameOf(kind: Kind): string {
   switch (kind.type) {
     case "list":
       return kind.what;
