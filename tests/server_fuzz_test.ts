@@ -3,7 +3,9 @@
  * hangs, and the next good request is answered right. `deno task run tests/server_fuzz_test.ts 100000` sends more.
  */
 import { assert, assertEquals } from "@std/assert";
-import { CHAT_FIELDS, EMBEDDING_FIELDS, TEXT_FIELDS } from "../src/server/api/requests.ts";
+import { CHAT_BODY } from "../src/server/dialects/chat.ts";
+import { COMPLETIONS_BODY } from "../src/server/dialects/completions.ts";
+import { EMBEDDINGS_BODY } from "../src/server/dialects/embeddings.ts";
 import { ANSWER, assertIdle, CHAT, QUESTION, startServer, type TestServer, TEXT } from "./support/server.ts";
 
 const REQUESTS = 2000;
@@ -69,9 +71,9 @@ const VALUES: readonly unknown[] = [
   [{ role: "tool", content: "[]", tool_call_id: "1" }, { role: "developer", content: "" }],
 ];
 const NAMES = [
-  ...Object.keys(CHAT_FIELDS),
-  ...Object.keys(TEXT_FIELDS),
-  ...Object.keys(EMBEDDING_FIELDS),
+  ...Object.keys(CHAT_BODY.shape),
+  ...Object.keys(COMPLETIONS_BODY.shape),
+  ...Object.keys(EMBEDDINGS_BODY.shape),
   "tools",
   "__proto__",
   "toString",

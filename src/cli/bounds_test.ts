@@ -1,13 +1,13 @@
 /** What the command line lets through, the library and the server take, too, and the other way round. */
 
 import { assertEquals, assertThrows } from "@std/assert";
+import type * as z from "zod";
 import { GENERATION } from "../protocol/options/generation.ts";
 import { LOAD } from "../protocol/options/load.ts";
 import { flagOf, settableBy, settingName } from "../protocol/options/option.ts";
 import { SAMPLING } from "../protocol/options/sampling.ts";
 import { resolveSampling } from "../protocol/sampling.ts";
-import { CHAT_FIELDS } from "../server/api/requests.ts";
-import type { Fields } from "../server/api/field.ts";
+import { GENERATION_FIELDS } from "../server/dialects/openai/fields.ts";
 import { SETTINGS } from "../server/config/settings.ts";
 import { type Command, parseCommand, UsageError } from "./command.ts";
 import { LOAD_OPTIONS, loadOptions, SAMPLING_OPTIONS, samplingOptions } from "./sampling_options.ts";
@@ -51,12 +51,12 @@ Deno.test("sampling options have the library's bounds", () => {
 
 Deno.test("the server's fields have bounds within the library's", () => {
   for (const name of Object.values(NAMES)) {
-    const field = (CHAT_FIELDS as Fields)[name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)];
-    if (field.type !== "number" && field.type !== "integer") throw new TypeError(name);
+    const key = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const { minValue, maxValue } = (GENERATION_FIELDS as unknown as Record<string, z.ZodNumber>)[key];
     const { min, max } = SAMPLING[name].kind;
     // As OpenAI has it.
-    assertEquals([name, field.max], [name, name === "temperature" ? 2 : max]);
-    if (name !== "topK") assertEquals([name, field.min], [name, min]);
+    assertEquals([name, maxValue], [name, name === "temperature" ? 2 : max]);
+    if (name !== "topK") assertEquals([name, minValue], [name, min]);
   }
 });
 
@@ -69,8 +69,7 @@ Deno.test("load options have the same bounds on the command line and in the serv
     UsageError,
     `--threads takes a whole number from 1 to ${threads.max}, current value is 1000`,
   );
-  const ranges = [SETTINGS.threads, SETTINGS.context].map(({ field }) => field);
-  assertEquals(ranges, [threads, contextLength].map(({ min, max }) => ({ type: "integer", min, max })));
+  assertEquals([SETTINGS.threads.kind, SETTINGS.context.kind], [threads, contextLength]);
 });
 
 Deno.test("every option that may be set on the command line arrives where the library looks for it", () => {

@@ -47,22 +47,32 @@ export class ApiError extends Error {
     const mustRetry = status === 429 || status === 503;
     this.headers = mustRetry ? { ...headers, "retry-after": String(seconds) } : { ...headers };
   }
+}
 
-  /** The JSON of the response, or of an event in a stream. */
-  get body(): ErrorBody {
-    return {
-      error: {
-        message: this.message,
-        type: TYPES[this.status] ?? "invalid_request_error",
-        param: this.param ?? null,
-        code: this.code ?? null,
-      },
-    };
-  }
+/** How an endpoint writes errors. */
+export interface ErrorShape {
+  /** The JSON of a response, or of an event in a stream. */
+  body(error: ApiError): unknown;
+  /** Default: the error's own. */
+  status?(error: ApiError): number;
+}
 
-  toResponse(): Response {
-    return Response.json(this.body, { status: this.status, headers: this.headers });
-  }
+/** As OpenAI's clients know them. */
+export const OPENAI_ERRORS = {
+  body: ({ status, message, param, code }: ApiError): ErrorBody => ({
+    error: {
+      message,
+      type: TYPES[status] ?? "invalid_request_error",
+      param: param ?? null,
+      code: code ?? null,
+    },
+  }),
+} satisfies ErrorShape;
+
+/** An error as a response. */
+export function errorResponse(error: ApiError, shape: ErrorShape = OPENAI_ERRORS): Response {
+  const status = shape.status?.(error) ?? error.status;
+  return Response.json(shape.body(error), { status, headers: error.headers });
 }
 
 /** A field that is wrong. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ContextError, EngineError, QuarantineError, RefusedError } from "../protocol/errors.ts";
 import { TemplateError } from "../tokenizer/error.ts";
-import { ApiError } from "./api_error.ts";
+import { ApiError, errorResponse, OPENAI_ERRORS } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 
 Deno.test("toApiError() gives each error its status and code", () => {
@@ -22,9 +22,9 @@ Deno.test("toApiError() gives each error its status and code", () => {
   ];
   for (const [thrown, status, code] of cases) {
     const error = toApiError(thrown);
-    assertEquals([error.status, error.body.error.code], [status, code], String(thrown));
+    assertEquals([error.status, OPENAI_ERRORS.body(error).error.code], [status, code], String(thrown));
     const mustRetry = status === 429 || status === 503;
-    assertEquals(error.toResponse().headers.has("retry-after"), mustRetry);
+    assertEquals(errorResponse(error).headers.has("retry-after"), mustRetry);
   }
   assertEquals(toApiError(cases[0][0]).headers["retry-after"], "2");
 });

@@ -38,8 +38,8 @@ export class ModelHost {
 
   /** The model. Throws an ApiError, 503, where it cannot take requests. */
   get model(): Model {
-    const { state } = this.readiness();
-    if (state === "loading" || state === "draining" || this.#model === null) {
+    if (!this.takesRequests) {
+      const { state } = this.readiness();
       const what =
         { loading: "The model is loading", draining: "The server is shutting down" }[state as string];
       throw new ApiError(503, what ?? "The model could not be loaded", {
@@ -47,7 +47,13 @@ export class ModelHost {
         retryAfterMs: RETRY_MS,
       });
     }
-    return this.#model;
+    return this.#model!;
+  }
+
+  /** Whether `model` can be had. */
+  get takesRequests(): boolean {
+    const { state } = this.readiness();
+    return this.#model !== null && state !== "loading" && state !== "draining";
   }
 
   /** The model, whether it takes requests or not; null until it is there. */

@@ -6,7 +6,7 @@ import type { AnswerPart } from "../protocol/answer.ts";
 import type { Model } from "../client/model.ts";
 import type { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
-import type { GenerationPlan, Job } from "./generation_plan.ts";
+import type { Plan, Work } from "./dialects/dialect.ts";
 import type { RequestObserver } from "./observer.ts";
 import { clientLeft } from "./presence.ts";
 import { printFault } from "../process/print.ts";
@@ -44,19 +44,19 @@ export class Run {
   /** All answers. Rejects with an ApiError when one fails: then the others are ended, too. */
   readonly results: Promise<GenerationResult[]>;
   readonly #options: RunOptions;
-  readonly #plan: GenerationPlan;
+  readonly #plan: Plan;
   readonly #abort = new AbortController();
   readonly #accepted = Promise.withResolvers<void>();
   readonly #failed = Promise.withResolvers<never>();
   readonly #watched: Watched[];
   #error: ApiError | null = null;
 
-  constructor(model: Model, plan: GenerationPlan, options: RunOptions) {
+  constructor(model: Model, plan: Plan, options: RunOptions) {
     this.#options = options;
     this.#plan = plan;
     this.accepted = this.#accepted.promise;
-    const count = plan.jobs.length;
-    this.#watched = plan.jobs.map((_, i) => ({
+    const count = plan.works.length;
+    this.#watched = plan.works.map((_, i) => ({
       id: count === 1 ? options.id : `${options.id}-${i}`,
       isAccepted: false,
       isOver: false,
@@ -64,9 +64,9 @@ export class Run {
       tokens: 0,
       lastAt: 0,
     }));
-    const answers = inOrder(plan.jobs, (job, i) => {
+    const answers = inOrder(plan.works, (work, i) => {
       if (this.#error !== null) throw this.#error;
-      return this.#follow(i, () => this.#start(model, job, i));
+      return this.#follow(i, () => this.#start(model, work, i));
     }, IN_FLIGHT_MAX);
     this.results = Promise.race([this.#failed.promise, answers]);
     for (const promise of [this.accepted, this.results, this.#failed.promise]) promise.catch(() => {});
@@ -86,19 +86,21 @@ export class Run {
     this.#abort.abort();
   }
 
-  #start(model: Model, { prompt, options, pooling }: Job, index: number): Generation {
-    const all = {
-      ...options,
+  #start(model: Model, work: Work, index: number): Generation {
+    const heard = {
       signal: this.#abort.signal,
       onAccepted: (promptTokens: number) => this.#accept(index, promptTokens),
       onPart: (part: AnswerPart) => this.#part(index, part),
     };
-    if (pooling !== undefined) return model.startEmbedding(prompt, { ...all, pooling });
+    const { prompt, options } = work;
+    if (work.kind === "embedding") {
+      return model.startEmbedding(prompt, { ...options, ...heard, pooling: work.pooling });
+    }
     if ("messages" in prompt) {
       const { messages, ...shape } = prompt;
-      return model.chat(messages, { ...all, ...shape });
+      return model.chat(messages, { ...options, ...heard, ...shape });
     }
-    return model.generate("text" in prompt ? prompt.text : prompt.tokens, all);
+    return model.generate("text" in prompt ? prompt.text : prompt.tokens, { ...options, ...heard });
   }
 
   #accept(index: number, promptTokens: number): void {

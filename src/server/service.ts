@@ -1,7 +1,7 @@
 import { type RequestObserver, SILENT_OBSERVER } from "./observer.ts";
-import { ApiError } from "./api_error.ts";
+import { ApiError, type ErrorShape } from "./api_error.ts";
 import { type BodyLimits, BodyReader } from "./guard/json_body.ts";
-import type { ModelHost } from "./model_host.ts";
+import type { Models } from "./models.ts";
 import type { Presence } from "./presence.ts";
 import type { Run } from "./run.ts";
 import type { StreamLimits } from "./sse.ts";
@@ -32,13 +32,16 @@ export interface Route {
   readonly isPublic?: boolean;
   /** Answers whatever name it is asked by: those who watch a server use names of their own. */
   readonly isProbe?: boolean;
+  /** Headers in which clients of this path send their key, beside those that count everywhere. */
+  readonly keyHeaders?: readonly string[];
+  /** How its errors are written; default: as OpenAI's clients know them. */
+  readonly errors?: () => Promise<ErrorShape | undefined>;
   /** May throw an ApiError, or what the engine throws. */
   handle(exchange: Exchange): Response | Promise<Response>;
 }
 
 export interface ServiceOptions {
-  readonly host: ModelHost;
-  readonly modelName: string;
+  readonly models: Models;
   readonly observer?: RequestObserver;
   readonly bodyLimits?: BodyLimits;
   /** Told when the body of a request has been read. */
@@ -51,10 +54,9 @@ export interface ServiceOptions {
 /** Names of unknown fields that are told of. Clients choose them, so there are bounds. */
 const UNKNOWN_TOLD_MAX = 256;
 
-/** What the routes share: the model, the limits, and what is under way. */
+/** What the routes share: the models, the limits, and what is under way. */
 export class Service {
-  readonly host: ModelHost;
-  readonly modelName: string;
+  readonly models: Models;
   readonly observer: RequestObserver;
   readonly bodies: BodyReader;
   readonly streamLimits?: StreamLimits;
@@ -66,21 +68,11 @@ export class Service {
   #idle: (() => void) | null = null;
 
   constructor(options: ServiceOptions) {
-    this.host = options.host;
-    this.modelName = options.modelName;
+    this.models = options.models;
     this.observer = options.observer ?? SILENT_OBSERVER;
     this.bodies = new BodyReader(options.bodyLimits, options.onBody);
     this.streamLimits = options.streamLimits;
     if (options.lenient) this.onUnknown = ignoreAloud();
-  }
-
-  /** Throws an ApiError, 404, for another model's name. */
-  checkModel(name: unknown): void {
-    if (name === undefined || name === this.modelName) return;
-    throw new ApiError(404, `There is no model of this name here; there is "${this.modelName}"`, {
-      param: "model",
-      code: "model_not_found",
-    });
   }
 
   /** Remembers a run until it has ended. */
@@ -95,7 +87,7 @@ export class Service {
 
   /** Takes nothing more, lets what is under way end, and after `ms` ends it with an error. */
   async drain(ms: number): Promise<void> {
-    this.host.drain();
+    this.models.drain();
     if (this.#runs.size === 0) return;
     const idle = new Promise<void>((resolve) => this.#idle = resolve);
     const timer = setTimeout(() => this.failAll(), ms);

@@ -30,12 +30,13 @@ const TICKS = 8;
 /** Between the first two comments that find out whether a client is there; then twice as long each time. */
 const PROBE_MS = 25;
 
-/** An event with JSON data. */
-export function eventText(data: unknown): string {
-  return `data: ${JSON.stringify(data)}\n\n`;
+/** An event with JSON data; `name`: its type, for dialects whose events have one. It must be one line. */
+export function eventText(data: unknown, name?: string): string {
+  const event = `data: ${JSON.stringify(data)}\n\n`;
+  return name === undefined ? event : `event: ${name}\n${event}`;
 }
 
-/** The last event of a stream that succeeded. */
+/** The last event of OpenAI's streams that succeeded. */
 export const DONE_EVENT = "data: [DONE]\n\n";
 
 /**

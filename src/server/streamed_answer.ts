@@ -4,19 +4,19 @@ import type { GenerationResult } from "../client/generation.ts";
 import type { AnswerPart } from "../protocol/answer.ts";
 import type { PromptLogprob, TokenLogprob } from "../protocol/answer.ts";
 import type { ApiError } from "./api_error.ts";
-import type { AnswerFormat } from "./formats.ts";
-import { type CancelReason, DONE_EVENT, type EventSource, eventText } from "./sse.ts";
+import type { EventWriter, SoFar } from "./dialects/dialect.ts";
+import type { CancelReason, EventSource } from "./sse.ts";
 
-/** What a choice still has to say. */
-interface Waiting {
+/** What an answer still has to say. */
+interface Waiting extends SoFar {
   hasBegun: boolean;
   text: string;
   logprobs?: TokenLogprob[];
-  prompt?: PromptLogprob[];
+  promptLogprobs?: PromptLogprob[];
   result?: GenerationResult;
   isDone: boolean;
   promptTokens: number;
-  tokens: number;
+  completionTokens: number;
 }
 
 /** Rough bytes of a log-probability in an event. */
@@ -24,31 +24,21 @@ const LOGPROB_BYTES = 64;
 /** Rough bytes of an event around its text. */
 const EVENT_BYTES = 256;
 
-/** Keeps what the answers say until the client reads it; what was not read yet becomes one event for each answer. */
+/** Keeps what the answers say until the client reads it; what was not read yet becomes one part for each answer. */
 export class StreamedAnswer implements EventSource {
-  readonly #format: AnswerFormat;
+  readonly #writer: EventWriter;
   readonly #answers: Waiting[];
-  readonly #n: number;
-  readonly #includeUsage: boolean;
-  readonly #continuousUsage: boolean;
   readonly #onCancel: (reason: CancelReason) => void;
   #end = "";
   #waiting = 0;
 
-  /** `count` answers, `n` to each prompt. */
-  constructor(
-    format: AnswerFormat,
-    shape: { count: number; n: number; includeUsage: boolean; continuousUsage?: boolean },
-    onCancel: (reason: CancelReason) => void,
-  ) {
-    this.#format = format;
-    this.#n = shape.n;
-    this.#includeUsage = shape.includeUsage;
-    this.#continuousUsage = shape.continuousUsage === true;
+  /** `count` answers. */
+  constructor(writer: EventWriter, count: number, onCancel: (reason: CancelReason) => void) {
+    this.#writer = writer;
     this.#onCancel = onCancel;
     this.#answers = Array.from(
-      { length: shape.count },
-      () => ({ hasBegun: false, text: "", isDone: false, promptTokens: 0, tokens: 0 }),
+      { length: count },
+      () => ({ hasBegun: false, text: "", isDone: false, promptTokens: 0, completionTokens: 0 }),
     );
   }
 
@@ -64,11 +54,11 @@ export class StreamedAnswer implements EventSource {
   /** Takes what a step added to an answer. Whether that is worth an event. */
   part(index: number, { tokens, text, logprobs = [], promptLogprobs = [] }: AnswerPart): boolean {
     const answer = this.#answers[index];
-    answer.tokens += tokens.length;
+    answer.completionTokens += tokens.length;
     answer.text += text;
     this.#waiting += text.length;
     if (logprobs.length > 0) (answer.logprobs ??= []).push(...logprobs);
-    if (promptLogprobs.length > 0) (answer.prompt ??= []).push(...promptLogprobs);
+    if (promptLogprobs.length > 0) (answer.promptLogprobs ??= []).push(...promptLogprobs);
     for (const { top } of [...promptLogprobs, ...logprobs]) this.#waiting += LOGPROB_BYTES * (1 + top.length);
     return text !== "" || logprobs.length > 0 || promptLogprobs.length > 0;
   }
@@ -80,13 +70,12 @@ export class StreamedAnswer implements EventSource {
 
   /** All answers have ended. */
   finish(results: readonly GenerationResult[]): void {
-    const usage = this.#includeUsage ? eventText(this.#format.usage(results, this.#n)) : "";
-    this.#close(usage + DONE_EVENT);
+    this.#close(this.#writer.end(results));
   }
 
   /** An error is the last thing that a client hears. */
   fail(error: ApiError): void {
-    this.#close(eventText(error.body));
+    this.#close(this.#writer.error(error));
   }
 
   #close(text: string): void {
@@ -108,34 +97,23 @@ export class StreamedAnswer implements EventSource {
     const isOver = answer.result !== undefined && !answer.isDone;
     // The list of an answer without tokens is empty, and there.
     if (isOver && !answer.hasBegun) answer.logprobs ??= answer.result!.logprobs;
-    const hasPart = answer.text !== "" || answer.logprobs !== undefined || answer.prompt !== undefined;
-    // The role goes with the first token, not before: clients take the first event for it, and time it.
+    const { text, logprobs, promptLogprobs } = answer;
+    const hasPart = text !== "" || logprobs !== undefined || promptLogprobs !== undefined;
+    // What begins an answer goes with its first token, not before: clients take the first event for it, and time it.
     if (!answer.hasBegun && (hasPart || isOver)) {
-      const first = this.#format.first(index);
-      if (first !== null) events += this.#event(answer, first);
+      events += this.#writer.first(index, answer);
       answer.hasBegun = true;
     }
     if (hasPart) {
-      events += this.#event(answer, this.#format.part(index, answer.text, answer.logprobs, answer.prompt));
+      events += this.#writer.part(index, { text, logprobs, promptLogprobs }, answer);
       answer.text = "";
-      answer.logprobs = answer.prompt = undefined;
+      answer.logprobs = answer.promptLogprobs = undefined;
     }
     if (isOver) {
-      events += this.#event(answer, this.#format.last(index, answer.result!));
+      events += this.#writer.last(index, answer.result!, answer);
       answer.isDone = true;
     }
     return events;
-  }
-
-  /** An event of an answer, with the usage of that answer so far where it is wanted. */
-  #event({ promptTokens, tokens }: Waiting, event: unknown): string {
-    if (!this.#continuousUsage) return eventText(event);
-    const usage = {
-      prompt_tokens: promptTokens,
-      completion_tokens: tokens,
-      total_tokens: promptTokens + tokens,
-    };
-    return eventText({ ...event as object, usage });
   }
 
   cancelled(reason: CancelReason): void {

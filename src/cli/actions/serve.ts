@@ -9,8 +9,6 @@ import {
   serveOptions,
 } from "../../server/config/resolve.ts";
 import { servePermissions } from "../../server/config/permissions.ts";
-import { CONFIG_FIELDS } from "../../server/config/settings.ts";
-import { objectSchema } from "../../server/api/json_schema.ts";
 import type { ServeOptions } from "../../server/options.ts";
 import { serve as startServer } from "../../server/serve.ts";
 import { runUntilSignal } from "../../server/signals.ts";
@@ -29,11 +27,8 @@ const SOURCES = import.meta.url.startsWith("file:")
 /** Serves until a signal ends it, or prints what it was asked to print. */
 export async function runServer(args: Arguments): Promise<number> {
   if (args.switches.has("print-schema")) {
-    const schema = {
-      $schema: "https://json-schema.org/draft/2020-12/schema",
-      ...objectSchema(CONFIG_FIELDS),
-    };
-    printLine(JSON.stringify(schema, null, 2));
+    const { configSchema } = await import("../../server/config/json_schema.ts");
+    printLine(JSON.stringify(configSchema(), null, 2));
     return 0;
   }
   const sources: ConfigSources = {

@@ -9,11 +9,11 @@ import { type Arguments, type KumiCommand, type OptionSpec, UsageError } from ".
 
 const SETTING_OPTIONS: readonly OptionSpec[] = Object.entries(SETTINGS)
   .filter(([, setting]) => !isFileOnly(setting))
-  .map(([name, { field, value, alias, help }]) => ({
+  .map(([name, { fallback, value, alias, help }]) => ({
     name: flagOf(name),
     alias,
     value,
-    help: field.fallback === undefined ? help : `${help} (default ${field.fallback})`,
+    help: fallback === undefined ? help : `${help} (default ${fallback})`,
   }));
 
 export const serve: KumiCommand = {

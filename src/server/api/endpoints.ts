@@ -1,126 +1,85 @@
 /** What there is to ask for: the source of /openapi.json and /docs. @module */
 
-import type { Fields } from "./field.ts";
-import {
-  CHAT_FIELDS,
-  DETOKENIZE_FIELDS,
-  EMBEDDING_FIELDS,
-  TEXT_FIELDS,
-  TOKENIZE_FIELDS,
-} from "./requests.ts";
+import type { Dialect, Endpoint } from "../dialects/dialect.ts";
 
-export interface Endpoint {
-  readonly method: "get" | "post";
+/** What the documents say of an endpoint. */
+export interface Documented extends
+  Pick<
+    Dialect,
+    "summary" | "answer" | "body" | "example" | "streams" | "errorStatuses" | "errors"
+  > {
+  readonly method: "GET" | "POST";
   readonly path: string;
-  readonly summary: string;
   readonly isPublic?: true;
-  readonly body?: Fields;
-  /** The smallest body that makes sense. */
-  readonly example?: unknown;
-  /** What comes back, in words. */
-  readonly answer: string;
-  /** Whether the answer can be a stream of events. */
-  readonly streams?: true;
-  /** Statuses of errors that it can have beside those that all have. */
-  readonly errors?: readonly number[];
 }
 
-const GENERATION_ERRORS = [408, 413, 415, 429, 503];
+/** All that there is to ask for: what dialects say of themselves, and the rest. */
+export async function documentsOf(endpoints: readonly Endpoint[]): Promise<Documented[]> {
+  const spoken = endpoints.map(async ({ method, path, load }) => ({ ...await load(), method, path }));
+  return [...await Promise.all(spoken), ...OTHERS];
+}
 
-export const ENDPOINTS: readonly Endpoint[] = [
+const OTHERS: readonly Documented[] = [
   {
-    method: "post",
-    path: "/v1/chat/completions",
-    summary: "Answer a conversation, written in the model's own chat template",
-    body: CHAT_FIELDS,
-    example: { messages: [{ role: "user", content: "What is a KV cache?" }], max_tokens: 64 },
-    answer: "A chat.completion; with stream: true chat.completion.chunk events and [DONE]",
-    streams: true,
-    errors: GENERATION_ERRORS,
-  },
-  {
-    method: "post",
-    path: "/v1/completions",
-    summary: "Continue texts, or lists of tokens, without a chat template",
-    body: TEXT_FIELDS,
-    example: { prompt: "Once upon a time", max_tokens: 64 },
-    answer: "A text_completion; with stream: true events of such objects and [DONE]",
-    streams: true,
-    errors: GENERATION_ERRORS,
-  },
-  {
-    method: "post",
-    path: "/v1/embeddings",
-    summary: "Turn texts, or lists of tokens, into vectors of length 1",
-    body: EMBEDDING_FIELDS,
-    example: { input: ["A first text", "A second one"] },
-    answer: "A list with an embedding for each text, in their order",
-    errors: GENERATION_ERRORS,
-  },
-  {
-    method: "get",
+    method: "GET",
     path: "/v1/models",
-    summary: "The model that is served",
-    answer: "A list with one model",
-    errors: [503],
+    summary: "What is served",
+    answer: "A list with the model",
+    errorStatuses: [503],
   },
   {
-    method: "get",
+    method: "GET",
     path: "/v1/models/{id}",
     summary: "One model by name",
     answer: "The model; its field kumi has sizes, context length and latency classes",
-    errors: [404, 503],
+    errorStatuses: [404, 503],
   },
   {
-    method: "post",
-    path: "/tokenize",
-    summary: "Token ids of a text",
-    body: TOKENIZE_FIELDS,
-    example: { content: "Hello" },
-    answer: "An object with tokens and their count",
-    errors: GENERATION_ERRORS,
+    method: "GET",
+    path: "/livez",
+    summary: "Whether the process answers",
+    isPublic: true,
+    answer: "200",
+    errorStatuses: [],
   },
   {
-    method: "post",
-    path: "/detokenize",
-    summary: "The text of tokens",
-    body: DETOKENIZE_FIELDS,
-    example: { tokens: [1, 2, 3] },
-    answer: "An object with the text as content",
-    errors: GENERATION_ERRORS,
-  },
-  {
-    method: "get",
-    path: "/tokenizer_info",
-    summary: "Names of the tokens that begin and end a text, for clients that count tokens here",
-    answer: "An object with bos_token and eos_token",
-    errors: [503],
-  },
-  { method: "get", path: "/livez", summary: "Whether the process answers", isPublic: true, answer: "200" },
-  {
-    method: "get",
+    method: "GET",
     path: "/readyz",
     summary:
       "Whether requests are taken: model loaded, workers alive, a test request answered right, not draining",
     isPublic: true,
     answer: "200, or 503 with the state and how far loading has come",
-    errors: [503],
+    errorStatuses: [503],
   },
   {
-    method: "get",
+    method: "GET",
     path: "/health",
     summary: "As /readyz, in the words of other servers",
     isPublic: true,
     answer: '{"status":"ok"}, or 503 as /readyz',
-    errors: [503],
+    errorStatuses: [503],
   },
-  { method: "get", path: "/", summary: "What this is", isPublic: true, answer: "A JSON object with paths" },
-  { method: "get", path: "/openapi.json", summary: "This interface as OpenAPI 3.1", answer: "The document" },
   {
-    method: "get",
+    method: "GET",
+    path: "/",
+    summary: "What this is",
+    isPublic: true,
+    answer: "A JSON object with paths",
+    errorStatuses: [],
+  },
+  {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This interface as OpenAPI 3.1",
+    answer: "The document",
+    errorStatuses: [],
+  },
+  {
+    method: "GET",
     path: "/docs",
     summary: "This interface as a page",
     answer: "HTML that loads nothing else",
+    errorStatuses: [],
   },
 ];
 

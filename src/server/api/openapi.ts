@@ -1,5 +1,5 @@
-import { COMMON_ERRORS, type Endpoint, ENDPOINTS, STATUSES } from "./endpoints.ts";
-import { objectSchema } from "./json_schema.ts";
+import { jsonSchema } from "../schema/json_schema.ts";
+import { COMMON_ERRORS, type Documented, STATUSES } from "./endpoints.ts";
 
 const ERROR_SCHEMA = {
   type: "object",
@@ -19,9 +19,11 @@ const ERROR_SCHEMA = {
 };
 
 /** The interface as an OpenAPI 3.1 document. */
-export function openApi(): Record<string, unknown> {
+export function openApi(endpoints: readonly Documented[]): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const endpoint of ENDPOINTS) (paths[endpoint.path] ??= {})[endpoint.method] = operation(endpoint);
+  for (const endpoint of endpoints) {
+    (paths[endpoint.path] ??= {})[endpoint.method.toLowerCase()] = operation(endpoint);
+  }
   return {
     openapi: "3.1.0",
     info: {
@@ -41,10 +43,12 @@ export function openApi(): Record<string, unknown> {
   };
 }
 
-function operation(endpoint: Endpoint): Record<string, unknown> {
-  const { method, path, summary, isPublic, body, example, answer, streams, errors = [] } = endpoint;
-  const error = { "application/json": { schema: { $ref: "#/components/schemas/Error" } } };
-  const statuses = [...COMMON_ERRORS, ...errors].toSorted((a, b) => a - b);
+function operation(endpoint: Documented): Record<string, unknown> {
+  const { method, path, summary, isPublic, body, example, answer, streams, errorStatuses, errors } = endpoint;
+  // A dialect with errors of its own says what they look like in its own documents.
+  const schema = errors === undefined ? { $ref: "#/components/schemas/Error" } : { type: "object" };
+  const error = { "application/json": { schema } };
+  const statuses = [...COMMON_ERRORS, ...errorStatuses].toSorted((a, b) => a - b);
   return {
     operationId: operationId(method, path),
     summary,
@@ -55,7 +59,7 @@ function operation(endpoint: Endpoint): Record<string, unknown> {
     ...body === undefined ? {} : {
       requestBody: {
         required: true,
-        content: { "application/json": { schema: objectSchema(body), example } },
+        content: { "application/json": { schema: jsonSchema(body), example } },
       },
     },
     responses: {
@@ -75,5 +79,5 @@ function operation(endpoint: Endpoint): Record<string, unknown> {
 
 function operationId(method: string, path: string): string {
   const words = path.split(/[^a-z0-9]+/i).filter((word) => word !== "");
-  return [method, ...words.length === 0 ? ["root"] : words].join("_");
+  return [method.toLowerCase(), ...words.length === 0 ? ["root"] : words].join("_");
 }

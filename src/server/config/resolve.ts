@@ -2,21 +2,12 @@
 
 import { LOAD, type LoadOptions } from "../../protocol/options/load.ts";
 import { collect, flagOf, settableBy, settingName } from "../../protocol/options/option.ts";
-import type { Field } from "../api/field.ts";
-import { checkObject } from "../api/validate.ts";
-import { ApiError } from "../api_error.ts";
+import type { Kind } from "../../protocol/options/kind.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
 import { isApiKey, KEY_RULE, parseKeyFile } from "../guard/keys.ts";
 import type { ServeOptions } from "../options.ts";
-import {
-  CONFIG_FIELDS,
-  isFileOnly,
-  KILOBYTE,
-  MEGABYTE,
-  type Setting,
-  SETTINGS,
-  variableOf,
-} from "./settings.ts";
+import { checkSettings, SettingError, type SettingFields } from "./check.ts";
+import { isFileOnly, KILOBYTE, MEGABYTE, type Setting, SETTINGS, variableOf } from "./settings.ts";
 import { printLine } from "../../process/print.ts";
 
 /** A setting that cannot be; the message names where it was set. */
@@ -72,7 +63,7 @@ export function resolveSettings(sources: ConfigSources): Settings {
   const settings: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(SETTINGS)) {
     const value = fromFlag(sources, name, setting) ?? fromVariable(sources, name, setting) ?? file[name] ??
-      setting.field.fallback;
+      setting.fallback;
     checkText(name, setting, value);
     settings[name] = value;
   }
@@ -107,9 +98,9 @@ function readConfig(sources: ConfigSources): Record<string, unknown> {
   // An editor's hint at the schema.
   const { $schema: _, ...fields } = value as Record<string, unknown>;
   return checked(
-    CONFIG_FIELDS,
+    SETTINGS,
     Array.isArray(value) ? value : fields,
-    (message) => `${path}: ${message.replace("The body", "It")}`,
+    (message) => `${path}: ${message}`,
   );
 }
 
@@ -125,28 +116,28 @@ function fromFlag({ values, switches }: ConfigSources, name: string, setting: Se
   const flag = flagOf(name);
   if (switches.has(flag)) return true;
   const text = values.get(flag);
-  return text === undefined ? undefined : fromText(`--${flag}`, setting.field, text);
+  return text === undefined ? undefined : fromText(`--${flag}`, setting.kind, text);
 }
 
 function fromVariable({ env }: ConfigSources, name: string, setting: Setting): unknown {
   const variable = variableOf(name);
   const text = env(variable);
   if (text === undefined || text === "" || isFileOnly(setting)) return undefined;
-  return fromText(variable, setting.field, text);
+  return fromText(variable, setting.kind, text);
 }
 
 const BOOLEANS: Readonly<Record<string, boolean>> = { "1": true, true: true, "0": false, false: false };
 
 /** A value written as text. */
-function fromText(label: string, field: Field, text: string): unknown {
-  const value = field.type === "number" || field.type === "integer"
+function fromText(label: string, kind: Kind, text: string): unknown {
+  const value = kind.type === "number" || kind.type === "integer"
     ? numberOf(text)
-    : field.type === "boolean"
+    : kind.type === "boolean"
     ? BOOLEANS[text] ?? text
-    : field.type === "list"
+    : kind.type === "list"
     ? text.split(",").map((part) => part.trim())
     : text;
-  return checked({ [label]: field }, { [label]: value }, (message) => message.replaceAll('"', ""))[label];
+  return checked({ [label]: { kind } }, { [label]: value }, (message) => message.replaceAll('"', ""))[label];
 }
 
 /** A text that is no number stays what it is: the message shows it. */
@@ -156,14 +147,14 @@ function numberOf(text: string): number | string {
 }
 
 function checked(
-  fields: Parameters<typeof checkObject>[0],
+  fields: SettingFields,
   value: unknown,
   write: (message: string) => string,
 ): Record<string, unknown> {
   try {
-    return checkObject(fields, value);
+    return checkSettings(fields, value);
   } catch (error) {
-    if (error instanceof ApiError) throw new ConfigError(write(error.message));
+    if (error instanceof SettingError) throw new ConfigError(write(error.message));
     throw error;
   }
 }

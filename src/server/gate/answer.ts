@@ -1,6 +1,6 @@
 /** What the gate itself answers. @module */
 
-import { ApiError } from "../api_error.ts";
+import { ApiError, OPENAI_ERRORS } from "../api_error.ts";
 import type { GateLimits } from "./limits.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -43,7 +43,7 @@ export function tooManyConnections(isOfAddress: boolean): ApiError {
 /** An error as the bytes of a response after which the connection ends. */
 export function responseBytes(error: ApiError): Uint8Array {
   const encoder = new TextEncoder();
-  const body = encoder.encode(JSON.stringify(error.body));
+  const body = encoder.encode(JSON.stringify(OPENAI_ERRORS.body(error)));
   const headers = {
     "content-type": "application/json",
     "content-length": `${body.length}`,

@@ -1,7 +1,9 @@
 /** Reads JSON bodies within bounds. @module */
 
-import { JSON_DEPTH_MAX } from "../api/field.ts";
 import { ApiError } from "../api_error.ts";
+
+/** Deepest nesting of a JSON document. */
+const JSON_DEPTH_MAX = 64;
 
 /** Bounds on a request. */
 export interface BodyLimits {

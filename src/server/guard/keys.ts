@@ -39,18 +39,19 @@ export class ApiKeys {
 
   /**
    * Whose request it is: a hash of the key in its headers, "" where no keys are asked for. Clients of different interfaces have
-   * different headers for it, and some send one of them with a placeholder: one good key is enough. Throws an ApiError, 401. Takes
-   * as long for one key as for another.
+   * different headers for it, and some send one of them with a placeholder: one good key is enough. `others`: headers that
+   * count where it goes. Throws an ApiError, 401. Takes as long for one key as for another.
    */
-  tenant(headers: Headers): string {
+  tenant(headers: Headers, others: readonly string[] = []): string {
     if (this.isOpen) return "";
+    const names = new Set([...others, ...KEY_HEADERS]);
     const given = [
       /^bearer +([\x21-\x7e]+) *$/i.exec(headers.get("authorization") ?? "")?.[1],
-      ...KEY_HEADERS.map((name) => headers.get(name)?.trim()),
+      ...[...names].map((name) => headers.get(name)?.trim()),
     ].filter((key) => key);
     if (given.length === 0) {
       throw unauthorized(
-        `An API key is needed: send it as Authorization: Bearer KEY, or in ${KEY_HEADERS.join(" or ")}`,
+        `An API key is needed: send it as Authorization: Bearer KEY, or in ${[...names].join(" or ")}`,
         "missing_api_key",
       );
     }

@@ -1,7 +1,7 @@
 /** GET /openapi.json and /docs. @module */
 
-import { docsPage } from "../api/docs_page.ts";
-import { openApi } from "../api/openapi.ts";
+import { documentsOf } from "../api/endpoints.ts";
+import type { Endpoint } from "../dialects/dialect.ts";
 import type { Route, Service } from "../service.ts";
 
 const HTML_HEADERS = {
@@ -9,13 +9,25 @@ const HTML_HEADERS = {
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 };
 
-export function documentRoutes({ modelName }: Service): Route[] {
+/** `endpoints`: of the dialects. What writes the documents is loaded when somebody reads them. */
+export function documentRoutes({ models }: Service, endpoints: readonly Endpoint[]): Route[] {
   return [
-    { method: "GET", path: "/openapi.json", handle: () => Response.json(openApi()) },
+    {
+      method: "GET",
+      path: "/openapi.json",
+      handle: async () => {
+        const { openApi } = await import("../api/openapi.ts");
+        return Response.json(openApi(await documentsOf(endpoints)));
+      },
+    },
     {
       method: "GET",
       path: "/docs",
-      handle: () => new Response(docsPage(modelName), { headers: HTML_HEADERS }),
+      handle: async () => {
+        const { docsPage } = await import("../api/docs_page.ts");
+        const page = docsPage(models.all.map(({ name }) => name), await documentsOf(endpoints));
+        return new Response(page, { headers: HTML_HEADERS });
+      },
     },
   ];
 }

@@ -1,6 +1,6 @@
 /** GET /, /livez, /readyz and /health, which need no key and tell nothing that is worth one. @module */
 
-import { ApiError } from "../api_error.ts";
+import { ApiError, OPENAI_ERRORS } from "../api_error.ts";
 import type { Route, Service } from "../service.ts";
 
 const RETRY_SECONDS = "5";
@@ -32,11 +32,11 @@ const ABOUT = {
 };
 
 function health(service: Service): Response {
-  return service.host.readiness().ready ? Response.json({ status: "ok" }) : readyz(service);
+  return service.models.readiness().ready ? Response.json({ status: "ok" }) : readyz(service);
 }
 
-function readyz({ host }: Service): Response {
-  const { ready, state, reason, progress } = host.readiness();
+function readyz({ models }: Service): Response {
+  const { ready, state, reason, progress } = models.readiness();
   const body: Record<string, unknown> = { ready, state };
   if (reason !== undefined) body.reason = reason;
   if (progress !== undefined) {
@@ -45,7 +45,7 @@ function readyz({ host }: Service): Response {
   }
   if (ready) return Response.json(body);
   const error = new ApiError(503, reason ?? `The server is ${state}`, { code: state });
-  return Response.json({ ...body, ...error.body }, {
+  return Response.json({ ...body, ...OPENAI_ERRORS.body(error) }, {
     status: 503,
     headers: { "retry-after": RETRY_SECONDS },
   });

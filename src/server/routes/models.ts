@@ -1,6 +1,7 @@
 /** GET /v1/models and /v1/models/{id}. @module */
 
 import { ApiError } from "../api_error.ts";
+import type { NamedModel } from "../models.ts";
 import type { Exchange, Route, Service } from "../service.ts";
 
 const MODELS = "/v1/models";
@@ -12,7 +13,8 @@ export function modelRoutes(service: Service): Route[] {
       method: "GET",
       path: MODELS,
       alias: ALIAS,
-      handle: () => Response.json({ object: "list", data: [describe(service)] }),
+      handle: () =>
+        Response.json({ object: "list", data: service.models.all.map((each) => describe(service, each)) }),
     },
     {
       method: "GET",
@@ -31,13 +33,12 @@ function one(service: Service, { url }: Exchange): Response {
   } catch {
     throw new ApiError(400, "The name of the model is no valid URL text", { param: "model" });
   }
-  service.checkModel(name);
-  return Response.json(describe(service));
+  return Response.json(describe(service, service.models.find(name)));
 }
 
-function describe({ host: { model: { info }, classes }, modelName, createdAt }: Service) {
+function describe({ createdAt }: Service, { name, host: { model: { info }, classes } }: NamedModel) {
   return {
-    id: modelName,
+    id: name,
     object: "model",
     created: createdAt,
     owned_by: "kumi",

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { TokenLogprob } from "../protocol/answer.ts";
-import { printableBytes } from "../tokenizer/utf8.ts";
+import type { TokenLogprob } from "../../../protocol/answer.ts";
+import { printableBytes } from "../../../tokenizer/utf8.ts";
 import { CompletionLogprobs } from "./completion_logprobs.ts";
 
 /** [id, bytes or text, log-probability] */

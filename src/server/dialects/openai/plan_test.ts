@@ -1,18 +1,23 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { ApiError } from "./api_error.ts";
-import { planChat, type PlanContext, planText } from "./generation_plan.ts";
+import { ApiError } from "../../api_error.ts";
+import { readFields } from "../../schema/read.ts";
+import { CHAT_BODY, planChat } from "../chat.ts";
+import { COMPLETIONS_BODY, planCompletions } from "../completions.ts";
+import { askedFor } from "../../../../tests/support/asked.ts";
+import { withExtraBody } from "./unpack.ts";
 
-const CONTEXT: PlanContext = { headers: new Headers(), tenant: "", vocab: 100, defaultClass: "interactive" };
+const ASKED = askedFor({ vocab: 100, defaultClass: "interactive" });
 const user = { role: "user", content: "hi" };
 
+const plan = (body: object) => planChat(readFields(CHAT_BODY, withExtraBody(body)), ASKED);
 /** What of a request for a chat becomes options. */
-const options = (fields: object) => planChat({ messages: [user], ...fields }, CONTEXT).jobs[0].options;
+const options = (fields: object) => plan({ messages: [user], ...fields }).works[0].options;
 const refusal = (fields: object) => {
-  const { param, message } = assertThrows(() => planChat({ messages: [user], ...fields }, CONTEXT), ApiError);
+  const { param, message } = assertThrows(() => plan({ messages: [user], ...fields }), ApiError);
   return `${param}: ${message}`;
 };
 const prompt = (messages: object[], fields: object = {}) =>
-  planChat({ messages, ...fields }, CONTEXT).jobs[0].prompt as
+  plan({ messages, ...fields }).works[0].prompt as
     & { messages: object[] }
     & Record<string, unknown>;
 
@@ -62,9 +67,10 @@ Deno.test("planChat() reads extra_body as a part of the body", () => {
   assertEquals(refusal({ extra_body: 1 }).split(":")[0], "extra_body");
 });
 
-Deno.test("planText() keeps a salt's cache apart from others, and from tenants of that name", () => {
+Deno.test("planCompletions() keeps a salt's cache apart from others, and from tenants of that name", () => {
   const tenant = (fields: object, tenant = "") =>
-    planText({ prompt: "a", ...fields }, { ...CONTEXT, tenant }).jobs[0].options.tenant;
+    planCompletions(readFields(COMPLETIONS_BODY, { prompt: "a", ...fields }), { ...ASKED, tenant })
+      .works[0].options.tenant;
   const all = [
     tenant({}),
     tenant({ cache_salt: "a" }),

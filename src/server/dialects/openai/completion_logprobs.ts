@@ -1,7 +1,7 @@
 /** Log-probabilities of /v1/completions, as OpenAI and vLLM write them. @module */
 
-import type { PromptLogprob, TokenLogprob, TopLogprob } from "../protocol/answer.ts";
-import { Utf8Scanner } from "../tokenizer/utf8.ts";
+import type { PromptLogprob, TokenLogprob, TopLogprob } from "../../../protocol/answer.ts";
+import { Utf8Scanner } from "../../../tokenizer/utf8.ts";
 
 /** JSON has no −∞: what the field writes for it. */
 const LOGPROB_MIN = -9999;

@@ -1,0 +1,104 @@
+/** What OpenAI's answers have in common, whole and in parts. @module */
+
+import type { GenerationResult } from "../../../client/generation.ts";
+import type { PromptLogprob, TokenLogprob, Usage } from "../../../protocol/answer.ts";
+import { type ApiError, OPENAI_ERRORS } from "../../api_error.ts";
+import { DONE_EVENT, eventText } from "../../sse.ts";
+import type { Asked, EventWriter, SoFar } from "../dialect.ts";
+import { promptLogprobs } from "./completion_logprobs.ts";
+import type { GenerationPlan } from "./plan.ts";
+
+/** Errors that every endpoint can have which asks the engine for something. */
+export const ENGINE_ERRORS: readonly number[] = [408, 413, 415, 429, 503];
+
+/** What all objects of one response have in common. */
+export function headOf({ id, created, model, modelName }: Asked, prefix: string, object: string) {
+  const { fingerprint } = model.info;
+  return { id: `${prefix}-${id}`, object, created, model: modelName, system_fingerprint: fingerprint };
+}
+
+/** Answers of `n` choices to each prompt: a prompt is counted once. */
+export function usageOf(results: readonly GenerationResult[], n: number) {
+  const prompts = results.filter((_, i) => i % n === 0);
+  const sum = (of: readonly GenerationResult[], field: keyof Usage) =>
+    of.reduce((total, { usage }) => total + usage[field], 0);
+  const promptTokens = sum(prompts, "promptTokens");
+  const completionTokens = sum(results, "completionTokens");
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: sum(prompts, "cachedTokens") },
+  };
+}
+
+/** How an answer ended. Clients know "stop" and "length" alone; `kumi` has the engine's own reason. */
+export function ending({ finishReason, seed }: GenerationResult) {
+  return {
+    finish_reason: finishReason === "stop" ? "stop" : "length",
+    kumi: { finish_reason: finishReason, seed },
+  };
+}
+
+/** The field of a prompt's log-probabilities, where it is wanted. `n` answers to a prompt: the first one has them. */
+export function promptField(results: readonly GenerationResult[], index: number, n: number, top?: number) {
+  if (top === undefined) return {};
+  return { prompt_logprobs: promptLogprobs(results[index - index % n].promptLogprobs ?? [], top) };
+}
+
+/** The objects of a stream. `index`: the place of an answer. */
+export interface Chunks {
+  /** Before the first part; null where there is nothing to say. */
+  first(index: number): object | null;
+  part(
+    index: number,
+    text: string,
+    logprobs?: readonly TokenLogprob[],
+    prompt?: readonly PromptLogprob[],
+  ): object;
+  last(index: number, result: GenerationResult): object;
+  usage(results: readonly GenerationResult[]): object;
+}
+
+/** A stream of objects without names, which ends with [DONE]; usage where it is wanted. */
+export class ChunkEvents implements EventWriter {
+  readonly #chunks: Chunks;
+  readonly #plan: Pick<GenerationPlan, "includeUsage" | "continuousUsage">;
+
+  constructor(chunks: Chunks, plan: Pick<GenerationPlan, "includeUsage" | "continuousUsage">) {
+    this.#chunks = chunks;
+    this.#plan = plan;
+  }
+
+  first(index: number, soFar: SoFar): string {
+    const chunk = this.#chunks.first(index);
+    return chunk === null ? "" : this.#event(chunk, soFar);
+  }
+
+  part(index: number, { text, logprobs, promptLogprobs }: Parameters<EventWriter["part"]>[1], soFar: SoFar) {
+    return this.#event(this.#chunks.part(index, text, logprobs, promptLogprobs), soFar);
+  }
+
+  last(index: number, result: GenerationResult, soFar: SoFar): string {
+    return this.#event(this.#chunks.last(index, result), soFar);
+  }
+
+  end(results: readonly GenerationResult[]): string {
+    return (this.#plan.includeUsage ? eventText(this.#chunks.usage(results)) : "") + DONE_EVENT;
+  }
+
+  error(error: ApiError): string {
+    return eventText(OPENAI_ERRORS.body(error));
+  }
+
+  /** An event of an answer, with the usage of that answer so far where it is wanted. */
+  #event(chunk: object, { promptTokens, completionTokens }: SoFar): string {
+    if (!this.#plan.continuousUsage) return eventText(chunk);
+    const usage = {
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: promptTokens + completionTokens,
+    };
+    return eventText({ ...chunk, usage });
+  }
+}

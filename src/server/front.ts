@@ -1,0 +1,153 @@
+/** What every request passes on its way to what answers it. @module */
+
+import { printFault } from "../process/print.ts";
+import { ApiError, errorResponse } from "./api_error.ts";
+import type { Endpoint } from "./dialects/dialect.ts";
+import { toApiError } from "./errors.ts";
+import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
+import { ApiKeys } from "./guard/keys.ts";
+import { OriginGuard, type OriginRules } from "./guard/origin.ts";
+import { Presence } from "./presence.ts";
+import { dialectRoutes } from "./routes/dialects.ts";
+import { documentRoutes } from "./routes/documents.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { modelRoutes } from "./routes/models.ts";
+import type { Exchange, Route, Service } from "./service.ts";
+
+export interface FrontOptions extends OriginRules {
+  /** Where which dialect is spoken. */
+  readonly endpoints: readonly Endpoint[];
+  /** What is answered besides. */
+  readonly routes?: readonly Route[];
+  readonly apiKeys?: readonly string[];
+  readonly headerLimits?: HeaderLimits;
+  readonly clientLeft?: (request: Request) => AbortSignal | undefined;
+}
+
+/** What is known of a request when it has been answered. */
+interface Seen {
+  /** The route's pattern. */
+  route: string;
+  tenant: string;
+  errors?: Route["errors"];
+}
+
+/** What every request passes: limits, names, keys, the table of routes. */
+export class Front {
+  readonly #service: Service;
+  readonly #keys: ApiKeys;
+  readonly #origins: OriginGuard;
+  readonly #headerLimits?: HeaderLimits;
+  readonly #clientLeft?: FrontOptions["clientLeft"];
+  readonly #exact = new Map<string, Route[]>();
+  readonly #prefixes: [string, Route][] = [];
+
+  constructor(service: Service, options: FrontOptions) {
+    this.#service = service;
+    this.#keys = new ApiKeys(options.apiKeys ?? []);
+    this.#origins = new OriginGuard(options);
+    this.#headerLimits = options.headerLimits;
+    this.#clientLeft = options.clientLeft;
+    const routes = [
+      ...healthRoutes(service),
+      ...documentRoutes(service, options.endpoints),
+      ...modelRoutes(service),
+      ...dialectRoutes(service, options.endpoints),
+      ...options.routes ?? [],
+    ];
+    for (const route of routes) {
+      for (const path of [route.path, ...route.alias === undefined ? [] : [route.alias]]) {
+        if (path.endsWith("/*")) this.#prefixes.push([path, route]);
+        else this.#exact.set(path, [...this.#exact.get(path) ?? [], route]);
+      }
+    }
+  }
+
+  async handle(request: Request): Promise<Response> {
+    const startedAt = performance.now();
+    const id = newId();
+    const seen: Seen = { route: "", tenant: "" };
+    let response: Response;
+    let code: string | undefined;
+    try {
+      response = await this.#answer(request, { id, startedAt, seen });
+    } catch (thrown) {
+      const error = toApiError(thrown);
+      if (error.status === 500) printFault(`kumi: request ${id} failed:`, thrown);
+      response = errorResponse(error, await seen.errors?.().catch(() => undefined));
+      code = error.code;
+    }
+    this.#finish(request, response, id);
+    this.#service.observer.answered?.({
+      id,
+      method: request.method,
+      route: seen.route,
+      tenant: seen.tenant,
+      status: response.status,
+      headMs: performance.now() - startedAt,
+      ...code === undefined ? {} : { code },
+    });
+    return response;
+  }
+
+  #answer(
+    request: Request,
+    { id, startedAt, seen }: { id: string; startedAt: number; seen: Seen },
+  ): Response | Promise<Response> {
+    checkHeaders(request.headers, this.#headerLimits);
+    const url = URL.parse(request.url);
+    if (url === null) throw new ApiError(400, "The request's target or its Host header is no valid one");
+    const candidates = this.#exact.get(url.pathname) ??
+      this.#prefixes.filter(([path]) => url.pathname.startsWith(path.slice(0, -1))).map(([, route]) => route);
+    seen.errors = candidates.find(({ errors }) => errors !== undefined)?.errors;
+    const anyHost = !this.#keys.isOpen || candidates.some(({ isProbe }) => isProbe);
+    this.#origins.check(request.headers, url, { anyHost });
+    const preflight = this.#origins.preflight(request);
+    if (preflight !== null) return preflight;
+    // Whoever has no key does not learn what there is.
+    if (!candidates.some(({ isPublic }) => isPublic)) {
+      const keyHeaders = candidates.flatMap((each) => each.keyHeaders ?? []);
+      seen.tenant = this.#keys.tenant(request.headers, keyHeaders);
+    }
+    if (candidates.length === 0) throw this.#notFound(url);
+    const route = choose(candidates, request.method);
+    seen.route = route.path;
+    const client = new Presence(request, this.#clientLeft);
+    const exchange: Exchange = { request, client, url, id, startedAt, tenant: seen.tenant };
+    return route.handle(exchange);
+  }
+
+  /** A base URL with too much or too little in it is the commonest mistake. */
+  #notFound({ pathname }: URL): ApiError {
+    const meant = this.#exact.keys().find((path) => path !== "/" && pathname.endsWith(path));
+    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+    return new ApiError(404, `There is nothing at this path${hint}`, { code: "not_found" });
+  }
+
+  #finish(request: Request, { headers }: Response, id: string): void {
+    // The rest of its body would be waited for.
+    if (hasUnreadBody(request)) headers.set("connection", "close");
+    headers.set("x-request-id", clientRequestId(request.headers) ?? id);
+    headers.set("x-content-type-options", "nosniff");
+    for (const [name, value] of Object.entries(this.#origins.responseHeaders(request))) {
+      headers.set(name, value);
+    }
+  }
+}
+
+function hasUnreadBody(request: Request): boolean {
+  if (request.bodyUsed || request.body === null) return false;
+  const { headers } = request;
+  return headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
+}
+
+/** Throws an ApiError, 405. */
+function choose(candidates: readonly Route[], method: string): Route {
+  const wanted = method === "HEAD" ? "GET" : method;
+  const route = candidates.find((each) => each.method === wanted);
+  if (route !== undefined) return route;
+  const allow = candidates.flatMap((each) => each.method === "GET" ? ["GET", "HEAD"] : [each.method]).join(
+    ", ",
+  );
+  throw new ApiError(405, `This path takes ${allow}`, { code: "method_not_allowed", headers: { allow } });
+}
