@@ -16,6 +16,7 @@ import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
 import { Kernels } from "../src/ffi/context.ts";
 import { formatNames, type KvFormat, openGguf, quantizeFile } from "../src/gguf/mod.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
+import { shapeNames } from "../src/models/shapes.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
@@ -155,7 +156,7 @@ async function demoCases(folder: string): Promise<Case[]> {
 
 async function randomCases(folder: string): Promise<Case[]> {
   const cases: Case[] = [];
-  for (const shape of ["llama-tiny", "qwen2-tiny", "qwen3-tiny"]) {
+  for (const shape of shapeNames.filter((name) => name.endsWith("-tiny"))) {
     const path = `${folder}/${shape}-f32.gguf`;
     await writeRandomModel(path, { shape, format: "f32" });
     const sequences = randomSequences(512);

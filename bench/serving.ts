@@ -13,7 +13,7 @@ import { processorName } from "../src/cli/system.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { formatFigure } from "../src/cli/units.ts";
 import { openGguf } from "../src/gguf/mod.ts";
-import { modelShape } from "../src/models/random_shapes.ts";
+import { modelShape } from "../src/models/shapes.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 import { contextOf, makeRequests, type Request } from "./serving/requests.ts";
 import { type Rival, type RivalName, RIVALS, startRival } from "./serving/rivals.ts";

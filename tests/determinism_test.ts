@@ -6,6 +6,7 @@ import { Kernels } from "../src/ffi/context.ts";
 import { assert, assertEquals } from "@std/assert";
 import { BLOCK_TOKENS, type SequenceSlice } from "../src/runner/batch.ts";
 import { type FormatName, formatNames } from "../src/gguf/mod.ts";
+import { shapeNames } from "../src/models/shapes.ts";
 import type { ModelRunner, RunnerOptions } from "../src/runner/model_runner.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 
@@ -124,7 +125,8 @@ for (const format of formatNames) {
   });
 }
 
-for (const shape of ["qwen2-tiny", "qwen3-tiny"]) {
+// Every other family has its tiny shape.
+for (const shape of shapeNames.filter((name) => name.endsWith("-tiny") && name !== "llama-tiny")) {
   for (const format of ["f32", "q8_0", "q4_k"] as const) {
     Deno.test(`ModelRunner gives one answer for ${shape} in ${format}`, async () => {
       using folder = new TemporaryFolder();

@@ -12,7 +12,8 @@ import {
   scalarEntry,
 } from "../src/gguf/mod.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
-import { modelShape, shapeNames, shapeTensors } from "../src/models/random_shapes.ts";
+import { shapeTensors } from "../src/models/random_shapes.ts";
+import { modelShape, shapeNames } from "../src/models/shapes.ts";
 import { referenceCodecs } from "./support/gguf_codecs.ts";
 import { sampleEntries, sampleFile, sampleTensors } from "./support/gguf_sample.ts";
 

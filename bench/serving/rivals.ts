@@ -5,7 +5,7 @@ import { LineProcess, LineProcessError } from "../../src/cli/bench/peer/line_pro
 import { Peer } from "../../src/cli/bench/peer/peer.ts";
 import { flashModes } from "../../src/cli/bench/peer/peer_case.ts";
 import { randomModelFile } from "../../src/cli/bench/random_model_file.ts";
-import { modelShape } from "../../src/models/random_shapes.ts";
+import { modelShape } from "../../src/models/shapes.ts";
 import { chooseStd, stdFlags } from "../../src/setup/import_map.ts";
 import type { Request } from "./requests.ts";
 

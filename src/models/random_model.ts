@@ -1,18 +1,20 @@
-import { randomRows, RandomWords } from "../gguf/random_blocks.ts";
-import { modelShape, type RandomTensor, shapeEntries, shapeTensors } from "./random_shapes.ts";
-import { randomVocab } from "../gguf/random_vocab.ts";
 import { withEntries } from "../gguf/entries.ts";
+import { randomRows, RandomWords } from "../gguf/random_blocks.ts";
+import { randomVocab } from "../gguf/random_vocab.ts";
 import { parseFormat } from "../gguf/storage_format.ts";
 import { tensorBytes, tensorType } from "../gguf/tensor_types.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { GgufWriter } from "../gguf/writer.ts";
-
-export { type ModelShape, modelShape, type ShapeName, shapeNames } from "./random_shapes.ts";
+import type { ModelFamily } from "./family.ts";
+import { type RandomTensor, shapeEntries, shapeTensors } from "./random_shapes.ts";
+import { type ModelShape, modelShape } from "./shapes.ts";
 
 /** What {@linkcode writeRandomModel} makes. */
 export interface RandomModelOptions {
-  /** One of {@linkcode shapeNames}. */
-  shape: string;
+  /** One of {@linkcode shapeNames}, or a shape of one's own. */
+  shape: string | ModelShape;
+  /** Whose tensors the model has, in place of the shape's family. */
+  family?: ModelFamily;
   /** One of the format names; every matrix is in it, the embedding and the output too. */
   format: string;
   /** The same seed gives the same file. Default 1. */
@@ -35,9 +37,10 @@ const CHUNK_BYTES = 4 << 20;
 export async function writeRandomModel(path: string, options: RandomModelOptions): Promise<number> {
   const { seed = 1, signal, progress } = options;
   const format = parseFormat(options.format);
-  const shape = modelShape(options.shape);
-  const tensors = shapeTensors(shape, format);
-  const own = [...shapeEntries(options.shape, shape, format), ...randomVocab(shape.family, shape.vocab)];
+  const shape = typeof options.shape === "string" ? modelShape(options.shape) : options.shape;
+  const name = typeof options.shape === "string" ? options.shape : shape.family;
+  const tensors = shapeTensors(shape, format, options.family);
+  const own = [...shapeEntries(name, shape, format), ...randomVocab(shape.family, shape.vocab)];
   const entries = withEntries(own, options.entries ?? []);
   await using writer = await GgufWriter.create(path, { entries, tensors });
   let done = 0;

@@ -1,6 +1,6 @@
 /** Models that are made of random numbers: their sizes, their metadata, and what each tensor is filled with. @module */
 
-import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
+import { arrayEntry, scalarEntry, withEntries } from "../gguf/entries.ts";
 import { MetadataReader } from "../gguf/metadata.ts";
 import { fileTypeOf, type FormatName, storageTypeId } from "../gguf/storage_format.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
@@ -8,12 +8,11 @@ import type { MetadataEntry } from "../gguf/value_types.ts";
 import type { TensorSpec as FileTensor } from "../gguf/writer.ts";
 import type { TensorSpec } from "../layers/tensors.ts";
 import { composeModel } from "./compose.ts";
+import type { ModelFamily } from "./family.ts";
 import { TOKEN_TABLE } from "./hyperparameters.ts";
 import { readHyperparameters } from "./read_hyperparameters.ts";
 import { familyOf } from "./registry.ts";
 import type { ModelShape } from "./shapes.ts";
-
-export { type ModelShape, modelShape, type ShapeName, shapeNames } from "./shapes.ts";
 
 /** A tensor to fill with random numbers. */
 export interface RandomTensor extends FileTensor {
@@ -25,16 +24,16 @@ export interface RandomTensor extends FileTensor {
 
 /**
  * All tensors that the shape's family declares, matrices in `format`, with spreads that keep activations near 1. Those that a
- * file may leave out are there where the shape asks for them.
+ * file may leave out are there where the shape asks for them. `other`: a family in place of the shape's.
  */
-export function shapeTensors(shape: ModelShape, format: FormatName): RandomTensor[] {
+export function shapeTensors(shape: ModelShape, format: FormatName, other?: ModelFamily): RandomTensor[] {
   const entries = shapeEntries("", shape, format);
   const table = { type: storageTypeId(format, [shape.hidden]), dims: [shape.hidden, shape.vocab] };
   const header = {
     get: new MetadataReader(new Map(entries.map(({ key, value }) => [key, value]))),
     tensors: new Map([[TOKEN_TABLE, table]]),
   };
-  const family = familyOf(header);
+  const family = other ?? familyOf(header);
   const { tensors } = composeModel(family, readHyperparameters(header, family));
   const factors = ropeFactors(shape);
   const chosen = tensors.filter(({ required, role }) => {
@@ -83,7 +82,7 @@ function ropeFactors({ ropeScaling, ropeBase, headDim }: ModelShape): Float32Arr
 export function shapeEntries(name: string, shape: ModelShape, format: FormatName): MetadataEntry[] {
   const { family } = shape;
   const u32 = (key: string, value: number) => scalarEntry("u32", key, value);
-  return [
+  const own = [
     scalarEntry("string", "general.architecture", family),
     scalarEntry("string", "general.name", `random ${name}`),
     arrayEntry("string", "general.tags", ["random-weights"]),
@@ -102,4 +101,5 @@ export function shapeEntries(name: string, shape: ModelShape, format: FormatName
     scalarEntry("f32", `${family}.rope.freq_base`, shape.ropeBase),
     scalarEntry("f32", `${family}.attention.layer_norm_rms_epsilon`, shape.eps),
   ];
+  return withEntries(own, shape.entries ?? []);
 }

@@ -2,17 +2,19 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { MemorySource } from "../gguf/byte_source.ts";
 import { describe } from "../gguf/describe.ts";
 import { encodeHeader } from "../gguf/encode.ts";
+import { arrayEntry } from "../gguf/entries.ts";
 import { GgufError } from "../gguf/error.ts";
 import { parseHeader } from "../gguf/header.ts";
 import { kvBytesPerToken } from "../gguf/kv_format.ts";
 import { GgufFile } from "../gguf/reader.ts";
 import { checkModel } from "./check.ts";
-import { modelShape, shapeEntries, shapeNames, shapeTensors } from "./random_shapes.ts";
+import { shapeEntries, shapeTensors } from "./random_shapes.ts";
+import { type ModelShape, modelShape, shapeNames } from "./shapes.ts";
 import { supportedArchitectures } from "./registry.ts";
 
 /** The header of a random model. */
-function fileOf(name: string, format: "q4_k" | "f16"): GgufFile {
-  const shape = modelShape(name);
+function fileOf(name: string, format: "q4_k" | "f16", changes: Partial<ModelShape> = {}): GgufFile {
+  const shape = { ...modelShape(name), ...changes };
   const tensors = shapeTensors(shape, format).map(({ name, type, dims }) => ({
     name,
     type,
@@ -37,7 +39,9 @@ Deno.test("the shape of Llama 3.2 1B has its parameters, tensors and KV cache", 
 });
 
 Deno.test("every shape is a model that its family takes, and every family has a tiny one", () => {
-  for (const name of shapeNames) checkModel(fileOf(name, "f16"));
+  for (const name of shapeNames) {
+    for (const tied of [true, false]) checkModel(fileOf(name, "f16", { tied }));
+  }
   for (const family of supportedArchitectures) {
     assertEquals(modelShape(`${family}-tiny`).family, family);
   }
@@ -74,4 +78,11 @@ Deno.test("shapeTensors() numbers tensors as they always were: the random weight
   assertEquals(names("qwen2-tiny").slice(1, 13), layer(0, ...biases));
   assertEquals(names("qwen3-tiny").slice(1, 12), layer(0, ...norms));
   assertEquals(names("llama-1b").at(-1), "rope_freqs.weight");
+});
+
+Deno.test("shapeTensors() follows entries of the shape's own", () => {
+  const entries = [arrayEntry("i32", "llama.attention.head_count_kv", Int32Array.of(2, 4))];
+  const dims = shapeTensors({ ...modelShape("llama-tiny"), entries }, "f16")
+    .filter(({ name }) => name.endsWith("attn_k.weight")).map(({ dims }) => dims);
+  assertEquals(dims, [[256, 128], [256, 256]]);
 });

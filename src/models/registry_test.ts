@@ -62,17 +62,12 @@ function hyperparametersOf(file: ModelHeader): Hyperparameters {
   return readHyperparameters(file, familyOf(file));
 }
 
-Deno.test("every family accepts a file with its tensors, with and without an output matrix", () => {
-  for (const architecture of supportedArchitectures) {
-    const file = header(architecture);
-    checkModel(file);
-    file.tensors.set("output.weight", { type: TensorTypeId.Q6_K, dims: [256, 300] });
-    checkModel(file);
-  }
-});
-
 Deno.test("familyOf() names the supported architectures when it does not know one", () => {
-  assertThrows(() => header("gpt2"), ModelError, `is "gpt2"; supported are llama, qwen2, qwen3`);
+  assertThrows(
+    () => header("gpt2"),
+    ModelError,
+    `is "gpt2"; supported are ${supportedArchitectures.join(", ")} (`,
+  );
   assertThrows(
     () => familyOf({ get: new MetadataReader(new Map()), tensors: new Map() }),
     GgufError,

@@ -1,6 +1,7 @@
 /** Sizes of models that can be made of random numbers. @module */
 
 import { GgufError } from "../gguf/error.ts";
+import type { MetadataEntry } from "../gguf/value_types.ts";
 
 /** Sizes of a decoder; everything a random model needs to know. */
 export interface ModelShape {
@@ -19,6 +20,8 @@ export interface ModelShape {
   /** Longest context in tokens. */
   readonly context: number;
   readonly eps: number;
+  /** Metadata that the family reads beside what all have, or in its place: another count of heads for each layer. */
+  readonly entries?: readonly MetadataEntry[];
   /** Frequency scaling as Llama 3.x, written as one factor for each pair of dimensions. */
   readonly ropeScaling?: { factor: number; lowFactor: number; highFactor: number; originalContext: number };
 }
