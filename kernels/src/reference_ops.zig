@@ -1,11 +1,13 @@
-//! Root of the reference library's objects: the table of isa_ops.zig with each op's scalar reference in place of its kernel,
+//! Root of the reference library's one object: the table of isa_ops.zig with each op's scalar reference in place of its kernel,
 //! so that a benchmark runs both through the same calls on the same data. One member does all the work. Ops that only
-//! move or prepare data (packing, tables, rows) are the library's own.
+//! move or prepare data (packing, tables, rows) are the library's own. Every level has the same table, compiled for the best one of
+//! the machine that builds it.
 //!
 //! Nothing here is part of the product.
 
+const builtin = @import("builtin");
 const std = @import("std");
-const options = @import("kumi_options");
+const isa_levels = @import("isa/levels.zig");
 const Ops = @import("ops.zig").Ops;
 const Job = @import("system/job.zig").Job;
 const Stop = @import("system/job.zig").Stop;
@@ -46,7 +48,9 @@ pub const table: Ops = .{
 };
 
 comptime {
-    @export(&table, .{ .name = "kumi_ops_" ++ options.level, .visibility = .hidden });
+    for (isa_levels.of(builtin.cpu.arch)) |level| {
+        @export(&table, .{ .name = "kumi_ops_" ++ level.name, .visibility = .hidden });
+    }
 }
 
 /// An op that the first member to come does as a whole.

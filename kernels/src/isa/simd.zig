@@ -109,7 +109,8 @@ pub inline fn fma(a: anytype, b: @TypeOf(a), c: @TypeOf(a)) @TypeOf(a) {
     return softFma(@typeInfo(@TypeOf(a)).vector.len, a, b, c);
 }
 
-pub fn softFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f32) {
+/// Called, not inlined: the level that needs it is there for correctness alone, and its code would be five times as long.
+pub noinline fn softFma(comptime n: usize, a: @Vector(n, f32), b: @Vector(n, f32), c: @Vector(n, f32)) @Vector(n, f32) {
     return @floatCast(oddFma(n, a, b, c));
 }
 

@@ -1,5 +1,5 @@
-//! Replays calls into the library that tests/emulation/record.ts recorded, and compares every result, bit for bit: whole
-//! forward passes of the demo model, which so give the same logits on every level.
+//! `replay LEVEL` replays calls into the library that tests/emulation/record.ts recorded, and compares every result, bit for
+//! bit: whole forward passes of the demo model, which so give the same logits on every level. The level's ops are the library's.
 //!
 //! A recording is a sequence of calls, all numbers little-endian: length of the name (u8), name, result (i32), then each
 //! argument: u32 and f32 as 4 bytes; a buffer as its length (u32), whether the library wrote to it (u8), and its bytes, as they
@@ -10,6 +10,7 @@
 const std = @import("std");
 const abi = @import("../abi.zig");
 const coverage = @import("../testing/coverage.zig");
+const dispatch = @import("../isa/dispatch.zig");
 const testing = @import("../testing/testing.zig");
 const thunk = @import("../abi/thunk.zig");
 
@@ -28,7 +29,11 @@ const Reader = struct {
     }
 };
 
-pub fn main() !void {
+pub fn main(init: std.process.Init) !void {
+    const arguments = try init.minimal.args.toSlice(init.arena.allocator());
+    if (arguments.len != 2) return error.WrongArguments;
+    const level = dispatch.byName(arguments[1]) orelse return error.UnknownLevel;
+    coverage.level = dispatch.levels[level].name;
     testing.enableTiles();
     var reader: Reader = .{ .rest = recording };
     var calls: usize = 0;
@@ -49,7 +54,7 @@ pub fn main() !void {
 
 fn replay(name: []const u8, reader: *Reader) !void {
     inline for (abi.functions) |function| {
-        if (std.mem.eql(u8, function[0], name)) return replayCall(function[1], reader);
+        if (std.mem.eql(u8, function[0], name)) return replayCall(function[0], function[1], reader);
     }
     return error.UnknownFunction;
 }
@@ -60,7 +65,7 @@ const Buffer = struct {
     after: []const u8,
 };
 
-fn replayCall(comptime function: anytype, reader: *Reader) !void {
+fn replayCall(comptime name: []const u8, comptime function: anytype, reader: *Reader) !void {
     const gpa = std.heap.c_allocator;
     const types = @typeInfo(@TypeOf(function)).@"fn".param_types;
     comptime var outer: [types.len]type = undefined;
@@ -85,6 +90,10 @@ fn replayCall(comptime function: anytype, reader: *Reader) !void {
                 arguments[i] = if (len == 0) null else bytes.ptr;
             },
         }
+    }
+    if (comptime std.mem.eql(u8, name, "kumi_context_create")) {
+        arguments[0] = coverage.level.ptr;
+        arguments[1] = @intCast(coverage.level.len);
     }
     if (thunk.call(function, arguments) != result) return error.AnotherStatus;
     for (list[0..count]) |buffer| {

@@ -7,6 +7,9 @@ const Format = @import("../quant/format.zig").Format;
 
 const Entry = struct { op: []const u8, format: []const u8, runs: u32 };
 
+/// What the runs are counted for.
+pub var level: []const u8 = options.level;
+
 var entries: [128]Entry = undefined;
 var entries_count: usize = 0;
 
@@ -53,6 +56,6 @@ pub fn add(op: []const u8, format: []const u8) void {
 
 fn print() callconv(.c) void {
     for (entries[0..entries_count]) |entry| {
-        std.debug.print("[ran] {s} {s} {s} {d}\n", .{ options.level, entry.op, entry.format, entry.runs });
+        std.debug.print("[ran] {s} {s} {s} {d}\n", .{ level, entry.op, entry.format, entry.runs });
     }
 }
