@@ -15,6 +15,8 @@ import { type Model, MODELS, nameOf } from "./models.ts";
 /** Where `zig build native-tests` and `zig build emulated-tests` leave the programs. */
 export const PREFIX = `${BUILD}/level-tests`;
 const PROGRAMS = `${PREFIX}/tests`;
+/** Folders whose levels are the library's own; the trap's have a replay of their own. */
+const REPLAYED = new Set(["native", "static"]);
 const NATIVE_TIMEOUT_MS = 10 * 60 * 1000;
 const BOCHS_TIMEOUT_MS = 10 * 60 * 1000;
 const PROBE_TIMEOUT_MS = 60 * 1000;
@@ -73,14 +75,31 @@ class Report {
   }
 }
 
-async function programs(folder: string): Promise<string[]> {
+/** A program and what it runs: a level's unit tests, or the replay of recorded forward passes on it. */
+interface Program {
+  readonly title: string;
+  readonly level: string;
+  readonly path: string;
+  readonly args: readonly string[];
+}
+
+/** The programs in a folder, and the replay, one program for all levels, on the levels of `REPLAYED` folders. */
+async function programs(folder: string): Promise<Program[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(`${PROGRAMS}/${folder}`)) names.push(name);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return names.sort();
+  const found = names.sort().map((name): Program => {
+    const level = name.replace(/_replay$/, "");
+    return { title: name, level, path: `${PROGRAMS}/${folder}/${name}`, args: level === name ? [] : [level] };
+  });
+  if (!REPLAYED.has(folder)) return found;
+  const path = `${PROGRAMS}/replay`;
+  return found.flatMap((
+    tests,
+  ) => [tests, { ...tests, title: `${tests.level}_replay`, path, args: [tests.level] }]);
 }
 
 async function build(run: Build, step: string, folders: readonly string[], report: Report): Promise<boolean> {
@@ -94,15 +113,14 @@ async function build(run: Build, step: string, folders: readonly string[], repor
 }
 
 async function runHere(folder: string, way: Way, report: Report, signal: AbortSignal): Promise<void> {
-  for (const level of await programs(folder)) {
+  for (const { title, path, args } of await programs(folder)) {
     const stopped = AbortSignal.timeout(NATIVE_TIMEOUT_MS);
-    const options = { signal: AbortSignal.any([signal, stopped]) };
     try {
-      const result = await capture([`${PROGRAMS}/${folder}/${level}`], options);
-      report.program(`${level}, ${way}`, way, result?.code, (result?.stderr ?? "") + (result?.stdout ?? ""));
+      const result = await capture([path, ...args], { signal: AbortSignal.any([signal, stopped]) });
+      report.program(`${title}, ${way}`, way, result?.code, (result?.stderr ?? "") + (result?.stdout ?? ""));
     } catch (error) {
       if (!stopped.aborted) throw error;
-      report.program(`${level}, ${way}`, way, undefined, "");
+      report.program(`${title}, ${way}`, way, undefined, "");
     }
   }
 }
@@ -131,16 +149,16 @@ export async function emulatedTests(run: Build, signal: AbortSignal): Promise<Le
   await runHere("trap", "trap", report, signal);
   const root = await installed;
   if (typeof root !== "string") {
-    const levels = (await programs("static")).filter((name) => !name.endsWith("_replay"));
+    const levels = new Set((await programs("static")).map(({ level }) => level));
     const reason = `Bochs is not there: ${root.message}`;
-    report.skippedLevels.push(...levels.map((level) => ({ level, reason })));
+    report.skippedLevels.push(...[...levels].map((level) => ({ level, reason })));
     report.skippedLevels.push({ level: "detection on other processors", reason });
     report.counts.skipped += report.skippedLevels.length;
     return report.outcome;
   }
   const bochs: Bochs = { root, loader: `${PROGRAMS}/loader` };
   for (const model of MODELS) await checkDetection(bochs, model, report, signal);
-  for (const level of await programs("static")) await runEmulated(bochs, level, report, signal);
+  for (const program of await programs("static")) await runEmulated(bochs, program, report, signal);
   return report.outcome;
 }
 
@@ -168,21 +186,26 @@ async function checkDetection(
   );
 }
 
-/** Tests of a level, or its replay. */
-async function runEmulated(bochs: Bochs, level: string, report: Report, signal: AbortSignal): Promise<void> {
-  const model = MODELS.find(({ levels }) => levels.includes(level.replace(/_replay$/, "")));
+async function runEmulated(
+  bochs: Bochs,
+  program: Program,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
+  const { title, level, path, args } = program;
+  const model = MODELS.find(({ levels }) => levels.includes(level));
   if (model === undefined) {
-    report.skippedLevels.push({ level, reason: "no model of Bochs has it" });
+    report.skippedLevels.push({ level: title, reason: "no model of Bochs has it" });
     report.counts.skipped++;
     return;
   }
-  const path = `${PROGRAMS}/static/${level}`;
   const { status, output, ticks } = await runUnderBochs(bochs, {
     ...model,
     path,
+    args,
     timeoutMs: BOCHS_TIMEOUT_MS,
     signal,
   });
   const size = `${(ticks / 1e6).toFixed(0)} million instructions`;
-  report.program(`${level}, Bochs's ${nameOf(model)}, ${size}`, "bochs", status, output);
+  report.program(`${title}, Bochs's ${nameOf(model)}, ${size}`, "bochs", status, output);
 }
