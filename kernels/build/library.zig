@@ -54,8 +54,8 @@ pub fn addLibrary(
     return library;
 }
 
-/// One object of scalar references under the name of every level. They are compiled for the best level of this machine, where they are
-/// measured; for another architecture for the least one.
+/// One object of scalar references under the name of every level. They are compiled for the best level of this machine,
+/// where they are measured; for another architecture for the least one.
 pub fn addReferences(b: *std.Build, target: Target, optimize: Optimize) []const *std.Build.Step.Compile {
     var level = leastLevel(target.arch);
     if (target.arch == builtin.cpu.arch) {

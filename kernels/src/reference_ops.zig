@@ -1,7 +1,7 @@
-//! Root of the reference library's one object: the table of isa_ops.zig with each op's scalar reference in place of its kernel,
-//! so that a benchmark runs both through the same calls on the same data. One member does all the work. Ops that only
-//! move or prepare data (packing, tables, rows) are the library's own. Every level has the same table, compiled for the best one of
-//! the machine that builds it.
+//! Root of the reference library's one object: the table of isa_ops.zig with each op's scalar reference in place of its
+//! kernel, so that a benchmark runs both through the same calls on the same data. One member does all the work. Ops that
+//! only move or prepare data (packing, tables, rows) are the library's own. Every level has the same table, compiled for
+//! the best one of the machine that builds it.
 //!
 //! Nothing here is part of the product.
 

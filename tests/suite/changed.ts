@@ -1,4 +1,8 @@
-/** What `deno task test --changed` has to run, by git's changes against the last commit and the files that it does not know. @module */
+/**
+ * What `deno task test --changed` has to run, by git's changes against the last commit and the files that it does not
+ * know.
+ * @module
+ */
 
 import { ROOT } from "../../src/setup/paths.ts";
 import { capture } from "../../src/setup/process.ts";

@@ -1,6 +1,6 @@
 /**
- * The TypeScript tests: a few files a process, as many processes at once as there are processors. A crash costs no more than one
- * process's files, and what waits leaves its processor to others.
+ * The TypeScript tests: a few files a process, as many processes at once as there are processors. A crash costs no
+ * more than one process's files, and what waits leaves its processor to others.
  * @module
  */
 

@@ -61,7 +61,10 @@ async function aarch64(context: Context): Promise<Outcome> {
   }
 }
 
-/** Installs what tests want and this machine lacks, where that is small and needs no root. What cannot be had is said; it is no failure. */
+/**
+ * Installs what tests want and this machine lacks, where that is small and needs no root. What cannot be had is said;
+ * it is no failure.
+ */
 async function programs(context: Context): Promise<Outcome> {
   const lines: string[] = [];
   const skippedTests: string[] = [];
@@ -76,7 +79,10 @@ async function programs(context: Context): Promise<Outcome> {
   return { ok: true, output: lines.join("\n"), skippedTests };
 }
 
-/** Looks for instructions beyond its level's features in every object, and beyond the least level's in the rest of the library. */
+/**
+ * Looks for instructions beyond its level's features in every object, and beyond the least level's in the rest of the
+ * library.
+ */
 async function disassembly(context: Context, arch: Arch): Promise<Outcome> {
   const step = arch === Deno.build.arch ? "objects" : `objects-${arch}`;
   const built = await zigBuild(context, step, "--prefix", BUILD);
