@@ -154,7 +154,9 @@ function checkExposure(hostname: string, { apiKeys = [], insecure = false }: Ser
 
 /** The part of the options that loading takes. A server may refuse, so its classes do by default. */
 function loadOptions(options: ServeOptions): LoadOptions {
-  const given = Object.entries(options).filter(([name, value]) => name in LOAD && value !== undefined);
+  const given = Object.entries(options).filter(([name, value]) =>
+    Object.hasOwn(LOAD, name) && value !== undefined
+  );
   return { classes: DEFAULT_CLASSES, ...Object.fromEntries(given) };
 }
 

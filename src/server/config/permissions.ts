@@ -2,7 +2,8 @@
 
 import { partPaths } from "../../gguf/split.ts";
 import { isHubReference } from "../../hub/reference.ts";
-import { configFile, type ConfigSources, type Settings } from "./resolve.ts";
+import { configFile, type ConfigSources } from "./resolve.ts";
+import type { Settings } from "./settings.ts";
 
 /** Where things lie that the server reads. */
 export interface ServerPaths {

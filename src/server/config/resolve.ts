@@ -1,13 +1,21 @@
 /** From flags, environment and a configuration file to the options of a server. @module */
 
-import { LOAD, type LoadOptions } from "../../protocol/options/load.ts";
+import { LOAD } from "../../protocol/options/load.ts";
 import { collect, flagOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import type { Kind } from "../../protocol/options/kind.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
 import { isApiKey, KEY_RULE, parseKeyFile } from "../guard/keys.ts";
 import type { ServeOptions } from "../options.ts";
 import { checkSettings, SettingError, type SettingFields } from "./check.ts";
-import { isFileOnly, KILOBYTE, MEGABYTE, type Setting, SETTINGS, variableOf } from "./settings.ts";
+import {
+  isFileOnly,
+  KILOBYTE,
+  MEGABYTE,
+  type Setting,
+  SETTINGS,
+  type Settings,
+  variableOf,
+} from "./settings.ts";
 import { printLine } from "../../process/print.ts";
 
 /** A setting that cannot be; the message names where it was set. */
@@ -22,34 +30,6 @@ export interface ConfigSources {
   readonly switches: ReadonlySet<string>;
   readonly env: (name: string) => string | undefined;
   readonly readFile: (path: string) => string;
-}
-
-/** All settings by name; undefined where nobody set one that has no default. */
-export interface Settings {
-  model: string;
-  modelName?: string;
-  host: string;
-  port: number;
-  apiKeys?: string;
-  insecure?: boolean;
-  lenient?: boolean;
-  accessLog?: boolean;
-  allowHost?: string[];
-  cors?: string[];
-  drainSeconds: number;
-  exitWithParent?: boolean;
-  canarySeconds: number;
-  headerSeconds: number;
-  headerKilobytes: number;
-  idleSeconds: number;
-  connectionsMax: number;
-  connectionsPerAddress?: number;
-  noGate?: boolean;
-  bodyMegabytes: number;
-  bodySeconds: number;
-  stalledSeconds: number;
-  /** By their names in the library. */
-  load: LoadOptions;
 }
 
 /** The file that holds settings, if any. */

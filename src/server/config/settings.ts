@@ -1,7 +1,15 @@
 /** Everything that can be set about a server: one table for flags, environment, the configuration file and the help. @module */
 
-import { boolean, integer, type Kind, list, number, text } from "../../protocol/options/kind.ts";
-import { LOAD } from "../../protocol/options/load.ts";
+import {
+  boolean,
+  integer,
+  type Kind,
+  list,
+  number,
+  text,
+  type ValueOf,
+} from "../../protocol/options/kind.ts";
+import { LOAD, type LoadOptions } from "../../protocol/options/load.ts";
 import { docOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import { GATE_LIMITS } from "../gate/limits.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
@@ -53,8 +61,7 @@ const { classes, ...LOADING } = Object.fromEntries(
   ]),
 );
 
-/** In the order of the help text. */
-export const SETTINGS: Readonly<Record<string, Setting>> = {
+const SERVING = {
   model: {
     kind: path,
     fallback: SERVE_DEFAULTS.model,
@@ -117,7 +124,9 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     value: "S",
     help: "time between test requests; 0: only one at the start",
   },
-  ...LOADING,
+} as const satisfies Record<string, Setting>;
+
+const LIMITS = {
   headerSeconds: {
     kind: seconds(3600),
     fallback: GATE_LIMITS.headMs / 1000,
@@ -169,8 +178,18 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     value: "S",
     help: "how long a client may leave its stream unread",
   },
-  classes,
-};
+} as const satisfies Record<string, Setting>;
+
+/** In the order of the help text. */
+export const SETTINGS: Readonly<Record<string, Setting>> = { ...SERVING, ...LOADING, ...LIMITS, classes };
+
+/** The values of settings; undefined where nobody set one that has no default. */
+type ValuesOf<T extends Readonly<Record<string, Setting>>> =
+  & { readonly [K in keyof T as T[K] extends { fallback: unknown } ? K : never]: ValueOf<T[K]["kind"]> }
+  & { readonly [K in keyof T as T[K] extends { fallback: unknown } ? never : K]?: ValueOf<T[K]["kind"]> };
+
+/** All settings by name, those of loading by their names in the library. */
+export type Settings = ValuesOf<typeof SERVING> & ValuesOf<typeof LIMITS> & { readonly load: LoadOptions };
 
 /** `drainSeconds` is KUMI_DRAIN_SECONDS. */
 export function variableOf(name: string): string {
