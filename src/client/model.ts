@@ -209,7 +209,17 @@ export class Model implements AsyncDisposable {
     return this.#client.generate(request, signal, { onAccepted, onTokens, onPart });
   }
 
-  /** Token ids of a text. Rejects with a TypeError for arguments that cannot be, and the signal's reason. */
+  /**
+   * Token ids of a text.
+   *
+   * ```ts
+   * await using model = await loadModel("demo");
+   * const tokens = await model.tokenize("Hello, world");
+   * console.log(tokens.length, await model.detokenize(tokens));
+   * ```
+   *
+   * Rejects with a TypeError for arguments that cannot be, and the signal's reason.
+   */
   async tokenize(text: string, options: TokenizeOptions = {}): Promise<number[]> {
     checkOptions("tokenize()", options, { addSpecial: isBoolean, parseSpecial: isBoolean, signal: isSignal });
     isString("text", text);
