@@ -6,8 +6,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { main } from "../src/cli/main.ts";
 import { OPTIONS_PAGE, optionsPage } from "./options_page.ts";
+import { formatNames, kvFormatNames } from "../src/gguf/mod.ts";
+import { supportedArchitectures } from "../src/models/registry.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import {
+  codeSpansOf,
   type CommandLine,
   commandsOf,
   headingsOf,
@@ -193,19 +196,37 @@ Deno.test("every variable that a page names is read somewhere", async () => {
   assertEquals(found, []);
 });
 
-Deno.test("README is a page and leads to all others; the commands' and the server's pages are complete", () => {
+Deno.test("README is a page and leads to all others", () => {
   const readme = pageAt.get("README.md")!;
   assert(readme.text.trimEnd().split("\n").length <= README_LINES_MAX, "README is too long");
   const linked = new Set(linksOf(readme).map(({ path }) => path));
   assertEquals(pages.map(({ path }) => path).filter((path) => path !== "README.md" && !linked.has(path)), []);
+});
+
+Deno.test("pages are complete: commands, the server's flags, formats, families, instruction sets", async () => {
+  const lacking = (path: string, names: Iterable<string>) => {
+    const words = new Set(codeSpansOf(pageAt.get(path)!).concat(pageAt.get(path)!.text.split(/[^\w-]+/)));
+    return Array.from(names).filter((name) => !words.has(name)).map((name) => `${path}: ${name}`);
+  };
   const commands = pageAt.get("docs/command-line.md")!.text;
   assertEquals(commandHelp.keys().filter((name) => !commands.includes(`| \`${name}`)).toArray(), []);
-  const server = pageAt.get("docs/server.md")!.text;
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const described = tasks.kumi.description.match(/\w+/g);
+  assertEquals(commandHelp.keys().filter((name) => !described.includes(name)).toArray(), []);
   const flags = [...commandHelp.get("serve")!.matchAll(/^ {2}(?:-., | {4})(--[a-z-]+)/gm)].map(([, flag]) =>
     flag
   );
   assert(flags.length > 20);
-  assertEquals(flags.filter((flag) => !tells(server, flag)), []);
+  assertEquals(flags.filter((flag) => !tells(pageAt.get("docs/server.md")!.text, flag)), []);
+  const levels = await Deno.readTextFile(`${ROOT}/kernels/src/isa/levels.zig`);
+  const levelNames = [...levels.matchAll(/\.name = "(\w+)"/g)].map(([, name]) => name);
+  assert(levelNames.length >= 10);
+  assertEquals([
+    ...lacking("docs/model-files.md", formatNames.map((name) => name.toUpperCase())),
+    ...lacking("docs/model-files.md", kvFormatNames),
+    ...lacking("docs/model-files.md", supportedArchitectures),
+    ...lacking("docs/systems.md", levelNames),
+  ], []);
 });
 
 Deno.test("docs/options.md is what the tables of options say: deno task run tests/options_page.ts --write", () => {

@@ -238,7 +238,20 @@ true satisfies Agreement<LoadOptions, typeof LOAD>;
 
 export const LOAD_CHECKS = checksOf(LOAD);
 
-/** The options that are for the caller's side alone. */
-export type CallersOption = {
+/** The options that are for the caller's side alone. Written out, so that what is public does not depend on the table's inferred type. */
+export type CallersOption =
+  | "threads"
+  | "cpus"
+  | "workers"
+  | "shareWeights"
+  | "onStuck"
+  | "overrule"
+  | "progress"
+  | "onWait"
+  | "signal";
+
+type Marked = {
   [K in keyof typeof LOAD]: (typeof LOAD)[K] extends { readonly isCallers: true } ? K : never;
 }[keyof typeof LOAD];
+
+true satisfies ([Marked, CallersOption] extends [CallersOption, Marked] ? true : never);
