@@ -1,6 +1,7 @@
 /** A registry of the JSR kind on this machine, which serves packages from memory. @module */
 
 import { createHash } from "node:crypto";
+import { LOCAL_MAP } from "../src/setup/import_map.ts";
 
 /** One version of a package. */
 export interface JsrPackage {
@@ -12,17 +13,22 @@ export interface JsrPackage {
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** The stand-ins for `@std/assert`, `@std/cli` and `@std/http`, as packages of version 1.0.0. */
+/** The stand-ins, as packages of version 1.0.0: `@std/http/etag` is the export `./etag` of `@std/http`. */
 export async function standIns(): Promise<JsrPackage[]> {
-  return await Promise.all(["assert", "cli", "http"].map(async (name) => ({
-    name: `@std/${name}`,
-    version: "1.0.0",
-    exports: { ".": "./mod.ts" },
-    files: new Map([[
-      "/mod.ts",
-      await Deno.readTextFile(new URL(`../src/setup/std/${name}.ts`, import.meta.url)),
-    ]]),
-  })));
+  const { imports } = JSON.parse(await Deno.readTextFile(LOCAL_MAP)) as { imports: Record<string, string> };
+  const packages = new Map<string, { exports: Record<string, string>; files: Map<string, string> }>();
+  for (const [specifier, target] of Object.entries(imports)) {
+    if (!specifier.startsWith("@std/")) continue;
+    const [scope, short, ...path] = specifier.split("/");
+    const name = `${scope}/${short}`;
+    const file = `./${path.join("/") || "mod"}.ts`;
+    const { exports, files } = packages.get(name) ??
+      { exports: {} as Record<string, string>, files: new Map<string, string>() };
+    exports[[".", ...path].join("/")] = file;
+    files.set(file.slice(1), await Deno.readTextFile(new URL(target, `file://${LOCAL_MAP}`)));
+    packages.set(name, { exports, files });
+  }
+  return [...packages].map(([name, parts]) => ({ name, version: "1.0.0", ...parts }));
 }
 
 function addTo(files: Map<string, string>, { name, version, exports, files: own }: JsrPackage): void {

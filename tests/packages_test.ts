@@ -147,6 +147,8 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     // Types come with it: the program is right, and a mistake is found.
     const run = ["npm:@kumi/kumi", "run", "What is a KV cache?", "--temperature", "0"];
     assertAnswer(await project.deno("run", "--allow-all", ...run));
+    const served = await project.deno("run", "--allow-all", "npm:@kumi/kumi", "serve", "--print-permissions");
+    assertMatch(served.stdout, /^--no-prompt --allow-net=127\.0\.0\.1 /, served.stderr);
     const checked = await project.deno("check", PROGRAM);
     assertEquals(checked.code, 0, checked.stderr);
     await project.write("wrong.ts", 'import { loadModel } from "@kumi/kumi";\nawait loadModel(1);\n');
@@ -189,6 +191,14 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     assertAnswer(await project.deno("run", `--allow-import=${host}`, ...PERMISSIONS, PROGRAM));
     const run = [`jsr:${name}/cli`, "run", "What is a KV cache?", "--temperature", "0"];
     assertAnswer(await project.deno("run", "--allow-all", ...run));
+    const served = await project.deno(
+      "run",
+      "--allow-all",
+      `jsr:${name}/cli`,
+      "serve",
+      "--print-permissions",
+    );
+    assertMatch(served.stdout, /^--no-prompt --allow-net=127\.0\.0\.1 /, served.stderr);
   });
 }
 

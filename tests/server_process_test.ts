@@ -79,6 +79,13 @@ Deno.test("kumi serve runs with the permissions that it prints, and SIGTERM ends
   const { choices } = await (await ask(CHAT, { messages: QUESTION, temperature: 0 })).json();
   assertEquals(choices[0].message.content, ANSWER);
   assertEquals(await (await fetch(`${url}/readyz`)).json(), { ready: true, state: "ready" });
+  const page = await fetch(`${url}/docs`);
+  assertStringIncludes(await page.text(), "<h1>kumi</h1>");
+  const etag = page.headers.get("etag") ?? "";
+  const again = await fetch(`${url}/docs`, { headers: { "if-none-match": etag } });
+  assertEquals([again.status, await again.text()], [304, ""]);
+  const described = await fetch(`${url}/docs`, { headers: { accept: "application/json" } });
+  assertEquals(await described.json(), await (await fetch(`${url}/openapi.json`)).json());
   const running = await ask(TEXT, { ...ENDLESS, stream: true });
   child.kill("SIGTERM");
   assert((await running.text()).endsWith("data: [DONE]\n\n"), "a running request did not end");

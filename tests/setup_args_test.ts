@@ -24,7 +24,8 @@ import {
   unreachable,
 } from "@std/assert";
 import { parseArgs } from "@std/cli";
-import { STATUS_CODE } from "@std/http";
+import { eTag, ifNoneMatch } from "@std/http/etag";
+import { accepts } from "@std/http/negotiation";
 
 Deno.test("parseArgs() reads long options", () => {
   const options = { string: ["model", "n"], boolean: ["raw"] } as const;
@@ -146,7 +147,55 @@ Deno.test("assertions pass when they should", async () => {
     (await assertRejects(() => Promise.reject(new RangeError("far")), RangeError, "far")).message,
     "far",
   );
-  assertEquals(STATUS_CODE.NotFound, 404);
+});
+
+Deno.test("eTag() is one text's own, and what a header may hold", async () => {
+  const tag = await eTag("ä");
+  assertMatch(tag, /^"[\x21\x23-\x7e]+"$/);
+  assertEquals(await eTag("ä"), tag);
+  const others = await Promise.all(["", "a", "ä ", "\u00e4\u0000"].map((text) => eTag(text)));
+  assertEquals(new Set([tag, ...others]).size, 5);
+});
+
+Deno.test("ifNoneMatch() is false for a tag that the header has, weak or not, and for *", () => {
+  assertEquals([ifNoneMatch(null, '"a"'), ifNoneMatch('"a"', undefined), ifNoneMatch("", '"a"')], [
+    true,
+    true,
+    true,
+  ]);
+  for (const header of ['"a"', 'W/"a"', '"b", "a"', '"b","a" , "c"', "*", " * "]) {
+    assertFalse(ifNoneMatch(header, '"a"'), header);
+    assertFalse(ifNoneMatch(header, 'W/"a"'), header);
+  }
+  for (const header of ['"b"', "a", '"A"', '"b", W/"c"']) assert(ifNoneMatch(header, '"a"'), header);
+});
+
+Deno.test("accepts() chooses the media type that a request likes best", () => {
+  const types = ["text/html", "application/json", "text/plain"];
+  const choose = (accept: string | null) =>
+    accepts({ headers: new Headers(accept === null ? {} : { accept }) }, ...types);
+  const cases: [string | null, string | undefined][] = [
+    [null, "text/html"],
+    ["*/*", "text/html"],
+    ["application/json", "application/json"],
+    ["Application/JSON", "application/json"],
+    ["text/*", "text/html"],
+    ["text/*;q=0.5, application/json;q=0.4", "text/html"],
+    ["text/html;q=0.5, application/*", "application/json"],
+    ["text/*;q=0.9, text/html;q=0.1, */*;q=0.2", "text/plain"],
+    ["application/json, text/html", "text/html"],
+    ["*/*, application/json", "application/json"],
+    ["*/*;q=0.9, application/json;q=0.1", "text/html"],
+    ["text/html;q=0, */*;q=0.1", "application/json"],
+    ["text/html;level=1", undefined],
+    ["text/html;level=1, application/json;q=0.2", "application/json"],
+    ["text/html; q=0.3 , application/json ;q=0.7", "application/json"],
+    ["text/html;q=high, text/plain;q=0.1", "text/plain"],
+    ["image/png", undefined],
+    ["nonsense", undefined],
+    ["*/*;q=0", undefined],
+  ];
+  for (const [accept, type] of cases) assertEquals(choose(accept), type, `${accept}`);
 });
 
 Deno.test("assertions fail with an AssertionError when they should", async () => {

@@ -1,8 +1,9 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { chooseStd, LOCAL_MAP, type StdChoice, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
 import { JsrStub } from "./jsr_stub.ts";
+import { loadedModules } from "./support/loaded_modules.ts";
 import { countDenoTests, countZigTests, skippedDenoTests, stripColors } from "./run_counts.ts";
 
 async function tempFile(): Promise<{ path: string } & AsyncDisposable> {
@@ -56,6 +57,16 @@ Deno.test("a registry of the JSR kind serves the same names without the local ma
   } finally {
     await Deno.remove(cache, { recursive: true });
   }
+});
+
+Deno.test("the library comes without JSR, the command line's server with it", async () => {
+  const fromJsr = async (entry: string) => {
+    const modules = await loadedModules(new URL(`../${entry}`, import.meta.url), { later: true });
+    assert(modules.size > 100, `${modules.size} modules`);
+    return [...modules].filter((module) => module.startsWith("package:@std/")).sort();
+  };
+  assertEquals(await fromJsr("mod.ts"), []);
+  assertEquals(await fromJsr("src/cli/main.ts"), ["package:@std/http/etag", "package:@std/http/negotiation"]);
 });
 
 Deno.test("both import maps map the same names", async () => {

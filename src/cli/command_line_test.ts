@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { loadedModules } from "../../tests/support/loaded_modules.ts";
 import { libraryFile } from "../ffi/native_files.ts";
 import { commandAccess, commandPermissions, readCommandLine } from "./command_line.ts";
 import { COMMANDS } from "./commands.ts";
@@ -174,24 +175,8 @@ Deno.test("readCommandLine() finds every command by its name", () => {
   assertEquals(new Set(COMMANDS.map(({ name }) => name)).size, COMMANDS.length);
 });
 
-/** Paths of the modules that are loaded with one: types, and what it imports when it runs, are not. */
-async function loadedWith(entry: URL, loaded = new Set<string>()): Promise<Set<string>> {
-  if (loaded.has(entry.href)) return loaded;
-  loaded.add(entry.href);
-  if (entry.protocol !== "file:") return loaded;
-  const text = await Deno.readTextFile(entry);
-  for (const [, names, specifier] of text.matchAll(/^(?:import|export) ([^;"]*?)\s*from "([^"]+)";/gm)) {
-    const isType = names.startsWith("type ") ||
-      /^\{(?:\s*type \w+(?: as \w+)?,?)+\s*\}$/.test(names);
-    if (isType) continue;
-    const isPath = /^\.{1,2}\//.test(specifier);
-    await loadedWith(new URL(isPath ? new URL(specifier, entry) : `package:${specifier}`), loaded);
-  }
-  return loaded;
-}
-
 Deno.test("asking a command what it may touch loads neither models nor a server nor a package", async () => {
-  const loaded = await loadedWith(new URL("./command_line.ts", import.meta.url));
+  const loaded = await loadedModules(new URL("./command_line.ts", import.meta.url));
   const rooms = [
     "client/",
     "engine/",

@@ -9,6 +9,7 @@ import { ApiKeys } from "./guard/keys.ts";
 import { OriginGuard, type OriginRules } from "./guard/origin.ts";
 import { Presence } from "./presence.ts";
 import { dialectRoutes } from "./routes/dialects.ts";
+import type { DocumentAnswer } from "./documents.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { modelRoutes } from "./routes/models.ts";
@@ -17,6 +18,8 @@ import type { Exchange, Route, Service } from "./service.ts";
 export interface FrontOptions extends OriginRules {
   /** Where which dialect is spoken. */
   readonly endpoints: readonly Endpoint[];
+  /** How documents are sent. */
+  readonly documents?: DocumentAnswer;
   /** What is answered besides. */
   readonly routes?: readonly Route[];
   readonly apiKeys?: readonly string[];
@@ -50,7 +53,7 @@ export class Front {
     this.#clientLeft = options.clientLeft;
     const routes = [
       ...healthRoutes(service),
-      ...documentRoutes(service, options.endpoints),
+      ...documentRoutes(service, options.endpoints, options.documents),
       ...modelRoutes(service),
       ...dialectRoutes(service, options.endpoints),
       ...options.routes ?? [],
@@ -130,7 +133,8 @@ export class Front {
     headers.set("x-request-id", clientRequestId(request.headers) ?? id);
     headers.set("x-content-type-options", "nosniff");
     for (const [name, value] of Object.entries(this.#origins.responseHeaders(request))) {
-      headers.set(name, value);
+      if (name === "vary") headers.append(name, value);
+      else headers.set(name, value);
     }
   }
 }

@@ -56,6 +56,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   streamLimits: fieldsOf(STREAM_CHECKS),
   headerLimits: fieldsOf(HEADER_CHECKS, ["count", "bytes"]),
   lenient: isBoolean,
+  documents: isFunction,
   routes: listOf(isRecord, "a list of routes"),
   allowHosts: isNames,
   cors: isNames,

@@ -2,6 +2,7 @@
 
 import type { LatencyClass } from "../../scheduler/mod.ts";
 import type { LoadOptions } from "../protocol/options/load.ts";
+import type { DocumentAnswer } from "./documents.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";
@@ -39,6 +40,8 @@ export interface HandlerOptions extends OriginRules {
   readonly headerLimits?: HeaderLimits;
   /** Ignore fields of requests that are not known, and say so once for each on stderr; default: refuse them. */
   readonly lenient?: boolean;
+  /** Answers for `/docs` and `/openapi.json`; default: with the whole text, in its usual media type. */
+  readonly documents?: DocumentAnswer;
   /** Answers at more paths. They need a key unless they are public. */
   readonly routes?: readonly Route[];
 }

@@ -13,6 +13,7 @@ import type { ServeOptions } from "../../server/options.ts";
 import { serve as startServer } from "../../server/serve.ts";
 import { runUntilSignal } from "../../server/signals.ts";
 import { cacheFolders, chosenLibrary, HUB_HOSTS } from "../access.ts";
+import { negotiatedDocuments } from "../documents.ts";
 import { noteWait } from "../model_option.ts";
 import { warnOfThreads } from "../threads_option.ts";
 import { type Arguments, UsageError } from "../command.ts";
@@ -59,7 +60,14 @@ export async function runServer(args: Arguments): Promise<number> {
   }
   const onListen = (url: string) => announce(url, options.gate !== false);
   return await runUntilSignal(
-    () => startServer({ ...options, onStuck: exitStuck, onWait: noteWait, onListen }),
+    () =>
+      startServer({
+        ...options,
+        documents: negotiatedDocuments(),
+        onStuck: exitStuck,
+        onWait: noteWait,
+        onListen,
+      }),
     { exitWithParent },
   );
 }

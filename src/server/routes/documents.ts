@@ -2,32 +2,43 @@
 
 import { documentsOf } from "../api/endpoints.ts";
 import type { Endpoint } from "../dialects/dialect.ts";
+import { answerUsual, type DocumentAnswer, type Representation } from "../documents.ts";
 import type { Route, Service } from "../service.ts";
 
-const HTML_HEADERS = {
-  "content-type": "text/html; charset=utf-8",
-  "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-};
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-/** `endpoints`: of the dialects. What writes the documents is loaded when somebody reads them. */
-export function documentRoutes({ models }: Service, endpoints: readonly Endpoint[]): Route[] {
+/** `endpoints`: of the dialects. `answer`: how documents are sent. */
+export function documentRoutes(
+  { models }: Service,
+  endpoints: readonly Endpoint[],
+  answer: DocumentAnswer = answerUsual,
+): Route[] {
+  const description = once(async () => {
+    const { openApi } = await import("../api/openapi.ts");
+    const text = JSON.stringify(openApi(await documentsOf(endpoints)));
+    return { type: "application/json", text };
+  });
+  const page = once(async () => {
+    const { docsPage } = await import("../api/docs_page.ts");
+    const text = docsPage(models.all.map(({ name }) => name), await documentsOf(endpoints));
+    return { type: "text/html", text, headers: { "content-security-policy": POLICY } };
+  });
   return [
     {
       method: "GET",
       path: "/openapi.json",
-      handle: async () => {
-        const { openApi } = await import("../api/openapi.ts");
-        return Response.json(openApi(await documentsOf(endpoints)));
-      },
+      handle: async ({ request }) => answer(request, [await description()]),
     },
     {
       method: "GET",
       path: "/docs",
-      handle: async () => {
-        const { docsPage } = await import("../api/docs_page.ts");
-        const page = docsPage(models.all.map(({ name }) => name), await documentsOf(endpoints));
-        return new Response(page, { headers: HTML_HEADERS });
-      },
+      handle: async ({ request }) => answer(request, [await page(), await description()]),
     },
   ];
+}
+
+/** Loaded and written when somebody first reads it: a server without readers starts sooner. */
+function once(write: () => Promise<Representation>): () => Promise<Representation> {
+  let written: Promise<Representation> | undefined;
+  return () => written ??= write();
 }
