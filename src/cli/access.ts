@@ -5,8 +5,8 @@ import { isHubReference } from "../hub/reference.ts";
 import { libraryFile } from "../ffi/native_files.ts";
 
 /**
- * What a command touches, as its arguments have it. Every command may read files, since models lie anywhere, and its own
- * variables of the environment; what is not said here is closed to it.
+ * What a command touches, as its arguments have it. Every command may read files, since models lie anywhere,
+ * and its own variables of the environment; what is not said here is closed to it.
  */
 export interface Access {
   /** Opens the kernel library, which is built first where there is none. */

@@ -6,15 +6,17 @@ import { visible } from "../process/harmless.ts";
 /** The start of a colour sequence, ESC [ numbers m, that the next part may end; or of a line end. */
 const UNFINISHED = /(?:\x1b(?:\[[0-9;:]{0,32})?|\r)$/;
 /**
- * What stays as it is: colours and the like (SGR), Windows' line ends. What does not: every other control character, and the two
- * overrides that show letters in another order than they are written in. Marks and isolates of right-to-left texts stay.
+ * What stays as it is: colours and the like (SGR), Windows' line ends. What does not: every other control
+ * character, and the two overrides that show letters in another order than they are written in. Marks and
+ * isolates of right-to-left texts stay.
  */
 const SPECIAL = /\x1b\[[0-9;:]{0,32}m|\r\n|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202d\u202e]/g;
 const RESET = "\x1b[0m";
 
 /**
- * Makes an answer harmless for a terminal, part by part: lines, tabs and colours pass, anything else that would steer the terminal is
- * written out. A sequence that is cut by the border of two parts is known all the same.
+ * Makes an answer harmless for a terminal, part by part: lines, tabs and colours pass, anything else that
+ * would steer the terminal is written out. A sequence that is cut by the border of two parts is known all the
+ * same.
  *
  * @example
  * ```ts

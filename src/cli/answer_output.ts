@@ -3,7 +3,10 @@
 import { AnswerFilter } from "./answer_filter.ts";
 import { writeAll } from "./progress.ts";
 
-/** Writes an answer to stdout part by part: to a terminal what is harmless there, to a pipe or a file exactly the text. */
+/**
+ * Writes an answer to stdout part by part: to a terminal what is harmless there, to a pipe or a file exactly
+ * the text.
+ */
 export class AnswerOutput {
   readonly #filter: AnswerFilter | null;
   readonly #write: (text: string) => void;

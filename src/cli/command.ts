@@ -32,8 +32,8 @@ export interface Command {
 /** A command of `kumi`. It says what it may touch, and loads what it does only when it runs. */
 export interface KumiCommand extends Command {
   /**
-   * What it may touch with these arguments. Asked before there is a process to run it, so it loads nothing that only running
-   * needs. Throws a UsageError, or gives anything, where `run` will refuse the arguments.
+   * What it may touch with these arguments. Asked before there is a process to run it, so it loads nothing
+   * that only running needs. Throws a UsageError, or gives anything, where `run` will refuse the arguments.
    */
   access(args: Arguments, env: Environment): Access | Promise<Access>;
 }

@@ -1,4 +1,7 @@
-/** What a command line asks for. Read once, by whoever starts the process and by the process itself. @module */
+/**
+ * What a command line asks for. Read once, by whoever starts the process and by the process itself.
+ * @module
+ */
 
 import { type Access, NOTHING, permissionFlags } from "./access.ts";
 import { type Arguments, type KumiCommand, parseCommand, UsageError } from "./command.ts";
@@ -28,7 +31,10 @@ export function readCommandLine([name, ...words]: readonly string[]): CommandLin
   return { asks: "command", command, words };
 }
 
-/** What `kumi <argv>` may touch, as its command says. A mistake may touch nothing: the command itself reports it. */
+/**
+ * What `kumi <argv>` may touch, as its command says. A mistake may touch nothing: the command itself reports
+ * it.
+ */
 export async function commandAccess(
   argv: readonly string[],
   env: Environment = Deno.env.get,

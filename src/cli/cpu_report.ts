@@ -1,4 +1,7 @@
-/** `kumi inspect --cpu`: the processor, the instruction set levels, and which one the kernels use and why. @module */
+/**
+ * `kumi inspect --cpu`: the processor, the instruction set levels, and which one the kernels use and why.
+ * @module
+ */
 
 import { formatCpuList } from "../ffi/cpu_list.ts";
 import { type IsaLevel, isaReport, obstacles, refusal } from "../ffi/isa.ts";
@@ -26,7 +29,10 @@ export interface CpuReport {
   readonly chosen: { readonly level: string; readonly why: "best supported" | "forced by KUMI_ISA" };
 }
 
-/** Asks the machine. Throws RangeError, naming the level, when `forced`, the value of KUMI_ISA, is no level that it can run. */
+/**
+ * Asks the machine. Throws RangeError, naming the level, when `forced`, the value of KUMI_ISA, is no level
+ * that it can run.
+ */
 export function cpuReport(forced: string | undefined): CpuReport {
   const isa = isaReport();
   const refused = forced === undefined ? undefined : refusal(forced, isa);

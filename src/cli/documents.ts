@@ -1,12 +1,17 @@
-/** Documents for browsers and programs: in the media type that each likes best, and only where it has not got them yet. @module */
+/**
+ * Documents for browsers and programs: in the media type that each likes best, and only where it has not got
+ * them yet.
+ * @module
+ */
 
 import { eTag, ifNoneMatch } from "@std/http/etag";
 import { accepts } from "@std/http/negotiation";
 import { type DocumentAnswer, documentHeaders, type Representation } from "../server/documents.ts";
 
 /**
- * Answers with the representation that `Accept` prefers, the usual one where it takes none, and with 304 where the client has
- * the text already. This comes from `@std/http`, which the library does without: it must not need JSR.
+ * Answers with the representation that `Accept` prefers, the usual one where it takes none, and with 304
+ * where the client has the text already. This comes from `@std/http`, which the library does without: it must
+ * not need JSR.
  */
 export function negotiatedDocuments(): DocumentAnswer {
   const tags = new WeakMap<Representation, Promise<string>>();

@@ -2,7 +2,10 @@
 
 import { SignalCount } from "../process/signal_count.ts";
 
-/** While alive, Ctrl-C aborts `signal` instead of ending the program; a second one, a second later, ends it at once. */
+/**
+ * While alive, Ctrl-C aborts `signal` instead of ending the program; a second one, a second later, ends it at
+ * once.
+ */
 export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }

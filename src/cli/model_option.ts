@@ -11,7 +11,9 @@ import { loadOptions } from "./sampling_options.ts";
 import { oneLine } from "../process/harmless.ts";
 import { printNote } from "../process/print.ts";
 
-/** The path of a model given as a path, `hf:owner/repo/file.gguf` or "demo"; downloads with a progress bar. */
+/**
+ * The path of a model given as a path, `hf:owner/repo/file.gguf` or "demo"; downloads with a progress bar.
+ */
 export async function resolveModelFile(spec: string): Promise<string> {
   using interrupt = interruptible();
   using bar = new ProgressLine("downloading");

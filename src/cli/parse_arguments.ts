@@ -29,9 +29,9 @@ export interface Given {
 const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, false: false };
 
 /**
- * Reads options and what is none. An option's value is the rest of its word (`--size=4`, `-s4`) or the next word, which may begin with a
- * dash (`--bias -1`) unless it is an option of the same command. What follows `--` is no option. Throws a UsageError. `command`: its name
- * for messages.
+ * Reads options and what is none. An option's value is the rest of its word (`--size=4`, `-s4`) or the next
+ * word, which may begin with a dash (`--bias -1`) unless it is an option of the same command. What follows
+ * `--` is no option. Throws a UsageError. `command`: its name for messages.
  */
 export function parseArguments(
   command: string,

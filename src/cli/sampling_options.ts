@@ -37,8 +37,8 @@ export const LOAD_OPTIONS: readonly OptionSpec[] = [
 export const SAMPLING_OPTIONS: readonly OptionSpec[] = OF_ANSWERS.map((option) => specOf(option));
 
 /**
- * Load options as `loadModel` and `loadModelRunner` take them; only what was given. `contextMin`: least value of `--context`. Says on
- * stderr when there are more threads than CPUs.
+ * Load options as `loadModel` and `loadModelRunner` take them; only what was given. `contextMin`: least value
+ * of `--context`. Says on stderr when there are more threads than CPUs.
  */
 export function loadOptions(
   args: Arguments,

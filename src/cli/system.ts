@@ -2,7 +2,10 @@
 
 import { machineInfo } from "../ffi/machine.ts";
 
-/** Bytes this process may still use: the smaller of the machine's available memory and its control groups' headroom. */
+/**
+ * Bytes this process may still use: the smaller of the machine's available memory and its control groups'
+ * headroom.
+ */
 export function availableMemoryBytes(): number {
   return machineInfo().availableBytes ?? Deno.systemMemoryInfo().available;
 }

@@ -3,8 +3,8 @@
 import { oneLine } from "../process/harmless.ts";
 
 /**
- * Columns are as wide as their widest cell; columns whose cells are all numbers are aligned right. Cells may hold what a file or a
- * server says.
+ * Columns are as wide as their widest cell; columns whose cells are all numbers are aligned right. Cells may
+ * hold what a file or a server says.
  */
 export function renderTable(header: readonly string[], given: readonly (readonly string[])[]): string {
   const rows = given.map((row) => row.map((cell) => oneLine(cell)));

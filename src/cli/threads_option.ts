@@ -19,7 +19,10 @@ export function warnOfThreads(threads: number | undefined): void {
   if (warning !== null) printNote(`kumi: ${warning}`);
 }
 
-/** What to say of so many threads; null where nothing is to be said. They compute the same, but wait for one another. */
+/**
+ * What to say of so many threads; null where nothing is to be said. They compute the same, but wait for one
+ * another.
+ */
 export function threadsWarning(
   threads: number | undefined,
   cpus = navigator.hardwareConcurrency,

@@ -26,7 +26,10 @@ export interface AccessEntry {
   reason?: string;
 }
 
-/** A line of JSON without its end. Says what {@linkcode AccessEntry} has and nothing else: no text of prompts or answers. */
+/**
+ * A line of JSON without its end. Says what {@linkcode AccessEntry} has and nothing else: no text of prompts
+ * or answers.
+ */
 export function accessLine(entry: AccessEntry, time: Date): string {
   return JSON.stringify({
     time: time.toISOString(),
@@ -73,8 +76,9 @@ export interface AccessLogOptions {
 }
 
 /**
- * Writes a line for each HTTP request once nothing more comes of it: when it is answered, and its answers, which a stream
- * may bring long after the head of the response, have ended. The tokens of several answers are added up.
+ * Writes a line for each HTTP request once nothing more comes of it: when it is answered, and its answers,
+ * which a stream may bring long after the head of the response, have ended. The tokens of several answers are
+ * added up.
  */
 export class AccessLog implements RequestObserver {
   readonly #write: (line: string) => void;

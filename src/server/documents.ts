@@ -10,8 +10,8 @@ export interface Representation {
 }
 
 /**
- * Answers a request for a document that there is in these representations, the usual one first. They are the same objects for
- * each request.
+ * Answers a request for a document that there is in these representations, the usual one first. They are the
+ * same objects for each request.
  */
 export type DocumentAnswer = (
   request: Request,

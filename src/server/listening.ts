@@ -8,8 +8,9 @@ import { isLoopback } from "./guard/origin.ts";
 type Handle = (request: Request) => Response | Promise<Response>;
 
 /**
- * Listens. `gate`: its limits where they differ from the defaults; false for none. From this machine alone as many connections may
- * come as there may be at all. Throws a RangeError for limits that cannot be, and Deno's errors.
+ * Listens. `gate`: its limits where they differ from the defaults; false for none. From this machine alone as
+ * many connections may come as there may be at all. Throws a RangeError for limits that cannot be, and Deno's
+ * errors.
  */
 export function listen(
   address: { readonly hostname: string; readonly port: number },
@@ -58,7 +59,10 @@ class Ungated implements Listening {
     await Promise.race([ended, this.#isCut.promise]);
   }
 
-  /** Deno has no way to close connections of a server that shuts down: an abort of its signal would be an uncaught error. */
+  /**
+   * Deno has no way to close connections of a server that shuts down: an abort of its signal would be an
+   * uncaught error.
+   */
   cut(): void {
     this.#server.unref();
     this.#isCut.resolve();

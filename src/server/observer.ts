@@ -54,7 +54,10 @@ export interface AnsweredRequest {
   readonly code?: string;
 }
 
-/** Hears what happens to requests. Called on the way of each token: it must be quick, and what it throws is a bug. */
+/**
+ * Hears what happens to requests. Called on the way of each token: it must be quick, and what it throws is a
+ * bug.
+ */
 export interface RequestObserver {
   accepted(request: AcceptedRequest): void;
   /** `ttftMs`: from the call to the first token. */

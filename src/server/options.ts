@@ -18,17 +18,23 @@ export interface HandlerOptions extends OriginRules {
   readonly modelName?: string;
   /** Keys of which each request must have one; default: none, open to all who reach it. */
   readonly apiKeys?: readonly string[];
-  /** Ms between two requests that test whether the model still answers the same; 0: one at the start. Default 60,000. */
+  /**
+   * Ms between two requests that test whether the model still answers the same; 0: one at the start. Default
+   * 60,000.
+   */
   readonly canaryMs?: number;
-  /** The model's latency classes, for the metrics of how well their objectives are met; default: the default ones. */
+  /**
+   * The model's latency classes, for the metrics of how well their objectives are met; default: the default
+   * ones.
+   */
   readonly classes?: readonly LatencyClass[];
   /** How many connections there are, for the metrics, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
   /** Told when the body of a request has been read. */
   readonly onBody?: (request: Request) => void;
   /**
-   * What aborts when the client of a request has left, where somebody knows more of its connection than the request's own signal;
-   * reason `HALF_CLOSED`: it may still read, which a stream finds out.
+   * What aborts when the client of a request has left, where somebody knows more of its connection than the
+   * request's own signal; reason `HALF_CLOSED`: it may still read, which a stream finds out.
    */
   readonly clientLeft?: (request: Request) => AbortSignal | undefined;
   /** Takes a line of JSON for each request, without text of prompts or answers. */
@@ -38,7 +44,9 @@ export interface HandlerOptions extends OriginRules {
   readonly bodyLimits?: Partial<BodyLimits>;
   readonly streamLimits?: Partial<StreamLimits>;
   readonly headerLimits?: HeaderLimits;
-  /** Ignore fields of requests that are not known, and say so once for each on stderr; default: refuse them. */
+  /**
+   * Ignore fields of requests that are not known, and say so once for each on stderr; default: refuse them.
+   */
   readonly lenient?: boolean;
   /** Answers for `/docs` and `/openapi.json`; default: with the whole text, in its usual media type. */
   readonly documents?: DocumentAnswer;
@@ -57,8 +65,9 @@ export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progres
   /** Listen beyond this machine without API keys. */
   readonly insecure?: boolean;
   /**
-   * Limits of the gate that clients pass, for what Deno.serve does not limit: connections, and the time and size of requests'
-   * heads. false: no gate; then requests without `stream` are computed to their ends when their clients leave.
+   * Limits of the gate that clients pass, for what Deno.serve does not limit: connections, and the time and
+   * size of requests' heads. false: no gate; then requests without `stream` are computed to their ends when
+   * their clients leave.
    */
   readonly gate?: Partial<GateLimits> | false;
   /** How long requests under way may go on once the server is to end, in s. Default 30. */

@@ -16,13 +16,19 @@ export function clientLeft(): ApiError {
   );
 }
 
-/** The reason of a signal where a client has closed its side of the connection: it has left, or it still reads. */
+/**
+ * The reason of a signal where a client has closed its side of the connection: it has left, or it still
+ * reads.
+ */
 export const HALF_CLOSED: DOMException = new DOMException(
   "The client has closed its side of the connection",
   "AbortError",
 );
 
-/** What tells that a client has left: its request's own signal, and whoever sees more of its connection than that. */
+/**
+ * What tells that a client has left: its request's own signal, and whoever sees more of its connection than
+ * that.
+ */
 export class Presence {
   readonly #request: Request;
   readonly #clientLeft?: (request: Request) => AbortSignal | undefined;
@@ -44,8 +50,9 @@ export class Presence {
   }
 
   /**
-   * Calls `listener` when the client leaves, at once where it has left already, and once for each that tells; `mayRead`: it has
-   * only closed its own side, as far as one can tell. Returns what ends that: a request's own signal aborts after a response, too.
+   * Calls `listener` when the client leaves, at once where it has left already, and once for each that tells;
+   * `mayRead`: it has only closed its own side, as far as one can tell. Returns what ends that: a request's
+   * own signal aborts after a response, too.
    */
   onLeft(listener: (mayRead: boolean) => void): () => void {
     const stop = new AbortController();

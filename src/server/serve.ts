@@ -22,7 +22,9 @@ export interface KumiServer {
   readonly ready: Promise<Model>;
   /** Resolves when the server has ended. */
   readonly finished: Promise<void>;
-  /** Refuses new requests, lets those under way end for `drainSeconds`, frees the model. May be called again. */
+  /**
+   * Refuses new requests, lets those under way end for `drainSeconds`, frees the model. May be called again.
+   */
   shutdown(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -31,7 +33,8 @@ export interface KumiServer {
 const FLUSH_MS = 2000;
 
 /**
- * Serves a model over HTTP, as OpenAI's clients expect it. It listens before the model is loaded and answers 503 until then.
+ * Serves a model over HTTP, as OpenAI's clients expect it. It listens before the model is loaded and answers
+ * 503 until then.
  *
  * ```ts
  * await using server = serve({ model: "demo", port: 0 }); // 0: any port that is free
@@ -44,8 +47,8 @@ const FLUSH_MS = 2000;
  * console.log((await answer.json()).choices[0].text);
  * ```
  *
- * Throws a TypeError or RangeError for options that cannot be, above all for a host beyond this machine without API keys; Deno's errors
- * where it cannot listen.
+ * Throws a TypeError or RangeError for options that cannot be, above all for a host beyond this machine
+ * without API keys; Deno's errors where it cannot listen.
  */
 export function serve(options: ServeOptions = {}): KumiServer {
   checkOptions("serve()", options, SERVE_CHECKS);

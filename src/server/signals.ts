@@ -13,14 +13,17 @@ const NAME_CHARACTERS_MAX = 120;
 
 /** When a server ends, beside signals. */
 export interface RunUntilSignalOptions {
-  /** Ends the server, as a signal does, once the process that started it has gone. Not on Windows. Default false. */
+  /**
+   * Ends the server, as a signal does, once the process that started it has gone. Not on Windows. Default
+   * false.
+   */
   readonly exitWithParent?: boolean;
 }
 
 /**
- * Runs a server until SIGTERM or SIGINT, lets what is under way end, and resolves to the exit status: 0, or 1 where the model
- * cannot be loaded. A second signal ends the program at once; what comes within a second of the first is the first again, passed on by
- * the processes that started this one.
+ * Runs a server until SIGTERM or SIGINT, lets what is under way end, and resolves to the exit status: 0, or 1
+ * where the model cannot be loaded. A second signal ends the program at once; what comes within a second of
+ * the first is the first again, passed on by the processes that started this one.
  */
 export async function runUntilSignal(
   start: () => KumiServer,

@@ -1,6 +1,7 @@
 /**
- * The tasks of deno.json: gets what a task needs (Zig, the kernel library, an import map that works on this network),
- * then runs the command itself in a child with only the permissions it needs. Imports nothing that has to be fetched.
+ * The tasks of deno.json: gets what a task needs (Zig, the kernel library, an import map that works on this
+ * network), then runs the command itself in a child with only the permissions it needs. Imports nothing that
+ * has to be fetched.
  * @module
  */
 
@@ -13,7 +14,10 @@ import { foreground, Interruption } from "./process.ts";
 import { note } from "./progress.ts";
 import { ensureZig, ZigError } from "./zig.ts";
 
-/** The folder the user stands in: Deno's tasks start in the checkout, but paths on the command line mean this one. */
+/**
+ * The folder the user stands in: Deno's tasks start in the checkout, but paths on the command line mean this
+ * one.
+ */
 function userFolder(): string {
   const folder = Deno.env.get("INIT_CWD");
   try {
@@ -106,7 +110,9 @@ const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Pr
   fmt: format,
 };
 
-/** Runs a task and resolves to its exit status. Mistakes and failures that a user can act on are one message. */
+/**
+ * Runs a task and resolves to its exit status. Mistakes and failures that a user can act on are one message.
+ */
 async function main([name = "", ...args]: readonly string[]): Promise<number> {
   const task = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
   if (task === undefined) {

@@ -26,7 +26,10 @@ import { printLine } from "../../process/print.ts";
 
 const TEXT_CELL_MAX = 72;
 
-/** Prints metadata, tensors and sizes, and what loading the file would say; with --users and --context of such a load. */
+/**
+ * Prints metadata, tensors and sizes, and what loading the file would say; with --users and --context of such
+ * a load.
+ */
 export async function runInspect(args: Arguments): Promise<number> {
   if (args.switches.has("cpu")) {
     const report = cpuReport(Deno.env.get("KUMI_ISA") || undefined);

@@ -43,7 +43,9 @@ function sequences(runner: ModelRunner, bench: BenchCase): { tokens: Uint32Array
   }));
 }
 
-/** A case made ready: the cache holds `depth` tokens of each sequence. `run()` gives the seconds that it took. */
+/**
+ * A case made ready: the cache holds `depth` tokens of each sequence. `run()` gives the seconds that it took.
+ */
 export interface PreparedCase {
   run(): number;
 }

@@ -62,7 +62,9 @@ export function modelCost(file: GgufFile, kvBytesPerToken: number): ModelCost {
   return { matrixBytes, layerMacs: layer, headMacs: head, kvBytesPerToken };
 }
 
-/** The work of a whole case. Attention's own multiply-adds are left out of the count; its cache reads are in. */
+/**
+ * The work of a whole case. Attention's own multiply-adds are left out of the count; its cache reads are in.
+ */
 export interface CaseWork {
   readonly bytes: number;
   readonly macs: MacCount;

@@ -51,7 +51,9 @@ interface PeerRuns {
   readonly seconds: number[];
 }
 
-/** Runs a case `repeat` times after a warm-up; with a peer both take turns, once for each of the peer's modes. */
+/**
+ * Runs a case `repeat` times after a warm-up; with a peer both take turns, once for each of the peer's modes.
+ */
 export async function measureCase(setting: BenchSetting, bench: BenchCase): Promise<BenchResult> {
   const { runner, peer, kv } = setting;
   const prepared = prepare(runner, bench);

@@ -1,10 +1,10 @@
 /**
- * The yardstick of a benchmark: what the machine can read and multiply at most, sampled before, between and after the runs of
- * what is held against it. On a shared machine that changes from second to second, so one look at the start would be too low as
- * often as not; the best of many short looks counts.
+ * The yardstick of a benchmark: what the machine can read and multiply at most, sampled before, between and
+ * after the runs of what is held against it. On a shared machine that changes from second to second, so one
+ * look at the start would be too low as often as not; the best of many short looks counts.
  *
- * The memory that is read is the model's own packed matrices, in the order of a step: the same pages, cached as far as a
- * decode step finds them cached.
+ * The memory that is read is the model's own packed matrices, in the order of a step: the same pages, cached
+ * as far as a decode step finds them cached.
  * @module
  */
 

@@ -1,10 +1,17 @@
-/** `kumi inspect`: what a model file holds, whether this build can run it and this machine has the memory; or what the processor can do. @module */
+/**
+ * `kumi inspect`: what a model file holds, whether this build can run it and this machine has the memory; or
+ * what the processor can do.
+ * @module
+ */
 
 import { modelAccess } from "../access.ts";
 import type { KumiCommand } from "../command.ts";
 import { KV_OPTION } from "../sampling_options.ts";
 
-/** Prints metadata, tensors and sizes, and what loading the file would say; with --users and --context of such a load. */
+/**
+ * Prints metadata, tensors and sizes, and what loading the file would say; with --users and --context of such
+ * a load.
+ */
 export const inspect: KumiCommand = {
   name: "inspect",
   summary: "show a model file's metadata, tensors, sizes, and whether it can be run here",

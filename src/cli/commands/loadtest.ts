@@ -1,4 +1,7 @@
-/** `kumi loadtest`: requests at the times of a process or a trace, sent to any OpenAI-compatible server. @module */
+/**
+ * `kumi loadtest`: requests at the times of a process or a trace, sent to any OpenAI-compatible server.
+ * @module
+ */
 
 import type { KumiCommand } from "../command.ts";
 

@@ -24,20 +24,29 @@ const Worth = { ending: 0, withoutHead: 1, slowBody: 2, idle: 3, body: 4 } as co
 const SLOW_BODY_MS = 1000;
 /** Bytes read from the server at a time. */
 const DOWN_BYTES = 16 << 10;
-/** For how long a client that was told something may still read it, and its last bytes are read and forgotten. */
+/**
+ * For how long a client that was told something may still read it, and its last bytes are read and forgotten.
+ */
 const LINGER_MS = 2000;
-/** Longer, while a client sends at least so fast: many read nothing before they have sent all of their request. */
+/**
+ * Longer, while a client sends at least so fast: many read nothing before they have sent all of their
+ * request.
+ */
 const DRAIN_BYTES_PER_MS = 128, DRAIN_MS = 15_000, DRAIN_BYTES = 64 << 20;
-/** What the server has said last has been read when it says nothing from so many looks to the next: between two, all is read. */
+/**
+ * What the server has said last has been read when it says nothing from so many looks to the next: between
+ * two, all is read.
+ */
 const QUIET_LOOKS = 3;
 /** After a client has closed its side: for the server to begin what it has sent before that. */
 const HALF_CLOSED_MS = 500;
 
 /**
- * A client's connection. The first head is kept back until all of it is there. From then on bytes pass as they are, both ways,
- * but for offers of other protocols, and the server behind says when it has begun and ended a request. In between, time and bytes
- * are limited. A client that closes its side has left, as far as one can tell: requests under way are told, and the server hears
- * of it when there are none, since it ends answers half-way otherwise.
+ * A client's connection. The first head is kept back until all of it is there. From then on bytes pass as
+ * they are, both ways, but for offers of other protocols, and the server behind says when it has begun and
+ * ended a request. In between, time and bytes are limited. A client that closes its side has left, as far as
+ * one can tell: requests under way are told, and the server hears of it when there are none, since it ends
+ * answers half-way otherwise.
  */
 export class GateConnection implements PassageHost {
   readonly #host: ConnectionHost;
@@ -285,7 +294,10 @@ export class GateConnection implements PassageHost {
     return true;
   }
 
-  /** Resolves when the server has taken them, or they matter no more. Its last words may still be on their way if it does not. */
+  /**
+   * Resolves when the server has taken them, or they matter no more. Its last words may still be on their way
+   * if it does not.
+   */
   async #writeUp(server: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#giveUpWriting = resolve;

@@ -1,4 +1,7 @@
-/** A gate before Deno.serve: limits connections and the heads of requests, and lets bytes pass as they are. @module */
+/**
+ * A gate before Deno.serve: limits connections and the heads of requests, and lets bytes pass as they are.
+ * @module
+ */
 
 import type { ConnectionFigures } from "../metrics/server_metrics.ts";
 import { networkOf } from "./address.ts";
@@ -11,7 +14,10 @@ import type { Listening } from "./listening.ts";
 /** Where the server behind the gate listens, for the gate alone. */
 const INNER_HOST = "127.0.0.1";
 const LOOK_MS = 50;
-/** Share of the connections that a look may end, and how many at least: those that came together do not hold all others up. */
+/**
+ * Share of the connections that a look may end, and how many at least: those that came together do not hold
+ * all others up.
+ */
 const ENDS_SHARE = 1 / 64, ENDS_MIN = 8;
 /** So many refused clients are told why at the same time; more of them are just closed. */
 const REFUSALS_MAX = 256;
@@ -22,8 +28,9 @@ const ACCEPT_AGAIN_MS = 50;
 type HandlerInfo = Deno.ServeHandlerInfo<Deno.NetAddr>;
 
 /**
- * Listens for clients and passes what they send to a server on a port of this machine that refuses everybody else. It never
- * decides where a request ends: the server tells. So there are no two opinions that a client could play off against each other.
+ * Listens for clients and passes what they send to a server on a port of this machine that refuses everybody
+ * else. It never decides where a request ends: the server tells. So there are no two opinions that a client
+ * could play off against each other.
  */
 export class Gate implements ConnectionHost, Listening {
   readonly limits: GateLimits;
@@ -177,7 +184,10 @@ export class Gate implements ConnectionHost, Listening {
     });
   }
 
-  /** Ends the oldest connection without a request, of one network or of all: whoever only holds a place loses it first. */
+  /**
+   * Ends the oldest connection without a request, of one network or of all: whoever only holds a place loses
+   * it first.
+   */
   #makePlace(network?: string): void {
     let cheapest: GateConnection | null = null;
     for (const [connection, of] of this.#connections) {

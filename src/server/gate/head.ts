@@ -1,6 +1,6 @@
 /**
- * Where a request's head begins and ends, which serves limits, and offers in it that nobody takes. What the bytes mean is for the
- * server behind to say: nothing here changes how many there are.
+ * Where a request's head begins and ends, which serves limits, and offers in it that nobody takes. What the
+ * bytes mean is for the server behind to say: nothing here changes how many there are.
  * @module
  */
 
@@ -27,7 +27,10 @@ export function hasHead(bytes: Uint8Array, from: number, length: number): boolea
 
 const REQUEST_LINE = /^[A-Z]+ \S+ HTTP\/1\.[01]\r?$/;
 
-/** Whether bytes begin with the first line of a request. JSON does not hold such a line: its strings have no line ends. */
+/**
+ * Whether bytes begin with the first line of a request. JSON does not hold such a line: its strings have no
+ * line ends.
+ */
 export function beginsHead(bytes: Uint8Array): boolean {
   const end = bytes.indexOf(LINE_FEED);
   return end > 0 && isCapital(bytes[0]) && REQUEST_LINE.test(decoder.decode(bytes.subarray(0, end)));
@@ -39,8 +42,9 @@ export function beginsHttp2(bytes: Uint8Array): boolean {
 }
 
 /**
- * Makes a head's offer of another protocol a header that nobody knows. RFC 9110 (7.8) lets a server ignore the offer; Deno.serve
- * refuses it where the request has a body, and Java's client makes it with each request. An offer of web sockets stays.
+ * Makes a head's offer of another protocol a header that nobody knows. RFC 9110 (7.8) lets a server ignore
+ * the offer; Deno.serve refuses it where the request has a body, and Java's client makes it with each
+ * request. An offer of web sockets stays.
  */
 export function ignoreUpgrade(head: Uint8Array): void {
   for (let start = head.indexOf(LINE_FEED) + 1, end = 0; start > 0; start = end + 1) {

@@ -15,7 +15,10 @@ export interface GateLimits {
   readonly connectionsPerAddress: number;
 }
 
-/** `connectionsPerAddress` where others than this machine can connect; on this machine, a proxy may be all there is. */
+/**
+ * `connectionsPerAddress` where others than this machine can connect; on this machine, a proxy may be all
+ * there is.
+ */
 export const GATE_LIMITS: GateLimits = {
   headMs: 10_000,
   headBytes: 16 << 10,

@@ -1,4 +1,7 @@
-/** Which pages and names the server answers to: against DNS rebinding and other people's web pages. @module */
+/**
+ * Which pages and names the server answers to: against DNS rebinding and other people's web pages.
+ * @module
+ */
 
 import { ApiError } from "../api_error.ts";
 
@@ -23,8 +26,9 @@ export class OriginGuard {
   }
 
   /**
-   * Throws an ApiError, 400 or 403. `url`: of the request, whose host counts: it is the target's where that has one, as HTTP/2's
-   * always has, else the Host header's, else, as HTTP/1.0 allows, the server's address. `anyHost`: only web pages are checked.
+   * Throws an ApiError, 400 or 403. `url`: of the request, whose host counts: it is the target's where that
+   * has one, as HTTP/2's always has, else the Host header's, else, as HTTP/1.0 allows, the server's address.
+   * `anyHost`: only web pages are checked.
    */
   check(headers: Headers, url: URL, { anyHost = false }: { readonly anyHost?: boolean } = {}): void {
     if (!anyHost) this.#checkHost(headers.get("host"), url);
@@ -38,8 +42,8 @@ export class OriginGuard {
   }
 
   /**
-   * A page on a name that an attacker controls asks for that name, whatever address it resolves to; an IP address is therefore
-   * safe. It can only do harm where the server asks for no key.
+   * A page on a name that an attacker controls asks for that name, whatever address it resolves to; an IP
+   * address is therefore safe. It can only do harm where the server asks for no key.
    */
   #checkHost(header: string | null, url: URL): void {
     const name = hostName(url.host);

@@ -1,6 +1,7 @@
 /**
- * Counters and histograms of this process. prom-client 15.1.3 was measured in their place: it counts a token in 0.35 µs instead
- * of 0.01, writes a scrape in 0.57 ms instead of 0.15, takes 55 ms and 22 MB to load, and cannot take over what workers counted.
+ * Counters and histograms of this process. prom-client 15.1.3 was measured in their place: it counts a token
+ * in 0.35 µs instead of 0.01, writes a scrape in 0.57 ms instead of 0.15, takes 55 ms and 22 MB to load, and
+ * cannot take over what workers counted.
  * @module
  */
 
@@ -20,7 +21,10 @@ export class Counter {
   }
 }
 
-/** Members of a metric by their labels: keep a member that is used often, finding it takes longer than using it. */
+/**
+ * Members of a metric by their labels: keep a member that is used often, finding it takes longer than using
+ * it.
+ */
 export class Family<T> {
   readonly name: string;
   readonly #type: "counter" | "histogram";

@@ -94,7 +94,10 @@ export class RequestMetrics implements RequestObserver {
     for (const each of classes) this.#createMembers(each);
   }
 
-  /** Series that exist from the start: a rate over a counter that appears with its first value misses that value. */
+  /**
+   * Series that exist from the start: a rate over a counter that appears with its first value misses that
+   * value.
+   */
   #createMembers({ name, ttftSloMs, itlSloMs }: LatencyClass): void {
     for (const reason of ["stop", "length", "abort", "deadline"]) this.#success.of(name, reason);
     this.#failed.of(name);
@@ -179,7 +182,10 @@ export class RequestMetrics implements RequestObserver {
     this.#decode.of(name).observe((e2eMs - ttftMs) / 1000);
   }
 
-  /** Holds a request against its class's objectives; one whose caller left before its first token says nothing. */
+  /**
+   * Holds a request against its class's objectives; one whose caller left before its first token says
+   * nothing.
+   */
   #judge(
     name: string,
     ttftMs: number | undefined,

@@ -95,7 +95,8 @@ Deno.test("RequestMetrics has the classes' objectives among its bounds and judge
   answer(metrics, "c", 100, [43, 43]);
   answer(metrics, "d", 100, [], "slow");
   metrics.accepted({ id: "e", class: "fast" });
-  metrics.finished("e", { ...END, reason: "abort", completionTokens: 0, e2eMs: 900 }); // left before the first token
+  // Left before its first token.
+  metrics.finished("e", { ...END, reason: "abort", completionTokens: 0, e2eMs: 900 });
   metrics.accepted({ id: "f", class: "fast" });
   metrics.finished("f", { ...END, reason: "error", status: 500, completionTokens: 0, e2eMs: 9 });
   const found = samples(metrics);

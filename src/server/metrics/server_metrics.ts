@@ -46,7 +46,10 @@ export class ServerMetrics {
     this.requests = new RequestMetrics(options.classes);
   }
 
-  /** The body of `/metrics`, with {@linkcode METRICS_CONTENT_TYPE}. Waits for the workers, who answer between two steps. */
+  /**
+   * The body of `/metrics`, with {@linkcode METRICS_CONTENT_TYPE}. Waits for the workers, who answer between
+   * two steps.
+   */
   async scrape(): Promise<string> {
     const stats = await this.engineStats();
     const { modelName, source, now } = this.#options;

@@ -22,8 +22,8 @@ function nativePackage(): string {
 }
 
 /**
- * The folder whose node_modules holds the package, installed first where it is missing. Needs node, npm and npm's registry.
- * Throws PeerError.
+ * The folder whose node_modules holds the package, installed first where it is missing. Needs node, npm and
+ * npm's registry. Throws PeerError.
  */
 export async function installPeer(): Promise<string> {
   const folder = `${cacheFolder()}/peer/${PEER_PACKAGE}`;

@@ -40,7 +40,10 @@ export class LineProcess implements AsyncDisposable {
     this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** Sends a command and resolves to the reply. An `error` in it, and the process's end, are LineProcessErrors. */
+  /**
+   * Sends a command and resolves to the reply. An `error` in it, and the process's end, are
+   * LineProcessErrors.
+   */
   async call<Reply>(command: Record<string, unknown>): Promise<Reply> {
     const line = new TextEncoder().encode(JSON.stringify(command) + "\n");
     await this.#writer.write(line).catch(() => {}); // has it ended? then so do its lines

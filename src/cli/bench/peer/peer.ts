@@ -32,7 +32,10 @@ interface Timed {
   readonly seconds: number;
 }
 
-/** One llama.cpp process; `await using` ends it. Every method throws LineProcessError for what the process reports. */
+/**
+ * One llama.cpp process; `await using` ends it. Every method throws LineProcessError for what the process
+ * reports.
+ */
 export class Peer implements AsyncDisposable {
   readonly #process: LineProcess;
 
@@ -41,8 +44,8 @@ export class Peer implements AsyncDisposable {
   }
 
   /**
-   * Installs the package with npm on first use (needs node, npm and the registry; PeerError), then starts the process.
-   * `variant`: the build for this processor family instead of the best one.
+   * Installs the package with npm on first use (needs node, npm and the registry; PeerError), then starts the
+   * process. `variant`: the build for this processor family instead of the best one.
    */
   static async start(variant?: string): Promise<Peer> {
     if (import.meta.dirname === undefined) {
@@ -72,18 +75,24 @@ export class Peer implements AsyncDisposable {
     await this.#process.call({ cmd: "fill", tokens: Array.from(tokens) });
   }
 
-  /** Seconds for computing these tokens of sequence 0 from position `first` on, with the last one's logits. */
+  /**
+   * Seconds for computing these tokens of sequence 0 from position `first` on, with the last one's logits.
+   */
   async prefill(tokens: ArrayLike<number>, first = 0): Promise<number> {
     return (await this.#process.call<Timed>({ cmd: "prefill", first, tokens: Array.from(tokens) })).seconds;
   }
 
-  /** Seconds for a list of tokens per sequence, one of each a step, from position `first` on, with all logits. */
+  /**
+   * Seconds for a list of tokens per sequence, one of each a step, from position `first` on, with all logits.
+   */
   async decode(tokens: readonly ArrayLike<number>[], first = 0): Promise<number> {
     const lists = tokens.map((list) => Array.from(list));
     return (await this.#process.call<Timed>({ cmd: "decode", first, tokens: lists })).seconds;
   }
 
-  /** The greedy next token, its log-probability and the actual next token's, at each position but the last. */
+  /**
+   * The greedy next token, its log-probability and the actual next token's, at each position but the last.
+   */
   score(tokens: readonly number[]): Promise<PeerScore> {
     return this.#process.call({ cmd: "score", tokens });
   }

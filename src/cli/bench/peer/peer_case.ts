@@ -12,14 +12,17 @@ export interface PeerSetting {
 }
 
 /**
- * Whether the peer's flash attention may be on and off in a comparison: it is measured both ways and the better counts. With
- * a quantised cache the peer knows it only on.
+ * Whether the peer's flash attention may be on and off in a comparison: it is measured both ways and the
+ * better counts. With a quantised cache the peer knows it only on.
  */
 export function flashModes(kv: string): readonly boolean[] {
   return kv.startsWith("q") ? [true] : [false, true];
 }
 
-/** Makes the peer ready for a case that its file is loaded for. The result computes it and resolves to its seconds. */
+/**
+ * Makes the peer ready for a case that its file is loaded for. The result computes it and resolves to its
+ * seconds.
+ */
 export async function preparePeer(
   peer: Peer,
   bench: BenchCase,

@@ -5,8 +5,9 @@ import { PeerError } from "./install.ts";
 const BUILD = /^libggml-cpu-([\w-]+)\.(so|dylib)$/;
 
 /**
- * A copy of an installed peer that has only one of those builds, such as `haswell` for AVX2: to compare both programs with
- * the same instruction set. Files are linked and take no room. Throws a PeerError that lists the builds there are.
+ * A copy of an installed peer that has only one of those builds, such as `haswell` for AVX2: to compare both
+ * programs with the same instruction set. Files are linked and take no room. Throws a PeerError that lists
+ * the builds there are.
  */
 export async function peerVariant(folder: string, variant: string): Promise<string> {
   const copy = `${folder}-${variant}`;

@@ -11,7 +11,10 @@ export function finite(logprob: number): number {
   return Math.max(logprob, LOGPROB_MIN);
 }
 
-/** What a choice has of its tokens. The first token of a prompt has no log-probability: nothing stands before it. */
+/**
+ * What a choice has of its tokens. The first token of a prompt has no log-probability: nothing stands before
+ * it.
+ */
 interface Lists {
   readonly tokens: string[];
   readonly token_logprobs: (number | null)[];
@@ -29,7 +32,10 @@ export function joinLists(a: Lists, b: Lists): Lists {
   };
 }
 
-/** The field `prompt_logprobs` as vLLM writes it: for each token those likeliest at its place and itself, by id. */
+/**
+ * The field `prompt_logprobs` as vLLM writes it: for each token those likeliest at its place and itself, by
+ * id.
+ */
 export function promptLogprobs(tokens: readonly PromptLogprob[], top: number) {
   const named = ({ text, logprob }: TopLogprob, rank: number) => ({
     logprob: finite(logprob),
@@ -44,7 +50,10 @@ export function promptLogprobs(tokens: readonly PromptLogprob[], top: number) {
   });
 }
 
-/** The log-probabilities of one choice. Remembers how far its text has come: they say where in it each token is. */
+/**
+ * The log-probabilities of one choice. Remembers how far its text has come: they say where in it each token
+ * is.
+ */
 export class CompletionLogprobs {
   #scanner = new Utf8Scanner();
   /** Characters of the prompt, where it is echoed. */
@@ -88,7 +97,10 @@ export class CompletionLogprobs {
   }
 }
 
-/** The alternatives by their texts, and the token itself. Of those that look alike all but one are named by their id. */
+/**
+ * The alternatives by their texts, and the token itself. Of those that look alike all but one are named by
+ * their id.
+ */
 function topLogprobs(token: TokenLogprob | PromptLogprob, top: number): Record<string, number> | null {
   const { logprob } = token;
   if (logprob === null) return null;

@@ -11,8 +11,8 @@ export async function eTag(text: string): Promise<string> {
 }
 
 /**
- * Whether none of the tags in an `If-None-Match` header is this one, so that the text has to be sent. Weak tags count like
- * strong ones (RFC 9110, 13.1.2): a compressed answer has a weak one.
+ * Whether none of the tags in an `If-None-Match` header is this one, so that the text has to be sent. Weak
+ * tags count like strong ones (RFC 9110, 13.1.2): a compressed answer has a weak one.
  */
 export function ifNoneMatch(header: string | null, etag: string | undefined): boolean {
   if (!header || !etag) return true;

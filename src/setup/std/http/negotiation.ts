@@ -1,5 +1,6 @@
 /**
- * Stand-in for the part of `@std/http/negotiation` that this project uses, for networks that do not reach JSR.
+ * Stand-in for the part of `@std/http/negotiation` that this project uses, for networks that do not reach
+ * JSR.
  * @module
  */
 
@@ -24,7 +25,10 @@ function readRange(text: string): MediaRange | null {
   };
 }
 
-/** How exactly a range means a type that has no parameters: 2 by its name, 1 by half of it, 0 like all; null: not at all. */
+/**
+ * How exactly a range means a type that has no parameters: 2 by its name, 1 by half of it, 0 like all; null:
+ * not at all.
+ */
 function exactness(
   { type, subtype, hasParameters }: MediaRange,
   [ownType, ownSubtype]: string[],
@@ -37,8 +41,9 @@ function exactness(
 }
 
 /**
- * Which of these media types, none with parameters, the request's `Accept` header likes best; undefined where it takes none.
- * For each type the range counts that means it most exactly (RFC 9110, 12.5.1). Of equals the first one is taken.
+ * Which of these media types, none with parameters, the request's `Accept` header likes best; undefined where
+ * it takes none. For each type the range counts that means it most exactly (RFC 9110, 12.5.1). Of equals the
+ * first one is taken.
  */
 export function accepts(request: Pick<Request, "headers">, ...types: string[]): string | undefined {
   const header = request.headers.get("accept");
