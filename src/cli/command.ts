@@ -18,19 +18,23 @@ export interface Arguments {
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** A command: how it is called, what it takes, what it does. Resolves to the exit status. */
-export interface Command {
+/** What is said of a command: how it is called and what it takes. */
+export interface CommandSyntax {
   readonly name: string;
   readonly summary: string;
   readonly usage: string;
   readonly positionals: { readonly min: number; readonly max: number };
   readonly options: readonly OptionSpec[];
   readonly details?: string;
+}
+
+/** A program of one command. Resolves to the exit status. */
+export interface Command extends CommandSyntax {
   run(args: Arguments): Promise<number>;
 }
 
-/** A command of `kumi`. It says what it may touch, and loads what it does only when it runs. */
-export interface KumiCommand extends Command {
+/** A command of `kumi`: it says what it may touch. What it does stands in `actions/`. */
+export interface KumiCommand extends CommandSyntax {
   /**
    * What it may touch with these arguments. Asked before there is a process to run it, so it loads nothing
    * that only running needs. Throws a UsageError, or gives anything, where `run` will refuse the arguments.
@@ -39,7 +43,7 @@ export interface KumiCommand extends Command {
 }
 
 /** Parses `argv` by the command's table; unknown options and missing values are UsageErrors. */
-export function parseCommand(command: Command, argv: readonly string[]): Arguments {
+export function parseCommand(command: CommandSyntax, argv: readonly string[]): Arguments {
   const { positional, switches, values: given } = parseArguments(command.name, command.options, argv);
   const values = new Map<string, string>();
   for (const { name, isList, default: fallback } of command.options) {
@@ -58,7 +62,7 @@ export function parseCommand(command: Command, argv: readonly string[]): Argumen
 }
 
 /** The help text of a command. */
-export function helpText(command: Command): string {
+export function helpText(command: CommandSyntax): string {
   const lines = [`usage: kumi ${command.usage}`, "", command.summary];
   if (command.options.length > 0) {
     lines.push("", "options:");

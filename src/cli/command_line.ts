@@ -4,26 +4,27 @@
  */
 
 import { type Access, NOTHING, permissionFlags } from "./access.ts";
-import { type Arguments, type KumiCommand, parseCommand, UsageError } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
+import { type Arguments, parseCommand, UsageError } from "./command.ts";
+import { type CommandName, COMMANDS, findCommand } from "./commands.ts";
 import type { Environment } from "../hub/cache.ts";
 
 /** One of the things that a command line may be. */
 export type CommandLine =
   | { readonly asks: "version" }
   /** Of all commands, or of one. */
-  | { readonly asks: "help"; readonly topic?: KumiCommand; readonly isMissing?: true }
+  | { readonly asks: "help"; readonly topic?: CommandName; readonly isMissing?: true }
   | { readonly asks: "unknown"; readonly name: string }
   /** `words` follow the command's name. */
-  | { readonly asks: "command"; readonly command: KumiCommand; readonly words: readonly string[] };
+  | { readonly asks: "command"; readonly command: CommandName; readonly words: readonly string[] };
 
 /** Tells which command is meant, without looking at its options. */
 export function readCommandLine([name, ...words]: readonly string[]): CommandLine {
-  const find = (wanted: string) => COMMANDS.find((command) => command.name === wanted);
   if (name === undefined) return { asks: "help", isMissing: true };
   if (["--version", "-V", "version"].includes(name)) return { asks: "version" };
-  if (["--help", "-h", "help"].includes(name)) return { asks: "help", topic: find(words[0]) };
-  const command = find(name);
+  if (["--help", "-h", "help"].includes(name)) {
+    return { asks: "help", topic: words.length > 0 ? findCommand(words[0]) : undefined };
+  }
+  const command = findCommand(name);
   if (command === undefined) return { asks: "unknown", name };
   const end = words.indexOf("--");
   const options = end < 0 ? words : words.slice(0, end);
@@ -42,8 +43,9 @@ export async function commandAccess(
   const line = readCommandLine(argv);
   if (line.asks !== "command") return NOTHING;
   try {
-    const args: Arguments = parseCommand(line.command, line.words);
-    return await line.command.access(args, env);
+    const command = COMMANDS[line.command];
+    const args: Arguments = parseCommand(command, line.words);
+    return await command.access(args, env);
   } catch (error) {
     if (error instanceof UsageError) return NOTHING;
     throw error;

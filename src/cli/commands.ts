@@ -1,4 +1,4 @@
-/** All commands, in the order of the overview. Add one here. @module */
+/** All commands, in the order of the overview. Add one here, and what it does in `actions.ts`. @module */
 
 import type { KumiCommand } from "./command.ts";
 import { bench } from "./commands/bench.ts";
@@ -11,8 +11,7 @@ import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
 
-/** What they do is loaded when they run: see `actions/`. */
-export const COMMANDS: readonly KumiCommand[] = [
+export const COMMANDS = {
   chat,
   run,
   serve,
@@ -22,4 +21,11 @@ export const COMMANDS: readonly KumiCommand[] = [
   bench,
   perplexity,
   loadtest,
-];
+} as const satisfies Record<string, KumiCommand>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+/** The command of this name. */
+export function findCommand(name: string): CommandName | undefined {
+  return Object.hasOwn(COMMANDS, name) ? name as CommandName : undefined;
+}

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { ACTIONS } from "./actions.ts";
 import { helpText, parseCommand, UsageError } from "./command.ts";
 import { readCommandLine } from "./command_line.ts";
 import { COMMANDS } from "./commands.ts";
@@ -11,13 +12,14 @@ import { printLine, printNote } from "../process/print.ts";
 import { VERSION } from "../protocol/version.ts";
 
 function overview(): string {
-  const width = Math.max(...COMMANDS.map((command) => command.name.length));
+  const commands = Object.values(COMMANDS);
+  const width = Math.max(...commands.map(({ name }) => name.length));
   return [
     "kumi serves large language models from ordinary CPUs.",
     "",
     "usage: kumi <command> [options]",
     "",
-    ...COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`),
+    ...commands.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`),
     "",
     "kumi <command> --help tells the options of a command, kumi --version which kumi this is.",
     "Environment: KUMI_ISA forces an instruction set level, KUMI_LIBRARY another kernel library,",
@@ -36,14 +38,14 @@ export async function main(argv: readonly string[]): Promise<number> {
       printLine(`kumi ${VERSION}`);
       return 0;
     case "help":
-      printLine(line.topic ? helpText(line.topic) : overview());
+      printLine(line.topic ? helpText(COMMANDS[line.topic]) : overview());
       return line.isMissing ? 2 : 0;
     case "unknown":
       printNote(`kumi: unknown command ${JSON.stringify(line.name)}\n\n${overview()}`);
       return 2;
     case "command":
       try {
-        return await line.command.run(parseCommand(line.command, line.words));
+        return await ACTIONS[line.command](parseCommand(COMMANDS[line.command], line.words));
       } catch (error) {
         return report(error);
       }

@@ -46,5 +46,4 @@ export const bench: KumiCommand = {
     // llama.cpp runs in node, and npm gets it.
     run: values.has("peer") ? ["node", "npm"] : [],
   }),
-  run: async (args) => await (await import("../actions/bench.ts")).runBench(args),
 };

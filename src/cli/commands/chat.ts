@@ -17,5 +17,4 @@ export const chat: KumiCommand = {
     { name: "stats", help: "speed after each answer" },
   ],
   access: ({ values }, env) => modelAccess(values.get("model")!, env),
-  run: async (args) => await (await import("../actions/chat.ts")).runChat(args),
 };

@@ -39,5 +39,4 @@ export const inspect: KumiCommand = {
   ],
   details: "Exit status 1 when --users or --context was given and the model cannot be run here with them.",
   access: ({ positional: [file], values }, env) => modelAccess(file ?? values.get("model")!, env),
-  run: async (args) => await (await import("../actions/inspect.ts")).runInspect(args),
 };

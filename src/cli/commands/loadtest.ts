@@ -63,7 +63,6 @@ export const loadtest: KumiCommand = {
     net: hostsOf(url),
     write: values.has("svg") ? [values.get("svg")!] : [],
   }),
-  run: async (args) => await (await import("../actions/loadtest.ts")).runLoadtest(args),
 };
 
 /** The one server that its address names. */

@@ -22,5 +22,4 @@ export const perplexity: KumiCommand = {
   ],
   details: "TEXT is a file. Each window of N tokens is scored on its second half.",
   access: ({ positional: [file] }, env) => modelAccess(file, env),
-  run: async (args) => await (await import("../actions/perplexity.ts")).runPerplexity(args),
 };

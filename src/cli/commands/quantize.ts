@@ -19,5 +19,4 @@ export const quantize: KumiCommand = {
   details: `FORMAT is one of ${formatNames.join(", ")}. IN holds F32, F16, BF16 or Q8_0 weights.`,
   // OUT may lie anywhere.
   access: ({ positional: [input] }, env) => ({ ...modelAccess(input, env), write: "anywhere" }),
-  run: async (args) => await (await import("../actions/quantize.ts")).runQuantize(args),
 };

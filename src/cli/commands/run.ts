@@ -20,5 +20,4 @@ export const run: KumiCommand = {
   ],
   details: 'Text on stdin is appended to the prompt: cat report.txt | kumi run "Summarise this:"',
   access: ({ values }, env) => modelAccess(values.get("model")!, env),
-  run: async (args) => await (await import("../actions/run.ts")).runOnce(args),
 };

@@ -38,7 +38,6 @@ KUMI_API_KEYS_FILE), that before the configuration file. Latency classes ("class
 /docs describes the interface, /readyz says whether requests are taken. SIGTERM or Ctrl-C lets running requests end, a
 second one, a second later or more, ends them at once.`,
   access: serverAccess,
-  run: async (args) => await (await import("../actions/serve.ts")).runServer(args),
 };
 
 /** A server listens where its settings have it, and these may come from the environment and a file. */

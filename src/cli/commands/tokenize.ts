@@ -22,5 +22,4 @@ export const tokenize: KumiCommand = {
     { name: "json", help: "a JSON array of ids, or of {id, text} with --pieces" },
   ],
   access: ({ values }, env) => fileAccess(values.get("model")!, env),
-  run: async (args) => await (await import("../actions/tokenize.ts")).runTokenize(args),
 };

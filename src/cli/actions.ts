@@ -1,0 +1,22 @@
+/**
+ * What the commands do, loaded when they run. It stands apart from what they are: Deno reads all modules that
+ * a program may import when it starts, and whoever only asks a command what it may touch must not wait for
+ * these, nor for their packages.
+ * @module
+ */
+
+import type { Arguments } from "./command.ts";
+import type { CommandName } from "./commands.ts";
+
+/** Each resolves to the exit status. */
+export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<number>>> = {
+  chat: async (args) => await (await import("./actions/chat.ts")).runChat(args),
+  run: async (args) => await (await import("./actions/run.ts")).runOnce(args),
+  serve: async (args) => await (await import("./actions/serve.ts")).runServer(args),
+  inspect: async (args) => await (await import("./actions/inspect.ts")).runInspect(args),
+  tokenize: async (args) => await (await import("./actions/tokenize.ts")).runTokenize(args),
+  quantize: async (args) => await (await import("./actions/quantize.ts")).runQuantize(args),
+  bench: async (args) => await (await import("./actions/bench.ts")).runBench(args),
+  perplexity: async (args) => await (await import("./actions/perplexity.ts")).runPerplexity(args),
+  loadtest: async (args) => await (await import("./actions/loadtest.ts")).runLoadtest(args),
+};
