@@ -13,7 +13,7 @@ import type { ServeOptions } from "../../server/options.ts";
 import { serve as startServer } from "../../server/serve.ts";
 import { runUntilSignal } from "../../server/signals.ts";
 import { cacheFolders, chosenLibrary, HUB_HOSTS } from "../access.ts";
-import { negotiatedDocuments } from "../documents.ts";
+import type { DocumentAnswer } from "../../server/documents.ts";
 import { noteWait } from "../model_option.ts";
 import { warnOfThreads } from "../threads_option.ts";
 import { type Arguments, UsageError } from "../command.ts";
@@ -58,18 +58,31 @@ export async function runServer(args: Arguments): Promise<number> {
     if (error instanceof ConfigError) throw new UsageError(error.message);
     throw error;
   }
+  const documents = await documentAnswer();
   const onListen = (url: string) => announce(url, options.gate !== false);
   return await runUntilSignal(
     () =>
       startServer({
         ...options,
-        documents: negotiatedDocuments(),
+        documents,
         onStuck: exitStuck,
         onWait: noteWait,
         onListen,
       }),
     { exitWithParent },
   );
+}
+
+/**
+ * None where JSR cannot be reached and nobody chose the stand-ins: documents are sent all the same, only more
+ * plainly.
+ */
+async function documentAnswer(): Promise<DocumentAnswer | undefined> {
+  try {
+    return (await import("../documents.ts")).negotiatedDocuments();
+  } catch {
+    return undefined;
+  }
 }
 
 function announce(url: string, hasGate: boolean): void {
