@@ -199,5 +199,8 @@ export function tag<const T extends readonly string[]>(
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === "" || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
+  if (typeof value !== "object" || value === null) return value === "";
+  if (Array.isArray(value)) return value.length === 0;
+  for (const _ in value) return false;
+  return true;
 }
