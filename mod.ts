@@ -62,6 +62,7 @@ export type { HistogramFigures } from "./src/protocol/histogram.ts";
 export type { KvStats } from "./src/protocol/stats.ts";
 export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts";
 export { GgufError } from "./src/gguf/error.ts";
+export { CheckpointError } from "./src/safetensors/error.ts";
 export { ModelError } from "./src/models/error.ts";
 export { HubError } from "./src/hub/mod.ts";
 export type {

@@ -2,7 +2,6 @@ import { defaultClass } from "../../scheduler/mod.ts";
 import { LIBRARY_CLASSES } from "../protocol/classes.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
-import { openGguf } from "../gguf/reader.ts";
 import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../runner/model_runner.ts";
 import { LOGITS_ROWS_DEFAULT } from "../runner/sizes.ts";
@@ -24,6 +23,7 @@ import {
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 import type { WorkRequest } from "../protocol/request.ts";
+import { openModel } from "../safetensors/open_model.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
 
@@ -134,7 +134,7 @@ export class EngineHost {
     this.#loading = true;
     try {
       const { signal } = this.#loadAbort;
-      using file = await openGguf(path, { signal });
+      using file = await openModel(path, { signal });
       const { tokenizer, chatTemplate } = readModel(file);
       const { sequencesMax = 0, logitsRowsMax = Math.max(LOGITS_ROWS_DEFAULT, sequencesMax) } = options;
       const runner = await loadModelRunner(file, {

@@ -1,6 +1,6 @@
 import { scalarEntry, withEntries } from "./entries.ts";
 import { GgufError, quote } from "./error.ts";
-import { type GgufFile, openGguf, type TensorInfo } from "./reader.ts";
+import { type GgufFile, openGguf, type OpenGgufOptions, type TensorInfo } from "./reader.ts";
 import { fileTypeOf, formatTypeId, parseFormat, storageTypeId } from "./storage_format.ts";
 import { elementCount, tensorType, TensorTypeId } from "./tensor_types.ts";
 import { GgufWriter } from "./writer.ts";
@@ -14,6 +14,8 @@ export interface QuantizeKernels {
 /** Options of {@linkcode quantizeFile}. */
 export interface QuantizeOptions {
   kernels: QuantizeKernels;
+  /** Opens the input; default: {@linkcode openGguf}. */
+  open?: (path: string, options: OpenGgufOptions) => Promise<GgufFile>;
   signal?: AbortSignal;
   /** Called after each chunk, with the bytes read so far and the name of the tensor being written. */
   progress?: (bytesDone: number, bytesTotal: number, tensor: string) => void;
@@ -75,7 +77,7 @@ export async function quantizeFile(
 ): Promise<QuantizeReport> {
   const target = parseFormat(format);
   await assertDifferent(input, output);
-  using file = await openGguf(input, { signal: options.signal });
+  using file = await (options.open ?? openGguf)(input, { signal: options.signal });
   const warnings: string[] = [];
   const plans = [...file.tensors.values()].map((source) => {
     return { source, typeId: targetType(source, storageTypeId(target, source.dims), warnings) };

@@ -1,5 +1,6 @@
 import type { RefusalReason } from "../../scheduler/mod.ts";
 import { GgufError } from "../gguf/error.ts";
+import { CheckpointError } from "../safetensors/error.ts";
 import { ModelError } from "../models/error.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { TokenizerError } from "../tokenizer/error.ts";
@@ -73,6 +74,7 @@ const ERROR_CLASSES: Readonly<Record<string, new (message: string) => Error>> = 
   RangeError,
   TypeError,
   GgufError,
+  CheckpointError,
   ModelError,
   TokenizerError,
   TemplateError,

@@ -1,6 +1,6 @@
 /** What `kumi bench` does. @module */
 
-import { formatNames, type GgufFile, openGguf } from "../../gguf/mod.ts";
+import { formatNames, type GgufFile } from "../../gguf/mod.ts";
 import { shapeNames } from "../../models/shapes.ts";
 import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
 import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
@@ -21,6 +21,7 @@ import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine } from "../../process/print.ts";
+import { openModel } from "../../safetensors/open_model.ts";
 
 const COUNT = { min: 1, max: 1 << 20 };
 
@@ -44,7 +45,7 @@ export async function runBench(args: Arguments): Promise<number> {
   const { signal } = interrupt;
   const path = await modelPath(args, signal);
   await using peer = peerName === undefined ? undefined : await Peer.start(args.values.get("peer-cpu"));
-  using file = await openGguf(path);
+  using file = await openModel(path);
   using runner = await loadForBench(file, options, cases, signal);
   const peerSystem = await peer?.load(path);
   using meter = meterOf(runner, file);

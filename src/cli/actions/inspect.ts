@@ -8,7 +8,6 @@ import {
   type KvFormat,
   type MetadataValue,
   type ModelDescription,
-  openGguf,
 } from "../../gguf/mod.ts";
 import { readFileSampling } from "../../protocol/file_sampling.ts";
 import { flagOf } from "../../protocol/options/option.ts";
@@ -23,6 +22,7 @@ import { formatBytes, formatCount } from "../units.ts";
 import { counted } from "../counted.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine } from "../../process/print.ts";
+import { openModel } from "../../safetensors/open_model.ts";
 
 const TEXT_CELL_MAX = 72;
 
@@ -40,7 +40,7 @@ export async function runInspect(args: Arguments): Promise<number> {
   const users = numberOption(args, "users", { min: 1, max: 1e6, integer: true })!;
   const contextGiven = numberOption(args, "context", { min: 1, max: 2 ** 31, integer: true });
   const path = await resolveModelFile(args.positional[0] ?? args.values.get("model")!);
-  using file = await openGguf(path);
+  using file = await openModel(path);
   const model = describe(file);
   if (model.kv !== null) checkKvFormat(kvFormat, model.kv);
   const verdict = judge(file, {

@@ -1,6 +1,5 @@
 /** What `kumi perplexity` does. @module */
 
-import { openGguf } from "../../gguf/mod.ts";
 import { loadModelRunner } from "../../runner/model_runner.ts";
 import { perplexity as measurePerplexity, WINDOW_TOKENS_MIN } from "../../runner/perplexity.ts";
 import { createTokenizer } from "../../tokenizer/mod.ts";
@@ -11,6 +10,7 @@ import { ProgressLine } from "../progress.ts";
 import { loadOptions } from "../sampling_options.ts";
 import { formatDuration } from "../units.ts";
 import { printLine } from "../../process/print.ts";
+import { openModel } from "../../safetensors/open_model.ts";
 
 /** Windows of the context length; the second half of each is scored, as llama.cpp's tool does. */
 export async function runPerplexity(args: Arguments): Promise<number> {
@@ -19,7 +19,7 @@ export async function runPerplexity(args: Arguments): Promise<number> {
   const text = await Deno.readTextFile(textPath);
   using interrupt = interruptible();
   const { signal } = interrupt;
-  using file = await openGguf(await resolveModelFile(spec));
+  using file = await openModel(await resolveModelFile(spec));
   const tokenizer = createTokenizer(file.metadata);
   using bar = new ProgressLine("loading");
   using runner = await loadModelRunner(file, {

@@ -11,6 +11,7 @@ import { renderTable } from "../table.ts";
 import { formatBytes, formatFigure } from "../units.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine, printNote } from "../../process/print.ts";
+import { openModel } from "../../safetensors/open_model.ts";
 
 /** From F32, F16, BF16 (or Q8_0) to any format that the kernels run, with the error it costs. */
 export async function runQuantize(args: Arguments): Promise<number> {
@@ -29,6 +30,7 @@ export async function runQuantize(args: Arguments): Promise<number> {
   const startedMs = performance.now();
   const report = await quantizeFile(input, output, format, {
     kernels,
+    open: openModel,
     signal: interrupt.signal,
     progress: (done, total, tensor) => bar.update(done, total, tensor),
   });

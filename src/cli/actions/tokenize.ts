@@ -1,16 +1,16 @@
 /** What `kumi tokenize` does. @module */
 
-import { openGguf } from "../../gguf/mod.ts";
 import { createTokenizer } from "../../tokenizer/mod.ts";
 import type { Arguments } from "../command.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { readStdinText } from "../stdin.ts";
 import { printLine } from "../../process/print.ts";
+import { openModel } from "../../safetensors/open_model.ts";
 
 /** Reads the text from the arguments or, without any, from stdin. */
 export async function runTokenize(args: Arguments): Promise<number> {
   const path = await resolveModelFile(args.values.get("model")!);
-  using file = await openGguf(path);
+  using file = await openModel(path);
   const tokenizer = createTokenizer(file.metadata);
   const text = args.positional.length > 0 ? args.positional.join(" ") : await readStdinText();
   const special = args.switches.has("special");

@@ -1,0 +1,71 @@
+/** Which of the known pre-tokenizers a tokenizer.json describes. @module */
+
+import { JsonObject } from "./json_object.ts";
+
+const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const SHORT = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
+const SPACE = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const UPPER = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
+const LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
+
+function words(letters: string, digits: string, symbols = "[^\\s\\p{L}\\p{N}]+[\\r\\n]*"): string {
+  return `${SHORT}|[^\\r\\n\\p{L}\\p{N}]?${letters}+|\\p{N}${digits}| ?${symbols}|${SPACE}`;
+}
+
+function cased(after: string, digits: string): string {
+  const before = "[^\\r\\n\\p{L}\\p{N}]?";
+  return `${before}${UPPER}*${LOWER}+${after}|${before}${UPPER}+${LOWER}*${after}|\\p{N}${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|${SPACE}`;
+}
+
+const DEEPSEEK_V3 =
+  "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|" +
+  "\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
+
+/** The published expressions, one after the other, and the names that GGUF files have for them. */
+const NAMES: ReadonlyMap<string, string> = new Map([
+  [GPT2, "gpt-2"],
+  [`\\p{N}\n${GPT2}`, "smollm"],
+  [words("\\p{L}", "{1,3}"), "smaug-bpe"],
+  [words("\\p{L}", ""), "qwen2"],
+  [words("[\\p{L}\\p{M}]", "", "[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*"), "qwen35"],
+  [cased("", ""), "tekken"],
+  [cased(`${SHORT}?`, "{1,3}"), "gpt-4o"],
+  [`\\p{N}{1,3}\n[一-龥\u3040-ゟ゠-ヿ]+\n${DEEPSEEK_V3}`, "deepseek-v3"],
+]);
+
+/**
+ * The name for `tokenizer.ggml.pre`. `ignoreMerges`: a word that is a token is taken whole. Throws CheckpointError for a pre-tokenizer
+ * that is not known here: the ids would be others than the model was trained on.
+ */
+export function preTokenizerName(step: JsonObject, ignoreMerges: boolean): string {
+  const steps = step.string("type") === "Sequence"
+    ? step.list("pretokenizers").map((value, i) =>
+      new JsonObject(`tokenizer.json: pretokenizers[${i}]`, value)
+    )
+    : [step];
+  const key = steps.flatMap(expressionOf).join("\n");
+  const name = NAMES.get(key);
+  if (name === undefined) throw step.unsupported("type", `words that are cut by ${JSON.stringify(key)}`);
+  // The same words, with and without merging inside of a word that is a token.
+  if (ignoreMerges && name === "smaug-bpe") return "llama-bpe";
+  if (ignoreMerges !== (name === "tekken")) {
+    throw step.unsupported("type", `ignore_merges ${ignoreMerges} with ${JSON.stringify(name)}`);
+  }
+  return name;
+}
+
+function expressionOf(step: JsonObject): string[] {
+  const type = step.string("type");
+  if (type === "ByteLevel") {
+    if (step.boolean("add_prefix_space", false)) {
+      throw step.unsupported("add_prefix_space", "a space before each text");
+    }
+    return step.boolean("use_regex", true) ? [GPT2] : [];
+  }
+  if (type === "Digits") return [step.boolean("individual_digits", false) ? "\\p{N}" : "\\p{N}+"];
+  if (type !== "Split") throw step.unsupported("type", "another way to cut words");
+  if (step.string("behavior") !== "Isolated" || step.boolean("invert", false)) {
+    throw step.unsupported("behavior", "another way to cut words");
+  }
+  return [step.object("pattern").string("Regex")];
+}
