@@ -3,6 +3,7 @@
 import type { KumiCommand } from "./command.ts";
 import { bench } from "./commands/bench.ts";
 import { chat } from "./commands/chat.ts";
+import { convert } from "./commands/convert.ts";
 import { inspect } from "./commands/inspect.ts";
 import { loadtest } from "./commands/loadtest.ts";
 import { perplexity } from "./commands/perplexity.ts";
@@ -18,6 +19,7 @@ export const COMMANDS = {
   inspect,
   tokenize,
   quantize,
+  convert,
   bench,
   perplexity,
   loadtest,

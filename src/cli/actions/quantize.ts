@@ -5,6 +5,7 @@ import { formatNames, quantizeFile, type QuantizeReport } from "../../gguf/mod.t
 import { type Arguments, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
+import { checkNew } from "../new_file.ts";
 import { ProgressLine } from "../progress.ts";
 import { threadsOption } from "../threads_option.ts";
 import { renderTable } from "../table.ts";
@@ -19,9 +20,7 @@ export async function runQuantize(args: Arguments): Promise<number> {
   if (!(formatNames as readonly string[]).includes(format.toLowerCase())) {
     throw new UsageError(`FORMAT is one of ${formatNames.join(", ")}, current value is ${format}`);
   }
-  if (!args.switches.has("force") && await exists(output)) {
-    throw new UsageError(`${output} exists; --force replaces it`);
-  }
+  await checkNew(args, output);
   const input = await resolveModelFile(source);
   const threads = threadsOption(args);
   using kernels = Kernels.open({ threads, isa: Deno.env.get("KUMI_ISA"), workspaceBytes: 64 });
@@ -65,14 +64,4 @@ function printReport(report: QuantizeReport, output: string, seconds: number, li
     } s, ` +
       `${report.format}, relative rms error ${formatFigure(relative * 100)} %`,
   );
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
