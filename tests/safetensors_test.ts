@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { CheckpointError, loadModel } from "../mod.ts";
+import { copyModel } from "../src/gguf/copy_file.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { llama3Factors } from "../src/safetensors/rope_factors.ts";
 import { openCheckpoint } from "../src/safetensors/mod.ts";
