@@ -103,6 +103,21 @@ for (
     }));
 }
 
+Deno.test("copyModel() writes a checkpoint as the GGUF file as which it was read", () =>
+  inFolder(async (folder) => {
+    await writeCheckpoint(DEMO, folder, { parts: 2 });
+    using file = await openCheckpoint(folder);
+    const reports: [number, number][] = [];
+    const progress = (...report: [number, number]) => void reports.push(report);
+    const bytes = await copyModel(file, `${folder}/one.gguf`, { progress });
+    using copy = await openGguf(`${folder}/one.gguf`);
+    assertEquals([copy.fileBytes, copy.digest()], [bytes, file.digest()]);
+    assertEquals(reports.at(-1)![0], reports.at(-1)![1]);
+    const stop = AbortSignal.abort(new Error("enough"));
+    await assertRejects(() => copyModel(file, `${folder}/two.gguf`, { signal: stop }), Error, "enough");
+    await assertRejects(() => Deno.stat(`${folder}/two.gguf`), Deno.errors.NotFound);
+  }));
+
 Deno.test("llama3Factors() leaves short waves, stretches long ones, and is smooth between", () => {
   const factors = llama3Factors({ base: 500_000, headDim: 128, factor: 8, low: 1, high: 4, context: 8192 });
   assertEquals([factors[0], factors[63]], [1, 8]);
