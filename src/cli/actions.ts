@@ -16,6 +16,7 @@ export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<
   inspect: async (args) => await (await import("./actions/inspect.ts")).runInspect(args),
   tokenize: async (args) => await (await import("./actions/tokenize.ts")).runTokenize(args),
   quantize: async (args) => await (await import("./actions/quantize.ts")).runQuantize(args),
+  convert: async (args) => await (await import("./actions/convert.ts")).runConvert(args),
   bench: async (args) => await (await import("./actions/bench.ts")).runBench(args),
   perplexity: async (args) => await (await import("./actions/perplexity.ts")).runPerplexity(args),
   loadtest: async (args) => await (await import("./actions/loadtest.ts")).runLoadtest(args),

@@ -22,5 +22,4 @@ export const convert: KumiCommand = {
   details: "IN is a folder with config.json, tokenizer.json and safetensors, a GGUF file, or hf:….",
   // OUT may lie anywhere.
   access: ({ positional: [input] }, env) => ({ ...modelAccess(input, env), write: "anywhere" }),
-  run: async (args) => await (await import("../actions/convert.ts")).runConvert(args),
 };
