@@ -12,6 +12,7 @@
  * @module
  */
 
+import { BLOCK_TOKENS, type KvTable } from "../src/runner/batch.ts";
 import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
 import { Kernels } from "../src/ffi/context.ts";
 import { formatNames, type KvFormat, openGguf, quantizeFile } from "../src/gguf/mod.ts";
@@ -48,14 +49,14 @@ interface Agreement {
   readonly peerPerplexity: number;
 }
 
-function blocksFor(tokens: number): number[] {
-  return Array.from({ length: Math.ceil(tokens / 16) }, (_, i) => i);
+function tablesFor(tokens: number): KvTable[] {
+  return [{ start: 0, runs: [{ first: 0, length: Math.ceil(tokens / BLOCK_TOKENS) }] }];
 }
 
 function score(runner: ModelRunner, tokens: readonly number[]): PeerScore {
   const result: PeerScore = { greedy: [], greedyLogprob: [], logprob: [] };
   const count = tokens.length - 1;
-  runner.forward([{ tokens, first: 0, count, blocks: blocksFor(tokens.length) }]);
+  runner.forward([{ tokens, first: 0, count, tables: tablesFor(tokens.length) }]);
   for (let first = 0; first < count; first += runner.logitsRowsMax) {
     const rows = Math.min(runner.logitsRowsMax, count - first);
     runner.logits(Array.from({ length: rows }, (_, i) => first + i));
@@ -115,7 +116,7 @@ async function demoSequences(path: string): Promise<number[][]> {
     const end = Math.min(CONTEXT, tokens.length + ANSWER_TOKENS_MAX);
     for (let first = 0; tokens.length < end;) {
       const count = tokens.length - first;
-      runner.forward([{ tokens, first, count, blocks: blocksFor(tokens.length) }]);
+      runner.forward([{ tokens, first, count, tables: tablesFor(tokens.length) }]);
       runner.logits([count - 1]);
       first = tokens.length;
       tokens.push(runner.sample([{ tokens, params }])[0].id);

@@ -48,10 +48,11 @@ for (const format of KV_FORMATS) {
 
 /** A cache that holds all positions of the slices. */
 function filledArena(bed: TestBed, slices: readonly SequenceSlice[], format: KvFormat): Arena {
-  const { blocks, first, count } = slices[0];
-  const positions = blocks.length * BLOCK_TOKENS;
+  const { tables: [{ runs }], first, count } = slices[0];
+  const positions = runs[0].length * BLOCK_TOKENS;
   const arena = bed.kernels.createArena({
-    ...{ layers: 1, kvHeads: KV_HEADS, headDim: HEAD_DIM, slots: positions * slices.length },
+    layers: [{ kvHeads: KV_HEADS, keyDim: HEAD_DIM, valueDim: HEAD_DIM }],
+    slots: positions * slices.length,
     format: formatTypeId(format),
   });
   const rope = bed.kernels.createRope({ rotatedDims: HEAD_DIM, maxPositions: positions, base: 500000 });

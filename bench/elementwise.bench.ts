@@ -56,7 +56,8 @@ for (const n of TOKENS) {
       setup(bed) {
         const slots = Math.ceil(n / 16) * 16;
         const arena = bed.kernels.createArena({
-          ...{ layers: 1, kvHeads: KV_HEADS, headDim: HEAD_DIM, slots },
+          layers: [{ kvHeads: KV_HEADS, keyDim: HEAD_DIM, valueDim: HEAD_DIM }],
+          slots,
           format: formatTypeId(format),
         });
         const rope = bed.kernels.createRope({ rotatedDims: HEAD_DIM, maxPositions: slots, base: 500000 });

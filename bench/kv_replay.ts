@@ -88,8 +88,8 @@ function callTimes(): Record<string, number> {
   };
   for (let pass = 0; pass < calls / 128; pass++) {
     const firsts: number[] = [];
-    time("allocate64", () => firsts.push(kv.allocateWords(64, undefined, 8)![0]), 128);
-    time("grow", (i) => kv.allocateWords(1, firsts[i] + 63), 128);
+    time("allocate64", () => firsts.push(kv.allocate(64, undefined, 8)![0].first), 128);
+    time("grow", (i) => kv.allocate(1, firsts[i] + 63), 128);
     time("release64", (i) => kv.release(firsts[i], 65), 128);
   }
   return best;

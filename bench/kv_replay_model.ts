@@ -9,9 +9,9 @@
  * @module
  */
 
-import { KvBlocks, type KvRun } from "../src/ffi/kv_blocks.ts";
+import { KvBlocks } from "../src/ffi/kv_blocks.ts";
 import { limits } from "../src/ffi/symbols.ts";
-import { roomBlocks } from "../scheduler/mod.ts";
+import { BlockTable, roomBlocks } from "../scheduler/mod.ts";
 
 const BLOCK_TOKENS = limits.kvBlockTokens;
 
@@ -53,8 +53,7 @@ export interface ReplayResult {
 interface Live {
   request: TraceRequest;
   tokens: number;
-  blocks: number;
-  runs: KvRun[];
+  readonly table: BlockTable;
 }
 
 class Sums {
@@ -121,7 +120,7 @@ class Replay {
       return false;
     }
     this.#waiting.pop();
-    const live: Live = { request, tokens: request.prompt, blocks: 0, runs: [] };
+    const live: Live = { request, tokens: request.prompt, table: new BlockTable() };
     this.#live.push(live);
     if (!this.#grow(live)) throw new RangeError(`A request of ${request.prompt} tokens does not fit`);
     return true;
@@ -140,27 +139,19 @@ class Replay {
   }
 
   #grow(live: Live): boolean {
-    const count = blocksFor(live.tokens) - live.blocks;
+    const count = blocksFor(live.tokens) - live.table.blocks;
     if (count <= 0) return true;
-    const last = live.runs.at(-1);
-    const after = last === undefined ? undefined : last.first + last.count - 1;
     const room = roomBlocks(this.#options.blocks - this.#used - count, this.#live.length);
-    const runs = this.#kv.allocate(count, after, room);
+    const runs = this.#kv.allocate(count, live.table.last, room);
     if (runs === null) return false;
-    for (const run of runs) {
-      const previous = live.runs.at(-1);
-      if (previous !== undefined && previous.first + previous.count === run.first) {
-        previous.count += run.count;
-      } else live.runs.push(run);
-    }
-    live.blocks += count;
+    live.table.append(runs);
     this.#used += count;
     return true;
   }
 
   #free(live: Live): void {
-    for (const { first, count } of live.runs) this.#kv.release(first, count);
-    this.#used -= live.blocks;
+    for (const { first, length } of live.table.runs) this.#kv.release(first, length);
+    this.#used -= live.table.blocks;
   }
 
   #retire(): void {
@@ -176,7 +167,7 @@ class Replay {
     let tokens = 0, runs = 0;
     for (const live of this.#live) {
       tokens += live.tokens;
-      runs += live.runs.length;
+      runs += live.table.runs.length;
     }
     if (sums.steps++ % FRAGMENTATION_EVERY === 0) {
       sums.fragmentation += this.#kv.stats().externalFragmentation;

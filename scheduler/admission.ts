@@ -108,7 +108,7 @@ export function refuseForRoom(
   { tokens, maxTokens }: SchedulerRequest,
 ): Admission & { accepted: false } | null {
   const { queueLimit } = queue.config;
-  const isLong = tokens.length + maxTokens > view.ledger.blocks * view.blockTokens;
+  const isLong = view.ledger.blocksFor(tokens.length + maxTokens) > view.ledger.blocks;
   if (isLong || tokens.length > queueLimit.tokens) return { accepted: false, reason: "too-long" };
   const requestsOver = queue.waiting.length + 1 - queueLimit.requests;
   const tokensOver = queue.waitingTokens + tokens.length - queueLimit.tokens;
@@ -179,7 +179,7 @@ export function playbackOf(view: AdmissionView, index: number, priority = -Infin
     classes: queues.map((queue, i) =>
       playedClass(view, queue, i <= index ? LISTED : LISTED_BEHIND, i === index ? priority : -Infinity)
     ),
-    roomTokens: ledger.availableBlocks * blockTokens,
+    roomTokens: ledger.availableBlocks * blockTokens * placesPerBlock(view),
     blockTokens,
     coefficients: model.coefficients,
     overrun: model.overrun,
@@ -189,6 +189,21 @@ export function playbackOf(view: AdmissionView, index: number, priority = -Infin
     tokensMax: limits.tokensMax,
     itemsMax: limits.itemsMax,
   });
+}
+
+/**
+ * Stretches of a sequence's tokens that a block holds: 1 where there is one group of layers, less with more, and more again
+ * where windows give blocks back. By what running sequences have now.
+ */
+function placesPerBlock({ queues, ledger }: AdmissionView): number {
+  let places = 0, blocks = 0;
+  for (const { running } of queues) {
+    for (const sequence of running) {
+      places += sequence.tables[0].end;
+      blocks += sequence.blocks;
+    }
+  }
+  return blocks === 0 ? 1 / ledger.groups : places / blocks;
 }
 
 function playedClass(view: AdmissionView, queue: ClassQueue, listed: number, priority: number): PlayedClass {
@@ -227,7 +242,7 @@ function playedSequence(queue: ClassQueue, sequence: Sequence, blockTokens: numb
     return { id, context, missing: context - cachedTokens, left, held: 0, shared: sequence.shared };
   }
   // The beginning that was in the cache before is probably still of use to others when it ends.
-  const held = Math.max(0, sequence.blocks.length * blockTokens - cachedTokens);
+  const held = Math.max(0, sequence.tables[0].end * blockTokens - cachedTokens);
   if (count > 0 && sequence.reachesEnd) {
     return { id, context: context + 1, missing: 0, left: left - 1, held };
   }

@@ -13,6 +13,8 @@ export {
   type UnseenRequest,
 } from "./known_outlook.ts";
 export { type BlockAllocator, roomBlocks } from "./block_allocator.ts";
+export { type BlockRun, blocksIn, BlockTable } from "./block_table.ts";
+export { blocksAtOnce, firstSeen, type KvWindows, NO_WINDOWS } from "./kv_window.ts";
 export {
   checkClasses,
   DEFAULT_CLASSES,

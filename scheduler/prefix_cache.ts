@@ -1,4 +1,6 @@
 import type { BlockAllocator } from "./block_allocator.ts";
+import { type BlockRun, blocksIn, BlockTable } from "./block_table.ts";
+import { firstSeen, type KvWindows, NO_WINDOWS } from "./kv_window.ts";
 
 /** What the tree needs to know. */
 export interface PrefixCacheOptions {
@@ -6,34 +8,47 @@ export interface PrefixCacheOptions {
   readonly blockTokens: number;
   /** Most blocks that the cache keeps for later; default: as many as there are. With 0 nothing is ever shared. */
   readonly blocksMax?: number;
+  /** How far back queries see, by group of layers; default: one group, to the first token. */
+  readonly windows?: KvWindows;
 }
 
-/** An edge of the tree and the node below it. A root has no blocks. */
+/** An edge of the tree and the node below it. A root has no tokens. */
 interface Node {
   parent: Node | null;
-  /** `blockTokens` tokens per block. */
   tokens: Int32Array;
-  readonly blocks: number[];
-  /** By the hash of a child's first block. */
+  /** By group of layers, the blocks that hold the tokens. Groups with a window may lack some. */
+  readonly tables: BlockTable[];
+  /** By group: before this place no query of those who computed it sees a block any more. */
+  readonly behind: number[];
+  /** Hash of its first block, by which its parent knows it. */
+  key: number;
   readonly children: Map<number, Node>;
   readonly tenant: string;
   older: Node;
   newer: Node;
 }
 
-/** Where a walk down the tree ended: at the lower end of `node`, after the blocks in `path`. */
-interface Walk {
-  node: Node;
-  path: number[];
+/** Nodes from below the root on that have the first `places` blocks of tokens; the last one perhaps only in part. */
+interface Path {
+  readonly nodes: readonly Node[];
+  readonly places: number;
 }
+
+/** Of a block that the tree does not have. */
+const NOT_CACHED = -1;
 
 /**
  * Keys and values of prompts that were computed before: a radix tree over full blocks of tokens for each tenant. A block
  * in the tree has one reference from the tree, so it outlives its sequence; whoever continues a known prefix shares its
  * blocks and writes into blocks of its own from where it differs, because only full blocks are ever shared.
  *
+ * A prefix can be continued where all blocks are there that its next token sees. Without windows that is anywhere; in a group
+ * with a window the last blocks will do, which are there for whoever goes on where another ended. What lies further
+ * back is kept as well, for those who share only a part of a prompt, but goes first when there is need.
+ *
  * All nodes are in one list from the least to the most recently used, and using a node uses those above it. So the oldest
- * node in the list is always a leaf, and evicting takes the last block of the oldest leaf.
+ * node in the list is always a leaf, and evicting takes the last blocks of the oldest leaf, after those that have fallen
+ * behind all windows.
  *
  * A tenant never reaches another's tree: neither what is found nor how long it takes depends on others' prompts. Only how
  * much room is left does.
@@ -42,21 +57,27 @@ export class PrefixCache {
   readonly #allocator: BlockAllocator;
   readonly #blockTokens: number;
   readonly #blocksMax: number;
+  readonly #windows: KvWindows;
   readonly #roots = new Map<string, Node>();
   /** Both ends of the list: `newer` is the oldest node, `older` the newest one. */
   readonly #list: Node;
-  readonly #isCached: Uint8Array;
+  /** Nodes with blocks behind all windows, in the order in which these fell behind. */
+  readonly #behind = new Set<Node>();
+  /** By block, how many sequences use it, if it is in the tree. */
+  readonly #users: Int32Array;
   #blocks = 0;
   #evictable = 0;
 
-  constructor(allocator: BlockAllocator, { blockTokens, blocksMax = allocator.blocks }: PrefixCacheOptions) {
+  constructor(allocator: BlockAllocator, options: PrefixCacheOptions) {
+    const { blockTokens, blocksMax = allocator.blocks, windows = NO_WINDOWS } = options;
     if (!Number.isInteger(blockTokens) || blockTokens < 1) {
       throw new RangeError(`blockTokens must be a positive integer, current value is ${blockTokens}`);
     }
     this.#allocator = allocator;
     this.#blockTokens = blockTokens;
     this.#blocksMax = blocksMax;
-    this.#isCached = new Uint8Array(allocator.blocks);
+    this.#windows = windows;
+    this.#users = new Int32Array(allocator.blocks).fill(NOT_CACHED);
     this.#list = this.#createNode("", null, new Int32Array(0), []);
   }
 
@@ -70,92 +91,149 @@ export class PrefixCache {
     return this.#evictable;
   }
 
-  /** Tokens of a prompt that are in the cache. Changes nothing. */
+  /** Tokens of a prompt that are in the cache and can be continued. Changes nothing. */
   peek(tenant: string, tokens: ArrayLike<number>): number {
-    const root = this.#roots.get(tenant);
-    const limit = this.#matchLimit(tokens);
-    let node = root, blocks = 0;
-    while (node !== undefined && blocks < limit) {
-      const child = node.children.get(this.#hash(tokens, blocks));
-      if (child === undefined) break;
-      const common = this.#common(child, tokens, blocks, limit);
-      blocks += common;
-      node = common === child.blocks.length ? child : undefined;
-    }
-    return blocks * this.#blockTokens;
+    const path = this.#find(tenant, tokens);
+    const places = this.#hasWindows ? this.#usable(this.#tablesOf(path), path.places) : path.places;
+    return places * this.#blockTokens;
   }
 
   /**
-   * The blocks of the longest known prefix, with a reference to each for the caller. At least one token is left over: its
-   * logits are still to be computed.
+   * The blocks of the longest known prefix that can be continued, by group, with a reference to each for the caller. At least
+   * one token is left over: its logits are still to be computed.
    */
-  match(tenant: string, tokens: ArrayLike<number>): number[] {
-    const root = this.#roots.get(tenant);
-    if (root === undefined) return [];
-    const { node, path } = this.#walk(root, tokens, this.#matchLimit(tokens));
-    this.#touch(node);
-    this.#share(path);
-    return path;
+  match(tenant: string, tokens: ArrayLike<number>): BlockTable[] {
+    const found = this.#find(tenant, tokens);
+    const all = this.#tablesOf(found);
+    const places = this.#usable(all, found.places);
+    const tables = all.map((table, group) => {
+      const start = Math.min(
+        places,
+        firstSeen(this.#windows[group], places * this.#blockTokens, this.#blockTokens),
+      );
+      const part = new BlockTable();
+      part.skip(start);
+      part.append(table.slice(start, places));
+      return part;
+    });
+    if (places === 0) return tables;
+    this.#touch(this.#walk(this.#roots.get(tenant)!, tokens, places).nodes.at(-1)!);
+    for (const { runs } of tables) this.#share(runs);
+    return tables;
   }
 
   /**
-   * Keeps the full blocks among `blocks`, which hold the keys and values of `tokens` in order and to which the caller has
+   * Keeps the full blocks in `tables`, which hold the keys and values of `tokens` in order and to which the caller has
    * references. A block that the tree already has is exchanged for the tree's in place: its contents are the same.
+   * `behind`: by group, the place before which the caller sees no block any more.
    */
-  insert(tenant: string, tokens: ArrayLike<number>, blocks: number[]): void {
-    const full = Math.min(Math.floor(tokens.length / this.#blockTokens), blocks.length);
-    if (full === 0 || this.#blocksMax === 0) return;
+  insert(
+    tenant: string,
+    tokens: ArrayLike<number>,
+    tables: readonly BlockTable[],
+    behind?: readonly number[],
+  ): void {
+    const places = Math.min(Math.floor(tokens.length / this.#blockTokens), tables[0].end);
+    if (places === 0 || this.#blocksMax === 0) return;
     let root = this.#roots.get(tenant);
     if (root === undefined) {
       root = this.#createNode(tenant, null, new Int32Array(0), []);
       this.#roots.set(tenant, root);
     }
-    const walk = this.#walk(root, tokens, full);
-    this.#exchange(blocks, walk.path);
-    const isTaken = walk.path.length < full && walk.node.children.has(this.#hash(tokens, walk.path.length));
-    // Another block with the same hash is there: this one is simply not kept.
-    if (walk.path.length < full && !isTaken) {
-      walk.node = this.#append(walk.node, tokens, blocks.slice(0, full), walk.path.length);
+    const path = this.#walk(root, tokens, places);
+    const nodes = [...path.nodes];
+    let from = 0;
+    for (const node of nodes) {
+      this.#merge(node, from, tables);
+      from += this.#placesOf(node);
     }
-    this.#touch(walk.node);
+    const above = nodes.at(-1) ?? root;
+    // Where another block with the same hash is there, this one is simply not kept.
+    if (from < places && !above.children.has(this.#hash(tokens, from))) {
+      nodes.push(this.#append(above, tokens, tables, from, places));
+    }
+    this.#touch(nodes.at(-1) ?? root);
+    if (behind !== undefined) this.#noteBehind(nodes, behind);
     this.#dropEmpty(root);
     this.#trim();
   }
 
   /** Gives back a caller's references. */
-  release(blocks: readonly number[]): void {
-    for (const block of blocks) {
-      if (this.#isCached[block] === 1 && this.#allocator.references(block) === 2) this.#evictable++;
+  release(runs: readonly BlockRun[]): void {
+    if (runs.length === 0) return;
+    for (const { first, length } of runs) {
+      for (let block = first; block < first + length; block++) {
+        if (this.#users[block] > 0 && --this.#users[block] === 0) this.#evictable++;
+      }
     }
-    this.#allocator.release(blocks);
+    this.#allocator.release(runs);
     this.#trim();
   }
 
-  /** Frees up to `count` blocks that nobody uses, least recently used first. Returns how many. */
+  /** Frees `count` blocks that nobody uses, or a few more or less: what is behind all windows, then the least recently used. */
   evict(count: number): number {
-    let freed = 0;
+    let freed = this.#evictBehind(count);
     let firstSkipped: Node | null = null;
     while (freed < count && this.#evictable > 0) {
       const leaf = this.#list.newer;
       // Once around and nothing to evict: somebody's references are wrong, which verify() tells.
-      if (leaf === firstSkipped) break;
-      const block = leaf.blocks[leaf.blocks.length - 1];
-      if (this.#allocator.references(block) > 1) {
+      if (leaf === firstSkipped || leaf === this.#list) break;
+      const last = this.#placesOf(leaf) - 1;
+      if (leaf.tables.some((table) => this.#isUsed(table.blockAt(last)))) {
         // A running sequence uses it. That is a use, and others are older.
         firstSkipped ??= leaf;
         this.#touch(leaf);
         continue;
       }
       firstSkipped = null;
-      leaf.blocks.pop();
-      this.#isCached[block] = 0;
-      this.#blocks--;
-      this.#evictable--;
-      this.#allocator.release([block]);
-      freed++;
-      if (leaf.blocks.length === 0) this.#remove(leaf);
+      for (const table of leaf.tables) freed += this.#free(table.split(last).runs);
+      leaf.tokens = leaf.tokens.subarray(0, last * this.#blockTokens);
+      this.#prune(leaf);
     }
     return freed;
+  }
+
+  #isUsed(block: number | undefined): boolean {
+    return block !== undefined && this.#users[block] > 0;
+  }
+
+  /** Frees blocks that have fallen behind all windows and that nobody uses, the earliest first. */
+  #evictBehind(count: number): number {
+    let freed = 0;
+    for (const node of this.#behind) {
+      node.tables.forEach((table, group) => {
+        for (const run of table.slice(0, node.behind[group])) {
+          for (let i = 0; i < run.length && freed < count; i++) {
+            if (this.#users[run.first + i] > 0) continue;
+            freed += this.#free(table.remove(run.at + i, run.at + i + 1));
+          }
+        }
+      });
+      if (freed >= count) break;
+      this.#behind.delete(node);
+      this.#prune(node);
+    }
+    return freed;
+  }
+
+  /** Takes unused blocks out of the tree; returns how many. */
+  #free(runs: readonly BlockRun[]): number {
+    for (const { first, length } of runs) this.#users.fill(NOT_CACHED, first, first + length);
+    const blocks = blocksIn(runs);
+    this.#blocks -= blocks;
+    this.#evictable -= blocks;
+    if (blocks > 0) this.#allocator.release(runs);
+    return blocks;
+  }
+
+  /** Removes a leaf without blocks, and those above it that then are such leaves. */
+  #prune(leaf: Node): void {
+    for (let node = leaf; node.parent !== null;) {
+      if (node.children.size > 0 || node.tables.some(({ blocks }) => blocks > 0)) return;
+      const above = node.parent;
+      this.#remove(node);
+      node = above;
+    }
   }
 
   /** Checks the tree against itself and the allocator; throws an Error that says what is wrong. */
@@ -168,48 +246,117 @@ export class PrefixCache {
     const visit = (node: Node) => {
       for (const child of node.children.values()) {
         if (child.parent !== node) fail("a node's parent is another");
-        if (child.blocks.length === 0) fail("a node has no blocks");
+        const places = this.#placesOf(child);
+        if (places === 0) fail("a node has no blocks");
         if (!position.has(child)) fail("a node is not in the list of uses");
         if (node.parent !== null && position.get(child)! > position.get(node)!) {
           fail("a node is older than its child");
         }
-        for (const block of child.blocks) {
-          const references = this.#allocator.references(block);
-          if (this.#isCached[block] !== 1 || references < 1) fail(`block ${block} is free and in the tree`);
-          if (references === 1) evictable++;
-          blocks++;
-        }
+        child.tables.forEach((table, group) => {
+          if (table.end !== places) fail(`a node has ${places} places, ${table.end} in group ${group}`);
+          if (this.#windows[group] === undefined && table.blocks !== places) {
+            fail(`a node lacks blocks of group ${group}`);
+          }
+          for (const { first, length } of table.runs) {
+            for (let block = first; block < first + length; block++) {
+              const references = this.#allocator.references(block), users = this.#users[block];
+              if (users === NOT_CACHED || references < 1) fail(`block ${block} is free and in the tree`);
+              if (references !== users + 1) {
+                fail(`block ${block} has ${references} references and ${users} users`);
+              }
+              if (users === 0) evictable++;
+              blocks++;
+            }
+          }
+        });
         visit(child);
       }
     };
     for (const root of this.#roots.values()) visit(root);
+    for (const node of this.#behind) {
+      if (!position.has(node)) fail("a node with blocks behind a window is gone");
+    }
     if (blocks !== this.#blocks) fail(`${blocks} blocks are in the tree, ${this.#blocks} are counted`);
     if (evictable !== this.#evictable) {
       fail(`${evictable} blocks are evictable, ${this.#evictable} are counted`);
     }
   }
 
+  get #hasWindows(): boolean {
+    return this.#windows.length > 1 || this.#windows[0] !== undefined;
+  }
+
   #trim(): void {
     if (this.#blocks > this.#blocksMax) this.evict(this.#blocks - this.#blocksMax);
   }
 
-  #matchLimit(tokens: ArrayLike<number>): number {
-    return Math.floor((tokens.length - 1) / this.#blockTokens);
+  #placesOf(node: Node): number {
+    return node.tokens.length / this.#blockTokens;
+  }
+
+  /** What the tree has of a prompt, but for its last token. Changes nothing. */
+  #find(tenant: string, tokens: ArrayLike<number>): Path {
+    const limit = Math.floor((tokens.length - 1) / this.#blockTokens);
+    const nodes: Node[] = [];
+    let node = this.#roots.get(tenant), places = 0;
+    while (node !== undefined && places < limit) {
+      const child = node.children.get(this.#hash(tokens, places));
+      const common = child === undefined ? 0 : this.#common(child, tokens, places, limit);
+      if (common === 0) break;
+      nodes.push(child!);
+      places += common;
+      node = common === this.#placesOf(child!) ? child : undefined;
+    }
+    return { nodes, places };
+  }
+
+  /** By group, the blocks on a path. */
+  #tablesOf({ nodes, places }: Path): BlockTable[] {
+    return this.#windows.map((_, group) => {
+      const table = new BlockTable();
+      let from = 0;
+      for (const node of nodes) {
+        for (const run of node.tables[group].slice(0, places - from)) {
+          table.skip(from + run.at - table.end);
+          table.append([run]);
+        }
+        from += this.#placesOf(node);
+      }
+      return table;
+    });
+  }
+
+  /** Places up to `places` after which a sequence can go on: those with all blocks that the next token sees. */
+  #usable(tables: readonly BlockTable[], places: number): number {
+    let usable = places;
+    for (let group = 0; group < tables.length;) {
+      const window = this.#windows[group];
+      const start = firstSeen(window, usable * this.#blockTokens, this.#blockTokens);
+      const gap = window === undefined ? -1 : lastGap(tables[group], start, usable);
+      if (gap < 0) group++;
+      else {
+        // It can be no later than where the block is missing; what held for other groups is to be seen again.
+        usable = gap;
+        group = 0;
+      }
+    }
+    return usable;
   }
 
   /** Goes down as far as `tokens` are known, at most `limit` blocks, and splits an edge that is known in part. */
-  #walk(root: Node, tokens: ArrayLike<number>, limit: number): Walk {
-    const path: number[] = [];
-    let node = root;
-    while (path.length < limit) {
-      const child = node.children.get(this.#hash(tokens, path.length));
+  #walk(root: Node, tokens: ArrayLike<number>, limit: number): Path {
+    const nodes: Node[] = [];
+    let node = root, places = 0;
+    while (places < limit) {
+      const child = node.children.get(this.#hash(tokens, places));
       if (child === undefined) break;
-      const common = this.#common(child, tokens, path.length, limit);
+      const common = this.#common(child, tokens, places, limit);
       if (common === 0) break;
-      node = common < child.blocks.length ? this.#split(child, common) : child;
-      for (const block of node.blocks) path.push(block);
+      node = common < this.#placesOf(child) ? this.#split(child, common) : child;
+      nodes.push(node);
+      places += common;
     }
-    return { node, path };
+    return { nodes, places };
   }
 
   /** FNV-1a over the tokens of one block. */
@@ -223,7 +370,7 @@ export class PrefixCache {
 
   /** Blocks at the start of a node's edge that are equal to `tokens` from block `from` on. */
   #common(node: Node, tokens: ArrayLike<number>, from: number, limit: number): number {
-    const blocksMax = Math.min(node.blocks.length, limit - from);
+    const blocksMax = Math.min(this.#placesOf(node), limit - from);
     const offset = from * this.#blockTokens;
     const end = blocksMax * this.#blockTokens;
     let i = 0;
@@ -235,50 +382,108 @@ export class PrefixCache {
   #split(lower: Node, count: number): Node {
     const cut = count * this.#blockTokens;
     const parent = lower.parent!;
-    const upper = this.#createNode(
-      lower.tenant,
-      parent,
-      lower.tokens.slice(0, cut),
-      lower.blocks.splice(0, count),
-    );
-    parent.children.set(this.#hash(upper.tokens, 0), upper);
+    const rests = lower.tables.map((table) => table.split(count));
+    const upper = this.#createNode(lower.tenant, parent, lower.tokens.slice(0, cut), [...lower.tables]);
+    lower.tables.splice(0, lower.tables.length, ...rests);
+    lower.behind.forEach((place, group) => {
+      upper.behind[group] = Math.min(place, count);
+      lower.behind[group] = Math.max(0, place - count);
+    });
+    if (this.#behind.has(lower)) this.#behind.add(upper);
+    parent.children.set(upper.key, upper);
     lower.tokens = lower.tokens.slice(cut);
+    lower.key = this.#hash(lower.tokens, 0);
     lower.parent = upper;
-    upper.children.set(this.#hash(lower.tokens, 0), lower);
+    upper.children.set(lower.key, lower);
     linkAfter(upper, lower);
     return upper;
   }
 
-  #append(parent: Node, tokens: ArrayLike<number>, blocks: number[], from: number): Node {
-    const added = blocks.slice(from);
-    const copy = new Int32Array(added.length * this.#blockTokens);
+  /** A new leaf with what a caller has at places `from` to `to` − 1. */
+  #append(
+    parent: Node,
+    tokens: ArrayLike<number>,
+    tables: readonly BlockTable[],
+    from: number,
+    to: number,
+  ): Node {
+    const copy = new Int32Array((to - from) * this.#blockTokens);
     for (let i = 0; i < copy.length; i++) copy[i] = tokens[from * this.#blockTokens + i];
-    const node = this.#createNode(parent.tenant, parent, copy, added);
-    parent.children.set(this.#hash(copy, 0), node);
+    const own = tables.map((table) => {
+      const part = new BlockTable();
+      for (const run of table.slice(from, to)) {
+        part.skip(run.at - from - part.end);
+        part.append([run]);
+        this.#adopt(run);
+      }
+      part.skip(to - from - part.end);
+      return part;
+    });
+    const node = this.#createNode(parent.tenant, parent, copy, own);
+    parent.children.set(node.key, node);
     linkAfter(node, this.#list.older);
-    this.#allocator.share(added);
-    for (const block of added) this.#isCached[block] = 1;
-    this.#blocks += added.length;
     return node;
   }
 
-  /** Replaces the caller's blocks by the tree's. */
-  #exchange(blocks: number[], path: readonly number[]): void {
-    const own: number[] = [], known: number[] = [];
-    path.forEach((block, i) => {
-      if (blocks[i] === block) return;
-      own.push(blocks[i]);
-      known.push(block);
-      blocks[i] = block;
-    });
-    if (own.length === 0) return;
-    this.#share(known);
-    this.release(own);
+  /** Takes a caller's blocks into the tree. */
+  #adopt(run: BlockRun): void {
+    this.#allocator.share([run]);
+    this.#users.fill(1, run.first, run.first + run.length);
+    this.#blocks += run.length;
   }
 
-  #share(blocks: readonly number[]): void {
-    for (const block of blocks) if (this.#allocator.references(block) === 1) this.#evictable--;
-    this.#allocator.share(blocks);
+  /** Exchanges a caller's blocks for those of a node that begins at place `from`, and gives the node those that it lacks. */
+  #merge(node: Node, from: number, tables: readonly BlockTable[]): void {
+    const end = from + this.#placesOf(node);
+    node.tables.forEach((own, group) => {
+      const theirs = tables[group];
+      for (const run of theirs.slice(from, end)) {
+        let at = run.at;
+        for (const known of [...own.slice(run.at - from, run.at + run.length - from), null]) {
+          const knownAt = known === null ? run.at + run.length : known.at + from;
+          if (at < knownAt) {
+            const added = { at, first: run.first + at - run.at, length: knownAt - at };
+            this.#adopt(added);
+            own.put({ ...added, at: at - from });
+          }
+          if (known === null) break;
+          const first = run.first + knownAt - run.at;
+          if (first !== known.first) {
+            this.#share([known]);
+            theirs.put({ at: knownAt, first: known.first, length: known.length });
+            this.release([{ first, length: known.length }]);
+          }
+          at = knownAt + known.length;
+        }
+      }
+    });
+  }
+
+  /** Notes before which place of each group nobody on this path sees a block. */
+  #noteBehind(nodes: readonly Node[], behind: readonly number[]): void {
+    let from = 0;
+    for (const node of nodes) {
+      const places = this.#placesOf(node);
+      let isBehind = false;
+      behind.forEach((place, group) => {
+        node.behind[group] = Math.max(node.behind[group], Math.min(places, Math.max(0, place - from)));
+        isBehind ||= node.behind[group] > 0 && node.tables[group].start < node.behind[group];
+      });
+      from += places;
+      if (!isBehind) continue;
+      // Those used last go last.
+      this.#behind.delete(node);
+      this.#behind.add(node);
+    }
+  }
+
+  #share(runs: readonly BlockRun[]): void {
+    for (const { first, length } of runs) {
+      for (let block = first; block < first + length; block++) {
+        if (this.#users[block]++ === 0) this.#evictable--;
+      }
+    }
+    this.#allocator.share(runs);
   }
 
   /** Makes a node and those above it the most recently used, the uppermost last. */
@@ -291,8 +496,9 @@ export class PrefixCache {
 
   #remove(node: Node): void {
     unlink(node);
+    this.#behind.delete(node);
     const parent = node.parent!;
-    parent.children.delete(this.#hash(node.tokens, 0));
+    parent.children.delete(node.key);
     this.#dropEmpty(parent);
   }
 
@@ -300,11 +506,23 @@ export class PrefixCache {
     if (node.parent === null && node.children.size === 0) this.#roots.delete(node.tenant);
   }
 
-  #createNode(tenant: string, parent: Node | null, tokens: Int32Array, blocks: number[]): Node {
-    const node = { parent, tokens, blocks, children: new Map<number, Node>(), tenant } as Node;
+  #createNode(tenant: string, parent: Node | null, tokens: Int32Array, tables: BlockTable[]): Node {
+    const behind = this.#windows.map(() => 0);
+    const key = tokens.length === 0 ? 0 : this.#hash(tokens, 0);
+    const node = { parent, tokens, tables, behind, key, children: new Map<number, Node>(), tenant } as Node;
     node.older = node.newer = node;
     return node;
   }
+}
+
+/** The last place from `start` to `end` − 1 that has no block; −1 where all have. */
+function lastGap(table: BlockTable, start: number, end: number): number {
+  let covered = end;
+  for (const run of table.slice(start, end).toReversed()) {
+    if (run.at + run.length < covered) break;
+    covered = run.at;
+  }
+  return covered > start ? covered - 1 : -1;
 }
 
 function unlink(node: Node): void {

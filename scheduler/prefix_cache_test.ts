@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { MemoryAllocator } from "./testing/memory_allocator.ts";
 import { Random } from "./testing/random.ts";
-import { PrefixCache } from "./mod.ts";
+import { listed } from "./testing/tables.ts";
+import { KvLedger } from "./kv_ledger.ts";
+import { BlockTable, PrefixCache } from "./mod.ts";
+import { Sequence } from "./sequence.ts";
 
 const BLOCK_TOKENS = 4;
 
@@ -10,11 +13,11 @@ function create(blocks: number, blocksMax?: number) {
   const cache = new PrefixCache(allocator, { blockTokens: BLOCK_TOKENS, blocksMax });
   /** Computes a prompt as a sequence does and lets its blocks go. */
   const compute = (tenant: string, tokens: number[]): number => {
-    const blocks = cache.match(tenant, tokens);
-    const known = blocks.length;
-    blocks.push(...allocator.tryAllocate(Math.ceil(tokens.length / BLOCK_TOKENS) - known)!);
-    cache.insert(tenant, tokens, blocks);
-    cache.release(blocks);
+    const tables = cache.match(tenant, tokens);
+    const known = tables[0].end;
+    tables[0].append(allocator.tryAllocate(Math.ceil(tokens.length / BLOCK_TOKENS) - known)!);
+    cache.insert(tenant, tokens, tables);
+    cache.release(tables[0].clear());
     cache.verify();
     return known * BLOCK_TOKENS;
   };
@@ -33,8 +36,8 @@ Deno.test("PrefixCache.match() shares full blocks and leaves a token to compute"
   assertEquals(compute("a", numbers(0, 9)), 8);
   const first = cache.match("a", numbers(0, 12));
   const second = cache.match("a", numbers(0, 12));
-  assertEquals(first, second);
-  assertEquals(first.map((block) => allocator.references(block)), [3, 3]);
+  assertEquals(first[0].runs, second[0].runs);
+  assertEquals(listed(first[0].runs).map((block) => allocator.references(block)), [3, 3]);
 });
 
 Deno.test("PrefixCache.match() ends where prompts diverge, in the middle of an edge, too", () => {
@@ -57,13 +60,15 @@ Deno.test("PrefixCache keeps tenants apart", () => {
 Deno.test("PrefixCache.insert() exchanges blocks that were computed twice", () => {
   const { allocator, cache } = create(8);
   const tokens = numbers(0, 8);
-  const one = allocator.tryAllocate(2)!, two = allocator.tryAllocate(2)!;
-  cache.insert("", tokens, one);
-  cache.insert("", tokens, two);
-  assertEquals(two, one);
+  const one = new BlockTable(), two = new BlockTable();
+  one.append(allocator.tryAllocate(2)!);
+  two.append(allocator.tryAllocate(2)!);
+  cache.insert("", tokens, [one]);
+  cache.insert("", tokens, [two]);
+  assertEquals(two.runs, one.runs);
   assertEquals(allocator.freeBlocks, 6);
-  cache.release(one);
-  cache.release(two);
+  cache.release(one.runs);
+  cache.release(two.runs);
   assertEquals(cache.evictableBlocks, 2);
   cache.verify();
 });
@@ -76,7 +81,7 @@ Deno.test("PrefixCache.evict() takes the last block of the least recently used l
   assertEquals(cache.evict(1), 1);
   assertEquals(cache.peek("a", [...numbers(0, 4), ...numbers(50, 5)]), 4);
   assertEquals(cache.evict(5), 0, "what a sequence uses stays");
-  cache.release(used);
+  cache.release(used[0].runs);
   assertEquals(cache.evict(5), 2);
   assertEquals(allocator.freeBlocks, 16);
   cache.verify();
@@ -107,4 +112,93 @@ Deno.test("PrefixCache finds what a map of all prefixes finds, and loses no bloc
     assertEquals(allocator.freeBlocks, 400);
     cache.verify();
   }
+});
+
+/** A tree for one group that sees everything and one that sees `window` tokens. */
+function createWindowed(window: number, blocks = 64) {
+  const allocator = new MemoryAllocator(blocks);
+  const windows = [undefined, window];
+  const cache = new PrefixCache(allocator, { blockTokens: BLOCK_TOKENS, windows });
+  const options = { blockTokens: BLOCK_TOKENS, stepTokensMax: BLOCK_TOKENS, windows };
+  const ledger = new KvLedger(allocator, cache, options);
+  let id = 0;
+  /** Computes a prompt block by block as a scheduler does; `release`: and lets its blocks go. */
+  const compute = (tokens: number[], release = true) => {
+    const request = { id: id++, class: "a", tokens, maxTokens: 1 };
+    const sequence = new Sequence(request, { classIndex: 0, groups: 2, order: 0, now: 0 });
+    ledger.attach(sequence);
+    const known = sequence.first;
+    while (sequence.first < tokens.length) {
+      const end = Math.min(tokens.length, sequence.first + BLOCK_TOKENS);
+      assert(ledger.reserve(sequence, end));
+      sequence.first = end;
+      ledger.pass(sequence);
+      cache.verify();
+    }
+    if (release) ledger.release(sequence);
+    cache.verify();
+    return { known, sequence };
+  };
+  return { allocator, cache, compute };
+}
+
+Deno.test("PrefixCache keeps what has left a window, so that prompts which share a part of another find it", () => {
+  const { cache, compute } = createWindowed(6);
+  compute(numbers(0, 32));
+  assertEquals(cache.blocks, 16, "eight in each group");
+  assertEquals(compute([...numbers(0, 16), ...numbers(100, 8)]).known, 16);
+  assertEquals(compute([...numbers(0, 31), 7]).known, 28);
+});
+
+Deno.test("PrefixCache evicts what has left a window first, and then finds prefixes whose last blocks are there", () => {
+  const { allocator, cache, compute } = createWindowed(6);
+  compute(numbers(0, 32));
+  // Before place 6: what the token after the prompt sees begins there.
+  assertEquals(cache.evict(6), 6);
+  cache.verify();
+  assertEquals(allocator.freeBlocks, 54);
+  assertEquals(cache.peek("", [...numbers(0, 32), 5]), 32, "goes on where it ended");
+  assertEquals(cache.peek("", [...numbers(0, 31), 5, 5]), 0, "the block before its end is missing");
+  assertEquals(compute([...numbers(0, 16), ...numbers(100, 8)]).known, 0);
+  assertEquals(compute([...numbers(0, 32), 5, 6, 7]).known, 32);
+  assertEquals(
+    compute([...numbers(0, 31), 7, 8]).known,
+    16,
+    "what was computed again fills a part",
+  );
+});
+
+Deno.test("PrefixCache evicts nothing that a sequence uses, and everything else", () => {
+  const { allocator, cache, compute } = createWindowed(6);
+  const { sequence } = compute(numbers(0, 32), false);
+  assertEquals(sequence.tables.map(({ start, blocks }) => [start, blocks]), [[0, 8], [6, 2]]);
+  assertEquals(cache.evict(64), 6);
+  assertEquals(allocator.freeBlocks, 64 - 10);
+  assertEquals(compute([...numbers(0, 32), 9]).known, 32, "its last blocks can be shared");
+  cache.verify();
+  for (const table of sequence.tables) cache.release(table.clear());
+  cache.evict(64);
+  cache.verify();
+  assertEquals([allocator.freeBlocks, cache.blocks], [64, 0]);
+});
+
+Deno.test("a sequence that shares no prefixes frees at once what has left its window", () => {
+  const allocator = new MemoryAllocator(64);
+  const windows = [5];
+  const options = { blockTokens: BLOCK_TOKENS, stepTokensMax: 8, windows };
+  const ledger = new KvLedger(allocator, new PrefixCache(allocator, options), options);
+  const request = { id: 0, class: "a", tokens: numbers(0, 40), maxTokens: 1, sharesPrefix: false };
+  const sequence = new Sequence(request, { classIndex: 0, groups: 1, order: 0, now: 0 });
+  assertEquals(ledger.blocksFor(40), 4, "a window of five tokens and a step of eight");
+  assert(ledger.reserve(sequence, 40));
+  assertEquals(allocator.freeBlocks, 60);
+  for (const first of [8, 16, 24]) {
+    sequence.first = first;
+    ledger.pass(sequence);
+    assert(ledger.reserve(sequence, first + 8));
+    assertEquals(allocator.freeBlocks, 61);
+    assertEquals(sequence.tables[0].start, (first - 4) / BLOCK_TOKENS);
+  }
+  ledger.release(sequence);
+  assertEquals(allocator.freeBlocks, 64);
 });

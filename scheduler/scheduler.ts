@@ -13,6 +13,7 @@ import { ClassQueue } from "./class_queue.ts";
 import type { ClassOutlook } from "./known_outlook.ts";
 import { ForecastPace } from "./forecast_pace.ts";
 import { KvLedger } from "./kv_ledger.ts";
+import { type KvWindows, NO_WINDOWS } from "./kv_window.ts";
 import { checkClasses, DEFAULT_CLASSES, type LatencyClass } from "./latency_class.ts";
 import { PrefixCache } from "./prefix_cache.ts";
 import type { PlaybackState } from "./playback.ts";
@@ -38,6 +39,8 @@ export interface SchedulerOptions {
   readonly classes?: readonly LatencyClass[];
   /** The oldest request of a class goes first after this many ms, and no class with work waits longer for a token. */
   readonly ageingMs?: number;
+  /** How far back queries see, by group of layers; default: one group, to the first token. */
+  readonly windows?: KvWindows;
   /** Default: a cache that may use every block. */
   readonly cache?: PrefixCache;
 }
@@ -123,11 +126,12 @@ export class Scheduler {
         `A step must have room for a token, current values are ${stepTokensMax} tokens, ${stepSequencesMax} sequences`,
       );
     }
-    const cache = options.cache ?? new PrefixCache(allocator, { blockTokens });
+    const { windows = NO_WINDOWS } = options;
+    const cache = options.cache ?? new PrefixCache(allocator, { blockTokens, windows });
     this.#queues = classes.toSorted((a, b) => b.priority - a.priority).map((config) =>
       new ClassQueue(config)
     );
-    this.#ledger = new KvLedger(allocator, cache, blockTokens);
+    this.#ledger = new KvLedger(allocator, cache, { blockTokens, stepTokensMax, windows });
     this.#blockTokens = blockTokens;
     this.#limits = { tokensMax: stepTokensMax, itemsMax: stepSequencesMax, firstChunk: FIRST_CHUNK };
     this.#planner = new StepPlanner({
@@ -221,7 +225,7 @@ export class Scheduler {
     this.#clock.advance(now);
     this.#settled.clear();
     const tokens = request.tokens.length - restoredTokens + request.maxTokens;
-    if (tokens > this.#ledger.blocks * this.#blockTokens) {
+    if (this.#ledger.blocksFor(tokens) > this.#ledger.blocks) {
       throw new RangeError(
         `Cannot restore request ${request.id}: ${tokens} tokens do not fit into the KV cache`,
       );
@@ -316,12 +320,13 @@ export class Scheduler {
     }
     sequence.servedAt = now;
     this.#queues[sequence.class].servedAt = now;
-    if (!reachesEnd) return false;
-    if (!sequence.isPromptCached) {
+    if (reachesEnd && !sequence.isPromptCached) {
       this.#ledger.offer(sequence);
       this.#forgetHints(sequence);
       sequence.isPromptCached = true;
     }
+    this.#ledger.pass(sequence);
+    if (!reachesEnd) return false;
     const { token, isLast = token === undefined } = result!;
     if (token !== undefined) {
       sequence.tokens.push(token);
@@ -374,6 +379,7 @@ export class Scheduler {
   #add(request: SchedulerRequest, queue: ClassQueue, restoredTokens: number): Sequence {
     const sequence = new Sequence(request, {
       classIndex: this.#queues.indexOf(queue),
+      groups: this.#ledger.groups,
       order: this.#arrivals++,
       now: this.#clock.now,
       restoredTokens,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MemoryAllocator } from "./testing/memory_allocator.ts";
 import { BATCH, Bench, INTERACTIVE } from "./testing/scheduler_bench.ts";
-import type { LatencyClass } from "./mod.ts";
+import type { BlockRun, LatencyClass } from "./mod.ts";
 
 Deno.test("a request computes its prompt in chunks, then token by token, and ends after maxTokens", () => {
   const bench = new Bench();
@@ -193,7 +193,7 @@ Deno.test("KV shortage preempts the newest of the lowest class, which is compute
 class RefusingAllocator extends MemoryAllocator {
   refuses = false;
 
-  override tryAllocate(count: number, after?: number): number[] | null {
+  override tryAllocate(count: number, after?: number): readonly BlockRun[] | null {
     const refused = this.refuses;
     this.refuses = false;
     return refused ? null : super.tryAllocate(count, after);
@@ -212,7 +212,7 @@ Deno.test("who has just lost its blocks is not computed when they cannot be had 
   const plan = bench.plan();
   assertEquals([plan.preempted, plan.items.map(({ id }) => id)], [[2], [1]]);
   bench.complete(plan);
-  for (const { id, blocks } of bench.scheduler.sequences()) assertEquals(blocks.length, id === 1 ? 4 : 0);
+  for (const { id, blocks } of bench.scheduler.sequences()) assertEquals(blocks, id === 1 ? 4 : 0);
   const ended: number[] = [];
   while (bench.scheduler.isBusy) ended.push(...bench.complete(bench.plan())!);
   assertEquals(ended, [1, 2]);

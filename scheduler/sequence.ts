@@ -1,4 +1,6 @@
+import { BlockTable } from "./block_table.ts";
 import type { SharedPrefix } from "./prefix_hints.ts";
+
 /** What the scheduler is told of a request. */
 export interface SchedulerRequest {
   /** Chosen by the caller; no two requests that are alive share one. */
@@ -28,8 +30,8 @@ export interface StepItem {
   readonly tokens: readonly number[];
   readonly first: number;
   readonly count: number;
-  /** KV blocks in order of position. */
-  readonly blocks: readonly number[];
+  /** KV blocks in order of position, for each group of layers. */
+  readonly tables: readonly Pick<BlockTable, "start" | "end" | "runs" | "blocks" | "blockAt">[];
   /** Whether it reaches the last token, so that its logits choose the next one. */
   readonly reachesEnd: boolean;
 }
@@ -57,7 +59,8 @@ export class Sequence implements StepItem {
   first = 0;
   /** Tokens that the step being planned computes. */
   count = 0;
-  readonly blocks: number[] = [];
+  /** KV blocks, for each group of layers. */
+  readonly tables: readonly BlockTable[];
   /** When a step last computed some of its tokens, or when it came. */
   servedAt: number;
   isRunning = false;
@@ -75,8 +78,10 @@ export class Sequence implements StepItem {
   /** Whether its blocks are offered to the prefix cache already while it runs. */
   isPromptCached = false;
 
-  constructor(request: SchedulerRequest, { classIndex, order, now, restoredTokens = 0 }: {
+  constructor(request: SchedulerRequest, { classIndex, groups, order, now, restoredTokens = 0 }: {
     classIndex: number;
+    /** Groups of layers that have KV blocks of their own. */
+    groups: number;
     order: number;
     now: number;
     /** Tokens at the end of `request.tokens` that were generated before. */
@@ -84,6 +89,7 @@ export class Sequence implements StepItem {
   }) {
     this.id = request.id;
     this.class = classIndex;
+    this.tables = Array.from({ length: groups }, () => new BlockTable());
     this.tenant = request.tenant ?? "";
     this.sharesPrefix = request.sharesPrefix ?? true;
     this.priority = request.priority ?? 0;
@@ -98,6 +104,18 @@ export class Sequence implements StepItem {
   /** Tokens that are not in the KV cache yet. */
   get missing(): number {
     return this.tokens.length - this.first;
+  }
+
+  /** KV blocks that it has. */
+  get blocks(): number {
+    let blocks = 0;
+    for (const table of this.tables) blocks += table.blocks;
+    return blocks;
+  }
+
+  /** Whether it has KV blocks, or has given them all back because no later token sees them. */
+  get hasBlocks(): boolean {
+    return this.tables[0].end > 0;
   }
 
   get reachesEnd(): boolean {

@@ -131,7 +131,7 @@ export class StepPlanner {
   #hasRoom(sequence: Sequence): boolean {
     const { ledger } = this.#parts;
     let blocks = ledger.availableBlocks;
-    for (const other of this.#running()) if (this.#givesWay(other, sequence)) blocks += other.blocks.length;
+    for (const other of this.#running()) if (this.#givesWay(other, sequence)) blocks += other.blocks;
     return ledger.blocksFor(sequence.tokens.length + 1) <= blocks;
   }
 
@@ -163,7 +163,7 @@ export class StepPlanner {
   #start(queue: ClassQueue, sequence: Sequence): boolean {
     const { ledger } = this.#parts;
     ledger.attach(sequence);
-    const wanted = ledger.blocksFor(sequence.tokens.length + 1) - sequence.blocks.length;
+    const wanted = ledger.missing(sequence, sequence.tokens.length + 1);
     const headroom = this.#champions.includes(sequence) ? 0 : this.#growth();
     const fits = ledger.availableBlocks >= wanted + headroom || this.#makeRoom(sequence, wanted);
     if (!fits || !ledger.reserve(sequence, sequence.tokens.length)) {
@@ -178,7 +178,7 @@ export class StepPlanner {
   #makeRoom(sequence: Sequence, wanted: number): boolean {
     const { ledger } = this.#parts;
     const victims = this.#running().filter((other) => this.#givesWay(other, sequence));
-    const held = victims.reduce((sum, victim) => sum + victim.blocks.length, 0);
+    const held = victims.reduce((sum, victim) => sum + victim.blocks, 0);
     if (held === 0 || ledger.availableBlocks + held < wanted) return false;
     victims.sort((a, b) => this.#compareRank(a, b));
     for (const victim of victims) {
@@ -224,7 +224,7 @@ export class StepPlanner {
   /** Gives a running sequence the blocks for its first `tokens` tokens, at the cost of those of lower rank. */
   #grow(sequence: Sequence, tokens: number): boolean {
     const { ledger } = this.#parts;
-    const wanted = ledger.blocksFor(tokens) - sequence.blocks.length;
+    const wanted = ledger.missing(sequence, tokens);
     while (wanted > ledger.availableBlocks) {
       const victim = this.#running().filter((other) => this.#compareRank(other, sequence) < 0)
         .sort((a, b) => this.#compareRank(a, b)).at(0);

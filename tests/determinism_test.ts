@@ -9,6 +9,7 @@ import { type FormatName, formatNames } from "../src/gguf/mod.ts";
 import { shapeNames } from "../src/models/shapes.ts";
 import type { ModelRunner, RunnerOptions } from "../src/runner/model_runner.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
+import { tablesOf } from "../scheduler/testing/tables.ts";
 
 /** Long enough for several chunks of attention. */
 const PROMPT_TOKENS = 300;
@@ -42,7 +43,7 @@ function run(
   for (let i = 0; i < DECODE_TOKENS; i++) steps.push({ first: PROMPT_TOKENS + i, count: 1 });
   const results: Uint32Array[] = [];
   for (const [i, { first, count }] of steps.entries()) {
-    const own = { tokens, first, count, blocks };
+    const own = { tokens, first, count, tables: tablesOf(blocks) };
     const batch = company ? [neighbour(i, 0), own, neighbour(i, 1)] : [own];
     assert(runner.forward(batch));
     const row = (company ? batch[0].count : 0) + count - 1;
@@ -61,7 +62,12 @@ function neighbour(step: number, which: number): SequenceSlice {
   const first = Math.min(step * (which === 0 ? 1 : 3), CONTEXT - 5);
   const others = Array.from(tokens, (token) => (token * 3 + which) % 512);
   while (others.length < CONTEXT) others.push(which);
-  return { tokens: others, first, count, blocks: contiguous.map((block) => block + BLOCKS * (1 + which)) };
+  return {
+    tokens: others,
+    first,
+    count,
+    tables: tablesOf(contiguous.map((block) => block + BLOCKS * (1 + which))),
+  };
 }
 
 function assertSameBits(actual: Uint32Array[], expected: Uint32Array[], manner: string): void {

@@ -8,6 +8,7 @@ import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import { numbersFrom } from "./support/numbers.ts";
 import { type Module, npmModules } from "./support/npm.ts";
 import { assertIdle, ENDLESS, errorOf, recorder, startServer, TEXT } from "./support/server.ts";
+import { tablesOf } from "../scheduler/testing/tables.ts";
 
 const PATH = "/v1/embeddings";
 const openai = await npmModules("openai@7");
@@ -16,7 +17,7 @@ const openai = await npmModules("openai@7");
 function hiddenStates(runner: ModelRunner, tokens: readonly number[]): Float32Array[] {
   const blocks = Array.from({ length: Math.ceil(tokens.length / BLOCK_TOKENS) }, (_, i) => i);
   return tokens.map((_, first) => {
-    const slice = { tokens: tokens.slice(0, first + 1), first, count: 1, blocks };
+    const slice = { tokens: tokens.slice(0, first + 1), first, count: 1, tables: tablesOf(blocks) };
     assert(runner.forward([slice]));
     return runner.hidden(0, 1);
   });
@@ -45,7 +46,7 @@ Deno.test("ModelRunner.hidden() gives what the logits are computed from", async 
   const name = file.tensors.has("output.weight") ? "output.weight" : "token_embd.weight";
   file.readInto(name, 0, new Uint8Array(weights.buffer));
   const tokens = Array.from({ length: 11 }, (_, i) => (i * 37 + 11) % vocab);
-  runner.forward([{ tokens, first: 0, count: tokens.length, blocks: [0] }]);
+  runner.forward([{ tokens, first: 0, count: tokens.length, tables: tablesOf([0]) }]);
   // More rows than are read at a time.
   const states = runner.hidden(1, 10);
   assertEquals(states.length, 10 * hidden);

@@ -9,6 +9,7 @@ import { familyOf, supportedArchitectures } from "../src/models/registry.ts";
 import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { referenceLogits } from "./support/reference_model.ts";
+import { tablesOf } from "../scheduler/testing/tables.ts";
 
 const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
 
@@ -16,7 +17,7 @@ const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
 async function difference(path: string, family?: ModelFamily, as = family): Promise<number> {
   using file = await openGguf(path);
   using runner = await loadModelRunner(file, { threads: 2, kvFormat: "f32", family });
-  runner.forward([{ tokens, first: 0, count: tokens.length, blocks: [0, 1, 2] }]);
+  runner.forward([{ tokens, first: 0, count: tokens.length, tables: tablesOf([0, 1, 2]) }]);
   runner.logits([tokens.length - 1]);
   const logits = runner.readLogits();
   const h = readHyperparameters(file, as ?? familyOf(file));

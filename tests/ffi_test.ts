@@ -201,9 +201,16 @@ Deno.test("shapes and formats that do not fit are refused", () => {
   assertEquals(refusal(() => kernels.createWeights(99, 16, 256)), "unsupportedFormat");
   assertEquals(refusal(() => kernels.createWeights(12, 16, 128)), "shapeMismatch");
   assertEquals(refusal(() => kernels.activationBytes(activationForms.per256, 1, 128)), "shapeMismatch");
-  const arena = { layers: 1, kvHeads: 1, headDim: 16, slots: 64, format: 1 };
+  const layer = { kvHeads: 1, keyDim: 16, valueDim: 16 };
+  const arena = { layers: [layer], slots: 64, format: 1 };
   assertEquals(refusal(() => kernels.createArena({ ...arena, slots: 63 })), "shapeMismatch");
   assertEquals(refusal(() => kernels.createArena({ ...arena, format: 2 })), "unsupportedFormat");
+  for (const bad of [{ keyDim: 20 }, { valueDim: 264 }, { kvHeads: 0 }, { group: 1 }]) {
+    assertEquals(
+      refusal(() => kernels.createArena({ ...arena, layers: [{ ...layer, ...bad }] })),
+      "shapeMismatch",
+    );
+  }
   using made = kernels.createArena(arena);
   assertEquals(refusal(() => kernels.attention(made, 0, 0, 1, 1, f32At(8))), "noBatch");
   assertEquals(refusal(() => kernels.setBatch(made, new Uint32Array(3))), "bufferTooSmall");

@@ -5,25 +5,25 @@ import { KvBlocks } from "../src/ffi/kv_blocks.ts";
 
 Deno.test("KvBlocks.allocate() gives one run where it can and leaves room behind it", () => {
   using kv = KvBlocks.open(256);
-  assertEquals(kv.allocate(100), [{ first: 0, count: 100 }]);
-  assertEquals(kv.allocate(20, undefined, 20), [{ first: 128, count: 20 }]);
-  assertEquals(kv.allocate(3, 99), [{ first: 100, count: 3 }]);
+  assertEquals(kv.allocate(100), [{ first: 0, length: 100 }]);
+  assertEquals(kv.allocate(20, undefined, 20), [{ first: 128, length: 20 }]);
+  assertEquals(kv.allocate(3, 99), [{ first: 100, length: 3 }]);
   assertEquals(kv.verify(), "none");
 });
 
 Deno.test("KvBlocks.allocate() goes on after a block and then elsewhere, and gives null when there is not enough", () => {
   using kv = KvBlocks.open(70);
   assert(kv.allocateAt(66, 1));
-  assertEquals(kv.allocate(4, 66), [{ first: 67, count: 3 }, { first: 64, count: 1 }]);
+  assertEquals(kv.allocate(4, 66), [{ first: 67, length: 3 }, { first: 64, length: 1 }]);
   assertEquals(kv.allocate(66), null);
-  assertEquals(kv.allocate(65), [{ first: 0, count: 64 }, { first: 65, count: 1 }]);
+  assertEquals(kv.allocate(65), [{ first: 0, length: 64 }, { first: 65, length: 1 }]);
   assertEquals(kv.allocate(1), null);
   assert(!kv.allocateAt(65, 1));
 });
 
 Deno.test("KvBlocks.release() frees a block with its last reference", () => {
   using kv = KvBlocks.open(64);
-  assertEquals(kv.allocate(10), [{ first: 0, count: 10 }]);
+  assertEquals(kv.allocate(10), [{ first: 0, length: 10 }]);
   kv.share(0, 4);
   assertEquals(kv.references(3), 2);
   const { free, used, shared, references } = kv.stats();
@@ -47,9 +47,9 @@ Deno.test("KvBlocks.takeIdle() reports large free runs that were in use, once", 
   kv.release(8, 32);
   assertEquals(kv.stats().idle, 32);
   assertEquals(kv.takeIdle(64), null);
-  assertEquals(kv.takeIdle(16), { first: 16, count: 16 });
-  assertEquals(kv.takeIdle(8), { first: 8, count: 8 });
-  assertEquals(kv.takeIdle(8), { first: 32, count: 8 });
+  assertEquals(kv.takeIdle(16), { first: 16, length: 16 });
+  assertEquals(kv.takeIdle(8), { first: 8, length: 8 });
+  assertEquals(kv.takeIdle(8), { first: 32, length: 8 });
   assertEquals(kv.takeIdle(1), null);
   assertEquals(kv.verify(), "none");
 });
@@ -85,7 +85,7 @@ Deno.test("KvBlocks ends with dispose, or with the kernels that own it", () => {
   assertThrows(() => alone.allocate(1), Error, "disposed");
   const kernels = Kernels.open({ workspaceBytes: 64, threads: 1 });
   const owned = kernels.createKvBlocks(4);
-  assertEquals(owned.allocate(4), [{ first: 0, count: 4 }]);
+  assertEquals(owned.allocate(4), [{ first: 0, length: 4 }]);
   kernels.close();
   assertThrows(() => owned.release(0, 1), Error, "disposed");
 });

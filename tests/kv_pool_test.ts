@@ -1,18 +1,19 @@
 /** The engine's pool on the real allocator and arena: runs, freed blocks, memory that goes back. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { KernelError, Kernels } from "../src/ffi/context.ts";
 import { KvBlocks } from "../src/ffi/kv_blocks.ts";
-import { countRuns, KvPool } from "../src/engine/kv_pool.ts";
+import { KvPool } from "../src/engine/kv_pool.ts";
 import { kvStats } from "../src/engine/kv_stats.ts";
+import { listed, runsOf, tablesOf } from "../scheduler/testing/tables.ts";
 
 Deno.test("KvPool.tryAllocate() continues a run where the next block is free", () => {
   using blocks = KvBlocks.open(8);
   const pool = new KvPool(blocks);
-  assertEquals(pool.tryAllocate(3), [0, 1, 2]);
-  pool.release([0]);
-  assertEquals(pool.tryAllocate(2, 2), [3, 4]);
-  assertEquals(pool.tryAllocate(1, 4), [5]);
-  assertEquals(pool.tryAllocate(3, 5), [6, 7, 0]);
+  assertEquals(pool.tryAllocate(3), [{ first: 0, length: 3 }]);
+  pool.release(runsOf([0]));
+  assertEquals(pool.tryAllocate(2, 2), [{ first: 3, length: 2 }]);
+  assertEquals(pool.tryAllocate(1, 4), [{ first: 5, length: 1 }]);
+  assertEquals(pool.tryAllocate(3, 5), [{ first: 6, length: 2 }, { first: 0, length: 1 }]);
   assertEquals(pool.freeBlocks, 0);
   assertEquals(pool.tryAllocate(1), null);
   assertEquals(pool.tryAllocate(0), []);
@@ -22,10 +23,10 @@ Deno.test("KvPool.release() takes blocks in any order, and refuses what is not i
   using blocks = KvBlocks.open(16);
   const pool = new KvPool(blocks);
   const taken = pool.tryAllocate(10)!;
-  pool.release([7, 8, 2, 9, 0, 1]);
+  pool.release(runsOf([7, 8, 2, 9, 0, 1]));
   assertEquals(pool.freeBlocks, 12);
-  assertThrows(() => pool.release([3, 7]), KernelError);
-  assertEquals(taken.length, 10);
+  assertThrows(() => pool.release(runsOf([3, 7])), KernelError);
+  assertEquals(taken, [{ first: 0, length: 10 }]);
   assertEquals(blocks.verify(), "none");
 });
 
@@ -33,7 +34,7 @@ Deno.test("KvPool gives a shared block up only with its last reference", () => {
   using blocks = KvBlocks.open(16);
   const pool = new KvPool(blocks);
   const prefix = pool.tryAllocate(4)!;
-  blocks.share(prefix[0], 4);
+  pool.share(prefix);
   pool.release(prefix);
   assertEquals(pool.freeBlocks, 12);
   pool.release(prefix);
@@ -48,12 +49,12 @@ Deno.test("KvPool gives a part of a large free run back with each release, the r
     residentBytes: () => 5,
   };
   const pool = new KvPool(blocks, { giveBackBlocks: 8, memory });
-  const first = pool.tryAllocate(20)!, second = pool.tryAllocate(20, first.at(-1))!;
-  pool.release(first.slice(14));
+  const first = listed(pool.tryAllocate(20)!), second = pool.tryAllocate(20, first.at(-1))!;
+  pool.release(runsOf(first.slice(14)));
   assertEquals(calls, [], "no free run has 8 blocks");
   pool.release(second);
   assertEquals(calls, [[16, 8]]);
-  pool.release(first.slice(0, 1));
+  pool.release(runsOf(first.slice(0, 1)));
   assertEquals(calls.slice(1), [[24, 8]]);
   pool.trim();
   assertEquals(calls.slice(2), [[32, 8]]);
@@ -65,7 +66,11 @@ Deno.test("KvPool gives a part of a large free run back with each release, the r
 
 Deno.test("Arena commits what is prefaulted, and a pool returns it", () => {
   using kernels = Kernels.open({ workspaceBytes: 64, threads: 1 });
-  const arena = kernels.createArena({ layers: 2, kvHeads: 2, headDim: 64, slots: 4096, format: 1 });
+  const arena = kernels.createArena({
+    layers: Array(2).fill({ kvHeads: 2, keyDim: 64, valueDim: 64 }),
+    slots: 4096,
+    format: 1,
+  });
   const bytes = 2 * 2 * 2 * 64 * 4096 * 2;
   arena.preferHugePages(false);
   if (arena.residentBytes() === undefined) return;
@@ -83,12 +88,14 @@ Deno.test("Arena commits what is prefaulted, and a pool returns it", () => {
 Deno.test("kvStats() tells waste, fragmentation and what a reservation would take", () => {
   using blocks = KvBlocks.open(16);
   const pool = new KvPool(blocks);
-  const a = { blocks: pool.tryAllocate(4)!, first: 60 };
-  const b = { blocks: pool.tryAllocate(2)!, first: 17 };
-  pool.tryAllocate(1, b.blocks.at(-1));
-  assert(countRuns([...a.blocks, 9, 10, 12]) === 3);
-  pool.release([b.blocks.at(-1)! + 1]);
-  const stats = kvStats(pool.stats(), [a, b], { contextLength: 100, kvBytesPerToken: 10, cachedBlocks: 1 });
+  const holder = (blocks: number, first: number) => ({
+    tables: tablesOf(listed(pool.tryAllocate(blocks)!)),
+    first,
+  });
+  const a = holder(4, 60), b = holder(2, 17);
+  pool.release(pool.tryAllocate(1, b.tables[0].last)!);
+  const sizes = { contextLength: 100, kvBytesPerToken: 10, kvBytesPerSlot: 10, cachedBlocks: 1 };
+  const stats = kvStats(pool.stats(), [a, b], sizes);
   assertEquals(JSON.parse(JSON.stringify(stats)), {
     blockTokens: 16,
     reservedBytes: 2560,

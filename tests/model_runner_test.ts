@@ -6,6 +6,7 @@ import { perplexity } from "../src/runner/perplexity.ts";
 import type { SamplingOptions } from "../src/protocol/options/sampling.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
+import { tablesOf } from "../scheduler/testing/tables.ts";
 
 const tokens = Array.from({ length: 64 }, (_, i) => (i * 37 + 11) % 512);
 const blocks = [0, 1, 2, 3];
@@ -18,7 +19,7 @@ async function withRunner(use: (runner: ModelRunner) => void | Promise<void>): P
 
 /** Logits of the last token of the test's sequence. */
 function lastLogits(runner: ModelRunner): Float32Array {
-  assert(runner.forward([{ tokens, first: 0, count: tokens.length, blocks }]));
+  assert(runner.forward([{ tokens, first: 0, count: tokens.length, tables: tablesOf(blocks) }]));
   runner.logits([tokens.length - 1]);
   return runner.readLogits();
 }
@@ -78,10 +79,12 @@ Deno.test("ModelRunner.forward() gives the same bits whether positions come one 
   const logitsAt = async (late: boolean) => {
     using runner = await loadRunner(path, { threads: 2 });
     assertEquals([runner.contextLength, runner.kvTokens], [131_072, 131_072]);
-    if (late) runner.forward([{ tokens: new Array(9001).fill(1), first: 9000, count: 1, blocks }]);
+    if (late) {
+      runner.forward([{ tokens: new Array(9001).fill(1), first: 9000, count: 1, tables: tablesOf(blocks) }]);
+    }
     for (let first = 0; first < tokens.length; first += 512) {
       const count = Math.min(512, tokens.length - first);
-      runner.forward([{ tokens, first, count, blocks }]);
+      runner.forward([{ tokens, first, count, tables: tablesOf(blocks) }]);
     }
     runner.logits([(tokens.length - 1) % 512]);
     return runner.readLogits();
@@ -100,7 +103,7 @@ Deno.test("ModelRunner.forward() can be interrupted and repeated", async () => {
   await withRunner((runner) => {
     const whole = lastLogits(runner);
     let asked = 0;
-    const slice = { tokens, first: 0, count: tokens.length, blocks };
+    const slice = { tokens, first: 0, count: tokens.length, tables: tablesOf(blocks) };
     assertEquals(runner.forward([slice], () => ++asked > 1), false);
     assertEquals(lastLogits(runner), whole);
   });
@@ -116,7 +119,7 @@ Deno.test("ModelRunner.forward() ends within an op when another thread changes t
     tokens: long,
     first: 0,
     count: long.length,
-    blocks: Array.from({ length: 32 }, (_, i) => i),
+    tables: tablesOf(Array.from({ length: 32 }, (_, i) => i)),
   };
   const logits = () => {
     runner.logits([long.length - 1]);
@@ -156,7 +159,7 @@ Deno.test("ModelRunner.forward() ends within an op when another thread changes t
 
 Deno.test("ModelRunner.forward() refuses two sequences that write the same slot", async () => {
   await withRunner((runner) => {
-    const slice = { tokens, first: 0, count: 4, blocks };
+    const slice = { tokens, first: 0, count: 4, tables: tablesOf(blocks) };
     assertThrows(() => runner.forward([slice, slice]), Error, "batch");
     lastLogits(runner);
   });

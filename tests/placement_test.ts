@@ -4,6 +4,7 @@ import { KernelError, Kernels, type KernelsOptions } from "../src/ffi/context.ts
 import { machineInfo } from "../src/ffi/machine.ts";
 import { planWorkers } from "../src/client/plan_workers.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
+import { tablesOf } from "../scheduler/testing/tables.ts";
 
 const machine = machineInfo();
 
@@ -64,7 +65,7 @@ Deno.test("logits do not depend on where a runner is placed", async () => {
   const results: Float32Array[] = [];
   for (const options of placements) {
     using runner = await loadRunner(path, options);
-    assert(runner.forward([{ tokens, first: 0, count: tokens.length, blocks: [0, 1] }]));
+    assert(runner.forward([{ tokens, first: 0, count: tokens.length, tables: tablesOf([0, 1]) }]));
     runner.logits([tokens.length - 1]);
     results.push(runner.readLogits());
     const isAsked = "numaNode" in options && options.numaNode !== undefined;

@@ -6,6 +6,7 @@ import { perplexity } from "../src/runner/perplexity.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import { numbersFrom } from "./support/numbers.ts";
 import { assertIdle, CHAT, errorOf, eventsOf, QUESTION, startServer, TEXT } from "./support/server.ts";
+import { tablesOf } from "../scheduler/testing/tables.ts";
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
@@ -28,7 +29,7 @@ Deno.test("Model.generate() scores a prompt as perplexity() does, with the likel
   assertEquals([first.id, first.logprob, first.rank, first.top], [tokens[0], null, null, []]);
   const blocks = Array.from({ length: Math.ceil(tokens.length / BLOCK_TOKENS) }, (_, i) => i);
   for (const [i, { id, logprob, rank, top }] of others.entries()) {
-    runner.forward([{ tokens, first: i, count: 1, blocks }]);
+    runner.forward([{ tokens, first: i, count: 1, tables: tablesOf(blocks) }]);
     runner.logits([0]);
     const [scored] = runner.score(Uint32Array.of(tokens[i + 1]));
     assertEquals([id, logprob, rank], [tokens[i + 1], scored.logprob, scored.rank]);

@@ -5,11 +5,12 @@ import type { ModelRunner } from "../src/runner/model_runner.ts";
 import { ModelError } from "../src/models/error.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import type { LeavingWorkerReply } from "./support/leaving_worker.ts";
+import { tablesOf } from "../scheduler/testing/tables.ts";
 
 const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
 
 function logits(runner: ModelRunner): Float32Array {
-  assert(runner.forward([{ tokens, first: 0, count: tokens.length, blocks: [0, 1, 2] }]));
+  assert(runner.forward([{ tokens, first: 0, count: tokens.length, tables: tablesOf([0, 1, 2]) }]));
   runner.logits([tokens.length - 1]);
   return runner.readLogits();
 }

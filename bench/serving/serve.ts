@@ -108,8 +108,8 @@ function planStep(running: readonly Running[], tokensMax: number): Chosen[] {
 }
 
 function sliceOf({ tokens, computed, place }: Running, count: number, blocks: number): SequenceSlice {
-  const own = Array.from({ length: blocks }, (_, b) => place * blocks + b);
-  return { tokens, first: computed, count, blocks: own };
+  const tables = [{ start: 0, runs: [{ first: place * blocks, length: blocks }] }];
+  return { tokens, first: computed, count, tables };
 }
 
 /** Counts the step's tokens as computed; gives the sequences whose next token can be chosen, and their rows. */

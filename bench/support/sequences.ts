@@ -9,6 +9,6 @@ export function sequencesOf(batch: number, depth: number, count: number): Sequen
     tokens: new Uint32Array(depth + count),
     first: depth,
     count,
-    blocks: Array.from({ length: blocks }, (_, b) => s * blocks + b),
+    tables: [{ start: 0, runs: [{ first: s * blocks, length: blocks }] }],
   }));
 }

@@ -50,7 +50,7 @@ pub const functions = .{
     .{ "kumi_weights_info", weights.weightsInfo, "weights out out_bytes" },
     .{ "kumi_vector_create", weights.vectorCreate, "context n source source_bytes out_id" },
     .{ "kumi_rope_create", weights.ropeCreate, "context desc desc_bytes out_id" },
-    .{ "kumi_arena_create", arenas.create, "context layers kv_heads head_dim slots kv_format out_id" },
+    .{ "kumi_arena_create", arenas.create, "context layers layers_bytes slots kv_format out_id" },
     .{ "kumi_arena_info", arenas.info, "arena out out_bytes" },
     .{ "kumi_arena_give_back", arenas.giveBack, "arena slot_first slot_count" },
     .{ "kumi_arena_huge_pages", arenas.hugePages, "arena wanted" },
@@ -85,6 +85,7 @@ pub const functions = .{
 /// Structs that lie in buffers.
 pub const structs = .{
     .{ "ArenaInfo", arenas.Info },
+    .{ "ArenaLayer", kv_arena.LayerShape },
     .{ "BatchHeader", batch.Header },
     .{ "BatchToken", kv_batch.Token },
     .{ "BatchSeq", kv_batch.Seq },
@@ -123,6 +124,8 @@ pub const limits = .{
     .{ "kvBlockTokens", kv_arena.block_tokens },
     .{ "kvBlocksMax", kv_buddy.blocks_max },
     .{ "headDimMax", kv_arena.head_dim_max },
+    .{ "kvGroupsMax", kv_arena.groups_max },
+    .{ "kvLayersMax", kv_arena.layers_max },
     .{ "ropePositionsMax", rope.positions_max },
     .{ "sampleTopMax", sample.top_max },
     .{ "sampleNoToken", sample.no_token },

@@ -139,7 +139,7 @@ fn sumOf(q: []const i8) i32 {
 /// Norm and rotation of each head as in the reference; the cache's own layout is written by the kernel, which finds nothing
 /// left to norm or to rotate.
 fn ropeAppend(args: *const rope_append.Args) void {
-    const dim = args.view.head_dim;
+    const dim = args.view.key_dim;
     const kv_heads = args.view.kv_heads;
     const keys = gpa.dupe(f32, args.k[0 .. args.n * kv_heads * dim]) catch @panic("out of memory");
     defer gpa.free(keys);
@@ -168,7 +168,7 @@ fn normAndRotate(args: *const rope_append.Args, head: []f32, norm: ?[*]const f32
 }
 
 fn attend(args: *const attention.Args) void {
-    const dim = args.view.head_dim;
+    const dim = args.view.value_dim;
     const row = gpa.alloc(f64, dim) catch @panic("out of memory");
     defer gpa.free(row);
     for (args.seqs[0..args.n_seqs]) |seq| {

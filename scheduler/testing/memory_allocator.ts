@@ -1,4 +1,4 @@
-import type { BlockAllocator } from "../mod.ts";
+import type { BlockAllocator, BlockRun } from "../mod.ts";
 
 /** The plainest allocator there can be: a reference count per block and a stack of free ones. */
 export class MemoryAllocator implements BlockAllocator {
@@ -20,11 +20,18 @@ export class MemoryAllocator implements BlockAllocator {
     return this.#freeBlocks;
   }
 
-  tryAllocate(count: number, after?: number): number[] | null {
+  tryAllocate(count: number, after?: number): readonly BlockRun[] | null {
     if (count > this.#freeBlocks) return null;
-    const taken: number[] = [];
-    for (let last = after; taken.length < count; last = taken.at(-1)) taken.push(this.#takeAfter(last));
-    return taken;
+    const runs: { first: number; length: number }[] = [];
+    let last = after;
+    for (let i = 0; i < count; i++) {
+      const block = this.#takeAfter(last);
+      const run = runs.at(-1);
+      if (run !== undefined && run.first + run.length === block) run.length++;
+      else runs.push({ first: block, length: 1 });
+      last = block;
+    }
+    return runs;
   }
 
   #takeAfter(last: number | undefined): number {
@@ -34,21 +41,27 @@ export class MemoryAllocator implements BlockAllocator {
     return last + 1;
   }
 
-  share(blocks: readonly number[]): void {
-    for (const block of blocks) {
-      if (this.#references[block] === 0) throw new Error(`Block ${block} is free and cannot be shared`);
-      this.#references[block]++;
+  share(runs: readonly BlockRun[]): void {
+    for (const { first, length } of runs) {
+      for (let block = first; block < first + length; block++) {
+        if (this.#references[block] === 0) throw new Error(`Block ${block} is free and cannot be shared`);
+        this.#references[block]++;
+      }
     }
   }
 
-  release(blocks: readonly number[]): void {
-    for (const block of blocks) {
-      if (this.#references[block] === 0) throw new Error(`Block ${block} is free and cannot be released`);
-      if (--this.#references[block] > 0) continue;
-      this.#freeBlocks++;
-      if (this.#isListed[block] === 0) this.#free.push(block);
-      this.#isListed[block] = 1;
+  release(runs: readonly BlockRun[]): void {
+    for (const { first, length } of runs) {
+      for (let block = first; block < first + length; block++) this.#releaseBlock(block);
     }
+  }
+
+  #releaseBlock(block: number): void {
+    if (this.#references[block] === 0) throw new Error(`Block ${block} is free and cannot be released`);
+    if (--this.#references[block] > 0) return;
+    this.#freeBlocks++;
+    if (this.#isListed[block] === 0) this.#free.push(block);
+    this.#isListed[block] = 1;
   }
 
   references(block: number): number {

@@ -38,6 +38,8 @@ export type StepRunner =
     | "hidden"
     | "contextLength"
     | "kvBytesPerToken"
+    | "kvBytesPerSlot"
+    | "kvWindows"
     | "batchTokensMax"
     | "logitsRowsMax"
   >
@@ -127,6 +129,7 @@ export class Engine {
     this.#cache = new PrefixCache(allocator, {
       blockTokens: BLOCK_TOKENS,
       blocksMax: prefixCache ? undefined : 0,
+      windows: runner.kvWindows,
     });
     this.#scheduler = new Scheduler({
       allocator,
@@ -135,6 +138,7 @@ export class Engine {
       stepSequencesMax: Math.min(parts.sequencesMax ?? logitsRowsMax, logitsRowsMax, batchTokensMax),
       classes,
       ageingMs: parts.ageingMs,
+      windows: runner.kvWindows,
       cache: this.#cache,
     });
   }
@@ -258,10 +262,11 @@ export class Engine {
 
   /** How the KV cache is used now. Counting the committed pages takes some ms for a large cache. */
   kvStats(): KvStats {
-    const holders = [...this.#scheduler.sequences()].filter(({ blocks }) => blocks.length > 0);
+    const holders = [...this.#scheduler.sequences()].filter(({ hasBlocks }) => hasBlocks);
     return kvStats(this.#allocator.stats(), holders, {
       contextLength: this.#runner.contextLength,
       kvBytesPerToken: this.#runner.kvBytesPerToken,
+      kvBytesPerSlot: this.#runner.kvBytesPerSlot,
       cachedBlocks: this.#cache.evictableBlocks,
     });
   }

@@ -1,4 +1,4 @@
-import type { BlockAllocator } from "../../scheduler/mod.ts";
+import type { BlockAllocator, BlockRun } from "../../scheduler/mod.ts";
 import { BLOCK_TOKENS } from "../runner/batch.ts";
 import type { KvBlocks, KvBlockStats } from "../ffi/kv_blocks.ts";
 
@@ -68,33 +68,20 @@ export class KvPool implements KvAllocator {
     return this.#freeBlocks;
   }
 
-  tryAllocate(count: number, after?: number, room = 0): number[] | null {
+  tryAllocate(count: number, after?: number, room = 0): readonly BlockRun[] | null {
     if (count === 0) return [];
-    const runs = this.#blocks.allocateWords(count, after, room);
-    if (runs === null) return null;
-    this.#freeBlocks -= count;
-    const taken: number[] = [];
-    for (let i = 0; i < runs.length; i += 2) {
-      for (let block = runs[i]; block < runs[i] + runs[i + 1]; block++) taken.push(block);
-    }
-    return taken;
+    const runs = this.#blocks.allocate(count, after, room);
+    if (runs !== null) this.#freeBlocks -= count;
+    return runs;
   }
 
-  release(blocks: readonly number[]): void {
-    for (let i = 0; i < blocks.length;) {
-      const end = runEnd(blocks, i);
-      this.#freeBlocks += this.#blocks.release(blocks[i], end - i);
-      i = end;
-    }
-    if (blocks.length > 0) this.#giveBack();
+  release(runs: readonly BlockRun[]): void {
+    for (const { first, length } of runs) this.#freeBlocks += this.#blocks.release(first, length);
+    if (runs.length > 0) this.#giveBack();
   }
 
-  share(blocks: readonly number[]): void {
-    for (let i = 0; i < blocks.length;) {
-      const end = runEnd(blocks, i);
-      this.#blocks.share(blocks[i], end - i);
-      i = end;
-    }
+  share(runs: readonly BlockRun[]): void {
+    for (const { first, length } of runs) this.#blocks.share(first, length);
   }
 
   references(block: number): number {
@@ -109,8 +96,8 @@ export class KvPool implements KvAllocator {
     if (this.#memory === undefined || this.#giveBackBlocks > this.#blocks.blocks) return false;
     const run = this.#blocks.takeIdle(this.#giveBackBlocks, this.#giveBackBlocks);
     if (run === null) return false;
-    this.#memory.giveBack(run.first * BLOCK_TOKENS, run.count * BLOCK_TOKENS);
-    this.#givenBackBlocks += run.count;
+    this.#memory.giveBack(run.first * BLOCK_TOKENS, run.length * BLOCK_TOKENS);
+    this.#givenBackBlocks += run.length;
     return true;
   }
 
@@ -121,18 +108,4 @@ export class KvPool implements KvAllocator {
       givenBackBlocks: this.#givenBackBlocks,
     };
   }
-}
-
-/** Number of runs in a list of blocks. */
-export function countRuns(blocks: readonly number[]): number {
-  let runs = 0;
-  for (let i = 0; i < blocks.length; i = runEnd(blocks, i)) runs++;
-  return runs;
-}
-
-/** Index after the run that begins at an index. */
-function runEnd(blocks: readonly number[], index: number): number {
-  let end = index + 1;
-  while (end < blocks.length && blocks[end] === blocks[end - 1] + 1) end++;
-  return end;
 }

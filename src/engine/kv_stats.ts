@@ -1,28 +1,39 @@
-import { BLOCK_TOKENS } from "../runner/batch.ts";
 import type { KvStats } from "../protocol/stats.ts";
-import { countRuns, type KvPoolStats } from "./kv_pool.ts";
+import { BLOCK_TOKENS, type KvTable } from "../runner/batch.ts";
+import type { KvPoolStats } from "./kv_pool.ts";
 
 /** What a sequence has of the cache. */
 export interface KvHolder {
   /** Tokens that are stored. */
   readonly first: number;
-  readonly blocks: readonly number[];
+  /** By group of layers. */
+  readonly tables: readonly (KvTable & { readonly end: number })[];
+}
+
+/** What the figures are made of beside the pool's. */
+export interface KvSizes {
+  readonly contextLength: number;
+  /** Of all layers. */
+  readonly kvBytesPerToken: number;
+  /** Of a block's layers: as above with one group of layers, less with more. */
+  readonly kvBytesPerSlot: number;
+  /** Blocks that only the prefix cache has. */
+  readonly cachedBlocks: number;
 }
 
 /** Puts the figures together. `holders`: the sequences that have blocks; only full blocks are shared between them. */
-export function kvStats(
-  pool: KvPoolStats,
-  holders: readonly KvHolder[],
-  sizes: { contextLength: number; kvBytesPerToken: number; cachedBlocks: number },
-): KvStats {
-  const { contextLength, kvBytesPerToken, cachedBlocks } = sizes;
-  const blockBytes = BLOCK_TOKENS * kvBytesPerToken;
-  const unusedTokens = holders.reduce(
-    (sum, { blocks, first }) => sum + blocks.length * BLOCK_TOKENS - first,
-    0,
-  );
+export function kvStats(pool: KvPoolStats, holders: readonly KvHolder[], sizes: KvSizes): KvStats {
+  const { contextLength, kvBytesPerToken, kvBytesPerSlot, cachedBlocks } = sizes;
+  const blockBytes = BLOCK_TOKENS * kvBytesPerSlot;
+  let unusedSlots = 0, runs = 0;
+  for (const { tables, first } of holders) {
+    for (const table of tables) {
+      unusedSlots += table.end * BLOCK_TOKENS - first;
+      runs += table.runs.length;
+    }
+  }
   const allocatedBytes = pool.used * blockBytes;
-  const usedBytes = allocatedBytes - unusedTokens * kvBytesPerToken;
+  const usedBytes = allocatedBytes - unusedSlots * kvBytesPerSlot;
   const { blocks: total, free, used, shared, largestFree, freeRuns, givenBackBlocks } = pool;
   return {
     blockTokens: BLOCK_TOKENS,
@@ -35,7 +46,7 @@ export function kvStats(
     externalFragmentation: pool.externalFragmentation,
     maxLengthReservationBytes: holders.length * contextLength * kvBytesPerToken,
     sequences: holders.length,
-    runs: holders.reduce((sum, { blocks }) => sum + countRuns(blocks), 0),
+    runs,
     blocks: { total, free, used, shared, largestFree, givenBack: givenBackBlocks, freeRuns },
   };
 }

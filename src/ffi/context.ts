@@ -14,6 +14,7 @@ import { Arena, idOf, type Owner, Rope, u32, Vector, Weights } from "./objects.t
 import {
   type Activation,
   type ArenaParams,
+  encodeArenaLayers,
   encodeRope,
   type KernelsOptions,
   NONE,
@@ -28,7 +29,7 @@ export type { Measured } from "./measure.ts";
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
 export { freeContext } from "./create_context.ts";
 export { f32At, NONE } from "./params.ts";
-export type { Activation, ArenaParams, KernelsOptions, Region, RopeParams } from "./params.ts";
+export type { Activation, ArenaLayer, ArenaParams, KernelsOptions, Region, RopeParams } from "./params.ts";
 export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
 
@@ -180,17 +181,17 @@ export class Kernels implements Disposable {
 
   /** A KV cache: address space, of which memory is used when tokens are first written. */
   createArena(params: ArenaParams): Arena {
-    const { layers, kvHeads, headDim, slots, format } = params;
+    const { layers, slots, format } = params;
+    const desc = encodeArenaLayers(layers);
     const status = this.#native.kumi_arena_create(
       this.id,
-      u32(layers, "layers"),
-      u32(kvHeads, "kvHeads"),
-      u32(headDim, "headDim"),
+      desc,
+      desc.byteLength,
       u32(slots, "slots"),
       u32(format, "format"),
       idBuffer,
     );
-    check(status, "create arena", { ...params });
+    if (status < 0) check(status, "create arena", { slots, format, layers: JSON.stringify(layers) });
     return new Arena(this.#owner, idWord[0], slots);
   }
 
@@ -199,7 +200,7 @@ export class Kernels implements Disposable {
     return new KvBlocks(this.#owner, createKvBlocks(this.#owner, blocks), blocks);
   }
 
-  /** Sets the tokens of this step: {tokens, sequences, extents, 0}, then the arrays of {@linkcode structs}. */
+  /** Sets the tokens of this step: {tokens, sequences, extents, groups}, then the arrays of {@linkcode structs}. */
   setBatch(arena: Arena, descriptor: Uint32Array): void {
     const buffer = asBuffer(descriptor);
     const status = this.#native.kumi_batch_set(this.id, arena.id, buffer, descriptor.byteLength);
@@ -308,7 +309,7 @@ export class Kernels implements Disposable {
 
   /**
    * Rotates the heads of q and k by their tokens' positions, q in place, and stores k and v in the arena. q: [tokens,
-   * heads, headDim]; k, v: [tokens, kvHeads, headDim]; qNorm, kNorm: RMSNorm weights of each head, before the rotation.
+   * heads, keyDim]; k: [tokens, kvHeads, keyDim]; v: [tokens, kvHeads, valueDim], as the arena's layer has them; qNorm, kNorm: RMSNorm weights of each head, before the rotation.
    */
   ropeAppend(
     rope: Rope,
@@ -340,7 +341,7 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope.rotatedDims });
   }
 
-  /** Causal attention of the batch's tokens. q: [tokens, heads, headDim]; y of the same shape, its region not q. */
+  /** Causal attention of the batch's tokens in the layer's window. q: [tokens, heads, keyDim]; y: [tokens, heads, valueDim], its region not q. */
   attention(
     arena: Arena,
     layer: number,

@@ -11,8 +11,8 @@ import { KvFault, limits, structs } from "./symbols.ts";
 
 /** Blocks with consecutive numbers, which lie side by side in every layer's memory. */
 export interface KvRun {
-  first: number;
-  count: number;
+  readonly first: number;
+  readonly length: number;
 }
 
 /** What {@linkcode KvBlocks.stats} tells, in blocks. */
@@ -87,15 +87,6 @@ export class KvBlocks extends NativeObject {
    * it where it can.
    */
   allocate(count: number, after?: number, room = 0): KvRun[] | null {
-    const runs = this.allocateWords(count, after, room);
-    if (runs === null) return null;
-    const result: KvRun[] = [];
-    for (let i = 0; i < runs.length; i += RUN_WORDS) result.push({ first: runs[i], count: runs[i + 1] });
-    return result;
-  }
-
-  /** As {@linkcode KvBlocks.allocate}, but runs as pairs of words in memory that the next call reuses. */
-  allocateWords(count: number, after?: number, room = 0): Uint32Array | null {
     const words = u32(count, "count") * RUN_WORDS;
     if (this.#runs.length < words && count <= this.blocks) this.#runs = new Uint32Array(2 * words);
     const runs = this.#native.kumi_kv_blocks_allocate(
@@ -107,7 +98,12 @@ export class KvBlocks extends NativeObject {
       this.#runs.byteLength,
     );
     if (runs < 0) check(runs, "allocate KV blocks", { count, after, blocks: this.blocks });
-    return runs === 0 ? null : this.#runs.subarray(0, runs * RUN_WORDS);
+    if (runs === 0) return null;
+    const result: KvRun[] = [];
+    for (let i = 0; i < runs * RUN_WORDS; i += RUN_WORDS) {
+      result.push({ first: this.#runs[i], length: this.#runs[i + 1] });
+    }
+    return result;
   }
 
   /** Takes exactly these blocks if all of them are free. */
@@ -150,7 +146,7 @@ export class KvBlocks extends NativeObject {
       this.#runs.byteLength,
     );
     if (check(status, "take idle KV blocks") === 0) return null;
-    return { first: this.#runs[0], count: this.#runs[1] };
+    return { first: this.#runs[0], length: this.#runs[1] };
   }
 
   /** Figures of this moment. */

@@ -74,15 +74,38 @@ export interface RopeParams {
   extFactor?: number;
 }
 
+/** What one layer keeps of a token in a KV cache. */
+export interface ArenaLayer {
+  kvHeads: number;
+  /** Elements of a key, and of a value: multiples of 8, of 32 in q8_0. */
+  keyDim: number;
+  valueDim: number;
+  /** Tokens that a query sees, its own among them; default: all up to its own. */
+  window?: number;
+  /** Layers of one group share the blocks of a sequence, so they have one window; default 0. */
+  group?: number;
+}
+
 /** Shape of a KV cache. */
 export interface ArenaParams {
-  layers: number;
-  kvHeads: number;
-  headDim: number;
+  layers: readonly ArenaLayer[];
   /** Tokens it can hold, a multiple of 16. */
   slots: number;
   /** Type id of f32, f16, bf16 or q8_0. */
   format: number;
+}
+
+/** The structs that `kumi_arena_create` reads. */
+export function encodeArenaLayers(layers: readonly ArenaLayer[]): Uint8Array<ArrayBuffer> {
+  const { bytes, fields } = structs.ArenaLayer;
+  const desc = new DataView(new ArrayBuffer(layers.length * bytes));
+  layers.forEach(({ kvHeads, keyDim, valueDim, window = 0, group = 0 }, i) => {
+    const values = { kvHeads, keyDim, valueDim, window, group };
+    for (const [name, { offset }] of Object.entries(fields)) {
+      desc.setUint32(i * bytes + offset, u32(values[name as keyof typeof fields], name), true);
+    }
+  });
+  return new Uint8Array(desc.buffer);
 }
 
 /** The struct that `kumi_rope_create` reads. */

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x498d9520;
+export const abiHash = 0xda31d306;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -12,6 +12,8 @@ export const limits = {
   kvBlockTokens: 16,
   kvBlocksMax: 134217728,
   headDimMax: 256,
+  kvGroupsMax: 64,
+  kvLayersMax: 1024,
   ropePositionsMax: 1048576,
   sampleTopMax: 20,
   sampleNoToken: 4294967295,
@@ -115,15 +117,24 @@ export const weightFormats = {
 /** Layouts of the structs that lie in buffers: bytes, and each field's offset and type. */
 export const structs = {
   ArenaInfo: {
-    bytes: 28,
+    bytes: 24,
     fields: {
       layers: { offset: 0, type: "u32", count: 1 },
-      kvHeads: { offset: 4, type: "u32", count: 1 },
-      headDim: { offset: 8, type: "u32", count: 1 },
-      slots: { offset: 12, type: "u32", count: 1 },
-      format: { offset: 16, type: "u32", count: 1 },
-      bytesPerToken: { offset: 20, type: "u32", count: 1 },
-      reservedKib: { offset: 24, type: "u32", count: 1 },
+      groups: { offset: 4, type: "u32", count: 1 },
+      slots: { offset: 8, type: "u32", count: 1 },
+      format: { offset: 12, type: "u32", count: 1 },
+      bytesPerToken: { offset: 16, type: "u32", count: 1 },
+      reservedKib: { offset: 20, type: "u32", count: 1 },
+    },
+  },
+  ArenaLayer: {
+    bytes: 20,
+    fields: {
+      kvHeads: { offset: 0, type: "u32", count: 1 },
+      keyDim: { offset: 4, type: "u32", count: 1 },
+      valueDim: { offset: 8, type: "u32", count: 1 },
+      window: { offset: 12, type: "u32", count: 1 },
+      group: { offset: 16, type: "u32", count: 1 },
     },
   },
   BatchHeader: {
@@ -132,7 +143,7 @@ export const structs = {
       tokenCount: { offset: 0, type: "u32", count: 1 },
       seqCount: { offset: 4, type: "u32", count: 1 },
       extentCount: { offset: 8, type: "u32", count: 1 },
-      reserved: { offset: 12, type: "u32", count: 1 },
+      groupCount: { offset: 12, type: "u32", count: 1 },
     },
   },
   BatchToken: {
@@ -143,13 +154,14 @@ export const structs = {
     },
   },
   BatchSeq: {
-    bytes: 20,
+    bytes: 24,
     fields: {
       tokenFirst: { offset: 0, type: "u32", count: 1 },
       tokenCount: { offset: 4, type: "u32", count: 1 },
       positionFirst: { offset: 8, type: "u32", count: 1 },
       extentFirst: { offset: 12, type: "u32", count: 1 },
       extentCount: { offset: 16, type: "u32", count: 1 },
+      kvFirst: { offset: 20, type: "u32", count: 1 },
     },
   },
   BatchExtent: {
@@ -445,9 +457,8 @@ export const symbols = {
   kumi_arena_create: {
     parameters: [
       "u32", // context
-      "u32", // layers
-      "u32", // kv_heads
-      "u32", // head_dim
+      "buffer", // layers
+      "u32", // layers_bytes
       "u32", // slots
       "u32", // kv_format
       "buffer", // out_id

@@ -45,10 +45,7 @@ export function attention(spec: AttentionSpec): LayerPlan {
 }
 
 /** A kernel that comes to compute one of these takes its line away, and the layer passes the number on. */
-function lacking({ shape, softcap, sinks, postNorm }: AttentionSpec): string | undefined {
-  const { keyDim, valueDim, window } = shape;
-  if (keyDim !== valueDim) return `keys of ${keyDim} elements a head with values of ${valueDim}`;
-  if (window !== undefined) return `attention to a window of ${window} tokens`;
+function lacking({ softcap, sinks, postNorm }: AttentionSpec): string | undefined {
   if (softcap !== undefined) return `attention scores capped at ${softcap}`;
   if (sinks !== undefined) return "attention sinks";
   if (postNorm !== undefined) return "a norm of attention's output";

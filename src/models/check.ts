@@ -1,3 +1,4 @@
+import { limits } from "../ffi/symbols.ts";
 import { isWeightFormat, WEIGHT_FORMAT_NAMES } from "../layers/formats.ts";
 import { quote } from "../gguf/error.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
@@ -11,6 +12,8 @@ import { readHyperparameters } from "./read_hyperparameters.ts";
 import { familyOf } from "./registry.ts";
 
 const VECTOR_FORMATS: readonly number[] = [TensorTypeId.F32, TensorTypeId.F16, TensorTypeId.BF16];
+/** The kernels take keys and values in vectors of this many elements. */
+const KV_DIM_STEP = 8;
 
 /** What {@linkcode checkModel} has found. */
 export interface CheckedModel extends ComposedModel {
@@ -25,22 +28,22 @@ export interface CheckedModel extends ComposedModel {
 export function checkModel(file: ModelHeader, family: ModelFamily = familyOf(file)): CheckedModel {
   const hyperparameters = readHyperparameters(file, family);
   const composed = composeModel(family, hyperparameters);
-  oneKvShape(hyperparameters.layers);
+  checkKvShapes(hyperparameters.layers);
   checkTensors(file, composed.tensors);
   return { family, hyperparameters, ...composed };
 }
 
-/** The KV cache has one shape for all layers. Throws a ModelError where they differ. */
-export function oneKvShape(layers: readonly KvLayerShape[]): { kvHeads: number; headDim: number } {
-  const [{ kvHeads, keyDim }] = layers;
+/** Throws a ModelError for the first layer whose keys or values the KV cache has no place for. */
+export function checkKvShapes(layers: readonly KvLayerShape[]): void {
   for (const [i, layer] of layers.entries()) {
-    if (layer.kvHeads === kvHeads && layer.keyDim === keyDim && layer.valueDim === keyDim) continue;
-    throw new ModelError(
-      `layer ${i} has ${layer.kvHeads} key-value heads with keys of ${layer.keyDim} and values of ${layer.valueDim} ` +
-        `elements, layer 0 ${kvHeads} with keys of ${keyDim}: not supported`,
-    );
+    for (const [what, length] of [["keys", layer.keyDim], ["values", layer.valueDim]] as const) {
+      if (length % KV_DIM_STEP === 0 && length >= KV_DIM_STEP && length <= limits.headDimMax) continue;
+      throw new ModelError(
+        `layer ${i} has ${what} of ${length} elements a head; the KV cache takes multiples of ${KV_DIM_STEP} up to ` +
+          `${limits.headDimMax}`,
+      );
+    }
   }
-  return { kvHeads, headDim: keyDim };
 }
 
 /**

@@ -96,7 +96,7 @@ export function shapeEntries(name: string, shape: ModelShape, format: FormatName
     u32(`${family}.attention.head_count`, shape.heads),
     u32(`${family}.attention.head_count_kv`, shape.kvHeads),
     u32(`${family}.attention.key_length`, shape.headDim),
-    u32(`${family}.attention.value_length`, shape.headDim),
+    u32(`${family}.attention.value_length`, shape.valueDim ?? shape.headDim),
     u32(`${family}.rope.dimension_count`, shape.headDim),
     scalarEntry("f32", `${family}.rope.freq_base`, shape.ropeBase),
     scalarEntry("f32", `${family}.attention.layer_norm_rms_epsilon`, shape.eps),

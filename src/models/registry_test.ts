@@ -3,7 +3,7 @@ import { GgufError } from "../gguf/error.ts";
 import { MetadataReader } from "../gguf/metadata.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
 import type { MetadataValue } from "../gguf/value_types.ts";
-import { checkModel, oneKvShape } from "./check.ts";
+import { checkKvShapes, checkModel } from "./check.ts";
 import { ModelBuilder } from "./builder.ts";
 import { composeModel } from "./compose.ts";
 import { composeDecoder, type LayerOptions } from "./decoder.ts";
@@ -91,11 +91,6 @@ Deno.test("hyperparameters out of range are refused by name and value", () => {
     ["embedding_length", "wide", "embedding_length"],
     ["feed_forward_length", undefined, "feed_forward_length"],
     ["attention.head_count_kv", 3, "4 query heads cannot share 3"],
-    [
-      "attention.value_length",
-      32,
-      "layer 0 asks for keys of 64 elements a head with values of 32: not supported",
-    ],
     ["rope.dimension_count", 63, "must be even"],
     ["rope.dimension_count", 66, "rope.dimension_count"],
     ["rope.scaling.type", "longrope", `"longrope"; supported are none, linear, yarn`],
@@ -122,11 +117,16 @@ Deno.test("counts of heads and sizes of feed-forwards may be given for each laye
   );
   assertEquals(file.tensors.get("blk.1.attn_q.weight")?.dims, [256, 512]);
   assertEquals(file.tensors.get("blk.1.ffn_up.weight")?.dims, [256, 256]);
-  assertThrows(
-    () => oneKvShape(layers),
-    ModelError,
-    "layer 1 has 1 key-value heads with keys of 64 and values of 64 elements, layer 0 2",
-  );
+  checkKvShapes(layers);
+  for (
+    const [change, message] of [
+      [{ keyDim: 20 }, "layer 1 has keys of 20 elements a head; the KV cache takes multiples of 8 up to 256"],
+      [{ valueDim: 264 }, "layer 1 has values of 264 elements a head"],
+      [{ keyDim: 0 }, "layer 1 has keys of 0 elements a head"],
+    ] as const
+  ) {
+    assertThrows(() => checkKvShapes([layers[0], { ...layers[1], ...change }]), ModelError, message);
+  }
   assertThrows(
     () => header("llama", { "llama.attention.head_count": Int32Array.of(4, 4, 4) }),
     GgufError,
@@ -299,12 +299,7 @@ Deno.test("a layer that asks for what no kernel computes is refused as the famil
     [{ feedForward: { postNorm } }, "a norm of the feed-forward's output"],
   ];
   for (const [options, message] of refused) assertThrows(asking(options), ModelError, message);
-  const windowed = { ...h, layers: h.layers.map((layer) => ({ ...layer, window: 512 })) };
-  assertThrows(
-    () => composeModel(llama, windowed),
-    ModelError,
-    "layer 0 asks for attention to a window of 512",
-  );
+  composeModel(llama, { ...h, layers: h.layers.map((layer) => ({ ...layer, window: 512, valueDim: 32 })) });
 });
 
 Deno.test("ModelBuilder takes each name once", () => {

@@ -13,6 +13,8 @@ export interface ModelShape {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** Elements of a value; default: as many as a key has. */
+  readonly valueDim?: number;
   readonly vocab: number;
   /** Whether the output matrix is the embedding. */
   readonly tied: boolean;

@@ -1,7 +1,15 @@
+import type { KvRun } from "../ffi/kv_blocks.ts";
 import { limits, structs } from "../ffi/symbols.ts";
 
 /** Tokens in one block of the KV cache: the kernels keep keys in tiles of this many. */
 export const BLOCK_TOKENS: number = limits.kvBlockTokens;
+
+/** A sequence's blocks of the KV cache in one group of layers, in order of position. */
+export interface KvTable {
+  /** Position of the first run in blocks; those before it were given back, because no token sees them any more. */
+  readonly start: number;
+  readonly runs: readonly KvRun[];
+}
 
 /** The part of a sequence that one step computes: tokens `first` to `first + count − 1`. */
 export interface SequenceSlice {
@@ -9,8 +17,8 @@ export interface SequenceSlice {
   readonly tokens: ArrayLike<number>;
   readonly first: number;
   readonly count: number;
-  /** The sequence's blocks of the KV cache, in order of position; position p lies in blocks[⌊p / 16⌋]. */
-  readonly blocks: readonly number[];
+  /** One for each group of layers. */
+  readonly tables: readonly KvTable[];
 }
 
 const WORD_BYTES = 4;
@@ -20,35 +28,59 @@ const SEQUENCE_WORDS = structs.BatchSeq.bytes / WORD_BYTES;
 const EXTENT_WORDS = structs.BatchExtent.bytes / WORD_BYTES;
 
 /**
- * One step's tokens in the form that the kernels read: header {tokens, sequences, extents, 0}, then per token
- * {position, slot}, per sequence {token first, token count, position first, extent first, extent count}, per
- * extent {slot first, token count}. All u32. The memory is reused from step to step and grows when it must.
+ * One step's tokens in the form that the kernels read: header {tokens, sequences, extents, groups}, then for each group of
+ * layers per token {position, slot}, for each group per sequence {token first, token count, position first, extent first,
+ * extent count, position of the first extent}, then per extent {slot first, token count}. All u32. The memory is reused
+ * from step to step and grows when it must.
  */
 export class BatchBuffer {
   readonly #ids: Uint32Array;
+  readonly #groups: number;
   #words = new Uint32Array(1024);
 
-  constructor(tokensMax: number) {
+  /** `groups`: the groups of layers that the cache has. */
+  constructor(tokensMax: number, groups = 1) {
     this.#ids = new Uint32Array(tokensMax);
+    this.#groups = groups;
   }
 
   /** Throws a RangeError when the slices have no tokens, too many, or blocks for fewer positions than they need. */
   encode(slices: readonly SequenceSlice[]): { ids: Uint32Array; descriptor: Uint32Array } {
+    const groups = this.#groups;
     const tokens = this.#countTokens(slices);
-    const extentsMax = slices.reduce((sum, slice) => sum + slice.blocks.length, 0);
-    const sequencesAt = HEADER_WORDS + tokens * TOKEN_WORDS;
-    const extentsAt = sequencesAt + slices.length * SEQUENCE_WORDS;
+    let extentsMax = 0;
+    for (const { tables } of slices) for (const { runs } of tables) extentsMax += runs.length;
+    const sequencesAt = HEADER_WORDS + groups * tokens * TOKEN_WORDS;
+    const extentsAt = sequencesAt + groups * slices.length * SEQUENCE_WORDS;
     this.#reserve(extentsAt + extentsMax * EXTENT_WORDS);
     const words = this.#words;
-    let token = 0, extents = 0;
-    slices.forEach((slice, i) => {
-      const count = this.#writeExtents(slice, extentsAt + extents * EXTENT_WORDS);
-      words.set([token, slice.count, slice.first, extents, count], sequencesAt + i * SEQUENCE_WORDS);
-      this.#writeTokens(slice, token);
-      token += slice.count;
-      extents += count;
-    });
-    words.set([tokens, slices.length, extents, 0]);
+    let extents = 0;
+    for (let group = 0; group < groups; group++) {
+      let token = 0;
+      let word = sequencesAt + group * slices.length * SEQUENCE_WORDS;
+      for (const slice of slices) {
+        const tokenAt = HEADER_WORDS + (group * tokens + token) * TOKEN_WORDS;
+        const count = this.#writeTable(
+          slice,
+          slice.tables[group],
+          tokenAt,
+          extentsAt + extents * EXTENT_WORDS,
+        );
+        words[word] = token;
+        words[word + 1] = slice.count;
+        words[word + 2] = slice.first;
+        words[word + 3] = extents;
+        words[word + 4] = count;
+        words[word + 5] = slice.tables[group].start * BLOCK_TOKENS;
+        word += SEQUENCE_WORDS;
+        token += slice.count;
+        extents += count;
+      }
+    }
+    words[0] = tokens;
+    words[1] = slices.length;
+    words[2] = extents;
+    words[3] = groups;
     return {
       ids: this.#ids.subarray(0, tokens),
       descriptor: words.subarray(0, extentsAt + extents * EXTENT_WORDS),
@@ -57,11 +89,16 @@ export class BatchBuffer {
 
   #countTokens(slices: readonly SequenceSlice[]): number {
     let tokens = 0;
-    for (const { count, first, blocks } of slices) {
+    for (const slice of slices) {
+      const { count, first, tables } = slice;
       if (count < 1) throw new RangeError(`Cannot compute a slice of ${count} tokens`);
-      if (blocks.length * BLOCK_TOKENS < first + count) {
-        throw new RangeError(`Cannot compute ${first + count} positions in ${blocks.length} KV blocks`);
+      if (tables.length !== this.#groups) {
+        throw new RangeError(
+          `A sequence must have ${this.#groups} lists of KV blocks, current value is ${tables.length}`,
+        );
       }
+      const room = this.#ids.length - tokens;
+      for (let i = 0; i < Math.min(count, room); i++) this.#ids[tokens + i] = slice.tokens[first + i];
       tokens += count;
     }
     if (tokens < 1 || tokens > this.#ids.length) {
@@ -70,33 +107,36 @@ export class BatchBuffer {
     return tokens;
   }
 
-  #writeTokens({ tokens, first, count, blocks }: SequenceSlice, at: number): void {
-    for (let i = 0; i < count; i++) {
-      const position = first + i;
-      const word = HEADER_WORDS + (at + i) * TOKEN_WORDS;
-      this.#ids[at + i] = tokens[position];
-      this.#words[word] = position;
-      this.#words[word + 1] = blocks[Math.floor(position / BLOCK_TOKENS)] * BLOCK_TOKENS +
-        position % BLOCK_TOKENS;
-    }
-  }
-
-  /** Writes where positions 0 to the slice's last lie; adjacent blocks become one extent. Returns how many. */
-  #writeExtents({ first, count, blocks }: SequenceSlice, at: number): number {
-    let left = first + count;
-    let word = at - EXTENT_WORDS;
-    for (let i = 0; left > 0; i++) {
-      const tokenCount = Math.min(left, BLOCK_TOKENS);
-      if (i > 0 && blocks[i] === blocks[i - 1] + 1) {
-        this.#words[word + 1] += tokenCount;
-      } else {
-        word += EXTENT_WORDS;
-        this.#words[word] = blocks[i] * BLOCK_TOKENS;
-        this.#words[word + 1] = tokenCount;
+  /** Writes where a slice's tokens go and where its positions lie in one group. Returns how many extents. */
+  #writeTable(
+    { first, count }: SequenceSlice,
+    { start, runs }: KvTable,
+    tokenAt: number,
+    extentAt: number,
+  ): number {
+    const words = this.#words;
+    const end = first + count;
+    // The first one of this run.
+    let position = start * BLOCK_TOKENS;
+    let extents = 0;
+    for (let i = 0; i < runs.length && position < end; i++) {
+      const slot = runs[i].first * BLOCK_TOKENS;
+      const runEnd = Math.min(end, position + runs[i].length * BLOCK_TOKENS);
+      words[extentAt++] = slot;
+      words[extentAt++] = runEnd - position;
+      extents++;
+      for (let p = Math.max(first, position); p < runEnd; p++) {
+        const word = tokenAt + (p - first) * TOKEN_WORDS;
+        words[word] = p;
+        words[word + 1] = slot + p - position;
       }
-      left -= tokenCount;
+      position = runEnd;
     }
-    return (word - at) / EXTENT_WORDS + 1;
+    if (position < end || start * BLOCK_TOKENS > first) {
+      const blocks = runs.reduce((sum, { length }) => sum + length, 0);
+      throw new RangeError(`Cannot compute ${end} positions in ${blocks} KV blocks from block ${start} on`);
+    }
+    return extents;
   }
 
   #reserve(words: number): void {

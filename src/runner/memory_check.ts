@@ -9,6 +9,8 @@ const MIB = 2 ** 20;
 const MARGIN_BYTES = 128 * MIB;
 const MARGIN_OF_WEIGHTS = 0.05;
 const MARGIN_OF_WEIGHTS_MAX_BYTES = 1024 * MIB;
+/** More than any memory holds. */
+const BLOCKS_MAX = 2 ** 40;
 
 /** What is taken beside weights and KV cache. */
 export function marginBytes(weightBytes: number): number {
@@ -19,15 +21,22 @@ export function marginBytes(weightBytes: number): number {
 export interface KvRoom {
   /** Bytes of the weights that are not in memory yet. */
   weightBytes: number;
-  kvBytesPerToken: number;
+  /** What a KV cache for so many tokens takes: more for more of them. */
+  kvBytes: (tokens: number) => number;
   /** What this process may still use. */
   availableBytes: number;
 }
 
 /** The tokens that a KV cache can have beside the weights and the margin: whole blocks, 0 where not even the weights fit. */
-export function kvRoomTokens({ weightBytes, kvBytesPerToken, availableBytes }: KvRoom): number {
-  const tokens = (availableBytes - weightBytes - marginBytes(weightBytes)) / kvBytesPerToken;
-  return Math.max(0, Math.floor(tokens / BLOCK_TOKENS) * BLOCK_TOKENS);
+export function kvRoomTokens({ weightBytes, kvBytes, availableBytes }: KvRoom): number {
+  const room = availableBytes - weightBytes - marginBytes(weightBytes);
+  let low = 0, high = BLOCKS_MAX;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (kvBytes(middle * BLOCK_TOKENS) <= room) low = middle;
+    else high = middle - 1;
+  }
+  return low * BLOCK_TOKENS;
 }
 
 /** What a model needs and what there is. */
@@ -42,15 +51,15 @@ export interface MemoryNeed extends KvRoom {
  * the fewest do not fit: the system would end the process later, without a word.
  */
 export function fitKvTokens(need: MemoryNeed): number {
-  const { weightBytes, kvBytesPerToken, kvTokens, kvTokensMin, availableBytes } = need;
+  const { weightBytes, kvBytes, kvTokens, kvTokensMin, availableBytes } = need;
   const margin = marginBytes(weightBytes);
-  const total = (tokens: number) => weightBytes + margin + tokens * kvBytesPerToken;
+  const total = (tokens: number) => weightBytes + margin + kvBytes(tokens);
   if (total(kvTokens) <= availableBytes) return kvTokens;
   if (total(kvTokensMin) <= availableBytes) return Math.max(kvTokensMin, kvRoomTokens(need));
   throw new ModelError(
     `The model needs ${mib(total(kvTokensMin))} and this process may use ${mib(availableBytes)}: weights ${
       mib(weightBytes)
-    }, KV cache ${mib(kvTokensMin * kvBytesPerToken)} for ${kvTokensMin} tokens, margin ${mib(margin)}. ` +
+    }, KV cache ${mib(kvBytes(kvTokensMin))} for ${kvTokensMin} tokens, margin ${mib(margin)}. ` +
       `Lower contextLength or kvTokens, take a smaller model, or load with kv.overcommit`,
   );
 }

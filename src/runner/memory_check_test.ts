@@ -4,7 +4,12 @@ import { ModelError } from "../models/error.ts";
 
 const MIB = 2 ** 20;
 /** 1000 MiB of weights make a margin of 178 MiB; 1 MiB per token. */
-const need = { weightBytes: 1000 * MIB, kvBytesPerToken: MIB, kvTokens: 320, kvTokensMin: 160 };
+const need = {
+  weightBytes: 1000 * MIB,
+  kvBytes: (tokens: number) => tokens * MIB,
+  kvTokens: 320,
+  kvTokensMin: 160,
+};
 
 Deno.test("fitKvTokens() gives what is wanted where it fits", () => {
   assertEquals(fitKvTokens({ ...need, availableBytes: 1498 * MIB }), 320);
@@ -32,7 +37,11 @@ Deno.test("fitKvTokens() keeps the margin of a large model within 1 GiB", () => 
 });
 
 Deno.test("kvRoomTokens() gives what fitKvTokens() would take", () => {
-  const room = { weightBytes: 1000 * MIB, kvBytesPerToken: MIB, availableBytes: 1364 * MIB };
+  const room = {
+    weightBytes: 1000 * MIB,
+    kvBytes: (tokens: number) => tokens * MIB,
+    availableBytes: 1364 * MIB,
+  };
   assertEquals(marginBytes(room.weightBytes), 178 * MIB);
   const tokens = kvRoomTokens(room);
   assertEquals(tokens, 176);

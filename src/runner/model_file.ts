@@ -9,7 +9,7 @@ import { ModelError } from "../models/error.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { unknownKeys } from "../models/keys.ts";
 import { familyOf } from "../models/registry.ts";
-import { contextMaxOf, inBlocks, kvTokenBytes, resolveSizes, type SizeOptions } from "./sizes.ts";
+import { contextMaxOf, inBlocks, kvBytesFor, kvTokenBytes, resolveSizes, type SizeOptions } from "./sizes.ts";
 import { type ChatTemplate, createChatTemplate } from "../tokenizer/chat_template.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { readFileSampling } from "../protocol/file_sampling.ts";
@@ -135,7 +135,7 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
   }
   const { hyperparameters: h, chatTemplate } = model;
   const weightsBytes = [...file.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-  const room = { weightBytes: weightsBytes, kvBytesPerToken: kvTokenBytes(h, kvFormat), availableBytes };
+  const room = { weightBytes: weightsBytes, kvBytes: kvBytesFor(h, kvFormat), availableBytes };
   const context = question.context ?? defaultContext(h, kvFormat, room);
   const kvTokens = users * context;
   const kvTokensMin = inBlocks(kvTokens);
@@ -143,14 +143,14 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
   const reach = kvRoomTokens(room);
   const notes = loadNotes(file, h, { contextLength: context }, { contextLength: question.context });
   if (chatTemplate instanceof TemplateError) notes.push(chatTemplate.message);
-  const kvBytes = kvTokens * room.kvBytesPerToken;
+  const kvBytes = room.kvBytes(kvTokens);
   const margin = marginBytes(weightsBytes);
   return {
     runs: true,
     notes,
     memory: {
       weightsBytes,
-      kvBytesPerToken: room.kvBytesPerToken,
+      kvBytesPerToken: kvTokenBytes(h, kvFormat),
       kvBytes,
       marginBytes: margin,
       totalBytes: weightsBytes + kvBytes + margin,

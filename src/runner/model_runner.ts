@@ -8,12 +8,12 @@ import { Decoder } from "../layers/decoder.ts";
 import { RopeTables } from "../layers/rope_table.ts";
 import { planScratch } from "../layers/scratch.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
-import { checkModel, oneKvShape } from "../models/check.ts";
+import { checkModel } from "../models/check.ts";
 import type { ComputeOptions } from "../protocol/engine_options.ts";
 import type { ModelFamily } from "../models/family.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { type ModelFile, type SharedWeights, TensorLoader } from "../models/loading.ts";
-import { kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./sizes.ts";
+import { kvSlotBytes, kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./sizes.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 
 /** What a runner is given beside the file. All optional. */
@@ -59,6 +59,10 @@ export class ModelRunner implements Disposable {
   readonly kvBlocks: KvBlocks;
   /** The memory of the KV cache. */
   readonly kvArena: Arena;
+  /** How far back queries see in each group of layers that has KV blocks of its own; undefined: to the first token. */
+  readonly kvWindows: readonly (number | undefined)[];
+  /** Bytes that a token's place in a KV block takes: its keys and values in the layers of one group. */
+  readonly kvBytesPerSlot: number;
   readonly #decoder: Decoder;
   readonly #ropes: RopeTables;
   readonly #batch: BatchBuffer;
@@ -85,8 +89,10 @@ export class ModelRunner implements Disposable {
     this.#matrices = matrices;
     this.#interrupts = interrupts;
     this.kvArena = arena;
-    this.kvBlocks = kernels.createKvBlocks(sizes.kvTokens / BLOCK_TOKENS);
-    this.#batch = new BatchBuffer(sizes.batchTokensMax);
+    this.kvWindows = sizes.kvGroups.windows;
+    this.kvBytesPerSlot = kvSlotBytes(h, sizes.kvFormat);
+    this.kvBlocks = kernels.createKvBlocks(sizes.kvSlots / BLOCK_TOKENS);
+    this.#batch = new BatchBuffer(sizes.batchTokensMax, this.kvWindows.length);
     this.#samples = new SampleBatch(sizes.logitsRowsMax);
     this.#rowIndices = new Uint32Array(sizes.logitsRowsMax);
   }
@@ -246,9 +252,8 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
     const ropes = new RopeTables(kernels, sizes.contextLength);
     const arena = kernels.createArena({
-      layers: h.layers.length,
-      ...oneKvShape(h.layers),
-      slots: sizes.kvTokens,
+      layers: h.layers.map((layer, i) => ({ ...layer, group: sizes.kvGroups.groupOf[i] })),
+      slots: sizes.kvSlots,
       format: formatTypeId(sizes.kvFormat),
     });
     if (kv.hugePages !== undefined) arena.preferHugePages(kv.hugePages);
@@ -256,7 +261,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     kernels.resizeWorkspace(plan.bytes);
     await loader.stream({ progress: options.progress, checkpoint: () => takeTurn(options.signal) });
     if (kv.prefault === true) {
-      await prefault(arena, sizes.kvTokens * kvTokenBytes(h, sizes.kvFormat), options);
+      await prefault(arena, sizes.kvSlots * kvSlotBytes(h, sizes.kvFormat), options);
     }
     const matrices = loader.sharedWeights();
     return new ModelRunner({

@@ -1,4 +1,4 @@
-import { BLOCK_TOKENS } from "./batch.ts";
+import { soloTables } from "./kv_groups.ts";
 import type { ModelRunner } from "./model_runner.ts";
 
 /** Fewest tokens in a window: two are scored. */
@@ -71,12 +71,12 @@ export async function perplexity(
 
 /** Negative log-likelihoods of the tokens after the middle one. */
 function* windowLosses(runner: ModelRunner, tokens: readonly number[]): Generator<number> {
-  const blocks = Array.from({ length: Math.ceil(tokens.length / BLOCK_TOKENS) }, (_, i) => i);
   const middle = Math.floor(tokens.length / 2);
   const last = tokens.length - 1;
   for (let first = 0; first < last; first += runner.batchTokensMax) {
     const count = Math.min(runner.batchTokensMax, last - first);
-    runner.forward([{ tokens, first, count, blocks }]);
+    const tables = soloTables(runner, tokens.length, { first, count });
+    runner.forward([{ tokens, first, count, tables }]);
     for (let from = Math.max(first, middle); from < first + count; from += runner.logitsRowsMax) {
       const rows = Math.min(runner.logitsRowsMax, first + count - from);
       runner.logits(Array.from({ length: rows }, (_, i) => from - first + i));

@@ -3,6 +3,8 @@
 import { BLOCK_TOKENS } from "./batch.ts";
 import { limits } from "../ffi/symbols.ts";
 import { checkKvFormat, isKvFormat, kvBytesPerToken, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
+import { blocksAtOnce } from "../../scheduler/mod.ts";
+import { groupLayers, type KvGroups } from "./kv_groups.ts";
 import { fitKvTokens, kvRoomTokens } from "./memory_check.ts";
 import { LOAD } from "../protocol/options/load.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
@@ -20,8 +22,11 @@ export interface SizeOptions {
 export interface RunnerSizes {
   kvFormat: KvFormat;
   contextLength: number;
-  /** Whole blocks. */
+  /** Tokens of sequences that the KV cache holds: whole blocks. */
   kvTokens: number;
+  /** Places for tokens in its blocks: as many with one group of layers, more with more. */
+  kvSlots: number;
+  kvGroups: KvGroups;
   batchTokensMax: number;
   logitsRowsMax: number;
 }
@@ -41,12 +46,62 @@ export const LOGITS_ROWS_DEFAULT = 32;
 const KV_DEFAULT = 16_384;
 /** A default context is not lowered below this: then the memory is too small for the model. */
 const CONTEXT_MIN = 512;
+const KV_USE_DEFAULT: KvUse = { batchTokensMax: 512, logitsRowsMax: LOGITS_ROWS_DEFAULT };
 
 /** Bytes of keys and values for each token. */
 export function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
   return h.layers.reduce((sum, { kvHeads, keyDim, valueDim }) => {
     return sum + kvBytesPerToken({ heads: kvHeads, keyLength: keyDim, valueLength: valueDim }, format);
   }, 0);
+}
+
+/** Bytes of keys and values in one place of a block: layers of different groups that are alike share it. */
+export function kvSlotBytes(h: Hyperparameters, format: KvFormat): number {
+  const { groupOf } = groupLayers(h.layers);
+  const rows = new Map<string, { counts: Map<number, number>; bytes: number }>();
+  h.layers.forEach(({ kvHeads, keyDim, valueDim }, i) => {
+    const shape = { heads: kvHeads, keyLength: keyDim, valueLength: valueDim };
+    const key = JSON.stringify(shape);
+    const { counts } = rows.getOrInsertComputed(
+      key,
+      () => ({ counts: new Map(), bytes: kvBytesPerToken(shape, format) }),
+    );
+    counts.set(groupOf[i], (counts.get(groupOf[i]) ?? 0) + 1);
+  });
+  return [...rows.values()].reduce((sum, { counts, bytes }) => sum + Math.max(...counts.values()) * bytes, 0);
+}
+
+/** Sizes of the steps and sequences that a KV cache is for. */
+interface KvUse {
+  readonly batchTokensMax: number;
+  /** Sequences that go on at the same time. */
+  readonly logitsRowsMax: number;
+}
+
+/**
+ * Places in blocks for `tokens` tokens of sequences. In a group with a window no sequence needs more at a time than that and a
+ * step take.
+ */
+export function kvSlotsFor(
+  groups: KvGroups,
+  tokens: number,
+  { batchTokensMax, logitsRowsMax }: KvUse,
+): number {
+  const blocks = groups.windows.reduce<number>((sum, window) => {
+    const most = logitsRowsMax * blocksAtOnce(window, batchTokensMax, BLOCK_TOKENS);
+    return sum + Math.min(Math.ceil(tokens / BLOCK_TOKENS), most);
+  }, 0);
+  return blocks * BLOCK_TOKENS;
+}
+
+/** Bytes that a KV cache for so many tokens takes. */
+export function kvBytesFor(
+  h: Hyperparameters,
+  format: KvFormat,
+  use: KvUse = KV_USE_DEFAULT,
+): (tokens: number) => number {
+  const groups = groupLayers(h.layers), bytes = kvSlotBytes(h, format);
+  return (tokens) => kvSlotsFor(groups, tokens, use) * bytes;
 }
 
 /** The longest sequence that a model can be loaded for. */
@@ -70,9 +125,25 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
   }
   const pick = (name: string, value: number, min: number, max: number) =>
     checkNumber(name, value, { min, max, integer: true });
+  const kvGroups = groupLayers(h.layers);
+  const use = {
+    batchTokensMax: pick(
+      "batchTokensMax",
+      options.batchTokensMax ?? KV_USE_DEFAULT.batchTokensMax,
+      1,
+      LOAD.batchTokensMax.kind.max,
+    ),
+    logitsRowsMax: pick(
+      "logitsRowsMax",
+      options.logitsRowsMax ?? LOGITS_ROWS_DEFAULT,
+      1,
+      LOAD.sequencesMax.kind.max,
+    ),
+  };
+  const kvBytes = kvBytesFor(h, kvFormat, use);
   const room = memory === undefined ? undefined : {
     weightBytes: memory.weightBytes,
-    kvBytesPerToken: kvTokenBytes(h, kvFormat) * memory.sharers,
+    kvBytes: (tokens: number) => kvBytes(tokens) * memory.sharers,
     availableBytes: memory.availableBytes,
   };
   const roomTokens = room === undefined ? Infinity : kvRoomTokens(room);
@@ -86,19 +157,16 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
     options.contextLength ?? 1,
     LOAD.kvTokens.kind.max,
   );
-  const kvTokens = inBlocks(wanted);
-  const kvTokensMin = options.kvTokens === undefined ? inBlocks(contextLength) : kvTokens;
+  const asked = inBlocks(wanted);
+  const kvTokensMin = options.kvTokens === undefined ? inBlocks(contextLength) : asked;
+  const kvTokens = room === undefined ? asked : fitKvTokens({ ...room, kvTokens: asked, kvTokensMin });
   return {
     kvFormat,
     contextLength,
-    kvTokens: room === undefined ? kvTokens : fitKvTokens({ ...room, kvTokens, kvTokensMin }),
-    batchTokensMax: pick("batchTokensMax", options.batchTokensMax ?? 512, 1, LOAD.batchTokensMax.kind.max),
-    logitsRowsMax: pick(
-      "logitsRowsMax",
-      options.logitsRowsMax ?? LOGITS_ROWS_DEFAULT,
-      1,
-      LOAD.sequencesMax.kind.max,
-    ),
+    kvTokens,
+    kvSlots: kvSlotsFor(kvGroups, kvTokens, use),
+    kvGroups,
+    ...use,
   };
 }
 

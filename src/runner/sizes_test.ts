@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ModelError } from "../models/error.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
-import { type MemoryLeft, resolveSizes, type SizeOptions } from "./sizes.ts";
+import { kvSlotBytes, kvTokenBytes, type MemoryLeft, resolveSizes, type SizeOptions } from "./sizes.ts";
 
 const MIB = 2 ** 20;
 
@@ -57,4 +57,30 @@ Deno.test("resolveSizes() lowers a default context to what memory can hold, and 
 
 Deno.test("resolveSizes() leaves those who share the memory as much", () => {
   assertEquals(sizes(131_072, {}, memoryFor(20_000, 4)), [4992, 4992]);
+});
+
+/** As `model`, with a window of 512 tokens in every second layer. */
+function windowed(contextLength: number): Hyperparameters {
+  const { layers, ...rest } = model(contextLength);
+  return { ...rest, layers: layers.map((layer, i) => i % 2 === 0 ? layer : { ...layer, window: 512 }) };
+}
+
+Deno.test("resolveSizes() gives layers with a window no more than sequences of a step can use", () => {
+  const h = windowed(131_072);
+  assertEquals(
+    [kvTokenBytes(h, "f16"), kvSlotBytes(h, "f16")],
+    [32_768, 16_384],
+    "two groups share the memory",
+  );
+  // 65 blocks: a window of 512 and a step of 512 tokens.
+  const { kvTokens, kvSlots, kvGroups } = resolveSizes(h, {});
+  assertEquals([kvTokens, kvSlots], [131_072, 131_072 + 32 * 65 * 16]);
+  assertEquals(kvGroups.windows, [undefined, 512]);
+  const few = resolveSizes(h, { kvTokens: 131_072, logitsRowsMax: 2, batchTokensMax: 16 });
+  assertEquals(few.kvSlots, 131_072 + 2 * 34 * 16);
+  assertEquals(resolveSizes(windowed(512), { kvTokens: 1024 }).kvSlots, 2048, "many short sequences");
+  assertEquals(resolveSizes(model(8192), {}).kvSlots, 16_384);
+  // Memory for 50,000 tokens in all layers holds more where half of the layers have a window.
+  const { contextLength } = resolveSizes(h, {}, memoryFor(50_000));
+  assertEquals(contextLength, 2 * 50_000 - 32 * 65 * 16);
 });

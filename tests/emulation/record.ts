@@ -9,6 +9,7 @@ import { type KernelSymbols, Library } from "../../src/ffi/library.ts";
 import { symbols } from "../../src/ffi/symbols.ts";
 import { openGguf } from "../../src/gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../../src/runner/model_runner.ts";
+import { tablesOf } from "../../scheduler/testing/tables.ts";
 
 const MODELS = new URL("../../examples/demo-model/", import.meta.url);
 /** SHA-256 of the logits that each format gives, on every instruction set. */
@@ -89,16 +90,16 @@ function logitsOf(runner: ModelRunner): Uint8Array {
   const vocab = runner.hyperparameters.vocab;
   const first = Array.from({ length: 22 }, (_, i) => (i * 37 + 11) % vocab);
   const second = Array.from({ length: 6 }, (_, i) => (i * 101 + 5) % vocab);
-  runner.forward([{ tokens: first, first: 0, count: 12, blocks: [0, 1] }]);
+  runner.forward([{ tokens: first, first: 0, count: 12, tables: tablesOf([0, 1]) }]);
   runner.forward([
-    { tokens: first, first: 12, count: 9, blocks: [0, 1] },
-    { tokens: second, first: 0, count: 5, blocks: [2] },
+    { tokens: first, first: 12, count: 9, tables: tablesOf([0, 1]) },
+    { tokens: second, first: 0, count: 5, tables: tablesOf([2]) },
   ]);
   runner.logits([8, 13]);
   const prefill = runner.readLogits();
   runner.forward([
-    { tokens: first, first: 21, count: 1, blocks: [0, 1] },
-    { tokens: second, first: 5, count: 1, blocks: [2] },
+    { tokens: first, first: 21, count: 1, tables: tablesOf([0, 1]) },
+    { tokens: second, first: 5, count: 1, tables: tablesOf([2]) },
   ]);
   runner.logits([0, 1]);
   const decode = runner.readLogits();

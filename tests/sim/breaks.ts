@@ -1,7 +1,12 @@
 import {
   type BlockAllocator,
+  type BlockRun,
+  BlockTable,
+  type KvWindows,
   type LatencyClass,
+  NO_WINDOWS,
   PrefixCache,
+  type PrefixCacheOptions,
   type SchedulerOptions,
 } from "../../scheduler/mod.ts";
 import type { Sabotage } from "./sabotage.ts";
@@ -29,16 +34,16 @@ class Passing implements BlockAllocator {
     return this.inner.freeBlocks;
   }
 
-  tryAllocate(count: number, after?: number, room?: number): readonly number[] | null {
+  tryAllocate(count: number, after?: number, room?: number): readonly BlockRun[] | null {
     return this.inner.tryAllocate(count, after, room);
   }
 
-  share(blocks: readonly number[]): void {
-    this.inner.share(blocks);
+  share(runs: readonly BlockRun[]): void {
+    this.inner.share(runs);
   }
 
-  release(blocks: readonly number[]): void {
-    this.inner.release(blocks);
+  release(runs: readonly BlockRun[]): void {
+    this.inner.release(runs);
   }
 
   references(block: number): number {
@@ -46,12 +51,12 @@ class Passing implements BlockAllocator {
   }
 }
 
-/** Forgets the last block of every twentieth release. */
+/** Forgets the last run of every twentieth release. */
 class Leaking extends Passing {
   #releases = 0;
 
-  override release(blocks: readonly number[]): void {
-    super.release(++this.#releases % 20 === 0 ? blocks.slice(0, -1) : blocks);
+  override release(runs: readonly BlockRun[]): void {
+    super.release(++this.#releases % 20 === 0 ? runs.slice(0, -1) : runs);
   }
 }
 
@@ -60,22 +65,29 @@ class Overlapping extends Passing {
   #grown = 0;
   #taken = -1;
 
-  override tryAllocate(count: number, after?: number, room?: number): readonly number[] | null {
+  override tryAllocate(count: number, after?: number, room?: number): readonly BlockRun[] | null {
     if (count === 1 && ++this.#grown % 30 === 0 && this.#taken >= 0 && this.references(this.#taken) > 0) {
-      this.share([this.#taken]);
-      return [this.#taken];
+      const taken = [{ first: this.#taken, length: 1 }];
+      this.share(taken);
+      return taken;
     }
-    const blocks = super.tryAllocate(count, after, room);
-    if (count === 1 && blocks !== null) this.#taken = blocks[0];
-    return blocks;
+    const runs = super.tryAllocate(count, after, room);
+    if (count === 1 && runs !== null) this.#taken = runs[0].first;
+    return runs;
   }
 }
 
 /** Exchanges the last two blocks of what it finds. */
 class Shuffling extends PrefixCache {
-  override match(tenant: string, tokens: ArrayLike<number>): number[] {
-    const blocks = super.match(tenant, tokens);
-    return blocks.length < 2 ? blocks : [...blocks.slice(0, -2), blocks.at(-1)!, blocks.at(-2)!];
+  override match(tenant: string, tokens: ArrayLike<number>): BlockTable[] {
+    const tables = super.match(tenant, tokens);
+    for (const table of tables) {
+      const last = table.blockAt(table.end - 1), before = table.blockAt(table.end - 2);
+      if (last === undefined || before === undefined) continue;
+      table.put({ at: table.end - 2, first: last, length: 1 });
+      table.put({ at: table.end - 1, first: before, length: 1 });
+    }
+    return tables;
   }
 }
 
@@ -83,25 +95,51 @@ class Shuffling extends PrefixCache {
 class Hasty extends PrefixCache {
   readonly #blockTokens: number;
 
-  constructor(allocator: BlockAllocator, options: { blockTokens: number }) {
+  constructor(allocator: BlockAllocator, options: PrefixCacheOptions) {
     super(allocator, options);
     this.#blockTokens = options.blockTokens;
   }
 
-  override insert(tenant: string, tokens: ArrayLike<number>, blocks: number[]): void {
+  override insert(tenant: string, tokens: ArrayLike<number>, tables: BlockTable[], behind?: number[]): void {
     const padding = (this.#blockTokens - tokens.length % this.#blockTokens) % this.#blockTokens;
-    super.insert(tenant, [...Array.from(tokens), ...Array<number>(padding).fill(1)], blocks);
+    super.insert(tenant, [...Array.from(tokens), ...Array<number>(padding).fill(1)], tables, behind);
+  }
+}
+
+/** Finds prefixes whose last blocks are there in some groups of layers only, and takes any block for the rest. */
+class Patching extends PrefixCache {
+  readonly #allocator: BlockAllocator;
+  readonly #windows: KvWindows;
+  readonly #blockTokens: number;
+
+  constructor(allocator: BlockAllocator, options: PrefixCacheOptions) {
+    super(allocator, options);
+    this.#allocator = allocator;
+    this.#windows = options.windows ?? NO_WINDOWS;
+    this.#blockTokens = options.blockTokens;
+  }
+
+  override match(tenant: string, tokens: ArrayLike<number>): BlockTable[] {
+    const tables = super.match(tenant, tokens);
+    const group = this.#windows.findIndex((window) => window !== undefined && window > 2 * this.#blockTokens);
+    const first = tables[group]?.runs.at(0);
+    if (first === undefined || tables[group].blocks < 2 || this.#allocator.freeBlocks < 1) return tables;
+    const other = this.#allocator.tryAllocate(1);
+    if (other === null) return tables;
+    this.release([{ first: first.first, length: 1 }]);
+    tables[group].put({ at: first.at, first: other[0].first, length: 1 });
+    return tables;
   }
 }
 
 /** Puts every tenant's prompts into one tree. */
 class Shared extends PrefixCache {
-  override match(_tenant: string, tokens: ArrayLike<number>): number[] {
+  override match(_tenant: string, tokens: ArrayLike<number>): BlockTable[] {
     return super.match("", tokens);
   }
 
-  override insert(_tenant: string, tokens: ArrayLike<number>, blocks: number[]): void {
-    super.insert("", tokens, blocks);
+  override insert(_tenant: string, tokens: ArrayLike<number>, tables: BlockTable[], behind?: number[]): void {
+    super.insert("", tokens, tables, behind);
   }
 }
 
@@ -125,6 +163,11 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     what: "the prefix cache finds the right blocks in the wrong order",
     invariant: "oracle-prefix",
     cache: (allocator, options) => new Shuffling(allocator, options),
+  },
+  "forget-window": {
+    what: "the prefix cache finds a prefix that a window's blocks are missing of",
+    invariant: "window-there",
+    cache: (allocator, options) => new Patching(allocator, options),
   },
   "share-partial": {
     what: "the prefix cache shares blocks before they are full",

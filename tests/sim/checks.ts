@@ -1,4 +1,4 @@
-import type { Sequence, StepPlan } from "../../scheduler/mod.ts";
+import type { BlockRun, Sequence, StepPlan } from "../../scheduler/mod.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimClass } from "./sim_class.ts";
 import { violate } from "./violation.ts";
@@ -10,8 +10,8 @@ const DUE_TOKENS = 16;
 /** Every block is free, or its users are its sequences and at most the prefix cache. */
 export function checkBlocks({ allocator, cache, scheduler }: SimWorker): void {
   const users = new Uint32Array(allocator.blocks);
-  for (const { id, blocks } of scheduler.sequences()) {
-    for (const block of blocks) {
+  for (const { id, tables } of scheduler.sequences()) {
+    for (const block of tables.flatMap(({ runs }) => blocksOf(runs))) {
       if (allocator.references(block) === 0) {
         violate("blocks-conserve", `block ${block} of request ${id} is free`);
       }
@@ -35,6 +35,10 @@ export function checkBlocks({ allocator, cache, scheduler }: SimWorker): void {
   }
 }
 
+function blocksOf(runs: readonly BlockRun[]): number[] {
+  return runs.flatMap(({ first, length }) => Array.from({ length }, (_, i) => first + i));
+}
+
 /** The tree of prefixes is whole. */
 export function checkCache({ cache }: SimWorker): void {
   try {
@@ -48,14 +52,14 @@ export function checkCache({ cache }: SimWorker): void {
 export function checkPlan(plan: StepPlan, { stepTokensMax, stepSequencesMax, blockTokens }: Scenario): void {
   const ids = new Set<number>();
   let tokens = 0;
-  for (const { id, first, count, tokens: all, blocks } of plan.items) {
+  for (const { id, first, count, tokens: all, tables } of plan.items) {
     if (ids.has(id)) violate("step-bounds", `request ${id} is in the step twice`);
     ids.add(id);
     if (count < 1 || first + count > all.length) {
       violate("step-bounds", `request ${id} computes ${first} + ${count}`);
     }
-    if (blocks.length * blockTokens < first + count) {
-      violate("step-bounds", `request ${id} has ${blocks.length} blocks`);
+    for (const { end } of tables) {
+      if (end * blockTokens < first + count) violate("step-bounds", `request ${id} has ${end} blocks`);
     }
     tokens += count;
   }

@@ -1,4 +1,4 @@
-import type { BlockAllocator, StepItem, StepResult } from "../../scheduler/mod.ts";
+import type { BlockAllocator, KvWindows, StepItem, StepResult } from "../../scheduler/mod.ts";
 import { violate } from "./violation.ts";
 
 const VOCAB = 32_000;
@@ -67,42 +67,89 @@ export class Oracle {
 export class FakeKernel {
   readonly #allocator: BlockAllocator;
   readonly #blockTokens: number;
+  readonly #windows: KvWindows;
   readonly #hashes: Int32Array;
   /** Who wrote a block: tenants are numbered from 1. */
   readonly #tenants: Uint8Array;
 
-  constructor(allocator: BlockAllocator, blockTokens: number) {
+  constructor(allocator: BlockAllocator, blockTokens: number, windows: KvWindows) {
     this.#allocator = allocator;
     this.#blockTokens = blockTokens;
+    this.#windows = windows;
     this.#hashes = new Int32Array(allocator.blocks * blockTokens);
     this.#tenants = new Uint8Array(allocator.blocks);
   }
 
   /** Computes a slice and chooses the next token if it reaches the end. */
   compute(item: StepItem, tenant: number): StepResult | null {
-    const { first, count, tokens, blocks } = item;
-    const slot = (position: number) =>
-      blocks[Math.floor(position / this.#blockTokens)] * this.#blockTokens + position % this.#blockTokens;
-    for (let position = 0; position < first; position += this.#blockTokens) {
-      const block = blocks[position / this.#blockTokens];
-      if (this.#tenants[block] !== tenant) {
-        violate("tenants-apart", `request ${item.id} reads a stranger's block ${block}`);
+    const { first, count, tokens } = item;
+    const end = first + count;
+    this.#checkReads(item, tenant);
+    for (let position = first; position < end; position++) {
+      const before = position === 0 ? 1 : this.#hashes[this.#slot(item, 0, position - 1)!];
+      const hash = mix(before, tokens[position]);
+      item.tables.forEach((_, group) => {
+        const slot = this.#slot(item, group, position);
+        if (slot === undefined) {
+          violate("step-bounds", `request ${item.id} has no block for position ${position}`);
+        }
+        this.#write(item.id, slot!, hash, tenant);
+      });
+    }
+    this.#checkWindows(item);
+    if (!item.reachesEnd) return null;
+    const token = chooseToken(
+      this.#blockTokens,
+      end,
+      (position) => this.#hashes[this.#slot(item, 0, position)!],
+    );
+    return { id: item.id, token, isLast: isEnd(token) };
+  }
+
+  #slot({ tables }: StepItem, group: number, position: number): number | undefined {
+    const block = tables[group].blockAt(Math.floor(position / this.#blockTokens));
+    return block === undefined ? undefined : block * this.#blockTokens + position % this.#blockTokens;
+  }
+
+  #checkReads({ id, first, tables }: StepItem, tenant: number): void {
+    const places = Math.ceil(first / this.#blockTokens);
+    for (const { runs } of tables) {
+      for (const run of runs) {
+        for (let i = 0; i < run.length && run.at + i < places; i++) {
+          if (this.#tenants[run.first + i] === tenant) continue;
+          violate("tenants-apart", `request ${id} reads a stranger's block ${run.first + i}`);
+        }
       }
     }
-    for (let position = first; position < first + count; position++) {
-      const block = blocks[Math.floor(position / this.#blockTokens)];
-      if (this.#allocator.references(block) !== 1) {
+  }
+
+  #write(id: number, slot: number, hash: number, tenant: number): void {
+    const block = Math.floor(slot / this.#blockTokens);
+    if (this.#allocator.references(block) !== 1) {
+      violate(
+        "writes-own",
+        `request ${id} writes block ${block}, which has ${this.#allocator.references(block)} users`,
+      );
+    }
+    this.#tenants[block] = tenant;
+    this.#hashes[slot] = hash;
+  }
+
+  /** What each query of a slice sees in a group with a window is what the first group has there. */
+  #checkWindows(item: StepItem): void {
+    const { id, first, count } = item;
+    this.#windows.forEach((window, group) => {
+      if (window === undefined) return;
+      for (let position = Math.max(0, first + 1 - window); position < first + count; position++) {
+        const slot = this.#slot(item, group, position);
+        if (slot !== undefined && this.#hashes[slot] === this.#hashes[this.#slot(item, 0, position)!]) {
+          continue;
+        }
         violate(
-          "writes-own",
-          `request ${item.id} writes block ${block}, which has ${this.#allocator.references(block)} users`,
+          "window-there",
+          `request ${id} does not find position ${position} in group ${group} at ${first}`,
         );
       }
-      this.#tenants[block] = tenant;
-      const before = position === 0 ? 1 : this.#hashes[slot(position - 1)];
-      this.#hashes[slot(position)] = mix(before, tokens[position]);
-    }
-    if (!item.reachesEnd) return null;
-    const token = chooseToken(this.#blockTokens, first + count, (position) => this.#hashes[slot(position)]);
-    return { id: item.id, token, isLast: isEnd(token) };
+    });
   }
 }

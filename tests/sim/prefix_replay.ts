@@ -55,14 +55,14 @@ function replayTree(trace: PrefixTrace, blocks: number): number {
   let hits = 0;
   for (const ids of trace) {
     const own = cache.match("", [...ids, -1]);
-    hits += own.length;
-    const missing = ids.length - own.length;
+    hits += own[0].end;
+    const missing = ids.length - own[0].end;
     if (missing > allocator.freeBlocks) cache.evict(missing - allocator.freeBlocks);
     const taken = allocator.tryAllocate(missing);
     if (taken === null) throw new RangeError(`A request of ${ids.length} blocks has no room in ${blocks}`);
-    own.push(...taken);
+    own[0].append(taken);
     cache.insert("", ids, own);
-    cache.release(own);
+    cache.release(own[0].runs);
   }
   return hits;
 }

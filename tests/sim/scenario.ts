@@ -1,4 +1,4 @@
-import type { LatencyClass, SchedulerRequest } from "../../scheduler/mod.ts";
+import type { KvWindows, LatencyClass, SchedulerRequest } from "../../scheduler/mod.ts";
 import { Random } from "../../scheduler/testing/random.ts";
 
 /** A request and what its client does. */
@@ -31,6 +31,8 @@ export interface Scenario {
   readonly workers: number;
   readonly blocks: number;
   readonly blockTokens: number;
+  /** How far back queries see, by group of layers; the first group's see everything. */
+  readonly windows: KvWindows;
   readonly stepTokensMax: number;
   readonly stepSequencesMax: number;
   readonly ageingMs: number;
@@ -49,11 +51,15 @@ export function createScenario(seed: number): Scenario {
   const blockTokens = random.pick([1, 4, 16]);
   const longest = random.int(8, 40) * 4;
   const stepSequencesMax = random.int(2, 12);
+  const windows = createWindows(seed, longest);
+  const workers = random.int(1, 3);
+  const blocks = Math.ceil(longest / blockTokens) + random.int(0, 3 * Math.ceil(longest / blockTokens));
   const base = {
     seed,
-    workers: random.int(1, 3),
-    blocks: Math.ceil(longest / blockTokens) + random.int(0, 3 * Math.ceil(longest / blockTokens)),
+    workers,
+    blocks: windows.length * blocks,
     blockTokens,
+    windows,
     stepTokensMax: random.int(stepSequencesMax, 64),
     stepSequencesMax,
     ageingMs: random.int(100, 400),
@@ -81,6 +87,16 @@ export function createScenario(seed: number): Scenario {
     faults,
     requests: createRequests(random, { ...base, classes, longest, isCalm }),
   };
+}
+
+/** In half of the scenarios up to three groups have windows: of a token, of some blocks, or longer than any request. */
+function createWindows(seed: number, longest: number): KvWindows {
+  const random = new Random(seed ^ 0x77696e);
+  if (random.chance(0.5)) return [undefined];
+  return [
+    undefined,
+    ...Array.from({ length: random.int(1, 3) }, () => random.pick([1, 5, 16, random.int(2, longest), 1000])),
+  ];
 }
 
 function createClasses(random: Random, { stepSequencesMax, ageingMs }: {

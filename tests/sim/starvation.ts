@@ -1,4 +1,4 @@
-import type { Scheduler, Sequence } from "../../scheduler/mod.ts";
+import { blocksAtOnce, type Scheduler, type Sequence } from "../../scheduler/mod.ts";
 import type { SimClass } from "./sim_class.ts";
 import type { Scenario } from "./scenario.ts";
 import { violate } from "./violation.ts";
@@ -75,12 +75,19 @@ export class StarvationWatch {
     others: readonly Readonly<Sequence>[],
     holders: ReadonlySet<number>,
   ): boolean {
-    const { blocks, blockTokens } = this.#scenario;
+    const { blocks, blockTokens, windows, stepTokensMax } = this.#scenario;
     const held = new Set<number>();
-    for (const { id, isRunning, isPaused, blocks: theirs } of others) {
-      if (holders.has(id) && isRunning && !isPaused) theirs.forEach((block) => held.add(block));
+    for (const { id, isRunning, isPaused, tables } of others) {
+      if (!holders.has(id) || !isRunning || isPaused) continue;
+      for (const { first, length } of tables.flatMap(({ runs }) => runs)) {
+        for (let i = 0; i < length; i++) held.add(first + i);
+      }
     }
-    const wanted = Math.max(...able.map(({ tokens }) => Math.ceil((tokens.length + 1) / blockTokens)));
+    const places = Math.max(...able.map(({ tokens }) => Math.ceil((tokens.length + 1) / blockTokens)));
+    const wanted = windows.reduce<number>(
+      (sum, window) => sum + Math.min(places, blocksAtOnce(window, stepTokensMax, blockTokens)),
+      0,
+    );
     return blocks - held.size < wanted;
   }
 

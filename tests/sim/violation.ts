@@ -6,6 +6,7 @@ export const INVARIANTS = {
   "no-starvation": "no class with work waits longer than its bound for a token",
   "tenants-apart": "no request reads a block that another tenant wrote",
   "writes-own": "a block is only written by the one sequence that uses it",
+  "window-there": "each query finds in every group of layers what it sees there",
   "step-bounds": "a step has no more tokens and sequences than it may, each once, in blocks of its own",
   "queue-bounds":
     "no more requests and tokens wait than a class allows, and a refusal says when to come again",

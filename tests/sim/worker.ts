@@ -1,5 +1,6 @@
 import {
   type BlockAllocator,
+  type BlockRun,
   PrefixCache,
   Scheduler,
   type StepPlan,
@@ -22,7 +23,7 @@ class FaultyAllocator extends MemoryAllocator {
     this.#fails = fails;
   }
 
-  override tryAllocate(count: number, after?: number): number[] | null {
+  override tryAllocate(count: number, after?: number): readonly BlockRun[] | null {
     return this.#fails() ? null : super.tryAllocate(count, after);
   }
 }
@@ -49,15 +50,15 @@ export class SimWorker {
     classOf: (request: number) => SimClass;
     now: number;
   }) {
-    const { blockTokens, blocks, faults } = scenario;
+    const { blockTokens, blocks, faults, windows } = scenario;
     this.id = id;
     const allocator = new FaultyAllocator(blocks, () => faultsOn() && random.chance(faults.allocation));
     this.allocator = sabotage.allocator?.(allocator) ?? allocator;
-    this.cache = sabotage.cache?.(this.allocator, { blockTokens }) ??
-      new PrefixCache(this.allocator, { blockTokens });
+    this.cache = sabotage.cache?.(this.allocator, { blockTokens, windows }) ??
+      new PrefixCache(this.allocator, { blockTokens, windows });
     const options = { ...scenario, allocator: this.allocator, cache: this.cache };
     this.scheduler = new Scheduler(sabotage.options?.(options) ?? options);
-    this.kernel = new FakeKernel(this.allocator, blockTokens);
+    this.kernel = new FakeKernel(this.allocator, blockTokens, windows);
     this.starvation = new StarvationWatch(scenario, classOf, now);
     this.#tenantOf = tenantOf;
   }
@@ -77,7 +78,7 @@ export class SimWorker {
         tokens: item.tokens,
         first: item.first,
         count,
-        blocks: item.blocks,
+        tables: item.tables,
         reachesEnd: false,
       };
       this.kernel.compute(part, this.#tenantOf(item.id));

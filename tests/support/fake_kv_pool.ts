@@ -1,4 +1,6 @@
+import type { BlockRun } from "../../scheduler/mod.ts";
 import type { KvAllocator, KvPoolStats } from "../../src/engine/kv_pool.ts";
+import { listed, runsOf } from "../../scheduler/testing/tables.ts";
 
 /** First fit over a table of blocks, for tests that go without the kernel library. */
 export class FirstFitPool implements KvAllocator {
@@ -14,7 +16,7 @@ export class FirstFitPool implements KvAllocator {
     return this.#references.reduce((free, count) => free + Number(count === 0), 0);
   }
 
-  tryAllocate(count: number, after = -1): number[] | null {
+  tryAllocate(count: number, after = -1): BlockRun[] | null {
     if (count > this.freeBlocks) return null;
     const taken: number[] = [];
     for (let block = after + 1; taken.length < count && this.#references[block] === 0; block++) {
@@ -26,11 +28,11 @@ export class FirstFitPool implements KvAllocator {
       this.#references[block] = 1;
       taken.push(block);
     }
-    return taken;
+    return runsOf(taken);
   }
 
-  release(blocks: readonly number[]): void {
-    for (const block of blocks) {
+  release(runs: readonly BlockRun[]): void {
+    for (const block of listed(runs)) {
       if (this.#references[block] === 0) {
         throw new RangeError(`Cannot release KV block ${block}: it is not in use`);
       }
@@ -38,8 +40,8 @@ export class FirstFitPool implements KvAllocator {
     }
   }
 
-  share(blocks: readonly number[]): void {
-    for (const block of blocks) this.#references[block]++;
+  share(runs: readonly BlockRun[]): void {
+    for (const block of listed(runs)) this.#references[block]++;
   }
 
   references(block: number): number {

@@ -20,6 +20,8 @@ export class FakeRunner implements StepRunner {
   readonly contextLength: number;
   readonly kvTokens: number;
   readonly kvBytesPerToken = 2;
+  readonly kvBytesPerSlot = 2;
+  readonly kvWindows = [undefined];
   readonly batchTokensMax = 32;
   readonly logitsRowsMax = 4;
   readonly cache: Int32Array;
@@ -90,8 +92,13 @@ export class FakeRunner implements StepRunner {
   }
 }
 
-function slot({ blocks }: SequenceSlice, position: number): number {
-  return blocks[Math.floor(position / BLOCK_TOKENS)] * BLOCK_TOKENS + position % BLOCK_TOKENS;
+function slot({ tables: [{ start, runs }] }: SequenceSlice, position: number): number {
+  let place = Math.floor(position / BLOCK_TOKENS) - start;
+  for (const { first, length } of runs) {
+    if (place < length) return (first + place) * BLOCK_TOKENS + position % BLOCK_TOKENS;
+    place -= length;
+  }
+  throw new RangeError(`no block for position ${position}`);
 }
 
 /** Tokens are the letters of a text, by their code from "A" on. */

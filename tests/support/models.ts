@@ -1,5 +1,6 @@
 import { type FormatName, type MetadataEntry, openGguf } from "../../src/gguf/mod.ts";
 import { writeRandomModel } from "../../src/models/random_model.ts";
+import type { ModelShape } from "../../src/models/shapes.ts";
 import { loadModelRunner, type ModelRunner, type RunnerOptions } from "../../src/runner/model_runner.ts";
 
 const shared = new URL("../../../shared/data/", import.meta.url);
@@ -36,12 +37,13 @@ export class TemporaryFolder implements Disposable {
 
   /** Writes a random-weight model and gives its path. `entries`: metadata in place of its own. */
   async randomModel(
-    shape: string,
+    shape: string | ModelShape,
     format: FormatName,
     seed = 1,
     entries: readonly MetadataEntry[] = [],
   ): Promise<string> {
-    const path = `${this.path}/${shape}-${format}-${seed}${
+    const name = typeof shape === "string" ? shape : `shape-${++this.#count}`;
+    const path = `${this.path}/${name}-${format}-${seed}${
       entries.length > 0 ? `-${++this.#count}` : ""
     }.gguf`;
     await writeRandomModel(path, { shape, format, seed, entries });

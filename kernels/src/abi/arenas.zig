@@ -41,37 +41,32 @@ pub const Arena = struct {
 /// What `info` tells.
 pub const Info = extern struct {
     layers: u32,
-    kv_heads: u32,
-    head_dim: u32,
+    /// Lists of blocks that a sequence has.
+    groups: u32,
     slots: u32,
     format: u32,
     bytes_per_token: u32,
     reserved_kib: u32,
 };
 
-/// Reserves address space; memory is committed on first touch. kv_format: ggml id of f32, f16, bf16 or q8_0.
+/// Reserves address space; memory is committed on first touch. layers: an ArenaLayer each. kv_format: ggml id of f32, f16, bf16
+/// or q8_0.
 pub fn create(
     context: *Context,
-    layers: u32,
-    kv_heads: u32,
-    head_dim: u32,
+    layers: buffers.Input,
+    layers_bytes: u32,
     slots: u32,
     kv_format: u32,
     out: buffers.Output,
 ) status.Error!void {
     const place = try buffers.result(out);
     const format = kv_arena.Format.fromInt(kv_format) orelse return error.UnsupportedFormat;
+    const shapes = try buffers.all(kv_arena.LayerShape, layers, layers_bytes);
     const arena = try gpa.create(Arena);
     errdefer gpa.destroy(arena);
-    var native = kv_arena.Arena.init(.{
-        .layers = layers,
-        .kv_heads = kv_heads,
-        .head_dim = head_dim,
-        .slots = slots,
-        .format = format,
-    }) catch |err| return switch (err) {
+    var native = kv_arena.Arena.init(.{ .layers = shapes, .slots = slots, .format = format }) catch |err| return switch (err) {
         error.InvalidShape => error.ShapeMismatch,
-        error.OutOfAddressSpace => error.OutOfMemory,
+        error.OutOfAddressSpace, error.OutOfMemory => error.OutOfMemory,
     };
     errdefer native.deinit();
     if (context.node) |node| _ = numa.bind(native.mapping, node);
@@ -85,15 +80,14 @@ pub fn create(
 pub fn info(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
     const place = try buffers.room(Info, out, out_bytes, 1);
     const arena = try objects.get(Arena, id);
-    const shape = arena.native.shape;
+    const native = arena.native;
     place[0] = .{
-        .layers = shape.layers,
-        .kv_heads = shape.kv_heads,
-        .head_dim = shape.head_dim,
-        .slots = shape.slots,
-        .format = @backingInt(shape.format),
-        .bytes_per_token = std.math.lossyCast(u32, arena.native.bytesPerToken()),
-        .reserved_kib = std.math.lossyCast(u32, arena.native.memory.len / 1024),
+        .layers = @intCast(native.places.len),
+        .groups = native.groups,
+        .slots = native.slots,
+        .format = @backingInt(native.format),
+        .bytes_per_token = std.math.lossyCast(u32, native.bytes_per_token),
+        .reserved_kib = std.math.lossyCast(u32, native.memory.len / 1024),
     };
 }
 
@@ -102,7 +96,7 @@ pub fn giveBack(id: u32, slot_first: u32, slot_count: u32) status.Error!void {
     const arena = try objects.get(Arena, id);
     if (slot_first % kv_arena.block_tokens != 0 or slot_count % kv_arena.block_tokens != 0) return error.InvalidArgument;
     const end = std.math.add(u32, slot_first, slot_count) catch return error.Overflow;
-    if (end > arena.native.shape.slots) return error.InvalidArgument;
+    if (end > arena.native.slots) return error.InvalidArgument;
     arena.native.giveBack(slot_first, slot_count);
 }
 

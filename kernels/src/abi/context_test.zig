@@ -247,7 +247,8 @@ test "a layer runs through a batch" {
     const context = try open(2, 1024);
     defer close(context);
     var arena: u32 = 0;
-    try arenas.create(context, 1, 1, 16, 32, 0, @ptrCast(&arena));
+    const shape: @import("../kv/arena.zig").LayerShape = .{ .kv_heads = 1, .key_dim = 16, .value_dim = 16 };
+    try arenas.create(context, @ptrCast(&shape), @sizeOf(@TypeOf(shape)), 32, 0, @ptrCast(&arena));
     var rope: u32 = 0;
     const desc: @import("../ops/rope.zig").Desc = .{
         .n_rot = 16,
@@ -269,7 +270,7 @@ test "a layer runs through a batch" {
     for ([_]u32{ 0, 16, 32 }) |unit| try put(context, unit, &values);
     const names = .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5 };
     try std.testing.expectError(error.NoBatch, @call(.auto, layers.ropeAppend, names));
-    const words = [_]u32{ 2, 1, 1, 0, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 2 };
+    const words = [_]u32{ 2, 1, 1, 1, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 0, 2 };
     try @import("batch.zig").set(context, arena, @ptrCast(&words), @sizeOf(@TypeOf(words)));
     try @call(.auto, layers.ropeAppend, names);
     try layers.attention(context, arena, 0, 0, 2, 0.25, 64, form_f32);
@@ -294,7 +295,7 @@ test "a layer runs through a batch" {
     try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 64, form_f32));
     try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, form_f32));
     try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 64, form_f32));
-    const late = [_]u32{ 1, 1, 1, 0, 8, 8, 0, 1, 8, 0, 1, 0, 9 };
+    const late = [_]u32{ 1, 1, 1, 1, 8, 8, 0, 1, 8, 0, 1, 0, 0, 9 };
     try @import("batch.zig").set(context, arena, @ptrCast(&late), @sizeOf(@TypeOf(late)));
     try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, names));
 }

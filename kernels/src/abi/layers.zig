@@ -6,6 +6,7 @@
 
 const std = @import("std");
 const kv_batch = @import("batch.zig");
+const kv_arena = @import("../kv/arena.zig");
 const arenas = @import("arenas.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
@@ -161,9 +162,9 @@ pub fn gateUp(
     try context.run(context.ops.swiglu, &args);
 }
 
-/// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, head_dim];
-/// k, v: [tokens, kv_heads, head_dim]. q_norm, k_norm: vectors of head_dim values for RMSNorm of each head before the
-/// rotation, or NONE. pairing: 0 interleaved, 1 halves.
+/// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, key_dim];
+/// k: [tokens, kv_heads, key_dim]; v: [tokens, kv_heads, value_dim], of the layer's sizes. q_norm, k_norm: vectors of key_dim
+/// values for RMSNorm of each head before the rotation, or NONE. pairing: 0 interleaved, 1 halves.
 pub fn ropeAppend(
     context: *Context,
     rope_id: u32,
@@ -181,21 +182,20 @@ pub fn ropeAppend(
     const table = try objects.get(weights_module.Rope, rope_id);
     const arena = try objects.get(arenas.Arena, arena_id);
     const batch = try kv_batch.current(context, arena_id);
-    const shape = arena.native.shape;
-    if (layer >= shape.layers or pairing > 1 or !(eps >= 0)) return error.InvalidArgument;
-    if (table.n_rot > shape.head_dim or batch.positions_end > table.max_positions) return error.ShapeMismatch;
-    const n: u32 = @intCast(batch.tokens.items.len);
-    try checkHeads(shape, heads, n);
-    const kv_width = try width(shape.kv_heads, shape.head_dim);
+    if (layer >= arena.native.places.len or pairing > 1 or !(eps >= 0)) return error.InvalidArgument;
+    const view = arena.native.layer(layer);
+    if (table.n_rot > view.key_dim or batch.positions_end > table.max_positions) return error.ShapeMismatch;
+    const n = batch.token_count;
+    try checkHeads(view, heads, n);
     const args: rope_append_op.Args = .{
-        .q = try context.matrix(q, n, try width(heads, shape.head_dim)),
-        .k = try context.matrix(k, n, kv_width),
-        .v = try context.matrix(v, n, kv_width),
+        .q = try context.matrix(q, n, try width(heads, view.key_dim)),
+        .k = try context.matrix(k, n, try width(view.kv_heads, view.key_dim)),
+        .v = try context.matrix(v, n, try width(view.kv_heads, view.value_dim)),
         .cos_sin = table.table(),
-        .q_norm = try context.optionalVector(q_norm, shape.head_dim),
-        .k_norm = try context.optionalVector(k_norm, shape.head_dim),
-        .tokens = batch.tokens.items.ptr,
-        .view = arena.native.layer(layer),
+        .q_norm = try context.optionalVector(q_norm, view.key_dim),
+        .k_norm = try context.optionalVector(k_norm, view.key_dim),
+        .tokens = batch.group(arena.native.groupOf(layer)).tokens.ptr,
+        .view = view,
         .n = n,
         .heads = heads,
         .n_rot = table.n_rot,
@@ -205,8 +205,8 @@ pub fn ropeAppend(
     try context.run(context.ops.rope_append, &args);
 }
 
-/// Causal attention of the batch's tokens over the layer's K and V. q: [tokens, heads, head_dim], already rotated; result
-/// of the same shape, quantised with k = heads · head_dim. y must not be q.
+/// Causal attention of the batch's tokens over the layer's K and V, as far back as its window reaches. q: [tokens, heads,
+/// key_dim], already rotated; result [tokens, heads, value_dim], quantised with k = heads · value_dim. y must not be q.
 pub fn attention(
     context: *Context,
     arena_id: u32,
@@ -219,19 +219,20 @@ pub fn attention(
 ) status.Error!void {
     const arena = try objects.get(arenas.Arena, arena_id);
     const batch = try kv_batch.current(context, arena_id);
-    const shape = arena.native.shape;
-    if (layer >= shape.layers or y == q) return error.InvalidArgument;
-    const n: u32 = @intCast(batch.tokens.items.len);
-    try checkHeads(shape, heads, n);
-    const k = try width(heads, shape.head_dim);
+    if (layer >= arena.native.places.len or y == q) return error.InvalidArgument;
+    const view = arena.native.layer(layer);
+    const group = batch.group(arena.native.groupOf(layer));
+    const n = batch.token_count;
+    try checkHeads(view, heads, n);
+    const k = try width(heads, view.value_dim);
     const result = try context.activation(y, y_forms, n, k);
     var args: attention_op.Args = .{
-        .q = try context.matrix(q, n, k),
+        .q = try context.matrix(q, n, try width(heads, view.key_dim)),
         .out = undefined,
-        .seqs = batch.seqs.items.ptr,
-        .extents = batch.extents.items.ptr,
-        .view = arena.native.layer(layer),
-        .n_seqs = @intCast(batch.seqs.items.len),
+        .seqs = group.seqs.ptr,
+        .extents = group.extents.ptr,
+        .view = view,
+        .n_seqs = batch.seq_count,
         .heads = heads,
         .scale = scale,
     };
@@ -259,15 +260,15 @@ fn placeAttention(context: *Context, args: *attention_op.Args, y: ?[*]f32, out_l
     args.split = .{ .chunks = chunks, .finished = finished, .partials = partials };
 }
 
-fn checkHeads(shape: anytype, heads: u32, n: u32) status.Error!void {
-    if (heads == 0 or heads % shape.kv_heads != 0) return error.ShapeMismatch;
+fn checkHeads(view: kv_arena.LayerView, heads: u32, n: u32) status.Error!void {
+    if (heads == 0 or heads % view.kv_heads != 0) return error.ShapeMismatch;
     // Ops count (token, head) pairs in 32 bits.
     const pairs = std.math.mul(u32, n, try width(heads, 2)) catch return error.Overflow;
     if (pairs > 1 << 30) return error.Overflow;
 }
 
-fn width(heads: u32, head_dim: u32) status.Error!u32 {
-    return std.math.mul(u32, heads, head_dim) catch error.Overflow;
+fn width(heads: u32, dim: u32) status.Error!u32 {
+    return std.math.mul(u32, heads, dim) catch error.Overflow;
 }
 
 /// y[i] = row index[i] of x. x: rows of k values, of which the workspace must hold the largest index; index: u32;

@@ -234,6 +234,8 @@ pub inline fn half(comptime T: type, comptime n: usize, value: @Vector(n, T), co
 pub const panel_rows = 16;
 /// Rows in one register: 4 bytes of K each.
 pub const row_lanes = if (is_arm) 4 else if (has_avx512) 16 else 8;
+/// f32 lanes of one register; all 16 where the level is there for correctness alone.
+pub const register_lanes = if (fast) row_lanes else lanes;
 /// Vector registers that fit a row vector.
 pub const registers = if (is_arm or has_avx512) 32 else 16;
 pub const RowU8 = @Vector(4 * row_lanes, u8);

@@ -1,19 +1,26 @@
-//! The KV cache of one worker: K and V of every layer, addressed by token slot.
+//! The KV cache of one worker: K and V of every layer, addressed by token slot. Layers may differ in heads, in the sizes of
+//! keys and values, and in how far back a query sees.
 //!
 //! Address space is reserved once and holds no memory: the system commits a page when an append first touches it, unless
 //! `prefault` did so before, and `giveBack` returns the pages of a free run. Slots come in blocks of 16 tokens:
 //!
-//!     K  [layer][kv head][block][head_dim][16 tokens]   tokens are lanes: scores need no horizontal sums
-//!     V  [layer][kv head][block][16 tokens][head_dim]   head dimensions are lanes: outputs need none either
+//!     K  [row][kv head][block][key_dim][16 tokens]     tokens are lanes: scores need no horizontal sums
+//!     V  [row][kv head][block][16 tokens][value_dim]   head dimensions are lanes: outputs need none either
 //!
 //! In q8_0 each 32 dimensions of a token share a scale; a block's elements are followed by their f16 scales
-//! [head_dim / 32][16 tokens], for K and V alike.
+//! [key_dim / 32][16 tokens], and likewise for V.
+//!
+//! Layers with one window form groups, and a sequence has a list of blocks for each group: one whose window has moved on
+//! gives blocks back that the others still need. A block belongs to one group at a time, so layers of different groups
+//! can share the same memory: the n-th layer of a shape in each group lies in the n-th row of that shape. A model whose layers are all
+//! in one group has a row for each.
 //!
 //! Lanes of a block beyond the tokens written so far hold zeros or an earlier owner's values; readers mask them.
 
 const std = @import("std");
 const builtin = @import("builtin");
 const pages = @import("../system/pages.zig");
+const memory_module = @import("../system/memory.zig");
 const page = pages.page;
 const huge_page = 2 * 1024 * 1024;
 /// madvise: map and fill pages as if they had been written (Linux 5.14).
@@ -22,6 +29,10 @@ const madv_populate_write = 23;
 /// Tokens of a block, and lanes of the virtual float vector.
 pub const block_tokens = 16;
 pub const head_dim_max = 256;
+pub const layers_max = 1024;
+pub const groups_max = 64;
+/// A window that reaches back to position 0 from everywhere.
+pub const no_window = std.math.maxInt(u32);
 /// Dimensions of one token that share a scale, in formats that have scales.
 pub const scale_group = 32;
 
@@ -65,15 +76,16 @@ pub const Format = enum(u32) {
         return format == .q8_0;
     }
 
-    /// Bytes of K, and of V, of one head's block.
-    pub fn blockBytes(format: Format, head_dim: u32) usize {
-        const scales = if (format.hasScales()) head_dim / scale_group * block_tokens * @sizeOf(u16) else 0;
-        return @as(usize, head_dim) * block_tokens * format.elementBytes() + scales;
+    /// Bytes of one head's block of K, or V, of `dim` dimensions.
+    pub fn blockBytes(format: Format, dim: u32) usize {
+        const scales = if (format.hasScales()) dim / scale_group * block_tokens * @sizeOf(u16) else 0;
+        return @as(usize, dim) * block_tokens * format.elementBytes() + scales;
     }
 
-    /// What head_dim must be a multiple of.
-    fn headDimStep(format: Format) u32 {
-        return if (format.hasScales()) scale_group else 8;
+    /// Whether keys or values of `dim` dimensions can be stored.
+    fn takes(format: Format, dim: u32) bool {
+        const step: u32 = if (format.hasScales()) scale_group else 8;
+        return dim > 0 and dim <= head_dim_max and dim % step == 0;
     }
 };
 
@@ -84,83 +96,193 @@ pub const LayerView = extern struct {
     /// Slots of the arena, a multiple of `block_tokens`.
     slots: u32,
     kv_heads: u32,
-    head_dim: u32,
+    key_dim: u32,
+    value_dim: u32,
+    /// Positions that a query sees, its own included: p sees those from p − window + 1 on, or all with `no_window`.
+    window: u32,
     format: Format,
 
-    /// Bytes of K, and of V, of one block of one KV head.
-    pub fn blockBytes(view: LayerView) usize {
-        return view.format.blockBytes(view.head_dim);
+    /// Bytes of K of one block of one KV head.
+    pub fn keyBlockBytes(view: LayerView) usize {
+        return view.format.blockBytes(view.key_dim);
     }
 
-    /// Bytes of K, and of V, of one KV head.
-    pub fn headBytes(view: LayerView) usize {
-        return view.slots / block_tokens * view.blockBytes();
+    /// Bytes of V of one block of one KV head.
+    pub fn valueBlockBytes(view: LayerView) usize {
+        return view.format.blockBytes(view.value_dim);
+    }
+
+    /// Bytes of K of one KV head.
+    pub fn keyHeadBytes(view: LayerView) usize {
+        return view.slots / block_tokens * view.keyBlockBytes();
+    }
+
+    /// Bytes of V of one KV head.
+    pub fn valueHeadBytes(view: LayerView) usize {
+        return view.slots / block_tokens * view.valueBlockBytes();
+    }
+};
+
+/// One layer's part of a cache, as the caller describes it.
+pub const LayerShape = extern struct {
+    kv_heads: u32,
+    /// Elements of a key, and of a value: multiples of 8 up to `head_dim_max`, of 32 in q8_0.
+    key_dim: u32,
+    value_dim: u32,
+    /// Positions that a query sees, its own included; 0: all before it.
+    window: u32 = 0,
+    /// Layers of one group share a list of blocks, so they have one window.
+    group: u32 = 0,
+
+    fn sharesRow(a: LayerShape, b: LayerShape) bool {
+        return a.kv_heads == b.kv_heads and a.key_dim == b.key_dim and a.value_dim == b.value_dim;
+    }
+
+    /// Bytes of K and V of one block over all heads; null when that overflows.
+    fn blockBytes(shape: LayerShape, format: Format) ?usize {
+        const one = format.blockBytes(shape.key_dim) + format.blockBytes(shape.value_dim);
+        return std.math.mul(usize, one, shape.kv_heads) catch null;
     }
 };
 
 pub const Shape = struct {
-    layers: u32,
-    kv_heads: u32,
-    head_dim: u32,
+    layers: []const LayerShape,
     slots: u32,
     format: Format,
 };
 
+/// Where a layer lies: offsets of its K and V in the arena's memory.
+const Place = struct {
+    shape: LayerShape,
+    k: usize,
+    v: usize,
+    /// Number among the layers of its group that have its shape, from 0.
+    ordinal: u32,
+    /// Whether it is the first layer of its row.
+    is_first: bool,
+};
+
 pub const Arena = struct {
-    shape: Shape,
+    slots: u32,
+    format: Format,
+    groups: u32,
+    /// Bytes of K and V in all rows that one token takes.
+    bytes_per_token: usize,
+    places: []const Place,
     /// Starts at a huge page's border where it is that large.
     memory: []align(page) u8,
     mapping: []align(page) u8,
+    place_memory: memory_module.Block,
 
-    pub const Error = error{ InvalidShape, OutOfAddressSpace };
+    pub const Error = error{ InvalidShape, OutOfAddressSpace, OutOfMemory };
 
-    /// Reserves address space. Counts are nonzero, head_dim is a multiple of 8 up to 256 (of 32 in q8_0), slots a multiple
-    /// of 16.
+    /// Reserves address space. There are 1 to `layers_max` layers; groups are numbered from 0 and each has a layer; slots are a
+    /// multiple of 16 and not 0.
     pub fn init(shape: Shape) Error!Arena {
-        const bytes = totalBytes(shape) orelse return error.InvalidShape;
+        const groups = try countGroups(shape);
+        if (shape.slots == 0 or shape.slots % block_tokens != 0) return error.InvalidShape;
+        var place_memory: memory_module.Block = try .init(shape.layers.len * @sizeOf(Place));
+        errdefer place_memory.deinit();
+        const place_ptr: [*]Place = @ptrCast(@alignCast(place_memory.bytes.ptr));
+        const places = place_ptr[0..shape.layers.len];
+        const used = layOut(shape, places) orelse return error.InvalidShape;
+        const bytes = std.mem.alignForward(usize, used, page);
         const slack: usize = if (bytes >= huge_page) huge_page else 0;
         const mapping = pages.map(bytes + slack, .reservation) catch return error.OutOfAddressSpace;
         const address = @intFromPtr(mapping.ptr);
         const skip = if (slack == 0) 0 else std.mem.alignForward(usize, address, huge_page) - address;
-        return .{ .shape = shape, .memory = @alignCast(mapping[skip..][0..bytes]), .mapping = mapping };
+        std.debug.assert(used % shape.slots == 0);
+        return .{
+            .slots = shape.slots,
+            .format = shape.format,
+            .groups = groups,
+            .bytes_per_token = used / shape.slots,
+            .places = places,
+            .memory = @alignCast(mapping[skip..][0..bytes]),
+            .mapping = mapping,
+            .place_memory = place_memory,
+        };
     }
 
     pub fn deinit(arena: *Arena) void {
         pages.unmap(arena.mapping);
+        arena.place_memory.deinit();
         arena.* = undefined;
     }
 
-    /// Reserved bytes, whole pages; null when the shape is out of bounds.
-    pub fn totalBytes(shape: Shape) ?usize {
-        if (shape.layers == 0 or shape.kv_heads == 0 or shape.slots == 0 or shape.head_dim == 0) return null;
-        if (shape.head_dim % shape.format.headDimStep() != 0 or shape.head_dim > head_dim_max) return null;
-        if (shape.slots % block_tokens != 0) return null;
-        var bytes: usize = 2 * shape.format.blockBytes(shape.head_dim);
-        for ([_]u32{ shape.layers, shape.kv_heads, shape.slots / block_tokens }) |count| {
-            bytes = std.math.mul(usize, bytes, count) catch return null;
+    /// How many groups the layers form; an error where a layer cannot be stored, a group is empty or has two windows.
+    fn countGroups(shape: Shape) Error!u32 {
+        if (shape.layers.len == 0 or shape.layers.len > layers_max) return error.InvalidShape;
+        var windows: [groups_max]?u32 = @splat(null);
+        var groups: u32 = 0;
+        for (shape.layers) |each| {
+            if (each.kv_heads == 0 or each.group >= groups_max) return error.InvalidShape;
+            if (!shape.format.takes(each.key_dim) or !shape.format.takes(each.value_dim)) return error.InvalidShape;
+            const window = windows[each.group] orelse each.window;
+            if (window != each.window) return error.InvalidShape;
+            windows[each.group] = window;
+            groups = @max(groups, each.group + 1);
         }
-        if (bytes > 1 << 46) return null; // more than user space has
-        return std.mem.alignForward(usize, bytes, page);
+        for (windows[0..groups]) |window| if (window == null) return error.InvalidShape;
+        std.debug.assert(groups > 0 and groups <= groups_max);
+        return groups;
     }
 
-    /// Bytes of K and V over all layers that one token takes.
-    pub fn bytesPerToken(arena: Arena) usize {
-        const shape = arena.shape;
-        return 2 * shape.format.blockBytes(shape.head_dim) / block_tokens * shape.kv_heads * shape.layers;
+    /// Gives each layer a row; the bytes of all rows, or null when that is more than user space has.
+    fn layOut(shape: Shape, places: []Place) ?usize {
+        std.debug.assert(places.len == shape.layers.len);
+        const blocks = shape.slots / block_tokens;
+        var end: usize = 0;
+        for (places, shape.layers, 0..) |*place, each, i| {
+            var ordinal: u32 = 0;
+            for (shape.layers[0..i]) |other| ordinal += @intFromBool(other.group == each.group and other.sharesRow(each));
+            place.* = .{ .shape = each, .k = end, .v = undefined, .ordinal = ordinal, .is_first = false };
+            for (places[0..i]) |other| {
+                if (other.ordinal != ordinal or !other.shape.sharesRow(each)) continue;
+                place.k = other.k;
+                place.v = other.v;
+                break;
+            } else {
+                const block_bytes = each.blockBytes(shape.format) orelse return null;
+                const bytes = std.math.mul(usize, block_bytes, blocks) catch return null;
+                place.v = end + shape.format.blockBytes(each.key_dim) * blocks * each.kv_heads;
+                place.is_first = true;
+                end = std.math.add(usize, end, bytes) catch return null;
+                if (end > memory_module.bytes_max) return null;
+                std.debug.assert(place.v > place.k and place.v < end);
+            }
+        }
+        return end;
     }
 
     pub fn layer(arena: Arena, index: u32) LayerView {
-        const shape = arena.shape;
-        std.debug.assert(index < shape.layers);
-        const view_bytes = shape.format.blockBytes(shape.head_dim) * shape.kv_heads * (shape.slots / block_tokens);
+        const place = arena.places[index];
+        std.debug.assert(place.k < place.v and place.v < arena.memory.len);
         return .{
-            .k = arena.memory.ptr + index * view_bytes,
-            .v = arena.memory.ptr + (shape.layers + index) * view_bytes,
-            .slots = shape.slots,
-            .kv_heads = shape.kv_heads,
-            .head_dim = shape.head_dim,
-            .format = shape.format,
+            .k = arena.memory.ptr + place.k,
+            .v = arena.memory.ptr + place.v,
+            .slots = arena.slots,
+            .kv_heads = place.shape.kv_heads,
+            .key_dim = place.shape.key_dim,
+            .value_dim = place.shape.value_dim,
+            .window = if (place.shape.window == 0) no_window else place.shape.window,
+            .format = arena.format,
         };
+    }
+
+    /// The group whose list of blocks a layer uses.
+    pub fn groupOf(arena: Arena, index: u32) u32 {
+        std.debug.assert(arena.places[index].shape.group < arena.groups);
+        return arena.places[index].shape.group;
+    }
+
+    /// The window of a group's layers, `no_window` where they see everything.
+    pub fn windowOf(arena: Arena, group: u32) u32 {
+        std.debug.assert(group < arena.groups);
+        for (arena.places) |place| {
+            if (place.shape.group == group) return if (place.shape.window == 0) no_window else place.shape.window;
+        }
+        unreachable;
     }
 
     /// Asks the system for huge pages, or for small ones where it would use huge ones by itself. With huge pages the first
@@ -194,18 +316,28 @@ pub const Arena = struct {
     }
 
     /// Returns to the system the whole pages inside a run of free slots, which read as `pages.giveBack` says afterwards. Two
-    /// calls into the kernel per layer and head, so worth it for large runs only. Slots are multiples of `block_tokens`.
+    /// calls into the kernel per row and head, so worth it for large runs only. Slots are multiples of `block_tokens`.
     pub fn giveBack(arena: Arena, slot_first: u32, slot_count: u32) void {
-        const shape = arena.shape;
         std.debug.assert(slot_first % block_tokens == 0 and slot_count % block_tokens == 0);
-        std.debug.assert(slot_first + slot_count <= shape.slots);
-        const block_bytes = shape.format.blockBytes(shape.head_dim);
-        const head_bytes = block_bytes * (shape.slots / block_tokens);
+        std.debug.assert(slot_first + slot_count <= arena.slots);
+        for (arena.places, 0..) |place, i| {
+            if (!place.is_first) continue;
+            const view = arena.layer(@intCast(i));
+            arena.giveBackHeads(place.k, view.keyBlockBytes(), view.kv_heads, slot_first, slot_count);
+            arena.giveBackHeads(place.v, view.valueBlockBytes(), view.kv_heads, slot_first, slot_count);
+        }
+    }
+
+    /// The slots' pages in some heads that lie one after the other from `offset` on.
+    fn giveBackHeads(arena: Arena, offset: usize, block_bytes: usize, heads: u32, slot_first: u32, slot_count: u32) void {
+        const head_bytes = block_bytes * (arena.slots / block_tokens);
         const block_first = slot_first / block_tokens;
         const block_end = block_first + slot_count / block_tokens;
-        for (0..2 * @as(usize, shape.layers) * shape.kv_heads) |head| {
-            const first = std.mem.alignForward(usize, head * head_bytes + block_bytes * block_first, page);
-            const end = std.mem.alignBackward(usize, head * head_bytes + block_bytes * block_end, page);
+        std.debug.assert(offset + head_bytes * heads <= arena.memory.len);
+        for (0..heads) |head| {
+            const start = offset + head * head_bytes;
+            const first = std.mem.alignForward(usize, start + block_bytes * block_first, page);
+            const end = std.mem.alignBackward(usize, start + block_bytes * block_end, page);
             if (first >= end) continue;
             pages.giveBack(@alignCast(arena.memory[first..end]));
         }
@@ -213,18 +345,18 @@ pub const Arena = struct {
 };
 
 test "Arena lays out layers without overlap and gives pages back" {
-    const shape: Shape = .{ .layers = 3, .kv_heads = 2, .head_dim = 64, .slots = 256, .format = .f16 };
-    var arena: Arena = try .init(shape);
+    const shapes: [3]LayerShape = @splat(.{ .kv_heads = 2, .key_dim = 64, .value_dim = 64 });
+    var arena: Arena = try .init(.{ .layers = &shapes, .slots = 256, .format = .f16 });
     defer arena.deinit();
-    try std.testing.expectEqual(@as(usize, 3 * 2 * 64 * 2 * 2), arena.bytesPerToken());
+    try std.testing.expectEqual(@as(usize, 3 * 2 * 64 * 2 * 2), arena.bytes_per_token);
     for (0..3) |i| {
         const view = arena.layer(@intCast(i));
-        @memset(view.k[0 .. view.headBytes() * 2], @intCast(1 + i));
-        @memset(view.v[0 .. view.headBytes() * 2], @intCast(101 + i));
+        @memset(view.k[0 .. view.keyHeadBytes() * 2], @intCast(1 + i));
+        @memset(view.v[0 .. view.valueHeadBytes() * 2], @intCast(101 + i));
     }
     for (0..3) |i| {
         const view = arena.layer(@intCast(i));
-        const bytes = view.headBytes() * 2;
+        const bytes = view.keyHeadBytes() * 2;
         try std.testing.expectEqual(@as(u8, @intCast(1 + i)), view.k[0]);
         try std.testing.expectEqual(@as(u8, @intCast(1 + i)), view.k[bytes - 1]);
         try std.testing.expectEqual(@as(u8, @intCast(101 + i)), view.v[0]);
@@ -239,16 +371,16 @@ test "Arena lays out layers without overlap and gives pages back" {
 }
 
 test "Arena in q8_0 has room for scales and gives whole blocks back" {
-    const shape: Shape = .{ .layers = 2, .kv_heads = 1, .head_dim = 96, .slots = 512, .format = .q8_0 };
-    var arena: Arena = try .init(shape);
+    const shapes: [2]LayerShape = @splat(.{ .kv_heads = 1, .key_dim = 96, .value_dim = 96 });
+    var arena: Arena = try .init(.{ .layers = &shapes, .slots = 512, .format = .q8_0 });
     defer arena.deinit();
-    try std.testing.expectEqual(2 * 2 * (96 + 3 * 2), arena.bytesPerToken());
+    try std.testing.expectEqual(2 * 2 * (96 + 3 * 2), arena.bytes_per_token);
     @memset(arena.memory, 7);
     const view = arena.layer(1);
-    try std.testing.expectEqual(32 * 16 * (96 + 3 * 2), view.headBytes());
-    try std.testing.expectEqual(view.headBytes(), @intFromPtr(arena.layer(0).v) - @intFromPtr(view.k));
+    try std.testing.expectEqual(32 * 16 * (96 + 3 * 2), view.keyHeadBytes());
+    try std.testing.expectEqual(view.keyHeadBytes(), @intFromPtr(view.k) - @intFromPtr(arena.layer(0).v));
     arena.giveBack(160, 256);
-    const block_bytes = view.blockBytes();
+    const block_bytes = view.keyBlockBytes();
     // Pages that other blocks share stay.
     for (0..10 * block_bytes) |i| try std.testing.expectEqual(7, view.k[i]);
     try std.testing.expectEqual(0, view.k[18 * block_bytes]);
@@ -256,8 +388,8 @@ test "Arena in q8_0 has room for scales and gives whole blocks back" {
 }
 
 test "Arena commits what is touched or prefaulted, and tells how much" {
-    const shape: Shape = .{ .layers = 2, .kv_heads = 2, .head_dim = 64, .slots = 16 * 1024, .format = .f16 };
-    var arena: Arena = try .init(shape);
+    const shapes: [2]LayerShape = @splat(.{ .kv_heads = 2, .key_dim = 64, .value_dim = 64 });
+    var arena: Arena = try .init(.{ .layers = &shapes, .slots = 16 * 1024, .format = .f16 });
     defer arena.deinit();
     try std.testing.expectEqual(0, @intFromPtr(arena.memory.ptr) % huge_page);
     arena.preferHugePages(false);
@@ -270,25 +402,68 @@ test "Arena commits what is touched or prefaulted, and tells how much" {
     try arena.prefault(arena.memory.len - page, 1 << 40);
     try arena.prefault(arena.memory.len, 1);
     try std.testing.expectEqual(10 * page, arena.residentBytes().?);
-    arena.giveBack(0, shape.slots);
+    arena.giveBack(0, arena.slots);
     try std.testing.expectEqual(0, arena.residentBytes().?);
     try arena.prefault(0, arena.memory.len);
     try std.testing.expectEqual(arena.memory.len, arena.residentBytes().?);
 }
 
+test "Arena stores layers of different shapes, and those of different groups in the same rows" {
+    const wide: LayerShape = .{ .kv_heads = 2, .key_dim = 96, .value_dim = 64 };
+    const narrow: LayerShape = .{ .kv_heads = 1, .key_dim = 32, .value_dim = 128, .window = 20, .group = 1 };
+    var local = wide;
+    local.window = 20;
+    local.group = 1;
+    var arena: Arena = try .init(.{ .layers = &.{ wide, local, wide, narrow, local }, .slots = 64, .format = .f16 });
+    defer arena.deinit();
+    try std.testing.expectEqual(2, arena.groups);
+    try std.testing.expectEqual(no_window, arena.windowOf(0));
+    try std.testing.expectEqual(20, arena.windowOf(1));
+    // Two rows of the wide shape, which the first and third layer share with the second and fifth, and one of the narrow.
+    try std.testing.expectEqual(2 * 2 * (96 + 64) * 2 + (32 + 128) * 2, arena.bytes_per_token);
+    for ([_][2]u32{ .{ 0, 1 }, .{ 2, 4 } }) |pair| {
+        try std.testing.expectEqual(arena.layer(pair[0]).k, arena.layer(pair[1]).k);
+        try std.testing.expectEqual(arena.layer(pair[0]).v, arena.layer(pair[1]).v);
+    }
+    for ([_]u32{ 0, 2, 3 }, 1..) |index, value| {
+        const view = arena.layer(index);
+        @memset(view.k[0 .. view.keyHeadBytes() * view.kv_heads], @intCast(value));
+        @memset(view.v[0 .. view.valueHeadBytes() * view.kv_heads], @intCast(value));
+    }
+    for ([_]u32{ 0, 2, 3 }, 1..) |index, value| {
+        const view = arena.layer(index);
+        for (view.k[0 .. view.keyHeadBytes() * view.kv_heads]) |byte| try std.testing.expectEqual(value, byte);
+        for (view.v[0 .. view.valueHeadBytes() * view.kv_heads]) |byte| try std.testing.expectEqual(value, byte);
+    }
+    try std.testing.expectEqual(1, arena.groupOf(3));
+    try std.testing.expectEqual(20, arena.layer(3).window);
+}
+
 test "Arena refuses impossible shapes" {
-    const good: Shape = .{ .layers = 1, .kv_heads = 1, .head_dim = 8, .slots = 16, .format = .f32 };
-    var arena: Arena = try .init(good);
+    const good: LayerShape = .{ .kv_heads = 1, .key_dim = 8, .value_dim = 16 };
+    try expectShape(true, &.{good}, 16, .f32);
+    for ([_]LayerShape{
+        .{ .kv_heads = 1, .key_dim = 12, .value_dim = 16 },
+        .{ .kv_heads = 1, .key_dim = 8, .value_dim = 20 },
+        .{ .kv_heads = 1, .key_dim = 8, .value_dim = 0 },
+        .{ .kv_heads = 1, .key_dim = 264, .value_dim = 8 },
+        .{ .kv_heads = 0, .key_dim = 8, .value_dim = 16 },
+        .{ .kv_heads = 1, .key_dim = 8, .value_dim = 16, .window = 5 },
+        .{ .kv_heads = 1, .key_dim = 8, .value_dim = 16, .group = 2 },
+        .{ .kv_heads = 1, .key_dim = 8, .value_dim = 16, .group = groups_max },
+        .{ .kv_heads = 0xffffffff, .key_dim = 256, .value_dim = 256 },
+    }) |bad| try expectShape(false, &.{ good, bad }, 0xfffffff0, .f32);
+    try expectShape(false, &.{}, 16, .f32);
+    try expectShape(false, &.{good}, 24, .f32);
+    try expectShape(false, &.{good}, 0, .f32);
+    try expectShape(false, &.{good}, 16, .q8_0);
+}
+
+fn expectShape(is_good: bool, layers: []const LayerShape, slots: u32, format: Format) !void {
+    var arena = Arena.init(.{ .layers = layers, .slots = slots, .format = format }) catch |err| {
+        try std.testing.expectEqual(error.InvalidShape, err);
+        return std.testing.expect(!is_good);
+    };
     arena.deinit();
-    var bad = good;
-    bad.head_dim = 12;
-    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
-    bad = good;
-    bad.slots = 24;
-    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
-    bad = good;
-    bad.format = .q8_0;
-    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
-    bad = .{ .layers = 0xffffffff, .kv_heads = 0xffffffff, .head_dim = 256, .slots = 0xfffffff0, .format = .f32 };
-    try std.testing.expectError(error.InvalidShape, Arena.init(bad));
+    try std.testing.expect(is_good);
 }

@@ -1,4 +1,4 @@
-//! What one engine step computes, shared by all layers: tokens, their sequences, and where each sequence's KV lies.
+//! What one engine step computes, shared by all layers of a group: tokens, their sequences, and where each sequence's KV lies.
 
 /// One token of the step, in the order of the rows of q, k and v.
 pub const Token = extern struct {
@@ -16,9 +16,12 @@ pub const Seq = extern struct {
     position_first: u32,
     extent_first: u32,
     extent_count: u32,
+    /// Position at which the first extent begins, a multiple of `arena.block_tokens`: 0, or more where no query of the step sees
+    /// what was before it.
+    kv_first: u32 = 0,
 };
 
-/// A run of slots that holds consecutive positions. A sequence's extents cover positions 0 to its last token's in order;
+/// A run of slots that holds consecutive positions. A sequence's extents cover positions `kv_first` to its last token's in order;
 /// each starts at a block (slot_first is a multiple of `arena.block_tokens`) and all but the last hold whole blocks.
 pub const Extent = extern struct {
     slot_first: u32,

@@ -114,7 +114,9 @@ pub const Buddy = struct {
             set.* = .init(bound, rest[0..length]);
             rest = rest[length..];
         }
+        std.debug.assert(rest.len == 0);
         buddy.insertRange(0, blocks);
+        std.debug.assert(buddy.free == blocks);
         return buddy;
     }
 
@@ -129,7 +131,7 @@ pub const Buddy = struct {
     /// the largest runs: on request lengths of real traffic, beginning with the smallest left five times as many runs.
     /// runs: room for `count` of them.
     pub fn allocate(buddy: *Buddy, count: u32, after: ?u32, room: u32, runs: []Run) ?u32 {
-        std.debug.assert(runs.len >= count);
+        std.debug.assert(count > 0 and runs.len >= count);
         if (count > buddy.free) return null;
         var left = count;
         var written: u32 = 0;
@@ -150,6 +152,7 @@ pub const Buddy = struct {
             left -= taken;
             at += taken;
         }
+        std.debug.assert(written > 0 and written <= count);
         return written;
     }
 
@@ -183,6 +186,7 @@ pub const Buddy = struct {
     /// became free.
     pub fn release(buddy: *Buddy, first: u32, count: u32) ReferenceError!u32 {
         const counts = try buddy.inUse(first, count);
+        std.debug.assert(buddy.references >= count);
         buddy.references -= count;
         const free_before = buddy.free;
         var free_from = first;
@@ -195,6 +199,7 @@ pub const Buddy = struct {
         }
         buddy.insertRange(free_from, first + count);
         const freed = buddy.free - free_before;
+        std.debug.assert(freed <= count and buddy.free <= buddy.blocks);
         buddy.idle += freed;
         return freed;
     }
@@ -230,6 +235,7 @@ pub const Buddy = struct {
     }
 
     fn touchedIn(buddy: *const Buddy, run: Run) u32 {
+        std.debug.assert(run.end() <= buddy.blocks);
         var total: u32 = 0;
         var at = run.first;
         while (at < run.end()) {
@@ -237,26 +243,31 @@ pub const Buddy = struct {
             total += @popCount(buddy.touched[at / 64] & mask(at, end));
             at = end;
         }
+        std.debug.assert(total <= run.count);
         return total;
     }
 
     /// From the first touched block to the last one: fewer, longer stretches are cheaper to give back.
     fn untouch(buddy: *Buddy, run: Run, limit: u32) Run {
+        std.debug.assert(limit > 0 and buddy.counts[run.first] == 0);
         var first = run.first;
         while (!buddy.isTouched(first)) first += 1;
         var end = @min(run.end(), first +| limit);
         while (!buddy.isTouched(end - 1)) end -= 1;
         const found: Run = .{ .first = first, .count = end - first };
+        std.debug.assert(found.count > 0 and found.count <= limit);
         buddy.idle -= buddy.touchedIn(found);
         buddy.setTouched(found, false);
         return found;
     }
 
     fn isTouched(buddy: *const Buddy, block: u32) bool {
+        std.debug.assert(block < buddy.blocks);
         return buddy.touched[block / 64] & (@as(u64, 1) << @intCast(block % 64)) != 0;
     }
 
     fn setTouched(buddy: *Buddy, run: Run, value: bool) void {
+        std.debug.assert(run.count > 0 and run.end() <= buddy.blocks);
         var at = run.first;
         while (at < run.end()) {
             const end = @min(run.end(), (at | 63) + 1);
@@ -267,6 +278,8 @@ pub const Buddy = struct {
     }
 
     pub fn stats(buddy: *const Buddy) Stats {
+        std.debug.assert(buddy.idle <= buddy.free and buddy.free <= buddy.blocks);
+        std.debug.assert(buddy.shared <= buddy.blocks - buddy.free);
         return .{
             .blocks = buddy.blocks,
             .free = buddy.free,
@@ -291,6 +304,7 @@ pub const Buddy = struct {
                 largest = @max(largest, buddy.freeAfter(first) + buddy.freeBefore(first));
             }
         }
+        std.debug.assert(largest > 0 and largest <= buddy.free);
         return largest;
     }
 
@@ -322,6 +336,7 @@ pub const Buddy = struct {
 
     /// First block of the run to take from. Some block is free.
     fn choose(buddy: *const Buddy, count: u32, room: u32) u32 {
+        std.debug.assert(count > 0 and buddy.free > 0 and buddy.orders_present != 0);
         for ([_]u32{ count +| room, count }) |wanted| {
             const least: u5 = @intCast(std.math.log2_int_ceil(u32, @min(wanted, blocks_max)));
             const fitting = buddy.orders_present >> least << least;
@@ -334,12 +349,14 @@ pub const Buddy = struct {
 
     /// The first of the free runs of an order that has some.
     fn firstOfOrder(buddy: *const Buddy, order: u5) u32 {
+        std.debug.assert(buddy.free_runs[order] > 0);
         return buddy.sets[order].first().? << order;
     }
 
     /// Takes `part` out of the free run that holds it.
     fn takeFrom(buddy: *Buddy, run: Run, part: Run) void {
-        std.debug.assert(part.first >= run.first and part.end() <= run.end());
+        std.debug.assert(part.count > 0 and part.first >= run.first and part.end() <= run.end());
+        std.debug.assert(std.math.isPowerOfTwo(run.count) and run.first % run.count == 0);
         buddy.removeRun(run.first, @ctz(run.count));
         buddy.insertRange(run.first, part.first);
         buddy.insertRange(part.end(), run.end());
@@ -351,6 +368,7 @@ pub const Buddy = struct {
 
     /// Makes [first, end) free, in the largest aligned runs.
     fn insertRange(buddy: *Buddy, first: u32, end: u32) void {
+        std.debug.assert(first <= end and end <= buddy.blocks);
         var at = first;
         while (at < end) {
             const fitting = std.math.log2_int(u32, end - at);
@@ -362,7 +380,9 @@ pub const Buddy = struct {
 
     /// Adds a free run and unites it with its buddies. Reaching over the region's end, a buddy is never free.
     fn insertRun(buddy: *Buddy, first: u32, order_first: u32) void {
+        std.debug.assert(first % sizeOf(order_first) == 0);
         buddy.free += sizeOf(order_first);
+        std.debug.assert(buddy.free <= buddy.blocks);
         var index = first >> @intCast(order_first);
         var order = order_first;
         while (buddy.sets[order].contains(index ^ 1)) : (order += 1) {
@@ -373,6 +393,7 @@ pub const Buddy = struct {
     }
 
     fn removeRun(buddy: *Buddy, first: u32, order: u32) void {
+        std.debug.assert(buddy.free >= sizeOf(order) and first % sizeOf(order) == 0);
         buddy.free -= sizeOf(order);
         buddy.setRun(order, first >> @intCast(order), false);
     }
@@ -439,11 +460,13 @@ pub const Buddy = struct {
 };
 
 fn sizeOf(order: u32) u32 {
+    std.debug.assert(order < orders);
     return @as(u32, 1) << @intCast(order);
 }
 
 /// Bits of the blocks [first, end) in their word.
 fn mask(first: u32, end: u32) u64 {
+    std.debug.assert(first < end and first / 64 == (end - 1) / 64);
     const length: u6 = @intCast(end - first - 1);
     return (~@as(u64, 0) >> (63 - length)) << @intCast(first % 64);
 }

@@ -18,43 +18,49 @@ pub inline fn load(comptime format: Format, comptime n: usize, source: [*]const 
     };
 }
 
-/// The scales of a block in order [group][16 tokens]; only in formats that have scales.
-pub inline fn scalesOf(comptime format: Format, block: [*]const u8, head_dim: usize) [*]const u16 {
-    return @ptrCast(@alignCast(block + scalesOffset(format, head_dim)));
+/// The scales of a block of `dim` dimensions in order [group][16 tokens]; only in formats that have scales.
+pub inline fn scalesOf(comptime format: Format, block: [*]const u8, dim: usize) [*]const u16 {
+    return @ptrCast(@alignCast(block + scalesOffset(format, dim)));
 }
 
-inline fn scalesOffset(comptime format: Format, head_dim: usize) usize {
-    return head_dim * block_tokens * comptime format.elementBytes();
-}
-
-/// Where one token of one KV head lies.
-const Place = struct {
-    block: [*]u8,
-    /// Its number in the block.
-    token: usize,
-
-    fn init(view: arena.LayerView, base: [*]u8, kv_head: usize, slot: usize) Place {
-        std.debug.assert(slot < view.slots);
-        const offset = kv_head * view.headBytes() + slot / block_tokens * view.blockBytes();
-        return .{ .block = base + offset, .token = slot % block_tokens };
-    }
-};
-
-/// Stores the K of one token; head: [head_dim].
-pub fn writeKey(view: arena.LayerView, kv_head: usize, slot: usize, head: []const f32) void {
-    write(view, .init(view, view.k, kv_head, slot), head, .key);
-}
-
-/// Stores the V of one token; head: [head_dim].
-pub fn writeValue(view: arena.LayerView, kv_head: usize, slot: usize, head: []const f32) void {
-    write(view, .init(view, view.v, kv_head, slot), head, .value);
+inline fn scalesOffset(comptime format: Format, dim: usize) usize {
+    return dim * block_tokens * comptime format.elementBytes();
 }
 
 const Side = enum { key, value };
 
-fn write(view: arena.LayerView, place: Place, head: []const f32, comptime side: Side) void {
-    std.debug.assert(head.len == view.head_dim);
-    switch (view.format) {
+/// Where the key or the value of one token of one KV head lies.
+const Place = struct {
+    block: [*]u8,
+    /// Its number in the block.
+    token: usize,
+    /// Dimensions of the key or value.
+    dim: usize,
+
+    fn init(view: arena.LayerView, comptime side: Side, kv_head: usize, slot: usize) Place {
+        std.debug.assert(slot < view.slots and kv_head < view.kv_heads);
+        const base, const dim, const head_bytes, const block_bytes = switch (side) {
+            .key => .{ view.k, view.key_dim, view.keyHeadBytes(), view.keyBlockBytes() },
+            .value => .{ view.v, view.value_dim, view.valueHeadBytes(), view.valueBlockBytes() },
+        };
+        const offset = kv_head * head_bytes + slot / block_tokens * block_bytes;
+        return .{ .block = base + offset, .token = slot % block_tokens, .dim = dim };
+    }
+};
+
+/// Stores the K of one token; head: [key_dim].
+pub fn writeKey(view: arena.LayerView, kv_head: usize, slot: usize, head: []const f32) void {
+    write(view.format, .init(view, .key, kv_head, slot), head, .key);
+}
+
+/// Stores the V of one token; head: [value_dim].
+pub fn writeValue(view: arena.LayerView, kv_head: usize, slot: usize, head: []const f32) void {
+    write(view.format, .init(view, .value, kv_head, slot), head, .value);
+}
+
+fn write(stored_format: Format, place: Place, head: []const f32, comptime side: Side) void {
+    std.debug.assert(head.len == place.dim);
+    switch (stored_format) {
         inline else => |format| {
             const block: [*]Format.Element(format) = @ptrCast(@alignCast(place.block));
             const stride = if (side == .key) block_tokens else 1;
@@ -121,22 +127,23 @@ pub const Stored = struct {
 
 /// One element of K, for tests and references.
 pub fn readKey(view: arena.LayerView, kv_head: usize, slot: usize, d: usize) Stored {
-    return read(view, .init(view, view.k, kv_head, slot), d, .key);
+    return read(view.format, .init(view, .key, kv_head, slot), d, .key);
 }
 
 /// One element of V, for tests and references.
 pub fn readValue(view: arena.LayerView, kv_head: usize, slot: usize, d: usize) Stored {
-    return read(view, .init(view, view.v, kv_head, slot), d, .value);
+    return read(view.format, .init(view, .value, kv_head, slot), d, .value);
 }
 
-fn read(view: arena.LayerView, place: Place, d: usize, comptime side: Side) Stored {
-    switch (view.format) {
+fn read(stored_format: Format, place: Place, d: usize, comptime side: Side) Stored {
+    std.debug.assert(d < place.dim);
+    switch (stored_format) {
         inline else => |format| {
             const source: [*]const Format.Element(format) = @ptrCast(@alignCast(place.block));
-            const index = if (side == .key) d * block_tokens + place.token else place.token * view.head_dim + d;
+            const index = if (side == .key) d * block_tokens + place.token else place.token * place.dim + d;
             const number = load(format, 1, source + index)[0];
             if (comptime !format.hasScales()) return .{ .number = number, .scale = 1 };
-            const scales = scalesOf(format, place.block, view.head_dim);
+            const scales = scalesOf(format, place.block, place.dim);
             return .{ .number = number, .scale = simd.f16ToF32(1, .{scales[d / group * block_tokens + place.token]})[0] };
         },
     }
@@ -191,24 +198,26 @@ test "q8_0 at the edges: ties, zeros, denormal scales, values that are not finit
 test "what is written to the arena is read back" {
     var rng: testing.Rng = .init(62);
     for (std.enums.values(Format)) |format| for ([_]u32{ 32, 96 }) |dim| {
-        var cache: arena.Arena = try .init(.{ .layers = 1, .kv_heads = 2, .head_dim = dim, .slots = 48, .format = format });
+        const value_dim = dim + 32;
+        const layers = [1]arena.LayerShape{.{ .kv_heads = 2, .key_dim = dim, .value_dim = value_dim }};
+        var cache: arena.Arena = try .init(.{ .layers = &layers, .slots = 48, .format = format });
         defer cache.deinit();
         const view = cache.layer(0);
-        var heads: [48][2][2][96]f32 = undefined;
+        var heads: [48][2][2][128]f32 = undefined;
         for (&heads, 0..) |*token, slot| for (token, 0..) |*head, h| {
             for (head) |*side| for (side) |*value| {
                 value.* = @floatFromInt(rng.between(i32, -126, 126));
             };
             // Makes the scale of each group 1.
-            for (0..dim / group) |g| for (head) |*side| {
+            for (0..value_dim / group) |g| for (head) |*side| {
                 side[g * group + 5] = 127;
             };
             writeKey(view, h, slot, head[0][0..dim]);
-            writeValue(view, h, slot, head[1][0..dim]);
+            writeValue(view, h, slot, head[1][0..value_dim]);
         };
-        for (&heads, 0..) |*token, slot| for (token, 0..) |*head, h| for (0..dim) |d| {
-            try std.testing.expectEqual(head[0][d], readKey(view, h, slot, d).value());
-            try std.testing.expectEqual(head[1][d], readValue(view, h, slot, d).value());
+        for (&heads, 0..) |*token, slot| for (token, 0..) |*head, h| {
+            for (0..dim) |d| try std.testing.expectEqual(head[0][d], readKey(view, h, slot, d).value());
+            for (0..value_dim) |d| try std.testing.expectEqual(head[1][d], readValue(view, h, slot, d).value());
         };
     };
 }

@@ -70,7 +70,8 @@ test "rope, append and attention have the same bits everywhere" {
         const format, const dim, const expected = case;
         @memset(q, 0);
         @memset(out, 0);
-        var cache: arena.Arena = try .init(.{ .layers = 1, .kv_heads = kv_heads, .head_dim = dim, .slots = 288, .format = format });
+        const layers = [1]arena.LayerShape{.{ .kv_heads = kv_heads, .key_dim = dim, .value_dim = dim }};
+        var cache: arena.Arena = try .init(.{ .layers = &layers, .slots = 288, .format = format });
         defer cache.deinit();
         rng.fill(q, 3);
         rng.fill(kv, 3);

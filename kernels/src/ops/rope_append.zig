@@ -10,9 +10,9 @@ const Token = @import("../kv/batch.zig").Token;
 const rope = @import("rope.zig");
 const rms_norm = @import("rms_norm.zig");
 
-/// q: [n, heads, head_dim], changed in place; k, v: [n, kv_heads, head_dim]; cos_sin: rope table [positions][2][n_rot / 2];
-/// q_norm, k_norm: [head_dim] or null. kv_heads and head_dim are the view's. Every token's position is in the table and its
-/// slot in the arena; n_rot ≤ head_dim.
+/// q: [n, heads, key_dim], changed in place; k: [n, kv_heads, key_dim]; v: [n, kv_heads, value_dim]; cos_sin: rope table
+/// [positions][2][n_rot / 2]; q_norm, k_norm: [key_dim] or null. kv_heads, key_dim and value_dim are the view's. Every token's
+/// position is in the table and its slot in the arena; n_rot ≤ key_dim.
 pub const Args = extern struct {
     q: [*]f32,
     k: [*]const f32,
@@ -41,13 +41,15 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
 
 fn runHead(args: *const Args, head: u32) void {
     const kv_heads = args.view.kv_heads;
+    std.debug.assert(head < args.heads + 2 * kv_heads);
+    std.debug.assert(args.n_rot <= args.view.key_dim);
     for (0..args.n) |index| {
         if (head < kv_heads) {
             appendKey(args, index, head);
         } else if (head < 2 * kv_heads) {
             appendValue(args, index, head - kv_heads);
         } else {
-            const dim = args.view.head_dim;
+            const dim = args.view.key_dim;
             const q = args.q[(index * args.heads + head - 2 * kv_heads) * dim ..][0..dim];
             normAndRotate(args, q, args.q_norm, args.tokens[index].position);
         }
@@ -61,7 +63,7 @@ fn normAndRotate(args: *const Args, head: []f32, norm: ?[*]const f32, position: 
 }
 
 fn appendKey(args: *const Args, index: usize, kv_head: u32) void {
-    const dim = args.view.head_dim;
+    const dim = args.view.key_dim;
     const token = args.tokens[index];
     var values: [arena.head_dim_max]f32 = undefined;
     const head = values[0..dim];
@@ -71,14 +73,14 @@ fn appendKey(args: *const Args, index: usize, kv_head: u32) void {
 }
 
 fn appendValue(args: *const Args, index: usize, kv_head: u32) void {
-    const dim = args.view.head_dim;
+    const dim = args.view.value_dim;
     const head = args.v[(index * args.view.kv_heads + kv_head) * dim ..][0..dim];
     elements.writeValue(args.view, kv_head, args.tokens[index].slot, head);
 }
 
 const testing = @import("../testing/testing.zig");
 
-const Case = struct { heads: u32, kv_heads: u32, dim: u32, n_rot: u32, n: u32, pairing: rope.Pairing, norm: bool, format: arena.Format };
+const Case = struct { heads: u32, kv_heads: u32, dim: u32, value_dim: u32, n_rot: u32, n: u32, pairing: rope.Pairing, norm: bool, format: arena.Format };
 
 test "rope_append matches the reference and keeps other slots as they were" {
     var rng: testing.Rng = .init(41);
@@ -91,6 +93,12 @@ test "rope_append matches the reference and keeps other slots as they were" {
                     .heads = kv_heads * rng.between(u32, 1, 4),
                     .kv_heads = kv_heads,
                     .dim = dim,
+                    // As large as keys, larger, smaller.
+                    .value_dim = switch (n) {
+                        1 => dim,
+                        5 => dim + 32,
+                        else => if (dim > 32) dim - 32 else dim,
+                    },
                     .n_rot = dim - 2 * rng.between(u32, 0, 2),
                     .n = n,
                     .pairing = if (n == 5) .halves else .interleaved,
@@ -104,13 +112,14 @@ test "rope_append matches the reference and keeps other slots as they were" {
 
 fn checkCase(rng: *testing.Rng, case: Case) !void {
     const gpa = std.testing.allocator;
-    var cache: arena.Arena = try .init(.{ .layers = 2, .kv_heads = case.kv_heads, .head_dim = case.dim, .slots = 64, .format = case.format });
+    const layers: [2]arena.LayerShape = @splat(.{ .kv_heads = case.kv_heads, .key_dim = case.dim, .value_dim = case.value_dim });
+    var cache: arena.Arena = try .init(.{ .layers = &layers, .slots = 64, .format = case.format });
     defer cache.deinit();
     var q = try testing.guarded(f32, case.n * case.heads * case.dim);
     defer q.deinit();
     var k = try testing.guarded(f32, case.n * case.kv_heads * case.dim);
     defer k.deinit();
-    var v = try testing.guarded(f32, case.n * case.kv_heads * case.dim);
+    var v = try testing.guarded(f32, case.n * case.kv_heads * case.value_dim);
     defer v.deinit();
     var norm = try testing.guarded(f32, case.dim);
     defer norm.deinit();
@@ -169,14 +178,15 @@ fn checkCase(rng: *testing.Rng, case: Case) !void {
             const at = (t * case.kv_heads + h) * case.dim;
             const key = k.slice(f32)[at..][0..case.dim];
             try expectHead(case, key, norm.slice(f32), table.slice(f32), token);
-            const value = v.slice(f32)[at..][0..case.dim];
-            for (key, value, 0..) |a, b, d| {
-                const relative: f32 = if (case.format == .bf16) 5e-3 else 6e-4;
-                // Half a step where the group's largest value is 5: 2 · √3 after the norm, turned by RoPE.
-                const absolute: f32 = if (case.format == .q8_0) 0.02 else 1e-6;
-                try testing.expectClose(&.{ a, b }, &.{
-                    elements.readKey(args.view, h, token.slot, d).value(), elements.readValue(args.view, h, token.slot, d).value(),
-                }, absolute, relative);
+            const value = v.slice(f32)[(t * case.kv_heads + h) * case.value_dim ..][0..case.value_dim];
+            const relative: f32 = if (case.format == .bf16) 5e-3 else 6e-4;
+            // Half a step where the group's largest value is 5: 2 · √3 after the norm, turned by RoPE.
+            const absolute: f32 = if (case.format == .q8_0) 0.02 else 1e-6;
+            for (key, 0..) |wanted, d| {
+                try testing.expectClose(&.{wanted}, &.{elements.readKey(args.view, h, token.slot, d).value()}, absolute, relative);
+            }
+            for (value, 0..) |wanted, d| {
+                try testing.expectClose(&.{wanted}, &.{elements.readValue(args.view, h, token.slot, d).value()}, absolute, relative);
             }
         }
     }

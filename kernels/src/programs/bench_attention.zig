@@ -85,9 +85,9 @@ const Bench = struct {
         var positions: f64 = 0;
         for (0..tokens) |t| positions += @floatFromInt(depth + t + 1);
         const macs = positions * heads * head_dim * 2;
-        const bytes = @as(f64, @floatFromInt(bench.cache.bytesPerToken() / layers)) * @as(f64, @floatFromInt(depth + tokens));
+        const bytes = @as(f64, @floatFromInt(bench.cache.bytes_per_token / layers)) * @as(f64, @floatFromInt(depth + tokens));
         std.debug.print("{t:5} {s:8} {d:4} tokens at {d:6}  {d:7.2} GB/s  {d:7.2} GMAC/s  {d:8.1} µs a layer\n", .{
-            bench.cache.shape.format, name, tokens, depth, bytes / best * 1e-9, macs / best * 1e-9, best * 1e6,
+            bench.cache.format, name, tokens, depth, bytes / best * 1e-9, macs / best * 1e-9, best * 1e6,
         });
     }
 };
@@ -95,12 +95,12 @@ const Bench = struct {
 /// Some hundred tokens at a time over all layers and heads, as prefill does: their pages are neighbours in memory, others
 /// are not, and that costs address translations.
 fn fill(cache: arena_file.Arena, rng: *testing.Rng) void {
-    const step_bytes = cache.layer(0).blockBytes() * tokens_max / arena_file.block_tokens;
+    const step_bytes = cache.layer(0).keyBlockBytes() * tokens_max / arena_file.block_tokens;
     for (0..slots / tokens_max) |step| {
         for (0..layers) |layer| {
             const view = cache.layer(@intCast(layer));
             for (0..kv_heads) |head| for ([_][*]u8{ view.k, view.v }) |base| {
-                const bytes = base[head * view.headBytes() + step * step_bytes ..][0..step_bytes];
+                const bytes = base[head * view.keyHeadBytes() + step * step_bytes ..][0..step_bytes];
                 // Any bytes will do as long as no f16 or bf16 among them is huge.
                 const words: []u64 = @alignCast(std.mem.bytesAsSlice(u64, bytes));
                 for (words) |*word| word.* = rng.random().int(u64) & 0xbf3fbf3fbf3fbf3f;
@@ -120,7 +120,8 @@ pub fn main(init: std.process.Init) !void {
     rng.fill(q, 2);
     for (std.enums.values(arena_file.Format)) |format| {
         if (wanted != null and wanted != format) continue;
-        var cache: arena_file.Arena = try .init(.{ .layers = layers, .kv_heads = kv_heads, .head_dim = head_dim, .slots = slots, .format = format });
+        const shapes: [layers]arena_file.LayerShape = @splat(.{ .kv_heads = kv_heads, .key_dim = head_dim, .value_dim = head_dim });
+        var cache: arena_file.Arena = try .init(.{ .layers = &shapes, .slots = slots, .format = format });
         defer cache.deinit();
         fill(cache, &rng);
         std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s\n", .{ peak(.read_bandwidth, cache.memory), peak(.float_peak, cache.memory) });

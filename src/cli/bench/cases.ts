@@ -4,6 +4,7 @@
  */
 
 import { BLOCK_TOKENS, type SequenceSlice } from "../../runner/batch.ts";
+import { soloTables } from "../../runner/kv_groups.ts";
 import type { ModelRunner } from "../../runner/model_runner.ts";
 
 /** One thing to time. `tokens`: prompt tokens for prefill, steps for decode. */
@@ -34,12 +35,18 @@ export function tokensOf(bench: BenchCase, vocab: number): Uint32Array[] {
   );
 }
 
-/** Sequences for a case: each has all its tokens and its own blocks. */
-function sequences(runner: ModelRunner, bench: BenchCase): { tokens: Uint32Array; blocks: number[] }[] {
-  const blocks = Math.ceil(contextOf(bench) / BLOCK_TOKENS);
-  return tokensOf(bench, runner.hyperparameters.vocab).map((tokens, s) => ({
+/** A sequence of a case, which has all its tokens and its own blocks. */
+interface CaseSequence {
+  readonly tokens: Uint32Array;
+  slice(first: number, count: number): SequenceSlice;
+}
+
+function sequences(runner: ModelRunner, bench: BenchCase): CaseSequence[] {
+  return tokensOf(bench, runner.hyperparameters.vocab).map((tokens, index) => ({
     tokens,
-    blocks: Array.from({ length: blocks }, (_, b) => s * blocks + b),
+    slice(first, count) {
+      return { tokens, first, count, tables: soloTables(runner, contextOf(bench), { first, count }, index) };
+    },
   }));
 }
 
@@ -56,7 +63,7 @@ export function prepare(runner: ModelRunner, bench: BenchCase): PreparedCase {
   const { batchTokensMax } = runner;
   for (const sequence of all) {
     for (let first = 0; first < bench.depth; first += batchTokensMax) {
-      runner.forward([{ ...sequence, first, count: Math.min(batchTokensMax, bench.depth - first) }]);
+      runner.forward([sequence.slice(first, Math.min(batchTokensMax, bench.depth - first))]);
     }
   }
   return {
@@ -69,31 +76,24 @@ export function prepare(runner: ModelRunner, bench: BenchCase): PreparedCase {
   };
 }
 
-type Sequences = ReturnType<typeof sequences>;
-
 /** Prompts one after the other in chunks of the largest step; logits of each prompt's last token. */
-function prefill(runner: ModelRunner, all: Sequences, bench: BenchCase): void {
+function prefill(runner: ModelRunner, all: readonly CaseSequence[], bench: BenchCase): void {
   const end = bench.depth + bench.tokens;
   for (const sequence of all) {
     for (let first = bench.depth; first < end; first += runner.batchTokensMax) {
       const count = Math.min(runner.batchTokensMax, end - first);
-      runner.forward([{ ...sequence, first, count }]);
+      runner.forward([sequence.slice(first, count)]);
       if (first + count === end) runner.logits([count - 1]);
     }
   }
 }
 
 /** One token of every sequence a step, with logits and a greedy choice, as a server does it. */
-function decode(runner: ModelRunner, all: Sequences, bench: BenchCase): void {
+function decode(runner: ModelRunner, all: readonly CaseSequence[], bench: BenchCase): void {
   const rows = all.map((_, i) => i);
   const requests = all.map(({ tokens }) => ({ tokens, params: GREEDY }));
   for (let step = 0; step < bench.tokens; step++) {
-    const slices: SequenceSlice[] = all.map((sequence) => ({
-      ...sequence,
-      first: bench.depth + step,
-      count: 1,
-    }));
-    runner.forward(slices);
+    runner.forward(all.map((sequence) => sequence.slice(bench.depth + step, 1)));
     runner.logits(rows);
     runner.sample(requests);
   }

@@ -4,8 +4,9 @@
 //! A row is one (query, head). The value of a row is a function of its q, its position and K, V by position, and of nothing
 //! else, because every sum has one order:
 //!
-//!   1. positions are cut into chunks of `chunk_tokens`, counted from position 0;
-//!   2. in a chunk, each score is an FMA chain over d ascending, times scale; m = max; p = exp(score − m), 0 where that is
+//!   1. a row at position p sees positions p − window + 1 to p, or 0 to p without a window; positions are cut into chunks of
+//!      `chunk_tokens`, counted from position 0; chunks of which it sees nothing are left out;
+//!   2. of what it sees of a chunk, each score is an FMA chain over d ascending, times scale; m = max; p = exp(score − m), 0 where that is
 //!      no normal number; l = Σ p in 16 lanes (position mod 16), then the fixed tree; o[d] is an FMA chain over positions
 //!      ascending;
 //!   3. chunks join in ascending order, (M, L, O) starting from (−inf, 0, 0): M' = max(M, m), a = exp(M − M'),
@@ -14,8 +15,8 @@
 //! Where K and V have scales, the chain of a score runs over the integers of a group and the groups join by one FMA each,
 //! score' = fma(chain, scale of K, score) from 0, ascending; o[d] adds (p · scale of V) times the integer.
 //!
-//! A row never reads K or V of later positions into its sums, so what lies there (another prefill chunk, an earlier owner,
-//! NaN) cannot matter.
+//! A row never reads K or V of other positions into its sums, so what lies there (another prefill chunk, an earlier owner,
+//! NaN) cannot matter, and what no query sees any more need not be there.
 
 const std = @import("std");
 const Job = @import("../../system/job.zig").Job;
@@ -27,8 +28,8 @@ const panels = @import("panel.zig");
 
 const chunk_tokens = attention_blocks.chunk_tokens;
 
-/// q, out: [n, heads, head_dim], not aliased; heads a multiple of the view's kv_heads. K and V of all positions up to each
-/// query's are in the view at the slots its sequence's extents name. scale: usually 1/√head_dim.
+/// q: [n, heads, key_dim]; out: [n, heads, value_dim], not aliased; heads a multiple of the view's kv_heads. K and V of all
+/// positions that each query sees are in the view at the slots its sequence's extents name. scale: usually 1/√key_dim.
 pub const Args = extern struct {
     q: [*]const f32,
     out: [*]f32,
@@ -46,7 +47,8 @@ pub const Args = extern struct {
             .n_seqs = args.n_seqs,
             .heads = args.heads,
             .kv_heads = args.view.kv_heads,
-            .head_dim = args.view.head_dim,
+            .value_dim = args.view.value_dim,
+            .window = args.view.window,
         };
     }
 };
@@ -67,36 +69,49 @@ const Rows = struct {
     unit: items.Unit,
     group: u32,
 
-    /// Index of the row's head in q and out.
-    fn offset(rows: Rows, row: u32) usize {
+    fn position(rows: Rows, row: u32) u32 {
+        return rows.unit.seq.position_first + row / rows.group;
+    }
+
+    /// Number of the row's head among those of all tokens.
+    fn index(rows: Rows, row: u32) usize {
         const unit = rows.unit;
+        std.debug.assert(row >= unit.row_first and row < unit.row_end);
         const token: usize = unit.seq.token_first + row / rows.group;
-        return (token * rows.args.heads + unit.kv_head * rows.group + row % rows.group) * rows.args.view.head_dim;
+        return token * rows.args.heads + unit.kv_head * rows.group + row % rows.group;
     }
 
     fn out(rows: Rows, row: u32) []f32 {
-        return rows.args.out[rows.offset(row)..][0..rows.args.view.head_dim];
+        const dim = rows.args.view.value_dim;
+        return rows.args.out[rows.index(row) * dim ..][0..dim];
     }
 
-    /// Positions of a chunk that the row sees.
-    fn tokens(rows: Rows, row: u32, chunk: u32) u32 {
-        return @min(chunk_tokens, (rows.unit.seq.position_first + row / rows.group + 1) -| chunk * chunk_tokens);
+    /// The first position that the row sees.
+    fn firstSeen(rows: Rows, row: u32) u32 {
+        return (rows.position(row) + 1) -| rows.args.view.window;
     }
 
     fn panel(rows: Rows, row: u32, chunk: u32) panels.Panel {
-        var result: panels.Panel = .{ .q = undefined, .tokens = undefined, .rows = panels.rowsOf(rows.unit.row_end - row) };
+        var result: panels.Panel = .{
+            .q = undefined,
+            .first = undefined,
+            .end = undefined,
+            .rows = panels.rowsOf(rows.unit.row_end - row),
+        };
+        const chunk_first = chunk * chunk_tokens;
         for (0..result.rows) |r| {
-            const index = row + @as(u32, @intCast(r));
-            result.q[r] = rows.args.q + rows.offset(index);
-            result.tokens[r] = rows.tokens(index, chunk);
+            const each = row + @as(u32, @intCast(r));
+            result.q[r] = rows.args.q + rows.index(each) * rows.args.view.key_dim;
+            result.first[r] = @min(chunk_tokens, rows.firstSeen(each) -| chunk_first);
+            result.end[r] = @min(chunk_tokens, (rows.position(each) + 1) -| chunk_first);
         }
         return result;
     }
 
     /// Max, sum and out of a chunk for a row, in memory.
     fn partial(rows: Rows, row: u32, chunk: u32) [*]f32 {
-        const index = rows.unit.partial(chunk, row - rows.unit.row_first);
-        return rows.args.split.partials + index * rows.args.work().partialLen();
+        const number = rows.unit.partial(chunk, row - rows.unit.row_first);
+        return rows.args.split.partials + number * rows.args.work().partialLen();
     }
 
     fn store(rows: Rows, row: u32, chunk: u32, state: panels.State, head: []const f32) void {
@@ -111,11 +126,11 @@ const Rows = struct {
         const unit = rows.unit;
         // Acquire and release: the last one sees what the others stored.
         if (@atomicRmw(u32, &rows.args.split.finished[unit.item], .Add, 1, .acq_rel) + 1 != unit.units) return;
-        for (unit.row_first..unit.row_end) |index| {
-            const row: u32 = @intCast(index);
+        for (unit.row_first..unit.row_end) |each| {
+            const row: u32 = @intCast(each);
             var total: panels.Total = .{};
-            var chunk: u32 = 0;
-            while (rows.tokens(row, chunk) > 0) : (chunk += 1) {
+            var chunk = rows.firstSeen(row) / chunk_tokens;
+            while (chunk * chunk_tokens <= rows.position(row)) : (chunk += 1) {
                 const part = rows.partial(row, chunk);
                 total.join(.{ .max = part[0], .sum = part[1] }, rows.out(row), part + items.partial_out);
             }
@@ -135,6 +150,7 @@ fn Run(comptime format: arena.Format) type {
                 var chunk: attention_blocks.Chunk = .init(
                     rows.args.view,
                     rows.unit.kv_head,
+                    seq,
                     extents,
                     rows.unit.chunk_first,
                     @min(rows.unit.positions, rows.unit.chunk_end * chunk_tokens),
@@ -158,8 +174,8 @@ fn Run(comptime format: arena.Format) type {
                 const panel = rows.panel(row, index);
                 panels.compute(format, chunk, &panel, rows.args.scale, &result);
                 for (0..panel.rows) |r| {
-                    if (panel.tokens[r] > 0) {
-                        const out = result.out[r][0..rows.args.view.head_dim];
+                    if (panel.sees(r)) {
+                        const out = result.out[r][0..rows.args.view.value_dim];
                         if (totals) |all| {
                             all[row - rows.unit.row_first].join(result.states[r], rows.out(row), out.ptr);
                         } else rows.store(row, index, result.states[r], out);

@@ -19,13 +19,14 @@ const gpa = std.testing.allocator;
 pub fn reference(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize, out: []f64) void {
     const view = args.view;
     const kv_head = head / (args.heads / view.kv_heads);
-    const q = args.q[((seq.token_first + token) * args.heads + head) * view.head_dim ..][0..view.head_dim];
+    const q = args.q[((seq.token_first + token) * args.heads + head) * view.key_dim ..][0..view.key_dim];
     const count = seq.position_first + token + 1;
+    const seen_first = count -| view.window;
     var max = -std.math.inf(f64);
     for (0..2) |pass| {
         var sum: f64 = 0;
         if (pass == 1) @memset(out, 0);
-        for (0..count) |position| {
+        for (seen_first..count) |position| {
             const slot = slotOf(args, seq, position);
             var score: f64 = 0;
             for (q, 0..) |value, d| score += @as(f64, value) * elements.readKey(view, kv_head, slot, d).value();
@@ -46,14 +47,15 @@ pub fn reference(args: *const attention.Args, seq: batch.Seq, token: usize, head
 fn exact(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize, out: []f32) void {
     const view = args.view;
     const kv_head = head / (args.heads / view.kv_heads);
-    const q = args.q[((seq.token_first + token) * args.heads + head) * view.head_dim ..][0..view.head_dim];
+    const q = args.q[((seq.token_first + token) * args.heads + head) * view.key_dim ..][0..view.key_dim];
     const count = seq.position_first + token + 1;
+    const seen_first = count -| view.window;
     var max = -std.math.inf(f32);
     var sum: f32 = 0;
     @memset(out, 0);
-    var first: usize = 0;
-    while (first < count) : (first += chunk_tokens) {
-        const tokens = @min(chunk_tokens, count - first);
+    var first: usize = seen_first;
+    while (first < count) : (first = (first / chunk_tokens + 1) * chunk_tokens) {
+        const tokens = @min(chunk_tokens - first % chunk_tokens, count - first);
         var weights: [chunk_tokens]f32 = undefined;
         var top = -std.math.inf(f32);
         for (weights[0..tokens], first..) |*score, position| {
@@ -61,9 +63,9 @@ fn exact(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize,
             top = @max(top, score.*);
         }
         var lanes: [16]f32 = @splat(0);
-        for (weights[0..tokens], 0..) |*weight, j| {
+        for (weights[0..tokens], first..) |*weight, position| {
             weight.* = math.expBelowZero(weight.* - top);
-            lanes[j % 16] += weight.*;
+            lanes[position % 16] += weight.*;
         }
         const max_next = @max(max, top);
         const a = math.exp(max - max_next);
@@ -99,7 +101,7 @@ fn exactScore(args: *const attention.Args, q: []const f32, kv_head: usize, slot:
 }
 
 fn slotOf(args: *const attention.Args, seq: batch.Seq, position: usize) usize {
-    var rest = position;
+    var rest = position - seq.kv_first;
     for (args.extents[seq.extent_first..][0..seq.extent_count]) |extent| {
         if (rest < extent.token_count) return extent.slot_first + rest;
         rest -= extent.token_count;
@@ -107,7 +109,25 @@ fn slotOf(args: *const attention.Args, seq: batch.Seq, position: usize) usize {
     unreachable;
 }
 
-const Shape = struct { heads: u32, kv_heads: u32, dim: u32, format: arena.Format };
+const Shape = struct {
+    heads: u32,
+    kv_heads: u32,
+    dim: u32,
+    /// As `dim` unless given.
+    value_dim: u32 = 0,
+    window: u32 = 0,
+    format: arena.Format,
+
+    fn valueDim(shape: Shape) u32 {
+        return if (shape.value_dim == 0) shape.dim else shape.value_dim;
+    }
+
+    fn windowed(shape: Shape, window: u32) Shape {
+        var result = shape;
+        result.window = window;
+        return result;
+    }
+};
 
 /// Sequences laid out in an arena full of NaN; the content of sequence s at a position depends on s and the position alone.
 const World = struct {
@@ -124,9 +144,7 @@ const World = struct {
 
     fn init(shape: Shape, first_block: u32) !World {
         const cache: arena.Arena = try .init(.{
-            .layers = 1,
-            .kv_heads = shape.kv_heads,
-            .head_dim = shape.dim,
+            .layers = &.{.{ .kv_heads = shape.kv_heads, .key_dim = shape.dim, .value_dim = shape.valueDim(), .window = shape.window }},
             .slots = slots,
             .format = shape.format,
         });
@@ -141,10 +159,12 @@ const World = struct {
         world.contents.deinit(gpa);
     }
 
-    /// Positions first … end − 1 of sequence `content` are this step's tokens; its KV lies in extents of `extent_blocks`.
+    /// Positions first … end − 1 of sequence `content` are this step's tokens; its KV lies in extents of `extent_blocks`. Blocks
+    /// that none of them sees are missing.
     fn add(world: *World, content: u32, first: u32, end: u32, extent_blocks: u32) !void {
         const extent_first: u32 = @intCast(world.extents.items.len);
-        var position: u32 = 0;
+        const kv_first = ((first + 1) -| world.cache.layer(0).window) / 16 * 16;
+        var position = kv_first;
         while (position < end) {
             const count = @min(end - position, extent_blocks * 16);
             const slot_first = world.next_block * 16;
@@ -159,6 +179,7 @@ const World = struct {
             .position_first = first,
             .extent_first = extent_first,
             .extent_count = @as(u32, @intCast(world.extents.items.len)) - extent_first,
+            .kv_first = kv_first,
         });
         try world.contents.append(gpa, content);
         world.tokens += end - first;
@@ -170,16 +191,16 @@ const World = struct {
         for (0..world.shape.kv_heads) |head| {
             var rng: testing.Rng = .init(@as(u64, content) << 40 | @as(u64, position) << 8 | head);
             var values: [2][arena.head_dim_max]f32 = undefined;
-            for (0..dim) |d| for (&values) |*side| {
+            for (0..@max(dim, view.value_dim)) |d| for (&values) |*side| {
                 // Multiples of 1/64 are exact in each format without scales.
                 side[d] = @as(f32, @floatFromInt(rng.between(i32, -127, 127))) / 64.0;
             };
             elements.writeKey(view, head, slot, values[0][0..dim]);
-            elements.writeValue(view, head, slot, values[1][0..dim]);
+            elements.writeValue(view, head, slot, values[1][0..view.value_dim]);
         }
     }
 
-    /// Runs the step and compares some rows with the references; result [tokens, heads, dim] is the caller's.
+    /// Runs the step and compares some rows with the references; result [tokens, heads, value dim] is the caller's.
     fn run(world: *World, parts: u32) ![]f32 {
         return world.runOp(parts, 0, true);
     }
@@ -193,7 +214,7 @@ const World = struct {
         const row = world.shape.heads * world.shape.dim;
         var q = try testing.guarded(f32, world.tokens * row);
         defer q.deinit();
-        var out = try testing.guarded(f32, world.tokens * row);
+        var out = try testing.guarded(f32, world.tokens * world.shape.heads * world.shape.valueDim());
         defer out.deinit();
         @memset(out.bytes, 0xff);
         for (world.seqs.items, world.contents.items) |seq, content| {
@@ -228,7 +249,7 @@ const World = struct {
 
     /// The first, middle and last token of each sequence against the references.
     fn checkSome(world: *World, args: *const attention.Args) !void {
-        const dim = world.shape.dim;
+        const dim = world.shape.valueDim();
         const expected = try gpa.alloc(f64, dim);
         defer gpa.free(expected);
         const defined = try gpa.alloc(f32, dim);
@@ -255,6 +276,9 @@ const shapes = [_]Shape{
     .{ .heads = 3, .kv_heads = 3, .dim = 96, .format = .q8_0 },
     .{ .heads = 14, .kv_heads = 2, .dim = 32, .format = .q8_0 },
     .{ .heads = 6, .kv_heads = 3, .dim = 160, .format = .q8_0 },
+    .{ .heads = 4, .kv_heads = 2, .dim = 72, .value_dim = 40, .format = .f16 },
+    .{ .heads = 3, .kv_heads = 1, .dim = 24, .value_dim = 88, .format = .f32 },
+    .{ .heads = 4, .kv_heads = 2, .dim = 64, .value_dim = 96, .format = .q8_0 },
 };
 
 /// Those that go through all lengths: one of each format under emulation, where FMAs are slow.
@@ -276,7 +300,7 @@ test "attention matches the reference over lengths, chunk borders and formats" {
 test "attention gives the same bits for any batch, chunking, placement and member count" {
     for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else shapes) |shape| {
         const length = 280;
-        const row = shape.heads * shape.dim;
+        const row = shape.heads * shape.valueDim();
         var whole: World = try .init(shape, 0);
         defer whole.deinit();
         try whole.add(7, 0, length, 100);
@@ -323,6 +347,54 @@ test "attention gives the same bits however its items are cut" {
             defer gpa.free(got);
             try testing.expectBitwise(expected, got);
         }
+    }
+}
+
+/// Windows of one token, within a block, of a block, near it, smaller than a chunk, of a chunk, larger, and than the context.
+const windows = if (options.emulated) [_]u32{ 1, 16, 250, 700 } else [_]u32{ 1, 5, 16, 17, 100, 255, 256, 300, 700 };
+
+test "attention with a window matches the reference, and gives the same bits for any chunking, placement and cut" {
+    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[11], shapes[13] }) |plain| {
+        for (windows) |window| {
+            const shape = plain.windowed(window);
+            const length = 600;
+            const row = shape.heads * shape.valueDim();
+            // Prefill in two ways, so that each position is computed by panels that begin elsewhere.
+            var whole: World = try .init(shape, 0);
+            defer whole.deinit();
+            try whole.add(7, 0, length, 100);
+            const expected = try whole.run(2);
+            defer gpa.free(expected);
+            for ([_][2]u32{ .{ 240, 247 }, .{ 255, 256 }, .{ 256, 257 }, .{ 250, 530 }, .{ 511, 600 } }, 1..) |part, i| {
+                const first, const end = part;
+                var world: World = try .init(shape, 5);
+                defer world.deinit();
+                try world.add(3, 300, 302, 2);
+                try world.add(7, first, end, @intCast(i));
+                try world.add(4, 0, 3, 1);
+                for ([_]u32{ 0, 1, 2 }) |split_chunks| {
+                    const got = try world.runSplit(2, split_chunks);
+                    defer gpa.free(got);
+                    const at = world.seqs.items[1].token_first * row;
+                    try testing.expectBitwise(expected[first * row .. end * row], got[at..][0 .. (end - first) * row]);
+                }
+            }
+        }
+    }
+}
+
+test "a window as long as the context changes no bit" {
+    for ([_]Shape{ shapes[0], shapes[7], shapes[12] }) |shape| {
+        var results: [2][]f32 = undefined;
+        for (&results, [_]u32{ 0, 530 }) |*result, window| {
+            var world: World = try .init(shape.windowed(window), 0);
+            defer world.deinit();
+            try world.add(1, 490, 530, 7);
+            try world.add(2, 529, 530, 7);
+            result.* = try world.run(2);
+        }
+        defer for (results) |result| gpa.free(result);
+        try testing.expectBitwise(results[0], results[1]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a sequence's K and V lie, chunk by chunk.
 
+const std = @import("std");
 const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
 
@@ -14,6 +15,7 @@ const Walk = struct {
     extent: usize = 0,
     token: u32 = 0,
 
+    /// Number of the block in the arena.
     fn next(walk: *Walk) u32 {
         while (walk.token >= walk.extents[walk.extent].token_count) {
             walk.extent += 1;
@@ -37,8 +39,10 @@ const Walk = struct {
 pub const Chunk = struct {
     k_head: [*]const u8,
     v_head: [*]const u8,
-    dim: usize,
-    block_bytes: usize,
+    key_dim: usize,
+    value_dim: usize,
+    key_block_bytes: usize,
+    value_block_bytes: usize,
     k: [chunk_blocks][*]const u8 = undefined,
     v: [chunk_blocks][*]const u8 = undefined,
     next_k: [chunk_blocks][*]const u8,
@@ -47,36 +51,51 @@ pub const Chunk = struct {
     /// Blocks after the next chunk.
     blocks_left: u32,
 
-    /// Chunks `first` up to position `end`.
-    pub fn init(view: arena.LayerView, kv_head: u32, extents: []const batch.Extent, first: u32, end: u32) Chunk {
-        const offset = kv_head * view.headBytes();
+    /// Chunks `first` up to position `end`. extents: the sequence's. Blocks before its `kv_first` have no valid contents.
+    pub fn init(
+        view: arena.LayerView,
+        kv_head: u32,
+        seq: batch.Seq,
+        extents: []const batch.Extent,
+        first: u32,
+        end: u32,
+    ) Chunk {
+        const start = first * chunk_tokens;
+        std.debug.assert(start < end and kv_head < view.kv_heads);
+        std.debug.assert(seq.kv_first % block_tokens == 0 and seq.kv_first < start + chunk_tokens);
+        const k_head = view.k + kv_head * view.keyHeadBytes();
+        const v_head = view.v + kv_head * view.valueHeadBytes();
         var chunk: Chunk = .{
-            .k_head = view.k + offset,
-            .v_head = view.v + offset,
-            .dim = view.head_dim,
-            .block_bytes = view.blockBytes(),
-            .next_k = @splat(view.k + offset),
-            .next_v = @splat(view.v + offset),
+            .k_head = k_head,
+            .v_head = v_head,
+            .key_dim = view.key_dim,
+            .value_dim = view.value_dim,
+            .key_block_bytes = view.keyBlockBytes(),
+            .value_block_bytes = view.valueBlockBytes(),
+            .next_k = @splat(k_head),
+            .next_v = @splat(v_head),
             .walk = .{ .extents = extents },
-            .blocks_left = (end - first * chunk_tokens + block_tokens - 1) / block_tokens,
+            .blocks_left = (end - start + block_tokens - 1) / block_tokens,
         };
-        chunk.walk.skip(first * chunk_tokens);
-        chunk.fillNext();
+        chunk.walk.skip(start -| seq.kv_first);
+        chunk.fillNext((seq.kv_first -| start) / block_tokens);
         return chunk;
     }
 
     pub fn advance(chunk: *Chunk) void {
         chunk.k = chunk.next_k;
         chunk.v = chunk.next_v;
-        chunk.fillNext();
+        chunk.fillNext(0);
     }
 
-    fn fillNext(chunk: *Chunk) void {
+    /// missing: blocks at the chunk's start that the sequence does not have any more.
+    fn fillNext(chunk: *Chunk, missing: u32) void {
         const count = @min(chunk.blocks_left, chunk_blocks);
-        for (chunk.next_k[0..count], chunk.next_v[0..count]) |*k, *v| {
-            const offset = chunk.walk.next() * chunk.block_bytes;
-            k.* = chunk.k_head + offset;
-            v.* = chunk.v_head + offset;
+        std.debug.assert(missing == 0 or missing < count);
+        for (chunk.next_k[missing..count], chunk.next_v[missing..count]) |*k, *v| {
+            const block = chunk.walk.next();
+            k.* = chunk.k_head + block * chunk.key_block_bytes;
+            v.* = chunk.v_head + block * chunk.value_block_bytes;
         }
         chunk.blocks_left -= count;
     }

@@ -1,6 +1,7 @@
 //! How attention's work is shared out: items of rows that share K and V, and parts of them where items are few.
 
 const std = @import("std");
+const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
 const chunk_tokens = @import("blocks.zig").chunk_tokens;
 
@@ -13,7 +14,9 @@ pub const Work = extern struct {
     n_seqs: u32,
     heads: u32,
     kv_heads: u32,
-    head_dim: u32,
+    value_dim: u32,
+    /// As the view's.
+    window: u32,
 
     pub fn group(work: Work) u32 {
         return work.heads / work.kv_heads;
@@ -38,20 +41,34 @@ pub const Work = extern struct {
 
     /// Partial results of one item: one for each chunk and row.
     fn partialsPerItem(work: Work, seq: batch.Seq) usize {
-        return @as(usize, chunksOf(seq)) * @min(item_rows, work.rows(seq));
+        return @as(usize, work.chunks(seq)) * @min(item_rows, work.rows(seq));
+    }
+
+    /// The first position that a query at `position` sees.
+    pub fn firstSeen(work: Work, position: u32) u32 {
+        return (position + 1) -| work.window;
+    }
+
+    /// Chunks that some query of a sequence sees.
+    fn chunks(work: Work, seq: batch.Seq) u32 {
+        const first = work.firstSeen(seq.position_first) / chunk_tokens;
+        const end = chunksUpTo(seq.position_first + seq.token_count);
+        std.debug.assert(first < end);
+        return end - first;
     }
 
     /// Floats of one partial result: its max and sum, padding, and out.
     pub fn partialLen(work: Work) usize {
-        return partial_out + work.head_dim;
+        return partial_out + work.value_dim;
     }
 };
 
 /// Where the out of a partial result begins.
 pub const partial_out = 8;
 
-fn chunksOf(seq: batch.Seq) u32 {
-    return (seq.position_first + seq.token_count + chunk_tokens - 1) / chunk_tokens;
+/// Chunks that hold some of the first `positions` positions.
+fn chunksUpTo(positions: u32) u32 {
+    return (positions + chunk_tokens - 1) / chunk_tokens;
 }
 
 /// Items cut along their positions, so that several threads share one. Each chunk's result goes to memory, and the
@@ -88,7 +105,7 @@ pub fn chunksPerUnit(work: Work, threads: u32) u32 {
     const wanted = @as(usize, threads) * units_per_thread;
     if (threads == 1 or room.items >= wanted or room.floats * @sizeOf(f32) > partial_bytes_max) return 0;
     var chunks: usize = 0;
-    for (work.slice()) |seq| chunks += @as(usize, work.items(seq)) * chunksOf(seq);
+    for (work.slice()) |seq| chunks += @as(usize, work.items(seq)) * work.chunks(seq);
     return if (chunks == room.items) 0 else @intCast(@max(1, chunks / wanted));
 }
 
@@ -100,6 +117,8 @@ pub const Unit = struct {
     row_end: u32,
     /// Position after the last that any of the rows sees.
     positions: u32,
+    /// First chunk that any of the rows sees, in this unit or another one of the item.
+    item_chunk_first: u32,
     chunk_first: u32,
     chunk_end: u32,
     /// Number of the item, and units that it was cut into.
@@ -114,11 +133,12 @@ pub const Unit = struct {
 
     /// Number of the partial result of a row (from 0 in this item) and chunk.
     pub fn partial(unit: Unit, chunk: u32, row: usize) usize {
-        return unit.partial_first + @as(usize, chunk) * unit.rows() + row;
+        std.debug.assert(chunk >= unit.item_chunk_first and row < unit.rows());
+        return unit.partial_first + @as(usize, chunk - unit.item_chunk_first) * unit.rows() + row;
     }
 };
 
-/// Walks the units, those of sequences with the most positions first (by powers of two), and hands out the claimed ones.
+/// Walks the units, those of sequences that see the most positions first (by powers of two), and hands out the claimed ones.
 pub const Units = struct {
     work: Work,
     split_chunks: u32,
@@ -135,18 +155,19 @@ pub const Units = struct {
         var units: Units = .{ .work = work, .split_chunks = split_chunks, .seq = work.n_seqs };
         for (work.slice()) |seq| {
             units.total += units.count(seq);
-            units.classes |= @as(u33, 1) << classOf(seq);
+            units.classes |= @as(u33, 1) << units.classOf(seq);
         }
         return units;
     }
 
-    fn classOf(seq: batch.Seq) u6 {
-        return 32 - @as(u6, @clz(seq.position_first + seq.token_count));
+    fn classOf(units: *const Units, seq: batch.Seq) u6 {
+        const seen = seq.position_first + seq.token_count - units.work.firstSeen(seq.position_first);
+        return 32 - @as(u6, @clz(seen));
     }
 
     fn perItem(units: *const Units, seq: batch.Seq) u32 {
         if (units.split_chunks == 0) return 1;
-        return (chunksOf(seq) + units.split_chunks - 1) / units.split_chunks;
+        return (units.work.chunks(seq) + units.split_chunks - 1) / units.split_chunks;
     }
 
     fn count(units: *const Units, seq: batch.Seq) u32 {
@@ -162,7 +183,7 @@ pub const Units = struct {
                 units.seq = 0;
             }
             const seq = units.work.seqs[units.seq];
-            if (classOf(seq) != units.class) continue;
+            if (units.classOf(seq) != units.class) continue;
             const here = units.count(seq);
             if (index - units.passed < here) return units.unitOf(seq, index - units.passed);
             units.passed += here;
@@ -179,16 +200,19 @@ pub const Units = struct {
         const block = work.blocks(seq) - 1 - item / work.kv_heads;
         const row_end = @min((block + 1) * item_rows, work.rows(seq));
         const positions = seq.position_first + (row_end - 1) / work.group() + 1;
-        const chunks = (positions + chunk_tokens - 1) / chunk_tokens;
+        const low = work.firstSeen(seq.position_first + block * item_rows / work.group()) / chunk_tokens;
+        const chunks = chunksUpTo(positions);
         const part = index % per_item;
+        std.debug.assert(low < chunks and item < work.items(seq));
         return .{
             .seq = seq,
             .kv_head = item % work.kv_heads,
             .row_first = block * item_rows,
             .row_end = row_end,
             .positions = positions,
-            .chunk_first = @min(part * units.split_chunks, chunks),
-            .chunk_end = if (part + 1 == per_item) chunks else @min((part + 1) * units.split_chunks, chunks),
+            .item_chunk_first = low,
+            .chunk_first = @min(low + part * units.split_chunks, chunks),
+            .chunk_end = if (part + 1 == per_item) chunks else @min(low + (part + 1) * units.split_chunks, chunks),
             .item = units.items_passed + item,
             .units = per_item,
             .partial_first = units.partials_passed + item * work.partialsPerItem(seq),
@@ -198,7 +222,7 @@ pub const Units = struct {
 
 test "few long items are cut, many or short ones stay whole" {
     const one: batch.Seq = .{ .token_first = 0, .token_count = 1, .position_first = 4095, .extent_first = 0, .extent_count = 1 };
-    const work: Work = .{ .seqs = (&one)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .head_dim = 64 };
+    const work: Work = .{ .seqs = (&one)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .value_dim = 64, .window = arena.no_window };
     try std.testing.expectEqual(Room{ .items = 8, .floats = 8 * 16 * 4 * 72 }, roomOf(work));
     try std.testing.expectEqual(8, chunksPerUnit(work, 2));
     try std.testing.expectEqual(1, chunksPerUnit(work, 64));
@@ -212,6 +236,10 @@ test "few long items are cut, many or short ones stay whole" {
     other.seqs = &seqs;
     other.n_seqs = 4;
     try std.testing.expectEqual(0, chunksPerUnit(other, 4));
+    // Of 4,096 positions the last 600 lie in three chunks.
+    other = work;
+    other.window = 600;
+    try std.testing.expectEqual(Room{ .items = 8, .floats = 8 * 3 * 4 * 72 }, roomOf(other));
     var long = one;
     long.token_count = 12;
     long.position_first = 1 << 20;

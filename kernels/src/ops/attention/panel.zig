@@ -21,8 +21,7 @@ comptime {
     std.debug.assert(block_tokens == simd.lanes);
 }
 
-/// Lanes of one register; 16 where the level is there for correctness alone.
-const step = if (!simd.fast) simd.lanes else std.math.clamp(std.simd.suggestVectorLength(f32) orelse 4, 4, simd.lanes);
+const step = simd.register_lanes;
 const V = @Vector(step, f32);
 /// Registers for sums: those that loaded values and factors leave. AVX2 has 16, AVX-512 and NEON have 32.
 const accumulators = if (step == 8) 12 else 24;
@@ -49,12 +48,25 @@ fn wideOf(comptime rows: usize) usize {
 /// Largest score of a row in a chunk, and the sum of its exp(score − max).
 pub const State = struct { max: f32 = -std.math.inf(f32), sum: f32 = 0 };
 
-/// Some rows: their queries, and how many positions of the chunk each sees. Rows ascend in position.
+/// Some rows: their queries, and positions `first` to `end` − 1 of the chunk that each sees; none where `first` ≥ `end`. Rows
+/// ascend in position, so both ascend.
 pub const Panel = struct {
     q: [rows_max][*]const f32,
-    tokens: [rows_max]u32,
+    first: [rows_max]u32,
+    end: [rows_max]u32,
     rows: u32,
+
+    pub fn sees(panel: *const Panel, row: usize) bool {
+        return panel.first[row] < panel.end[row];
+    }
+
+    fn span(panel: *const Panel, row: usize) Span {
+        return .{ .first = panel.first[row], .end = panel.end[row] };
+    }
 };
+
+/// Positions of a chunk.
+const Span = struct { first: u32, end: u32 };
 
 /// What a chunk gives for the rows of a panel.
 pub const Result = struct {
@@ -78,16 +90,37 @@ noinline fn computeRows(
     scale: f32,
     result: *Result,
 ) void {
-    const tokens = panel.tokens[n - 1]; // the last row sees the most
-    if (tokens == 0) return;
-    var weights: [n][chunk_tokens]f32 = undefined;
-    scores(format, n, chunk, panel.q[0..n], scale, tokens, &weights);
-    for (0..n) |r| result.states[r] = softmax(&weights[r], panel.tokens[r]);
-    const common = panel.tokens[0];
-    weightedSum(format, n, chunk, &weights, 0, common, result.out[0..n]);
-    // The few positions that only the later rows of the panel see.
+    // What all rows see that see something.
+    var common: Span = .{ .first = 0, .end = chunk_tokens };
     for (0..n) |r| {
-        if (panel.tokens[r] > common) tail(format, chunk, weights[r..][0..1], common, panel.tokens[r], result.out[r..][0..1]);
+        if (panel.sees(r)) common = .{ .first = @max(common.first, panel.first[r]), .end = @min(common.end, panel.end[r]) };
+    }
+    const all: Span = .{ .first = panel.first[0], .end = panel.end[n - 1] };
+    if (all.first >= all.end) return;
+    std.debug.assert(all.end <= chunk_tokens);
+    var weights: [n][chunk_tokens]f32 = undefined;
+    scores(format, n, chunk, panel.q[0..n], scale, all, &weights);
+    for (0..n) |r| result.states[r] = softmax(&weights[r], panel.first[r], panel.end[r]);
+    if (common.first >= common.end) {
+        // Rows that see different positions: at the edges of a window, or with one of few tokens.
+        for (0..n) |r| {
+            if (panel.sees(r)) weightedRow(format, chunk, weights[r..][0..1], panel.span(r), true, result.out[r..][0..1]);
+        }
+        return;
+    }
+    const is_start = all.first >= common.first;
+    // The few positions that only the earlier rows of the panel see.
+    if (!is_start) for (0..n) |r| {
+        if (panel.first[r] < common.first and panel.sees(r)) {
+            const span: Span = .{ .first = panel.first[r], .end = common.first };
+            weightedRow(format, chunk, weights[r..][0..1], span, true, result.out[r..][0..1]);
+        } else @memset(result.out[r][0..chunk.value_dim], 0);
+    };
+    weightedSum(format, n, chunk, &weights, common, is_start, result.out[0..n]);
+    // The few that only the later rows see.
+    for (0..n) |r| {
+        const span: Span = .{ .first = common.end, .end = panel.end[r] };
+        if (panel.sees(r) and span.first < span.end) weightedRow(format, chunk, weights[r..][0..1], span, false, result.out[r..][0..1]);
     }
 }
 
@@ -122,20 +155,20 @@ inline fn multiplyAdd(
     }
 }
 
-/// weights[r][j] = scale · q[r]·K[j] for the chunk's first `tokens` positions, rounded up to whole blocks.
+/// weights[r][j] = scale · q[r]·K[j] for the positions of a span, rounded to whole blocks.
 fn scores(
     comptime format: Format,
     comptime n: usize,
     chunk: *const Chunk,
     q: *const [n][*]const f32,
     scale: f32,
-    tokens: u32,
+    span: Span,
     weights: *[n][chunk_tokens]f32,
 ) void {
     @setEvalBranchQuota(50_000);
-    const count = (tokens + block_tokens - 1) / block_tokens * (block_tokens / step);
+    const count = (span.end + block_tokens - 1) / block_tokens * (block_tokens / step);
     comptime var wide = wideOf(n);
-    var vector: usize = 0;
+    var vector: usize = span.first / block_tokens * (block_tokens / step);
     inline while (true) {
         while (vector + wide <= count) : (vector += wide) scoreVectors(format, n, wide, chunk, q, scale, vector, weights);
         if (wide == 1) break;
@@ -162,16 +195,16 @@ inline fn scoreVectors(
         const block = chunk.k[(first + i) / per_block];
         const lane = (first + i) % per_block * step;
         keys[i] = elementsOf(format, block) + lane;
-        if (format.hasScales()) scales[i] = elements.scalesOf(format, block, chunk.dim) + lane;
+        if (format.hasScales()) scales[i] = elements.scalesOf(format, block, chunk.key_dim) + lane;
         // V of this block comes in while K is used, and the next chunk's K while V is: hardware prefetch stops at pages.
         ahead[i] = chunk.v[(first + i) / per_block] + lane * 8 * comptime format.elementBytes();
     }
     var d: usize = 0;
-    while (d < chunk.dim) {
+    while (d < chunk.key_dim) {
         const group_first = d;
-        const end = if (format.hasScales()) d + scale_group else chunk.dim;
+        const end = if (format.hasScales()) d + scale_group else chunk.key_dim;
         if (format.hasScales()) inline for (0..wide) |i| {
-            @prefetch(elements.scalesOf(format, chunk.v[(first + i) / per_block], chunk.dim) + d / scale_group * block_tokens, .{ .locality = 2 });
+            @prefetch(elements.scalesOf(format, chunk.v[(first + i) / per_block], chunk.value_dim) + d / scale_group * block_tokens, .{ .locality = 2 });
         };
         var sums: [n][wide]V = @splat(@splat(@splat(0)));
         while (d < end) : (d += 8) {
@@ -191,7 +224,7 @@ inline fn scoreVectors(
                 var total = sums[r][i];
                 // The groups before are in memory: together with this one's they would not fit the registers.
                 if (format.hasScales()) total = simd.fma(total, factor, if (group_first == 0) @as(V, @splat(0)) else target.*);
-                target.* = if (d == chunk.dim) total * @as(V, @splat(scale)) else total;
+                target.* = if (d == chunk.key_dim) total * @as(V, @splat(scale)) else total;
             }
         }
     }
@@ -225,27 +258,21 @@ fn Keys(comptime format: Format, comptime wide: usize) type {
     };
 }
 
-/// Turns the first `tokens` scores into exp(score − max); the rest of the last block into zeros.
-noinline fn softmax(weights: *[chunk_tokens]f32, tokens: u32) State {
-    if (tokens == 0) return .{};
-    const none = simd.splat(-std.math.inf(f32));
-    const whole = tokens / block_tokens * block_tokens;
-    const rest = tokens % block_tokens;
-    if (rest != 0) {
-        const lane = std.simd.iota(u32, simd.lanes);
-        const seen = lane < @as(simd.U32x16, @splat(rest));
-        const last = weights[whole..][0..simd.lanes];
-        last.* = @select(f32, seen, @as(simd.F32x16, last.*), none);
-    }
-    var top = none;
-    var j: usize = 0;
-    while (j < tokens) : (j += simd.lanes) top = simd.max(simd.load(weights[j..].ptr), top);
+/// Turns scores `first` to `end` − 1 into exp(score − max), and the rest of their blocks into zeros.
+noinline fn softmax(weights: *[chunk_tokens]f32, first: u32, end: u32) State {
+    if (first >= end) return .{};
+    const start = first / block_tokens * block_tokens;
+    maskLanes(weights[start..][0..simd.lanes], first % block_tokens, simd.lanes);
+    maskLanes(weights[(end - 1) / block_tokens * block_tokens ..][0..simd.lanes], 0, (end - 1) % block_tokens + 1);
+    var top = simd.splat(-std.math.inf(f32));
+    var j: usize = start;
+    while (j < end) : (j += simd.lanes) top = simd.max(simd.load(weights[j..].ptr), top);
     const max = simd.reduceMax(top);
     // All scores −inf: exp(−inf − 0) = 0 instead of exp(NaN).
     const base = simd.splat(if (max == -std.math.inf(f32)) 0 else max);
     var sums = simd.splat(0);
-    j = 0;
-    while (j < tokens) : (j += simd.lanes) {
+    j = start;
+    while (j < end) : (j += simd.lanes) {
         const p = math.expBelowZero(simd.load(weights[j..].ptr) - base);
         simd.store(weights[j..].ptr, p);
         sums += p;
@@ -253,35 +280,46 @@ noinline fn softmax(weights: *[chunk_tokens]f32, tokens: u32) State {
     return .{ .max = max, .sum = simd.reduceAdd(sums) };
 }
 
-noinline fn tail(
+/// Makes all lanes but `first` to `end` − 1 −inf.
+inline fn maskLanes(scores_of_block: *[simd.lanes]f32, first: u32, end: u32) void {
+    if (first == 0 and end == simd.lanes) return;
+    const lane = std.simd.iota(u32, simd.lanes);
+    const from = lane >= @as(simd.U32x16, @splat(first));
+    const to = lane < @as(simd.U32x16, @splat(end));
+    const kept = @select(f32, to, @as(simd.F32x16, scores_of_block.*), simd.splat(-std.math.inf(f32)));
+    scores_of_block.* = @select(f32, from, kept, simd.splat(-std.math.inf(f32)));
+}
+
+noinline fn weightedRow(
     comptime format: Format,
     chunk: *const Chunk,
     weights: *const [1][chunk_tokens]f32,
-    first: u32,
-    end: u32,
+    span: Span,
+    is_start: bool,
     out: *[1][arena.head_dim_max]f32,
 ) void {
-    weightedSum(format, 1, chunk, weights, first, end, out);
+    weightedSum(format, 1, chunk, weights, span, is_start, out);
 }
 
-/// out[r][d] = Σ weights[r][j]·V[j][d] over first ≤ j < end, ascending; goes on from `out` where first > 0.
+/// out[r][d] = Σ weights[r][j]·V[j][d] over the span, ascending; goes on from `out` unless it is the start.
 fn weightedSum(
     comptime format: Format,
     comptime n: usize,
     chunk: *const Chunk,
     weights: *const [n][chunk_tokens]f32,
-    first: u32,
-    end: u32,
+    span: Span,
+    is_start: bool,
     out: *[n][arena.head_dim_max]f32,
 ) void {
     @setEvalBranchQuota(50_000);
+    std.debug.assert(span.first < span.end);
     const widest = comptime wideOf(n);
     // Weights times the scales of the groups at hand.
     var scaled: [if (format.hasScales()) groupsOf(widest) else 0][n][chunk_tokens]f32 = undefined;
-    var range: Range = .{ .first = first, .end = end, .d = 0 };
+    var range: Range = .{ .first = span.first, .end = span.end, .is_start = is_start, .d = 0 };
     comptime var wide = widest;
     inline while (true) {
-        while (range.d + wide * step <= chunk.dim) : (range.d += wide * step) {
+        while (range.d + wide * step <= chunk.value_dim) : (range.d += wide * step) {
             if (format.hasScales()) {
                 if (range.d % scale_group == 0) scaleWeights(format, n, groupsOf(wide), chunk, weights, range, &scaled);
                 weightedSumAt(format, n, wide, step, chunk, &scaled, range, out);
@@ -290,11 +328,11 @@ fn weightedSum(
         if (wide == 1) break;
         wide /= 2;
     }
-    if (step > 8 and range.d < chunk.dim) weightedSumAt(format, n, 1, 8, chunk, @ptrCast(weights), range, out);
+    if (step > 8 and range.d < chunk.value_dim) weightedSumAt(format, n, 1, 8, chunk, @ptrCast(weights), range, out);
 }
 
-/// Positions of the chunk, and the first dimension.
-const Range = struct { first: usize, end: usize, d: usize };
+/// Positions of the chunk, whether the sums begin with them, and the first dimension.
+const Range = struct { first: usize, end: usize, is_start: bool, d: usize };
 
 /// Groups of dimensions that `wide` vectors span or lie in.
 fn groupsOf(comptime wide: usize) usize {
@@ -313,7 +351,7 @@ fn scaleWeights(
 ) void {
     var j = range.first / block_tokens * block_tokens;
     while (j < range.end) : (j += block_tokens) {
-        const scales = elements.scalesOf(format, chunk.v[j / block_tokens], chunk.dim) + range.d / scale_group * block_tokens;
+        const scales = elements.scalesOf(format, chunk.v[j / block_tokens], chunk.value_dim) + range.d / scale_group * block_tokens;
         inline for (0..groups) |g| {
             const factor = simd.f16ToF32(simd.lanes, scales[g * block_tokens ..][0..block_tokens].*);
             inline for (0..n) |r| simd.store(target[g][r][j..].ptr, simd.load(weights[r][j..].ptr) * factor);
@@ -337,20 +375,20 @@ inline fn weightedSumAt(
     const d = range.d;
     var sums: [n][wide]T = undefined;
     inline for (0..n) |r| inline for (0..wide) |i| {
-        sums[r][i] = if (range.first == 0) @splat(0) else out[r][d + i * lanes ..][0..lanes].*;
+        sums[r][i] = if (range.is_start) @splat(0) else out[r][d + i * lanes ..][0..lanes].*;
     };
     var j = range.first;
     while (j < range.end) {
         const block_end = @min(range.end, (j / block_tokens + 1) * block_tokens);
-        var source = elementsOf(format, chunk.v[j / block_tokens]) + j % block_tokens * chunk.dim + d;
+        var source = elementsOf(format, chunk.v[j / block_tokens]) + j % block_tokens * chunk.value_dim + d;
         prefetch(chunk.next_k[j / block_tokens] + d * block_tokens * element_bytes, wide * lanes * block_tokens * element_bytes);
         if (format.hasScales() and d % scale_group == 0) {
-            const scales = elements.scalesOf(format, chunk.next_k[j / block_tokens], chunk.dim) + d / scale_group * block_tokens;
+            const scales = elements.scalesOf(format, chunk.next_k[j / block_tokens], chunk.key_dim) + d / scale_group * block_tokens;
             prefetch(@ptrCast(scales), groupsOf(wide) * block_tokens * @sizeOf(u16));
         }
         while (j < block_end) : (j += 1) {
             multiplyAdd(n, wide, T, &sums, Weights(format, n, lanes){ .weights = weights, .j = j }, Values(format, lanes){ .source = source });
-            source += chunk.dim;
+            source += chunk.value_dim;
         }
     }
     inline for (0..n) |r| inline for (0..wide) |i| {
