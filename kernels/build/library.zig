@@ -30,7 +30,7 @@ pub fn addLibrary(
     const least = leastLevel(target.arch);
     // The build API cannot pass `-z nodelete`, so the objects are linked by a command of our own. The flag
     // keeps the code mapped when the last user closes the library while a helper thread still sleeps in it;
-    // src/resident.zig does it on systems without the flag.
+    // src/system/resident.zig does it on systems without the flag.
     const link = b.addSystemCommand(&.{ b.graph.zig_exe, "build-lib", "-dynamic", "--name", "kumi", "-lc" });
     link.setName("link kumi");
     link.addArgs(&.{ "-target", target.triple(b), b.fmt("-mcpu={s}", .{least.mcpu}) });

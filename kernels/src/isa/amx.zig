@@ -101,7 +101,7 @@ pub const Product = enum {
     signed,
     /// int8 · uint8, exact in int32.
     unsigned,
-    /// bfloat16 pairs; see ops/matmul_amx_bf16.zig for the order of roundings.
+    /// bfloat16 pairs; see ops/matmul/amx_bf16.zig for the order of roundings.
     bf16,
 };
 
