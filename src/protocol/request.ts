@@ -29,8 +29,9 @@ export type Prompt =
   | { tokens: number[] }
   | { messages: ChatMessage[] } & PromptShape;
 
-/** What becomes of the hidden states of a text's tokens: their mean, or the last one alone. */
+/** All {@linkcode Pooling}s. */
 export const POOLINGS = ["mean", "last"] as const;
+/** What becomes of the hidden states of a text's tokens: their mean, or the last one alone. */
 export type Pooling = typeof POOLINGS[number];
 
 /** What a checked request says whatever it asks for. */

@@ -14,8 +14,9 @@ export interface ChatTemplateOptions extends EndingOptions {
   readonly now?: Date;
 }
 
-/** How much a model shall think. Templates write it into the prompt, so there are no others. */
+/** All {@linkcode ReasoningEffort}s. */
 export const REASONING_EFFORTS = ["low", "medium", "high"] as const;
+/** How much a model shall think. Templates write it into the prompt, so there are no others. */
 export type ReasoningEffort = typeof REASONING_EFFORTS[number];
 
 /** What callers may hand to a template by name: nothing that becomes a text of the prompt but a few words. */
