@@ -15,6 +15,7 @@ const ROOMS = [
   "src/protocol",
   "src/models",
   "src/layers",
+  "src/safetensors",
   "src/tokenizer",
   "src/gguf",
   "src/hub",
