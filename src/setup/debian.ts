@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findOnPath } from "./path_search.ts";
+import { findOnPath } from "../process/path_search.ts";
 import { capture, type CaptureOptions } from "./process.ts";
 
 const RELEASE = "trixie";

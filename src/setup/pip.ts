@@ -1,6 +1,7 @@
 /** Packages of PyPI that bring programs: installed with pip into a folder of the checkout, never into the system. @module */
 
-import { capture, type CaptureOptions } from "./process.ts";
+import { capture, type CaptureOptions } from "../process/capture.ts";
+import { lastWords, PYTHONS } from "../process/python.ts";
 
 /** How to find pip, replaceable in tests. */
 export interface PipSearch extends CaptureOptions {
@@ -10,10 +11,6 @@ export interface PipSearch extends CaptureOptions {
   readonly pips?: readonly (readonly string[])[];
 }
 
-/** Programs that may be Python 3. */
-export const PYTHONS = Deno.build.os === "windows"
-  ? [["py", "-3"], ["python"], ["python3"]]
-  : [["python3"], ["python"]];
 const PIPS = [["pip3"], ["pip"]];
 
 /** What to install, and where. */
@@ -24,11 +21,6 @@ export interface PipInstall {
   readonly folder: string;
   /** Says what is wrong with an install; null when nothing is. */
   check?(folder: string): Promise<string | null>;
-}
-
-/** The last lines of what a tool said, on one line. */
-function lastWords(text: string): string {
-  return text.trim().split("\n").slice(-2).join(" ").slice(-300);
 }
 
 /**

@@ -6,8 +6,9 @@
 
 import { DebianUnavailable, installDebian } from "./debian.ts";
 import { TOOLS } from "./paths.ts";
-import { findOnPath } from "./path_search.ts";
-import { pipInstall, type PipSearch, PYTHONS } from "./pip.ts";
+import { findOnPath } from "../process/path_search.ts";
+import { PYTHONS } from "../process/python.ts";
+import { pipInstall, type PipSearch } from "./pip.ts";
 
 /** A program that may be missing. */
 interface Source {

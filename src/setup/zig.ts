@@ -6,7 +6,8 @@
  */
 
 import { TOOLS } from "./paths.ts";
-import { pipInstall, type PipSearch, PYTHONS } from "./pip.ts";
+import { PYTHONS } from "../process/python.ts";
+import { pipInstall, type PipSearch } from "./pip.ts";
 import { capture } from "./process.ts";
 import { note, Progress } from "./progress.ts";
 

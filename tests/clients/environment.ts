@@ -1,6 +1,6 @@
 /** What the clients need: a virtual environment of Python with their packages, and Java's compiler. @module */
 
-import { findOnPath } from "../../src/setup/path_search.ts";
+import { findOnPath } from "../../src/process/path_search.ts";
 import { pathOf, TOOLS } from "../../src/setup/paths.ts";
 import { capture } from "../../src/setup/process.ts";
 import { Progress } from "../../src/setup/progress.ts";
