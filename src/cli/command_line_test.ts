@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { loadedModules } from "../../tests/support/loaded_modules.ts";
 import { libraryFile } from "../ffi/native_files.ts";
+import { PYTHONS } from "../process/python.ts";
 import { commandAccess, commandPermissions, readCommandLine } from "./command_line.ts";
 import { type CommandName, COMMANDS } from "./commands.ts";
 
@@ -84,6 +85,49 @@ Deno.test("commandAccess() reads a server's configuration file where its user st
 Deno.test("commandPermissions() opens one library", async () => {
   assertEquals(await flags("--allow-ffi", ["chat"]), [`--allow-ffi=${libraryFile()}`]);
   assertEquals(await flags("--allow-ffi", ["chat"], { KUMI_LIBRARY: "/own.so" }), ["--allow-ffi=/own.so"]);
+});
+
+Deno.test("commandPermissions() lets a model with a name use the hub and pip, and nothing else do", async () => {
+  const bin = await Deno.makeTempDir({ prefix: "kumi-bin-" });
+  try {
+    const [python] = PYTHONS.at(-1)!;
+    await Deno.writeTextFile(`${bin}/${python}${Deno.build.os === "windows" ? ".exe" : ""}`, "", {
+      mode: 0o755,
+    });
+    const env = (PATH: string) => (name: string) =>
+      ({ PATH, KUMI_CACHE: "/cache" } as Record<string, string>)[name];
+    const named = [
+      ["chat", "-m", "smollm2"],
+      ["run", "--model=smollm2", "x"],
+      ["serve", "-m", "smollm2"],
+      ["inspect", "smollm2"],
+      ["bench", "-m", "smollm2"],
+      ["convert", "smollm2", "out"],
+      ["tokenize", "-m", "smollm2", "x"],
+    ];
+    for (const args of named) {
+      const { hub, run, write } = await commandAccess(args, env(bin));
+      assertEquals(
+        [hub, run, write],
+        [true, [python], args[0] === "convert" ? "anywhere" : ["/cache"]],
+        `${args}`,
+      );
+      assertEquals((await commandAccess(args, env("/nowhere"))).run, [], `${args}: there is no Python`);
+    }
+    for (
+      const args of [["chat"], ["run", "smollm2"], ["chat", "-m", "./smollm2"], ["chat", "-m", "hf:o/r"]]
+    ) {
+      const { hub, run } = await commandAccess(args, env(bin));
+      assertEquals([hub, run], [args.includes("hf:o/r"), []], `${args}`);
+    }
+    assertEquals((await commandAccess(["bench", "-m", "smollm2", "--peer", "llama.cpp"], env(bin))).run, [
+      python,
+      "node",
+      "npm",
+    ]);
+  } finally {
+    await Deno.remove(bin, { recursive: true });
+  }
 });
 
 Deno.test("commandPermissions() lets only bench --peer run programs", async () => {

@@ -12,7 +12,7 @@ import { oneLine } from "../process/harmless.ts";
 import { printNote } from "../process/print.ts";
 
 /**
- * The path of a model given as a path, `hf:owner/repo/file.gguf` or "demo"; downloads with a progress bar.
+ * The path of a model given as a path, `hf:…`, a name of the list or "demo"; downloads with a progress bar.
  */
 export async function resolveModelFile(spec: string): Promise<string> {
   using interrupt = interruptible();

@@ -1,6 +1,7 @@
 /** The options that `chat` and `run` share. @module */
 
 import type { KvFormat } from "../gguf/mod.ts";
+import { MODEL_HELP } from "../hub/named_models.ts";
 import { GENERATION } from "../protocol/options/generation.ts";
 import { LOAD, type LoadOptions } from "../protocol/options/load.ts";
 import { settableBy } from "../protocol/options/option.ts";
@@ -26,8 +27,8 @@ export const LOAD_OPTIONS: readonly OptionSpec[] = [
   {
     name: "model",
     alias: "m",
-    value: "PATH|hf:…",
-    help: "GGUF file, or hf:owner/repo/file.gguf",
+    value: "MODEL",
+    help: MODEL_HELP,
     default: "demo",
   },
   ...OF_LOADING.map((option) => specOf(option, true)),

@@ -1,28 +1,65 @@
 import { fileURLToPath } from "node:url";
 import { partPaths } from "../gguf/split.ts";
-import { downloadModel, isHubReference } from "../hub/mod.ts";
+import {
+  downloadModel,
+  downloadNamed,
+  type DownloadOptions,
+  downloadRepository,
+  HubError,
+  isHubReference,
+  isHubRepository,
+  NAMED_MODELS,
+  namedModel,
+} from "../hub/mod.ts";
 import { demoModelFile } from "../ffi/native_files.ts";
+import { nearest } from "../protocol/arguments.ts";
+import { weightFiles } from "../safetensors/folder.ts";
 
 export interface LocateOptions {
   signal?: AbortSignal;
   /** Called while a file is downloaded. */
   progress?: (doneBytes: number, totalBytes: number) => void;
-  /** Called before a download waits so many ms: for another attempt, or, with 0, for another process. */
+  /** Called before a download waits so many ms: for another attempt, or, with 0, for what the reason says. */
   onWait?: (reason: string, ms: number) => void;
 }
 
+/** A word that could be the name of a model, and is hardly meant as a path. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+
 /**
- * The path of a model file: a path or file URL as it is, "demo" for the bundled toy, `hf:owner/repo/file.gguf` from the
- * cache, downloaded first when it is not there, with the other parts of a split model. Throws HubError, TypeError for other URLs,
- * or the signal's reason.
+ * The path of a model: a path or file URL as it is, "demo" for the bundled toy. These come from the cache, downloaded first when they are
+ * not there: `hf:owner/repo/file.gguf` with the other parts of a split model, `hf:owner/repo` as a folder of safetensors, and the names of
+ * the list, such as "smollm2". Throws HubError, TypeError for other URLs, CheckpointError, or the signal's reason.
  */
 export async function locateModel(model: string | URL, options: LocateOptions = {}): Promise<string> {
-  const { signal, progress, onWait } = options;
   if (model === "demo") return demoModelFile();
   if (model instanceof URL) return pathOf(model);
   if (model.startsWith("file:")) return pathOf(new URL(model));
-  if (!isHubReference(model)) return model;
-  return await downloadParts(model, { signal, progress, onWait });
+  const named = namedModel(model);
+  if (named !== undefined) return await downloadNamed(named, downloadOptions(options));
+  if (isHubRepository(model)) {
+    return await downloadRepository(model, { ...downloadOptions(options), weightFiles });
+  }
+  if (isHubReference(model)) return await downloadParts(model, options);
+  if (NAME.test(model)) await refuseUnknownName(model);
+  return model;
+}
+
+function downloadOptions({ signal, progress, onWait }: LocateOptions): DownloadOptions {
+  return { signal, onWait, onProgress: ({ bytes, totalBytes = bytes }) => progress?.(bytes, totalBytes) };
+}
+
+/** Throws HubError where there is nothing of this name here, either. */
+async function refuseUnknownName(model: string): Promise<void> {
+  const isThere = await Deno.stat(model).then(
+    () => true,
+    (error) => !(error instanceof Deno.errors.NotFound),
+  );
+  if (isThere) return;
+  const names = ["demo", ...NAMED_MODELS.map(({ name }) => name)];
+  const near = nearest(model, names);
+  const advice = near === undefined ? `known names are ${names.join(", ")}` : `did you mean ${near}?`;
+  throw new HubError("reference", `there is no file and no known model ${JSON.stringify(model)}; ${advice}`);
 }
 
 /** Downloads the file, or all those that a split model lies in. Gives the path of the one that was named. */
@@ -50,6 +87,6 @@ async function downloadParts(model: string, { signal, progress, onWait }: Locate
 function pathOf(url: URL): string {
   if (url.protocol === "file:") return fileURLToPath(url);
   throw new TypeError(
-    `A model must be a local file or hf:owner/repo/file.gguf, current value is ${url.href}`,
+    `A model must be a local file, hf:owner/repo/file.gguf or a known name, current value is ${url.href}`,
   );
 }

@@ -32,7 +32,8 @@ import { WorkerTransport } from "./transport.ts";
 
 /**
  * Loads a model into workers of its own and gives a handle to it. `model`: a path to a GGUF file,
- * `hf:owner/repo/file.gguf` to download one, or "demo" for the bundled toy.
+ * `hf:owner/repo/file.gguf` or a name such as "smollm2" to download one, or "demo" for the bundled toy. Or a folder of safetensors, there or
+ * `hf:owner/repo`.
  *
  * ```ts
  * await using model = await loadModel("demo", {

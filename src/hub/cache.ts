@@ -1,7 +1,8 @@
 /** Where downloaded models lie. @module */
 
 import { HubError } from "./error.ts";
-import type { HubReference } from "./reference.ts";
+import type { NamedModel } from "./named_models.ts";
+import type { HubReference, HubRepository } from "./reference.ts";
 
 /** Reads one environment variable. */
 export type Environment = (name: string) => string | undefined;
@@ -29,4 +30,14 @@ export function cacheFolder(env: Environment = Deno.env.get, os: string = Deno.b
 /** Where the file of a reference lies in a cache folder. */
 export function cachedPath(folder: string, { owner, repo, revision, path }: HubReference): string {
   return [folder, "models", owner, repo, revision, path].join("/");
+}
+
+/** Where the folder of a repository lies. It ends in the repository's name, which is what such a model is called. */
+export function checkpointFolder(folder: string, { owner, repo, revision }: HubRepository): string {
+  return [folder, "checkpoints", owner, revision, repo].join("/");
+}
+
+/** Where a model of the list of names lies; another file of the same name, in another kumi, lies elsewhere. */
+export function namedPath(folder: string, { name, sha256, file }: NamedModel): string {
+  return [folder, "named", `${name}-${sha256.slice(0, 12)}`, file].join("/");
 }

@@ -8,6 +8,7 @@ export type HubErrorKind =
   | "server"
   | "network"
   | "mismatch"
+  | "program"
   | "disk";
 
 /** A model could not be fetched; the message says what to do. */

@@ -15,8 +15,12 @@ export interface FileIdentity {
   readonly size?: number;
   /** SHA-256 of the whole file as hex, where the hub tells it. */
   readonly sha256?: string;
+  /** The name that git gives the content, where the hub tells that instead. */
+  readonly blobId?: string;
   /** Changes with the content: the hub's own tag, else the server's. */
   readonly tag?: string;
+  /** The commit of the repository that the file was read from. */
+  readonly commit?: string;
 }
 
 /** A response's last hop and what all hops said about the file. */
@@ -42,6 +46,10 @@ function number(text: string | null): number | undefined {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
+function commitId(text: string | null): string | undefined {
+  return text !== null && /^[0-9a-f]{40}$/.test(text) ? text : undefined;
+}
+
 function unquote(tag: string | null): string | undefined {
   return tag?.replace(/^W\//, "").replace(/^"(.*)"$/, "$1") || undefined;
 }
@@ -57,10 +65,15 @@ function merge(known: FileIdentity, response: Response, fromHub: boolean): FileI
     ? number(headers.get("content-length"))
     : undefined;
   const isSha256 = fromHub && tag !== undefined && /^[0-9a-f]{64}$/.test(tag);
+  const commit = fromHub ? commitId(headers.get("x-repo-commit")) : undefined;
+  // Only a hub that knows commits means git's name by a tag of that length.
+  const isBlob = commit !== undefined && tag !== undefined && commitId(tag) !== undefined;
   return {
     size: known.size ?? number(headers.get("x-linked-size")) ?? whole,
     sha256: known.sha256 ?? (isSha256 ? tag : undefined),
+    blobId: known.blobId ?? (isBlob ? tag : undefined),
     tag: known.tag ?? tag,
+    commit: known.commit ?? commit,
   };
 }
 

@@ -90,6 +90,17 @@ export class PartFile implements Disposable {
     return this.#hash.copy().digest("hex");
   }
 
+  /** The name that git gives a file of these bytes: SHA-1 over a head with their count, and them. */
+  async blobId(): Promise<string> {
+    const hash = createHash("sha1").update(`blob ${this.#bytes}\0`);
+    const buffer = new Uint8Array(1 << 20);
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    for (let n = await this.#file.read(buffer); n !== null; n = await this.#file.read(buffer)) {
+      hash.update(buffer.subarray(0, n));
+    }
+    return hash.digest("hex");
+  }
+
   /** Makes the bytes survive a power failure. */
   async sync(): Promise<void> {
     try {

@@ -1,13 +1,21 @@
-/** Names of model files on a hub: `hf:owner/repo/path/file.gguf` or `hf:owner/repo@revision/path/file.gguf`. @module */
+/**
+ * Names of models on a hub: a file, `hf:owner/repo/path/file.gguf` or `hf:owner/repo@revision/path/file.gguf`, or a repository that is
+ * a folder of safetensors, `hf:owner/repo` or `hf:owner/repo@revision`.
+ * @module
+ */
 
 import { HubError } from "./error.ts";
 
-/** A file in a repository on a hub. */
-export interface HubReference {
+/** A repository on a hub. */
+export interface HubRepository {
   readonly owner: string;
   readonly repo: string;
   /** Branch, tag or commit. */
   readonly revision: string;
+}
+
+/** A file in a repository on a hub. */
+export interface HubReference extends HubRepository {
   /** Path inside the repository, with slashes. */
   readonly path: string;
 }
@@ -16,13 +24,42 @@ const PREFIX = "hf:";
 /** Each part becomes a folder in the cache: no separators, no "..", nothing hidden, nothing a shell or Windows minds. */
 const PART = /^[A-Za-z0-9_](?:[A-Za-z0-9._+\- ()]{0,126}[A-Za-z0-9_+\-()])?$/;
 
-/** True when `text` names a file on a hub rather than a local one. */
+/** True when `text` names something on a hub rather than a local file. */
 export function isHubReference(text: string): boolean {
   return text.startsWith(PREFIX);
 }
 
+/** True when `text` names a repository as a whole. */
+export function isHubRepository(text: string): boolean {
+  return isHubReference(text) && text.split("/").length === 2;
+}
+
+/** Reads the name of a repository. Throws HubError when a part is missing or could leave the cache folder. */
+export function parseHubRepository(text: string): HubRepository {
+  const [owner = "", name = ""] = isHubRepository(text) ? text.slice(PREFIX.length).split("/") : [];
+  const [repo, revision = "main", ...more] = name.split("@");
+  const isFile = repo.toLowerCase().endsWith(".gguf");
+  if (isFile || more.length > 0 || ![owner, repo, revision].every((part) => PART.test(part))) {
+    throw malformed(text);
+  }
+  return { owner, repo, revision };
+}
+
+/** The repository as a user writes it. */
+export function formatHubRepository({ owner, repo, revision }: HubRepository): string {
+  return `${PREFIX}${owner}/${repo}${revision === "main" ? "" : `@${revision}`}`;
+}
+
+function malformed(text: string): HubError {
+  return new HubError(
+    "reference",
+    "a model on the hub is written hf:owner/repo/file.gguf, or hf:owner/repo for a folder of safetensors, with @revision after repo " +
+      `where it is not main; current value is ${JSON.stringify(text)}`,
+  );
+}
+
 /**
- * Reads a reference. Throws HubError when a part is missing or could leave the cache folder.
+ * Reads a reference to a file. Throws HubError when a part is missing or could leave the cache folder.
  *
  * @example
  * ```ts
@@ -40,12 +77,7 @@ export function parseHubReference(text: string): HubReference {
   const [repo, revision = "main", ...more] = repoAndRevision.split("@");
   const parts = [owner, repo, revision, ...path];
   if (more.length > 0 || path.length === 0 || path.length > 16 || !parts.every((part) => PART.test(part))) {
-    throw new HubError(
-      "reference",
-      `a model on the hub is written hf:owner/repo/file.gguf or hf:owner/repo@revision/file.gguf, current value is ${
-        JSON.stringify(text)
-      }`,
-    );
+    throw malformed(text);
   }
   if (!path.at(-1)!.toLowerCase().endsWith(".gguf")) {
     throw new HubError("reference", `only .gguf files can be run, current value is ${JSON.stringify(text)}`);
@@ -54,6 +86,6 @@ export function parseHubReference(text: string): HubReference {
 }
 
 /** The reference as a user writes it. */
-export function formatHubReference({ owner, repo, revision, path }: HubReference): string {
-  return `${PREFIX}${owner}/${repo}${revision === "main" ? "" : `@${revision}`}/${path}`;
+export function formatHubReference(reference: HubReference): string {
+  return `${formatHubRepository(reference)}/${reference.path}`;
 }

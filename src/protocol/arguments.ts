@@ -139,7 +139,7 @@ function unknownName(what: string, name: string, checks: Readonly<Record<string,
 }
 
 /** The name that somebody meant: written in another style, or with up to a third of it wrong. */
-function nearest(name: string, names: readonly string[]): string | undefined {
+export function nearest(name: string, names: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[_-]/g, "");
   const wanted = plain(name.slice(0, 64));
   const [best] = names

@@ -28,11 +28,21 @@ export async function isCheckpoint(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isDirectory, () => false);
 }
 
+/** Names of the files in which the weights of a folder lie, or should lie. Throws CheckpointError where the index names others than such. */
+export async function weightFiles(folder: string): Promise<string[]> {
+  const index = await JsonObject.read(folder, INDEX);
+  return filesOf(index && weightMap(index));
+}
+
+function filesOf(named: ReadonlyMap<string, string> | undefined): string[] {
+  return named === undefined ? [SINGLE] : [...new Set(named.values())].sort();
+}
+
 /** Opens and checks the files. Throws CheckpointError that names the file. */
 export async function openWeights(folder: string): Promise<WeightFolder> {
   const index = await JsonObject.read(folder, INDEX);
   const named = index === undefined ? undefined : weightMap(index);
-  const files = named === undefined ? [SINGLE] : [...new Set(named.values())].sort();
+  const files = filesOf(named);
   const sources: ByteSource[] = [];
   const close = () => sources.forEach((source) => source.close());
   try {

@@ -56,7 +56,7 @@ export interface HandlerOptions extends OriginRules {
 
 /** How a server runs. All optional. */
 export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal" | "classes"> {
-  /** A path to a GGUF file, `hf:owner/repo/file.gguf`, or "demo", the default. */
+  /** A path to a GGUF file, `hf:owner/repo/file.gguf`, a name such as "smollm2", or "demo", the default. */
   readonly model?: string;
   /** Where to listen. Default 127.0.0.1: only this machine reaches it. */
   readonly hostname?: string;

@@ -8,6 +8,7 @@ import { samplingOptions } from "../sampling_options.ts";
 import { formatBytes, formatCount } from "../units.ts";
 import { counted } from "../counted.ts";
 import { SignalCount } from "../../process/signal_count.ts";
+import { aboutNamedModel, NAMED_MODELS } from "../../hub/named_models.ts";
 import type { ModelInfo } from "../../protocol/model_info.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine } from "../../process/print.ts";
@@ -57,6 +58,9 @@ function welcome(info: ModelInfo, isDemo: boolean): string {
       "It can greet, say what it is, explain a KV cache or batching, add up to 99, tell a very short story",
       "and write a small JSON object. It knows nothing else. For a real model:",
       "",
+      ...NAMED_MODELS.map((model) =>
+        `  deno task chat --model ${aboutNamedModel(model).replace(":", "  #")}`
+      ),
       "  deno task chat --model path/to/model.gguf",
       "  deno task chat --model hf:owner/repo/file.gguf",
     );

@@ -2,6 +2,7 @@
 
 import { modelAccess } from "../access.ts";
 import type { KumiCommand } from "../command.ts";
+import { MODEL_HELP } from "../../hub/named_models.ts";
 import { shapeNames } from "../../models/shapes.ts";
 import { PEER_PACKAGE } from "../bench/peer/install.ts";
 import { RANDOM_FORMAT } from "../bench/random_format.ts";
@@ -15,7 +16,7 @@ export const bench: KumiCommand = {
     "bench [--model FILE | --shape NAME --format FORMAT] [--pp N,…] [--tg N,…] [--batch N,…] [--depth N,…] [--peer llama.cpp]",
   positionals: { min: 0, max: 0 },
   options: [
-    { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file to measure", default: "demo" },
+    { name: "model", alias: "m", value: "MODEL", help: MODEL_HELP, default: "demo" },
     { name: "shape", value: "NAME", help: `random weights instead: ${shapeNames.join(", ")}` },
     { name: "format", value: "FORMAT", help: `weight format of the random model (default ${RANDOM_FORMAT})` },
     { name: "pp", value: "N,…", help: "prompt lengths of the prefill test; 0 leaves it out", default: "512" },
@@ -41,9 +42,9 @@ export const bench: KumiCommand = {
     `--peer llama.cpp installs ${PEER_PACKAGE} with npm in the cache folder. It gets the same threads, a ubatch of\n` +
     "512 and the same KV format, computes logits but samples nothing, and takes turns with kumi once with flash\n" +
     "attention off and once with it on; the better one counts.",
-  access: ({ values }, env) => ({
-    ...modelAccess(values.get("model")!, env),
+  access: ({ values }, env) => {
+    const access = modelAccess(values.get("model")!, env);
     // llama.cpp runs in node, and npm gets it.
-    run: values.has("peer") ? ["node", "npm"] : [],
-  }),
+    return { ...access, run: [...access.run ?? [], ...values.has("peer") ? ["node", "npm"] : []] };
+  },
 };

@@ -8,7 +8,7 @@ import { LOAD_OPTIONS, SAMPLING_OPTIONS } from "../sampling_options.ts";
 export const chat: KumiCommand = {
   name: "chat",
   summary: "talk with a model; Ctrl-C stops an answer, /help tells the rest",
-  usage: "chat [--model PATH|hf:owner/repo/file.gguf] [options]",
+  usage: "chat [--model smollm2|PATH|hf:owner/repo/file.gguf] [options]",
   positionals: { min: 0, max: 0 },
   options: [
     ...LOAD_OPTIONS,

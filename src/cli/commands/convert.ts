@@ -19,7 +19,8 @@ export const convert: KumiCommand = {
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     { name: "force", help: "replace OUT.gguf if it exists" },
   ],
-  details: "IN is a folder with config.json, tokenizer.json and safetensors, a GGUF file, or hf:….",
+  details:
+    "IN is a folder with config.json, tokenizer.json and safetensors, a GGUF file, hf:…, or a name that --model takes.",
   // OUT may lie anywhere.
   access: ({ positional: [input] }, env) => ({ ...modelAccess(input, env), write: "anywhere" }),
 };

@@ -6,6 +6,7 @@
 
 import { modelAccess } from "../access.ts";
 import type { KumiCommand } from "../command.ts";
+import { MODEL_HELP } from "../../hub/named_models.ts";
 import { KV_OPTION } from "../sampling_options.ts";
 
 /**
@@ -21,8 +22,8 @@ export const inspect: KumiCommand = {
     {
       name: "model",
       alias: "m",
-      value: "PATH|hf:…",
-      help: "the file, when not given as FILE",
+      value: "MODEL",
+      help: `when not given as FILE: ${MODEL_HELP}`,
       default: "demo",
     },
     { name: "users", alias: "u", value: "N", help: "sequences at the same time", default: "1" },

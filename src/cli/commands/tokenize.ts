@@ -2,6 +2,7 @@
 
 import { fileAccess } from "../access.ts";
 import type { KumiCommand } from "../command.ts";
+import { MODEL_HELP } from "../../hub/named_models.ts";
 
 /** Reads the text from the arguments or, without any, from stdin. */
 export const tokenize: KumiCommand = {
@@ -13,8 +14,8 @@ export const tokenize: KumiCommand = {
     {
       name: "model",
       alias: "m",
-      value: "PATH|hf:…",
-      help: "GGUF file whose vocabulary to use",
+      value: "MODEL",
+      help: `whose vocabulary to use: ${MODEL_HELP}`,
       default: "demo",
     },
     { name: "special", help: "add BOS/EOS as the model asks, and read control tokens in the text" },

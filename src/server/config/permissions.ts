@@ -1,7 +1,9 @@
 /** What a server has to be allowed to do. @module */
 
 import { partPaths } from "../../gguf/split.ts";
+import { namedModel } from "../../hub/named_models.ts";
 import { isHubReference } from "../../hub/reference.ts";
+import { PYTHONS } from "../../process/python.ts";
 import { configFile, type ConfigSources } from "./resolve.ts";
 import type { Settings } from "./settings.ts";
 
@@ -19,7 +21,8 @@ export interface ServerPaths {
 
 /** Deno's permission flags with which the server runs, and without one of which it does not. */
 export function servePermissions(settings: Settings, sources: ConfigSources, paths: ServerPaths): string[] {
-  const isDownload = isHubReference(settings.model);
+  const isNamed = namedModel(settings.model) !== undefined;
+  const isDownload = isNamed || isHubReference(settings.model);
   const { root } = paths;
   const read = [...root === null ? [] : [`${root}/src`, `${root}/scheduler`], paths.library];
   if (settings.model === "demo") read.push(...root === null ? [] : [`${root}/examples/demo-model`]);
@@ -36,6 +39,8 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     `--allow-read=${read.join(",")}`,
     ...isDownload && paths.cache !== null ? [`--allow-write=${paths.cache}`] : [],
     `--allow-ffi=${paths.library}`,
+    // pip fetches a model of the list that the hub does not give.
+    ...isNamed ? [`--allow-run=${PYTHONS.map(([program]) => program).join(",")}`] : [],
     "--allow-env=KUMI_*,HF_*,XDG_*,HOME",
     "--ignore-env",
   ];

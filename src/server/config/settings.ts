@@ -1,5 +1,6 @@
 /** Everything that can be set about a server: one table for flags, environment, the configuration file and the help. @module */
 
+import { MODEL_HELP } from "../../hub/named_models.ts";
 import {
   boolean,
   integer,
@@ -65,9 +66,9 @@ const SERVING = {
   model: {
     kind: path,
     fallback: SERVE_DEFAULTS.model,
-    value: "PATH|hf:…",
+    value: "MODEL",
     alias: "m",
-    help: "GGUF file, hf:owner/repo/file.gguf, or demo",
+    help: MODEL_HELP,
   },
   modelName: {
     kind: name,
