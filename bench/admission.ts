@@ -1,8 +1,8 @@
 /**
- * How good a real engine's refusals are when traffic changes: the traffics of `deno task sim -- --admission`, scaled to what this
- * machine does with the model. A share of all requests is taken even where it would be refused: of those is known when their
- * first token would have come. What was taken is right if that came in the time that the class promises, a refusal if it would
- * have come later than 0.8 times that.
+ * How good a real engine's refusals are when traffic changes: the traffics of `deno task sim -- --admission`,
+ * scaled to what this machine does with the model. A share of all requests is taken even where it would be
+ * refused: of those is known when their first token would have come. What was taken is right if that came in
+ * the time that the class promises, a refusal if it would have come later than 0.8 times that.
  *
  * deno task run bench/admission.ts [--model demo] [--share 0.05] [--only TEXT] [--seeds 1]
  * @module
@@ -118,7 +118,9 @@ function open({ path, share, threads }: Bench, ttftSloMs: number | undefined, wo
   });
 }
 
-/** What a step costs as its model says, and a token so much that the machine bears what it was seen to bear. */
+/**
+ * What a step costs as its model says, and a token so much that the machine bears what it was seen to bear.
+ */
 async function calibrate(bench: Bench): Promise<TrafficMachine> {
   await using model = await open(bench, undefined);
   const requests = createTraffic("twice what it bears", 0).requests.slice(0, CALIBRATION);
@@ -164,10 +166,15 @@ async function judge(bench: Bench, traffic: Traffic, seed: number): Promise<Conf
   };
 }
 
-/** One of these is in nearly each token: with them, or the model's end, an answer ends by itself as soon as it may. */
+/**
+ * One of these is in nearly each token: with them, or the model's end, an answer ends by itself as soon as it
+ * may.
+ */
 const STOPS = [..." \netaoinsrhdl.,u"];
 
-/** Sends a request that ends by itself when its length is reached, as answers do whose lengths nobody knows. */
+/**
+ * Sends a request that ends by itself when its length is reached, as answers do whose lengths nobody knows.
+ */
 async function send(model: Model, request: TrafficRequest, seed: number): Promise<Outcome> {
   const { maxTokens, outputTokens, class: name } = request;
   const { vocab } = model.info;

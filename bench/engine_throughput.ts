@@ -1,8 +1,9 @@
 /**
- * What scheduling, messages and text cost: tokens generated per second by N concurrent requests to an engine, beside the bare
- * decode of N sequences in the same process, in turns.
+ * What scheduling, messages and text cost: tokens generated per second by N concurrent requests to an engine,
+ * beside the bare decode of N sequences in the same process, in turns.
  *
- * deno task run bench/engine_throughput.ts [--shape llama-1b] [--format q4_k] [--batch 32] [--tokens 64] [--repeat 5]
+ * deno task run bench/engine_throughput.ts [--shape llama-1b] [--format q4_k] [--batch 32] [--tokens 64]
+ * [--repeat 5]
  * @module
  */
 

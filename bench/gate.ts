@@ -1,6 +1,6 @@
 /**
- * What the gate before the server costs: streams at the same time, and small requests one after the other, at a server with a
- * gate and at one without, in turns.
+ * What the gate before the server costs: streams at the same time, and small requests one after the other, at
+ * a server with a gate and at one without, in turns.
  *
  * deno task run bench/gate.ts [--shape llama-1b] [--streams 32] [--tokens 200] [--repeat 7]
  * @module

@@ -1,6 +1,7 @@
 /**
- * What HTTP and streaming cost: N answers at the same time, streamed to clients of a server, beside the same answers asked of
- * the model that it serves, in the same process and in turns. The clients run in a thread of their own on the same cores.
+ * What HTTP and streaming cost: N answers at the same time, streamed to clients of a server, beside the same
+ * answers asked of the model that it serves, in the same process and in turns. The clients run in a thread of
+ * their own on the same cores.
  *
  * deno task run bench/http_cost.ts [--shape llama-1b --format q4_k] [--streams 32] [--tokens 64] [--repeat 7]
  * @module

@@ -1,11 +1,13 @@
 /**
- * How many instructions a multiply-add of the matmul takes on each instruction-set level, and how many of them multiply.
+ * How many instructions a multiply-add of the matmul takes on each instruction-set level, and how many of
+ * them multiply.
  *
- * deno task run bench/instruction_counts.ts [--levels x86_64_v4_vnni,neon_i8mm] [--formats q4_k,q8_0] [--json] [--names]
+ * deno task run bench/instruction_counts.ts [--levels x86_64_v4_vnni,neon_i8mm] [--formats q4_k,q8_0]
+ * [--json] [--names]
  *
- * Counts are exact and the same on every machine: nothing here is a time. x86-64 programs run on this machine, one step
- * after the other, which needs Linux and objdump; what the machine lacks is counted and stepped over. aarch64 programs run in
- * QEMU (qemu-user). `--names` lists each kernel's instructions.
+ * Counts are exact and the same on every machine: nothing here is a time. x86-64 programs run on this
+ * machine, one step after the other, which needs Linux and objdump; what the machine lacks is counted and
+ * stepped over. aarch64 programs run in QEMU (qemu-user). `--names` lists each kernel's instructions.
  * @module
  */
 

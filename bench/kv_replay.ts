@@ -1,11 +1,12 @@
 /**
- * Request lengths of real traffic through the KV cache's block allocator: waste, sequences at the same time beside a
- * reservation of the longest request, runs at several occupancies, and ns per call.
+ * Request lengths of real traffic through the KV cache's block allocator: waste, sequences at the same time
+ * beside a reservation of the longest request, runs at several occupancies, and ns per call.
  *
  * deno task run bench/kv_replay.ts [--folder ../shared/data/traces] [--reserved 16] [--json]
  *
- * The folder holds AzureLLMInferenceTrace_code.csv and _conv.csv (github.com/Azure/AzurePublicDataset). The cache has
- * memory for `--reserved` requests as long as the trace's longest. `kv_replay_model.ts` says how time passes.
+ * The folder holds AzureLLMInferenceTrace_code.csv and _conv.csv (github.com/Azure/AzurePublicDataset). The
+ * cache has memory for `--reserved` requests as long as the trace's longest. `kv_replay_model.ts` says how
+ * time passes.
  * @module
  */
 

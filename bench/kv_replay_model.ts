@@ -1,11 +1,12 @@
 /**
  * Replays request lengths through the block allocator alone, without a model.
  *
- * The model of time: there is always a request waiting, in the order of the trace, so that memory is what limits. A
- * request is admitted when its prompt and one token more fit under the occupancy that is asked for. Its prompt takes one
- * step, and each token of its answer one more; a token is stored one step after it was chosen, so the last one never
- * is. Where growth finds no block, the newest sequence gives its blocks up and is computed again later.
- * Figures are averages over the steps between the first request that had to wait and the last one admitted.
+ * The model of time: there is always a request waiting, in the order of the trace, so that memory is what
+ * limits. A request is admitted when its prompt and one token more fit under the occupancy that is asked for.
+ * Its prompt takes one step, and each token of its answer one more; a token is stored one step after it was
+ * chosen, so the last one never is. Where growth finds no block, the newest sequence gives its blocks up and
+ * is computed again later. Figures are averages over the steps between the first request that had to wait and
+ * the last one admitted.
  * @module
  */
 

@@ -1,13 +1,13 @@
 /**
- * How fast a model is ready, beside reading its file from the page cache and writing as many bytes once, and how much
- * memory loading takes at most, beside the packed weights.
+ * How fast a model is ready, beside reading its file from the page cache and writing as many bytes once, and
+ * how much memory loading takes at most, beside the packed weights.
  *
  * deno task run bench/loading.ts [--shape llama-1b] [--format q4_k] [--model FILE] [--threads N] [--repeat 5]
  *
  * They take turns; medians. A model is loaded twice in a row: the second time its memory is at hand, while
- * after a pause a virtual machine's host has to find it first, which can take longer than all the rest. Reading and
- * writing go to memory that was touched before, and once more to fresh memory. The peak is VmHWM after the very first
- * loading (Linux), Deno itself included.
+ * after a pause a virtual machine's host has to find it first, which can take longer than all the rest.
+ * Reading and writing go to memory that was touched before, and once more to fresh memory. The peak is VmHWM
+ * after the very first loading (Linux), Deno itself included.
  * @module
  */
 

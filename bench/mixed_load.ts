@@ -1,8 +1,9 @@
 /**
- * Urgent and bulk requests side by side on a real engine, at a share of what the machine can do: latencies by class, beside
- * the same load without classes, and what urgent requests cost a backlog of bulk work.
+ * Urgent and bulk requests side by side on a real engine, at a share of what the machine can do: latencies by
+ * class, beside the same load without classes, and what urgent requests cost a backlog of bulk work.
  *
- * deno task run bench/mixed_load.ts [--shape llama-1b] [--format q4_k] [--load 0.9] [--pairs 60] [--svg FILE] [--json]
+ * deno task run bench/mixed_load.ts [--shape llama-1b] [--format q4_k] [--load 0.9] [--pairs 60] [--svg FILE]
+ * [--json]
  * @module
  */
 

@@ -1,7 +1,8 @@
 /**
- * A server under more load than it can bear: what it still does in time, how fast it refuses the rest, and whether urgent requests
- * keep their objectives. First the rate that it bears is measured with as many requests under way as it takes; then loads of
- * multiples of it are sent, Poisson, whether or not earlier requests have ended.
+ * A server under more load than it can bear: what it still does in time, how fast it refuses the rest, and
+ * whether urgent requests keep their objectives. First the rate that it bears is measured with as many
+ * requests under way as it takes; then loads of multiples of it are sent, Poisson, whether or not earlier
+ * requests have ended.
  *
  * deno task run bench/overload.ts [--shape smollm-135m] [--percent 50,80,100,200,500,1000] [--seconds 20]
  * @module
@@ -152,7 +153,10 @@ async function report(bench: Bench, perSecond: number, percents: readonly number
 
 interface Figures {
   readonly requests: number;
-  /** Answers that kept their class's objectives, by the time from the first request to the end of the last one. */
+  /**
+   * Answers that kept their class's objectives, by the time from the first request to the end of the last
+   * one.
+   */
   readonly goodPerSecond: number;
   /** Times to a refusal, ascending. */
   readonly refusalsMs: number[];

@@ -1,6 +1,7 @@
 /**
- * What a CPU quota does to a team of threads: prefill and decode with each number of threads in a control group that may use only so
- * many CPUs' worth of time. The numbers of threads take turns under each quota. Linux, as root.
+ * What a CPU quota does to a team of threads: prefill and decode with each number of threads in a control
+ * group that may use only so many CPUs' worth of time. The numbers of threads take turns under each quota.
+ * Linux, as root.
  *
  * deno task run bench/quota.ts [--shape smollm-135m] [--format q8_0] [--quotas 0.5,1,1.5,2] [--threads 1,2]
  * @module

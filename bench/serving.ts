@@ -1,7 +1,7 @@
 /**
- * Many short requests, batched and quantised as kumi serves them, beside the same requests one at a time: in PyTorch in
- * BF16, in kumi in BF16 and quantised, in llama.cpp on the same quantised file. All on the same threads, with batched
- * prefill. The others take their turns between the steps of the batched run.
+ * Many short requests, batched and quantised as kumi serves them, beside the same requests one at a time: in
+ * PyTorch in BF16, in kumi in BF16 and quantised, in llama.cpp on the same quantised file. All on the same
+ * threads, with batched prefill. The others take their turns between the steps of the batched run.
  *
  * deno task run bench/serving.ts [--requests 100] [--rival-requests 5] [--python PATH] [--without pytorch,…]
  * @module

@@ -1,7 +1,7 @@
 /**
- * What slow clients cost a good one: the time to its first token with and without them, in turns. Half of the slow connections send
- * heads that never end, half bodies; slow readers ask for long streams and read a few bytes at a time. All begin again when the
- * server ends them.
+ * What slow clients cost a good one: the time to its first token with and without them, in turns. Half of the
+ * slow connections send heads that never end, half bodies; slow readers ask for long streams and read a few
+ * bytes at a time. All begin again when the server ends them.
  *
  * deno task run bench/slow_clients.ts [--connections 2000] [--readers 200] [--shape smollm-135m] [--repeat 3]
  * @module

@@ -1,8 +1,10 @@
 /**
- * Whether memory grows with the number of requests: very many answers of one token, and after every so many what the process
- * holds. Over HTTP through the gate, or of the model alone: so server and engine can be told apart.
+ * Whether memory grows with the number of requests: very many answers of one token, and after every so many
+ * what the process holds. Over HTTP through the gate, or of the model alone: so server and engine can be told
+ * apart.
  *
- * deno task run bench/soak.ts [--requests 1000000] [--every 10000] [--way http|library] [--kinds plain,stream] [--no-collect]
+ * deno task run bench/soak.ts [--requests 1000000] [--every 10000] [--way http|library] [--kinds
+ * plain,stream] [--no-collect]
  * @module
  */
 

@@ -1,12 +1,13 @@
 /**
  * How much of a decode step is spent outside the kernels: in TypeScript, and in the calls between the two.
  *
- * deno task run bench/step_profile.ts [--shape llama-1b] [--format q4_k] [--model FILE] [--threads N] [--steps 60]
+ * deno task run bench/step_profile.ts [--shape llama-1b] [--format q4_k] [--model FILE] [--threads N]
+ * [--steps 60]
  *
- * Every native function is wrapped in a stopwatch, here and not in the product. What a step takes beyond the time in
- * native functions is TypeScript, the stopwatch included, so the share is an upper bound; the table shows about how much
- * of it the stopwatch is. What crossing to native code
- * and back costs is measured by calls that do next to nothing, and added. Medians over single steps, with logits and a greedy choice.
+ * Every native function is wrapped in a stopwatch, here and not in the product. What a step takes beyond the
+ * time in native functions is TypeScript, the stopwatch included, so the share is an upper bound; the table
+ * shows about how much of it the stopwatch is. What crossing to native code and back costs is measured by
+ * calls that do next to nothing, and added. Medians over single steps, with logits and a greedy choice.
  * @module
  */
 

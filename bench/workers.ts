@@ -1,5 +1,6 @@
 /**
- * Workers × threads: the same requests through one worker with all threads and through several with fewer, in turns.
+ * Workers × threads: the same requests through one worker with all threads and through several with fewer, in
+ * turns.
  *
  * deno task run bench/workers.ts [--shape llama-1b] [--format q4_k] [--layouts 1x2,2x1] [--repeat 3]
  * @module

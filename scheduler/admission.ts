@@ -28,11 +28,14 @@ export type Admission =
 /** Ms after which to try again while nothing has been measured, or nothing can be said. */
 const RETRY_MS = 1000;
 /**
- * A first token that is predicted after this share of what the class promises is late: in the middle of what is right to
- * refuse (later than 0.8) and what is right to take (until 1), because forecasts err to both sides.
+ * A first token that is predicted after this share of what the class promises is late: in the middle of what
+ * is right to refuse (later than 0.8) and what is right to take (until 1), because forecasts err to both
+ * sides.
  */
 const LATE_SHARE = 0.9;
-/** So many waiting requests of a class, and of those before it, are played one by one; and of those behind it. */
+/**
+ * So many waiting requests of a class, and of those before it, are played one by one; and of those behind it.
+ */
 const LISTED = 512, LISTED_BEHIND = 32;
 /** Answers are not taken to become longer than this before they were. */
 const OUTPUT_MAX = 2 ** 17;
@@ -55,7 +58,10 @@ export interface AdmissionView {
   readonly between: readonly [number, number];
   /** By so many times longer first tokens take than is played. */
   readonly pace: number;
-  /** Queues as they were played, by class: all that is there has changed only by requests that came since, and are in them. */
+  /**
+   * Queues as they were played, by class: all that is there has changed only by requests that came since, and
+   * are in them.
+   */
   readonly settled: Map<number, SettledQueue>;
 }
 
@@ -72,8 +78,8 @@ export function lateMs(ttftMs: number, ttftSloMs = Infinity): number {
 }
 
 /**
- * When to come again who would be late by so much. What is too far away to be played is late whatever is promised, but
- * nobody knows by how much.
+ * When to come again who would be late by so much. What is too far away to be played is late whatever is
+ * promised, but nobody knows by how much.
  */
 export function retryMs(late: number): number {
   return late < Infinity ? late : RETRY_MS;
@@ -192,8 +198,8 @@ export function playbackOf(view: AdmissionView, index: number, priority = -Infin
 }
 
 /**
- * Stretches of a sequence's tokens that a block holds: 1 where there is one group of layers, less with more, and more again
- * where windows give blocks back. By what running sequences have now.
+ * Stretches of a sequence's tokens that a block holds: 1 where there is one group of layers, less with more,
+ * and more again where windows give blocks back. By what running sequences have now.
  */
 function placesPerBlock({ queues, ledger }: AdmissionView): number {
   let places = 0, blocks = 0;

@@ -10,8 +10,8 @@ export interface PlacedRun extends BlockRun {
 }
 
 /**
- * Which block holds which stretch of a sequence's tokens, as runs in order of position. Some may be missing: those that
- * were given back because no token sees them any more.
+ * Which block holds which stretch of a sequence's tokens, as runs in order of position. Some may be missing:
+ * those that were given back because no token sees them any more.
  */
 export class BlockTable {
   readonly #runs: PlacedRun[] = [];

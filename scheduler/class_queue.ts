@@ -2,7 +2,10 @@ import type { LatencyClass } from "./latency_class.ts";
 import { OutputLengths } from "./output_lengths.ts";
 import type { Sequence } from "./sequence.ts";
 
-/** Before any answer has ended, one is expected to have at most so many tokens more, however long the context is. */
+/**
+ * Before any answer has ended, one is expected to have at most so many tokens more, however long the context
+ * is.
+ */
 const UNKNOWN_OUTPUT_MAX = 2048;
 
 /** The requests of one latency class. */
@@ -18,7 +21,9 @@ export class ClassQueue {
   readonly lengths = new OutputLengths();
   /** Tokens that are missing in the waiting sequences. */
   waitingTokens = 0;
-  /** When a step last computed something for the class, or when it last had nothing that could be computed. */
+  /**
+   * When a step last computed something for the class, or when it last had nothing that could be computed.
+   */
   servedAt = 0;
 
   constructor(config: LatencyClass) {
@@ -94,8 +99,9 @@ export class ClassQueue {
   }
 
   /**
-   * Ms until waiting requests may start: 0 when enough of them are there, when the oldest has waited long enough, when
-   * others of the class are running anyway, or when one of them has run before. Infinity when none is waiting.
+   * Ms until waiting requests may start: 0 when enough of them are there, when the oldest has waited long
+   * enough, when others of the class are running anyway, or when one of them has run before. Infinity when
+   * none is waiting.
    */
   opensIn(now: number): number {
     let oldestAt = Infinity;
@@ -114,7 +120,10 @@ export class ClassQueue {
     this.lengths.pass(tokens.length - promptTokens);
   }
 
-  /** Notes how long an answer was that has ended. `isCut`: not by itself, which says that it would have been longer. */
+  /**
+   * Notes how long an answer was that has ended. `isCut`: not by itself, which says that it would have been
+   * longer.
+   */
   noteOutput(sequence: Sequence, isCut = sequence.tokens.length >= sequence.tokensMax): void {
     const tokens = sequence.tokens.length - sequence.promptTokens;
     if (tokens > 0) this.lengths.add(tokens, isCut);

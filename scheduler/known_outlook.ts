@@ -18,7 +18,9 @@ export interface ClassOutlook {
   /** So many more requests may wait, and so many more tokens of their prompts. */
   readonly places: number;
   readonly placesTokens: number;
-  /** Of a class that promises something: how its queue goes on from where all that wait in it have started. */
+  /**
+   * Of a class that promises something: how its queue goes on from where all that wait in it have started.
+   */
   readonly forecast?: PlaybackState;
 }
 
@@ -32,7 +34,9 @@ export interface UnseenRequest {
   readonly class: string;
   /** Tokens of its prompt that have to be computed, about. */
   readonly tokens: number;
-  /** All tokens of its prompt, about: what is computed attends to those that need not be. Default: `tokens`. */
+  /**
+   * All tokens of its prompt, about: what is computed attends to those that need not be. Default: `tokens`.
+   */
   readonly contextTokens?: number;
   /** Most tokens of its answer; undefined: any number. */
   readonly maxTokens?: number;
@@ -61,8 +65,9 @@ interface Played {
 const RETRY_MS = 1000;
 
 /**
- * What a scheduler in another thread has last said about new requests, and what it was sent since: so that a request which has
- * no chance is refused at once. The scheduler can only answer between two steps. Both play the same queue forward.
+ * What a scheduler in another thread has last said about new requests, and what it was sent since: so that a
+ * request which has no chance is refused at once. The scheduler can only answer between two steps. Both play
+ * the same queue forward.
  */
 export class KnownOutlook {
   readonly #sent = new Map<string, Sent>();
@@ -113,7 +118,10 @@ export class KnownOutlook {
       : null;
   }
 
-  /** Ms until its first token, behind all that is under way and goes before it; null where there is nothing else to do. */
+  /**
+   * Ms until its first token, behind all that is under way and goes before it; null where there is nothing
+   * else to do.
+   */
   #ttftMs({ name }: CountedOutlook, request: UnseenRequest, now: number): number | null {
     const playback = this.#playedFor(name).clone();
     if (playback.isIdle) return null;

@@ -16,7 +16,9 @@ function bench() {
   };
 }
 
-/** A machine that takes 1 ms a token, and 10 ms a step, of which nothing is under way but what the test says. */
+/**
+ * A machine that takes 1 ms a token, and 10 ms a step, of which nothing is under way but what the test says.
+ */
 function forecast(
   running: Omit<PlayedSequence, "held">[],
   { maxBatch = 8, stepMs = 0 }: { maxBatch?: number; stepMs?: number } = {},

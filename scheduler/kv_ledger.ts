@@ -13,7 +13,10 @@ export interface KvLedgerOptions {
   readonly windows: KvWindows;
 }
 
-/** Gives blocks to sequences and takes them back; what nobody uses stays in the prefix cache until there is need. */
+/**
+ * Gives blocks to sequences and takes them back; what nobody uses stays in the prefix cache until there is
+ * need.
+ */
 export class KvLedger {
   readonly #allocator: BlockAllocator;
   readonly #cache: PrefixCache;
@@ -57,7 +60,10 @@ export class KvLedger {
     return blocks;
   }
 
-  /** Blocks that a sequence needs beside those it has to hold its first `tokens` tokens, as far as a step can reach. */
+  /**
+   * Blocks that a sequence needs beside those it has to hold its first `tokens` tokens, as far as a step can
+   * reach.
+   */
   missing(sequence: Sequence, tokens: number): number {
     const places = Math.ceil(tokens / this.#blockTokens);
     let blocks = 0;
@@ -89,7 +95,10 @@ export class KvLedger {
     if (sequence.first > 0) this.#holders++;
   }
 
-  /** Gives a sequence blocks for its first `tokens` tokens. False, and nothing is taken, when they cannot be had. */
+  /**
+   * Gives a sequence blocks for its first `tokens` tokens. False, and nothing is taken, when they cannot be
+   * had.
+   */
   reserve(sequence: Sequence, tokens: number): boolean {
     const wanted = this.missing(sequence, tokens);
     if (wanted === 0) return true;
@@ -128,8 +137,8 @@ export class KvLedger {
   }
 
   /**
-   * Takes the blocks back that no token from `first` on sees. They stay in the cache for others who share this prefix, and go
-   * before anything else does when there is need.
+   * Takes the blocks back that no token from `first` on sees. They stay in the cache for others who share
+   * this prefix, and go before anything else does when there is need.
    */
   pass(sequence: Sequence): void {
     if (!this.#hasWindows) return;

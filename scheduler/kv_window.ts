@@ -1,6 +1,6 @@
 /**
- * How far back queries see, by group of layers; undefined: to the first token. A sequence has a list of blocks for each
- * group, and those of a group with a window give blocks back that no later query sees.
+ * How far back queries see, by group of layers; undefined: to the first token. A sequence has a list of
+ * blocks for each group, and those of a group with a window give blocks back that no later query sees.
  */
 export type KvWindows = readonly (number | undefined)[];
 

@@ -15,13 +15,14 @@ export interface LatencyClass {
   /** How long the oldest request may wait for `maxBatch` of them to be there; 0: requests start at once. */
   readonly maxWaitMs: number;
   /**
-   * A request whose first token is predicted to come later than 0.9 times this is refused while there is other work. Beside answers of a class with an ITL
-   * objective, its prompts get what lets 512 tokens keep this one. Undefined: it can wait.
+   * A request whose first token is predicted to come later than 0.9 times this is refused while there is
+   * other work. Beside answers of a class with an ITL objective, its prompts get what lets 512 tokens keep
+   * this one. Undefined: it can wait.
    */
   readonly ttftSloMs?: number;
   /**
-   * Longest step while a request of the class is alive, as far as other work decides. Where the answers alone take
-   * longer, other work may double that. Undefined: no such limit.
+   * Longest step while a request of the class is alive, as far as other work decides. Where the answers alone
+   * take longer, other work may double that. Undefined: no such limit.
    */
   readonly itlSloMs?: number;
   readonly queueLimit: QueueLimit;

@@ -1,6 +1,6 @@
 /**
- * Decides what a language model's engine computes next, from plain data: latency classes, continuous batching, KV
- * blocks, shared prefixes. Nothing here computes, waits, reads a clock or draws a random number.
+ * Decides what a language model's engine computes next, from plain data: latency classes, continuous
+ * batching, KV blocks, shared prefixes. Nothing here computes, waits, reads a clock or draws a random number.
  * @module
  */
 

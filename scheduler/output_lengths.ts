@@ -25,16 +25,19 @@ const EDGES = Array.from(
 );
 
 /**
- * How long answers become, learned from those that have ended: for each range of lengths, how often an answer ends there
- * by itself. One that was cut off, because no more was asked for, tells that it would have been at least so long, and
- * nothing beyond: long and short limits can be mixed. Kaplan and Meier 1958, by bins.
+ * How long answers become, learned from those that have ended: for each range of lengths, how often an answer
+ * ends there by itself. One that was cut off, because no more was asked for, tells that it would have been at
+ * least so long, and nothing beyond: long and short limits can be mixed. Kaplan and Meier 1958, by bins.
  */
 export class OutputLengths {
   /** Answers that got through each bin, and those that ended in it: by themselves, or cut off. */
   readonly #passed = new Float64Array(BINS);
   readonly #ends = new Float64Array(BINS);
   readonly #cuts = new Float64Array(BINS);
-  /** Ends per token in each bin; the share that survives to its edge; tokens still to come behind it, times that share. */
+  /**
+   * Ends per token in each bin; the share that survives to its edge; tokens still to come behind it, times
+   * that share.
+   */
   readonly #rate = new Float64Array(BINS);
   readonly #survival = new Float64Array(BINS + 1);
   readonly #tail = new Float64Array(BINS + 1);
@@ -65,7 +68,10 @@ export class OutputLengths {
     this.#isStale = true;
   }
 
-  /** Tokens that an answer will probably still generate, which has so many and may have no more than `most` in all. */
+  /**
+   * Tokens that an answer will probably still generate, which has so many and may have no more than `most` in
+   * all.
+   */
   remaining(generated: number, most: number): number {
     if (most <= generated) return 0;
     this.#solve();
@@ -75,8 +81,9 @@ export class OutputLengths {
   }
 
   /**
-   * Tokens that such an answer still generates with this chance, or fewer: of many answers as many end early and late as
-   * if each had its own chance. Taken at the same length on the average they would all seem to end together.
+   * Tokens that such an answer still generates with this chance, or fewer: of many answers as many end early
+   * and late as if each had its own chance. Taken at the same length on the average they would all seem to
+   * end together.
    */
   drawn(generated: number, most: number, chance: number): number {
     if (most <= generated) return 0;

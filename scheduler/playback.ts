@@ -11,11 +11,16 @@ export interface PlayedSequence {
   missing: number;
   /** Tokens that it will still generate, about. */
   left: number;
-  /** Tokens whose room in the KV cache falls free when it ends or gives way. A prefix that others have, too, stays. */
+  /**
+   * Tokens whose room in the KV cache falls free when it ends or gives way. A prefix that others have, too,
+   * stays.
+   */
   held: number;
   /** Which request it is, where others may share its prefix. */
   readonly id?: number;
-  /** The beginning of a prompt before it, which need not be computed again if it starts after that one was. */
+  /**
+   * The beginning of a prompt before it, which need not be computed again if it starts after that one was.
+   */
   shared?: SharedPrefix;
 }
 
@@ -30,7 +35,10 @@ export interface PlayedClass {
   more: number;
   /** When those that wait may start without company, in ms. */
   opensAtMs: number;
-  /** Tokens that answers of the class have if more are asked for: a few lengths that are as frequent as each other. */
+  /**
+   * Tokens that answers of the class have if more are asked for: a few lengths that are as frequent as each
+   * other.
+   */
   readonly outputs: readonly number[];
 }
 
@@ -58,7 +66,10 @@ export interface PlaybackState {
   readonly itemsMax: number;
 }
 
-/** Share of what running sequences will probably still need that is kept free when another one starts, as planning does. */
+/**
+ * Share of what running sequences will probably still need that is kept free when another one starts, as
+ * planning does.
+ */
 const GROWTH_SHARE = 0.5;
 /** So many requests are played one by one; those behind them take as long as these did on the average. */
 const STARTS_MAX = 512;
@@ -94,10 +105,11 @@ interface PlayedStep {
 }
 
 /**
- * Plays a queue forward: which steps a scheduler will plan, how long they take by the model of step times, and so when
- * sequences end, places fall free, waiting requests start and their first tokens come. Steps that are alike are played
- * as one, so that it costs as much as there are sequences that start and end, and not as they have tokens. Nothing is
- * extrapolated from how fast requests went before: they were others, beside others.
+ * Plays a queue forward: which steps a scheduler will plan, how long they take by the model of step times,
+ * and so when sequences end, places fall free, waiting requests start and their first tokens come. Steps that
+ * are alike are played as one, so that it costs as much as there are sequences that start and end, and not as
+ * they have tokens. Nothing is extrapolated from how fast requests went before: they were others, beside
+ * others.
  */
 export class Playback {
   readonly #state: PlaybackState;
@@ -157,7 +169,9 @@ export class Playback {
     if (id !== undefined && missing > 0) this.#pending.add(id);
   }
 
-  /** Plays until no request of this class, or of one before it, waits for a place. Company is not waited for. */
+  /**
+   * Plays until no request of this class, or of one before it, waits for a place. Company is not waited for.
+   */
   settle(index: number): void {
     const { classes } = this.#state;
     const beganAtMs = this.#state.atMs;
@@ -170,7 +184,10 @@ export class Playback {
     }
   }
 
-  /** Ms until a request that waits or runs has its first token. Infinity when that is too far away to be played. */
+  /**
+   * Ms until a request that waits or runs has its first token. Infinity when that is too far away to be
+   * played.
+   */
   msToFirstToken(sequence: PlayedSequence): number {
     while (sequence.missing > 0) if (!this.#advance()) return Infinity;
     return this.#state.atMs;
@@ -259,7 +276,9 @@ export class Playback {
     return GROWTH_SHARE * left + this.#slack * sequences;
   }
 
-  /** Plays steps until something begins or ends. False when nothing goes on, or it has gone on for too long. */
+  /**
+   * Plays steps until something begins or ends. False when nothing goes on, or it has gone on for too long.
+   */
   #advance(): boolean {
     if (++this.#events > EVENTS_MAX) return false;
     this.#start();
@@ -281,8 +300,8 @@ export class Playback {
   }
 
   /**
-   * A step as planning makes it: the next tokens of classes with an ITL objective; then class by class the next tokens of the
-   * others, and prompts, as far as objectives allow.
+   * A step as planning makes it: the next tokens of classes with an ITL objective; then class by class the
+   * next tokens of the others, and prompts, as far as objectives allow.
    */
   #plan(): PlayedStep {
     const { classes } = this.#state;

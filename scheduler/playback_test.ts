@@ -14,7 +14,9 @@ const BULK: LatencyClass = {
   ...{ name: "bulk", priority: 0, itlSloMs: undefined, ttftSloMs: undefined, preemptible: true },
 };
 
-/** A scheduler whose steps take exactly as long as its model says, and what it predicts beside what happens. */
+/**
+ * A scheduler whose steps take exactly as long as its model says, and what it predicts beside what happens.
+ */
 class Bench {
   readonly #scheduler: Scheduler;
   #now = 0;
@@ -65,7 +67,10 @@ class Bench {
     while (this.#scheduler.isBusy) this.step();
   }
 
-  /** Runs to the end: the first token of what was sent last has to come when it was said, within a share of the wait. */
+  /**
+   * Runs to the end: the first token of what was sent last has to come when it was said, within a share of
+   * the wait.
+   */
   check(within: number): void {
     const began = this.#now, last = this.#ids;
     const said = this.#predicted.get(last)! - began;

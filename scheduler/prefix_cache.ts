@@ -6,7 +6,9 @@ import { firstSeen, type KvWindows, NO_WINDOWS } from "./kv_window.ts";
 export interface PrefixCacheOptions {
   /** Tokens in one block. */
   readonly blockTokens: number;
-  /** Most blocks that the cache keeps for later; default: as many as there are. With 0 nothing is ever shared. */
+  /**
+   * Most blocks that the cache keeps for later; default: as many as there are. With 0 nothing is ever shared.
+   */
   readonly blocksMax?: number;
   /** How far back queries see, by group of layers; default: one group, to the first token. */
   readonly windows?: KvWindows;
@@ -28,7 +30,10 @@ interface Node {
   newer: Node;
 }
 
-/** Nodes from below the root on that have the first `places` blocks of tokens; the last one perhaps only in part. */
+/**
+ * Nodes from below the root on that have the first `places` blocks of tokens; the last one perhaps only in
+ * part.
+ */
 interface Path {
   readonly nodes: readonly Node[];
   readonly places: number;
@@ -38,20 +43,22 @@ interface Path {
 const NOT_CACHED = -1;
 
 /**
- * Keys and values of prompts that were computed before: a radix tree over full blocks of tokens for each tenant. A block
- * in the tree has one reference from the tree, so it outlives its sequence; whoever continues a known prefix shares its
- * blocks and writes into blocks of its own from where it differs, because only full blocks are ever shared.
+ * Keys and values of prompts that were computed before: a radix tree over full blocks of tokens for each
+ * tenant. A block in the tree has one reference from the tree, so it outlives its sequence; whoever continues
+ * a known prefix shares its blocks and writes into blocks of its own from where it differs, because only full
+ * blocks are ever shared.
  *
- * A prefix can be continued where all blocks are there that its next token sees. Without windows that is anywhere; in a group
- * with a window the last blocks will do, which are there for whoever goes on where another ended. What lies further
- * back is kept as well, for those who share only a part of a prompt, but goes first when there is need.
+ * A prefix can be continued where all blocks are there that its next token sees. Without windows that is
+ * anywhere; in a group with a window the last blocks will do, which are there for whoever goes on where
+ * another ended. What lies further back is kept as well, for those who share only a part of a prompt, but
+ * goes first when there is need.
  *
- * All nodes are in one list from the least to the most recently used, and using a node uses those above it. So the oldest
- * node in the list is always a leaf, and evicting takes the last blocks of the oldest leaf, after those that have fallen
- * behind all windows.
+ * All nodes are in one list from the least to the most recently used, and using a node uses those above it.
+ * So the oldest node in the list is always a leaf, and evicting takes the last blocks of the oldest leaf,
+ * after those that have fallen behind all windows.
  *
- * A tenant never reaches another's tree: neither what is found nor how long it takes depends on others' prompts. Only how
- * much room is left does.
+ * A tenant never reaches another's tree: neither what is found nor how long it takes depends on others'
+ * prompts. Only how much room is left does.
  */
 export class PrefixCache {
   readonly #allocator: BlockAllocator;
@@ -99,8 +106,8 @@ export class PrefixCache {
   }
 
   /**
-   * The blocks of the longest known prefix that can be continued, by group, with a reference to each for the caller. At least
-   * one token is left over: its logits are still to be computed.
+   * The blocks of the longest known prefix that can be continued, by group, with a reference to each for the
+   * caller. At least one token is left over: its logits are still to be computed.
    */
   match(tenant: string, tokens: ArrayLike<number>): BlockTable[] {
     const found = this.#find(tenant, tokens);
@@ -123,9 +130,9 @@ export class PrefixCache {
   }
 
   /**
-   * Keeps the full blocks in `tables`, which hold the keys and values of `tokens` in order and to which the caller has
-   * references. A block that the tree already has is exchanged for the tree's in place: its contents are the same.
-   * `behind`: by group, the place before which the caller sees no block any more.
+   * Keeps the full blocks in `tables`, which hold the keys and values of `tokens` in order and to which the
+   * caller has references. A block that the tree already has is exchanged for the tree's in place: its
+   * contents are the same. `behind`: by group, the place before which the caller sees no block any more.
    */
   insert(
     tenant: string,
@@ -170,7 +177,10 @@ export class PrefixCache {
     this.#trim();
   }
 
-  /** Frees `count` blocks that nobody uses, or a few more or less: what is behind all windows, then the least recently used. */
+  /**
+   * Frees `count` blocks that nobody uses, or a few more or less: what is behind all windows, then the least
+   * recently used.
+   */
   evict(count: number): number {
     let freed = this.#evictBehind(count);
     let firstSkipped: Node | null = null;
@@ -326,7 +336,9 @@ export class PrefixCache {
     });
   }
 
-  /** Places up to `places` after which a sequence can go on: those with all blocks that the next token sees. */
+  /**
+   * Places up to `places` after which a sequence can go on: those with all blocks that the next token sees.
+   */
   #usable(tables: readonly BlockTable[], places: number): number {
     let usable = places;
     for (let group = 0; group < tables.length;) {
@@ -343,7 +355,9 @@ export class PrefixCache {
     return usable;
   }
 
-  /** Goes down as far as `tokens` are known, at most `limit` blocks, and splits an edge that is known in part. */
+  /**
+   * Goes down as far as `tokens` are known, at most `limit` blocks, and splits an edge that is known in part.
+   */
   #walk(root: Node, tokens: ArrayLike<number>, limit: number): Path {
     const nodes: Node[] = [];
     let node = root, places = 0;
@@ -432,7 +446,10 @@ export class PrefixCache {
     this.#blocks += run.length;
   }
 
-  /** Exchanges a caller's blocks for those of a node that begins at place `from`, and gives the node those that it lacks. */
+  /**
+   * Exchanges a caller's blocks for those of a node that begins at place `from`, and gives the node those
+   * that it lacks.
+   */
   #merge(node: Node, from: number, tables: readonly BlockTable[]): void {
     const end = from + this.#placesOf(node);
     node.tables.forEach((own, group) => {

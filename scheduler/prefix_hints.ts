@@ -10,14 +10,17 @@ export interface SharedPrefix {
 }
 
 /**
- * The beginnings of prompts that are not in the prefix cache yet: who starts after one that begins alike has been computed finds it
- * there. Only a hint: two prefixes with the same hash count as one.
+ * The beginnings of prompts that are not in the prefix cache yet: who starts after one that begins alike has
+ * been computed finds it there. Only a hint: two prefixes with the same hash count as one.
  */
 export class PrefixHints {
   /** Those who have a beginning, in the order in which they came. */
   readonly #owners = new Map<string, Set<number>>();
 
-  /** What a prompt has in common with the first of those before it that begin alike. Its last token is always computed. */
+  /**
+   * What a prompt has in common with the first of those before it that begin alike. Its last token is always
+   * computed.
+   */
   peek(tenant: string, tokens: readonly number[]): SharedPrefix | undefined {
     let shared: SharedPrefix | undefined;
     for (const [i, key] of keys(tenant, tokens).entries()) {

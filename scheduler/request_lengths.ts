@@ -2,12 +2,15 @@
 
 /** Share of what their units say that texts are taken to have until some were counted. */
 const FIRST_SCALE = 0.5;
-/** … and at most: most of a short conversation's tokens are its template's, which tells nothing about long ones. */
+/**
+ * … and at most: most of a short conversation's tokens are its template's, which tells nothing about long
+ * ones.
+ */
 const SCALE_MAX = 1;
 
 /**
- * How many tokens prompts have that nobody has tokenized yet, by those that were. Rather too few than too many: who is not
- * refused for them is judged by the worker, with its tokens counted.
+ * How many tokens prompts have that nobody has tokenized yet, by those that were. Rather too few than too
+ * many: who is not refused for them is judged by the worker, with its tokens counted.
  */
 export class PromptLengths {
   #scale: number | null = null;

@@ -4,7 +4,10 @@ export interface RoutedRequest {
   readonly tenant: string;
   /** Priority of its latency class. */
   readonly priority: number;
-  /** Prompt, and what has been generated if it ran before: tokens, or units of a text that nobody has tokenized yet. */
+  /**
+   * Prompt, and what has been generated if it ran before: tokens, or units of a text that nobody has
+   * tokenized yet.
+   */
   readonly tokens: ArrayLike<number>;
   /** Entries of `tokens` that make one token, about. Default 1. */
   readonly unitsPerToken?: number;
@@ -44,9 +47,9 @@ const LOWER_SHARE = 0.25;
 const DECODE_COST = 4;
 
 /**
- * Chooses a worker for each request: where its prefix is probably cached, unless the work that waits there outweighs
- * computing the prefix again. Knows who computes what, so that nothing is lost with a worker and nothing is taken from one
- * that was given up.
+ * Chooses a worker for each request: where its prefix is probably cached, unless the work that waits there
+ * outweighs computing the prefix again. Knows who computes what, so that nothing is lost with a worker and
+ * nothing is taken from one that was given up.
  */
 export class Router {
   readonly #deathsMax: number;

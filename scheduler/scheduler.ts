@@ -37,7 +37,10 @@ export interface SchedulerOptions {
   readonly stepSequencesMax: number;
   /** Default: `interactive` and `batch`. */
   readonly classes?: readonly LatencyClass[];
-  /** The oldest request of a class goes first after this many ms, and no class with work waits longer for a token. */
+  /**
+   * The oldest request of a class goes first after this many ms, and no class with work waits longer for a
+   * token.
+   */
   readonly ageingMs?: number;
   /** How far back queries see, by group of layers; default: one group, to the first token. */
   readonly windows?: KvWindows;
@@ -90,9 +93,10 @@ const AGEING_MS = 10_000;
 const FIRST_CHUNK = 64;
 
 /**
- * Decides what each step computes. A request's life: `submit()` accepts it into the queue of its class or refuses it;
- * `plan()` starts it, gives it KV blocks and a share of each step; `complete()` takes what the step has chosen and ends
- * it with its last token. It may lose its blocks in between and is computed again; nothing of what it said is lost.
+ * Decides what each step computes. A request's life: `submit()` accepts it into the queue of its class or
+ * refuses it; `plan()` starts it, gives it KV blocks and a share of each step; `complete()` takes what the
+ * step has chosen and ends it with its last token. It may lose its blocks in between and is computed again;
+ * nothing of what it said is lost.
  *
  * Pure: the same calls with the same arguments give the same plans. One step is under way at a time.
  */
@@ -170,8 +174,8 @@ export class Scheduler {
   }
 
   /**
-   * Takes or refuses a request. `now`: the caller's clock in ms. Throws a RangeError for an unknown class, an id that is in
-   * use, or a request without tokens.
+   * Takes or refuses a request. `now`: the caller's clock in ms. Throws a RangeError for an unknown class, an
+   * id that is in use, or a request without tokens.
    */
   submit(request: SchedulerRequest, now: number): Admission {
     const queue = this.#check(request);
@@ -188,7 +192,9 @@ export class Scheduler {
     return admission;
   }
 
-  /** What new requests have to expect in each class; what is small enough to be taken may still be too late. */
+  /**
+   * What new requests have to expect in each class; what is small enough to be taken may still be too late.
+   */
   outlook(now: number): ClassOutlook[] {
     const view = this.#view(this.#clock.advance(now));
     return this.#queues.map((queue, index) => {
@@ -217,8 +223,9 @@ export class Scheduler {
   }
 
   /**
-   * Takes a request that was accepted before and has been lost with its engine: `restoredTokens` tokens at the end of
-   * `request.tokens` are its answer so far; `deadlineMs` is what is left of it. It is never refused; a RangeError means that it cannot fit into the KV cache.
+   * Takes a request that was accepted before and has been lost with its engine: `restoredTokens` tokens at
+   * the end of `request.tokens` are its answer so far; `deadlineMs` is what is left of it. It is never
+   * refused; a RangeError means that it cannot fit into the KV cache.
    */
   restore(request: SchedulerRequest, restoredTokens: number, now: number): void {
     const queue = this.#check(request);
@@ -242,7 +249,9 @@ export class Scheduler {
     return true;
   }
 
-  /** Holds a request whose reader is behind, or lets it go on. What it has stays, until others need the room. */
+  /**
+   * Holds a request whose reader is behind, or lets it go on. What it has stays, until others need the room.
+   */
   setPaused(id: number, isPaused: boolean): void {
     const sequence = this.#sequences.get(id);
     if (sequence !== undefined) sequence.isPaused = isPaused;
@@ -268,9 +277,9 @@ export class Scheduler {
   }
 
   /**
-   * Takes the results of a step: one for each item that reached its end, except those cancelled since. Returns the ids of
-   * the requests that have ended with it, or null, and nothing happens, when that step is not under way any more.
-   * `elapsedMs`: how long it took, by a clock that is never set.
+   * Takes the results of a step: one for each item that reached its end, except those cancelled since.
+   * Returns the ids of the requests that have ended with it, or null, and nothing happens, when that step is
+   * not under way any more. `elapsedMs`: how long it took, by a clock that is never set.
    */
   complete(step: number, results: readonly StepResult[], elapsedMs: number, now: number): number[] | null {
     if (this.#step?.number !== step) return null;

@@ -19,7 +19,10 @@ export interface SchedulerRequest {
   readonly tokens: readonly number[];
   /** Most tokens to generate. */
   readonly maxTokens: number;
-  /** Whether its KV blocks are shared with requests that begin alike; default true. False: all its tokens are computed. */
+  /**
+   * Whether its KV blocks are shared with requests that begin alike; default true. False: all its tokens are
+   * computed.
+   */
   readonly sharesPrefix?: boolean;
 }
 
@@ -37,8 +40,9 @@ export interface StepItem {
 }
 
 /**
- * One request on its way: its tokens, how many of them are in the KV cache, and where. Computed tokens always catch up
- * with all tokens, so a long prompt, the next token and a new start after a preemption are the same thing.
+ * One request on its way: its tokens, how many of them are in the KV cache, and where. Computed tokens always
+ * catch up with all tokens, so a long prompt, the next token and a new start after a preemption are the same
+ * thing.
  */
 export class Sequence implements StepItem {
   readonly id: number;

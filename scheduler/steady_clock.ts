@@ -1,9 +1,11 @@
-/** A gap longer than this between two calls with work at hand is a clock that was set, not time that passed. */
+/**
+ * A gap longer than this between two calls with work at hand is a clock that was set, not time that passed.
+ */
 const GAP_MS_MAX = 60_000;
 
 /**
- * Time that only goes forward, made from a clock that may be set: what a jump adds is cut, what it takes away is ignored,
- * and time goes on from there.
+ * Time that only goes forward, made from a clock that may be set: what a jump adds is cut, what it takes away
+ * is ignored, and time goes on from there.
  */
 export class SteadyClock {
   #last: number | null = null;

@@ -35,8 +35,8 @@ export class StepBuilder {
   }
 
   /**
-   * Most of a sequence's missing tokens that the step has room for, within a predicted `limitMs`; `floor` of them are
-   * always allowed.
+   * Most of a sequence's missing tokens that the step has room for, within a predicted `limitMs`; `floor` of
+   * them are always allowed.
    */
   roomFor(sequence: Sequence, limitMs: number, floor: number): number {
     if (this.isFull) return 0;

@@ -17,11 +17,17 @@ export interface StepTimes {
   readonly isReady: boolean;
   /** a in ms, b in ms per token, c in ms per KV entry. */
   readonly coefficients: readonly [number, number, number];
-  /** By how much a step may take longer than predicted: 99 of a hundred took less than this many times as long. */
+  /**
+   * By how much a step may take longer than predicted: 99 of a hundred took less than this many times as
+   * long.
+   */
   readonly overrun: number;
   /** Ms that a step will take. */
   predict(load: StepLoad): number;
-  /** Most tokens of one sequence, after `first` others, that can be added to a step without it taking longer than `limitMs`. */
+  /**
+   * Most tokens of one sequence, after `first` others, that can be added to a step without it taking longer
+   * than `limitMs`.
+   */
   tokensWithin(limitMs: number, load: StepLoad, first: number): number;
 }
 

@@ -2,13 +2,15 @@
 const FORGETTING = 0.99;
 /** A longer gap is no more than this: the machine may have slept. */
 const GAP_MS_MAX = 1000;
-/** Counts are taken as alike that vary by less than this share of their mean, squared, or by less than one. */
+/**
+ * Counts are taken as alike that vary by less than this share of their mean, squared, or by less than one.
+ */
 const ALIKE_SHARE = 0.05;
 
 /**
- * What passes between two steps while there is work: messages, what was chosen on its way to text, planning. A part of it
- * grows with the sequences of the step before: gap = a + b·sequences, by least squares with forgetting. Every gap counts,
- * however long it is, because what waits has to wait for all of them.
+ * What passes between two steps while there is work: messages, what was chosen on its way to text, planning.
+ * A part of it grows with the sequences of the step before: gap = a + b·sequences, by least squares with
+ * forgetting. Every gap counts, however long it is, because what waits has to wait for all of them.
  */
 export class StepGap {
   #endedAt: number | null = null;

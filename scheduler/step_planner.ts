@@ -29,16 +29,19 @@ export interface PlannedStep {
 }
 
 /**
- * Fills a step. In this order: classes that have not been served for too long get a little; sequences of classes with an
- * ITL objective get their next token; then class by class, highest priority first, running sequences and new ones, as far
- * as the objectives of those who are alive allow. Where KV blocks are short, sequences of lower rank give theirs up.
+ * Fills a step. In this order: classes that have not been served for too long get a little; sequences of
+ * classes with an ITL objective get their next token; then class by class, highest priority first, running
+ * sequences and new ones, as far as the objectives of those who are alive allow. Where KV blocks are short,
+ * sequences of lower rank give theirs up.
  */
 export class StepPlanner {
   readonly #parts: PlannerParts;
   #now = 0;
   #builder: StepBuilder;
   #preempted: number[] = [];
-  /** Whether there may be room for waiting sequences: not when those before them, or running ones, found none. */
+  /**
+   * Whether there may be room for waiting sequences: not when those before them, or running ones, found none.
+   */
   #mayStart = true;
   /** The oldest request of each class, if it is old enough to go first. */
   #champions: (Sequence | null)[] = [];
@@ -65,8 +68,8 @@ export class StepPlanner {
   }
 
   /**
-   * Gives classes that have waited too long a little of the step, whatever the others' objectives are: the one that has
-   * waited longest first, because higher classes that take turns would keep it out for ever.
+   * Gives classes that have waited too long a little of the step, whatever the others' objectives are: the
+   * one that has waited longest first, because higher classes that take turns would keep it out for ever.
    */
   #serveDue(queues: ClassQueue[]): void {
     queues.sort((a, b) => a.servedAt - b.servedAt);
@@ -135,7 +138,10 @@ export class StepPlanner {
     return ledger.blocksFor(sequence.tokens.length + 1) <= blocks;
   }
 
-  /** Lets waiting sequences of a class in. False when one of them finds no KV blocks: then nobody behind it starts. */
+  /**
+   * Lets waiting sequences of a class in. False when one of them finds no KV blocks: then nobody behind it
+   * starts.
+   */
   #startWaiting(queue: ClassQueue, limitMs: number, floor: number): boolean {
     const { ageingMs } = this.#parts;
     if (queue.opensIn(this.#now) > 0) return true;
@@ -174,7 +180,10 @@ export class StepPlanner {
     return true;
   }
 
-  /** Preempts for a sequence that wants to start, if that helps. What could still be taken is as good as headroom. */
+  /**
+   * Preempts for a sequence that wants to start, if that helps. What could still be taken is as good as
+   * headroom.
+   */
   #makeRoom(sequence: Sequence, wanted: number): boolean {
     const { ledger } = this.#parts;
     const victims = this.#running().filter((other) => this.#givesWay(other, sequence));
@@ -221,7 +230,9 @@ export class StepPlanner {
     return count;
   }
 
-  /** Gives a running sequence the blocks for its first `tokens` tokens, at the cost of those of lower rank. */
+  /**
+   * Gives a running sequence the blocks for its first `tokens` tokens, at the cost of those of lower rank.
+   */
   #grow(sequence: Sequence, tokens: number): boolean {
     const { ledger } = this.#parts;
     const wanted = ledger.missing(sequence, tokens);
@@ -244,7 +255,10 @@ export class StepPlanner {
     this.#preempted.push(sequence.id);
   }
 
-  /** Below 0 when `a` gives its blocks up before `b` does. A total order, so that the highest can always go on. */
+  /**
+   * Below 0 when `a` gives its blocks up before `b` does. A total order, so that the highest can always go
+   * on.
+   */
   #compareRank(a: Sequence, b: Sequence): number {
     const { queues } = this.#parts;
     const x = queues[a.class].config, y = queues[b.class].config;

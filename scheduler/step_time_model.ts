@@ -31,11 +31,11 @@ const PRIOR_WEIGHT = 1e-7;
 const SCALE = [1, 1 / 64, 1 / 65_536] as const;
 
 /**
- * Predicts how long a step takes: a + b·tokens + c·kv, in ms, fitted while the engine runs by least squares with
- * forgetting. Errors count relative to the step's time, so that short steps are predicted as well as long ones. No
- * coefficient goes below 0: more work never takes less time. The recursive form of the sums and not of the inverse is
- * kept: three unknowns are solved for in no time, and steps that are all alike cannot make it lose its footing.
- * Ljung 1999, System Identification, 11.2.
+ * Predicts how long a step takes: a + b·tokens + c·kv, in ms, fitted while the engine runs by least squares
+ * with forgetting. Errors count relative to the step's time, so that short steps are predicted as well as
+ * long ones. No coefficient goes below 0: more work never takes less time. The recursive form of the sums and
+ * not of the inverse is kept: three unknowns are solved for in no time, and steps that are all alike cannot
+ * make it lose its footing. Ljung 1999, System Identification, 11.2.
  */
 export class StepTimeModel implements StepTimes {
   /** a, b, c in scaled units. */
@@ -64,14 +64,18 @@ export class StepTimeModel implements StepTimes {
     return this.#error;
   }
 
-  /** By how much a step may take longer than predicted: 99 of a hundred took less than this many times as long. */
+  /**
+   * By how much a step may take longer than predicted: 99 of a hundred took less than this many times as
+   * long.
+   */
   get overrun(): number {
     return this.#overrun;
   }
 
   /**
-   * By how many times longer many steps together take than is predicted for them. The fit is to relative errors and pulls
-   * outliers in: it says what a step usually takes, as planning needs it, and that is less than the mean where some take much longer.
+   * By how many times longer many steps together take than is predicted for them. The fit is to relative
+   * errors and pulls outliers in: it says what a step usually takes, as planning needs it, and that is less
+   * than the mean where some take much longer.
    */
   get stretch(): number {
     if (this.#predictedMs === 0) return 1;
@@ -134,7 +138,10 @@ export class StepTimeModel implements StepTimes {
     return error;
   }
 
-  /** Adds a measurement whose target is what was predicted plus `error`, and solves for the coefficients again. */
+  /**
+   * Adds a measurement whose target is what was predicted plus `error`, and solves for the coefficients
+   * again.
+   */
   #update(x: readonly number[], error: number): void {
     const target = dot(x, this.#theta) + error;
     for (let i = 0; i < 3; i++) {
@@ -154,8 +161,8 @@ export class StepTimeModel implements StepTimes {
   }
 
   /**
-   * Least squares for the free coefficients; the others are 0. What the measurements do not tell, because they do not
-   * vary, stays as it was: a small weight pulls every coefficient to its last value.
+   * Least squares for the free coefficients; the others are 0. What the measurements do not tell, because
+   * they do not vary, stays as it was: a small weight pulls every coefficient to its last value.
    */
   #solve(isFree: readonly boolean[]): number[] {
     const rows = this.#information.map((row, i) => {

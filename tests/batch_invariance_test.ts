@@ -1,4 +1,7 @@
-/** One answer everywhere, from the outside: `deno task run tests/batch_invariance_test.ts 2000` is the long run. */
+/**
+ * One answer everywhere, from the outside: `deno task run tests/batch_invariance_test.ts 2000` is the long
+ * run.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { renderTable } from "../src/cli/table.ts";
 import { measureInvariance } from "./support/invariance.ts";

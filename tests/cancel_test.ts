@@ -1,4 +1,7 @@
-/** Requests that are given up at any moment leave nothing behind: `deno task run tests/cancel_test.ts 10000` is the long run. */
+/**
+ * Requests that are given up at any moment leave nothing behind: `deno task run tests/cancel_test.ts 10000`
+ * is the long run.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { loadModel, type Model } from "../mod.ts";
 import { numbersFrom } from "./support/numbers.ts";

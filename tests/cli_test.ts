@@ -1,4 +1,7 @@
-/** The command line, run as a user runs it: in a process of its own, with the permissions that the tasks give it. */
+/**
+ * The command line, run as a user runs it: in a process of its own, with the permissions that the tasks give
+ * it.
+ */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";

@@ -1,6 +1,6 @@
 /**
- * A dialect that shares nothing with OpenAI's: the parts of a server that every request passes must know nothing of what is
- * written in its file.
+ * A dialect that shares nothing with OpenAI's: the parts of a server that every request passes must know
+ * nothing of what is written in its file.
  */
 import { assertEquals } from "@std/assert";
 import type { ApiError } from "../src/server/api_error.ts";

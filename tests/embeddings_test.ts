@@ -1,4 +1,6 @@
-/** Embeddings: what they are, that they do not depend on what else is computed, and how they are asked for. */
+/**
+ * Embeddings: what they are, that they do not depend on what else is computed, and how they are asked for.
+ */
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { loadModel, type LoadOptions, type Model, ModelError, type Pooling, RefusedError } from "../mod.ts";
 import { BLOCK_TOKENS } from "../src/runner/batch.ts";

@@ -1,4 +1,7 @@
-/** The border between TypeScript and the kernels: versions, forged ids, bad sizes, permissions, the end of a process. */
+/**
+ * The border between TypeScript and the kernels: versions, forged ids, bad sizes, permissions, the end of a
+ * process.
+ */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   type Activation,

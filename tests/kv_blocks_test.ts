@@ -1,4 +1,6 @@
-/** The block allocator across the border: runs, references, refusals, its end. Its insides are tested in Zig. */
+/**
+ * The block allocator across the border: runs, references, refusals, its end. Its insides are tested in Zig.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KernelError, Kernels } from "../src/ffi/context.ts";
 import { KvBlocks } from "../src/ffi/kv_blocks.ts";

@@ -1,4 +1,7 @@
-/** The KV cache's memory in a loaded model: refusal at the start, options, and answers that do not depend on them. */
+/**
+ * The KV cache's memory in a loaded model: refusal at the start, options, and answers that do not depend on
+ * them.
+ */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type KvOptions, loadModel } from "../mod.ts";
 import { machineInfo } from "../src/ffi/machine.ts";

@@ -1,6 +1,6 @@
 /**
- * Layers that see a window of tokens beside layers that see all: the scheduler, the pool, the prefix cache and the kernels
- * together, against a naive reference and bit for bit against themselves.
+ * Layers that see a window of tokens beside layers that see all: the scheduler, the pool, the prefix cache
+ * and the kernels together, against a naive reference and bit for bit against themselves.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -49,7 +49,10 @@ interface Manner {
   prompts?: readonly (readonly number[])[];
 }
 
-/** What came of a request: logits of its prompt's end and of each token of its answer but the last, and the tokens. */
+/**
+ * What came of a request: logits of its prompt's end and of each token of its answer but the last, and the
+ * tokens.
+ */
 interface Outcome {
   readonly logits: Uint32Array[];
   readonly tokens: number[];

@@ -11,7 +11,10 @@ const { arch } = Deno.build;
 const MUSL = PLATFORMS.find((platform) => platform.arch === arch && platform.libc === "musl");
 const NO_GLIBC = platformOf()?.libc === "glibc" ? undefined : "this system has no glibc to compare with";
 
-/** Builds tests/support/use_library.c for a C library and runs it, with `loader` if it is given, on a kernel library. */
+/**
+ * Builds tests/support/use_library.c for a C library and runs it, with `loader` if it is given, on a kernel
+ * library.
+ */
 async function useLibrary(
   folder: string,
   abi: string,

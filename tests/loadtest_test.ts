@@ -66,7 +66,9 @@ function usage(completionTokens: number): string {
   return `data: ${JSON.stringify({ choices: [], usage: value })}\n\n`;
 }
 
-/** Sends parts one after another, each so many ms after the one before, or never; null breaks the connection. */
+/**
+ * Sends parts one after another, each so many ms after the one before, or never; null breaks the connection.
+ */
 function stream(parts: readonly (readonly [afterMs: number, text: string | null])[]): Response {
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {

@@ -49,7 +49,9 @@ class Packed implements AsyncDisposable {
     return `${this.folder}/${name}`;
   }
 
-  /** Adds a package of another platform, as a complete release has: the metadata is ours, the library a dummy. */
+  /**
+   * Adds a package of another platform, as a complete release has: the metadata is ours, the library a dummy.
+   */
   async addForeign({ id, os, libc }: Foreign): Promise<void> {
     const own = platformOf();
     assert(own !== undefined);

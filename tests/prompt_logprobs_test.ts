@@ -1,4 +1,7 @@
-/** Log-probabilities of prompts: what they are, that they do not depend on what else is computed, and how they are asked for. */
+/**
+ * Log-probabilities of prompts: what they are, that they do not depend on what else is computed, and how they
+ * are asked for.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { loadModel, type LoadOptions, type Model, type PromptLogprob } from "../mod.ts";
 import { BLOCK_TOKENS } from "../src/runner/batch.ts";

@@ -1,6 +1,7 @@
 /**
- * `deno task test`: formatting, lint, types, the generated bindings, the Zig tests, the TypeScript tests. The last line is
- * `N passed, N failed`: each step counts as one test beside the tests that it ran. Exit status 1 when anything failed.
+ * `deno task test`: formatting, lint, types, the generated bindings, the Zig tests, the TypeScript tests. The
+ * last line is `N passed, N failed`: each step counts as one test beside the tests that it ran. Exit status 1
+ * when anything failed.
  * @module
  */
 
@@ -107,8 +108,8 @@ function report(step: Step, outcome: Finished, context: Context, totals: Counts)
 }
 
 /**
- * Four lanes, so that the cores stay busy: the quick tools, this machine's Zig code, that of others, the TypeScript tests.
- * Reports come in the order of the steps.
+ * Four lanes, so that the cores stay busy: the quick tools, this machine's Zig code, that of others, the
+ * TypeScript tests. Reports come in the order of the steps.
  */
 async function runSteps(
   steps: readonly Step[],

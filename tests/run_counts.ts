@@ -29,8 +29,9 @@ export function skippedDenoTests(output: string): string[] {
 }
 
 /**
- * Counts of Zig's tests: the build summary "34/36 tests passed (1 skipped, 1 failed)" for binaries that the build runs itself, and
- * "All 12 tests passed." or "10 passed; 1 skipped; 1 failed." for those that an emulator runs.
+ * Counts of Zig's tests: the build summary "34/36 tests passed (1 skipped, 1 failed)" for binaries that the
+ * build runs itself, and "All 12 tests passed." or "10 passed; 1 skipped; 1 failed." for those that an
+ * emulator runs.
  */
 export function countZigTests(output: string): Counts {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };

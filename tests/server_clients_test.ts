@@ -114,7 +114,10 @@ Deno.test({
   },
 });
 
-/** Aborts answers that are not streamed, of a body so large that it comes behind its headers: most of their tokens are never computed. */
+/**
+ * Aborts answers that are not streamed, of a body so large that it comes behind its headers: most of their
+ * tokens are never computed.
+ */
 async function leavesWholeAnswer(client: Module, { model }: TestServer): Promise<void> {
   const computed = async () => (await model.stats()).workers[0].computedTokens;
   for (let i = 0; i < 3; i++) {

@@ -21,7 +21,8 @@ Deno.test("the server takes the fields of other servers' clients", async (t) => 
   const content = async (body: object) => (await json(CHAT, { ...chat, ...body })).choices[0].message.content;
 
   await t.step("fields that change nothing", async () => {
-    // As python's openai writes a message that it has got, AutoGen one of its agents', LiteLLM and LangChain what is not set.
+    // As python's openai writes a message that it has got, AutoGen one of its agents', LiteLLM and LangChain
+    // what is not set.
     const dumped = {
       ...{ role: "assistant", content: "Hello.", refusal: null, annotations: null, audio: null },
       ...{ function_call: null, tool_calls: null, parsed: null, reasoning_content: null },

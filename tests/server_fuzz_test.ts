@@ -1,6 +1,7 @@
 /**
- * Valid and broken requests in random order: every answer is an error a client can help, or right, or a deliberate 503; none
- * hangs, and the next good request is answered right. `deno task run tests/server_fuzz_test.ts 100000` sends more.
+ * Valid and broken requests in random order: every answer is an error a client can help, or right, or a
+ * deliberate 503; none hangs, and the next good request is answered right. `deno task run
+ * tests/server_fuzz_test.ts 100000` sends more.
  */
 import { assert, assertEquals } from "@std/assert";
 import { CHAT_BODY } from "../src/server/dialects/chat.ts";
@@ -166,7 +167,10 @@ const PIECES = [
   "X: " + "a".repeat(9000) + "\r\n",
 ];
 
-/** What comes until the connection ends, or a while after something came: it may stay open. Null where nothing happens. */
+/**
+ * What comes until the connection ends, or a while after something came: it may stay open. Null where nothing
+ * happens.
+ */
 async function hear(conn: Deno.TcpConn): Promise<string | null> {
   let said = "";
   const buffer = new Uint8Array(4096);

@@ -1,4 +1,6 @@
-/** The gate before the server: slow and large heads, too many connections, and bytes that pass as they are. */
+/**
+ * The gate before the server: slow and large heads, too many connections, and bytes that pass as they are.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { connect } from "node:http2";
 import { serve } from "../mod.ts";

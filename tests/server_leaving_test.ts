@@ -1,6 +1,7 @@
 /**
- * Clients that leave, in every phase of a request, and what is still computed for them. The long run, a table of how many of 200
- * were computed to their ends: `deno task run tests/server_leaving_test.ts 200 [model [phase]]`.
+ * Clients that leave, in every phase of a request, and what is still computed for them. The long run, a table
+ * of how many of 200 were computed to their ends: `deno task run tests/server_leaving_test.ts 200 [model
+ * [phase]]`.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_CLASSES } from "../scheduler/mod.ts";
@@ -64,7 +65,10 @@ const PHASES: readonly Phase[] = [
 ];
 /** Clients that leave together, and sequences of the engine: all of them are computed at the same time. */
 const TOGETHER = 4;
-/** Clients of the first start at once. Those of the second wait for company that does not come, and no more may wait than come. */
+/**
+ * Clients of the first start at once. Those of the second wait for company that does not come, and no more
+ * may wait than come.
+ */
 const CLASSES = [
   { ...DEFAULT_CLASSES[1], name: "eager", maxWaitMs: 0 },
   {
@@ -144,7 +148,10 @@ function startRelay(port: number): Deno.TcpListener {
   return listener;
 }
 
-/** Clients ask, leave when they are all as far as the phase says; gives how many requests were computed to their ends for nobody. */
+/**
+ * Clients ask, leave when they are all as far as the phase says; gives how many requests were computed to
+ * their ends for nobody.
+ */
 async function leave(bed: Bed, phase: Phase, stream: boolean, way: Way, clients: number): Promise<number> {
   bed.forget();
   const conns = await Promise.all(Array.from({ length: clients }, () => ask(bed, phase, stream, way)));
@@ -232,7 +239,8 @@ for (const several of [false, true]) {
     for (const phase of phases) {
       const count = several ? 3 : together;
       for (const computed of await measure(bed, phase, count, ["closes"])) {
-        // A busy machine may be faster with an answer than with the news that nobody wants it, but not each time.
+        // A busy machine may be faster with an answer than with the news that nobody wants it, but not each
+        // time.
         assert(computed < count, `${phase.name}: ${computed} of ${count} were computed on`);
       }
     }

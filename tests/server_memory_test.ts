@@ -1,4 +1,8 @@
-/** Whatever becomes of a request, nothing of it stays: neither where HTTP is served nor in the engine's worker. @module */
+/**
+ * Whatever becomes of a request, nothing of it stays: neither where HTTP is served nor in the engine's
+ * worker.
+ * @module
+ */
 
 import { assert } from "@std/assert";
 import { SoakChild } from "../bench/soak/process.ts";

@@ -1,6 +1,7 @@
 /**
- * Many slow clients beside a good one, and clients that leave at any moment. `deno task run bench/slow_clients.ts` measures what a
- * good client has of it; `deno task run tests/server_slow_clients_test.ts 10000` is the long run of clients that leave.
+ * Many slow clients beside a good one, and clients that leave at any moment. `deno task run
+ * bench/slow_clients.ts` measures what a good client has of it; `deno task run
+ * tests/server_slow_clients_test.ts 10000` is the long run of clients that leave.
  */
 import { assert, assertEquals } from "@std/assert";
 import { numbersFrom } from "./support/numbers.ts";
@@ -23,7 +24,8 @@ Deno.test("a good client is answered beside more slow ones than there are places
     slow.start("head", 40);
     slow.start("body", 40);
     slow.start("reader", 8);
-    // On a busy machine its own headers may be late enough for the connection to be one that gives way: it asks again then.
+    // On a busy machine its own headers may be late enough for the connection to be one that gives way: it
+    // asks again then.
     const answers: string[] = [];
     for (let i = 0; i < 100 && answers.length < 15; i++) {
       const asked = server.post(CHAT, { messages: QUESTION, temperature: 0 });

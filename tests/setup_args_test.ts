@@ -1,4 +1,5 @@
-// Runs with the local stand-ins and, in setup_std_test.ts, with the same names from a registry: what holds here holds in both.
+// Runs with the local stand-ins and, in setup_std_test.ts, with the same names from a registry: what holds
+// here holds in both.
 import {
   assert,
   assertAlmostEquals,

@@ -1,4 +1,7 @@
-/** Optional programs: found without being started, installed where that is possible, and a sentence where it is not. */
+/**
+ * Optional programs: found without being started, installed where that is possible, and a sentence where it
+ * is not.
+ */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { findOnPath } from "../src/process/path_search.ts";

@@ -109,7 +109,9 @@ Deno.test({ ignore, name: "ensureZig() stops at the signal and leaves nothing ha
   for await (const entry of Deno.readDir(`${test.folder}/tools`)) throw new Error(`left ${entry.name}`);
 });
 
-/** Kernels with a stand-in for Zig that "builds" by writing `content` to the library, and counts its calls. */
+/**
+ * Kernels with a stand-in for Zig that "builds" by writing `content` to the library, and counts its calls.
+ */
 async function setUpBuild() {
   const test = await setUp();
   const kernels = `${test.folder}/kernels`;

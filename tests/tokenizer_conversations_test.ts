@@ -1,6 +1,6 @@
 /**
- * Chat templates of real models with what they may not know: prompts that go on with the last message, the role "developer",
- * calls of tools and their answers.
+ * Chat templates of real models with what they may not know: prompts that go on with the last message, the
+ * role "developer", calls of tools and their answers.
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";

@@ -7,7 +7,9 @@ import cases from "./templates/cases.json" with { type: "json" };
 import goldens from "./templates/goldens.json" with { type: "json" };
 import { testPublished } from "./support/published.ts";
 
-/** What the renderer lacks; the conversations with tools of these templates fail with an error that says so. */
+/**
+ * What the renderer lacks; the conversations with tools of these templates fail with an error that says so.
+ */
 const LACKS: Readonly<Record<string, string>> = {
   "Apriel-1.6-15b-Thinker-fixed.jinja": "Unknown ObjectValue filter: string",
   "ByteDance-Seed-OSS.jinja": "Object keys must be strings",

@@ -60,7 +60,10 @@ export class LoadGenerator {
     return performance.now() - this.#startedAt;
   }
 
-  /** Sends one request; the promise resolves at its last token. Prompts are random, so that no prefix is known. */
+  /**
+   * Sends one request; the promise resolves at its last token. Prompts are random, so that no prefix is
+   * known.
+   */
   send(kind: RequestKind): Promise<void> {
     const trace: Trace = { kind, sentAt: this.nowMs, tokensAt: [] };
     this.traces.push(trace);
@@ -101,7 +104,10 @@ export class LoadGenerator {
     await this.finished();
   }
 
-  /** Tokens of prompts and answers per second between two times: a prompt counts when its first token is there. */
+  /**
+   * Tokens of prompts and answers per second between two times: a prompt counts when its first token is
+   * there.
+   */
   tokensPerSecond(fromMs: number, toMs: number): number {
     let tokens = 0;
     for (const { kind, tokensAt } of this.traces) {
@@ -113,7 +119,9 @@ export class LoadGenerator {
   }
 }
 
-/** Waits without giving the time away: timers of a busy program are late by some ms, which is no matter here. */
+/**
+ * Waits without giving the time away: timers of a busy program are late by some ms, which is no matter here.
+ */
 async function waitUntil(now: () => number, atMs: number): Promise<void> {
   const left = atMs - now();
   if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));

@@ -1,6 +1,7 @@
 /**
- * kumi, one request at a time, in a process of its own: deno run … kumi_process.ts FILE CONTEXT THREADS (0: its own
- * choice). Answers each line of stdin, {"prompt": [token, …], "answerTokens"}, with a line {"seconds", "how"}.
+ * kumi, one request at a time, in a process of its own: deno run … kumi_process.ts FILE CONTEXT THREADS (0:
+ * its own choice). Answers each line of stdin, {"prompt": [token, …], "answerTokens"}, with a line
+ * {"seconds", "how"}.
  * @module
  */
 

@@ -1,4 +1,7 @@
-/** What serves the same requests one at a time. Each is a process of its own, idle while others are measured. @module */
+/**
+ * What serves the same requests one at a time. Each is a process of its own, idle while others are measured.
+ * @module
+ */
 
 import { PEER_PACKAGE } from "../../src/cli/bench/peer/install.ts";
 import { LineProcess, LineProcessError } from "../../src/cli/bench/peer/line_process.ts";
@@ -30,7 +33,10 @@ export interface Rival extends AsyncDisposable {
   readonly title: string;
   /** Versions and settings; known after the first request. */
   readonly how: string;
-  /** Serves a request and resolves to its seconds, one for each of the rival's modes, of which the best counts. */
+  /**
+   * Serves a request and resolves to its seconds, one for each of the rival's modes, of which the best
+   * counts.
+   */
   serve(request: Request): Promise<number[]>;
 }
 

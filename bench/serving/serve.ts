@@ -1,4 +1,7 @@
-/** Serves requests that are all there from the start, with continuous batching and chunked prefill. @module */
+/**
+ * Serves requests that are all there from the start, with continuous batching and chunked prefill.
+ * @module
+ */
 
 import { BLOCK_TOKENS, type SequenceSlice } from "../../src/runner/batch.ts";
 import type { ModelRunner } from "../../src/runner/model_runner.ts";
@@ -29,9 +32,10 @@ export function kvTokensFor(batch: number, context: number): number {
 }
 
 /**
- * Computes greedy answers. At most `batch` requests run at once; a step has one token of each that decodes and, up to the
- * runner's largest step, chunks of the prompts that wait. The runner's KV cache must hold `batch` × `context` tokens.
- * `pause` is awaited between steps and told the share of all tokens that are computed; its time does not count.
+ * Computes greedy answers. At most `batch` requests run at once; a step has one token of each that decodes
+ * and, up to the runner's largest step, chunks of the prompts that wait. The runner's KV cache must hold
+ * `batch` × `context` tokens. `pause` is awaited between steps and told the share of all tokens that are
+ * computed; its time does not count.
  */
 export async function serve(
   runner: ModelRunner,
@@ -93,7 +97,9 @@ interface Chosen {
   readonly count: number;
 }
 
-/** Tokens of the next step: first those that decode, then prompts in their order as far as the step has room. */
+/**
+ * Tokens of the next step: first those that decode, then prompts in their order as far as the step has room.
+ */
 function planStep(running: readonly Running[], tokensMax: number): Chosen[] {
   const left = ({ tokens, computed }: Running) => tokens.length - computed;
   let room = tokensMax;
@@ -112,7 +118,9 @@ function sliceOf({ tokens, computed, place }: Running, count: number, blocks: nu
   return { tokens, first: computed, count, tables };
 }
 
-/** Counts the step's tokens as computed; gives the sequences whose next token can be chosen, and their rows. */
+/**
+ * Counts the step's tokens as computed; gives the sequences whose next token can be chosen, and their rows.
+ */
 function takeComplete(chosen: readonly Chosen[]): { sequences: Running[]; rows: number[] } {
   const sequences: Running[] = [], rows: number[] = [];
   let row = 0;

@@ -1,13 +1,16 @@
 /**
- * The process that a soak watches: a server, and the model that it serves. It reads orders from standard input, a line of JSON
- * each, and answers each with one on standard output.
+ * The process that a soak watches: a server, and the model that it serves. It reads orders from standard
+ * input, a line of JSON each, and answers each with one on standard output.
  * @module
  */
 
 import { type KumiServer, type Model, serve } from "../../mod.ts";
 import { type IsolateFigures, isolateFigures, type WorkerAnswer, writeSnapshot } from "./figures.ts";
 
-/** `run`: asks so many answers of the model itself. `snapshot`: writes the heaps to this path with an ending of their own. */
+/**
+ * `run`: asks so many answers of the model itself. `snapshot`: writes the heaps to this path with an ending
+ * of their own.
+ */
 export type SoakOrder =
   | { readonly type: "figures" }
   | { readonly type: "run"; readonly first: number; readonly requests: number; readonly concurrency: number }

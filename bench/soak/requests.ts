@@ -3,12 +3,15 @@
 export const REQUEST_KINDS = ["plain", "stream", "leave", "wrong", "embed", "reconnect"] as const;
 
 /**
- * An answer of one token, plain or streamed; a client that leaves a longer stream after its first part; a request that is refused;
- * an embedding; an answer on a connection of its own.
+ * An answer of one token, plain or streamed; a client that leaves a longer stream after its first part; a
+ * request that is refused; an embedding; an answer on a connection of its own.
  */
 export type RequestKind = (typeof REQUEST_KINDS)[number];
 
-/** Sends one, and reads the answer as far as its kind does. Throws an Error for a status that the kind does not expect. */
+/**
+ * Sends one, and reads the answer as far as its kind does. Throws an Error for a status that the kind does
+ * not expect.
+ */
 export async function sendRequest(url: string, kind: RequestKind, number: number): Promise<void> {
   const prompt = `Once ${number}`;
   const answer = { prompt, max_tokens: 1, seed: number };

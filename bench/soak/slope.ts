@@ -6,7 +6,10 @@ export interface Slope {
   readonly plusMinus: number;
 }
 
-/** By least squares, y over x. The interval takes the deviations for independent; NaN with fewer than three points. */
+/**
+ * By least squares, y over x. The interval takes the deviations for independent; NaN with fewer than three
+ * points.
+ */
 export function slopeOf(points: readonly (readonly [x: number, y: number])[]): Slope {
   const n = points.length;
   const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / n;

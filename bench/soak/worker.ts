@@ -1,4 +1,5 @@
-// The engine's worker, which also tells how much memory its isolate uses: the soak's child starts it in the place of the real one.
+// The engine's worker, which also tells how much memory its isolate uses: the soak's child starts it in the
+// place of the real one.
 import "../../src/engine/worker.ts";
 import { isolateFigures, type WorkerAnswer, type WorkerQuestion, writeSnapshot } from "./figures.ts";
 

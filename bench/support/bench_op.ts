@@ -1,7 +1,8 @@
 /**
- * Registers an op with `deno bench` twice: the kernel, and as its baseline the scalar reference that the kernel's
- * own tests compare with. The references are compiled into a library of their own with the same ABI (`zig build
- * lib-reference`), so both sides run the same calls on the same data. Before they are timed, their results are compared.
+ * Registers an op with `deno bench` twice: the kernel, and as its baseline the scalar reference that the
+ * kernel's own tests compare with. The references are compiled into a library of their own with the same ABI
+ * (`zig build lib-reference`), so both sides run the same calls on the same data. Before they are timed,
+ * their results are compared.
  * @module
  */
 

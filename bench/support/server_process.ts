@@ -15,7 +15,10 @@ export interface ServerProcess {
 
 const TICK_MS = 10;
 
-/** Starts a server on any free port. `args`: as for `kumi serve`. Throws an Error with its log where it does not come up. */
+/**
+ * Starts a server on any free port. `args`: as for `kumi serve`. Throws an Error with its log where it does
+ * not come up.
+ */
 export async function startServerProcess(args: readonly string[]): Promise<ServerProcess> {
   const map = Deno.env.get("KUMI_STD") === "local" ? [`--import-map=${LOCAL_MAP}`] : [];
   const child = new Deno.Command(Deno.execPath(), {

@@ -126,7 +126,9 @@ export class Answer implements Work {
     this.#cachedTokens = Math.min(first, this.#promptTokens);
   }
 
-  /** Takes a token that was delivered before. It did not end the answer, or nobody would have asked for more. */
+  /**
+   * Takes a token that was delivered before. It did not end the answer, or nobody would have asked for more.
+   */
   #restore(token: number): void {
     this.#completionTokens++;
     if (this.#hasText(token)) this.#stops.push(this.#decoder.push(token), this.#mayStop);

@@ -96,9 +96,9 @@ interface Slice {
 const INTERRUPTIBLE_TOKENS = 32;
 
 /**
- * Joins policy and compute: the scheduler says what a step computes, the runner computes it, and what comes out becomes
- * text. A request that loses its place in the KV cache is computed again to the same bits. One request's error never
- * reaches another.
+ * Joins policy and compute: the scheduler says what a step computes, the runner computes it, and what comes
+ * out becomes text. A request that loses its place in the KV cache is computed again to the same bits. One
+ * request's error never reaches another.
  */
 export class Engine {
   readonly #runner: StepRunner;
@@ -148,7 +148,10 @@ export class Engine {
     return this.#scheduler.isBusy;
   }
 
-  /** Takes a request. A bad or refused one ends with an error event, as everything that happens to it later does. */
+  /**
+   * Takes a request. A bad or refused one ends with an error event, as everything that happens to it later
+   * does.
+   */
   add(id: number, request: WorkRequest): void {
     this.#asked.set(request.class, (this.#asked.get(request.class) ?? 0) + 1);
     try {

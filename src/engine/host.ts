@@ -33,8 +33,8 @@ interface LoadedParts {
 }
 
 /**
- * Turns of the event loop within which a message that was sent arrives. A loop that is never idle looks for what other
- * threads have sent only every few dozen turns; with one turn for each step that would be seconds.
+ * Turns of the event loop within which a message that was sent arrives. A loop that is never idle looks for
+ * what other threads have sent only every few dozen turns; with one turn for each step that would be seconds.
  */
 const DELIVERY_TURNS = 128;
 
@@ -45,8 +45,8 @@ const OUTLOOK_MS = 10;
 const PROGRESS_STEP = 0.005;
 
 /**
- * The engine's side of the messages: loads the model, runs steps while there is work, and answers. It blocks its
- * thread during a step and lets messages in between two steps.
+ * The engine's side of the messages: loads the model, runs steps while there is work, and answers. It blocks
+ * its thread during a step and lets messages in between two steps.
  */
 export class EngineHost {
   readonly #post: (message: FromEngine) => void;
@@ -66,7 +66,10 @@ export class EngineHost {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #loading = false;
   #closing = false;
-  /** Whether the last step was interrupted: then the next one runs to its end, so that aborts cannot starve it. */
+  /**
+   * Whether the last step was interrupted: then the next one runs to its end, so that aborts cannot starve
+   * it.
+   */
   #wasInterrupted = false;
 
   constructor(post: (message: FromEngine) => void) {
@@ -258,7 +261,8 @@ export class EngineHost {
 
   #postEvents(engine: Engine): void {
     const events = engine.takeEvents();
-    // Until then what was said last holds, with what was sent since. Who has nothing more to do says so at once.
+    // Until then what was said last holds, with what was sent since. Who has nothing more to do says so at
+    // once.
     if (engine.busy && performance.now() - this.#toldAt < OUTLOOK_MS) {
       if (events.length > 0) this.#post({ type: "step", events });
       return;

@@ -32,15 +32,15 @@ export interface KvPoolOptions {
 }
 
 /**
- * Default of the free runs that go back to the system: 1,024 tokens. Giving so many back takes 3 ms for a model of 1B
- * parameters and some 15 ms for one of 8B; taking them again costs 0.3 to 0.5 ms a block, which is less than 1 % of
- * computing what they store.
+ * Default of the free runs that go back to the system: 1,024 tokens. Giving so many back takes 3 ms for a
+ * model of 1B parameters and some 15 ms for one of 8B; taking them again costs 0.3 to 0.5 ms a block, which
+ * is less than 1 % of computing what they store.
  */
 export const GIVE_BACK_BLOCKS = 64;
 
 /**
- * Buddy allocation over the blocks of a cache. The memory of large free runs goes back to the system: a part with each
- * release, so that no step waits for long, and the rest when there is nothing to compute.
+ * Buddy allocation over the blocks of a cache. The memory of large free runs goes back to the system: a part
+ * with each release, so that no step waits for long, and the rest when there is nothing to compute.
  */
 export class KvPool implements KvAllocator {
   readonly #blocks: KvBlocks;

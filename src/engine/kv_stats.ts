@@ -21,7 +21,10 @@ export interface KvSizes {
   readonly cachedBlocks: number;
 }
 
-/** Puts the figures together. `holders`: the sequences that have blocks; only full blocks are shared between them. */
+/**
+ * Puts the figures together. `holders`: the sequences that have blocks; only full blocks are shared between
+ * them.
+ */
 export function kvStats(pool: KvPoolStats, holders: readonly KvHolder[], sizes: KvSizes): KvStats {
   const { contextLength, kvBytesPerToken, kvBytesPerSlot, cachedBlocks } = sizes;
   const blockBytes = BLOCK_TOKENS * kvBytesPerSlot;

@@ -8,7 +8,9 @@ import type { ModelInfo } from "../protocol/model_info.ts";
 
 const FINGERPRINT_CHARACTERS = 12;
 
-/** What a caller may want to know about a model that has been loaded; `more` is what the runner does not know. */
+/**
+ * What a caller may want to know about a model that has been loaded; `more` is what the runner does not know.
+ */
 export function describeModel(
   file: GgufFile,
   runner: ModelRunner,

@@ -3,8 +3,9 @@ import { normalized } from "../protocol/normalized.ts";
 import type { Pooling } from "../protocol/request.ts";
 
 /**
- * Makes one vector of the hidden states of a prompt: their mean, or the last one, divided by its length. States are added one by
- * one in the order of their positions, so the bits do not depend on how the prompt was cut into steps.
+ * Makes one vector of the hidden states of a prompt: their mean, or the last one, divided by its length.
+ * States are added one by one in the order of their positions, so the bits do not depend on how the prompt
+ * was cut into steps.
  */
 export class Pooler {
   readonly #pooling: Pooling;

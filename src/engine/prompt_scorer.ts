@@ -29,8 +29,8 @@ export interface ScoredRow {
 }
 
 /**
- * The tokens of one prompt that are still to be scored, in order. Each comes once, with the same bits, however the prompt is cut into
- * steps: what is computed again after its KV blocks were lost is passed over.
+ * The tokens of one prompt that are still to be scored, in order. Each comes once, with the same bits,
+ * however the prompt is cut into steps: what is computed again after its KV blocks were lost is passed over.
  */
 export class PromptScorer {
   readonly #tokens: readonly number[];
@@ -52,7 +52,8 @@ export class PromptScorer {
     const rows: ScoredRow[] = [];
     for (; this.#done < Math.min(first + count + 1, this.#tokens.length); this.#done++) {
       const row = start + this.#done - 1 - first;
-      // The blocks of known prefixes are never used here, so the token before has been computed in this step or a former one.
+      // The blocks of known prefixes are never used here, so the token before has been computed in this step
+      // or a former one.
       if (row < start) throw new Error(`Token ${this.#done} of the prompt was computed without being scored`);
       rows.push({ row, target: this.#tokens[this.#done], top: this.#top, scorer: this });
     }
@@ -87,8 +88,8 @@ const GREEDY: SamplingParams = {
 };
 
 /**
- * Computes the scores of a step's rows, as many at a time as there is room for logits, and gives each to its scorer. A score depends on
- * its row alone.
+ * Computes the scores of a step's rows, as many at a time as there is room for logits, and gives each to its
+ * scorer. A score depends on its row alone.
  */
 export function scoreRows(runner: Scoring, rows: readonly ScoredRow[]): void {
   for (let from = 0; from < rows.length; from += runner.logitsRowsMax) {

@@ -1,6 +1,6 @@
 /**
- * Watches streamed text for stop strings. Text that might be the beginning of one is held back, so that no part
- * of a stop string is ever given out, however the tokens cut it.
+ * Watches streamed text for stop strings. Text that might be the beginning of one is held back, so that no
+ * part of a stop string is ever given out, however the tokens cut it.
  */
 export class StopStringFilter {
   readonly #stops: readonly string[];
@@ -13,8 +13,8 @@ export class StopStringFilter {
   }
 
   /**
-   * Takes more text. Gives what can be shown, and the stop string that has ended the text, if one has. One that is complete with
-   * text for which `mayStop` is false does not.
+   * Takes more text. Gives what can be shown, and the stop string that has ended the text, if one has. One
+   * that is complete with text for which `mayStop` is false does not.
    */
   push(text: string, mayStop = true): { text: string; stop?: string } {
     if (this.#stops.length === 0) return { text };
@@ -38,7 +38,10 @@ export class StopStringFilter {
     return held;
   }
 
-  /** The earliest stop string that counts, and where it begins; of those that begin there the shortest, which is complete first. */
+  /**
+   * The earliest stop string that counts, and where it begins; of those that begin there the shortest, which
+   * is complete first.
+   */
   #firstStop(text: string): { at: number; stop: string } | undefined {
     const from = (stop: string) => this.#free === 0 ? 0 : Math.max(0, this.#free - stop.length + 1);
     return this.#stops.map((stop) => ({ at: text.indexOf(stop, from(stop)), stop }))
@@ -46,7 +49,10 @@ export class StopStringFilter {
       .sort((a, b) => a.at - b.at || a.stop.length - b.stop.length)[0];
   }
 
-  /** Where the longest end of `text` begins that is the beginning of a stop string; its length if there is none. */
+  /**
+   * Where the longest end of `text` begins that is the beginning of a stop string; its length if there is
+   * none.
+   */
   #possibleStop(text: string): number {
     const longest = Math.max(...this.#stops.map((stop) => stop.length)) - 1;
     for (let start = Math.max(0, text.length - longest); start < text.length; start++) {

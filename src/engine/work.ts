@@ -44,15 +44,20 @@ export interface Work {
   readonly finishReason?: FinishReason;
   /** Why it would have been refused, if it would have been. */
   overruled?: RefusalReason;
-  /** Notes that a step computes some of it from token `first` on; the first time the tokens before came from the cache. */
+  /**
+   * Notes that a step computes some of it from token `first` on; the first time the tokens before came from
+   * the cache.
+   */
   start(now: number, first: number): void;
   /** What it wants of a slice, whose first token is row `start` of the step. */
   wants(item: StepItem, start: number): Wants;
-  /** The hidden states that it wanted, [count, hidden] f32 row-major; the slice begins at position `first`. */
+  /**
+   * The hidden states that it wanted, [count, hidden] f32 row-major; the slice begins at position `first`.
+   */
   takeHidden(states: Float32Array, first: number): void;
   /**
-   * A slice was computed, and it has all that it wanted of it but a token: it ends where it wants no more. Throws an Error where
-   * the model's numbers are none.
+   * A slice was computed, and it has all that it wanted of it but a token: it ends where it wants no more.
+   * Throws an Error where the model's numbers are none.
    */
   pass(item: StepItem): void;
   /** Ends it where it is. */

@@ -1,8 +1,8 @@
 const CPUS_MAX = 8192;
 
 /**
- * The CPUs of a list as the system and `taskset` write it: numbers and ranges, "0-3,8,10-11". Ascending, each once. Throws
- * RangeError naming the part that is wrong.
+ * The CPUs of a list as the system and `taskset` write it: numbers and ranges, "0-3,8,10-11". Ascending, each
+ * once. Throws RangeError naming the part that is wrong.
  *
  * @example
  * ```ts

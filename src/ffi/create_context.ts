@@ -67,9 +67,10 @@ function placementDetail(
 }
 
 /**
- * Frees the context of a thread that has ended without closing its kernels, from any other thread: ends its team and frees
- * all that it owns. One that is gone already is no error. Throws KernelError "contextBusy" while a call is still inside,
- * which ends by itself: a thread that is being terminated computes its last op to the end.
+ * Frees the context of a thread that has ended without closing its kernels, from any other thread: ends its
+ * team and frees all that it owns. One that is gone already is no error. Throws KernelError "contextBusy"
+ * while a call is still inside, which ends by itself: a thread that is being terminated computes its last op
+ * to the end.
  */
 export function freeContext(id: number, libraryPath?: string): void {
   const library = Library.acquire(libraryPath);

@@ -66,7 +66,10 @@ export function refusal(name: string, { levels }: IsaReport): string | undefined
   return `${level === undefined ? "there is no such level" : obstacles(level)}; possible here: ${possible}`;
 }
 
-/** What keeps this machine from running the level: "the processor lacks amx_tile amx_int8, the system does not save zmm registers". */
+/**
+ * What keeps this machine from running the level: "the processor lacks amx_tile amx_int8, the system does not
+ * save zmm registers".
+ */
 export function obstacles({ arch, missing, unsaved }: IsaLevel): string {
   const parts: string[] = [];
   if (missing.length > 0) parts.push(`the processor lacks ${missing.join(" ")}`);

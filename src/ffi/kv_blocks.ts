@@ -1,6 +1,6 @@
 /**
- * The block allocator of a KV cache: which of its blocks belong to whom. It holds numbers and no cache memory, so it
- * works without kernels, too.
+ * The block allocator of a KV cache: which of its blocks belong to whom. It holds numbers and no cache
+ * memory, so it works without kernels, too.
  * @module
  */
 
@@ -47,8 +47,8 @@ const FAULTS = new Map<number, keyof typeof KvFault>(
 );
 
 /**
- * A buddy allocator over `blocks` blocks. One thread at a time may use it. Methods throw KernelError for blocks that are
- * not what the call needs, RangeError for numbers that are no u32.
+ * A buddy allocator over `blocks` blocks. One thread at a time may use it. Methods throw KernelError for
+ * blocks that are not what the call needs, RangeError for numbers that are no u32.
  */
 export class KvBlocks extends NativeObject {
   readonly blocks: number;
@@ -63,7 +63,10 @@ export class KvBlocks extends NativeObject {
     this.#library = library;
   }
 
-  /** An allocator of its own, all blocks free; dispose of it. Throws LibraryError, and KernelError for no blocks. */
+  /**
+   * An allocator of its own, all blocks free; dispose of it. Throws LibraryError, and KernelError for no
+   * blocks.
+   */
   static open(blocks: number, options: KvBlocksOptions = {}): KvBlocks {
     const library = Library.acquire(options.libraryPath);
     try {
@@ -82,9 +85,9 @@ export class KvBlocks extends NativeObject {
   }
 
   /**
-   * Takes `count` blocks: their runs in the order in which a sequence fills them, or null, and nothing is taken, when fewer
-   * are free. Blocks that follow `after` come first; a run that has to be begun leaves `room` free blocks behind
-   * it where it can.
+   * Takes `count` blocks: their runs in the order in which a sequence fills them, or null, and nothing is
+   * taken, when fewer are free. Blocks that follow `after` come first; a run that has to be begun leaves
+   * `room` free blocks behind it where it can.
    */
   allocate(count: number, after?: number, room = 0): KvRun[] | null {
     const words = u32(count, "count") * RUN_WORDS;
@@ -134,8 +137,8 @@ export class KvBlocks extends NativeObject {
   }
 
   /**
-   * Free blocks whose memory could be given back: a stretch of up to `blocksMax` in a free run of at least `blocksMin`,
-   * of which as many were in use since they were last reported here; null when there is none.
+   * Free blocks whose memory could be given back: a stretch of up to `blocksMax` in a free run of at least
+   * `blocksMin`, of which as many were in use since they were last reported here; null when there is none.
    */
   takeIdle(blocksMin: number, blocksMax = this.blocks): KvRun | null {
     const status = this.#native.kumi_kv_blocks_take_idle(

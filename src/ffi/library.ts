@@ -14,7 +14,10 @@ export class LibraryError extends Error {
   override readonly name = "LibraryError";
 }
 
-/** The library of this checkout, or of the installed package. Throws LibraryError where there is none for this platform. */
+/**
+ * The library of this checkout, or of the installed package. Throws LibraryError where there is none for this
+ * platform.
+ */
 export function defaultLibraryPath(): string {
   try {
     return libraryFile();
@@ -30,7 +33,10 @@ export function readEnvironment(variable: string): string | undefined {
   return Deno.env.get(variable) || undefined;
 }
 
-/** An open library. It is closed when every user has released it; its code stays mapped, so late threads are safe. */
+/**
+ * An open library. It is closed when every user has released it; its code stays mapped, so late threads are
+ * safe.
+ */
 export class Library {
   static readonly #open = new Map<string, Library>();
 
@@ -44,8 +50,8 @@ export class Library {
   }
 
   /**
-   * The library at `path`, else at KUMI_LIBRARY, else the one of this checkout or package. Each call needs one
-   * {@linkcode Library.release}. Throws LibraryError when it is missing, unusable or of another version.
+   * The library at `path`, else at KUMI_LIBRARY, else the one of this checkout or package. Each call needs
+   * one {@linkcode Library.release}. Throws LibraryError when it is missing, unusable or of another version.
    */
   static acquire(path?: string): Library {
     const resolved = path ?? readEnvironment("KUMI_LIBRARY") ?? defaultLibraryPath();

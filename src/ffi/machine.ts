@@ -18,7 +18,10 @@ export interface MemoryNode {
 
 /** What {@linkcode machineInfo} tells. */
 export interface MachineInfo {
-  /** Bytes of memory that this process may still use, control groups counted; undefined where the system does not tell. */
+  /**
+   * Bytes of memory that this process may still use, control groups counted; undefined where the system does
+   * not tell.
+   */
   readonly availableBytes: number | undefined;
   /** The processor's name; undefined where nothing tells it. */
   readonly processor: string | undefined;

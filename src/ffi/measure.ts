@@ -13,9 +13,10 @@ export interface Measured {
 }
 
 /**
- * One pass of a measurement on a context's team, some milliseconds: "readBandwidth" reads `matrices`, ids of packed ones in this
- * process, whole and in this order; "floatPeak", "int8Peak" and "bf16Peak" multiply in registers, with the instructions that the
- * level's matmuls use. Which `variant` is fastest depends on the machine. Throws a KernelError for one that does not exist.
+ * One pass of a measurement on a context's team, some milliseconds: "readBandwidth" reads `matrices`, ids of
+ * packed ones in this process, whole and in this order; "floatPeak", "int8Peak" and "bf16Peak" multiply in
+ * registers, with the instructions that the level's matmuls use. Which `variant` is fastest depends on the
+ * machine. Throws a KernelError for one that does not exist.
  */
 export function measure(
   native: KernelSymbols,

@@ -1,6 +1,6 @@
 /**
- * `native_files.ts` of the npm package: the kernel library lies in the package of the platform, which npm's clients install
- * beside this one as an optional dependency, the demo model in this one.
+ * `native_files.ts` of the npm package: the kernel library lies in the package of the platform, which npm's
+ * clients install beside this one as an optional dependency, the demo model in this one.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * Where the files lie that are no code: the kernel library and the demo model. This is the answer of a checkout; packages
- * carry `native_files.npm.ts`, or a module that asks the npm package, in its place.
+ * Where the files lie that are no code: the kernel library and the demo model. This is the answer of a
+ * checkout; packages carry `native_files.npm.ts`, or a module that asks the npm package, in its place.
  * @module
  */
 
@@ -9,7 +9,10 @@ import { libraryName } from "./platform.ts";
 /** What a user does about a library that is missing or unusable. */
 export const REPAIR = "run `deno task build`";
 
-/** Path of the library that `deno task build` leaves in this checkout. Throws an Error where modules are no files. */
+/**
+ * Path of the library that `deno task build` leaves in this checkout. Throws an Error where modules are no
+ * files.
+ */
 export function libraryFile(): string {
   return pathOf(new URL(`../../.build/lib/${libraryName()}`, import.meta.url));
 }

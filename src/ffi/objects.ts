@@ -10,7 +10,10 @@ export interface Owner {
   symbols(): KernelSymbols | undefined;
 }
 
-/** Passes a whole number from 0 to 2³² − 1 on; anything else would silently become another number in the library. */
+/**
+ * Passes a whole number from 0 to 2³² − 1 on; anything else would silently become another number in the
+ * library.
+ */
 export function u32(value: number, name: string): number {
   if (value >>> 0 !== value) {
     throw new RangeError(`${name} must be a whole number from 0 to 4294967295, current value is ${value}`);
@@ -62,8 +65,8 @@ export class Weights extends NativeObject {
   }
 
   /**
-   * Packs `rowCount` rows from `rowFirst` on, as they lie in a GGUF file. `rowFirst` is a multiple of 16, and so is
-   * `rowCount` unless it reaches the last row; `bytes` holds exactly these rows.
+   * Packs `rowCount` rows from `rowFirst` on, as they lie in a GGUF file. `rowFirst` is a multiple of 16, and
+   * so is `rowCount` unless it reaches the last row; `bytes` holds exactly these rows.
    */
   load(rowFirst: number, rowCount: number, bytes: Uint8Array): void {
     const native = this.owner.symbols();
@@ -132,8 +135,8 @@ export class Arena extends NativeObject {
   }
 
   /**
-   * Asks the system for huge pages (true), or for small ones where it would use huge ones by itself (false). With huge
-   * pages the first token already commits one in each layer and head.
+   * Asks the system for huge pages (true), or for small ones where it would use huge ones by itself (false).
+   * With huge pages the first token already commits one in each layer and head.
    */
   preferHugePages(wanted: boolean): void {
     check(this.#native().kumi_arena_huge_pages(this.id, wanted ? 1 : 0), "choose the KV cache's pages");
@@ -149,7 +152,9 @@ export class Arena extends NativeObject {
     check(status, "prefault the KV cache", { mibFirst, mibCount });
   }
 
-  /** Bytes of memory behind the arena now, as the system counts its pages; undefined where it does not tell. */
+  /**
+   * Bytes of memory behind the arena now, as the system counts its pages; undefined where it does not tell.
+   */
   residentBytes(): number | undefined {
     const bytes = new Float64Array(1);
     check(this.#native().kumi_arena_resident(this.id, bytes, bytes.byteLength), "ask for resident memory");

@@ -13,8 +13,9 @@ export const NONE: number = limits.none;
 export type Region = number;
 
 /**
- * One [rows, k] matrix in each form that somebody reads, one after another in a region. Where each begins depends on the number of
- * rows: who reads an activation with several forms reads as many rows as were written.
+ * One [rows, k] matrix in each form that somebody reads, one after another in a region. Where each begins
+ * depends on the number of rows: who reads an activation with several forms reads as many rows as were
+ * written.
  */
 export interface Activation {
   readonly region: Region;
@@ -29,16 +30,19 @@ export function f32At(region: Region): Activation {
 
 /** How kernels are opened. */
 export interface KernelsOptions {
-  /** Threads of the team, the caller's included; default: `cpus`, or the cores this process may use, as the quota allows. */
+  /**
+   * Threads of the team, the caller's included; default: `cpus`, or the cores this process may use, as the
+   * quota allows.
+   */
   threads?: number;
   /**
-   * The CPUs that the team may use, of {@linkcode MachineInfo.nodes}. The calling thread keeps to them too until the kernels
-   * are closed. Default: as the system likes.
+   * The CPUs that the team may use, of {@linkcode MachineInfo.nodes}. The calling thread keeps to them too
+   * until the kernels are closed. Default: as the system likes.
    */
   cpus?: readonly number[];
   /**
-   * The memory node where workspace, weights and KV cache should lie, and whose CPUs are used where `cpus` names none.
-   * On a machine with one node this changes nothing.
+   * The memory node where workspace, weights and KV cache should lie, and whose CPUs are used where `cpus`
+   * names none. On a machine with one node this changes nothing.
    */
   numaNode?: number;
   /** Name of an instruction set level; default: KUMI_ISA, else the best that this machine has. */

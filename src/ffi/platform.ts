@@ -24,8 +24,8 @@ export const PLATFORMS: readonly Platform[] = [
 ];
 
 /**
- * The platform of a process, this one by default; undefined where there is no library for it. On Linux the C library is the
- * one that Deno itself was built with: a system may have both, but a process only one.
+ * The platform of a process, this one by default; undefined where there is no library for it. On Linux the C
+ * library is the one that Deno itself was built with: a system may have both, but a process only one.
  */
 export function platformOf(
   build: { readonly os: string; readonly arch: string; readonly target: string } = Deno.build,

@@ -7,7 +7,10 @@ export interface Arrival {
   readonly class: string;
   readonly promptTokens: number;
   readonly maxTokens: number;
-  /** Names of the blocks of {@linkcode TRACE_BLOCK_TOKENS} tokens that the prompt begins with: equal names, equal text. */
+  /**
+   * Names of the blocks of {@linkcode TRACE_BLOCK_TOKENS} tokens that the prompt begins with: equal names,
+   * equal text.
+   */
   readonly blocks?: readonly number[];
 }
 
@@ -23,8 +26,8 @@ export interface ClassShare {
 }
 
 /**
- * Reads "name:share" or "name:share:in/out", several separated by commas. Throws a RangeError that says what is wrong; shares need
- * not add up to 1.
+ * Reads "name:share" or "name:share:in/out", several separated by commas. Throws a RangeError that says what
+ * is wrong; shares need not add up to 1.
  */
 export function parseClasses(text: string): ClassShare[] {
   return text.split(",").map((part) => {

@@ -25,8 +25,9 @@ export interface FindRateOptions {
 }
 
 /**
- * Looks for the highest rate of arrivals at which enough requests are good: doubles or halves until it lies between two rates,
- * then halves what is between them. A load that gets worse with the rate is assumed; one try a rate decides.
+ * Looks for the highest rate of arrivals at which enough requests are good: doubles or halves until it lies
+ * between two rates, then halves what is between them. A load that gets worse with the rate is assumed; one
+ * try a rate decides.
  */
 export async function findRate(
   measure: (perSecond: number) => Promise<number>,

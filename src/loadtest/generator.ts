@@ -20,8 +20,8 @@ export interface LoadOptions {
 }
 
 /**
- * Sends each request when it is due, whether or not earlier ones have ended: a slow server does not slow its load down. Resolves
- * when all have ended or the signal is aborted.
+ * Sends each request when it is due, whether or not earlier ones have ended: a slow server does not slow its
+ * load down. Resolves when all have ended or the signal is aborted.
  */
 export async function sendLoad(arrivals: readonly Arrival[], options: LoadOptions): Promise<RequestRecord[]> {
   const { inFlightMax, signal, prompts } = options;
@@ -52,7 +52,10 @@ export async function sendLoad(arrivals: readonly Arrival[], options: LoadOption
   return records;
 }
 
-/** Sends requests one after another, which nothing counts. Throws where one does not succeed: the load would not, either. */
+/**
+ * Sends requests one after another, which nothing counts. Throws where one does not succeed: the load would
+ * not, either.
+ */
 export async function warmUp(
   arrivals: readonly Arrival[],
   { target, prompts, timeoutMs, signal }: LoadOptions,

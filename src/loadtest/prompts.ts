@@ -35,8 +35,8 @@ export class PromptMaker {
   #made = 0;
 
   /**
-   * `nonce`: prompts of makers with different ones differ from their first words on. `prefixTokens`: tokens that all prompts of
-   * this maker have in common.
+   * `nonce`: prompts of makers with different ones differ from their first words on. `prefixTokens`: tokens
+   * that all prompts of this maker have in common.
    */
   constructor(rate: TokenRate, { nonce, prefixTokens = 0 }: { nonce: number; prefixTokens?: number }) {
     this.#rate = rate;

@@ -1,4 +1,6 @@
-/** A quantile of ascending values: the smallest of them that a share `q` of all does not exceed. NaN of none. */
+/**
+ * A quantile of ascending values: the smallest of them that a share `q` of all does not exceed. NaN of none.
+ */
 export function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.max(0, Math.min(sorted.length, Math.ceil(q * sorted.length)) - 1)] ?? NaN;
 }

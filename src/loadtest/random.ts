@@ -1,8 +1,8 @@
 /** Random numbers that can be had again. @module */
 
 /**
- * Uniform in (0, 1), the same for the same seed. The bits of a counter are mixed (Steele, Lea, Flood 2014), so that small seeds
- * begin as any others do.
+ * Uniform in (0, 1), the same for the same seed. The bits of a counter are mixed (Steele, Lea, Flood 2014),
+ * so that small seeds begin as any others do.
  */
 export function randomFrom(seed: number): () => number {
   let counter = seed | 0;

@@ -4,8 +4,8 @@ import { SseParser } from "./sse.ts";
 import { bodyOf, headersOf, type Target, urlOf } from "./target.ts";
 
 /**
- * How a request ended: "refused" with status 429 or 503, "failed" with any other problem, "cut" when the load test was stopped
- * meanwhile, "skipped" when it was not sent because too many were under way.
+ * How a request ended: "refused" with status 429 or 503, "failed" with any other problem, "cut" when the load
+ * test was stopped meanwhile, "skipped" when it was not sent because too many were under way.
  */
 export type Outcome = "ok" | "refused" | "failed" | "cut" | "skipped";
 

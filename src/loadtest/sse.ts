@@ -11,7 +11,10 @@ export class SseParser {
   #size = 0;
   #skipLineFeed = false;
 
-  /** Takes the next bytes, gives the data of the events that they complete. Throws a RangeError for an event without an end. */
+  /**
+   * Takes the next bytes, gives the data of the events that they complete. Throws a RangeError for an event
+   * without an end.
+   */
   push(bytes: Uint8Array): string[] {
     return this.#read(this.#decoder.decode(bytes, { stream: true }));
   }

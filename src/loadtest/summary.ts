@@ -28,7 +28,10 @@ export interface ClassSummary {
   readonly cachedTokens: number;
   readonly promptTokensPerSecond: number;
   readonly completionTokensPerSecond: number;
-  /** Requests that kept all objectives, their share of all that were due and not cut off, and so many per second. */
+  /**
+   * Requests that kept all objectives, their share of all that were due and not cut off, and so many per
+   * second.
+   */
   readonly good: number;
   readonly goodShare: number | null;
   readonly goodPerSecond: number;

@@ -19,9 +19,10 @@ export interface TraceOptions {
 type Entry = Omit<Arrival, "class"> & { readonly class?: string };
 
 /**
- * Reads a trace in one of three formats, told apart by their first line: Azure's CSV (`TIMESTAMP,ContextTokens,GeneratedTokens`),
- * Mooncake's JSON lines (`timestamp`, `input_length`, `output_length`, `hash_ids`), or CSV with `at_ms,class,prompt_tokens,max_tokens`.
- * The first request is sent at 0. Throws a RangeError with the line of what cannot be read.
+ * Reads a trace in one of three formats, told apart by their first line: Azure's CSV
+ * (`TIMESTAMP,ContextTokens,GeneratedTokens`), Mooncake's JSON lines (`timestamp`, `input_length`,
+ * `output_length`, `hash_ids`), or CSV with `at_ms,class,prompt_tokens,max_tokens`. The first request is sent
+ * at 0. Throws a RangeError with the line of what cannot be read.
  */
 export function parseTrace(text: string, options: TraceOptions): Arrival[] {
   const lines = text.split(/\r?\n/);

@@ -27,8 +27,9 @@ const INTERVAL_MS = 1000;
 const CHAIN_MAX = 64;
 
 /**
- * The processes through which this one was started, itself first: those of its process group (such as `npx`, a shell, `deno task`)
- * and the one that started the first of them. What the first of all processes started nobody else did.
+ * The processes through which this one was started, itself first: those of its process group (such as `npx`,
+ * a shell, `deno task`) and the one that started the first of them. What the first of all processes started
+ * nobody else did.
  */
 export function startedThrough(processes: Processes): number[] {
   const chain = [processes.pid];
@@ -42,7 +43,10 @@ export function startedThrough(processes: Processes): number[] {
   return chain;
 }
 
-/** Whether each process of a chain still is the child of the next: the children of one that ends get another parent. */
+/**
+ * Whether each process of a chain still is the child of the next: the children of one that ends get another
+ * parent.
+ */
 export function isWhole(chain: readonly number[], processes: Processes): boolean {
   if (chain.length < 2) return true;
   if (processes.parent() !== chain[1]) return false;
@@ -51,7 +55,10 @@ export function isWhole(chain: readonly number[], processes: Processes): boolean
   return chain.slice(1, -1).every((pid, i) => entries.get(pid)?.parent === chain[i + 2]);
 }
 
-/** Calls `onGone` once, after a process through which this one was started has ended. Keeps no program from ending. */
+/**
+ * Calls `onGone` once, after a process through which this one was started has ended. Keeps no program from
+ * ending.
+ */
 export class ParentWatch implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -71,7 +78,10 @@ export class ParentWatch implements Disposable {
   }
 }
 
-/** The processes of this machine. Deno lets only programs that may do everything see more of them than the own parent. */
+/**
+ * The processes of this machine. Deno lets only programs that may do everything see more of them than the own
+ * parent.
+ */
 export function systemProcesses(os = Deno.build.os): Processes {
   const read = os === "linux" || os === "android" ? readProc : readPs;
   return {

@@ -11,7 +11,10 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** The first of these names that a folder of `path` (default: PATH) holds as a program: its path. Undefined where none does. */
+/**
+ * The first of these names that a folder of `path` (default: PATH) holds as a program: its path. Undefined
+ * where none does.
+ */
 export function findOnPath(
   names: string | readonly string[],
   path = Deno.env.get("PATH"),

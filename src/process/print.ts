@@ -1,6 +1,6 @@
 /**
- * The only place that writes lines to stdout and stderr: whatever a line holds, no escape sequence gets out. Names and messages of
- * others that belong inside a line are made one with `oneLine` by those who write it.
+ * The only place that writes lines to stdout and stderr: whatever a line holds, no escape sequence gets out.
+ * Names and messages of others that belong inside a line are made one with `oneLine` by those who write it.
  * @module
  */
 

@@ -1,16 +1,21 @@
-/** What an engine answers: tokens with their probabilities, what was counted and how long it took, errors. @module */
+/**
+ * What an engine answers: tokens with their probabilities, what was counted and how long it took, errors.
+ * @module
+ */
 
 import type { RefusalReason } from "../../scheduler/mod.ts";
 
-/** Why an answer ended: the model or a stop string or token, the limit of tokens, the caller, or its deadline. */
+/**
+ * Why an answer ended: the model or a stop string or token, the limit of tokens, the caller, or its deadline.
+ */
 export type FinishReason = "stop" | "length" | "abort" | "deadline";
 
 /** A token that could have been chosen, with its log-probability in the model's raw distribution. */
 export interface TopLogprob {
   id: number;
   /**
-   * The token as a text to show: what its bytes say, `bytes:\xe3\x81` where they are not whole characters, the name of a control
-   * token.
+   * The token as a text to show: what its bytes say, `bytes:\xe3\x81` where they are not whole characters,
+   * the name of a control token.
    */
   text: string;
   /** What it adds to the text, in UTF-8: parts of characters are as they are, control tokens add nothing. */
@@ -46,8 +51,8 @@ export interface Timings {
   /** From the call to the first token, in ms; undefined when there was none. */
   ttftMs?: number;
   /**
-   * From the call to the first step that computed some of it, in ms; undefined when there was none, or when another worker had it
-   * before, which alone knows.
+   * From the call to the first step that computed some of it, in ms; undefined when there was none, or when
+   * another worker had it before, which alone knows.
    */
   queueMs?: number;
   /** From the call to the end, in ms. */
@@ -64,7 +69,10 @@ export interface Completion {
   timings: Timings;
   /** The seed that gives these tokens again. */
   seed: number;
-  /** The stop string, or the id of the stop token, of the request's own that ended it; none: the model's own end did, or nothing. */
+  /**
+   * The stop string, or the id of the stop token, of the request's own that ended it; none: the model's own
+   * end did, or nothing.
+   */
   stop?: string | number;
   /** It would have been refused, but was taken for measuring. */
   overruled?: RefusalReason;
@@ -84,13 +92,19 @@ export interface WireError {
 /** What one step did for one request. */
 export interface StepEvent {
   id: number;
-  /** Set with the first event of an accepted request, before anything is computed for it: tokens of its prompt. */
+  /**
+   * Set with the first event of an accepted request, before anything is computed for it: tokens of its
+   * prompt.
+   */
   promptTokens?: number;
   /** Tokens that were chosen. */
   tokens: number[];
   /** What they add to the text; some add nothing yet. */
   text: string;
-  /** Of these tokens, where they were asked for; of the one that ends the answer only if so asked. Their text may come later. */
+  /**
+   * Of these tokens, where they were asked for; of the one that ends the answer only if so asked. Their text
+   * may come later.
+   */
   logprobs?: TokenLogprob[];
   /** The next tokens of the prompt, where they are scored. */
   promptLogprobs?: PromptLogprob[];

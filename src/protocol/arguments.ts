@@ -1,7 +1,8 @@
 /**
- * Checks what a program hands to the library, at the door: deep inside, a wrong value would fail with a message about something else, or
- * be taken for what it is not. A wrong type, or an option that does not exist, is a TypeError; a number or a choice out of range a
- * RangeError. Both name the argument and its current value.
+ * Checks what a program hands to the library, at the door: deep inside, a wrong value would fail with a
+ * message about something else, or be taken for what it is not. A wrong type, or an option that does not
+ * exist, is a TypeError; a number or a choice out of range a RangeError. Both name the argument and its
+ * current value.
  * @module
  */
 
@@ -104,7 +105,10 @@ export function checkRange(label: string, value: unknown, { min, max, integer = 
   throw new RangeError(`${label} must be ${what}, current value is ${value}`);
 }
 
-/** The number of the option `name`, if it is one within the range. Throws a RangeError, a TypeError where it is no number. */
+/**
+ * The number of the option `name`, if it is one within the range. Throws a RangeError, a TypeError where it
+ * is no number.
+ */
 export function checkNumber(name: string, value: unknown, range: Range): number {
   return checkRange(`Option "${name}"`, value, range);
 }

@@ -1,6 +1,9 @@
 import { DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
 
-/** The default classes of a program that calls the library: it waits for its own requests and is never refused for time. */
+/**
+ * The default classes of a program that calls the library: it waits for its own requests and is never refused
+ * for time.
+ */
 export const LIBRARY_CLASSES: readonly LatencyClass[] = DEFAULT_CLASSES.map((each) => ({
   ...each,
   ttftSloMs: undefined,

@@ -5,17 +5,24 @@ import type { CallersOption, LoadOptions } from "./options/load.ts";
 /** What of a model's options its engine has to know. */
 type Travelling = Omit<LoadOptions, CallersOption>;
 
-/** How a model lies in memory and is computed: of {@linkcode LoadOptions}, and what planning adds. All optional. */
+/**
+ * How a model lies in memory and is computed: of {@linkcode LoadOptions}, and what planning adds. All
+ * optional.
+ */
 export interface ComputeOptions
   extends Omit<Travelling, "sequencesMax" | "classes" | "ageingMs" | "prefixCache"> {
-  /** Threads of the kernels; default: `cpus`, or the cores this process may use, or 1 for a model of a few MB. */
+  /**
+   * Threads of the kernels; default: `cpus`, or the cores this process may use, or 1 for a model of a few MB.
+   */
   threads?: number;
   /**
-   * The CPUs that the kernels may use; the calling thread keeps to them until the runner is closed. Default: as the system
-   * likes.
+   * The CPUs that the kernels may use; the calling thread keeps to them until the runner is closed. Default:
+   * as the system likes.
    */
   cpus?: readonly number[];
-  /** The memory node for weights, workspace and KV cache, and whose CPUs are used unless `cpus` names others. */
+  /**
+   * The memory node for weights, workspace and KV cache, and whose CPUs are used unless `cpus` names others.
+   */
   numaNode?: number;
   /** So many runners with a KV cache of their own share the memory that is left; default 1. */
   memorySharers?: number;

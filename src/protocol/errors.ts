@@ -11,7 +11,9 @@ export class EngineError extends Error {
   override readonly name = "EngineError";
 }
 
-/** Workers ended while they computed a request, so it is not tried again. Its text so far has been delivered. */
+/**
+ * Workers ended while they computed a request, so it is not tried again. Its text so far has been delivered.
+ */
 export class QuarantineError extends Error {
   override readonly name = "QuarantineError";
   /** So many workers ended. */
@@ -31,8 +33,8 @@ export class ContextError extends RangeError {
 }
 
 /**
- * Says that a prompt does not fit, in the words by which clients of OpenAI's interface know that: some look for the sentence, some
- * read the numbers in it. `maxTokens`: asked for the answer; undefined: nothing was.
+ * Says that a prompt does not fit, in the words by which clients of OpenAI's interface know that: some look
+ * for the sentence, some read the numbers in it. `maxTokens`: asked for the answer; undefined: nothing was.
  */
 export function contextError(
   contextLength: number,
@@ -53,7 +55,10 @@ export function contextError(
   );
 }
 
-/** Exit status of a program that ends itself because a worker is stuck in native code, where no thread can be stopped. */
+/**
+ * Exit status of a program that ends itself because a worker is stuck in native code, where no thread can be
+ * stopped.
+ */
 export const STUCK_EXIT_CODE = 70;
 
 /** A request was not taken: too much waits already, or it would be late. Nothing was computed for it. */

@@ -1,6 +1,6 @@
 /**
- * How a model's authors would have it sampled: the keys `general.sampling.…` that converters write from what stands beside the weights.
- * Used where the caller says nothing.
+ * How a model's authors would have it sampled: the keys `general.sampling.…` that converters write from what
+ * stands beside the weights. Used where the caller says nothing.
  * @module
  */
 

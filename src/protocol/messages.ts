@@ -1,9 +1,10 @@
 /**
- * Messages between the caller's thread and the engine. They are plain objects, so that they could as well travel
- * through a pipe to another process; the shared memory in `load` is an extra that only a worker can have.
+ * Messages between the caller's thread and the engine. They are plain objects, so that they could as well
+ * travel through a pipe to another process; the shared memory in `load` is an extra that only a worker can
+ * have.
  *
- * Tokens are counted, chosen and turned into text by the engine: the caller's thread neither builds a tokenizer nor
- * waits for one.
+ * Tokens are counted, chosen and turned into text by the engine: the caller's thread neither builds a
+ * tokenizer nor waits for one.
  */
 import type { CountedOutlook } from "../../scheduler/mod.ts";
 import type { StepEvent, WireError } from "./answer.ts";
@@ -14,8 +15,8 @@ import type { WorkRequest } from "./request.ts";
 import type { EngineStats } from "./stats.ts";
 
 /**
- * Words of the shared memory. After them come the ids of the requests that the step under way computes: whoever finds the
- * worker dead knows of whom it may have died.
+ * Words of the shared memory. After them come the ids of the requests that the step under way computes:
+ * whoever finds the worker dead knows of whom it may have died.
  */
 export const ControlWord = {
   /** Raised by the caller's thread when a long step should end early. */

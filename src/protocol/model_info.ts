@@ -12,7 +12,10 @@ export interface ModelInfo {
   weightBytes: number;
   layers: number;
   hidden: number;
-  /** Query heads, key and value heads, and the elements of a head: the first layer's, others may have their own. */
+  /**
+   * Query heads, key and value heads, and the elements of a head: the first layer's, others may have their
+   * own.
+   */
   heads: number;
   kvHeads: number;
   headDim: number;
@@ -27,7 +30,10 @@ export interface ModelInfo {
   kvTokens: number;
   /** What the file says about embeddings; "none" where it says nothing. */
   pooling: FilePooling;
-  /** The latency class of requests that name none: "interactive", or the highest where there is none of that name. */
+  /**
+   * The latency class of requests that name none: "interactive", or the highest where there is none of that
+   * name.
+   */
   defaultClass: string;
   hasChatTemplate: boolean;
   /** Names of the tokens that begin and end a text, where the model has such. */
@@ -40,8 +46,8 @@ export interface ModelInfo {
   /** The instruction set level in use. */
   isa: string;
   /**
-   * Equal where the same request with the same seed has the same answer: made of kumi's version, the file, the KV cache's format
-   * and, for weights in BF16 alone, the instruction set level.
+   * Equal where the same request with the same seed has the same answer: made of kumi's version, the file,
+   * the KV cache's format and, for weights in BF16 alone, the instruction set level.
    */
   fingerprint: string;
   threads: number;

@@ -48,11 +48,15 @@ interface CheckedRequest {
   /** Ends the request so many ms after the call. */
   deadlineMs?: number;
   /**
-   * Tokens that another worker has generated and delivered for this request before it ended: they are taken as they are, and
-   * the answer goes on after them. A request that has this field was accepted before and is never refused.
+   * Tokens that another worker has generated and delivered for this request before it ended: they are taken
+   * as they are, and the answer goes on after them. A request that has this field was accepted before and is
+   * never refused.
    */
   restored?: number[];
-  /** Taken even where it would be refused, for measuring. `reason`: why the caller's side would have refused it. */
+  /**
+   * Taken even where it would be refused, for measuring. `reason`: why the caller's side would have refused
+   * it.
+   */
   overrule?: { reason?: RefusalReason };
 }
 
@@ -65,7 +69,9 @@ export interface GenerationRequest extends CheckedRequest {
   promptLogprobs?: number;
   /** Tokens of the prompt whose scores were delivered by another worker, which has ended. */
   promptScored?: number;
-  /** Whether the token that ends the answer has its log-probability told, too: it adds nothing to the text. */
+  /**
+   * Whether the token that ends the answer has its log-probability told, too: it adds nothing to the text.
+   */
   endLogprob?: boolean;
   /** Strings that end the answer and are not part of it. */
   stop: string[];

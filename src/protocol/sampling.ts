@@ -25,8 +25,8 @@ export interface SamplingParams {
 type NumberName = keyof typeof samplingDefaults;
 
 /**
- * Checks the options and fills in the defaults: the model's own, else {@linkcode samplingDefaults}. `vocab`: tokens the model has.
- * Throws a RangeError.
+ * Checks the options and fills in the defaults: the model's own, else {@linkcode samplingDefaults}. `vocab`:
+ * tokens the model has. Throws a RangeError.
  */
 export function resolveSampling(
   options: SamplingOptions,

@@ -6,7 +6,9 @@ import { CheckpointError } from "./error.ts";
 import type { JsonObject } from "./json_object.ts";
 import { llama3Factors } from "./rope_factors.ts";
 
-/** Rows of queries or keys that the converter puts in another order: pairs that RoPE turns become neighbours. */
+/**
+ * Rows of queries or keys that the converter puts in another order: pairs that RoPE turns become neighbours.
+ */
 export interface RowOrder {
   readonly heads: number;
 }
@@ -23,7 +25,10 @@ export interface Architecture {
   readonly name: string;
   readonly entries: readonly MetadataEntry[];
   readonly vocab: number;
-  /** The GGUF tensor of a checkpoint's tensor; null for one that is not needed, undefined for one that has no place. */
+  /**
+   * The GGUF tensor of a checkpoint's tensor; null for one that is not needed, undefined for one that has no
+   * place.
+   */
   tensor(name: string): NamedTensor | null | undefined;
   /** Tensors that are computed from the settings. */
   readonly computed: readonly { readonly name: string; readonly data: Float32Array }[];
@@ -158,7 +163,9 @@ interface Rope {
   readonly factors?: Float32Array;
 }
 
-/** RoPE's settings: newer files have them in `rope_parameters`, older ones in `rope_theta` and `rope_scaling`. */
+/**
+ * RoPE's settings: newer files have them in `rope_parameters`, older ones in `rope_theta` and `rope_scaling`.
+ */
 function readRope(config: JsonObject, name: string, headDim: number): Rope {
   const settings = config.optionalObject("rope_parameters") ?? config.optionalObject("rope_scaling");
   const base = settings?.has("rope_theta")

@@ -1,4 +1,8 @@
-/** The header of a safetensors file: a length, JSON with a place for each tensor, then the tensors without gaps. @module */
+/**
+ * The header of a safetensors file: a length, JSON with a place for each tensor, then the tensors without
+ * gaps.
+ * @module
+ */
 
 import type { ByteSource } from "../gguf/byte_source.ts";
 import { quote } from "../gguf/error.ts";
@@ -40,8 +44,8 @@ const DTYPE_BYTES: Readonly<Record<string, number>> = {
 const LENGTH_BYTES = 8;
 
 /**
- * Reads and checks a header; nothing in the file is trusted. Throws CheckpointError. Source: the format's description at
- * github.com/huggingface/safetensors.
+ * Reads and checks a header; nothing in the file is trusted. Throws CheckpointError. Source: the format's
+ * description at github.com/huggingface/safetensors.
  */
 export function readSafetensorsHeader(source: ByteSource): Map<string, StoredTensor> {
   const json = readJson(source);

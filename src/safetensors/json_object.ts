@@ -5,7 +5,10 @@ import { CheckpointError } from "./error.ts";
 /** Largest file of settings or tokens that is read: the largest tokenizer.json in use has about 35 MB. */
 const FILE_BYTES_MAX = 256 * 2 ** 20;
 
-/** An object of a JSON file. Every getter throws CheckpointError that names the file, the key, what was expected, and the value. */
+/**
+ * An object of a JSON file. Every getter throws CheckpointError that names the file, the key, what was
+ * expected, and the value.
+ */
 export class JsonObject {
   readonly #name: string;
   readonly #values: Readonly<Record<string, unknown>>;

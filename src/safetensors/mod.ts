@@ -23,8 +23,9 @@ const TYPES: Readonly<Record<string, number>> = {
 };
 
 /**
- * Opens a folder with config.json, tokenizer.json and safetensors. What comes back reads as a GGUF file: tensors are renamed, rows put in
- * GGUF's order and vectors widened to f32 as they are read. Throws CheckpointError that names the file and what is wrong with it.
+ * Opens a folder with config.json, tokenizer.json and safetensors. What comes back reads as a GGUF file:
+ * tensors are renamed, rows put in GGUF's order and vectors widened to f32 as they are read. Throws
+ * CheckpointError that names the file and what is wrong with it.
  */
 export async function openCheckpoint(folder: string): Promise<GgufFile> {
   const path = folder.replace(/(?<=.)[/\\]+$/, "");

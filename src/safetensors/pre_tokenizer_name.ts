@@ -34,8 +34,9 @@ const NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The name for `tokenizer.ggml.pre`. `ignoreMerges`: a word that is a token is taken whole. Throws CheckpointError for a pre-tokenizer
- * that is not known here: the ids would be others than the model was trained on.
+ * The name for `tokenizer.ggml.pre`. `ignoreMerges`: a word that is a token is taken whole. Throws
+ * CheckpointError for a pre-tokenizer that is not known here: the ids would be others than the model was
+ * trained on.
  */
 export function preTokenizerName(step: JsonObject, ignoreMerges: boolean): string {
   const steps = step.string("type") === "Sequence"

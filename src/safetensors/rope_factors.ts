@@ -13,8 +13,8 @@ export interface Llama3Scaling {
 }
 
 /**
- * What each frequency is divided by: 1 for short waves, `factor` for long ones, and a smooth way between. [headDim ÷ 2]. Grattafiori et
- * al. 2024.
+ * What each frequency is divided by: 1 for short waves, `factor` for long ones, and a smooth way between.
+ * [headDim ÷ 2]. Grattafiori et al. 2024.
  */
 export function llama3Factors({ base, headDim, factor, low, high, context }: Llama3Scaling): Float32Array {
   return Float32Array.from({ length: headDim / 2 }, (_, i) => {

@@ -22,7 +22,10 @@ interface Tokens {
 
 const TOKENS_MAX = 1 << 21;
 
-/** What tokenizer.json says, for a model with `vocab` rows of tokens. Throws CheckpointError for what is not computed here. */
+/**
+ * What tokenizer.json says, for a model with `vocab` rows of tokens. Throws CheckpointError for what is not
+ * computed here.
+ */
 export function tokenizerEntries(json: JsonObject, vocab: number): MetadataEntry[] {
   const model = json.object("model");
   const type = model.string("type", model.has("merges") ? "BPE" : "");
@@ -124,7 +127,10 @@ function byteLevelEntries(
   ];
 }
 
-/** BPE over characters with ▁ for spaces and bytes for the rest: SentencePiece's, whose order of merging is that of scores. */
+/**
+ * BPE over characters with ▁ for spaces and bytes for the rest: SentencePiece's, whose order of merging is
+ * that of scores.
+ */
 function piecesEntries(json: JsonObject, tokens: Tokens, merges: string[]): MetadataEntry[] {
   const model = json.object("model");
   if (!model.boolean("byte_fallback", false)) {

@@ -1,4 +1,8 @@
-/** A GGUF file that is nowhere: its header is made, and its tensors are read out of other files as somebody asks for them. @module */
+/**
+ * A GGUF file that is nowhere: its header is made, and its tensors are read out of other files as somebody
+ * asks for them.
+ * @module
+ */
 
 import type { ByteSource } from "../gguf/byte_source.ts";
 import { encodeHeader } from "../gguf/encode.ts";

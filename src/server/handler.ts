@@ -30,11 +30,12 @@ export interface Handler {
 }
 
 /**
- * A handler for a program's own server. `model` may still be loading: until it is there, requests are refused with 503.
+ * A handler for a program's own server. `model` may still be loading: until it is there, requests are refused
+ * with 503.
  *
- * Of a request without `stream` Deno.serve does not tell that its client has left (as of 2.9; its signal stays silent where the
- * body came after the headers): its answer is computed to its end. `serve()` sees it, since its gate does; so does a handler
- * whose `clientLeft` is told by whoever has the connection.
+ * Of a request without `stream` Deno.serve does not tell that its client has left (as of 2.9; its signal
+ * stays silent where the body came after the headers): its answer is computed to its end. `serve()` sees it,
+ * since its gate does; so does a handler whose `clientLeft` is told by whoever has the connection.
  *
  * ```ts
  * import { loadModel } from "@kumi/kumi";

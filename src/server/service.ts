@@ -102,7 +102,10 @@ export class Service {
   }
 }
 
-/** Says once for each unknown field that it was ignored: who runs a server shall see what its clients ask for in vain. */
+/**
+ * Says once for each unknown field that it was ignored: who runs a server shall see what its clients ask for
+ * in vain.
+ */
 function ignoreAloud(): (param: string) => void {
   const told = new Set<string>();
   return (param) => {

@@ -18,7 +18,10 @@ export interface StreamLimits {
   readonly bufferBytes: number;
   /** For how long a client may leave waiting bytes unread. */
   readonly stalledMs: number;
-  /** After this long without an event comes a comment, so that nobody in between takes the connection for dead. */
+  /**
+   * After this long without an event comes a comment, so that nobody in between takes the connection for
+   * dead.
+   */
   readonly keepAliveMs: number;
 }
 
@@ -40,8 +43,8 @@ export function eventText(data: unknown, name?: string): string {
 export const DONE_EVENT = "data: [DONE]\n\n";
 
 /**
- * A response body of events. Events are written when the client has read the ones before; until then they wait in their
- * source, which joins them: a slow reader gets fewer and larger ones.
+ * A response body of events. Events are written when the client has read the ones before; until then they
+ * wait in their source, which joins them: a slow reader gets fewer and larger ones.
  */
 export class EventStream {
   readonly body: ReadableStream<Uint8Array>;
@@ -89,8 +92,8 @@ export class EventStream {
   }
 
   /**
-   * The client sends nothing more: it has left, or it still reads. Only writing tells, and not the first time, so comments are
-   * sent, after ever longer pauses. May be called again.
+   * The client sends nothing more: it has left, or it still reads. Only writing tells, and not the first
+   * time, so comments are sent, after ever longer pauses. May be called again.
    */
   probe(): void {
     if (this.#probe !== undefined || this.#isOver) return;

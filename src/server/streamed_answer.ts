@@ -24,7 +24,10 @@ const LOGPROB_BYTES = 64;
 /** Rough bytes of an event around its text. */
 const EVENT_BYTES = 256;
 
-/** Keeps what the answers say until the client reads it; what was not read yet becomes one part for each answer. */
+/**
+ * Keeps what the answers say until the client reads it; what was not read yet becomes one part for each
+ * answer.
+ */
 export class StreamedAnswer implements EventSource {
   readonly #writer: EventWriter;
   readonly #answers: Waiting[];
@@ -99,7 +102,8 @@ export class StreamedAnswer implements EventSource {
     if (isOver && !answer.hasBegun) answer.logprobs ??= answer.result!.logprobs;
     const { text, logprobs, promptLogprobs } = answer;
     const hasPart = text !== "" || logprobs !== undefined || promptLogprobs !== undefined;
-    // What begins an answer goes with its first token, not before: clients take the first event for it, and time it.
+    // What begins an answer goes with its first token, not before: clients take the first event for it, and
+    // time it.
     if (!answer.hasBegun && (hasPart || isOver)) {
       events += this.#writer.first(index, answer);
       answer.hasBegun = true;

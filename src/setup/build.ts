@@ -1,6 +1,6 @@
 /**
- * Builds the kernel library when its sources changed. The new library replaces the old one in one step, so that a
- * failed or interrupted build leaves the old one alone and processes that have it open keep it.
+ * Builds the kernel library when its sources changed. The new library replaces the old one in one step, so
+ * that a failed or interrupted build leaves the old one alone and processes that have it open keep it.
  * @module
  */
 
@@ -147,8 +147,9 @@ export function zigBuildCommand(zig: string, args: readonly string[], build: str
 }
 
 /**
- * Environment for {@linkcode zigBuildCommand}: Zig's global cache stays in the build folder too, and its build system,
- * which Zig compiles on first use, is compiled without optimisation: 12 s instead of two minutes.
+ * Environment for {@linkcode zigBuildCommand}: Zig's global cache stays in the build folder too, and its
+ * build system, which Zig compiles on first use, is compiled without optimisation: 12 s instead of two
+ * minutes.
  */
 export function zigEnvironment(build: string = BUILD): Record<string, string> {
   return { ZIG_GLOBAL_CACHE_DIR: `${build}/zig-global`, ZIG_DEBUG_CMD: "1" };
@@ -168,8 +169,8 @@ export async function ensureReferenceLibrary(options: BuildOptions = {}): Promis
 }
 
 /**
- * As {@linkcode ensureLibrary}, for any platform, into `dist/<id>/` of the build folder. This machine's own library is the
- * one that the tasks use.
+ * As {@linkcode ensureLibrary}, for any platform, into `dist/<id>/` of the build folder. This machine's own
+ * library is the one that the tasks use.
  */
 export async function ensurePlatformLibrary(platform: Platform, options: BuildOptions = {}): Promise<string> {
   if (platform.id === platformOf()?.id) return await ensureLibrary(options);

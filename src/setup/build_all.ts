@@ -30,8 +30,8 @@ function table(built: readonly Built[]): string {
 }
 
 /**
- * Builds all libraries that are out of date, one after the other, and prints a table of them. Resolves to whether each is as
- * it must be. Throws BuildError, ZigError, or the signal's reason.
+ * Builds all libraries that are out of date, one after the other, and prints a table of them. Resolves to
+ * whether each is as it must be. Throws BuildError, ZigError, or the signal's reason.
  */
 export async function buildAll(options: BuildOptions = {}): Promise<boolean> {
   const built: Built[] = [];

@@ -1,6 +1,6 @@
 /**
- * Packages of Debian's archive, unpacked into a folder of the checkout. Nothing of the system changes and nobody needs to be root: apt
- * works with lists and a cache in that folder, and nothing is configured.
+ * Packages of Debian's archive, unpacked into a folder of the checkout. Nothing of the system changes and
+ * nobody needs to be root: apt works with lists and a cache in that folder, and nothing is configured.
  * @module
  */
 

@@ -1,7 +1,7 @@
 /**
  * Which import map the tasks run with. deno.json maps `@std/*` to JSR; where JSR cannot be reached,
- * `import_map.local.json` maps the same names to the small stand-ins in `std/`. `KUMI_STD=jsr` or `KUMI_STD=local`
- * decides by hand; otherwise JSR is asked once and the answer remembered in the checkout.
+ * `import_map.local.json` maps the same names to the small stand-ins in `std/`. `KUMI_STD=jsr` or
+ * `KUMI_STD=local` decides by hand; otherwise JSR is asked once and the answer remembered in the checkout.
  * @module
  */
 
@@ -66,8 +66,8 @@ async function delivers(): Promise<boolean> {
 }
 
 /**
- * Decides where `@std/*` comes from. An answer "local" is asked again after a day, "jsr" when Deno's cache is another one.
- * Throws RangeError when `KUMI_STD` is neither "jsr" nor "local".
+ * Decides where `@std/*` comes from. An answer "local" is asked again after a day, "jsr" when Deno's cache is
+ * another one. Throws RangeError when `KUMI_STD` is neither "jsr" nor "local".
  */
 export async function chooseStd(choice: StdChoice = {}): Promise<StdSource> {
   const forced = choice.forced ?? Deno.env.get("KUMI_STD") ?? "";

@@ -8,7 +8,9 @@ import { ROOT } from "./paths.ts";
 /** The most bytes that a library may have. */
 export const LIBRARY_BYTES_MAX = 6 * 1024 * 1024;
 
-/** The newest version of glibc that may be needed: that of RHEL 7, older than every distribution still in use. */
+/**
+ * The newest version of glibc that may be needed: that of RHEL 7, older than every distribution still in use.
+ */
 const GLIBC_NEWEST = [2, 17];
 const MACOS_NEWEST = 13;
 
@@ -20,7 +22,10 @@ const SYSTEM_LIBRARIES: Readonly<Record<string, RegExp>> = {
   windows: /^(?:kernel32\.dll|ntdll\.dll|api-ms-win-crt-[\w-]+\.dll)$/i,
 };
 
-/** Zig's linker lists these labels of the file itself among a Mach-O library's exports; none of them is code of ours. */
+/**
+ * Zig's linker lists these labels of the file itself among a Mach-O library's exports; none of them is code
+ * of ours.
+ */
 const LINKER_LABELS: ReadonlySet<string> = new Set(["__dso_handle", "_mh_dylib_header"]);
 
 /** Names of the instruction-set levels of an architecture, best first. */
@@ -30,7 +35,9 @@ export async function levelNames(arch: Platform["arch"], root: string = ROOT): P
   return [...source.matchAll(pattern)].map(([, name]) => name);
 }
 
-/** Those levels whose names the library holds. It cannot be linked without the table of a level that it names. */
+/**
+ * Those levels whose names the library holds. It cannot be linked without the table of a level that it names.
+ */
 export function levelsInside(bytes: Uint8Array, levels: readonly string[]): string[] {
   const text = new TextDecoder("latin1").decode(bytes);
   return levels.filter((name) => text.includes(`${name}\0`));

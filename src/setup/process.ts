@@ -5,10 +5,10 @@ export { capture, type Captured, type CaptureOptions } from "../process/capture.
 const FORWARDED: Deno.Signal[] = Deno.build.os === "windows" ? [] : ["SIGTERM", "SIGHUP"];
 
 /**
- * Runs a command in the foreground with this process's input and output and resolves to its exit status (128 + n after
- * signal n). This process never ends before the command: the terminal already sends Ctrl-C to both, so here it is
- * ignored and the command decides; an interrupt from elsewhere, and SIGTERM and SIGHUP, are passed on. `stop` sends SIGTERM where
- * none of them came before.
+ * Runs a command in the foreground with this process's input and output and resolves to its exit status (128
+ * + n after signal n). This process never ends before the command: the terminal already sends Ctrl-C to both,
+ * so here it is ignored and the command decides; an interrupt from elsewhere, and SIGTERM and SIGHUP, are
+ * passed on. `stop` sends SIGTERM where none of them came before.
  */
 export async function foreground(
   command: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * Programs that tests and benchmarks want and not every machine has. What is small and needs no root is installed into the checkout;
- * the rest is used where it is there. Looking never starts a program.
+ * Programs that tests and benchmarks want and not every machine has. What is small and needs no root is
+ * installed into the checkout; the rest is used where it is there. Looking never starts a program.
  * @module
  */
 
@@ -92,7 +92,10 @@ function isThere(path: string): boolean {
   }
 }
 
-/** Path of a program on PATH, in its fixed place, or installed into the checkout by an earlier run. Undefined where there is none. */
+/**
+ * Path of a program on PATH, in its fixed place, or installed into the checkout by an earlier run. Undefined
+ * where there is none.
+ */
 export function findProgram(name: ProgramName, search: ProgramSearch = {}): string | undefined {
   const { names, wheel, debian } = SOURCES[name] as Source;
   const path = search.path ?? Deno.env.get("PATH");
@@ -113,7 +116,9 @@ export function missingReason(name: ProgramName, why?: string): string {
 
 const underWay = new Map<ProgramName, Promise<string>>();
 
-/** Path of a program, installed first where that is possible. Throws ProgramMissing, or the signal's reason. */
+/**
+ * Path of a program, installed first where that is possible. Throws ProgramMissing, or the signal's reason.
+ */
 export async function ensureProgram(name: ProgramName, search: ProgramSearch = {}): Promise<string> {
   const found = findProgram(name, search);
   if (found !== undefined) return found;

@@ -1,6 +1,6 @@
 /**
- * One line on standard error that shows what is being waited for and for how long. Standard output stays free for the
- * command's own text.
+ * One line on standard error that shows what is being waited for and for how long. Standard output stays free
+ * for the command's own text.
  * @module
  */
 

@@ -1,7 +1,8 @@
 /**
- * Finds the pinned Zig, or gets it. Candidates in order: `ZIG`, `zig` on PATH, Python's `ziglang` package, an earlier
- * install in the checkout, and last a pip install of `ziglang` from PyPI into the checkout. Each one's version is
- * checked: Zig's language and library change between releases, so another version would not build the kernels.
+ * Finds the pinned Zig, or gets it. Candidates in order: `ZIG`, `zig` on PATH, Python's `ziglang` package, an
+ * earlier install in the checkout, and last a pip install of `ziglang` from PyPI into the checkout. Each
+ * one's version is checked: Zig's language and library change between releases, so another version would not
+ * build the kernels.
  * @module
  */
 
@@ -45,7 +46,8 @@ async function versionOf(path: string, search: ZigSearch): Promise<string | null
 
 async function fromPython(search: ZigSearch): Promise<string | null> {
   for (const python of search.pythons ?? PYTHONS) {
-    // The binary itself rather than `python -m ziglang`, which would leave a Python between us and every build.
+    // The binary itself rather than `python -m ziglang`, which would leave a Python between us and every
+    // build.
     const script = "import ziglang, os; print(os.path.dirname(ziglang.__file__))";
     const result = await capture([...python, "-c", script], search);
     if (result?.code === 0 && result.stdout.trim() !== "") return binaryIn(result.stdout.trim());

@@ -1,8 +1,8 @@
 /** Unicode classes of code points, as the pre-tokenizers need them, from tables filled on first use. */
 
 /**
- * Bits of a class. A letter has one of `upper` (Lu, Lt), `lower` (Ll) and `caseless` (Lm, Lo), too. A code point of none of the
- * classes has the value CharacterClass.other.
+ * Bits of a class. A letter has one of `upper` (Lu, Lt), `lower` (Ll) and `caseless` (Lm, Lo), too. A code
+ * point of none of the classes has the value CharacterClass.other.
  */
 export const CharacterClass = {
   letter: 1,
@@ -21,9 +21,9 @@ const PAGE_CODES = 256;
 const table = new Uint16Array(0x110000);
 
 /**
- * Class bits of a code point: `\p{L}`, `\p{N}`, `\p{P}`, `\p{M}`, `\p{S}` of the JavaScript engine's Unicode version, and
- * White_Space (so with U+0085 and without U+FEFF, unlike `\s` of JavaScript), as the tokenizers' own regex
- * engines have it.
+ * Class bits of a code point: `\p{L}`, `\p{N}`, `\p{P}`, `\p{M}`, `\p{S}` of the JavaScript engine's Unicode
+ * version, and White_Space (so with U+0085 and without U+FEFF, unlike `\s` of JavaScript), as the tokenizers'
+ * own regex engines have it.
  */
 export function classOf(code: number): number {
   const known = table[code];
@@ -49,7 +49,10 @@ function classify(character: string): number {
   return /\p{S}/u.test(character) ? CharacterClass.symbol : CharacterClass.other;
 }
 
-/** Whether a code point is in a class as regular expressions write it, such as `[a-z]`; from tables filled on first use. */
+/**
+ * Whether a code point is in a class as regular expressions write it, such as `[a-z]`; from tables filled on
+ * first use.
+ */
 export function codeSet(expression: string): (code: number) => boolean {
   const pattern = new RegExp(expression, "u");
   const pages = new Map<number, Uint8Array>();

@@ -1,6 +1,7 @@
 /**
- * The table of replaced characters that SentencePiece compiles into a model: a double array trie over UTF-8 whose values are offsets
- * into a list of texts that end in zeros. Kudo & Richardson 2018; the trie's layout is that of darts-clone.
+ * The table of replaced characters that SentencePiece compiles into a model: a double array trie over UTF-8
+ * whose values are offsets into a list of texts that end in zeros. Kudo & Richardson 2018; the trie's layout
+ * is that of darts-clone.
  */
 
 import { TokenizerError } from "./error.ts";
@@ -32,7 +33,10 @@ export class CharacterMap {
     this.#texts = bytes.subarray(4 + trieBytes);
   }
 
-  /** The replacement of the longest entry that `bytes` has at `at`, or undefined. Throws TokenizerError for a broken table. */
+  /**
+   * The replacement of the longest entry that `bytes` has at `at`, or undefined. Throws TokenizerError for a
+   * broken table.
+   */
   longest(bytes: Uint8Array, at: number): Replacement | undefined {
     let node = this.#offset(this.#unit(0));
     let length = 0;

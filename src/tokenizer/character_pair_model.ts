@@ -1,6 +1,6 @@
 /**
- * BPE over characters ("gemma4"): spaces written as ▁, the text cut at ends of lines and nowhere else, characters merged by the
- * rank of published merges; characters without a token become byte tokens <0xXX>.
+ * BPE over characters ("gemma4"): spaces written as ▁, the text cut at ends of lines and nowhere else,
+ * characters merged by the rank of published merges; characters without a token become byte tokens <0xXX>.
  */
 
 import { readByteIds } from "./byte_tokens.ts";
@@ -23,7 +23,9 @@ export class CharacterPairModel implements TokenizerModel {
   readonly #byteIds: Int32Array;
   readonly #unknown: number | undefined;
 
-  /** Throws TokenizerError when the merges are missing, malformed or name tokens that the vocabulary lacks. */
+  /**
+   * Throws TokenizerError when the merges are missing, malformed or name tokens that the vocabulary lacks.
+   */
   constructor(metadata: Metadata, vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
     this.#merger = new Merger({ pairs: readMerges(metadata, vocabulary) });

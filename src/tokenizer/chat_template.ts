@@ -100,7 +100,10 @@ export class ChatTemplate {
     }
   }
 
-  /** The first form of the conversation that the template takes without leaving out anything; the last one anyway. */
+  /**
+   * The first form of the conversation that the template takes without leaving out anything; the last one
+   * anyway.
+   */
   #renderForm(messages: readonly ChatMessage[], how: Rendering): OwnedText {
     const forms = formsOf(messages, this.source);
     for (const form of forms.slice(0, -1)) {

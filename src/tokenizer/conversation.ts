@@ -1,6 +1,6 @@
 /**
- * Conversations as callers write them, and the forms in which a chat template may get them: not every template knows tools
- * or the role "developer", and none may leave out a part of the history because of that.
+ * Conversations as callers write them, and the forms in which a chat template may get them: not every
+ * template knows tools or the role "developer", and none may leave out a part of the history because of that.
  */
 
 import { TemplateError } from "./error.ts";
@@ -38,11 +38,14 @@ export interface ChatMessage {
 /** How a conversation ends. */
 export interface EndingOptions {
   /**
-   * Whether the answer goes on with the last message instead of beginning a new one. Default: when the last one is an
-   * assistant's text, unless `addGenerationPrompt` is set.
+   * Whether the answer goes on with the last message instead of beginning a new one. Default: when the last
+   * one is an assistant's text, unless `addGenerationPrompt` is set.
    */
   readonly continueFinalMessage?: boolean;
-  /** Whether the prompt ends with the beginning of a new message of the assistant. Default: when nothing is continued. */
+  /**
+   * Whether the prompt ends with the beginning of a new message of the assistant. Default: when nothing is
+   * continued.
+   */
   readonly addGenerationPrompt?: boolean;
 }
 
@@ -158,7 +161,9 @@ export function formsOf(messages: readonly ChatMessage[], source: string): ChatM
   });
 }
 
-/** Whether a rendered text has what was said beside calls and answered to them: some templates leave it out. */
+/**
+ * Whether a rendered text has what was said beside calls and answered to them: some templates leave it out.
+ */
 export function keepsTools(rendered: string, messages: readonly ChatMessage[]): boolean {
   const has = (text: string) =>
     rendered.includes(text.trim()) || rendered.includes(JSON.stringify(text).slice(1, -1));
@@ -218,7 +223,10 @@ function callsAsText(message: ChatMessage): ChatMessage {
   return { ...rest, content: [...rest.content === "" ? [] : [rest.content], ...calls].join("\n") };
 }
 
-/** Answers of tools as a user's messages. What follows each other is one: many templates want users and assistants in turn. */
+/**
+ * Answers of tools as a user's messages. What follows each other is one: many templates want users and
+ * assistants in turn.
+ */
 function answersAsUser(messages: readonly ChatMessage[]): ChatMessage[] {
   const all: ChatMessage[] = [];
   let follows = false;

@@ -1,7 +1,8 @@
 /**
- * Cuts a rendered conversation off where the text of its last message ends, so that an answer goes on with it. A character that
- * occurs nowhere else is put behind that text, and the template carries it along. A space follows it: where that is gone, the
- * template trims messages, and the space at the end of the last one has to go, too, as the model has never seen it there.
+ * Cuts a rendered conversation off where the text of its last message ends, so that an answer goes on with
+ * it. A character that occurs nowhere else is put behind that text, and the template carries it along. A
+ * space follows it: where that is gone, the template trims messages, and the space at the end of the last one
+ * has to go, too, as the model has never seen it there.
  */
 
 import type { ChatMessage } from "./conversation.ts";
@@ -13,7 +14,10 @@ export function withSentinel(messages: readonly ChatMessage[], sentinel: string)
   return [...messages.slice(0, -1), { ...last, content: `${last.content}${sentinel} ` }];
 }
 
-/** The text up to the sentinel; null where the template has not written it. `content`: the last message's text. */
+/**
+ * The text up to the sentinel; null where the template has not written it. `content`: the last message's
+ * text.
+ */
 export function cutAtSentinel(
   { text, userOwned }: OwnedText,
   sentinel: string,
@@ -26,7 +30,10 @@ export function cutAtSentinel(
   return without({ text, userOwned }, sentinel, isTrimmed ? at - spaces : at);
 }
 
-/** A template may write a message more than once: the beginning up to `end`, without the sentinel and its space. */
+/**
+ * A template may write a message more than once: the beginning up to `end`, without the sentinel and its
+ * space.
+ */
 function without({ text, userOwned }: OwnedText, sentinel: string, end: number): OwnedText {
   if (text.indexOf(sentinel) >= end) {
     return { text: text.slice(0, end), userOwned: userOwned.subarray(0, end) };

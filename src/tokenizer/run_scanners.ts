@@ -69,7 +69,9 @@ function scanSpacedClass(bits: number): Scanner {
 export const scanSpacedLetters: Scanner = scanSpacedClass(CharacterClass.letter);
 export const scanSpacedPunctuation: Scanner = scanSpacedClass(CharacterClass.punctuation);
 
-/** Letters that have case, in those scripts and blocks that the published expression of DeepSeek LLM lists. */
+/**
+ * Letters that have case, in those scripts and blocks that the published expression of DeepSeek LLM lists.
+ */
 const CASED_LETTERS = "[" +
   "A-Za-z\\u{b5}\\u{c0}-\\u{d6}\\u{d8}-\\u{f6}\\u{f8}-\\u{1ba}\\u{1bc}-\\u{1bf}\\u{1c4}-\\u{293}" +
   "\\u{295}-\\u{2af}\\u{370}-\\u{373}\\u{376}\\u{377}\\u{37b}-\\u{37d}\\u{37f}\\u{386}" +

@@ -29,7 +29,10 @@ export function runEnd(text: string, at: number, end: number, bits: number, most
   return at;
 }
 
-/** End of the run of code points whose class has none of `bits`; by default neither letters, nor numbers, nor white space. */
+/**
+ * End of the run of code points whose class has none of `bits`; by default neither letters, nor numbers, nor
+ * white space.
+ */
 export function otherRunEnd(text: string, at: number, end: number, bits = WORD_OR_SPACE): number {
   while (at < end && (classAt(text, at, end) & bits) === 0) at += width(text, at);
   return at;

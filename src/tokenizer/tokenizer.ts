@@ -143,7 +143,10 @@ export class Tokenizer {
     return this.#piece(id, true);
   }
 
-  /** Text of one token for display, control tokens by their text, parts of characters by their bytes: `bytes:\xe3\x81`. */
+  /**
+   * Text of one token for display, control tokens by their text, parts of characters by their bytes:
+   * `bytes:\xe3\x81`.
+   */
   tokenText(id: number): string {
     return printableBytes(this.#piece(id, true));
   }
@@ -174,7 +177,10 @@ export class Tokenizer {
 
 const NOTHING = new Uint8Array(0);
 
-/** What files may ask for and the kind of tokenizer does not do: the ids would be others than the model was trained on. */
+/**
+ * What files may ask for and the kind of tokenizer does not do: the ids would be others than the model was
+ * trained on.
+ */
 function checkKeys(metadata: Metadata, kind: string | undefined): void {
   if (readBoolean(metadata, "add_sep_token") === true) {
     throw unsupported("add_sep_token is true, which asks for a separator after each text");
@@ -200,7 +206,8 @@ function unsupported(what: string): TokenizerError {
 
 /**
  * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece), "gpt2"
- * (byte-level BPE), "gemma4" (BPE over characters) or "t5" (Unigram). Throws TokenizerError with the key and the value at fault.
+ * (byte-level BPE), "gemma4" (BPE over characters) or "t5" (Unigram). Throws TokenizerError with the key and
+ * the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const kind = readString(metadata, "model");

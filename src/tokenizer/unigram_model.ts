@@ -1,7 +1,7 @@
 /**
- * Unigram ("t5"): of all ways to cut a text into tokens the one whose scores, logarithms of probabilities, have the greatest sum.
- * Characters may be replaced before; what no token has becomes byte tokens where the vocabulary has all 256, else the unknown token,
- * once for a run of such characters. Kudo 2018.
+ * Unigram ("t5"): of all ways to cut a text into tokens the one whose scores, logarithms of probabilities,
+ * have the greatest sum. Characters may be replaced before; what no token has becomes byte tokens where the
+ * vocabulary has all 256, else the unknown token, once for a run of such characters. Kudo 2018.
  */
 
 import { readByteIds } from "./byte_tokens.ts";

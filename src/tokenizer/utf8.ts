@@ -1,4 +1,7 @@
-/** The continuation byte that may follow a lead byte and is narrower than 0x80 to 0xbf: [lead, lowest, highest]. */
+/**
+ * The continuation byte that may follow a lead byte and is narrower than 0x80 to 0xbf: [lead, lowest,
+ * highest].
+ */
 const NARROW: Readonly<Record<number, readonly [number, number]>> = {
   0xe0: [0xa0, 0xbf],
   0xed: [0x80, 0x9f],
@@ -7,8 +10,9 @@ const NARROW: Readonly<Record<number, readonly [number, number]>> = {
 };
 
 /**
- * Follows UTF-8 byte by byte and says where in the decoded text each byte is. Bytes that are no UTF-8 count as decoders write
- * them: one U+FFFD for each longest beginning of a character. WHATWG Encoding, "UTF-8 decoder".
+ * Follows UTF-8 byte by byte and says where in the decoded text each byte is. Bytes that are no UTF-8 count
+ * as decoders write them: one U+FFFD for each longest beginning of a character. WHATWG Encoding, "UTF-8
+ * decoder".
  */
 export class Utf8Scanner {
   /** Continuation bytes that the character still lacks. */
@@ -72,8 +76,9 @@ function continuationBytes(lead: number): number {
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 /**
- * Bytes as a text to show: what they say, or, where they are not whole characters, `bytes:` and each of them, printable ASCII
- * as it is and anything else as `\xe3`. Different bytes give different texts, but for texts that begin with `bytes:` themselves.
+ * Bytes as a text to show: what they say, or, where they are not whole characters, `bytes:` and each of them,
+ * printable ASCII as it is and anything else as `\xe3`. Different bytes give different texts, but for texts
+ * that begin with `bytes:` themselves.
  */
 export function printableBytes(bytes: Iterable<number>): string {
   const all = Uint8Array.from(bytes);

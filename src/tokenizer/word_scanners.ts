@@ -1,4 +1,7 @@
-/** Scanners of whole words with what stands before them: the families of GPT-2, of Llama 3, and of o200k. @module */
+/**
+ * Scanners of whole words with what stands before them: the families of GPT-2, of Llama 3, and of o200k.
+ * @module
+ */
 
 import { CharacterClass } from "./character_class.ts";
 import {
@@ -43,8 +46,8 @@ export interface WordRules {
 }
 
 /**
- * `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
- * (Llama 3 with three digits, Qwen 2 with one).
+ * `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}|
+ * ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+` (Llama 3 with three digits, Qwen 2 with one).
  */
 export function scanWords(
   { digits, contractions = true, marks = false, symbolLines = true }: WordRules,
@@ -76,8 +79,9 @@ const LOWER_RUN = CharacterClass.lower | CharacterClass.caseless | MARK;
 
 /**
  * With U for `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]` and W for `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`:
- * `[^\r\n\p{L}\p{N}]?U*W+C?|[^\r\n\p{L}\p{N}]?U+W*C?|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`; C:
- * `(?i:'s|'t|'re|'ve|'m|'ll|'d)` (o200k), or nothing (Tekken).
+ * `[^\r\n\p{L}\p{N}]?U*W+C?|[^\r\n\p{L}\p{N}]?U+W*C?|\p{N}{1,digits}|
+ * ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`; C: `(?i:'s|'t|'re|'ve|'m|'ll|'d)` (o200k), or nothing
+ * (Tekken).
  */
 export function scanCasedWords(
   { digits, contractions }: Pick<WordRules, "digits" | "contractions">,
@@ -95,7 +99,10 @@ export function scanCasedWords(
   };
 }
 
-/** End of the word at `start` that may begin with one code point that is no letter, or `start`. `kind`: the class of the first. */
+/**
+ * End of the word at `start` that may begin with one code point that is no letter, or `start`. `kind`: the
+ * class of the first.
+ */
 function casedWordEnd(text: string, start: number, end: number, kind: number): number {
   if ((kind & LETTER) !== 0) return lowerWordEnd(text, start, end) || runEnd(text, start, end, UPPER_RUN);
   if (isLineEnd(text.charCodeAt(start))) return start;
@@ -106,7 +113,10 @@ function casedWordEnd(text: string, start: number, end: number, kind: number): n
   return upper > next ? upper : start;
 }
 
-/** End of `U*W+` at `at`, or 0: where U* leaves nothing to W, it gives back what both have, up to the last such code point. */
+/**
+ * End of `U*W+` at `at`, or 0: where U* leaves nothing to W, it gives back what both have, up to the last
+ * such code point.
+ */
 function lowerWordEnd(text: string, at: number, end: number): number {
   let shared = 0;
   for (let kind = classAt(text, at, end); (kind & UPPER_RUN) !== 0; kind = classAt(text, at, end)) {
@@ -119,8 +129,8 @@ function lowerWordEnd(text: string, at: number, end: number): number {
 const isAsciiLetter = (code: number) => code >= 0x41 && code <= 0x5a || code >= 0x61 && code <= 0x7a;
 
 /**
- * ``[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+``
- * (DeepSeek V3).
+ * ``[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|
+ * ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`` (DeepSeek V3).
  */
 export const scanDeepSeekV3: Scanner = scanMatches((text, at, end) => {
   const code = text.charCodeAt(at);

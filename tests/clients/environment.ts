@@ -1,4 +1,7 @@
-/** What the clients need: a virtual environment of Python with their packages, and Java's compiler. @module */
+/**
+ * What the clients need: a virtual environment of Python with their packages, and Java's compiler.
+ * @module
+ */
 
 import { findOnPath } from "../../src/process/path_search.ts";
 import { pathOf, TOOLS } from "../../src/setup/paths.ts";
@@ -16,7 +19,10 @@ async function run(command: readonly string[]): Promise<string> {
   return result.stdout;
 }
 
-/** Python of an environment with the clients' packages, made where it is missing. `torch`: with what guidellm needs beside them. */
+/**
+ * Python of an environment with the clients' packages, made where it is missing. `torch`: with what guidellm
+ * needs beside them.
+ */
 export async function pythonOf(
   options: { readonly folder?: string; readonly torch: boolean },
 ): Promise<string> {

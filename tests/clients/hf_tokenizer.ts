@@ -1,10 +1,17 @@
-/** The tokenizer of a GGUF file as files of the transformers library, for clients that count tokens by themselves. @module */
+/**
+ * The tokenizer of a GGUF file as files of the transformers library, for clients that count tokens by
+ * themselves.
+ * @module
+ */
 
 import { type MetadataValue, openGguf } from "../../src/gguf/mod.ts";
 
 const CONTROL = 3; // a type in tokenizer.ggml.token_type: never part of text
 
-/** Writes tokenizer.json and tokenizer_config.json into `folder`. False where the vocabulary is not of GPT-2's kind. */
+/**
+ * Writes tokenizer.json and tokenizer_config.json into `folder`. False where the vocabulary is not of GPT-2's
+ * kind.
+ */
 export async function writeHfTokenizer(model: string, folder: string): Promise<boolean> {
   using file = await openGguf(model);
   const value = (name: string) => file.metadata.get(`tokenizer.ggml.${name}`) as MetadataValue | undefined;

@@ -1,6 +1,6 @@
 /**
- * Clients of others, unchanged, against a server of ours: what works is a table, and `--write` puts it into docs/clients.md. The examples
- * of that page are run, too.
+ * Clients of others, unchanged, against a server of ours: what works is a table, and `--write` puts it into
+ * docs/clients.md. The examples of that page are run, too.
  *
  * deno task run tests/clients/main.ts [--only openai,java] [--model FILE] [--write] [--torch] [--venv FOLDER]
  *

@@ -44,7 +44,10 @@ function cell(checks: readonly Check[], column: string): string {
   return found === undefined ? "" : found.ok ? "yes" : "**no**";
 }
 
-/** A row for each client, a column for each check that several have; what only one has stands in the last column. */
+/**
+ * A row for each client, a column for each check that several have; what only one has stands in the last
+ * column.
+ */
 export function tableRows(results: readonly ClientResult[]): { header: string[]; rows: string[][] } {
   const rows = results.map(({ client, checks, skipped }) => {
     if (skipped !== undefined) return [client, ...COLUMNS.map(() => ""), `skipped: ${skipped}`];

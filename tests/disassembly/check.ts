@@ -1,6 +1,6 @@
 /**
- * Disassembles each level's object and fails where an instruction needs a feature that the level does not have: one of
- * them in the wrong place crashes old processors, and no test on a new one shows it.
+ * Disassembles each level's object and fails where an instruction needs a feature that the level does not
+ * have: one of them in the wrong place crashes old processors, and no test on a new one shows it.
  * @module
  */
 
@@ -66,7 +66,10 @@ const LLVM_AARCH64 = "--mattr=+v8.6a,+fullfp16,+sve2,+dotprod,+i8mm,+bf16";
 
 const SCRIPT = pathOf(new URL("./disassemble.py", import.meta.url));
 
-/** What a disassembler prints. Throws ProgramMissing where none here knows the architecture and none can be installed. */
+/**
+ * What a disassembler prints. Throws ProgramMissing where none here knows the architecture and none can be
+ * installed.
+ */
 async function disassemble(path: string, arch: Arch, signal: AbortSignal): Promise<string> {
   for (const program of ["objdump", `${arch}-linux-gnu-objdump`, "llvm-objdump"]) {
     const options = arch === "x86_64" ? ["-M", "intel"] : program === "llvm-objdump" ? [LLVM_AARCH64] : [];
@@ -99,8 +102,8 @@ export async function checkObjects(folder: string, arch: Arch, signal: AbortSign
 }
 
 /**
- * Checks what `zig build objects` left in `folder`: each object against its level's features (levels.txt), and the linked
- * library for instructions that came from none of the objects.
+ * Checks what `zig build objects` left in `folder`: each object against its level's features (levels.txt),
+ * and the linked library for instructions that came from none of the objects.
  */
 async function checkLevels(folder: string, arch: Arch, signal: AbortSignal): Promise<Checked> {
   const lines: string[] = [];
@@ -116,7 +119,8 @@ async function checkLevels(folder: string, arch: Arch, signal: AbortSignal): Pro
     for (const { line, lacking } of violations) lines.push(`  ${lacking.join(", ")}: ${line}`);
   }
   const library = await disassemble(`${folder}/library`, arch, signal);
-  // What the linker adds, compiler_rt foremost, must need nothing. Linking changes no instruction that needs a feature.
+  // What the linker adds, compiler_rt foremost, must need nothing. Linking changes no instruction that needs
+  // a feature.
   for (const [feature, count] of readDisassembly(library, arch, new Set()).needs) {
     const known = total.get(feature) ?? 0;
     if (count > known) {

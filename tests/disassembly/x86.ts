@@ -1,9 +1,13 @@
 /**
- * Which of the compiler's features an x86-64 instruction needs, from its line in a disassembly (Intel syntax).
+ * Which of the compiler's features an x86-64 instruction needs, from its line in a disassembly (Intel
+ * syntax).
  * @module
  */
 
-/** Mnemonics, or beginnings of them, of features that no register's name gives away. The first that fits counts. */
+/**
+ * Mnemonics, or beginnings of them, of features that no register's name gives away. The first that fits
+ * counts.
+ */
 const BY_MNEMONIC: readonly (readonly [RegExp, string])[] = [
   [/^(ld|st)tilecfg$|^tile/, "amx_tile"],
   [/^tdpbf16ps$/, "amx_bf16"],
@@ -49,8 +53,8 @@ const BY_MNEMONIC: readonly (readonly [RegExp, string])[] = [
 const AVX512_REGISTER = /\b(zmm\d+|k[0-7]|[xy]mm(1[6-9]|2\d|3[01]))\b/;
 
 /**
- * Features that an instruction needs, by the compiler's names. AVX stands for what has VEX encodings, AVX2 for all 256-bit
- * vectors, avx512f and avx512vl for all of x86-64-v4's parts: no level has fewer of them.
+ * Features that an instruction needs, by the compiler's names. AVX stands for what has VEX encodings, AVX2
+ * for all 256-bit vectors, avx512f and avx512vl for all of x86-64-v4's parts: no level has fewer of them.
  */
 export function x86Features(mnemonic: string, operands: string, vex: boolean): string[] {
   if (mnemonic === "(bad)" || mnemonic.startsWith("<")) return ["an unknown instruction"];

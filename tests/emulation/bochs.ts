@@ -1,6 +1,6 @@
 /**
- * Runs one static x86-64 Linux program on a processor that this machine is not, under Bochs: no BIOS, no Linux, only the loader
- * of kernels/src/emulation. The program has one thread, no files and no signals.
+ * Runs one static x86-64 Linux program on a processor that this machine is not, under Bochs: no BIOS, no
+ * Linux, only the loader of kernels/src/emulation. The program has one thread, no files and no signals.
  * @module
  */
 

@@ -30,7 +30,10 @@ const LEGEND =
   "runs of an op in tests: n natively, b under Bochs, t with a trap that computes tile instructions, " +
   "q under qemu; - none";
 
-/** A row for each op and format, a column for each level; below it what was skipped and why. Empty for no runs. */
+/**
+ * A row for each op and format, a column for each level; below it what was skipped and why. Empty for no
+ * runs.
+ */
 export function coverageTable(ran: readonly Ran[], skipped: readonly Skipped[]): string {
   if (ran.length === 0 && skipped.length === 0) return "";
   const levels = [...new Set([...ran, ...skipped].map(({ level }) => level))];

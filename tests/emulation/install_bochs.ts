@@ -1,6 +1,6 @@
 /**
- * Puts Bochs 3.0, as Debian trixie packages it, into a folder of its own, with the C library that it needs. Nothing of the
- * system changes.
+ * Puts Bochs 3.0, as Debian trixie packages it, into a folder of its own, with the C library that it needs.
+ * Nothing of the system changes.
  * @module
  */
 
@@ -18,7 +18,10 @@ const CALLED = new Set(["src_new", "src_process", "src_delete", "src_strerror"])
 /** Why Bochs cannot be had on this machine, as a sentence. */
 export { DebianUnavailable as BochsUnavailable };
 
-/** For x86-64 Linux. Resolves to the root of the unpacked packages. Throws BochsUnavailable, or the signal's reason. */
+/**
+ * For x86-64 Linux. Resolves to the root of the unpacked packages. Throws BochsUnavailable, or the signal's
+ * reason.
+ */
 export async function installBochs(signal?: AbortSignal, folder = `${BUILD}/bochs`): Promise<string> {
   const root = `${folder}/root`;
   await installDebian({ packages: PACKAGES, root, prepare }, signal);

@@ -1,6 +1,7 @@
 /**
- * Runs the unit tests on every instruction-set level of x86-64: natively where the processor has it, else under Bochs on a model
- * that has it; those of matrix tiles, too, with a trap that computes the tile instructions.
+ * Runs the unit tests on every instruction-set level of x86-64: natively where the processor has it, else
+ * under Bochs on a model that has it; those of matrix tiles, too, with a trap that computes the tile
+ * instructions.
  * @module
  */
 
@@ -83,7 +84,9 @@ interface Program {
   readonly args: readonly string[];
 }
 
-/** The programs in a folder, and the replay, one program for all levels, on the levels of `REPLAYED` folders. */
+/**
+ * The programs in a folder, and the replay, one program for all levels, on the levels of `REPLAYED` folders.
+ */
 async function programs(folder: string): Promise<Program[]> {
   const names: string[] = [];
   try {

@@ -1,6 +1,6 @@
 /**
- * Bochs's processors, and the instruction-set levels that each has: what detection must find there, with features taken away
- * one at a time, too.
+ * Bochs's processors, and the instruction-set levels that each has: what detection must find there, with
+ * features taken away one at a time, too.
  * @module
  */
 

@@ -1,6 +1,7 @@
 /**
- * Records the calls into the kernel library of forward passes of the demo model, in Q8_0 and in Q4_K, for kernels/src/programs/replay.zig:
- * deno run record.ts FILE [FLAGS], with flags for another deno. The logits' hashes are compared with the committed ones.
+ * Records the calls into the kernel library of forward passes of the demo model, in Q8_0 and in Q4_K, for
+ * kernels/src/programs/replay.zig: deno run record.ts FILE [FLAGS], with flags for another deno. The logits'
+ * hashes are compared with the committed ones.
  * @module
  */
 

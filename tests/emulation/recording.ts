@@ -5,8 +5,8 @@ import { BUILD, ROOT } from "../../src/setup/paths.ts";
 import { capture } from "../../src/setup/process.ts";
 
 /**
- * Builds the library, runs record.ts with it and resolves to the recording's path. Throws BuildError, Error with what record.ts said, or
- * the signal's reason.
+ * Builds the library, runs record.ts with it and resolves to the recording's path. Throws BuildError, Error
+ * with what record.ts said, or the signal's reason.
  */
 export async function makeRecording(
   options: { zig: string; stdFlags: readonly string[]; signal: AbortSignal },

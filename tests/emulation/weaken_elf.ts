@@ -1,7 +1,7 @@
 /**
- * Makes a program start without some of the libraries that it was linked to, for one whose windows and sounds nobody needs: its
- * undefined symbols become weak, so that those which are nowhere are null instead of an error; functions that it calls
- * nevertheless are exchanged for one that returns 0.
+ * Makes a program start without some of the libraries that it was linked to, for one whose windows and sounds
+ * nobody needs: its undefined symbols become weak, so that those which are nowhere are null instead of an
+ * error; functions that it calls nevertheless are exchanged for one that returns 0.
  * @module
  */
 
@@ -63,9 +63,9 @@ function text(file: Uint8Array, start: number): string {
 }
 
 /**
- * Changes `file` in place: of the libraries that it needs only those of `kept` are loaded, among them the C library. Of the
- * functions in the others, those of `called` return 0; one of these names must be as long as {@linkcode RETURNS_ZERO}. Throws
- * TypeError for other files.
+ * Changes `file` in place: of the libraries that it needs only those of `kept` are loaded, among them the C
+ * library. Of the functions in the others, those of `called` return 0; one of these names must be as long as
+ * {@linkcode RETURNS_ZERO}. Throws TypeError for other files.
  */
 export function weaken(file: Uint8Array, kept: ReadonlySet<string>, called: ReadonlySet<string>): void {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);

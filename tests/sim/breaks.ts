@@ -106,7 +106,9 @@ class Hasty extends PrefixCache {
   }
 }
 
-/** Finds prefixes whose last blocks are there in some groups of layers only, and takes any block for the rest. */
+/**
+ * Finds prefixes whose last blocks are there in some groups of layers only, and takes any block for the rest.
+ */
 class Patching extends PrefixCache {
   readonly #allocator: BlockAllocator;
   readonly #windows: KvWindows;

@@ -68,8 +68,8 @@ export function checkPlan(plan: StepPlan, { stepTokensMax, stepSequencesMax, blo
 }
 
 /**
- * Who has no ITL objective leaves those alone who have one. Where their next tokens alone take longer than an objective,
- * a step may take twice as long as these.
+ * Who has no ITL objective leaves those alone who have one. Where their next tokens alone take longer than an
+ * objective, a step may take twice as long as these.
  */
 export function checkFilling(worker: SimWorker, plan: StepPlan, byId: (id: number) => SimClass): void {
   if (plan.predictedMs === undefined) return;

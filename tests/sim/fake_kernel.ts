@@ -61,8 +61,8 @@ export class Oracle {
 }
 
 /**
- * Computes a hash of the prefix where a model computes keys and values, and stores it in the same places: what is read
- * from a wrong block, or was written by another sequence, changes the tokens that come after it.
+ * Computes a hash of the prefix where a model computes keys and values, and stores it in the same places:
+ * what is read from a wrong block, or was written by another sequence, changes the tokens that come after it.
  */
 export class FakeKernel {
   readonly #allocator: BlockAllocator;

@@ -35,7 +35,10 @@ function classesOf({ ttftSloMs }: Traffic): LatencyClass[] {
   }));
 }
 
-/** A worker as the engine runs it: between two steps it takes the messages that came, and tells what it makes of new ones. */
+/**
+ * A worker as the engine runs it: between two steps it takes the messages that came, and tells what it makes
+ * of new ones.
+ */
 class Worker {
   readonly scheduler: Scheduler;
   readonly known = new KnownOutlook();
@@ -197,8 +200,8 @@ export function playTraffic(traffic: Traffic, options: PlayOptions): readonly De
 }
 
 /**
- * Judges the decisions on urgent requests: those that were taken by their first token, and up to `refusalsMax` refusals,
- * drawn at random, by playing the same arrivals again with that one request taken.
+ * Judges the decisions on urgent requests: those that were taken by their first token, and up to
+ * `refusalsMax` refusals, drawn at random, by playing the same arrivals again with that one request taken.
  */
 export function judgeTraffic(traffic: Traffic, options: PlayOptions, refusalsMax: number): Confusion {
   const decisions = playTraffic(traffic, options).filter(({ request }) => request.class === "interactive");

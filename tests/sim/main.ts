@@ -1,4 +1,8 @@
-/** `deno task sim`: runs the scheduler, the router and the KV bookkeeping under a simulation that injects faults. @module */
+/**
+ * `deno task sim`: runs the scheduler, the router and the KV bookkeeping under a simulation that injects
+ * faults.
+ * @module
+ */
 
 import { parseArgs } from "@std/cli";
 import { BREAKS } from "./breaks.ts";

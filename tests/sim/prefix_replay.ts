@@ -13,7 +13,10 @@ export interface PrefixHits {
   readonly belady: number;
 }
 
-/** Reads a trace in the form of Mooncake's: a JSON object a line, with `hash_ids`. Throws a RangeError that names the line. */
+/**
+ * Reads a trace in the form of Mooncake's: a JSON object a line, with `hash_ids`. Throws a RangeError that
+ * names the line.
+ */
 export function parsePrefixTrace(text: string): PrefixTrace {
   return text.split("\n").flatMap((line, i) => line === "" ? [] : [parseIds(line, i + 1)]);
 }
@@ -48,7 +51,9 @@ export function countRepeats(trace: PrefixTrace): number {
   return hits;
 }
 
-/** The product's tree. A block of the trace is a block of one token here, followed by a token that nobody has. */
+/**
+ * The product's tree. A block of the trace is a block of one token here, followed by a token that nobody has.
+ */
 function replayTree(trace: PrefixTrace, blocks: number): number {
   const allocator = new MemoryAllocator(blocks);
   const cache = new PrefixCache(allocator, { blockTokens: 1 });

@@ -89,7 +89,10 @@ export function createScenario(seed: number): Scenario {
   };
 }
 
-/** In half of the scenarios up to three groups have windows: of a token, of some blocks, or longer than any request. */
+/**
+ * In half of the scenarios up to three groups have windows: of a token, of some blocks, or longer than any
+ * request.
+ */
 function createWindows(seed: number, longest: number): KvWindows {
   const random = new Random(seed ^ 0x77696e);
   if (random.chance(0.5)) return [undefined];

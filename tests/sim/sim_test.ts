@@ -124,7 +124,8 @@ Deno.test("in simulated time prompts go on beside answers whose ITL objective ca
   const slow = { cost: SLOW_COST, ttftSloMs: 10_000, minutes: 4 };
   const beside = measureMixed({ ...slow, load: 0.2, bulk: "backlog" });
   assertEquals(beside.refusedShare, 0);
-  // At most about ten urgent answers at a time: the step takes 180 + 10 · 5.5 ms without prompts, and twice that with.
+  // At most about ten urgent answers at a time: the step takes 180 + 10 · 5.5 ms without prompts, and twice
+  // that with.
   assert(beside.ttftP99Ms <= 10_000 && beside.itlP99Ms <= 2 * 235, `${beside.ttftP99Ms} ${beside.itlP99Ms}`);
   const alone = measureMixed({ ...slow, load: 0.2, bulk: "alone" });
   assert(beside.tokensPerSecond >= 0.6 * alone.tokensPerSecond, `${beside.tokensPerSecond}`);

@@ -31,8 +31,8 @@ const RESTART_MS = 30;
 const EVENTS_MAX = 400_000;
 
 /**
- * Runs a scenario: clients, a router, workers with schedulers, and time that jumps from event to event. Checks every
- * invariant after every event and throws a Violation for the first that does not hold.
+ * Runs a scenario: clients, a router, workers with schedulers, and time that jumps from event to event.
+ * Checks every invariant after every event and throws a Violation for the first that does not hold.
  */
 export class Simulation {
   readonly #scenario: Scenario;

@@ -101,8 +101,8 @@ export interface StepCostUs {
 const CROWD_PROMPT = 500;
 
 /**
- * Measures steps with so many running and waiting sequences, half of each class. What keeps the others waiting is the
- * size of the batches or, with `isShort`, that running urgent ones have the KV blocks.
+ * Measures steps with so many running and waiting sequences, half of each class. What keeps the others
+ * waiting is the size of the batches or, with `isShort`, that running urgent ones have the KV blocks.
  */
 export function measureStep({ running, waiting, steps, isShort = false }: {
   running: number;

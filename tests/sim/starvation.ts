@@ -17,9 +17,9 @@ interface Watch {
 }
 
 /**
- * No class with work waits longer for a token than ageing or waiting for company lasts, and some steps. It may wait longer
- * only for those who were there then, cannot be preempted and leave no room: how many steps they take depends on their
- * tokens. Whoever starts after that has pushed in.
+ * No class with work waits longer for a token than ageing or waiting for company lasts, and some steps. It
+ * may wait longer only for those who were there then, cannot be preempted and leave no room: how many steps
+ * they take depends on their tokens. Whoever starts after that has pushed in.
  */
 export class StarvationWatch {
   readonly #scenario: Scenario;

@@ -31,7 +31,10 @@ export interface Traffic {
   readonly isBearable: boolean;
 }
 
-/** Ms of a step: a + b·tokens + c·kv, times up to 1 ± noise, and between two steps. About 135M weights on two cores. */
+/**
+ * Ms of a step: a + b·tokens + c·kv, times up to 1 ± noise, and between two steps. About 135M weights on two
+ * cores.
+ */
 export const MACHINE: TrafficMachine & { readonly c: number; readonly noise: number } = {
   a: 4,
   b: 0.9,
@@ -104,7 +107,10 @@ class Writer {
     return this;
   }
 
-  /** Arrivals at random, at a share of what the machine can do that goes from `load` to `endLoad`. Kinds alternate at random. */
+  /**
+   * Arrivals at random, at a share of what the machine can do that goes from `load` to `endLoad`. Kinds
+   * alternate at random.
+   */
   arrivals(kinds: readonly Kind[], load: number, seconds: number, endLoad = load): this {
     const costMs = kinds.reduce((sum, kind) => sum + requestMs(kind, this.#machine), 0) / kinds.length /
       this.workers;

@@ -28,7 +28,10 @@ class FaultyAllocator extends MemoryAllocator {
   }
 }
 
-/** A simulated engine worker: a scheduler, its KV blocks and a kernel. A replacement is another object with another id. */
+/**
+ * A simulated engine worker: a scheduler, its KV blocks and a kernel. A replacement is another object with
+ * another id.
+ */
 export class SimWorker {
   readonly id: number;
   readonly allocator: BlockAllocator;

@@ -1,6 +1,6 @@
 /**
- * What `deno task test --changed` has to run, by git's changes against the last commit and the files that it does not
- * know.
+ * What `deno task test --changed` has to run, by git's changes against the last commit and the files that it
+ * does not know.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * The TypeScript tests: a few files a process, as many processes at once as there are processors. A crash costs no
- * more than one process's files, and what waits leaves its processor to others.
+ * The TypeScript tests: a few files a process, as many processes at once as there are processors. A crash
+ * costs no more than one process's files, and what waits leaves its processor to others.
  * @module
  */
 
@@ -21,7 +21,10 @@ const PERMISSIONS = [
 ];
 /** What holds tests and doc examples; folders that a checkout does not have yet are left out. */
 const TESTED = ["mod.ts", "README.md", "docs", "src", "scheduler", "tests", "examples", "bench"];
-/** Unit tests take less time than the start of a process; those in tests/ start servers and processes of their own. */
+/**
+ * Unit tests take less time than the start of a process; those in tests/ start servers and processes of their
+ * own.
+ */
 const UNIT_BATCH = 24;
 const BATCH = 3;
 /** More processes than that would disturb each other's servers and threads. */
@@ -84,7 +87,10 @@ async function runBatch(context: Context, batch: Batch): Promise<Outcome> {
   return { ...outcome, counts, skippedTests: skippedDenoTests(outcome.output) };
 }
 
-/** Runs the batches in order, some at a time. `until`: the time after which none is started; those left over come back. */
+/**
+ * Runs the batches in order, some at a time. `until`: the time after which none is started; those left over
+ * come back.
+ */
 async function runBatches(
   context: Context,
   all: readonly Batch[],

@@ -1,7 +1,7 @@
 /**
- * Which tests a change concerns: those that lead to a changed file by imports, workers, or the names of files that
- * they start or read. Whatever a string names counts, so that a child process is no gap; too many tests may be found,
- * too few only where a name is put together at run time.
+ * Which tests a change concerns: those that lead to a changed file by imports, workers, or the names of files
+ * that they start or read. Whatever a string names counts, so that a child process is no gap; too many tests
+ * may be found, too few only where a name is put together at run time.
  * @module
  */
 
@@ -29,8 +29,8 @@ function normalize(path: string): string | null {
 }
 
 /**
- * The files that a text names. Paths are relative to the file's folder or to the checkout; `${ROOT}/` stands for the
- * latter.
+ * The files that a text names. Paths are relative to the file's folder or to the checkout; `${ROOT}/` stands
+ * for the latter.
  */
 function namedFiles(path: string, text: string, files: ReadonlySet<string>): Set<string> {
   const folder = path.replace(/[^/]*$/, "");
@@ -46,8 +46,9 @@ function namedFiles(path: string, text: string, files: ReadonlySet<string>): Set
 }
 
 /**
- * The tests that lead to a changed file, the nearest first. `sources`: every file of the checkout by its path, with
- * its text where that may name others. What is gone concerns nobody: who still names it does not pass the type check.
+ * The tests that lead to a changed file, the nearest first. `sources`: every file of the checkout by its
+ * path, with its text where that may name others. What is gone concerns nobody: who still names it does not
+ * pass the type check.
  */
 export function concernedTests(
   changed: Iterable<string>,

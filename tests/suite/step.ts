@@ -78,8 +78,8 @@ export async function tool(
 }
 
 /**
- * Steps of build.zig. They give way to the TypeScript tests, which wait for one thing after another, where the system
- * knows how.
+ * Steps of build.zig. They give way to the TypeScript tests, which wait for one thing after another, where
+ * the system knows how.
  */
 export async function zigBuild(context: Context, ...args: string[]): Promise<Outcome> {
   const build = ["--build-file", `${ROOT}/kernels/build.zig`, "--summary", "all", ...args];

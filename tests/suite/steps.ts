@@ -37,7 +37,10 @@ async function zigTests(
   }
 }
 
-/** Builds a library. The tests of benchmarks need the references, too: compiled here, they keep no test waiting. */
+/**
+ * Builds a library. The tests of benchmarks need the references, too: compiled here, they keep no test
+ * waiting.
+ */
 async function library(context: Context, ensure: typeof ensureLibrary): Promise<Outcome> {
   try {
     const path = await ensure({ zig: () => Promise.resolve(context.zig), signal: context.signal });
@@ -62,8 +65,8 @@ async function aarch64(context: Context): Promise<Outcome> {
 }
 
 /**
- * Installs what tests want and this machine lacks, where that is small and needs no root. What cannot be had is said;
- * it is no failure.
+ * Installs what tests want and this machine lacks, where that is small and needs no root. What cannot be had
+ * is said; it is no failure.
  */
 async function programs(context: Context): Promise<Outcome> {
   const lines: string[] = [];
@@ -80,8 +83,8 @@ async function programs(context: Context): Promise<Outcome> {
 }
 
 /**
- * Looks for instructions beyond its level's features in every object, and beyond the least level's in the rest of the
- * library.
+ * Looks for instructions beyond its level's features in every object, and beyond the least level's in the
+ * rest of the library.
  */
 async function disassembly(context: Context, arch: Arch): Promise<Outcome> {
   const step = arch === Deno.build.arch ? "objects" : `objects-${arch}`;

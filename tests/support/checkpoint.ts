@@ -54,7 +54,10 @@ export function withHeader(header: unknown, data: readonly Uint8Array[]): Uint8A
   return bytes;
 }
 
-/** Rows of queries and keys in the order that checkpoints of Llama have: the first halves of the pairs, then the second ones. */
+/**
+ * Rows of queries and keys in the order that checkpoints of Llama have: the first halves of the pairs, then
+ * the second ones.
+ */
 function inHalves(data: Uint8Array, rows: number, heads: number): Uint8Array {
   const rowBytes = data.length / rows;
   const size = rows / heads;

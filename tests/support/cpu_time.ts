@@ -5,8 +5,8 @@ interface ThreadClock {
 }
 
 /**
- * Milliseconds of CPU time that this thread has used, so that a bound on how long something takes holds on a machine
- * that is busy with other things. Wall time where the runtime cannot tell.
+ * Milliseconds of CPU time that this thread has used, so that a bound on how long something takes holds on a
+ * machine that is busy with other things. Wall time where the runtime cannot tell.
  */
 export function cpuMs(): number {
   const usage = (process as ThreadClock).threadCpuUsage?.();

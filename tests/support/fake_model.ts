@@ -14,7 +14,10 @@ export const VOCAB = 50;
 export const END = 0;
 export const HIDDEN = 2;
 
-/** A model whose next token depends on all tokens before it, which it looks up in its cache as a real one would. */
+/**
+ * A model whose next token depends on all tokens before it, which it looks up in its cache as a real one
+ * would.
+ */
 export class FakeRunner implements StepRunner {
   readonly hyperparameters = { vocab: VOCAB, hidden: HIDDEN };
   readonly contextLength: number;

@@ -12,7 +12,10 @@ async function worker(ending: "close" | "leave" | "exit", terminate: boolean): P
   if (terminate) thread.terminate();
 }
 
-/** Two contexts share 64 MiB of weights: they stay while either is open. Only a process of its own can tell by its RSS. */
+/**
+ * Two contexts share 64 MiB of weights: they stay while either is open. Only a process of its own can tell by
+ * its RSS.
+ */
 function sharedWeights(): void {
   const rows = 16384;
   const bytes = rows * 1024 * 4;

@@ -1,4 +1,7 @@
-/** Memory of this isolate alone: the process's resident size would count other tests and what V8 keeps for later. */
+/**
+ * Memory of this isolate alone: the process's resident size would count other tests and what V8 keeps for
+ * later.
+ */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

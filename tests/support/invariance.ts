@@ -1,7 +1,7 @@
 /**
- * The same requests through engines of every kind: alone, in batches, in small chunks, with and without the prefix cache,
- * with too little KV cache, by several threads and workers. Every way must give every request the same tokens, and the same
- * log-probabilities to the bit.
+ * The same requests through engines of every kind: alone, in batches, in small chunks, with and without the
+ * prefix cache, with too little KV cache, by several threads and workers. Every way must give every request
+ * the same tokens, and the same log-probabilities to the bit.
  */
 import { type ChatMessage, type EngineStats, loadModel, type LoadOptions, type Model } from "../../mod.ts";
 import { numbersFrom } from "./numbers.ts";
@@ -73,7 +73,10 @@ const ALONE: Manner = {
   inFlight: 1,
 };
 
-/** The other ways; `tokens`: what all requests need together, of which the smallest cache holds a tenth, and 640 at most. */
+/**
+ * The other ways; `tokens`: what all requests need together, of which the smallest cache holds a tenth, and
+ * 640 at most.
+ */
 function createManners(tokens: number): Manner[] {
   const small = { contextLength: 256, kvTokens: Math.max(256, Math.min(640, Math.floor(tokens / 10))) };
   return [

@@ -1,6 +1,9 @@
 /** What a program loads with a module. @module */
 
-/** URLs of the modules, and names of packages. Types are no reason to load anything, and what is imported later is not there yet. */
+/**
+ * URLs of the modules, and names of packages. Types are no reason to load anything, and what is imported
+ * later is not there yet.
+ */
 export async function loadedBy(module: URL): Promise<Set<string>> {
   const seen = new Set<string>();
   const load = async (url: URL) => {

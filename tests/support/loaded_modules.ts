@@ -5,8 +5,8 @@ const STATIC = /^(?:import|export) ([^;"]*?)\s*from "([^"]+)";/gm;
 const LATER = /(?:\bimport\(|new URL\()"([^"]+\.ts)"/g;
 
 /**
- * URLs of the modules that are loaded with one; packages as `package:NAME`. Types are not loaded. `later`: those, too, that are
- * imported or started when they are needed.
+ * URLs of the modules that are loaded with one; packages as `package:NAME`. Types are not loaded. `later`:
+ * those, too, that are imported or started when they are needed.
  */
 export async function loadedModules(entry: URL, options: { later?: boolean } = {}): Promise<Set<string>> {
   const loaded = new Set<string>();

@@ -1,4 +1,5 @@
-// The engine's worker, which dies with an error when it is about to report the step whose number its address gives.
+// The engine's worker, which dies with an error when it is about to report the step whose number its address
+// gives.
 import { EngineHost } from "../../src/engine/host.ts";
 import type { FromEngine, ToEngine } from "../../src/protocol/messages.ts";
 

@@ -3,7 +3,10 @@
 // deno-lint-ignore no-explicit-any
 export type Module = any;
 
-/** The packages, or null where one of them cannot be had. The names are no literals, so that type checks do without them. */
+/**
+ * The packages, or null where one of them cannot be had. The names are no literals, so that type checks do
+ * without them.
+ */
 export async function npmModules(...names: string[]): Promise<Module[] | null> {
   try {
     return await Promise.all(names.map((name) => import(`npm:${name}`)));

@@ -1,12 +1,14 @@
 /**
- * Tests that want a program which not every machine has: they are skipped there, and their names say why. Nothing is started to find
- * out, so that a missing program costs one test and not its file.
+ * Tests that want a program which not every machine has: they are skipped there, and their names say why.
+ * Nothing is started to find out, so that a missing program costs one test and not its file.
  * @module
  */
 
 import { findProgram, missingReason, type ProgramName } from "../../src/setup/programs.ts";
 
-/** Declares a test that needs programs: `body` gets their paths. Other reasons to skip it may be given, too. */
+/**
+ * Declares a test that needs programs: `body` gets their paths. Other reasons to skip it may be given, too.
+ */
 export function testWithPrograms<const T extends readonly ProgramName[]>(
   name: string,
   programs: T,

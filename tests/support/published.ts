@@ -1,6 +1,6 @@
 /**
- * Vocabularies with their expected ids, and chat templates, as llama.cpp publishes them: in the source bundle that npm's
- * node-llama-cpp ships, once a bench has installed it.
+ * Vocabularies with their expected ids, and chat templates, as llama.cpp publishes them: in the source bundle
+ * that npm's node-llama-cpp ships, once a bench has installed it.
  * @module
  */
 
@@ -41,7 +41,10 @@ async function fetchFile(file: string): Promise<string> {
   return path;
 }
 
-/** Declares a test of published files, by their names in llama.cpp's folder `models`; `body` gets the paths of copies. */
+/**
+ * Declares a test of published files, by their names in llama.cpp's folder `models`; `body` gets the paths of
+ * copies.
+ */
 export function testPublished(
   name: string,
   files: readonly string[],

@@ -1,4 +1,7 @@
-/** A worker that adds to word 0 of the shared memory it is sent, about once in a millisecond, until word 1 is set. */
+/**
+ * A worker that adds to word 0 of the shared memory it is sent, about once in a millisecond, until word 1 is
+ * set.
+ */
 const scope = self as unknown as {
   onmessage: (event: MessageEvent<Int32Array>) => void;
   postMessage(message: string): void;

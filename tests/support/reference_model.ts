@@ -1,4 +1,8 @@
-/** A decoder computed naively in double precision, straight from a file in f32: what families are held against. @module */
+/**
+ * A decoder computed naively in double precision, straight from a file in f32: what families are held
+ * against.
+ * @module
+ */
 
 import type { GgufFile } from "../../src/gguf/mod.ts";
 import type { RopeSettings } from "../../src/layers/rope_table.ts";
@@ -7,7 +11,9 @@ import type { Hyperparameters } from "../../src/models/hyperparameters.ts";
 
 type Rows = Float64Array[];
 
-/** Logits of every token of a sequence: [tokens, vocab]. Which tensors a layer has decides what it computes. */
+/**
+ * Logits of every token of a sequence: [tokens, vocab]. Which tensors a layer has decides what it computes.
+ */
 export function referenceLogits(file: GgufFile, h: Hyperparameters, tokens: readonly number[]): Rows {
   const table = read(file, "token_embd.weight");
   const x = tokens.map((id) => Float64Array.from(table.subarray(id * h.hidden, (id + 1) * h.hidden)));

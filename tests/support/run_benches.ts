@@ -1,5 +1,6 @@
 /**
- * Runs every benchmark in the files named once, without `deno bench`, which would repeat them. Prints their names.
+ * Runs every benchmark in the files named once, without `deno bench`, which would repeat them. Prints their
+ * names.
  */
 
 const benches: Deno.BenchDefinition[] = [];

@@ -1,4 +1,7 @@
-/** Clients that are in nobody's interest: heads and bodies that never end, answers that are not read. @module */
+/**
+ * Clients that are in nobody's interest: heads and bodies that never end, answers that are not read.
+ * @module
+ */
 
 const encoder = new TextEncoder();
 

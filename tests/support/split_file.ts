@@ -1,7 +1,10 @@
 import { GgufWriter, openGguf } from "../../src/gguf/mod.ts";
 import { scalarEntry, withEntries } from "../../src/gguf/entries.ts";
 
-/** Writes a model as `count` parts, `NAME-00001-of-0000N.gguf`, as llama.cpp's tools do: the metadata is in the first. */
+/**
+ * Writes a model as `count` parts, `NAME-00001-of-0000N.gguf`, as llama.cpp's tools do: the metadata is in
+ * the first.
+ */
 export async function splitFile(path: string, prefix: string, count: number): Promise<string[]> {
   using file = await openGguf(path);
   const all = [...file.tensors.values()];

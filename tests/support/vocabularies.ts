@@ -59,7 +59,9 @@ export function sentencePieceMetadata(
   return withKeys({ model: "llama", tokens, token_type: kinds, scores, ...more });
 }
 
-/** A Unigram vocabulary: padding, end, unknown, then `pieces` with their scores, then the bytes where wanted. */
+/**
+ * A Unigram vocabulary: padding, end, unknown, then `pieces` with their scores, then the bytes where wanted.
+ */
 export function unigramMetadata(
   pieces: readonly (readonly [string, number])[],
   more: Readonly<Record<string, unknown>> = {},

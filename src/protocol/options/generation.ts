@@ -16,8 +16,9 @@ export interface GenerationListener {
   /** The ids of new tokens. */
   onTokens?: (tokens: readonly number[]) => void;
   /**
-   * What a step added: tokens, text, and, where they were asked for, the log-probabilities of the tokens whose text is out now. The
-   * text of a token comes later where it ends inside a character or may begin a stop string. The prompt's come before, as it is computed.
+   * What a step added: tokens, text, and, where they were asked for, the log-probabilities of the tokens
+   * whose text is out now. The text of a token comes later where it ends inside a character or may begin a
+   * stop string. The prompt's come before, as it is computed.
    */
   onPart?: (part: AnswerPart) => void;
 }
@@ -27,11 +28,14 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
   /** Most tokens of the answer; default: until the context is full. 0: only the prompt is computed. */
   maxTokens?: number;
   /**
-   * Give the log-probability of each token of the prompt, too, and of this many likeliest alternatives: 0 to 20. All of the prompt is
-   * computed then, whatever is known of it.
+   * Give the log-probability of each token of the prompt, too, and of this many likeliest alternatives: 0 to
+   * 20. All of the prompt is computed then, whatever is known of it.
    */
   promptLogprobs?: number;
-  /** Give the log-probability of the token that ends the answer, too; it adds nothing to the text. Default false. */
+  /**
+   * Give the log-probability of the token that ends the answer, too; it adds nothing to the text. Default
+   * false.
+   */
   endLogprob?: boolean;
   /** The answer ends before the first of these strings. At most 16 of at most 256 characters. */
   stop?: string | readonly string[];
@@ -39,15 +43,26 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
   stopTokens?: readonly number[];
   /** Go on when the model says that it is done. */
   ignoreEnd?: boolean;
-  /** The answer does not end by itself before it has so many tokens; stop strings within them do not count. Default 0. */
+  /**
+   * The answer does not end by itself before it has so many tokens; stop strings within them do not count.
+   * Default 0.
+   */
   minTokens?: number;
   /** Write control tokens into the answer's text; the one that ends it never is. Default false. */
   specialTokens?: boolean;
-  /** Latency class, of those that the model was loaded with. Default: "interactive", or the highest where there is none of that name. */
+  /**
+   * Latency class, of those that the model was loaded with. Default: "interactive", or the highest where
+   * there is none of that name.
+   */
   class?: string;
-  /** Ends the answer so many ms after the call, with what it has by then. A request that cannot make it is refused. */
+  /**
+   * Ends the answer so many ms after the call, with what it has by then. A request that cannot make it is
+   * refused.
+   */
   deadlineMs?: number;
-  /** Whose request it is: what was computed for a prompt is only used again for the same tenant. Default: "". */
+  /**
+   * Whose request it is: what was computed for a prompt is only used again for the same tenant. Default: "".
+   */
   tenant?: string;
   /** Requests with higher numbers go first within their class: −100 to 100, default 0. */
   priority?: number;
@@ -62,8 +77,8 @@ export interface ChatOptions extends GenerationOptions, PromptShape {}
 export interface EmbedOptions
   extends Pick<GenerationOptions, "class" | "tenant" | "priority" | "deadlineMs" | "signal"> {
   /**
-   * The "mean" of the hidden states of all tokens, or the "last" one. Default: what the model's file says, "mean" where it says
-   * nothing.
+   * The "mean" of the hidden states of all tokens, or the "last" one. Default: what the model's file says,
+   * "mean" where it says nothing.
    */
   pooling?: Pooling;
   /** Only so many elements from the beginning, made a vector of length 1 again; default all. */

@@ -1,4 +1,7 @@
-/** What the value of an option may be: data that checks, flags, settings and requests' fields are made of. @module */
+/**
+ * What the value of an option may be: data that checks, flags, settings and requests' fields are made of.
+ * @module
+ */
 
 import {
   anyOf,
@@ -21,8 +24,8 @@ export interface NumberKind {
   readonly min: number;
   readonly max: number;
   /**
-   * The bounds are for flags, settings and requests. A program's value is judged where more is known: by the model, the machine, the
-   * scheduler.
+   * The bounds are for flags, settings and requests. A program's value is judged where more is known: by the
+   * model, the machine, the scheduler.
    */
   readonly isOpen?: true;
 }
@@ -150,8 +153,8 @@ export const tokenIds = (min: number, max: number): ListKind<NumberKind> =>
   list(tokenId, min, max, "a list of token ids");
 
 /**
- * How a program's value of a kind is checked at the library's door: its type and, of a number, its range. Lengths, counts and what
- * depends on the model are checked where defaults are filled in.
+ * How a program's value of a kind is checked at the library's door: its type and, of a number, its range.
+ * Lengths, counts and what depends on the model are checked where defaults are filled in.
  */
 export function checkOf(kind: Kind): Check {
   switch (kind.type) {

@@ -18,8 +18,9 @@ export interface LoadProgress {
 }
 
 /**
- * For measuring how good refusals are: a share of all requests, drawn at random, is taken even where it would be refused. Each
- * completion of such a request tells why it would have been, so that its time to the first token can be judged.
+ * For measuring how good refusals are: a share of all requests, drawn at random, is taken even where it would
+ * be refused. Each completion of such a request tells why it would have been, so that its time to the first
+ * token can be judged.
  */
 export interface OverruleOptions {
   /** From 0 to 1. */
@@ -33,11 +34,14 @@ export interface KvOptions {
   /** Commit all of its memory while the model loads, instead of when tokens first need it. */
   prefault?: boolean;
   /**
-   * Ask the system for huge pages (true) or for small ones (false); default: as the system does by itself. Huge pages
-   * commit 2 MiB in every layer and head with the first token.
+   * Ask the system for huge pages (true) or for small ones (false); default: as the system does by itself.
+   * Huge pages commit 2 MiB in every layer and head with the first token.
    */
   hugePages?: boolean;
-  /** Free runs of at least so many blocks go back to the system; Infinity for never, the default with `prefault`. */
+  /**
+   * Free runs of at least so many blocks go back to the system; Infinity for never, the default with
+   * `prefault`.
+   */
   giveBackBlocks?: number;
   /** Load even if weights, KV cache and a margin are more than the memory that is available. */
   overcommit?: boolean;
@@ -45,22 +49,25 @@ export interface KvOptions {
 
 /** How a model is loaded. All optional. */
 export interface LoadOptions {
-  /** Threads of the kernels in each worker; default: its share of the cores this process may use, or 1 for a model of a few MB. */
+  /**
+   * Threads of the kernels in each worker; default: its share of the cores this process may use, or 1 for a
+   * model of a few MB.
+   */
   threads?: number;
   /** The CPUs to use, as numbers or as a list such as "0-3,8"; default: all that this process may use. */
   cpus?: string | readonly number[];
   /** Engine workers; default: one for each NUMA node. */
   workers?: number;
   /**
-   * Whether workers share one copy of the weights: true, the default, for one copy in each NUMA node, "all" for a single one,
-   * false for one in each worker.
+   * Whether workers share one copy of the weights: true, the default, for one copy in each NUMA node, "all"
+   * for a single one, false for one in each worker.
    */
   shareWeights?: boolean | "all";
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
   /**
-   * Longest sequence in tokens, prompt and answer together; default: the model's own, or what the KV cache can hold of it where
-   * `kvTokens` or the memory does not allow more: then the model's `info.notes` say so.
+   * Longest sequence in tokens, prompt and answer together; default: the model's own, or what the KV cache
+   * can hold of it where `kvTokens` or the memory does not allow more: then the model's `info.notes` say so.
    */
   contextLength?: number;
   /**
@@ -68,13 +75,19 @@ export interface LoadOptions {
    * that is longer or memory is short. Memory is used as tokens come.
    */
   kvTokens?: number;
-  /** How keys and values are stored; default f16. q8_0 takes little more than half and needs heads of a multiple of 32 elements. */
+  /**
+   * How keys and values are stored; default f16. q8_0 takes little more than half and needs heads of a
+   * multiple of 32 elements.
+   */
   kvFormat?: KvFormat;
   /** How the KV cache uses memory. */
   kv?: KvOptions;
   /** Most requests computed together by a worker; the others wait. Default 32. */
   sequencesMax?: number;
-  /** The latency classes that requests may name; default: "interactive" and "batch", which refuse nothing for its time. */
+  /**
+   * The latency classes that requests may name; default: "interactive" and "batch", which refuse nothing for
+   * its time.
+   */
   classes?: readonly LatencyClass[];
   /** The oldest request of a class goes first after this many ms. */
   ageingMs?: number;
@@ -85,15 +98,18 @@ export interface LoadOptions {
   /** The kernel library; default: the one that this checkout built. */
   libraryPath?: string;
   /**
-   * Called when a worker is stuck in native code, where no thread can be stopped: its requests go on with another worker or
-   * fail, and only the end of the process gets rid of it. Default: nothing.
+   * Called when a worker is stuck in native code, where no thread can be stopped: its requests go on with
+   * another worker or fail, and only the end of the process gets rid of it. Default: nothing.
    */
   onStuck?: (reason: string) => void;
   /** For measuring only: takes a share of the requests even where they would be refused. */
   overrule?: OverruleOptions;
   /** Called as loading goes on. */
   progress?: (progress: LoadProgress) => void;
-  /** Called before a download waits so many ms for another attempt, or, with 0, for another process that downloads the file. */
+  /**
+   * Called before a download waits so many ms for another attempt, or, with 0, for another process that
+   * downloads the file.
+   */
   onWait?: (reason: string, ms: number) => void;
   /** Stops loading: the promise rejects with the signal's reason, and what was allocated is freed. */
   signal?: AbortSignal;
@@ -238,7 +254,10 @@ true satisfies Agreement<LoadOptions, typeof LOAD>;
 
 export const LOAD_CHECKS = checksOf(LOAD);
 
-/** The options that are for the caller's side alone. Written out, so that what is public does not depend on the table's inferred type. */
+/**
+ * The options that are for the caller's side alone. Written out, so that what is public does not depend on
+ * the table's inferred type.
+ */
 export type CallersOption =
   | "threads"
   | "cpus"

@@ -1,13 +1,16 @@
 /**
- * An option is one row of a table. From it come the library's check, the command line's flag, the server's setting and the request's
- * field, each with its text.
+ * An option is one row of a table. From it come the library's check, the command line's flag, the server's
+ * setting and the request's field, each with its text.
  * @module
  */
 
 import type { Check } from "../arguments.ts";
 import { checkOf, type Kind, type ValueOf } from "./kind.ts";
 
-/** Who may set an option beside a program that calls the library: a user of `chat` and `run`, whoever runs a server, its clients. */
+/**
+ * Who may set an option beside a program that calls the library: a user of `chat` and `run`, whoever runs a
+ * server, its clients.
+ */
 export type Setter = "terminal" | "operator" | "client";
 
 /** One option. Its name in the table is its name in the library. */
@@ -33,7 +36,10 @@ export interface Option {
 
 /** How the command line and the server's settings write an option. */
 export interface FlagForm {
-  /** In the server's configuration file; `kvTokens` is --kv-tokens and KUMI_KV_TOKENS. Default: the option's name. */
+  /**
+   * In the server's configuration file; `kvTokens` is --kv-tokens and KUMI_KV_TOKENS. Default: the option's
+   * name.
+   */
   readonly name?: string;
   /** One letter. */
   readonly alias?: string;
@@ -57,8 +63,8 @@ export type OptionTable = Readonly<Record<string, Option>>;
 export type OptionsOf<T extends OptionTable> = { -readonly [K in keyof T]?: ValueOf<T[K]["kind"]> };
 
 /**
- * `true` where an interface and a table say the same, else the names of the options about which they do not: an interface stands beside
- * each table since editors and `deno doc` show the comments of its members.
+ * `true` where an interface and a table say the same, else the names of the options about which they do not:
+ * an interface stands beside each table since editors and `deno doc` show the comments of its members.
  *
  * ```ts ignore
  * true satisfies Agreement<SamplingOptions, typeof SAMPLING>;

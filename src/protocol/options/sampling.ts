@@ -14,7 +14,9 @@ export interface SamplingOptions {
   topP?: number;
   /** Keep tokens at least this likely, relative to the likeliest; 0 keeps all. */
   minP?: number;
-  /** Divides (or multiplies, where negative) the logits of recent tokens; 1 does nothing. Keskar et al. 2019. */
+  /**
+   * Divides (or multiplies, where negative) the logits of recent tokens; 1 does nothing. Keskar et al. 2019.
+   */
   repeatPenalty?: number;
   /** Subtracted once from the logits of recent tokens. −2 to 2. */
   presencePenalty?: number;

@@ -46,7 +46,9 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
   ];
 }
 
-/** Where the server listens, as --allow-net has it. Behind its gate it listens on any port of this machine. */
+/**
+ * Where the server listens, as --allow-net has it. Behind its gate it listens on any port of this machine.
+ */
 export function listenHosts({ host, port, noGate }: Settings): string[] {
   const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   const inner = noGate ? [] : ["127.0.0.1"];

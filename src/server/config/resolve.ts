@@ -55,7 +55,10 @@ export function resolveSettings(sources: ConfigSources): Settings {
   return { ...settings, load } as unknown as Settings;
 }
 
-/** The value stays as it is: a list of CPUs is read where the machine is known, when the server already listens. */
+/**
+ * The value stays as it is: a list of CPUs is read where the machine is known, when the server already
+ * listens.
+ */
 function checkText(name: string, { read }: Setting, value: unknown): void {
   if (read === undefined || typeof value !== "string") return;
   try {

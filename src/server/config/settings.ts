@@ -1,4 +1,8 @@
-/** Everything that can be set about a server: one table for flags, environment, the configuration file and the help. @module */
+/**
+ * Everything that can be set about a server: one table for flags, environment, the configuration file and the
+ * help.
+ * @module
+ */
 
 import { MODEL_HELP } from "../../hub/named_models.ts";
 import {

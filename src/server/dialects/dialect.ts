@@ -1,6 +1,7 @@
 /**
- * What an endpoint is. A dialect says in one file which fields its requests have, what they ask of the engine, how answers and
- * errors are written, and what the documents say of it; routing, keys, limits and metrics know nothing of that.
+ * What an endpoint is. A dialect says in one file which fields its requests have, what they ask of the
+ * engine, how answers and errors are written, and what the documents say of it; routing, keys, limits and
+ * metrics know nothing of that.
  *
  * @module
  */
@@ -103,8 +104,8 @@ export interface SoFar {
 }
 
 /**
- * Writes a stream. Each function gives the text of as many events as it wants, made with `eventText`; `index`: whose of the plan's
- * works they are.
+ * Writes a stream. Each function gives the text of as many events as it wants, made with `eventText`;
+ * `index`: whose of the plan's works they are.
  */
 export interface EventWriter {
   /** Before the first part of an answer, together with it. */

@@ -38,9 +38,10 @@ export class ApiKeys {
   }
 
   /**
-   * Whose request it is: a hash of the key in its headers, "" where no keys are asked for. Clients of different interfaces have
-   * different headers for it, and some send one of them with a placeholder: one good key is enough. `others`: headers that
-   * count where it goes. Throws an ApiError, 401. Takes as long for one key as for another.
+   * Whose request it is: a hash of the key in its headers, "" where no keys are asked for. Clients of
+   * different interfaces have different headers for it, and some send one of them with a placeholder: one
+   * good key is enough. `others`: headers that count where it goes. Throws an ApiError, 401. Takes as long
+   * for one key as for another.
    */
   tenant(headers: Headers, others: readonly string[] = []): string {
     if (this.isOpen) return "";
@@ -65,7 +66,10 @@ export class ApiKeys {
   }
 }
 
-/** Keys of a file: one a line, after it a name if wanted; empty lines and lines that begin with # count for nothing. */
+/**
+ * Keys of a file: one a line, after it a name if wanted; empty lines and lines that begin with # count for
+ * nothing.
+ */
 export function parseKeyFile(text: string): { readonly key: string; readonly line: number }[] {
   const lines = text.split(/\r?\n/).map((content, i) => ({ content: content.trim(), line: i + 1 }));
   return lines.filter(({ content }) => content !== "" && !content.startsWith("#"))

@@ -60,7 +60,8 @@ export async function asStream(
   // A client that has only closed its side may read on: writing to it tells.
   const halfClosed = Promise.withResolvers<void>();
   const stop = client.onLeft((mayRead) => mayRead ? halfClosed.resolve() : run.cancel());
-  // Until here a refusal is a status of its own; from here on an error is an event, and the stream hears of a disconnect.
+  // Until here a refusal is a status of its own; from here on an error is an event, and the stream hears of a
+  // disconnect.
   await Promise.race([run.accepted, halfClosed.promise]).catch((error) => {
     stop();
     throw error;

@@ -1,6 +1,6 @@
 /**
- * What a field of a request may be: zod's schemas with this server's words for what is wrong. Of them checks, types, the OpenAPI
- * document and the documentation page are made.
+ * What a field of a request may be: zod's schemas with this server's words for what is wrong. Of them checks,
+ * types, the OpenAPI document and the documentation page are made.
  *
  * @module
  */
@@ -94,8 +94,8 @@ export function list<S extends Schema>(of: S, min: number, max: number, about: A
 type Optional<S extends Shape> = { [K in keyof S]: z.ZodOptional<z.ZodNullable<S[K]>> };
 
 /**
- * Objects with all fields of `required`, and some of `optional`; null says nothing, as clients write it. `others`: optional fields
- * that nobody reads, since they change nothing or are refused.
+ * Objects with all fields of `required`, and some of `optional`; null says nothing, as clients write it.
+ * `others`: optional fields that nobody reads, since they change nothing or are refused.
  */
 export function object<R extends Shape, O extends Shape>(
   required: R,
@@ -161,7 +161,10 @@ export function unused(names: readonly string[]): Shape {
   return Object.fromEntries(names.map((name) => [name, UNUSED]));
 }
 
-/** What the server does not do: taken where it asks for nothing. `values` and what is empty do not, where it says so. */
+/**
+ * What the server does not do: taken where it asks for nothing. `values` and what is empty do not, where it
+ * says so.
+ */
 export function unsupported(
   what: string,
   { values = [], empty = false }: Partial<Omit<Unsupported, "what">> = {},
@@ -179,8 +182,8 @@ export function unsupported(
 }
 
 /**
- * A text that says what an object is, of which some are not taken: `values` are, `refusals` has a sentence for each other one
- * that clients know.
+ * A text that says what an object is, of which some are not taken: `values` are, `refusals` has a sentence
+ * for each other one that clients know.
  */
 export function tag<const T extends readonly string[]>(
   values: T,

@@ -1,7 +1,10 @@
 import * as z from "zod";
 import { type ObjectSchema, RECORDS, UNSUPPORTED, type Unsupported } from "./fields.ts";
 
-/** A schema as JSON Schema, draft 2020-12, as OpenAPI 3.1 has it. That null says nothing everywhere is not repeated everywhere. */
+/**
+ * A schema as JSON Schema, draft 2020-12, as OpenAPI 3.1 has it. That null says nothing everywhere is not
+ * repeated everywhere.
+ */
 export function jsonSchema(schema: ObjectSchema): Record<string, unknown> {
   const { $schema: _, ...document } = z.toJSONSchema(schema, {
     unrepresentable: "any",

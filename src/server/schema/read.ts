@@ -18,8 +18,8 @@ export type OnUnknown = (param: string) => void;
 const CONTEXT = { abortEarly: true, reportInput: true } as const;
 
 /**
- * The object with only its known fields. Throws an ApiError that names the field, its range and its value: 400. With `onUnknown`
- * unknown fields are ignored.
+ * The object with only its known fields. Throws an ApiError that names the field, its range and its value:
+ * 400. With `onUnknown` unknown fields are ignored.
  */
 export function readFields<S extends ObjectSchema>(
   schema: S,
@@ -77,7 +77,10 @@ function toApiError(issue: z.core.$ZodIssue, above: Path): ApiError {
   return badField(param, `${issue.message} (field ${quote(param)}${value})`, "unsupported_value");
 }
 
-/** Of a value's several kinds the one that it fits best explains what is wrong with it: the one that was read furthest. */
+/**
+ * Of a value's several kinds the one that it fits best explains what is wrong with it: the one that was read
+ * furthest.
+ */
 function byFit(a: z.core.$ZodIssue, b: z.core.$ZodIssue): number {
   for (let i = 0; i < Math.max(a.path.length, b.path.length); i++) {
     const [one, other] = [a.path[i], b.path[i]];

@@ -5,7 +5,9 @@ import type { SharedLibrary } from "./facts.ts";
 import { readMachO } from "./mach_o.ts";
 import { readPe } from "./pe.ts";
 
-/** Reads a shared library of 64 bits. Throws TypeError for other files, RangeError for one that is cut off. */
+/**
+ * Reads a shared library of 64 bits. Throws TypeError for other files, RangeError for one that is cut off.
+ */
 export function readSharedLibrary(bytes: Uint8Array): SharedLibrary {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = view.getUint32(0, true);

@@ -1,6 +1,6 @@
 /**
- * The JSR package: the TypeScript as it is. A JSR package has no optional dependencies and its files have no paths to open, so
- * it takes the kernel library and the demo model from the npm package of its own version.
+ * The JSR package: the TypeScript as it is. A JSR package has no optional dependencies and its files have no
+ * paths to open, so it takes the kernel library and the demo model from the npm package of its own version.
  * @module
  */
 

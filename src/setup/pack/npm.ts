@@ -22,7 +22,10 @@ export interface BuiltLibrary {
 export const DEMO_MODEL = "examples/demo-model/kumi-demo-q8_0.gguf";
 /** The command line. */
 export const CLI = "src/cli/main.ts";
-/** Modules that users import, or run. `native_files` is for the JSR package, whose files cannot be opened by path. */
+/**
+ * Modules that users import, or run. `native_files` is for the JSR package, whose files cannot be opened by
+ * path.
+ */
 const ENTRIES: Readonly<Record<string, string>> = {
   ".": "mod.ts",
   "./cli": CLI,
@@ -142,8 +145,8 @@ async function writeMain(
 }
 
 /**
- * Writes the packages into folders of their own: `kumi`, and `kumi-<platform>` for each library. Resolves to the folders in
- * the order in which they are to be published, kumi last.
+ * Writes the packages into folders of their own: `kumi`, and `kumi-<platform>` for each library. Resolves to
+ * the folders in the order in which they are to be published, kumi last.
  */
 export async function packNpm(
   folder: string,

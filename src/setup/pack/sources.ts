@@ -22,8 +22,8 @@ export function resolveName(from: string, specifier: string): string {
 }
 
 /**
- * Reads `entries` and all that they import from one another. `replaced` gives modules another text than their file's.
- * Throws Deno.errors.NotFound where a module is missing.
+ * Reads `entries` and all that they import from one another. `replaced` gives modules another text than their
+ * file's. Throws Deno.errors.NotFound where a module is missing.
  */
 export async function readSources(entries: readonly string[], replaced: Sources): Promise<Sources> {
   const sources = new Map<string, string>();
@@ -48,8 +48,8 @@ export function packagesOf(sources: Sources): string[] {
 const STAND_INS = "src/setup";
 
 /**
- * The modules with what they import from JSR replaced by the stand-ins of the checkout, which are added: a package of npm can
- * depend on packages of npm alone.
+ * The modules with what they import from JSR replaced by the stand-ins of the checkout, which are added: a
+ * package of npm can depend on packages of npm alone.
  */
 export async function withStandIns(sources: Sources): Promise<Sources> {
   const { imports } = JSON.parse(await Deno.readTextFile(LOCAL_MAP)) as { imports: Record<string, string> };

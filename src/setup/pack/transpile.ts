@@ -22,7 +22,10 @@ function checked(name: string, output: ts.TranspileOutput): string {
   throw new PackError(`${name}:${line + 1}: ${ts.flattenDiagnosticMessageText(first.messageText, " ")}`);
 }
 
-/** JavaScript of a module, whose imports and started modules end in `.js`. Throws PackError for a mistake in its syntax. */
+/**
+ * JavaScript of a module, whose imports and started modules end in `.js`. Throws PackError for a mistake in
+ * its syntax.
+ */
 export function toJavaScript(name: string, text: string): string {
   const output = ts.transpileModule(text, {
     compilerOptions: OPTIONS,
@@ -33,9 +36,9 @@ export function toJavaScript(name: string, text: string): string {
 }
 
 /**
- * Type declarations of `entries` and of what these need, by the names of the modules. Types are taken as they are written,
- * without looking at other modules. Names of the public interface all have one (`deno publish` checks that); a private one
- * without may become `any`.
+ * Type declarations of `entries` and of what these need, by the names of the modules. Types are taken as they
+ * are written, without looking at other modules. Names of the public interface all have one (`deno publish`
+ * checks that); a private one without may become `any`.
  */
 export function toDeclarations(entries: readonly string[], sources: Sources): Map<string, string> {
   const declarations = new Map<string, string>();

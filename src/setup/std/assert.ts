@@ -1,7 +1,7 @@
 /**
- * Stand-in for the part of `@std/assert` that this project uses, over `node:assert` and `node:util`, for networks that do
- * not reach JSR. Same names and meaning; one difference: `assertEquals` here tells 0 from -0, so code that passes here
- * passes there.
+ * Stand-in for the part of `@std/assert` that this project uses, over `node:assert` and `node:util`, for
+ * networks that do not reach JSR. Same names and meaning; one difference: `assertEquals` here tells 0 from
+ * -0, so code that passes here passes there.
  * @module
  */
 

@@ -1,7 +1,7 @@
 /**
- * Stand-in for `parseArgs` of `@std/cli`, for networks that do not reach JSR. The same rules for long and short options,
- * `string`, `boolean`, `default`, `alias`, `negatable`, `collect`, `stopEarly`, `unknown` and `--`. Left out: dotted names
- * that build nested objects, and `boolean: true` for all options.
+ * Stand-in for `parseArgs` of `@std/cli`, for networks that do not reach JSR. The same rules for long and
+ * short options, `string`, `boolean`, `default`, `alias`, `negatable`, `collect`, `stopEarly`, `unknown` and
+ * `--`. Left out: dotted names that build nested objects, and `boolean: true` for all options.
  * @module
  */
 
@@ -186,8 +186,8 @@ class Parser {
 }
 
 /**
- * Parses command line arguments. Values of undeclared options that look like numbers become numbers; a declared string
- * option without a value is "".
+ * Parses command line arguments. Values of undeclared options that look like numbers become numbers; a
+ * declared string option without a value is "".
  *
  * @example
  * ```ts

@@ -40,7 +40,10 @@ export function ending({ finishReason, seed }: GenerationResult) {
   };
 }
 
-/** The field of a prompt's log-probabilities, where it is wanted. `n` answers to a prompt: the first one has them. */
+/**
+ * The field of a prompt's log-probabilities, where it is wanted. `n` answers to a prompt: the first one has
+ * them.
+ */
 export function promptField(results: readonly GenerationResult[], index: number, n: number, top?: number) {
   if (top === undefined) return {};
   return { prompt_logprobs: promptLogprobs(results[index - index % n].promptLogprobs ?? [], top) };

@@ -1,4 +1,8 @@
-/** Fields that several of OpenAI's endpoints have, with those of vLLM's and llama.cpp's servers that have an effect here. @module */
+/**
+ * Fields that several of OpenAI's endpoints have, with those of vLLM's and llama.cpp's servers that have an
+ * effect here.
+ * @module
+ */
 
 import { tokenId } from "../../../protocol/options/kind.ts";
 import { GENERATION } from "../../../protocol/options/generation.ts";

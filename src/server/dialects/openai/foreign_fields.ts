@@ -1,6 +1,6 @@
 /**
- * What clients of OpenAI's, vLLM's and llama.cpp's servers send besides: fields that change nothing in an answer, and fields
- * that ask for what is not there.
+ * What clients of OpenAI's, vLLM's and llama.cpp's servers send besides: fields that change nothing in an
+ * answer, and fields that ask for what is not there.
  *
  * @module
  */
@@ -35,7 +35,8 @@ export const FOREIGN_FIELDS: Shape = {
       "stream_interval",
     ],
     ...["return_token_offsets", "return_mm_kwargs", "routed_experts_prompt_start"],
-    // llama.cpp's: where a prompt is kept, what is told beside the answer, and settings of samplers that are off.
+    // llama.cpp's: where a prompt is kept, what is told beside the answer, and settings of samplers that are
+    // off.
     ...["cache_prompt", "id_slot", "n_keep", "n_discard", "n_cache_reuse", "penalize_nl"],
     ...["timings_per_token", "return_progress", "return_tokens", "response_fields", "sse_ping_interval"],
     ...["mirostat_tau", "mirostat_eta", "dynatemp_exponent", "xtc_threshold", "adaptive_decay"],

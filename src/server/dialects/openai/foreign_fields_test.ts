@@ -27,7 +27,10 @@ function optional(field: z.core.$ZodType): z.core.$ZodType | undefined {
 
 type See = (schema: z.ZodObject, put: (value: unknown) => unknown) => void;
 
-/** Calls `see` for each object that a field may hold, with a function that puts such an object where it belongs. */
+/**
+ * Calls `see` for each object that a field may hold, with a function that puts such an object where it
+ * belongs.
+ */
 function eachObject(wrapped: z.core.$ZodType, see: See): void {
   const field = optional(wrapped) ?? wrapped;
   if (field instanceof z.ZodObject) {

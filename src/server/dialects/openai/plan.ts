@@ -130,7 +130,8 @@ function promptOptions({ prompt_logprobs, stream }: GenerationFields, { logprobs
     tops: { echoTop, promptTop: prompt_logprobs },
     options: {
       promptLogprobs: wantsTokens ? Math.max(echoTop ?? 0, prompt_logprobs ?? 0) : undefined,
-      // Evaluation tools ask for one token of an answer and pass over it: it must be there even if it ends the answer.
+      // Evaluation tools ask for one token of an answer and pass over it: it must be there even if it ends
+      // the answer.
       endLogprob: echoTop !== undefined,
     },
   };

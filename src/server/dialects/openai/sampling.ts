@@ -1,4 +1,7 @@
-/** How an answer is chosen, in the names that OpenAI's, vLLM's and llama.cpp's clients have for it. @module */
+/**
+ * How an answer is chosen, in the names that OpenAI's, vLLM's and llama.cpp's clients have for it.
+ * @module
+ */
 
 import type { GenerationOptions } from "../../../protocol/options/generation.ts";
 import { badField } from "../../api_error.ts";
@@ -52,7 +55,10 @@ export function toSampling(fields: GenerationFields & LimitFields) {
   } satisfies GenerationOptions;
 }
 
-/** The samplers that there are, in their order, with llama.cpp's letters; the others are off, wherever they stand. */
+/**
+ * The samplers that there are, in their order, with llama.cpp's letters; the others are off, wherever they
+ * stand.
+ */
 const SAMPLERS = [["penalties", "e"], ["top_k", "k"], ["top_p", "p"], ["min_p", "m"], ["temperature", "t"]];
 
 function checkSamplers(given: string | string[] | undefined): void {

@@ -1,8 +1,8 @@
 import { badField } from "../../api_error.ts";
 
 /**
- * A body in which the fields of `extra_body` are its own, as clients send them that mean them to be. One that the body itself
- * says counts, but for null, which says nothing.
+ * A body in which the fields of `extra_body` are its own, as clients send them that mean them to be. One that
+ * the body itself says counts, but for null, which says nothing.
  */
 export function withExtraBody(body: unknown): unknown {
   if (typeof body !== "object" || body === null || !Object.hasOwn(body, "extra_body")) return body;
