@@ -1,6 +1,17 @@
 import type { BlockAllocator } from "./block_allocator.ts";
 import { type BlockRun, blocksIn, BlockTable } from "./block_table.ts";
 import { firstSeen, type KvWindows, NO_WINDOWS } from "./kv_window.ts";
+import {
+  commonTokens,
+  createNode,
+  hashTokens,
+  lastGap,
+  linkAfter,
+  type PrefixNode,
+  type PrefixPath,
+  tablesOf,
+  unlink,
+} from "./prefix_node.ts";
 
 /** What the tree needs to know. */
 export interface PrefixCacheOptions {
@@ -12,31 +23,6 @@ export interface PrefixCacheOptions {
   readonly blocksMax?: number;
   /** How far back queries see, by group of layers; default: one group, to the first token. */
   readonly windows?: KvWindows;
-}
-
-/** An edge of the tree and the node below it. A root has no tokens. */
-interface Node {
-  parent: Node | null;
-  tokens: Int32Array;
-  /** By group of layers, the blocks that hold the tokens. Groups with a window may lack some. */
-  readonly tables: BlockTable[];
-  /** By group: before this place no query of those who computed it sees a block any more. */
-  readonly behind: number[];
-  /** Hash of its first block, by which its parent knows it. */
-  key: number;
-  readonly children: Map<number, Node>;
-  readonly tenant: string;
-  older: Node;
-  newer: Node;
-}
-
-/**
- * Nodes from below the root on that have the first `places` blocks of tokens; the last one perhaps only in
- * part.
- */
-interface Path {
-  readonly nodes: readonly Node[];
-  readonly places: number;
 }
 
 /** Of a block that the tree does not have. */
@@ -65,11 +51,11 @@ export class PrefixCache {
   readonly #blockTokens: number;
   readonly #blocksMax: number;
   readonly #windows: KvWindows;
-  readonly #roots = new Map<string, Node>();
+  readonly #roots = new Map<string, PrefixNode>();
   /** Both ends of the list: `newer` is the oldest node, `older` the newest one. */
-  readonly #list: Node;
+  readonly #list: PrefixNode;
   /** Nodes with blocks behind all windows, in the order in which these fell behind. */
-  readonly #behind = new Set<Node>();
+  readonly #behind = new Set<PrefixNode>();
   /** By block, how many sequences use it, if it is in the tree. */
   readonly #users: Int32Array;
   #blocks = 0;
@@ -101,7 +87,9 @@ export class PrefixCache {
   /** Tokens of a prompt that are in the cache and can be continued. Changes nothing. */
   peek(tenant: string, tokens: ArrayLike<number>): number {
     const path = this.#find(tenant, tokens);
-    const places = this.#hasWindows ? this.#usable(this.#tablesOf(path), path.places) : path.places;
+    const places = this.#hasWindows
+      ? this.#usable(tablesOf(path, this.#windows.length, this.#placesOf), path.places)
+      : path.places;
     return places * this.#blockTokens;
   }
 
@@ -111,7 +99,7 @@ export class PrefixCache {
    */
   match(tenant: string, tokens: ArrayLike<number>): BlockTable[] {
     const found = this.#find(tenant, tokens);
-    const all = this.#tablesOf(found);
+    const all = tablesOf(found, this.#windows.length, this.#placesOf);
     const places = this.#usable(all, found.places);
     const tables = all.map((table, group) => {
       const start = Math.min(
@@ -183,7 +171,7 @@ export class PrefixCache {
    */
   evict(count: number): number {
     let freed = this.#evictBehind(count);
-    let firstSkipped: Node | null = null;
+    let firstSkipped: PrefixNode | null = null;
     while (freed < count && this.#evictable > 0) {
       const leaf = this.#list.newer;
       // Once around and nothing to evict: somebody's references are wrong, which verify() tells.
@@ -237,7 +225,7 @@ export class PrefixCache {
   }
 
   /** Removes a leaf without blocks, and those above it that then are such leaves. */
-  #prune(leaf: Node): void {
+  #prune(leaf: PrefixNode): void {
     for (let node = leaf; node.parent !== null;) {
       if (node.children.size > 0 || node.tables.some(({ blocks }) => blocks > 0)) return;
       const above = node.parent;
@@ -249,11 +237,11 @@ export class PrefixCache {
   /** Checks the tree against itself and the allocator; throws an Error that says what is wrong. */
   verify(): void {
     let blocks = 0, evictable = 0;
-    const position = new Map<Node, number>();
+    const position = new Map<PrefixNode, number>();
     for (let node = this.#list.newer; node !== this.#list; node = node.newer) {
       position.set(node, position.size);
     }
-    const visit = (node: Node) => {
+    const visit = (node: PrefixNode) => {
       for (const child of node.children.values()) {
         if (child.parent !== node) fail("a node's parent is another");
         const places = this.#placesOf(child);
@@ -300,14 +288,12 @@ export class PrefixCache {
     if (this.#blocks > this.#blocksMax) this.evict(this.#blocks - this.#blocksMax);
   }
 
-  #placesOf(node: Node): number {
-    return node.tokens.length / this.#blockTokens;
-  }
+  readonly #placesOf = (node: PrefixNode): number => node.tokens.length / this.#blockTokens;
 
   /** What the tree has of a prompt, but for its last token. Changes nothing. */
-  #find(tenant: string, tokens: ArrayLike<number>): Path {
+  #find(tenant: string, tokens: ArrayLike<number>): PrefixPath {
     const limit = Math.floor((tokens.length - 1) / this.#blockTokens);
-    const nodes: Node[] = [];
+    const nodes: PrefixNode[] = [];
     let node = this.#roots.get(tenant), places = 0;
     while (node !== undefined && places < limit) {
       const child = node.children.get(this.#hash(tokens, places));
@@ -318,22 +304,6 @@ export class PrefixCache {
       node = common === this.#placesOf(child!) ? child : undefined;
     }
     return { nodes, places };
-  }
-
-  /** By group, the blocks on a path. */
-  #tablesOf({ nodes, places }: Path): BlockTable[] {
-    return this.#windows.map((_, group) => {
-      const table = new BlockTable();
-      let from = 0;
-      for (const node of nodes) {
-        for (const run of node.tables[group].slice(0, places - from)) {
-          table.skip(from + run.at - table.end);
-          table.append([run]);
-        }
-        from += this.#placesOf(node);
-      }
-      return table;
-    });
   }
 
   /**
@@ -358,8 +328,8 @@ export class PrefixCache {
   /**
    * Goes down as far as `tokens` are known, at most `limit` blocks, and splits an edge that is known in part.
    */
-  #walk(root: Node, tokens: ArrayLike<number>, limit: number): Path {
-    const nodes: Node[] = [];
+  #walk(root: PrefixNode, tokens: ArrayLike<number>, limit: number): PrefixPath {
+    const nodes: PrefixNode[] = [];
     let node = root, places = 0;
     while (places < limit) {
       const child = node.children.get(this.#hash(tokens, places));
@@ -373,27 +343,18 @@ export class PrefixCache {
     return { nodes, places };
   }
 
-  /** FNV-1a over the tokens of one block. */
   #hash(tokens: ArrayLike<number>, block: number): number {
-    let hash = 0x811c9dc5;
-    const end = (block + 1) * this.#blockTokens;
-    for (let i = end - this.#blockTokens; i < end; i++) hash = Math.imul(hash ^ tokens[i], 0x01000193);
-    // The low bits of FNV depend on the low bits of the tokens only.
-    return hash ^ (hash >>> 15);
+    return hashTokens(tokens, block * this.#blockTokens, this.#blockTokens);
   }
 
   /** Blocks at the start of a node's edge that are equal to `tokens` from block `from` on. */
-  #common(node: Node, tokens: ArrayLike<number>, from: number, limit: number): number {
-    const blocksMax = Math.min(this.#placesOf(node), limit - from);
-    const offset = from * this.#blockTokens;
-    const end = blocksMax * this.#blockTokens;
-    let i = 0;
-    while (i < end && node.tokens[i] === tokens[offset + i]) i++;
-    return Math.floor(i / this.#blockTokens);
+  #common(node: PrefixNode, tokens: ArrayLike<number>, from: number, limit: number): number {
+    const most = Math.min(this.#placesOf(node), limit - from) * this.#blockTokens;
+    return Math.floor(commonTokens(node, tokens, from * this.#blockTokens, most) / this.#blockTokens);
   }
 
   /** Cuts an edge after `count` blocks; returns the new upper node. */
-  #split(lower: Node, count: number): Node {
+  #split(lower: PrefixNode, count: number): PrefixNode {
     const cut = count * this.#blockTokens;
     const parent = lower.parent!;
     const rests = lower.tables.map((table) => table.split(count));
@@ -415,12 +376,12 @@ export class PrefixCache {
 
   /** A new leaf with what a caller has at places `from` to `to` − 1. */
   #append(
-    parent: Node,
+    parent: PrefixNode,
     tokens: ArrayLike<number>,
     tables: readonly BlockTable[],
     from: number,
     to: number,
-  ): Node {
+  ): PrefixNode {
     const copy = new Int32Array((to - from) * this.#blockTokens);
     for (let i = 0; i < copy.length; i++) copy[i] = tokens[from * this.#blockTokens + i];
     const own = tables.map((table) => {
@@ -450,7 +411,7 @@ export class PrefixCache {
    * Exchanges a caller's blocks for those of a node that begins at place `from`, and gives the node those
    * that it lacks.
    */
-  #merge(node: Node, from: number, tables: readonly BlockTable[]): void {
+  #merge(node: PrefixNode, from: number, tables: readonly BlockTable[]): void {
     const end = from + this.#placesOf(node);
     node.tables.forEach((own, group) => {
       const theirs = tables[group];
@@ -477,7 +438,7 @@ export class PrefixCache {
   }
 
   /** Notes before which place of each group nobody on this path sees a block. */
-  #noteBehind(nodes: readonly Node[], behind: readonly number[]): void {
+  #noteBehind(nodes: readonly PrefixNode[], behind: readonly number[]): void {
     let from = 0;
     for (const node of nodes) {
       const places = this.#placesOf(node);
@@ -504,14 +465,14 @@ export class PrefixCache {
   }
 
   /** Makes a node and those above it the most recently used, the uppermost last. */
-  #touch(node: Node): void {
+  #touch(node: PrefixNode): void {
     for (let each = node; each.parent !== null; each = each.parent) {
       unlink(each);
       linkAfter(each, this.#list.older);
     }
   }
 
-  #remove(node: Node): void {
+  #remove(node: PrefixNode): void {
     unlink(node);
     this.#behind.delete(node);
     const parent = node.parent!;
@@ -519,41 +480,19 @@ export class PrefixCache {
     this.#dropEmpty(parent);
   }
 
-  #dropEmpty(node: Node): void {
+  #dropEmpty(node: PrefixNode): void {
     if (node.parent === null && node.children.size === 0) this.#roots.delete(node.tenant);
   }
 
-  #createNode(tenant: string, parent: Node | null, tokens: Int32Array, tables: BlockTable[]): Node {
-    const behind = this.#windows.map(() => 0);
+  #createNode(
+    tenant: string,
+    parent: PrefixNode | null,
+    tokens: Int32Array,
+    tables: BlockTable[],
+  ): PrefixNode {
     const key = tokens.length === 0 ? 0 : this.#hash(tokens, 0);
-    const node = { parent, tokens, tables, behind, key, children: new Map<number, Node>(), tenant } as Node;
-    node.older = node.newer = node;
-    return node;
+    return createNode({ tenant, parent, tokens, tables, key }, this.#windows.length);
   }
-}
-
-/** The last place from `start` to `end` − 1 that has no block; −1 where all have. */
-function lastGap(table: BlockTable, start: number, end: number): number {
-  let covered = end;
-  for (const run of table.slice(start, end).toReversed()) {
-    if (run.at + run.length < covered) break;
-    covered = run.at;
-  }
-  return covered > start ? covered - 1 : -1;
-}
-
-function unlink(node: Node): void {
-  node.older.newer = node.newer;
-  node.newer.older = node.older;
-  node.older = node.newer = node;
-}
-
-/** Puts `node` into the list as the next newer one than `older`. */
-function linkAfter(node: Node, older: Node): void {
-  node.older = older;
-  node.newer = older.newer;
-  older.newer.older = node;
-  older.newer = node;
 }
 
 function fail(what: string): never {
