@@ -80,6 +80,12 @@ async function format(args: readonly string[], signal: AbortSignal): Promise<num
   return code || await foreground([Deno.execPath(), "fmt", ...args], { cwd: ROOT });
 }
 
+const BUILD_HELP = `usage: deno task build [--all]
+
+Gets Zig, if it is missing, and builds the kernel library of this machine into .build/lib.
+
+  --all   the libraries of every platform that there are packages for`;
+
 const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Promise<number>> = {
   chat: (args, signal) => runCommand(["chat", ...args], signal),
   serve: (args, signal) => runCommand(["serve", ...args], signal),
@@ -91,6 +97,12 @@ const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Pr
     return await runFile(file, args, ["--allow-all"]);
   },
   build: async (args, signal) => {
+    if (args.includes("--help") || args.includes("-h")) {
+      note(BUILD_HELP);
+      return 0;
+    }
+    const unknown = args.find((arg) => arg !== "--all");
+    if (unknown !== undefined) throw new RangeError(`unknown option ${unknown}; see deno task build --help`);
     if (args.includes("--all")) return await buildAll({ signal }) ? 0 : 1;
     note(await ensureLibrary({ signal }));
     return 0;
