@@ -1,4 +1,7 @@
 import { describeFields, unusedFields } from "../schema/describe.ts";
+import type { FileSampling } from "../../protocol/file_sampling.ts";
+import { fieldName } from "../../protocol/options/option.ts";
+import { SAMPLING } from "../../protocol/options/sampling.ts";
 import { type Documented, STATUSES } from "./endpoints.ts";
 
 const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}" +
@@ -6,8 +9,15 @@ const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2r
   "vertical-align:top}code,pre{font:14px ui-monospace,monospace}pre{background:#8881;padding:.7rem;overflow:auto}" +
   ":root{color-scheme:light dark}h2{margin-top:2.5rem}";
 
+/** A model as the page names it. */
+export interface DocumentedModel {
+  readonly name: string;
+  /** How its file would have it sampled: these count more than the defaults of the fields. */
+  readonly sampling?: FileSampling;
+}
+
 /** The interface as one HTML page that loads nothing else. */
-export function docsPage(models: readonly string[], endpoints: readonly Documented[]): string {
+export function docsPage(models: readonly DocumentedModel[], endpoints: readonly Documented[]): string {
   const contents = endpoints.map((endpoint) =>
     `<li><a href="#${anchor(endpoint)}"><code>${title(endpoint)}</code></a> ${escape(endpoint.summary)}</li>`
   );
@@ -16,10 +26,11 @@ export function docsPage(models: readonly string[], endpoints: readonly Document
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>kumi</title>',
     `<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body>`,
     `<h1>kumi</h1><p>This server runs <code>${
-      models.map(escape).join("</code>, <code>")
+      models.map(({ name }) => escape(name)).join("</code>, <code>")
     }</code>. OpenAI's clients can use it: their base URL is `,
     "this server's address with <code>/v1</code>. Fields that are not listed here are refused by name, unless it is lenient. ",
     'The same as <a href="/openapi.json">OpenAPI 3.1</a>.</p>',
+    ...models.map(recommended),
     `<ul>${contents.join("")}</ul>`,
     ...endpoints.map(section),
     '<h2 id="errors">Errors</h2><p>All have the body <code>{"error":{"message","type","param","code"}}</code>. ',
@@ -27,6 +38,17 @@ export function docsPage(models: readonly string[], endpoints: readonly Document
     `<table><tr><th>status</th><th>means</th></tr>${rows.join("")}</table>`,
     "</body></html>",
   ].join("");
+}
+
+/** The defaults that a model's file sets, by the names of the fields. */
+function recommended({ name, sampling = {} }: DocumentedModel): string {
+  const defaults = Object.entries(sampling).map(([option, value]) => {
+    return `<code>${fieldName({ ...SAMPLING[option as keyof FileSampling], name: option })}</code> ${value}`;
+  });
+  if (defaults.length === 0) return "";
+  return `<p>Where a request says nothing, <code>${escape(name)}</code> is sampled as its file recommends: ${
+    defaults.join(", ")
+  }.</p>`;
 }
 
 function section(endpoint: Documented): string {

@@ -20,9 +20,10 @@ export function documentRoutes(
   });
   const page = once(async () => {
     const { docsPage } = await import("../api/docs_page.ts");
-    const text = docsPage(models.all.map(({ name }) => name), await documentsOf(endpoints));
+    const known = models.all.map(({ name, host }) => ({ name, sampling: host.loaded?.info.sampling }));
+    const text = docsPage(known, await documentsOf(endpoints));
     return { type: "text/html", text, headers: { "content-security-policy": POLICY } };
-  });
+  }, () => models.all.every(({ host }) => host.loaded !== null));
   return [
     {
       method: "GET",
@@ -37,8 +38,16 @@ export function documentRoutes(
   ];
 }
 
-/** Loaded and written when somebody first reads it: a server without readers starts sooner. */
-function once(write: () => Promise<Representation>): () => Promise<Representation> {
+/**
+ * Loaded and written when somebody first reads it: a server without readers starts sooner. `isFinal`: whether
+ * what is written now stays true.
+ */
+function once(write: () => Promise<Representation>, isFinal = () => true): () => Promise<Representation> {
   let written: Promise<Representation> | undefined;
-  return () => written ??= write();
+  return () => {
+    if (written !== undefined) return written;
+    const now = write();
+    if (isFinal()) written = now;
+    return now;
+  };
 }
