@@ -11,9 +11,9 @@
 //! [key_dim / 32][16 tokens], and likewise for V.
 //!
 //! Layers with one window form groups, and a sequence has a list of blocks for each group: one whose window has moved on
-//! gives blocks back that the others still need. A block belongs to one group at a time, so layers of different groups
-//! can share the same memory: the n-th layer of a shape in each group lies in the n-th row of that shape. A model whose layers are all
-//! in one group has a row for each.
+//! gives blocks back that the others still need. A block belongs to one group at a time, so layers of different groups can
+//! share the same memory: the n-th layer of a shape in each group lies in the n-th row of that shape. A model whose layers
+//! are all in one group has a row for each.
 //!
 //! Lanes of a block beyond the tokens written so far hold zeros or an earlier owner's values; readers mask them.
 

@@ -16,13 +16,13 @@ pub const Seq = extern struct {
     position_first: u32,
     extent_first: u32,
     extent_count: u32,
-    /// Position at which the first extent begins, a multiple of `arena.block_tokens`: 0, or more where no query of the step sees
-    /// what was before it.
+    /// Position at which the first extent begins, a multiple of `arena.block_tokens`: 0, or more where no query of the step
+    /// sees what was before it.
     kv_first: u32 = 0,
 };
 
-/// A run of slots that holds consecutive positions. A sequence's extents cover positions `kv_first` to its last token's in order;
-/// each starts at a block (slot_first is a multiple of `arena.block_tokens`) and all but the last hold whole blocks.
+/// A run of slots that holds consecutive positions. A sequence's extents cover positions `kv_first` to its last token's in
+/// order; each starts at a block (slot_first is a multiple of `arena.block_tokens`) and all but the last hold whole blocks.
 pub const Extent = extern struct {
     slot_first: u32,
     token_count: u32,

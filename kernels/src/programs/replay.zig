@@ -1,5 +1,6 @@
-//! `replay LEVEL` replays calls into the library that tests/emulation/record.ts recorded, and compares every result, bit for
-//! bit: whole forward passes of the demo model, which so give the same logits on every level. The level's ops are the library's.
+//! `replay LEVEL` replays calls into the library that tests/emulation/record.ts recorded, and compares every result, bit
+//! for bit: whole forward passes of the demo model, which so give the same logits on every level. The level's ops are the
+//! library's.
 //!
 //! A recording is a sequence of calls, all numbers little-endian: length of the name (u8), name, result (i32), then each
 //! argument: u32 and f32 as 4 bytes; a buffer as its length (u32), whether the library wrote to it (u8), and its bytes, as they

@@ -6,9 +6,9 @@
 //!
 //!   1. a row at position p sees positions p − window + 1 to p, or 0 to p without a window; positions are cut into chunks of
 //!      `chunk_tokens`, counted from position 0; chunks of which it sees nothing are left out;
-//!   2. of what it sees of a chunk, each score is an FMA chain over d ascending, times scale; m = max; p = exp(score − m), 0 where that is
-//!      no normal number; l = Σ p in 16 lanes (position mod 16), then the fixed tree; o[d] is an FMA chain over positions
-//!      ascending;
+//!   2. of what it sees of a chunk, each score is an FMA chain over d ascending, times scale; m = max; p = exp(score − m),
+//!      0 where that is no normal number; l = Σ p in 16 lanes (position mod 16), then the fixed tree; o[d] is an FMA chain
+//!      over positions ascending;
 //!   3. chunks join in ascending order, (M, L, O) starting from (−inf, 0, 0): M' = max(M, m), a = exp(M − M'),
 //!      b = exp(m − M'), L' = fma(L, a, l·b), O' = fma(O, a, o·b); the result is O / L.
 //!

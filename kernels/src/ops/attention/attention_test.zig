@@ -159,8 +159,8 @@ const World = struct {
         world.contents.deinit(gpa);
     }
 
-    /// Positions first … end − 1 of sequence `content` are this step's tokens; its KV lies in extents of `extent_blocks`. Blocks
-    /// that none of them sees are missing.
+    /// Positions first … end − 1 of sequence `content` are this step's tokens; its KV lies in extents of `extent_blocks`.
+    /// Blocks that none of them sees are missing.
     fn add(world: *World, content: u32, first: u32, end: u32, extent_blocks: u32) !void {
         const extent_first: u32 = @intCast(world.extents.items.len);
         const kv_first = ((first + 1) -| world.cache.layer(0).window) / 16 * 16;
