@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xda31d306;
+export const abiHash = 0x2ec6ee35;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -108,10 +108,15 @@ export const weightFormats = {
   q5_0: { id: 6, blockLength: 32, blockBytes: 22, activation: "per32" },
   q5_1: { id: 7, blockLength: 32, blockBytes: 24, activation: "per32" },
   q8_0: { id: 8, blockLength: 32, blockBytes: 34, activation: "per32" },
+  q2_k: { id: 10, blockLength: 256, blockBytes: 84, activation: "per256" },
+  q3_k: { id: 11, blockLength: 256, blockBytes: 110, activation: "per256" },
   q4_k: { id: 12, blockLength: 256, blockBytes: 144, activation: "per256" },
   q5_k: { id: 13, blockLength: 256, blockBytes: 176, activation: "per256" },
   q6_k: { id: 14, blockLength: 256, blockBytes: 210, activation: "per256" },
+  iq4_nl: { id: 20, blockLength: 32, blockBytes: 18, activation: "per32" },
+  iq4_xs: { id: 23, blockLength: 256, blockBytes: 136, activation: "per32" },
   bf16: { id: 30, blockLength: 1, blockBytes: 2, activation: "f32" },
+  mxfp4: { id: 39, blockLength: 32, blockBytes: 17, activation: "per32" },
 } as const;
 
 /** Layouts of the structs that lie in buffers: bytes, and each field's offset and type. */

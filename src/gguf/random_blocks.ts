@@ -57,10 +57,18 @@ const MAKERS: Readonly<Record<FormatName, (sigma: number, mean: number) => Rando
   q4_1: (sigma) => minBlocks(20, sigma / Math.sqrt(21.25), 7.5),
   q5_0: (sigma) => simpleBlocks(22, sigma / Math.sqrt(85.5), (q) => q),
   q5_1: (sigma) => minBlocks(24, sigma / Math.sqrt(85.25), 15.5),
+  q2_k: (sigma) => q2Blocks(sigma),
+  q3_k: (sigma) => q3Blocks(sigma),
   q4_k: (sigma) => superBlocks(144, 15, sigma),
   q5_k: (sigma) => superBlocks(176, 31, sigma),
   q6_k: (sigma) => q6Blocks(sigma),
+  iq4_nl: (sigma) => simpleBlocks(18, sigma / rms(IQ4_VALUES), (q) => q),
+  iq4_xs: (sigma) => iq4SuperBlocks(sigma),
+  mxfp4: (sigma) => powerBlocks(sigma),
 };
+
+/** What the quants of IQ4_NL and IQ4_XS stand for. */
+const IQ4_VALUES = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 /** Quantiles of the normal distribution at (i + ½) / 65536: a random 16-bit index gives a normal number. */
 const NORMAL: Float32Array = normalQuantiles(1 << 16);
@@ -141,7 +149,7 @@ function scaleTable(scale: number): Uint16Array {
   return new Uint16Array(Float16Array.from([...magnitudes, ...magnitudes.map((d) => -d)]).buffer);
 }
 
-/** Q8_0, Q4_0 and Q5_0: f16 scale, then quants. A scale of random sign cancels the half-step offset of the quants' mean. */
+/** Q8_0, Q4_0, Q5_0 and IQ4_NL: f16 scale, then quants. A scale of random sign cancels the half-step offset of the quants' mean. */
 function simpleBlocks(blockBytes: number, scale: number, fix: (quants: number) => number): RandomRows {
   const scales = scaleTable(scale);
   const fixed = Uint8Array.from({ length: 256 }, (_, byte) => fix(byte));
@@ -239,6 +247,75 @@ function q6Blocks(sigma: number): RandomRows {
         const bits = d[out[block + 208]];
         out[block + 208] = bits & 0xff;
         out[block + 209] = bits >> 8;
+      }
+    },
+  };
+}
+
+/** Writes a little-endian 16-bit number. */
+function putHalf(out: Uint8Array, at: number, bits: number): void {
+  out[at] = bits & 0xff;
+  out[at + 1] = bits >> 8;
+}
+
+/**
+ * Q2_K: 16 bytes of 4-bit scale and min, 64 bytes of quants, f16 d and dmin; element = d · sc · q − dmin · m. The mean of q is
+ * 1.5: dmin = 1.5 · d and m = sc bring the mean to zero.
+ */
+function q2Blocks(sigma: number): RandomRows {
+  const scales = Uint8Array.from({ length: 256 }, (_, byte) => (8 + byte % 8) * 17);
+  const scale = sigma / (rms(scales.map((byte) => byte & 15)) * Math.sqrt(15 / 12));
+  const d = scaleTable(scale).subarray(0, SCALE_STEPS);
+  const dmin = scaleTable(1.5 * scale).subarray(0, SCALE_STEPS);
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += 84) {
+        const step = out[block + 80] & (SCALE_STEPS - 1);
+        for (let i = block; i < block + 16; i++) out[i] = scales[out[i]];
+        putHalf(out, block + 80, d[step]);
+        putHalf(out, block + 82, dmin[step]);
+      }
+    },
+  };
+}
+
+/** Q3_K: 96 bytes of quants, 12 bytes of sixteen 6-bit scales plus 32, f16 d; element = d · (sc − 32) · (q − 4). */
+function q3Blocks(sigma: number): RandomRows {
+  const scales = Array.from({ length: 64 }, (_, sc) => sc - 32);
+  const d = scaleTable(sigma / (rms(scales) * Math.sqrt((8 * 8 + 2) / 12)));
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += 110) putHalf(out, block + 108, d[out[block + 108]]);
+    },
+  };
+}
+
+/** IQ4_XS: f16 d, 6 bytes of eight 6-bit scales plus 32, 128 bytes of quants; element = d · (sc − 32) · value. */
+function iq4SuperBlocks(sigma: number): RandomRows {
+  const scales = Array.from({ length: 64 }, (_, sc) => sc - 32);
+  const d = scaleTable(sigma / (rms(scales) * rms(IQ4_VALUES)));
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += 136) putHalf(out, block, d[out[block]]);
+    },
+  };
+}
+
+/** MXFP4: an exponent, 16 bytes of quants. Two neighbouring powers of two, as often as the spread asks for. */
+function powerBlocks(sigma: number): RandomRows {
+  const wanted = sigma / rms([0, 0.5, 1, 1.5, 2, 3, 4, 6]);
+  const least = Math.floor(Math.log2(wanted));
+  // wanted² = (1 − share) · 4^least + share · 4^(least + 1)
+  const share = ((wanted / 2 ** least) ** 2 - 1) / 3;
+  const limit = Math.round(256 * share);
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += 17) {
+        out[block] = 127 + least + (out[block] < limit ? 1 : 0);
       }
     },
   };

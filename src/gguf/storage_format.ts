@@ -18,9 +18,14 @@ const FILE_TYPES: Readonly<Record<FormatName, number>> = {
   q5_0: 8,
   q5_1: 9,
   q8_0: 7,
+  q2_k: 10,
+  q3_k: 11,
   q4_k: 14,
   q5_k: 16,
   q6_k: 18,
+  iq4_nl: 25,
+  iq4_xs: 30,
+  mxfp4: 38,
   bf16: 32,
 };
 

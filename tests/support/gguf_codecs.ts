@@ -42,6 +42,25 @@ function fiveBits(packed: Uint8Array, i: number): number {
   return (i < 16 ? byte & 15 : byte >> 4) + 16 * ((packed[i >> 3] >> (i & 7)) & 1);
 }
 
+const IQ4_VALUES = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+const FP4_VALUES = [0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6];
+
+/** Quant `i` of 32 nibbles in 16 bytes from `at` on. */
+function nibbleAt(bytes: Uint8Array, at: number, i: number): number {
+  return i < 16 ? bytes[at + i] & 15 : bytes[at + i - 16] >> 4;
+}
+
+/** Two bits of value `i` of a block of 256, in 64 bytes from `at` on. */
+function twoBits(bytes: Uint8Array, at: number, i: number): number {
+  return (bytes[at + 32 * (i >> 7) + (i & 31)] >> (2 * ((i >> 5) & 3))) & 3;
+}
+
+/** Q3_K's scale number `i` of sixteen, from 12 bytes that begin at `at`. */
+function sixBits(bytes: Uint8Array, at: number, i: number): number {
+  const low = i < 8 ? bytes[at + i] & 15 : bytes[at + i - 8] >> 4;
+  return low + 16 * ((bytes[at + 8 + (i & 3)] >> (2 * (i >> 2))) & 3) - 32;
+}
+
 const decoders: Record<FormatName, Decoder> = {
   f32: (bytes, out) => copy(bytes, out),
   f16: (bytes, out) => {
@@ -74,6 +93,19 @@ const decoders: Record<FormatName, Decoder> = {
       out[i] = halfAt(block, 0) * fiveBits(block.subarray(4), i) + halfAt(block, 2);
     }
   }),
+  q2_k: blocks(256, 84, (block, out) => {
+    for (let i = 0; i < 256; i++) {
+      const factors = block[i >> 4];
+      out[i] = halfAt(block, 80) * (factors & 15) * twoBits(block, 16, i) -
+        halfAt(block, 82) * (factors >> 4);
+    }
+  }),
+  q3_k: blocks(256, 110, (block, out) => {
+    for (let i = 0; i < 256; i++) {
+      const q = twoBits(block, 32, i) + 4 * ((block[i & 31] >> (i >> 5)) & 1);
+      out[i] = halfAt(block, 108) * sixBits(block, 96, i >> 4) * (q - 4);
+    }
+  }),
   q4_k: blocks(256, 144, (block, out) => {
     for (let i = 0; i < 256; i++) {
       const j = i >> 5;
@@ -102,6 +134,20 @@ const decoders: Record<FormatName, Decoder> = {
       const sc = (block[192 + (i >> 4)] << 24) >> 24;
       out[i] = halfAt(block, 208) * sc * (nibble + 16 * high - 32);
     }
+  }),
+  iq4_nl: blocks(32, 18, (block, out) => {
+    for (let i = 0; i < 32; i++) out[i] = halfAt(block, 0) * IQ4_VALUES[nibbleAt(block, 2, i)];
+  }),
+  iq4_xs: blocks(256, 136, (block, out) => {
+    for (let i = 0; i < 256; i++) {
+      const j = i >> 5;
+      const low = (block[4 + (j >> 1)] >> (4 * (j & 1))) & 15;
+      const high = ((block[2] | (block[3] << 8)) >> (2 * j)) & 3;
+      out[i] = halfAt(block, 0) * (low + 16 * high - 32) * IQ4_VALUES[nibbleAt(block, 8 + 16 * j, i & 31)];
+    }
+  }),
+  mxfp4: blocks(32, 17, (block, out) => {
+    for (let i = 0; i < 32; i++) out[i] = 2 ** (block[0] - 127) * FP4_VALUES[nibbleAt(block, 1, i)];
   }),
 };
 

@@ -253,6 +253,9 @@ const intrinsics = struct {
     extern fn @"llvm.x86.avx2.pmadd.ub.sw"(RowU8, RowI8) callconv(intrinsic) RowI16;
     extern fn @"llvm.x86.avx2.pmadd.wd"(RowI16, RowI16) callconv(intrinsic) RowI32;
     extern fn @"llvm.x86.avx2.psign.b"(RowI8, RowI8) callconv(intrinsic) RowI8;
+    extern fn @"llvm.x86.avx2.pshuf.b"(RowU8, RowU8) callconv(intrinsic) RowU8;
+    extern fn @"llvm.x86.avx512.pshuf.b.512"(RowU8, RowU8) callconv(intrinsic) RowU8;
+    extern fn @"llvm.aarch64.neon.tbl1.v16i8"(RowU8, RowU8) callconv(intrinsic) RowU8;
     extern fn @"llvm.x86.avx512.pmaddubs.w.512"(RowU8, RowI8) callconv(intrinsic) RowI16;
     extern fn @"llvm.x86.avx512.pmaddw.d.512"(RowI16, RowI16) callconv(intrinsic) RowI32;
     /// The 256-bit one is what AVX-VNNI has, too.
@@ -445,6 +448,22 @@ pub inline fn repeatOf(pairs: RowI16, comptime which: usize) RowI16 {
 
 pub inline fn splatBytes(value: u8) RowU8 {
     return @splat(value);
+}
+
+/// table[index] for every byte; indices are below 16.
+pub inline fn lookup(comptime table: [16]u8, indices: RowU8) RowU8 {
+    const repeated: RowU8 = comptime repeated: {
+        var bytes: [4 * row_lanes]u8 = undefined;
+        for (&bytes, 0..) |*byte, i| byte.* = table[i % 16];
+        break :repeated bytes;
+    };
+    if (has_avx512 and has_intrinsics) return intrinsics.@"llvm.x86.avx512.pshuf.b.512"(repeated, indices);
+    if (has_avx2 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.pshuf.b"(repeated, indices);
+    if (is_arm and has_intrinsics) return intrinsics.@"llvm.aarch64.neon.tbl1.v16i8"(repeated, indices);
+    const places: [4 * row_lanes]u8 = indices;
+    var result: [4 * row_lanes]u8 = undefined;
+    for (&result, places) |*value, place| value.* = table[place & 15];
+    return result;
 }
 
 /// `count` bits of each byte moved from position `from` to `to`; the other bits are zero.

@@ -66,6 +66,14 @@ test "roundToBf16 flushes denormals and rounds the rest as f32ToBf16" {
     }
 }
 
+test "lookup takes a table's bytes" {
+    const table = [16]u8{ 3, 1, 4, 15, 92, 65, 35, 89, 79, 200, 255, 0, 128, 127, 43, 38 };
+    var places: [4 * simd.row_lanes]u8 = undefined;
+    for (&places, 0..) |*place, i| place.* = @intCast((i * 7 + i / 16) % 16);
+    const got: [4 * simd.row_lanes]u8 = simd.lookup(table, places);
+    for (got, places) |value, place| try std.testing.expectEqual(table[place], value);
+}
+
 test "reductions, tails and rounding" {
     var values: [simd.lanes]f32 = undefined;
     for (&values, 0..) |*value, i| value.* = @floatFromInt(i * i);

@@ -20,7 +20,7 @@ const simd = @import("../isa/simd.zig");
 pub const Kind = enum(u32) {
     /// One scale per 32 values: for Q4_0 and Q8_0.
     per32 = 0,
-    /// One scale per 256 values: for Q4_K, Q5_K and Q6_K.
+    /// One scale per 256 values: for Q2_K to Q6_K.
     per256 = 1,
 
     /// The kind's bit in a mask of forms.
@@ -115,7 +115,7 @@ pub const Group256 = extern struct {
     q: [group_len]i8,
     /// Σ q of each 32: for the mins of Q4_K and Q5_K.
     sums32: [8]i16,
-    /// Σ q of each 16: for the constant offset of Q6_K.
+    /// Σ q of each 16: for the constant offsets of Q3_K and Q6_K and the mins of Q2_K.
     sums16: [16]i16,
     scale: f32,
     unused: [3]u32,

@@ -19,10 +19,15 @@ pub const Format = enum(u32) {
     q5_0 = 6,
     q5_1 = 7,
     q8_0 = 8,
+    q2_k = 10,
+    q3_k = 11,
     q4_k = 12,
     q5_k = 13,
     q6_k = 14,
+    iq4_nl = 20,
+    iq4_xs = 23,
     bf16 = 30,
+    mxfp4 = 39,
 
     pub fn fromId(id: u32) ?Format {
         return std.enums.fromInt(Format, id);
@@ -90,7 +95,8 @@ pub const Format = enum(u32) {
 /// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row,
 /// index). Formats of single values also have packLines, which packs most of a panel at once. Those of integers have
 /// integers(block), for references, and for kernels unit(chunk, span of 32, u, row), with sub-blocks scalePair(chunk, pair,
-/// row), with their mins minPair; `row` is the first of a row group.
+/// row), with their mins minPair; `row` is the first of a row group. Where kernels read less than `Packed` at a time it has `Chunk`,
+/// where factors are not f16 factorsAt(lanes, chunk, index, row).
 pub fn Codec(comptime format: Format) type {
     return switch (format) {
         .f32 => @import("float.zig").Codec(.f32),
@@ -101,10 +107,43 @@ pub fn Codec(comptime format: Format) type {
         .q5_0 => @import("q5_0.zig"),
         .q5_1 => @import("q5_1.zig"),
         .q8_0 => @import("q8_0.zig"),
+        .q2_k => @import("q2_k.zig"),
+        .q3_k => @import("q3_k.zig"),
         .q4_k => @import("q4_k.zig"),
         .q5_k => @import("q5_k.zig"),
         .q6_k => @import("q6_k.zig"),
+        .iq4_nl => @import("iq4_nl.zig"),
+        .iq4_xs => @import("iq4_xs.zig"),
+        .mxfp4 => @import("mxfp4.zig"),
     };
+}
+
+/// What a kernel reads at a time: a format's `Packed`, or its `Chunk`, 64 values of K, of which `Packed` is an array where blocks
+/// of 256 are multiplied by activations in blocks of 32.
+pub fn Chunk(comptime format: Format) type {
+    const C = Codec(format);
+    return if (@hasDecl(C, "Chunk")) C.Chunk else C.Packed;
+}
+
+/// Values of K in a `Chunk`.
+pub fn chunkLen(comptime format: Format) usize {
+    return Codec(format).chunk_len / @divExact(@sizeOf(Codec(format).Packed), @sizeOf(Chunk(format)));
+}
+
+/// The factors `name` (`d`, `dmin` or `m`) of `lanes` rows from `row` on; of blocks of 32 those of the chunk's half `index`. They
+/// are f16 where the format has no function of its own.
+pub inline fn factorsAt(
+    comptime format: Format,
+    comptime lanes: usize,
+    comptime name: []const u8,
+    chunk: *const Chunk(format),
+    index: usize,
+    row: usize,
+) @Vector(lanes, f32) {
+    if (comptime @hasDecl(Codec(format), "factorsAt")) return Codec(format).factorsAt(lanes, chunk, index, row);
+    const field = &@field(chunk, name);
+    const halves = if (@TypeOf(field.*) == [2][simd.panel_rows]u16) &field[index] else field;
+    return simd.f16ToF32(lanes, halves[row..][0..lanes].*);
 }
 
 comptime {
@@ -114,8 +153,9 @@ comptime {
         switch (C.traits) {
             .float => std.debug.assert(C.block_len == 1),
             .integer => |traits| {
-                std.debug.assert(C.block_len == traits.activation.blockLen());
-                std.debug.assert(traits.zero % 8 == 0 and (traits.sub_len == 16 or traits.sub_len == 32));
+                std.debug.assert(C.block_len % traits.activation.blockLen() == 0);
+                std.debug.assert(chunkLen(format) == @max(64, traits.activation.blockLen()));
+                std.debug.assert((!traits.isPer32() or traits.zero % 8 == 0) and (traits.sub_len == 16 or traits.sub_len == 32));
                 // A constant zero and mins would both need the same sums.
                 std.debug.assert(traits.zero == 0 or traits.mins == .none);
                 std.debug.assert(traits.isSigned() or traits.quants.unsigned < 128);
@@ -181,5 +221,6 @@ pub fn decodeRow(format: Format, src: []const u8, values: []f32) void {
 }
 
 test {
+    _ = @import("iq4.zig");
     _ = @import("format_test.zig");
 }

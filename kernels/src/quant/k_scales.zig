@@ -113,7 +113,7 @@ pub fn encode(comptime q_max: u8, values: *const [block_len]f32) Encoded {
     var largest_step: f32 = 0;
     var largest_min: f32 = 0;
     for (0..sub_blocks) |i| {
-        const fit = search(q_max, values[i * sub_len ..][0..sub_len]);
+        const fit = search(q_max, sub_len / 16, values[i * sub_len ..][0..sub_len]);
         steps[i] = fit.step;
         mins[i] = fit.min;
         largest_step = @max(largest_step, fit.step);
@@ -143,13 +143,14 @@ pub fn encode(comptime q_max: u8, values: *const [block_len]f32) Encoded {
     return result;
 }
 
-const Fit = struct { step: f32, min: f32 };
+pub const Fit = struct { step: f32, min: f32 };
 const V = simd.F32x16;
 
-/// Tries a row of step sizes around (max − min) / q_max; for each, the best step and min for the q it gives follow from
-/// least squares. min ≥ 0 is what the format can say: x̂ = step · q − min.
-fn search(comptime q_max: u8, values: *const [sub_len]f32) Fit {
-    const x = [2]V{ simd.load(values[0..16]), simd.load(values[16..32]) };
+/// The step and the min of 16 · n values. Tries a row of step sizes around (max − min) / q_max; for each, the best step and min for
+/// the q it gives follow from least squares. min ≥ 0 is what the formats can say: x̂ = step · q − min.
+pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32) Fit {
+    var x: [n]V = undefined;
+    for (&x, 0..) |*part, i| part.* = simd.load(values[16 * i ..].ptr);
     var low: f32 = 0;
     var high: f32 = values[0];
     for (values) |value| {
@@ -157,19 +158,21 @@ fn search(comptime q_max: u8, values: *const [sub_len]f32) Fit {
         high = @max(high, value);
     }
     if (!(high - low > 0) or !std.math.isFinite(high - low)) return .{ .step = 0, .min = if (std.math.isFinite(low)) -low else 0 };
-    const rms = simd.splat(@sqrt(simd.reduceAdd(x[0] * x[0] + x[1] * x[1]) / sub_len));
-    const w = [2]V{ rms + @abs(x[0]), rms + @abs(x[1]) };
-    const sum_w = simd.reduceAdd(w[0] + w[1]);
-    const sum_x = simd.reduceAdd(w[0] * x[0] + w[1] * x[1]);
+    const one: [n]V = @splat(simd.splat(1));
+    const rms = simd.splat(@sqrt(sumOf(n, x, x, one) / (16 * n)));
+    var w: [n]V = undefined;
+    for (&w, x) |*weight, part| weight.* = rms + @abs(part);
+    const sum_w = sumOf(n, w, one, one);
+    const sum_x = sumOf(n, w, x, one);
     var best: Fit = .{ .step = (high - low) / q_max, .min = -low };
-    var best_error = weightedError(q_max, x, w, best);
+    var best_error = weightedError(q_max, n, x, w, best);
     var candidate: i32 = -10;
     while (candidate <= 10) : (candidate += 1) {
         const stretch = @as(f32, q_max) + 0.1 * @as(f32, @floatFromInt(candidate));
-        const q = quantise(q_max, x, stretch / (high - low), -low);
-        const sum_q = simd.reduceAdd(w[0] * q[0] + w[1] * q[1]);
-        const sum_qq = simd.reduceAdd(w[0] * q[0] * q[0] + w[1] * q[1] * q[1]);
-        const sum_xq = simd.reduceAdd(w[0] * x[0] * q[0] + w[1] * x[1] * q[1]);
+        const q = quantise(q_max, n, x, stretch / (high - low), -low);
+        const sum_q = sumOf(n, w, q, one);
+        const sum_qq = sumOf(n, w, q, q);
+        const sum_xq = sumOf(n, w, x, q);
         const determinant = sum_w * sum_qq - sum_q * sum_q;
         if (!(determinant > 0)) continue;
         var fit: Fit = .{
@@ -177,7 +180,7 @@ fn search(comptime q_max: u8, values: *const [sub_len]f32) Fit {
             .min = (sum_q * sum_xq - sum_qq * sum_x) / determinant,
         };
         if (fit.min < 0) fit = .{ .step = sum_xq / sum_qq, .min = 0 };
-        const fit_error = weightedError(q_max, x, w, fit);
+        const fit_error = weightedError(q_max, n, x, w, fit);
         if (fit.step > 0 and fit_error < best_error) {
             best = fit;
             best_error = fit_error;
@@ -186,9 +189,16 @@ fn search(comptime q_max: u8, values: *const [sub_len]f32) Fit {
     return best;
 }
 
-inline fn quantise(comptime q_max: u8, x: [2]V, inverse: f32, min: f32) [2]V {
+/// Σ a · b · c.
+inline fn sumOf(comptime n: usize, a: [n]V, b: [n]V, c: [n]V) f32 {
+    var sum = a[0] * b[0] * c[0];
+    inline for (1..n) |i| sum += a[i] * b[i] * c[i];
+    return simd.reduceAdd(sum);
+}
+
+inline fn quantise(comptime q_max: u8, comptime n: usize, x: [n]V, inverse: f32, min: f32) [n]V {
     const top = simd.splat(q_max);
-    var q: [2]V = undefined;
+    var q: [n]V = undefined;
     for (x, &q) |value, *quant| {
         const wanted = (value + simd.splat(min)) * simd.splat(inverse);
         const bounded = @max(simd.splat(0), @min(top, wanted));
@@ -197,8 +207,8 @@ inline fn quantise(comptime q_max: u8, x: [2]V, inverse: f32, min: f32) [2]V {
     return q;
 }
 
-fn weightedError(comptime q_max: u8, x: [2]V, w: [2]V, fit: Fit) f32 {
-    const q = quantise(q_max, x, codec.inverse(fit.step), fit.min);
+fn weightedError(comptime q_max: u8, comptime n: usize, x: [n]V, w: [n]V, fit: Fit) f32 {
+    const q = quantise(q_max, n, x, codec.inverse(fit.step), fit.min);
     var sum: V = @splat(0);
     for (x, w, q) |value, weight, quant| {
         const off = value - (simd.splat(fit.step) * quant - simd.splat(fit.min));

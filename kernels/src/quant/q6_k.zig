@@ -1,18 +1,21 @@
 //! Q6_K: 256 values in sixteen sub-blocks of 16; value = d · scale · (q − 32), q in 0..63, signed 8-bit scales.
 
 const std = @import("std");
-const simd = @import("../isa/simd.zig");
+const bit_pairs = @import("bit_pairs.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const signed_scales = @import("signed_scales.zig");
+const simd = @import("../isa/simd.zig");
 const transpose = @import("transpose.zig");
 const Traits = @import("traits.zig").Traits;
 
 pub const block_len = 256;
-pub const traits: Traits = .{ .integer = .{ .activation = .per256, .quants = .{ .unsigned = 63 }, .zero = 32, .sub_len = sub_len } };
+pub const traits: Traits = .{ .integer = .{ .activation = .per256, .quants = .{ .unsigned = 63 }, .zero = zero, .sub_len = sub_len } };
 /// Of `encode`: root mean square error over the standard deviation of bell-shaped data.
 pub const error_max = 0.02;
-const sub_len = 16;
-const sub_blocks = block_len / sub_len;
+const zero = 32;
+const sub_len = signed_scales.sub_len;
+const sub_blocks = signed_scales.sub_blocks;
 
 /// As in GGUF. In each half of 128 values, value i has its low bits in ql[i % 64] (the high nibble from i = 64 on)
 /// and bits 4 and 5 at position 2 · (i / 32) of qh[i % 32].
@@ -25,8 +28,8 @@ pub const Block = extern struct {
 
 pub const chunk_len = block_len;
 const Span = extern struct {
-    /// [sub-block]: at position 2g of byte 4·row + i bits 4 and 5 of K position 4g + i.
-    high: [2][panel.unit_bytes]u8,
+    /// Bits 4 and 5.
+    high: bit_pairs.BitPairs,
     q: panel.NibbleUnits,
 };
 /// In the order in which a kernel reads it.
@@ -48,76 +51,22 @@ comptime {
 }
 
 pub fn decode(block: *align(1) const Block) [block_len]f32 {
-    const d = codec.fromHalf(block.d);
-    const q = quants(block);
-    var values: [block_len]f32 = undefined;
-    for (&values, q, 0..) |*value, quant, i| {
-        const step = d * @as(f32, @floatFromInt(block.scales[i / sub_len]));
-        value.* = step * @as(f32, @floatFromInt(@as(i32, quant) - 32));
-    }
-    return values;
+    return partsOf(block).decode(zero);
 }
 
 pub fn integers(block: *const Block) codec.Integers(block_len) {
-    var result: codec.Integers(block_len) = .{ .d = codec.fromHalf(block.d), .weights = undefined };
-    for (&result.weights, quants(block), 0..) |*weight, q, i| {
-        weight.* = block.scales[i / sub_len] * (@as(i32, q) - 32);
-    }
-    return result;
+    return partsOf(block).integers(zero);
 }
 
-/// Each sub-block's step minimises Σ x² (x − x̂)²; then the steps are rounded to 8 bits of the largest, and q is chosen
-/// again for the rounded ones.
 pub fn encode(values: *const [block_len]f32) Block {
-    var steps: [sub_blocks]f32 = undefined;
-    var largest: f32 = 0;
-    for (&steps, 0..) |*step, i| {
-        step.* = search(values[i * sub_len ..][0..sub_len]);
-        if (@abs(step.*) > @abs(largest)) largest = step.*;
-    }
-    // The extreme step takes −128, the side that has one value more.
-    const d = largest / -128;
-    const inverse = codec.inverse(d);
-    var block: Block = .{ .ql = undefined, .qh = undefined, .scales = undefined, .d = codec.toHalf(d) };
-    var q: [block_len]u8 = undefined;
-    for (&block.scales, steps, 0..) |*scale, step, i| {
-        scale.* = @intCast(codec.nearest(step * inverse, -128, 127));
-        const rounded = codec.inverse(codec.fromHalf(block.d) * @as(f32, @floatFromInt(scale.*)));
-        for (values[i * sub_len ..][0..sub_len], q[i * sub_len ..][0..sub_len]) |value, *quant| {
-            quant.* = @intCast(codec.nearest(value * rounded + 32, 0, 63));
-        }
-    }
-    setQuants(&block, &q);
+    const parts = signed_scales.encode(zero, -128, values);
+    var block: Block = .{ .ql = undefined, .qh = undefined, .scales = parts.scales, .d = parts.d };
+    setQuants(&block, &parts.q);
     return block;
 }
 
-/// Tries a row of steps around max|x| / 32 with the sign that puts the extreme at −32; for each, the best step for the
-/// q it gives follows from least squares.
-fn search(values: *const [sub_len]f32) f32 {
-    const x = simd.load(values);
-    var extreme: f32 = 0;
-    for (values) |value| {
-        if (@abs(value) > @abs(extreme)) extreme = value;
-    }
-    if (!(@abs(extreme) > 1e-15) or !std.math.isFinite(extreme)) return 0;
-    const w = x * x;
-    var best: f32 = 0;
-    var best_gain: f32 = 0;
-    var candidate: i32 = -9;
-    while (candidate <= 9) : (candidate += 1) {
-        const inverse = -(32 + 0.1 * @as(f32, @floatFromInt(candidate))) / extreme;
-        const bounded = @max(simd.splat(-32), @min(simd.splat(31), x * simd.splat(inverse)));
-        const q: simd.F32x16 = @floatFromInt(simd.roundToInt(bounded));
-        const sum_xq = simd.reduceAdd(w * x * q);
-        const sum_qq = simd.reduceAdd(w * q * q);
-        // The least-squares step sum_xq / sum_qq lowers the squared error by this much against x̂ = 0.
-        const gain = sum_xq * sum_xq / sum_qq;
-        if (sum_qq > 0 and gain > best_gain) {
-            best = sum_xq / sum_qq;
-            best_gain = gain;
-        }
-    }
-    return best;
+fn partsOf(block: *align(1) const Block) signed_scales.Parts {
+    return .{ .d = block.d, .scales = block.scales, .q = quants(block) };
 }
 
 fn quants(block: *align(1) const Block) [block_len]u8 {
@@ -158,40 +107,23 @@ pub fn packChunk(blocks: *const [1]panel.Blocks(@This()), chunk: *Packed) void {
     for (blocks[0], &chunk.d) |row, *d| d.* = row.d;
     chunk.unused = @splat(0);
     inline for (0..2) |n| {
-        const high = words32(rows, @offsetOf(Block, "qh") + 32 * n);
+        const high = bit_pairs.words32(rows, @offsetOf(Block, "qh") + 32 * n);
         // Each 32 bytes of low bits serve two spans of 32 values: part and part + 2.
         inline for (0..2) |part| {
-            const low = words32(rows, @offsetOf(Block, "ql") + 64 * n + 32 * part);
+            const low = bit_pairs.words32(rows, @offsetOf(Block, "ql") + 64 * n + 32 * part);
             const spans = [2]*Span{ &chunk.pairs[2 * n].spans[part], &chunk.pairs[2 * n + 1].spans[part] };
             panel.packNibbles(.low, low[0..4].*, low[4..8].*, &spans[0].q);
             panel.packNibbles(.high, low[0..4].*, low[4..8].*, &spans[1].q);
-            inline for (spans, .{ part, part + 2 }) |span, position| packHigh(high, 2 * position, &span.high);
+            inline for (spans, .{ part, part + 2 }) |span, position| bit_pairs.pack(high, 2 * position, &span.high);
         }
-    }
-}
-
-inline fn words32(rows: *const [panel.rows][*]const u8, offset: usize) [8]transpose.Words {
-    return transpose.words(rows, offset) ++ transpose.words(rows, offset + 16);
-}
-
-/// Two bits of each byte of `source`, from bit `shift` on, to a span's two sub-blocks.
-inline fn packHigh(source: [8]transpose.Words, comptime shift: u5, target: *[2][panel.unit_bytes]u8) void {
-    inline for (target, 0..) |*bytes, s| {
-        var bits: transpose.Words = @splat(0);
-        inline for (0..4) |g| {
-            bits |= (source[4 * s + g] >> @splat(shift) & transpose.splatByte(3)) << @splat(2 * g);
-        }
-        bytes.* = transpose.bytesOf(bits);
     }
 }
 
 pub inline fn unit(chunk: *const Packed, span: usize, comptime u: usize, row: usize) panel.Unit {
     const place = &chunk.pairs[span / 2].spans[span % 2];
     const nibbles = panel.nibblesAt(&place.q[u], row);
-    return .{
-        .low = nibbles.low | simd.moveBits(panel.bytesAt(&place.high[0], row), 2 * u, 4, 2),
-        .high = nibbles.high | simd.moveBits(panel.bytesAt(&place.high[1], row), 2 * u, 4, 2),
-    };
+    const high = bit_pairs.unit(&place.high, u, 4, row);
+    return .{ .low = nibbles.low | high.low, .high = nibbles.high | high.high };
 }
 
 /// The scales of sub-blocks 2 · pair and 2 · pair + 1.
@@ -204,8 +136,7 @@ pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
     var q: [block_len]u8 = undefined;
     for (&q, 0..) |*value, k| {
         const span = &chunk.pairs[k / 64].spans[k / 32 % 2];
-        const high = span.high[k / sub_len % 2][4 * row + k % 4] >> @intCast(k % sub_len / 4 * 2);
-        value.* = panel.nibble(&span.q, row, k % 32) | (high & 3) << 4;
+        value.* = panel.nibble(&span.q, row, k % 32) | bit_pairs.at(&span.high, row, k % 32) << 4;
     }
     var block: Block = .{ .ql = undefined, .qh = undefined, .scales = undefined, .d = chunk.d[row] };
     for (&block.scales, 0..) |*scale, i| scale.* = chunk.pairs[i / 4].scales[i / 2 % 2][row][i % 2];

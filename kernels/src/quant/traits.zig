@@ -31,7 +31,7 @@ pub const Float = enum {
 pub const Integer = struct {
     activation: activations.Kind,
     quants: Quants,
-    /// A multiple of 8: quantised activations come with −8 · Σ x.
+    /// With activations per 32 a multiple of 8: those come with −8 · Σ x.
     zero: u8 = 0,
     mins: Mins = .none,
     /// Values of K that share an integer scale: 16 or 32.

@@ -61,7 +61,7 @@ fn multiply(
     span: Span,
     out: *[P]parts.Out,
 ) void {
-    var panels: [P][*]const format_file.Codec(format).Packed = undefined;
+    var panels: [P][*]const format_file.Chunk(format) = undefined;
     for (&panels, 0..) |*panel, i| panel.* = @ptrCast(@alignCast(weights + i * format.panelBytes(k)));
     var unpacked: [P]WeightTile align(64) = undefined;
     var sums: [2]Sums(P) = undefined;
@@ -79,11 +79,11 @@ fn multiply(
         };
         inline for (panels, 0..) |panel, i| {
             const chunk = &panel[block / 2];
-            const is_signed = comptime format.integer().isSigned();
-            if (!is_signed) signedTile(format, chunk, block % 2, &unpacked[i]);
-            step.weights[i] = if (is_signed) &chunk.q[block % 2] else &unpacked[i];
-            step.d[i] = simd.f16ToF32(rows, chunk.d[block % 2]);
-            if (comptime hasMin(format)) step.m[i] = simd.f16ToF32(rows, chunk.m[block % 2]);
+            const is_tile = comptime holdsTiles(format);
+            if (!is_tile) signedTile(format, chunk, block % 2, &unpacked[i]);
+            step.weights[i] = if (is_tile) &chunk.q[block % 2] else &unpacked[i];
+            step.d[i] = format_file.factorsAt(format, rows, "d", chunk, block % 2, 0);
+            if (comptime hasMin(format)) step.m[i] = format_file.factorsAt(format, rows, "m", chunk, block % 2, 0);
             // Half of the next chunk comes from memory meanwhile.
             const half = @sizeOf(@TypeOf(chunk.q[0]));
             const next = @as([*]const u8, @ptrCast(&panel[block / 2 + 1])) + block % 2 * half;
@@ -97,8 +97,13 @@ fn hasMin(comptime format: Format) bool {
     return format.integer().mins == .block;
 }
 
+/// Whether a block's quants lie in a panel as a tile wants them.
+fn holdsTiles(comptime format: Format) bool {
+    return @FieldType(format_file.Chunk(format), "q") == [2]WeightTile;
+}
+
 /// q − zero.
-fn signedTile(comptime format: Format, chunk: *const format_file.Codec(format).Packed, half: usize, target: *WeightTile) void {
+fn signedTile(comptime format: Format, chunk: *const format_file.Chunk(format), half: usize, target: *WeightTile) void {
     const zero = simd.splatBytes(format.integer().zero);
     inline for (0..tile.panel_groups) |group| {
         const source: tile.PackedSource(format) = .{ .chunk = chunk, .row = group * lanes };

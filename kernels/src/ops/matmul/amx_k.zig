@@ -55,10 +55,11 @@ fn Digits(comptime format: Format) type {
         const Packed = format_file.Codec(format).Packed;
         const traits = format.integer();
         const has_mins = traits.mins == .sub_blocks;
+        const min_pairs = if (has_mins) 128 / @as(usize, traits.sub_len) else 0;
 
         /// [product][digit]: a weight tile.
         q: [products][2][depth / 4][4 * rows]u8 align(64),
-        mins: [if (has_mins) 4 else 0][2 * rows]i16,
+        mins: [min_pairs][2 * rows]i16,
         d: [rows]f32,
         dmin: [if (has_mins) rows else 0]f32,
 
@@ -75,7 +76,7 @@ fn Digits(comptime format: Format) type {
             }
         }
 
-        /// 32 values: one sub-block; in Q6_K two, K groups 0 to 3 and 4 to 7.
+        /// 32 values: one sub-block; in Q6_K, Q3_K and Q2_K two, K groups 0 to 3 and 4 to 7.
         inline fn fillSpan(digits: *@This(), source: tile.PackedSource(format), span: usize) void {
             var scales: [2]simd.RowI16 = undefined;
             if (traits.sub_len == 16) {
@@ -143,7 +144,7 @@ fn RowConstants(comptime format: Format) type {
     return struct {
         d: simd.RowF32,
         dmin: if (has_mins) simd.RowF32 else void,
-        mins: [if (has_mins) 4 else 0]simd.RowI16,
+        mins: [Digits(format).min_pairs]simd.RowI16,
     };
 }
 
@@ -222,7 +223,8 @@ fn Step(comptime format: Format) type {
             var result = simd.fma(simd.toFloat(low +% (high << @splat(8))), constants.d * da, acc.*);
             if (Digits(format).has_mins) {
                 var msum: simd.RowI32 = @splat(0);
-                inline for (constants.mins, 0..) |pair, i| msum = simd.addPairs(msum, pair, simd.broadcast2(x.sums32[2 * i ..]));
+                const x_sums = if (comptime format.integer().sub_len == 32) &x.sums32 else &x.sums16;
+                inline for (constants.mins, 0..) |pair, i| msum = simd.addPairs(msum, pair, simd.broadcast2(x_sums[2 * i ..]));
                 result = simd.fma(-simd.toFloat(msum), constants.dmin * da, result);
             }
             acc.* = result;

@@ -62,8 +62,8 @@ fn Pair(comptime format: Format) type {
     return struct {
         /// [K / 8]: eight values of each column.
         q: [32]simd.Eights,
-        /// Σ q of each 32 as 128 · digit 1 + digit 0.
-        sums: [if (hasMins(format)) 2 else 0]simd.Eights,
+        /// Σ q of each sub-block as 128 · digit 1 + digit 0, eight sub-blocks at a time.
+        sums: [minEights(format)][2]simd.Eights,
         scales: [if (per32) 8 else 1]simd.RowF32,
         /// What a constant zero takes from each block's sum.
         offsets: [if (per32 and traits.zero != 0) 8 else 0]simd.RowI32,
@@ -96,10 +96,16 @@ fn Pair(comptime format: Format) type {
         }
 
         fn fillSums(pair: *@This(), columns: [2]*const activations.Group256) void {
-            const sums: @Vector(16, i16) = columns[0].sums32 ++ columns[1].sums32;
-            // |Σ| ≤ 32 · 127 = 4064 gives digits in −64..63 and −32..32.
-            const low = (sums + @as(@Vector(16, i16), @splat(64)) & @as(@Vector(16, i16), @splat(127))) - @as(@Vector(16, i16), @splat(64));
-            pair.sums = .{ @truncate(low), @truncate(sums - low >> @splat(7)) };
+            inline for (&pair.sums, 0..) |*digits, i| {
+                const both: [2][8]i16 = if (traits.sub_len == 32)
+                    .{ columns[0].sums32, columns[1].sums32 }
+                else
+                    .{ columns[0].sums16[8 * i ..][0..8].*, columns[1].sums16[8 * i ..][0..8].* };
+                const sums: @Vector(16, i16) = both[0] ++ both[1];
+                // |Σ| ≤ 32 · 127 = 4064 gives digits in −64..63 and −32..32.
+                const low = (sums + @as(@Vector(16, i16), @splat(64)) & @as(@Vector(16, i16), @splat(127))) - @as(@Vector(16, i16), @splat(64));
+                digits.* = .{ @truncate(low), @truncate(sums - low >> @splat(7)) };
+            }
         }
     };
 }
@@ -109,22 +115,22 @@ fn Weights(comptime format: Format) type {
     const traits = format.integer();
     const per32 = traits.isPer32();
     return struct {
-        const Codec = format_file.Codec(format);
+        const Chunk = format_file.Chunk(format);
         const subs = if (per32) 0 else 256 / @as(usize, traits.sub_len);
-        const blocks_per_chunk = Codec.chunk_len / Codec.block_len;
+        const blocks_per_chunk = format_file.chunkLen(format) / 32;
 
         /// [span of 32][row group][pair of rows][8 values of K of each].
         q: [8][groups][2][4]simd.Eights,
         /// [sub-block]: its scale less the next one's, which running sums want: Σ sₖ · (Pₖ − Pₖ₋₁) = Σ Pₖ · (sₖ − sₖ₊₁).
         scales: [subs][groups][2]simd.RowI32,
-        /// The mins of the eight sub-blocks.
-        mins: [if (hasMins(format)) groups else 0][2]simd.Eights,
+        /// The sub-blocks' mins, eight at a time.
+        mins: [groups][minEights(format)][2]simd.Eights,
         d: [if (per32) 8 else 1][groups][2]simd.RowF32,
         dmin: [if (hasMins(format)) groups else 0][2]simd.RowF32,
         m: [if (traits.mins == .block) 8 else 0][groups][2]simd.RowF32,
 
         /// `blocks` ≤ 8: how many spans of 32 there are.
-        fn fill(weights: *@This(), chunks: [*]const Codec.Packed, blocks: usize) void {
+        fn fill(weights: *@This(), chunks: [*]const Chunk, blocks: usize) void {
             for (0..groups) |g| {
                 for (0..blocks) |span| {
                     // A chunk of a K format is all eight spans, one of the others is two blocks of 32.
@@ -166,20 +172,27 @@ fn Weights(comptime format: Format) type {
             weights.d[0][g] = doubled(source.rowScale("d", 0, 0));
             if (comptime !hasMins(format)) return;
             weights.dmin[g] = doubled(source.rowScale("dmin", 0, 0));
-            // Four rows' mins of two sub-blocks from each quarter; then of four, then of all eight.
-            var twos: [4]@Vector(4, u16) = undefined;
-            inline for (&twos, &source.chunk.pairs) |*two, *quarter| {
-                const bytes: @Vector(8, u8) = @as(*const [8]u8, @ptrCast(quarter.mins[source.row..][0..4])).*;
-                two.* = @bitCast(bytes);
+            // Four rows' mins of two sub-blocks each; then of four, then of eight.
+            inline for (&weights.mins[g], 0..) |*eights, i| {
+                var twos: [4]@Vector(4, u16) = undefined;
+                inline for (&twos, 0..) |*two, quarter| {
+                    const mins: @Vector(8, u16) = @bitCast(source.minPair(4 * i + quarter, 0));
+                    two.* = @bitCast(@as(@Vector(8, u8), @truncate(mins)));
+                }
+                const fours = [2]simd.Eights{ interleaved(twos[0], twos[1]), interleaved(twos[2], twos[3]) };
+                eights.* = .{ zip(u32, fours, 0), zip(u32, fours, 1) };
             }
-            const fours = [2]simd.Eights{ interleaved(twos[0], twos[1]), interleaved(twos[2], twos[3]) };
-            weights.mins[g] = .{ zip(u32, fours, 0), zip(u32, fours, 1) };
         }
     };
 }
 
 fn hasMins(comptime format: Format) bool {
     return format.integer().mins == .sub_blocks;
+}
+
+/// Registers of eight mins.
+fn minEights(comptime format: Format) usize {
+    return if (hasMins(format)) 32 / @as(usize, format.integer().sub_len) else 0;
 }
 
 /// The elements of the first (0) or second (1) halves of two registers in turn.
@@ -222,7 +235,7 @@ fn panelsTimesColumns(
     out: *Out,
 ) void {
     std.debug.assert(count <= panels_max and column_count <= columns_max);
-    const Codec = format_file.Codec(format);
+    const Chunk = format_file.Chunk(format);
     std.debug.assert(count > 0 and column_count >= 2);
     const pair_count = (column_count + 1) / 2;
     var pairs: [columns_max / 2]Pair(format) = undefined;
@@ -235,10 +248,10 @@ fn panelsTimesColumns(
         }
         const blocks = @min(8, (k - 256 * index) / 32);
         for (out[0..count], 0..) |*sums, panel| {
-            const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panels + panel * format.panelBytes(k)));
-            const step_chunks = 256 / Codec.chunk_len;
+            const chunks: [*]const Chunk = @ptrCast(@alignCast(panels + panel * format.panelBytes(k)));
+            const step_chunks = 256 / comptime format_file.chunkLen(format);
             weights.fill(chunks + index * step_chunks, blocks);
-            prefetchNext(@ptrCast(chunks + (index + 1) * step_chunks), step_chunks * @sizeOf(Codec.Packed));
+            prefetchNext(@ptrCast(chunks + (index + 1) * step_chunks), step_chunks * @sizeOf(Chunk));
             for (0..groups) |g| rowsTimesPairs(format, &weights, g, pairs[0..pair_count], blocks, sums);
         }
     }
@@ -351,8 +364,10 @@ inline fn addBlock256(
             const d = weights.d[0][g][r] * pairs[p].scales[0];
             acc[p][r] = simd.fma(simd.toFloat(isum[p][r]), d, acc[p][r]);
             if (comptime hasMins(format)) {
-                const high = simd.blockDotAdd(@splat(0), weights.mins[g][r], pairs[p].sums[1]);
-                const msum = simd.blockDotAdd(high << @splat(7), weights.mins[g][r], pairs[p].sums[0]);
+                var high: simd.RowI32 = @splat(0);
+                inline for (weights.mins[g], pairs[p].sums) |mins, sums| high = simd.blockDotAdd(high, mins[r], sums[1]);
+                var msum = high << @splat(7);
+                inline for (weights.mins[g], pairs[p].sums) |mins, sums| msum = simd.blockDotAdd(msum, mins[r], sums[0]);
                 const dmin = weights.dmin[g][r] * pairs[p].scales[0];
                 acc[p][r] = simd.fma(-simd.toFloat(msum), dmin, acc[p][r]);
             }

@@ -11,6 +11,7 @@ const simd = @import("../../isa/simd.zig");
 const amx = @import("../../isa/amx.zig");
 const Job = @import("../../system/job.zig").Job;
 const activations = @import("../../quant/activations.zig");
+const codec = @import("../../quant/codec.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
 const item_file = @import("item.zig");
@@ -56,21 +57,26 @@ fn referenceInteger(comptime format: Format, item: *const Item, row: usize, colu
     const panel = item.weights + row / simd.panel_rows * format.panelBytes(item.k);
     const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
     const x: [*]const activations.Group32 = @ptrCast(@alignCast(item.quantised(column).first));
+    // Values that share an activation's scale; a block may have several such parts.
+    const len = comptime format.integer().activation.blockLen();
     var sum: f32 = 0;
     for (0..item.k / Codec.block_len) |b| {
         const block = Codec.unpackBlock(&chunks[b / per_chunk], row % simd.panel_rows, b % per_chunk);
-        const values = Codec.integers(&block);
-        const first = b * Codec.block_len;
-        var isum: i32 = 0;
-        var msum: i32 = 0;
-        for (values.weights, values.mins, x[first / 256].q[first % 256 ..][0..Codec.block_len]) |weight, min, q| {
-            isum += weight * q;
-            msum += min * q;
+        const parts = if (Codec.block_len == len) [1]codec.Integers(len){Codec.integers(&block)} else Codec.integers(&block);
+        for (parts, 0..) |values, part| {
+            const first = b * Codec.block_len + part * len;
+            const group = &x[first / 256];
+            var isum: i32 = 0;
+            var msum: i32 = 0;
+            for (values.weights, values.mins, group.q[first % 256 ..][0..len]) |weight, min, q| {
+                isum += weight * q;
+                msum += min * q;
+            }
+            const x256: *const activations.Group256 = @ptrCast(group);
+            const da = if (len == 32) group.scales[first % 256 / 32] else x256.scale;
+            sum = simd.fma(@as(f32, @floatFromInt(isum)), values.d * da, sum);
+            if (comptime format.integer().mins != .none) sum = simd.fma(-@as(f32, @floatFromInt(msum)), values.dmin * da, sum);
         }
-        const x256: *const activations.Group256 = @ptrCast(&x[first / 256]);
-        const da = if (Codec.block_len == 32) x[b / 8].scales[b % 8] else x256.scale;
-        sum = simd.fma(@as(f32, @floatFromInt(isum)), values.d * da, sum);
-        if (comptime format.integer().mins != .none) sum = simd.fma(-@as(f32, @floatFromInt(msum)), values.dmin * da, sum);
     }
     return sum;
 }

@@ -87,9 +87,9 @@ pub fn Accumulators(comptime columns: usize, comptime groups: usize) type {
 /// Panels as they lie in memory.
 pub fn PackedSource(comptime format: Format) type {
     const Codec = format_file.Codec(format);
-    const Packed = Codec.Packed;
+    const Chunk = format_file.Chunk(format);
     return struct {
-        chunk: *const Packed,
+        chunk: *const Chunk,
         /// First row within the panel.
         row: usize,
 
@@ -98,7 +98,7 @@ pub fn PackedSource(comptime format: Format) type {
         /// Asks for share `part` of `parts` of what is read some 256 values later, if that pays with `columns`.
         pub inline fn prefetch(source: Source, comptime columns: usize, part: usize, comptime parts: usize) void {
             if (columns < (if (format.integer().isSigned()) 6 else 4)) return;
-            const share = @sizeOf(Packed) / parts;
+            const share = @sizeOf(Chunk) / parts;
             const at = @as([*]const u8, @ptrCast(source.chunk)) + part * share + prefetch_bytes;
             inline for (0..(share + 63) / 64) |line| @prefetch(at + 64 * line, .{});
         }
@@ -118,9 +118,7 @@ pub fn PackedSource(comptime format: Format) type {
 
         /// The rows' `d`, `dmin` or `m`; of blocks of 32 the one of the chunk's half `index`.
         pub inline fn rowScale(source: Source, comptime name: []const u8, index: usize, comptime group: usize) simd.RowF32 {
-            const field = &@field(source.chunk, name);
-            const halves = if (@TypeOf(field.*) == [2][simd.panel_rows]u16) &field[index] else field;
-            return simd.f16ToF32(simd.row_lanes, halves[source.row + group * simd.row_lanes ..][0..simd.row_lanes].*);
+            return format_file.factorsAt(format, simd.row_lanes, name, source.chunk, index, source.row + group * simd.row_lanes);
         }
     };
 }
@@ -139,8 +137,8 @@ pub inline fn chunk256(
     const traits = comptime format.integer();
     if (traits.sub_len == 32 and traits.mins == .sub_blocks) {
         chunkWithMins(format, C, G, source, columns, index, acc);
-    } else if (traits.sub_len == 16 and traits.mins == .none) {
-        chunkWithZero(format, C, G, source, columns, index, acc);
+    } else if (traits.sub_len == 16) {
+        chunkOfSixteens(format, C, G, source, columns, index, acc);
     } else comptime unreachable;
 }
 
@@ -204,8 +202,8 @@ inline fn chunkWithMins(
     }
 }
 
-/// One chunk of 256 values with sub-blocks of 16 and a constant zero.
-inline fn chunkWithZero(
+/// One chunk of 256 values with sub-blocks of 16, and a constant zero or mins.
+inline fn chunkOfSixteens(
     comptime format: Format,
     comptime C: usize,
     comptime G: usize,
@@ -215,19 +213,22 @@ inline fn chunkWithZero(
     acc: *Accumulators(C, G),
 ) void {
     @setEvalBranchQuota(100_000);
+    const has_mins = comptime format.integer().mins == .sub_blocks;
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
+    // Σ over the sub-blocks of Σ x times the min, or the scale where the zero is constant.
     var offset: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..8) |span| {
         source.prefetch(C, span, 8);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(span, g);
+            const factors = if (has_mins) source.minPair(span, g) else scales[g];
             inline for (0..C) |c| {
                 const sums = columns.group(activations.Group256, c, index).sums16[2 * span ..][0..2];
-                offset[c][g] +%= simd.multiplyPairs(scales[g], simd.broadcast2(sums));
+                offset[c][g] +%= simd.multiplyPairs(factors, simd.broadcast2(sums));
             }
         }
-        // As int16: of Q6_K 2 · 63 · 127 · 2 = 32,004.
+        // As int16: of Q6_K 2 · 63 · 127 · 2 = 32,004, of Q3_K 2 · 7 · 127 · 4 = 7,112.
         const units_per_scale = comptime unitsWithin(format.integer().dotsWithin(simd.partial_max));
         inline for (0..4 / units_per_scale) |part| {
             var partial: [2][C][G]simd.Partial = undefined;
@@ -256,8 +257,9 @@ inline fn chunkWithZero(
     inline for (0..C) |c| {
         const da = simd.splatRows(columns.group(activations.Group256, c, index).scale);
         inline for (0..G) |g| {
-            const total = isum[c][g] -% offset[c][g] *% @as(simd.RowI32, @splat(format.integer().zero));
+            const total = if (has_mins) isum[c][g] else isum[c][g] -% offset[c][g] *% @as(simd.RowI32, @splat(format.integer().zero));
             acc[c][g] = simd.fma(simd.toFloat(total), source.rowScale("d", 0, g) * da, acc[c][g]);
+            if (has_mins) acc[c][g] = simd.fma(-simd.toFloat(offset[c][g]), source.rowScale("dmin", 0, g) * da, acc[c][g]);
         }
     }
 }
@@ -393,9 +395,8 @@ fn multiply(
     row: usize,
     out: *[C][simd.panel_rows]f32,
 ) void {
-    const Codec = format_file.Codec(format);
-    std.debug.assert(k % Codec.block_len == 0 and row % simd.row_lanes == 0 and row + G * simd.row_lanes <= simd.panel_rows);
-    const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(panel));
+    std.debug.assert(k % format.blockLen() == 0 and row % simd.row_lanes == 0 and row + G * simd.row_lanes <= simd.panel_rows);
+    const chunks: [*]const format_file.Chunk(format) = @ptrCast(@alignCast(panel));
     var acc: Accumulators(C, G) = @splat(@splat(@splat(0)));
     switch (comptime format.integer().activation) {
         .per256 => for (0..k / 256) |i| {

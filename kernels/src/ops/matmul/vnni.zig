@@ -58,21 +58,21 @@ fn Weights(comptime format: Format) type {
     const traits = format.integer();
     const per32 = traits.isPer32();
     return struct {
-        const Codec = format_file.Codec(format);
+        const Chunk = format_file.Chunk(format);
         const subs = if (per32) 0 else 256 / @as(usize, traits.sub_len);
-        const blocks_per_chunk = Codec.chunk_len / Codec.block_len;
+        const blocks_per_chunk = format_file.chunkLen(format) / 32;
 
         /// [span of 32][K group]; int8: plus 128.
         q: [8][8]simd.RowU8,
         /// [sub-block]: its scale less the next one's, which running sums want: Σ sₖ · (Pₖ − Pₖ₋₁) = Σ Pₖ · (sₖ − sₖ₊₁).
         scales: [subs]simd.RowI32,
-        /// Of two sub-blocks: the mins (Q4_K, Q5_K) or the scales again (Q6_K), to be multiplied by sums of activations.
+        /// Of two sub-blocks: the mins (Q4_K, Q5_K, Q2_K) or the scales again (Q6_K, Q3_K), to be multiplied by sums of activations.
         pairs: [subs / 2]simd.RowI16,
         d: [if (per32) 8 else 1]simd.RowF32,
         dmin: [if (hasMins(format)) 1 else 0]simd.RowF32,
 
         /// `blocks` ≤ 8: how many spans of 32 there are.
-        fn fill(weights: *@This(), chunks: [*]const Codec.Packed, blocks: usize) void {
+        fn fill(weights: *@This(), chunks: [*]const Chunk, blocks: usize) void {
             for (0..blocks) |span| {
                 // A chunk of a K format is all eight spans, one of the others is two blocks of 32.
                 const chunk = if (per32) &chunks[span / blocks_per_chunk] else &chunks[0];
@@ -120,15 +120,15 @@ fn panelTimesColumns(
     out: *align(64) [columns_max][rows]f32,
 ) void {
     std.debug.assert(count % tile_columns == 0 and count <= columns_max);
-    const Packed = format_file.Codec(format).Packed;
-    std.debug.assert(count > 0 and k % format_file.Codec(format).block_len == 0);
-    const step_chunks = 256 / format_file.Codec(format).chunk_len;
-    var chunks: [*]const Packed = @ptrCast(@alignCast(panel));
+    const Chunk = format_file.Chunk(format);
+    std.debug.assert(count > 0 and k % format.blockLen() == 0);
+    const step_chunks = 256 / comptime format_file.chunkLen(format);
+    var chunks: [*]const Chunk = @ptrCast(@alignCast(panel));
     var weights: Weights(format) = undefined;
     @memset(out[0..count], @as([rows]f32, @splat(0)));
     // The next chunks come from memory meanwhile, some lines for each tile.
     const line_groups = columns_max / tile_columns;
-    const group_bytes = (step_chunks * @sizeOf(Packed) / 64 + line_groups - 1) / line_groups * 64;
+    const group_bytes = (step_chunks * @sizeOf(Chunk) / 64 + line_groups - 1) / line_groups * 64;
     const groups_per_tile = (line_groups * tile_columns + count - 1) / count;
     const tile_stride = tile_columns * columns.stride;
     for (0..(k + 255) / 256) |index| {
