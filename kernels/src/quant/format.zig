@@ -95,8 +95,8 @@ pub const Format = enum(u32) {
 /// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row,
 /// index). Formats of single values also have packLines, which packs most of a panel at once. Those of integers have
 /// integers(block), for references, and for kernels unit(chunk, span of 32, u, row), with sub-blocks scalePair(chunk, pair,
-/// row), with their mins minPair; `row` is the first of a row group. Where kernels read less than `Packed` at a time it has `Chunk`,
-/// where factors are not f16 factorsAt(lanes, chunk, index, row).
+/// row), with their mins minPair; `row` is the first of a row group. Where kernels read less than `Packed` at a time it has
+/// `Chunk`, where factors are not f16 factorsAt(lanes, chunk, index, row).
 pub fn Codec(comptime format: Format) type {
     return switch (format) {
         .f32 => @import("float.zig").Codec(.f32),
@@ -118,8 +118,8 @@ pub fn Codec(comptime format: Format) type {
     };
 }
 
-/// What a kernel reads at a time: a format's `Packed`, or its `Chunk`, 64 values of K, of which `Packed` is an array where blocks
-/// of 256 are multiplied by activations in blocks of 32.
+/// What a kernel reads at a time: a format's `Packed`, or its `Chunk`, 64 values of K, of which `Packed` is an array where
+/// blocks of 256 are multiplied by activations in blocks of 32.
 pub fn Chunk(comptime format: Format) type {
     const C = Codec(format);
     return if (@hasDecl(C, "Chunk")) C.Chunk else C.Packed;
@@ -130,8 +130,8 @@ pub fn chunkLen(comptime format: Format) usize {
     return Codec(format).chunk_len / @divExact(@sizeOf(Codec(format).Packed), @sizeOf(Chunk(format)));
 }
 
-/// The factors `name` (`d`, `dmin` or `m`) of `lanes` rows from `row` on; of blocks of 32 those of the chunk's half `index`. They
-/// are f16 where the format has no function of its own.
+/// The factors `name` (`d`, `dmin` or `m`) of `lanes` rows from `row` on; of blocks of 32 those of the chunk's half `index`.
+/// They are f16 where the format has no function of its own.
 pub inline fn factorsAt(
     comptime format: Format,
     comptime lanes: usize,

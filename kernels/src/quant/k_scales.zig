@@ -146,8 +146,8 @@ pub fn encode(comptime q_max: u8, values: *const [block_len]f32) Encoded {
 pub const Fit = struct { step: f32, min: f32 };
 const V = simd.F32x16;
 
-/// The step and the min of 16 · n values. Tries a row of step sizes around (max − min) / q_max; for each, the best step and min for
-/// the q it gives follow from least squares. min ≥ 0 is what the formats can say: x̂ = step · q − min.
+/// The step and the min of 16 · n values. Tries a row of step sizes around (max − min) / q_max; for each, the best step and
+/// min for the q it gives follow from least squares. min ≥ 0 is what the formats can say: x̂ = step · q − min.
 pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32) Fit {
     var x: [n]V = undefined;
     for (&x, 0..) |*part, i| part.* = simd.load(values[16 * i ..].ptr);

@@ -1,5 +1,5 @@
-//! MXFP4: 32 values of four bits share a power of two; value = 2^(e − 128) · table[q]. The table holds the 4-bit floats of OCP's
-//! Microscaling formats (sign, two bits of exponent, one of mantissa) times two.
+//! MXFP4: 32 values of four bits share a power of two; value = 2^(e − 128) · table[q]. The table holds the 4-bit floats of
+//! OCP's Microscaling formats (sign, two bits of exponent, one of mantissa) times two.
 
 const std = @import("std");
 const codec = @import("codec.zig");
