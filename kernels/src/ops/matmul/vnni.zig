@@ -66,7 +66,7 @@ fn Weights(comptime format: Format) type {
         q: [8][8]simd.RowU8,
         /// [sub-block]: its scale less the next one's, which running sums want: Σ sₖ · (Pₖ − Pₖ₋₁) = Σ Pₖ · (sₖ − sₖ₊₁).
         scales: [subs]simd.RowI32,
-        /// Of two sub-blocks: the mins, or the scales again where the zero is constant, to be multiplied by sums of activations.
+        /// Of two sub-blocks: the mins, or the scales again where the zero is constant, multiplied by sums of activations.
         pairs: [subs / 2]simd.RowI16,
         d: [if (per32) 8 else 1]simd.RowF32,
         dmin: [if (hasMins(format)) 1 else 0]simd.RowF32,
