@@ -12,12 +12,12 @@
  * @module
  */
 
-import { BLOCK_TOKENS, type KvTable } from "../src/runner/batch.ts";
 import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
 import { Kernels } from "../src/ffi/context.ts";
 import { formatNames, type KvFormat, openGguf, quantizeFile } from "../src/gguf/mod.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
 import { shapeNames } from "../src/models/shapes.ts";
+import { soloTables } from "../src/runner/kv_groups.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
@@ -49,14 +49,10 @@ interface Agreement {
   readonly peerPerplexity: number;
 }
 
-function tablesFor(tokens: number): KvTable[] {
-  return [{ start: 0, runs: [{ first: 0, length: Math.ceil(tokens / BLOCK_TOKENS) }] }];
-}
-
 function score(runner: ModelRunner, tokens: readonly number[]): PeerScore {
   const result: PeerScore = { greedy: [], greedyLogprob: [], logprob: [] };
   const count = tokens.length - 1;
-  runner.forward([{ tokens, first: 0, count, tables: tablesFor(tokens.length) }]);
+  runner.forward([{ tokens, first: 0, count, tables: soloTables(runner, CONTEXT, { first: 0, count }) }]);
   for (let first = 0; first < count; first += runner.logitsRowsMax) {
     const rows = Math.min(runner.logitsRowsMax, count - first);
     runner.logits(Array.from({ length: rows }, (_, i) => first + i));
@@ -116,7 +112,7 @@ async function demoSequences(path: string): Promise<number[][]> {
     const end = Math.min(CONTEXT, tokens.length + ANSWER_TOKENS_MAX);
     for (let first = 0; tokens.length < end;) {
       const count = tokens.length - first;
-      runner.forward([{ tokens, first, count, tables: tablesFor(tokens.length) }]);
+      runner.forward([{ tokens, first, count, tables: soloTables(runner, CONTEXT, { first, count }) }]);
       runner.logits([count - 1]);
       first = tokens.length;
       tokens.push(runner.sample([{ tokens, params }])[0].id);
@@ -179,7 +175,12 @@ async function textCase(path: string, textPath: string, tokensMax: number): Prom
   const tokenizer = createTokenizer(file.metadata);
   const tokens = tokenizer.encode(await Deno.readTextFile(textPath)).slice(0, tokensMax);
   const sequences: number[][] = [];
-  for (let i = 0; i + 1 < tokens.length; i += CONTEXT) sequences.push(tokens.slice(i, i + CONTEXT));
+  // A model that was trained with a token at the beginning makes little of a text without it.
+  const start = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
+  const length = CONTEXT - start.length;
+  for (let i = 0; i + 1 < tokens.length; i += length) {
+    sequences.push([...start, ...tokens.slice(i, i + length)]);
+  }
   const name = path.replace(/^.*\//, "");
   return { name, path, kv: "f16", sequences, sameGreedyMin: 0.99, logprobDifferenceMax: 0.05 };
 }

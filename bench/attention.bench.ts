@@ -38,7 +38,7 @@ for (const format of KV_FORMATS) {
         const { descriptor } = new BatchBuffer(batch * count).encode(slices);
         bed.kernels.setBatch(arena, descriptor);
         return {
-          run: () => bed.kernels.attention(arena, 0, q, HEADS, 1 / Math.sqrt(HEAD_DIM), f32At(y)),
+          run: () => bed.kernels.attention(arena, 0, q, HEADS, 1 / Math.sqrt(HEAD_DIM), 0, f32At(y)),
           result: () => bed.readFloats(y, size),
         };
       },

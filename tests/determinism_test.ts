@@ -16,6 +16,8 @@ const PROMPT_TOKENS = 300;
 const DECODE_TOKENS = 3;
 const CONTEXT = 320;
 const BLOCKS = CONTEXT / BLOCK_TOKENS;
+/** Blocks of three sequences in one group of layers. */
+const STRIDE = 3 * BLOCKS;
 
 const FLOAT_FORMATS: readonly FormatName[] = ["f32", "f16", "bf16"];
 const tokens = Array.from({ length: PROMPT_TOKENS + DECODE_TOKENS }, (_, i) => (i * 7919 + 13) % 512);
@@ -42,9 +44,10 @@ function run(
   }
   for (let i = 0; i < DECODE_TOKENS; i++) steps.push({ first: PROMPT_TOKENS + i, count: 1 });
   const results: Uint32Array[] = [];
+  const groups = runner.kvWindows.length;
   for (const [i, { first, count }] of steps.entries()) {
-    const own = { tokens, first, count, tables: tablesOf(blocks) };
-    const batch = company ? [neighbour(i, 0), own, neighbour(i, 1)] : [own];
+    const own = { tokens, first, count, tables: tablesOf(blocks, groups, STRIDE) };
+    const batch = company ? [neighbour(i, 0, groups), own, neighbour(i, 1, groups)] : [own];
     assert(runner.forward(batch));
     const row = (company ? batch[0].count : 0) + count - 1;
     if (first + count < PROMPT_TOKENS) continue;
@@ -57,7 +60,7 @@ function run(
 }
 
 /** Another sequence at its own pace, in blocks beyond those of the sequence under test. */
-function neighbour(step: number, which: number): SequenceSlice {
+function neighbour(step: number, which: number, groups: number): SequenceSlice {
   const count = which === 0 ? 1 : 1 + step % 5;
   const first = Math.min(step * (which === 0 ? 1 : 3), CONTEXT - 5);
   const others = Array.from(tokens, (token) => (token * 3 + which) % 512);
@@ -66,7 +69,7 @@ function neighbour(step: number, which: number): SequenceSlice {
     tokens: others,
     first,
     count,
-    tables: tablesOf(contiguous.map((block) => block + BLOCKS * (1 + which))),
+    tables: tablesOf(contiguous.map((block) => block + BLOCKS * (1 + which)), groups, STRIDE),
   };
 }
 

@@ -17,7 +17,12 @@ const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
 async function difference(path: string, family?: ModelFamily, as = family): Promise<number> {
   using file = await openGguf(path);
   using runner = await loadModelRunner(file, { threads: 2, kvFormat: "f32", family });
-  runner.forward([{ tokens, first: 0, count: tokens.length, tables: tablesOf([0, 1, 2]) }]);
+  runner.forward([{
+    tokens,
+    first: 0,
+    count: tokens.length,
+    tables: tablesOf([0, 1, 2], runner.kvWindows.length, 3),
+  }]);
   runner.logits([tokens.length - 1]);
   const logits = runner.readLogits();
   const h = readHyperparameters(file, as ?? familyOf(file));

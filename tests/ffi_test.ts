@@ -215,7 +215,7 @@ Deno.test("shapes and formats that do not fit are refused", () => {
     );
   }
   using made = kernels.createArena(arena);
-  assertEquals(refusal(() => kernels.attention(made, 0, 0, 1, 1, f32At(8))), "noBatch");
+  assertEquals(refusal(() => kernels.attention(made, 0, 0, 1, 1, 0, f32At(8))), "noBatch");
   assertEquals(refusal(() => kernels.setBatch(made, new Uint32Array(3))), "bufferTooSmall");
   assertEquals(refusal(() => kernels.setBatch(made, Uint32Array.of(1, 0, 0, 0, 0, 0))), "invalidBatch");
   const rope = { rotatedDims: 16, maxPositions: 16, base: 10000 };

@@ -14,7 +14,9 @@ const Stop = @import("system/job.zig").Stop;
 const activations = @import("quant/activations.zig");
 const attention = @import("ops/attention/attention.zig");
 const attention_test = @import("ops/attention/attention_test.zig");
+const cap_logits = @import("ops/cap_logits.zig");
 const embed = @import("ops/embed.zig");
+const glu = @import("ops/glu.zig");
 const load = @import("ops/load.zig");
 const matmul = @import("ops/matmul/matmul.zig");
 const quantize_activations = @import("ops/quantize_activations.zig");
@@ -24,7 +26,6 @@ const rope_append = @import("ops/rope_append.zig");
 const sample = @import("ops/sample.zig");
 const sample_test = @import("ops/sample_test.zig");
 const score = @import("ops/score.zig");
-const swiglu = @import("ops/swiglu.zig");
 
 const gpa = std.heap.page_allocator;
 
@@ -33,10 +34,11 @@ pub const table: Ops = .{
     .quantize_activations = &alone(quantize_activations.Args, quantizeActivations),
     .matmul = &alone(matmul.Group, matmul.reference),
     .rms_norm = &alone(rms_norm.Args, rmsNorm),
-    .swiglu = &alone(swiglu.Args, gated),
+    .glu = &alone(glu.Args, gated),
     .rope_table = &@import("ops/rope_table.zig").run,
     .rope_append = &alone(rope_append.Args, ropeAppend),
     .attention = &alone(attention.Args, attend),
+    .cap_logits = &alone(cap_logits.Args, cap_logits.reference),
     .gather_rows = &@import("ops/gather_rows.zig").run,
     .sample = &alone(sample.Args, choose),
     .score = &alone(score.Args, scoreRows),
@@ -71,15 +73,18 @@ fn rmsNorm(args: *const rms_norm.Args) void {
     defer gpa.free(row);
     for (0..args.n) |i| {
         rms_norm.reference(args.x[i * args.k ..][0..args.k], args.w[0..args.k], row, args.eps);
+        if (args.accumulate == 1) for (row, args.y.f32.?[i * args.k ..][0..args.k]) |*value, before| {
+            value.* += before;
+        };
         store(row, i, &args.y);
     }
 }
 
-fn gated(args: *const swiglu.Args) void {
+fn gated(args: *const glu.Args) void {
     const row = gpa.alloc(f32, args.k) catch @panic("out of memory");
     defer gpa.free(row);
     for (0..args.n) |i| {
-        swiglu.reference(args.gate[i * args.k ..][0..args.k], args.up[i * args.k ..][0..args.k], row);
+        glu.reference(args.function, args.gate[i * args.k ..][0..args.k], args.up[i * args.k ..][0..args.k], row);
         store(row, i, &args.y);
     }
 }

@@ -17,9 +17,11 @@ test {
     _ = @import("ops/measure.zig");
     _ = @import("isa/model_bf16.zig");
     _ = @import("ops/attention/attention_test.zig");
+    _ = @import("ops/cap_logits.zig");
     _ = @import("ops/embed.zig");
     _ = @import("ops/epilogue.zig");
     _ = @import("ops/gather_rows.zig");
+    _ = @import("ops/glu.zig");
     _ = @import("ops/isa_test.zig");
     _ = @import("ops/logits.zig");
     _ = @import("ops/matmul/matmul.zig");
@@ -33,7 +35,6 @@ test {
     _ = @import("ops/rope_append.zig");
     _ = @import("ops/sample_test.zig");
     _ = @import("ops/score.zig");
-    _ = @import("ops/swiglu.zig");
     _ = @import("quant/activations.zig");
     _ = @import("quant/format.zig");
     _ = @import("quant/transpose.zig");

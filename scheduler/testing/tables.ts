@@ -1,10 +1,15 @@
 import { type BlockRun, BlockTable } from "../mod.ts";
 
-/** What a sequence with these blocks in order of position has, where there is one group of layers. */
-export function tablesOf(blocks: readonly number[]): BlockTable[] {
-  const table = new BlockTable();
-  table.append(runsOf(blocks));
-  return [table];
+/**
+ * What a sequence with these blocks in order of position has, where there is one group of layers. With several, each has as many
+ * blocks of its own, `stride` behind those of the group before.
+ */
+export function tablesOf(blocks: readonly number[], groups = 1, stride = 0): BlockTable[] {
+  return Array.from({ length: groups }, (_, group) => {
+    const table = new BlockTable();
+    table.append(runsOf(blocks.map((block) => block + group * stride)));
+    return table;
+  });
 }
 
 /** Blocks as runs. */

@@ -23,7 +23,7 @@ import {
 } from "./params.ts";
 import { measure, type Measured } from "./measure.ts";
 import { shareWeights } from "./share_weights.ts";
-import { Measurement, NumaState, RopePairing } from "./symbols.ts";
+import { GateFunction, Measurement, NumaState, RopePairing } from "./symbols.ts";
 
 export type { Measured } from "./measure.ts";
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
@@ -207,10 +207,17 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "set batch", { tokens: descriptor[0], sequences: descriptor[1] });
   }
 
-  /** y[i] = row ids[i] of the table. y: [ids, k] f32. */
-  lookUpRows(table: Weights, ids: Uint32Array, y: Region): void {
-    const status = this.#native.kumi_embed(this.id, table.id, asBuffer(ids), ids.byteLength, u32(y, "y"));
-    if (status < 0) check(status, "embed", { ids: ids.length, rows: table.rows, k: table.k });
+  /** y[i] = scale · row ids[i] of the table. y: [ids, k] f32. */
+  lookUpRows(table: Weights, ids: Uint32Array, scale: number, y: Region): void {
+    const status = this.#native.kumi_embed(
+      this.id,
+      table.id,
+      asBuffer(ids),
+      ids.byteLength,
+      scale,
+      u32(y, "y"),
+    );
+    if (status < 0) check(status, "embed", { ids: ids.length, rows: table.rows, k: table.k, scale });
   }
 
   /** y = x / √(mean(x²) + eps) · weight. x: [n, weight's length] f32; y's region may be x. */
@@ -225,6 +232,19 @@ export class Kernels implements Disposable {
       u32(y.forms, "y.forms"),
     );
     if (status < 0) check(status, "rmsNorm", { n, k: weight.length, eps });
+  }
+
+  /** y += x / √(mean(x²) + eps) · weight. x, y: [n, weight's length] f32, not the same region. */
+  rmsNormAdd(x: Region, weight: Vector, n: number, eps: number, y: Region): void {
+    const status = this.#native.kumi_rms_norm_add(
+      this.id,
+      u32(x, "x"),
+      weight.id,
+      u32(n, "n"),
+      eps,
+      u32(y, "y"),
+    );
+    if (status < 0) check(status, "rmsNormAdd", { n, k: weight.length, eps });
   }
 
   /** Quantises x: [n, k] f32 in the forms of y, of which f32 is none. */
@@ -282,7 +302,7 @@ export class Kernels implements Disposable {
     }
   }
 
-  /** y = silu(x · gateᵀ) · (x · upᵀ) in the forms of y; the scratch regions hold [columns, rows] f32 each. */
+  /** y = f(x · gateᵀ) · (x · upᵀ) in the forms of y; the scratch regions hold [columns, rows] f32 each. */
   gateUp(
     x: Activation,
     columns: number,
@@ -290,6 +310,7 @@ export class Kernels implements Disposable {
     up: Weights,
     scratchGate: Region,
     scratchUp: Region,
+    f: keyof typeof GateFunction,
     y: Activation,
   ): void {
     const status = this.#native.kumi_gate_up(
@@ -301,6 +322,7 @@ export class Kernels implements Disposable {
       up.id,
       u32(scratchGate, "scratchGate"),
       u32(scratchUp, "scratchUp"),
+      GateFunction[f],
       u32(y.region, "y.region"),
       u32(y.forms, "y.forms"),
     );
@@ -341,13 +363,17 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope.rotatedDims });
   }
 
-  /** Causal attention of the batch's tokens in the layer's window. q: [tokens, heads, keyDim]; y: [tokens, heads, valueDim], its region not q. */
+  /**
+   * Causal attention of the batch's tokens in the layer's window; scores become softcap · tanh(score / softcap) unless that is 0.
+   * q: [tokens, heads, keyDim]; y: [tokens, heads, valueDim], its region not q.
+   */
   attention(
     arena: Arena,
     layer: number,
     q: Region,
     heads: number,
     scale: number,
+    softcap: number,
     y: Activation,
   ): void {
     const status = this.#native.kumi_attention(
@@ -357,10 +383,17 @@ export class Kernels implements Disposable {
       u32(q, "q"),
       u32(heads, "heads"),
       scale,
+      softcap,
       u32(y.region, "y.region"),
       u32(y.forms, "y.forms"),
     );
-    if (status < 0) check(status, "attention", { layer, heads });
+    if (status < 0) check(status, "attention", { layer, heads, softcap });
+  }
+
+  /** x = cap · tanh(scale · x / cap) in place, or scale · x with a cap of 0. x: [n, k] f32. */
+  capLogits(x: Region, k: number, n: number, scale: number, cap: number): void {
+    const status = this.#native.kumi_cap_logits(this.id, u32(x, "x"), u32(k, "k"), u32(n, "n"), scale, cap);
+    if (status < 0) check(status, "capLogits", { n, k, scale, cap });
   }
 
   /** y[i] = row index[i] of x. x, y: rows of k f32 values that do not overlap. */

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x2ec6ee35;
+export const abiHash = 0x8f83a610;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -77,6 +77,11 @@ export const RopeScaling = {
 export const RopePairing = {
   interleaved: 0,
   halves: 1,
+} as const;
+
+export const GateFunction = {
+  silu: 0,
+  gelu: 1,
 } as const;
 
 export const NumaState = {
@@ -598,6 +603,7 @@ export const symbols = {
       "u32", // weights
       "buffer", // ids
       "u32", // ids_bytes
+      "f32", // scale
       "u32", // y
     ],
     result: "i32",
@@ -611,6 +617,17 @@ export const symbols = {
       "f32", // eps
       "u32", // y
       "u32", // forms
+    ],
+    result: "i32",
+  },
+  kumi_rms_norm_add: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // weight
+      "u32", // n
+      "f32", // eps
+      "u32", // y
     ],
     result: "i32",
   },
@@ -654,6 +671,7 @@ export const symbols = {
       "u32", // w_up
       "u32", // scratch_gate
       "u32", // scratch_up
+      "u32", // function
       "u32", // y
       "u32", // y_forms
     ],
@@ -684,8 +702,20 @@ export const symbols = {
       "u32", // q
       "u32", // heads
       "f32", // scale
+      "f32", // softcap
       "u32", // y
       "u32", // y_forms
+    ],
+    result: "i32",
+  },
+  kumi_cap_logits: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // k
+      "u32", // n
+      "f32", // scale
+      "f32", // cap
     ],
     result: "i32",
   },

@@ -30,6 +30,12 @@ export class MetadataReader {
     return this.#values.has(key);
   }
 
+  /** Whether the key is there and has an array. */
+  hasArray(key: string): boolean {
+    const value = this.#values.get(key);
+    return value !== undefined && isArray(value);
+  }
+
   /** All keys with their values, in the file's order. */
   entries(): IterableIterator<[string, MetadataValue]> {
     return this.#values.entries();

@@ -1,6 +1,7 @@
 import type { Arena, Kernels, Vector, Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
+import { ResidualProduct } from "./residual_product.ts";
 import { RmsNorm } from "./rms_norm.ts";
 import type { RopeTable } from "./rope_table.ts";
 import type { Scratch } from "./scratch.ts";
@@ -45,15 +46,13 @@ export function attention(spec: AttentionSpec): LayerPlan {
 }
 
 /** A kernel that comes to compute one of these takes its line away, and the layer passes the number on. */
-function lacking({ softcap, sinks, postNorm }: AttentionSpec): string | undefined {
-  if (softcap !== undefined) return `attention scores capped at ${softcap}`;
-  if (sinks !== undefined) return "attention sinks";
-  if (postNorm !== undefined) return "a norm of attention's output";
-  return undefined;
+function lacking({ sinks }: AttentionSpec): string | undefined {
+  return sinks === undefined ? undefined : "attention sinks";
 }
 
 /**
- * x += W_o · attention(rope(W_q · norm(x)), rope(W_k · norm(x)), W_v · norm(x)), causal, grouped-query. Five calls.
+ * x += W_o · attention(rope(W_q · norm(x)), rope(W_k · norm(x)), W_v · norm(x)), causal, grouped-query; a norm of what is added
+ * where the model has one. Five calls, six with that norm.
  * Vaswani et al. 2017; Su et al. 2021 (RoPE); Ainslie et al. 2023 (grouped queries).
  */
 class Attention implements Layer {
@@ -68,12 +67,12 @@ class Attention implements Layer {
   readonly #q: Weights;
   readonly #k: Weights;
   readonly #v: Weights;
-  readonly #output: Weights;
   readonly #qBias: Vector | undefined;
   readonly #kBias: Vector | undefined;
   readonly #vBias: Vector | undefined;
   readonly #qNorm: Vector | undefined;
   readonly #kNorm: Vector | undefined;
+  readonly #add: ResidualProduct;
 
   constructor({ kernels, scratch, ropes, arena, tensors }: LayerContext, spec: AttentionSpec) {
     const { biases, qkNorm } = spec;
@@ -86,20 +85,21 @@ class Attention implements Layer {
     this.#q = tensors.matrix(spec.q);
     this.#k = tensors.matrix(spec.k);
     this.#v = tensors.matrix(spec.v);
-    this.#output = tensors.matrix(spec.output);
+    const output = tensors.matrix(spec.output);
     this.#qBias = tensors.optionalVector(biases?.q);
     this.#kBias = tensors.optionalVector(biases?.k);
     this.#vBias = tensors.optionalVector(biases?.v);
     this.#qNorm = tensors.optionalVector(qkNorm?.q);
     this.#kNorm = tensors.optionalVector(qkNorm?.k);
     this.#normed = scratch.normed.formsFor([this.#q, this.#k, this.#v]);
-    this.#mixed = scratch.mixed.formsFor([this.#output]);
+    this.#mixed = scratch.mixed.formsFor([output]);
+    this.#add = new ResidualProduct(kernels, scratch, tensors, output, spec.postNorm);
   }
 
   forward(tokens: number): void {
     const kernels = this.#kernels, arena = this.#arena, normed = this.#normed, mixed = this.#mixed;
     const { x, q, k, v } = this.#scratch;
-    const { shape: { heads, rope: { pairing } }, kvLayer, scale, qkNorm } = this.#spec;
+    const { shape: { heads, rope: { pairing } }, kvLayer, scale, softcap = 0, qkNorm } = this.#spec;
     const rope = this.#rope.current, qNorm = this.#qNorm, kNorm = this.#kNorm, eps = qkNorm?.eps ?? 0;
     this.#norm.forward(x, tokens, normed);
     kernels.matmul(
@@ -117,7 +117,7 @@ class Attention implements Layer {
       v,
     );
     kernels.ropeAppend(rope, arena, kvLayer, q, k, v, heads, qNorm, kNorm, pairing, eps);
-    kernels.attention(arena, kvLayer, q, heads, scale, mixed);
-    kernels.matmul(mixed, tokens, true, this.#output, undefined, x);
+    kernels.attention(arena, kvLayer, q, heads, scale, softcap, mixed);
+    this.#add.forward(mixed, tokens);
   }
 }

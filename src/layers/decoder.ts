@@ -8,12 +8,18 @@ import type { MatrixSpec, NormSpec } from "./tensors.ts";
 export interface DecoderSpec {
   /** Rows of the tokens: [vocab, hidden]. */
   table: MatrixSpec;
+  /** Multiplies the rows of the tokens. */
+  tableScale: number;
   /** Of each decoder layer its parts, in the order in which a token passes them: attention, feed-forward. */
   layers: readonly (readonly LayerPlan[])[];
   /** Of the residual stream before the logits: [hidden]. */
   outputNorm: NormSpec;
   /** [vocab, hidden]; the token table itself where the file has none. */
   output: MatrixSpec;
+  /** Multiplies the logits. */
+  logitScale: number;
+  /** Logits become logitCap · tanh(logit / logitCap), scaled before; 0: they do not. */
+  logitCap: number;
 }
 
 /** A decoder-only transformer, read from the top down: embedding, layers, output head. */
@@ -24,15 +30,16 @@ export class Decoder {
   readonly #head: OutputHead;
   readonly #x: Region;
 
-  constructor(context: LayerContext, { table, layers, outputNorm, output }: DecoderSpec) {
+  constructor(context: LayerContext, spec: DecoderSpec) {
+    const { table, tableScale, layers, outputNorm, output } = spec;
     const { kernels, scratch, tensors } = context;
     const tokens = tensors.matrix(table);
     this.#x = scratch.x;
-    this.#embedding = new Embedding(kernels, tokens);
+    this.#embedding = new Embedding(kernels, tokens, tableScale);
     this.#layers = layers.flat().map((plan) => plan.create(context));
     const norm = tensors.vector(outputNorm.weight);
     const weights = tensors.optionalMatrix(output) ?? tokens;
-    this.#head = new OutputHead(kernels, scratch, outputNorm.eps, norm, weights);
+    this.#head = new OutputHead(kernels, scratch, { ...spec, normEps: outputNorm.eps }, norm, weights);
   }
 
   /**

@@ -3,22 +3,42 @@ import type { Activation } from "./activation.ts";
 import { RmsNorm } from "./rms_norm.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** Logits of chosen tokens: W_out · norm(x[rows]). Three calls, for the rows that are wanted and no others. */
+/** What a head has beside its tensors. */
+export interface OutputHeadOptions {
+  normEps: number;
+  /** Multiplies the logits. */
+  logitScale: number;
+  /** Logits become logitCap · tanh(logit / logitCap); 0: they do not. */
+  logitCap: number;
+}
+
+/**
+ * Logits of chosen tokens: W_out · norm(x[rows]), scaled and capped where the model does that. Three calls or four, for the
+ * rows that are wanted and no others.
+ */
 export class OutputHead {
   readonly #kernels: Kernels;
   readonly #scratch: Scratch;
   readonly #weights: Weights;
   readonly #hidden: number;
+  readonly #options: OutputHeadOptions;
   readonly #norm: RmsNorm;
   readonly #normed: Activation;
 
   /** `norm`: [hidden]; `weights`: [vocab, hidden], the token table itself where the model ties them. */
-  constructor(kernels: Kernels, scratch: Scratch, normEps: number, norm: Vector, weights: Weights) {
+  constructor(
+    kernels: Kernels,
+    scratch: Scratch,
+    options: OutputHeadOptions,
+    norm: Vector,
+    weights: Weights,
+  ) {
     this.#kernels = kernels;
     this.#scratch = scratch;
     this.#weights = weights;
     this.#hidden = weights.k;
-    this.#norm = new RmsNorm(kernels, norm, normEps);
+    this.#options = options;
+    this.#norm = new RmsNorm(kernels, norm, options.normEps);
     this.#normed = scratch.pickedNormed.formsFor([weights]);
   }
 
@@ -28,6 +48,10 @@ export class OutputHead {
     kernels.gatherRows(scratch.x, this.#hidden, rows, scratch.picked);
     this.#norm.forward(scratch.picked, rows.length, this.#normed);
     kernels.matmul(this.#normed, rows.length, false, this.#weights, undefined, scratch.logits);
+    const { logitScale, logitCap } = this.#options;
+    if (logitScale !== 1 || logitCap !== 0) {
+      kernels.capLogits(scratch.logits, this.#weights.rows, rows.length, logitScale, logitCap);
+    }
     return scratch.logits;
   }
 

@@ -21,7 +21,9 @@ export interface Scratch {
   gate: Region;
   /** [tokensMax, ffn] f32 */
   up: Region;
-  /** [tokensMax, ffn]: silu(gate) · up. */
+  /** [tokensMax, hidden] f32: what a part adds to the residual stream, before its norm. It lies where `gate` does. */
+  branch: Region;
+  /** [tokensMax, ffn]: activation(gate) · up. */
   gated: ActivationBuffer;
   /** [rowsMax, hidden] f32: the rows whose logits are wanted. */
   picked: Region;
@@ -44,6 +46,8 @@ export function planScratch(
   const { hidden, vocab, layers } = shape;
   const largest = (size: (layer: LayerShape) => number) => Math.max(...layers.map(size));
   const ffn = largest((layer) => layer.ffn);
+  // The gate is used up when there is something to add.
+  const gate = plan.takeF32(tokensMax, Math.max(ffn, hidden));
   return {
     x: plan.takeF32(tokensMax, hidden),
     normed: new ActivationBuffer(kernels, plan, tokensMax, hidden),
@@ -51,7 +55,8 @@ export function planScratch(
     k: plan.takeF32(tokensMax, largest(({ kvHeads, keyDim }) => kvHeads * keyDim)),
     v: plan.takeF32(tokensMax, largest(({ kvHeads, valueDim }) => kvHeads * valueDim)),
     mixed: new ActivationBuffer(kernels, plan, tokensMax, largest(({ heads, valueDim }) => heads * valueDim)),
-    gate: plan.takeF32(tokensMax, ffn),
+    gate,
+    branch: gate,
     up: plan.takeF32(tokensMax, ffn),
     gated: new ActivationBuffer(kernels, plan, tokensMax, ffn),
     picked: plan.takeF32(rowsMax, hidden),

@@ -15,10 +15,12 @@ export interface LayerOptions {
   /** An RMSNorm of each head's query and key before RoPE. */
   qkNorm?: boolean;
   freqFactors?: VectorSpec;
-  /** Default: 1/√(elements of a key). */
-  attention?: Partial<Pick<AttentionSpec, "scale" | "softcap" | "sinks" | "postNorm">>;
+  /** An RMSNorm of what attention and the feed-forward add to the residual stream. */
+  postNorms?: boolean;
+  /** Default: as the hyperparameters say. */
+  attention?: Partial<Pick<AttentionSpec, "scale" | "softcap" | "sinks">>;
   /** Default: SiLU. */
-  feedForward?: Partial<Pick<FeedForwardSpec, "activation" | "postNorm">>;
+  feedForward?: Partial<Pick<FeedForwardSpec, "activation">>;
 }
 
 /** Embedding, layers, output head. `optionsOf` says of each layer what is its own. */
@@ -29,9 +31,12 @@ export function composeDecoder(
 ): DecoderSpec {
   return {
     table: b.matrix(TOKEN_TABLE, h.vocab, h.hidden),
+    tableScale: h.embeddingScale ?? 1,
     layers: h.layers.map((_, i) => composeLayer(h, b, i, optionsOf(i))),
     outputNorm: { weight: b.vector("output_norm.weight", h.hidden, "norm"), eps: h.normEps },
     output: b.optionalMatrix("output.weight", h.vocab, h.hidden, "output"),
+    logitScale: 1,
+    logitCap: h.logitCap ?? 0,
   };
 }
 
@@ -76,10 +81,15 @@ export function composeLayer(
       eps,
     }
     : undefined;
+  const postNorm = (name: string) =>
+    options.postNorms ? { weight: b.vector(`${blk}.${name}.weight`, hidden, "norm"), eps } : undefined;
+  const attentionNorm = postNorm("post_attention_norm"), feedForwardNorm = postNorm("post_ffw_norm");
   const { freqFactors } = options;
-  const own = { shape, kvLayer: i, scale: 1 / Math.sqrt(keyDim), freqFactors, biases, qkNorm };
+  const scale = h.attentionScale ?? 1 / Math.sqrt(keyDim);
+  const scores = { scale, softcap: h.scoreCap, postNorm: attentionNorm };
+  const own = { shape, kvLayer: i, freqFactors, biases, qkNorm };
   return [
-    attention({ ...projections, ...own, ...options.attention }),
-    feedForward({ ...gated, activation: "silu", ...options.feedForward }),
+    attention({ ...projections, ...own, ...scores, ...options.attention }),
+    feedForward({ ...gated, activation: "silu", postNorm: feedForwardNorm, ...options.feedForward }),
   ];
 }

@@ -9,6 +9,14 @@ export interface Hyperparameters extends DecoderShape {
   contextLength: number;
   normEps: number;
   pooling: FilePooling;
+  /** Multiplies the rows of the tokens. Default: 1. */
+  embeddingScale?: number;
+  /** Multiplies the products of queries and keys. Default: 1/√(elements of a key). */
+  attentionScale?: number;
+  /** Scores of attention become scoreCap · tanh(score / scoreCap). Default: they do not. */
+  scoreCap?: number;
+  /** Logits become logitCap · tanh(logit / logitCap). Default: they do not. */
+  logitCap?: number;
 }
 
 /** The rows of the tokens: a model has as many tokens as this tensor rows. */

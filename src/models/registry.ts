@@ -1,5 +1,8 @@
 import { quote } from "../gguf/error.ts";
 import type { ModelFamily } from "./family.ts";
+import { gemma } from "./gemma.ts";
+import { gemma2 } from "./gemma2.ts";
+import { gemma3 } from "./gemma3.ts";
 import type { ModelHeader } from "./hyperparameters.ts";
 import { llama } from "./llama.ts";
 import { ModelError } from "./error.ts";
@@ -8,7 +11,7 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 
 /** One line per family. */
-const FAMILIES: readonly ModelFamily[] = [llama, qwen2, qwen3];
+const FAMILIES: readonly ModelFamily[] = [llama, qwen2, qwen3, gemma, gemma2, gemma3];
 
 /** Values of `general.architecture` that can be run. */
 export const supportedArchitectures: readonly string[] = FAMILIES.map((family) => family.architecture);

@@ -284,21 +284,76 @@ Deno.test("a family's own keys are neither refused nor unknown", () => {
   assertEquals(unknownKeys(file, windowed), []);
 });
 
+/** What a Gemma file with these keys says. */
+function gemmaOf(changes: Record<string, MetadataValue>, architecture = "gemma3") {
+  const own = Object.entries(changes).map(([key, value]) => [`${architecture}.${key}`, value]);
+  const file = {
+    get: metadata(architecture, Object.fromEntries(own)),
+    tensors: new Map([["token_embd.weight", { type: 0, dims: [256, 300] }]]),
+  };
+  return readHyperparameters(file, familyOf(file));
+}
+
+Deno.test("five of six layers of Gemma 3 see a window and turn with a base of their own, unless the file says otherwise", () => {
+  const all = { block_count: 7, "attention.sliding_window": 64, "rope.freq_base": 1e6 };
+  const { layers } = gemmaOf({ ...all, "rope.scaling.type": "linear", "rope.scaling.factor": 8 });
+  assertEquals(layers.map(({ window }) => window), [64, 64, 64, 64, 64, undefined, 64]);
+  const global = {
+    pairing: "halves",
+    dimensions: 64,
+    base: 1e6,
+    scaling: { type: "linear", factor: 8 },
+  } as const;
+  const local = { ...global, base: 10_000, scaling: { type: "none" } } as const;
+  assertEquals(layers.map(({ rope }) => rope), [local, local, local, local, local, global, local]);
+  const windows = (changes: Record<string, MetadataValue>) =>
+    gemmaOf({ ...all, ...changes }).layers.map(({ window = 0 }) => window);
+  assertEquals(windows({ "attention.sliding_window_pattern": 3 }), [64, 64, 0, 64, 64, 0, 64]);
+  assertEquals(windows({ "attention.sliding_window_pattern": 1 }), [0, 0, 0, 0, 0, 0, 0]);
+  assertEquals(windows({ "attention.sliding_window_pattern": 0 }), [64, 64, 64, 64, 64, 64, 64]);
+  const flags = [true, false, false, true, true, true, false];
+  assertEquals(windows({ "attention.sliding_window_pattern": flags }), [64, 0, 0, 64, 64, 64, 0]);
+  assertEquals(windows({ "attention.sliding_window": 0 }), [0, 0, 0, 0, 0, 0, 0]);
+  const [first] = gemmaOf({ ...all, "rope.freq_base_swa": 5000 }).layers;
+  assertEquals(first.rope.base, 5000);
+  const refused: Record<string, [MetadataValue, string]> = {
+    "attention.sliding_window_pattern": [[true, false], "for each of 7 layers, it is an array of 2"],
+    "attention.key_length_swa": [32, "is 32, and layers without a window have 64"],
+    "rope.dimension_count_swa": [32, "is 32, and layers without a window have 64"],
+  };
+  for (const [key, [value, message]] of Object.entries(refused)) {
+    assertThrows(() => windows({ [key]: value }), ModelError, message);
+  }
+});
+
+Deno.test("Gemma's scales and caps are the family's and the file's", () => {
+  const { embeddingScale, attentionScale, scoreCap, logitCap } = gemmaOf({
+    "attention.key_length": 32,
+    "final_logit_softcapping": 30,
+  });
+  assertEquals([embeddingScale, attentionScale, scoreCap, logitCap], [16, 1 / Math.sqrt(32), undefined, 30]);
+  assertEquals(gemmaOf({ "attention.scale": 0.25 }).attentionScale, 0.25);
+  // The largest model: 256 / 4.
+  assertEquals(gemmaOf({ "attention.key_length": 32, block_count: 62 }).attentionScale, 1 / 8);
+  const second = (changes: Record<string, MetadataValue>) => gemmaOf(changes, "gemma2");
+  const { scoreCap: scores, logitCap: logits, layers } = second({ block_count: 3, context_length: 8192 });
+  assertEquals([scores, logits, ...layers.map(({ window }) => window)], [50, 30, 4096, undefined, 4096]);
+  assertEquals(second({ "attn_logit_softcapping": 0, "final_logit_softcapping": 20 }).logitCap, 20);
+  assertEquals(second({ "attn_logit_softcapping": 0 }).scoreCap, undefined);
+  assertEquals(second({ "attention.key_length": 32, block_count: 46 }).attentionScale, 1 / 8);
+  assertEquals(gemmaOf({}, "gemma").embeddingScale, 16);
+  assertThrows(() => gemmaOf({ "final_logit_softcapping": 30 }, "gemma"), ModelError, "soft-capped logits");
+  assertThrows(() => gemmaOf({ "attn_logit_softcapping": 50 }), ModelError, "soft-capped attention");
+});
+
 Deno.test("a layer that asks for what no kernel computes is refused as the family composes it", () => {
   const h = hyperparametersOf(header("llama"));
   const asking = (options: LayerOptions) => () =>
     composeModel({ ...llama, compose: (h, b) => composeDecoder(h, b, (i) => i === 0 ? {} : options) }, h);
   asking({ attention: { scale: 0.5 } })();
   const sinks = new ModelBuilder().vector("sinks", 4, "weights");
-  const postNorm = { weight: sinks, eps: 0 };
-  const refused: [LayerOptions, string][] = [
-    [{ attention: { softcap: 50 } }, "layer 1 asks for attention scores capped at 50: not supported"],
-    [{ attention: { sinks } }, "attention sinks"],
-    [{ attention: { postNorm } }, "a norm of attention's output"],
-    [{ feedForward: { activation: "gelu" } }, "a feed-forward gated by gelu"],
-    [{ feedForward: { postNorm } }, "a norm of the feed-forward's output"],
-  ];
-  for (const [options, message] of refused) assertThrows(asking(options), ModelError, message);
+  const message = "layer 1 asks for attention sinks: not supported";
+  assertThrows(asking({ attention: { sinks } }), ModelError, message);
   composeModel(llama, { ...h, layers: h.layers.map((layer) => ({ ...layer, window: 512, valueDim: 32 })) });
 });
 

@@ -1,5 +1,6 @@
 /** Sizes of models that can be made of random numbers. @module */
 
+import { scalarEntry } from "../gguf/entries.ts";
 import { GgufError } from "../gguf/error.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 
@@ -35,6 +36,50 @@ const SHAPES = {
   "qwen2-tiny": { ...TINY, family: "qwen2", headDim: 64, tied: true, ropeBase: 1e6, eps: 1e-6 },
   // The heads' dimensions add up to twice the hidden size: nothing may assume that they are equal.
   "qwen3-tiny": { ...TINY, family: "qwen3", headDim: 128, tied: true, ropeBase: 1e6, eps: 1e-6 },
+  "gemma-tiny": { ...TINY, family: "gemma", headDim: 96, tied: true, ropeBase: 10000, eps: 1e-6 },
+  // Caps of about the size of what they bound.
+  "gemma2-tiny": {
+    ...TINY,
+    family: "gemma2",
+    headDim: 64,
+    tied: true,
+    ropeBase: 10000,
+    eps: 1e-6,
+    entries: [
+      scalarEntry("u32", "gemma2.attention.sliding_window", 40),
+      scalarEntry("f32", "gemma2.attn_logit_softcapping", 2),
+      scalarEntry("f32", "gemma2.final_logit_softcapping", 3),
+    ],
+  },
+  // Of the layers one sees a window that is shorter than the tests' prompts, one everything.
+  "gemma3-tiny": {
+    ...TINY,
+    family: "gemma3",
+    headDim: 128,
+    kvHeads: 1,
+    tied: true,
+    ropeBase: 1e6,
+    eps: 1e-6,
+    entries: [
+      scalarEntry("u32", "gemma3.attention.sliding_window", 24),
+      scalarEntry("u32", "gemma3.attention.sliding_window_pattern", 2),
+    ],
+  },
+  "gemma3-1b": {
+    family: "gemma3",
+    hidden: 1152,
+    feedForward: 6912,
+    layers: 26,
+    heads: 4,
+    kvHeads: 1,
+    headDim: 256,
+    vocab: 262144,
+    tied: true,
+    ropeBase: 1e6,
+    context: 32768,
+    eps: 1e-6,
+    entries: [scalarEntry("u32", "gemma3.attention.sliding_window", 512)],
+  },
   "smollm-135m": {
     family: "llama",
     hidden: 576,

@@ -16,24 +16,30 @@ type Rows = Float64Array[];
  */
 export function referenceLogits(file: GgufFile, h: Hyperparameters, tokens: readonly number[]): Rows {
   const table = read(file, "token_embd.weight");
-  const x = tokens.map((id) => Float64Array.from(table.subarray(id * h.hidden, (id + 1) * h.hidden)));
+  const isGemma = h.architecture.startsWith("gemma");
+  const gateOf = isGemma ? gelu : silu;
+  const x = tokens.map((id) => {
+    const row = Float64Array.from(table.subarray(id * h.hidden, (id + 1) * h.hidden));
+    return isGemma ? row.map((value) => value * Math.sqrt(h.hidden)) : row;
+  });
   for (const [i, layer] of h.layers.entries()) {
     const tensor = (name: string) => optional(file, `blk.${i}.${name}`);
-    add(x, attention(norm(x, tensor("attn_norm.weight")!, h.normEps), layer, h, tensor));
+    const addNormed = (y: Rows, weight?: Float32Array) => add(x, weight ? norm(y, weight, h.normEps) : y);
+    const mixed = attention(norm(x, tensor("attn_norm.weight")!, h.normEps), layer, h, tensor);
+    addNormed(mixed, tensor("post_attention_norm.weight"));
     const normed = norm(x, tensor("ffn_norm.weight")!, h.normEps);
     const gate = product(normed, tensor("ffn_gate.weight")!), up = product(normed, tensor("ffn_up.weight")!);
-    const gated = gate.map((row, t) => row.map((value, j) => value / (1 + Math.exp(-value)) * up[t][j]));
-    add(x, product(gated, tensor("ffn_down.weight")!));
+    const gated = gate.map((row, t) => row.map((value, j) => gateOf(value) * up[t][j]));
+    addNormed(product(gated, tensor("ffn_down.weight")!), tensor("post_ffw_norm.weight"));
   }
-  return product(
-    norm(x, read(file, "output_norm.weight"), h.normEps),
-    optional(file, "output.weight") ?? table,
-  );
+  const last = norm(x, read(file, "output_norm.weight"), h.normEps);
+  const logits = product(last, optional(file, "output.weight") ?? table);
+  return logits.map((row) => row.map((value) => capped(value, h.logitCap)));
 
   function attention(
     normed: Rows,
     { heads, kvHeads, keyDim, valueDim, window = Infinity, rope }: LayerShape,
-    { normEps }: Hyperparameters,
+    { normEps, attentionScale = 1 / Math.sqrt(keyDim), scoreCap }: Hyperparameters,
     tensor: (name: string) => Float32Array | undefined,
   ): Rows {
     const factors = optional(file, "rope_freqs.weight");
@@ -60,7 +66,7 @@ export function referenceLogits(file: GgufFile, h: Hyperparameters, tokens: read
         const kvHead = Math.floor(head / (heads / kvHeads));
         const first = Math.max(0, position - window + 1);
         const scores = Array.from({ length: position + 1 - first }, (_, t) => {
-          return dot(query, k[first + t][kvHead]) / Math.sqrt(keyDim);
+          return capped(dot(query, k[first + t][kvHead]) * attentionScale, scoreCap);
         });
         const highest = Math.max(...scores);
         const weights = scores.map((score) => Math.exp(score - highest));
@@ -75,6 +81,19 @@ export function referenceLogits(file: GgufFile, h: Hyperparameters, tokens: read
     });
     return product(mixed, tensor("attn_output.weight")!);
   }
+}
+
+function silu(x: number): number {
+  return x / (1 + Math.exp(-x));
+}
+
+/** The form with tanh. */
+function gelu(x: number): number {
+  return x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+function capped(x: number, cap?: number): number {
+  return cap === undefined ? x : cap * Math.tanh(x / cap);
 }
 
 function turn(

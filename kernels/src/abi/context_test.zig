@@ -182,11 +182,11 @@ test "matmul, norm, gather and embedding check their shapes" {
     try std.testing.expectEqualSlices(f32, &.{ 2, -1, 1, 1, 2, -1 }, &y);
     try std.testing.expectError(error.InvalidArgument, layers.gatherRows(context, 0, 2, @ptrCast(&index), 12, 0));
     try std.testing.expectError(error.InvalidArgument, layers.gatherRows(context, 0, 2, @ptrCast(&index), 11, 8));
-    try layers.embed(context, w, @ptrCast(&index), 12, 8);
+    try layers.embed(context, w, @ptrCast(&index), 12, 1, 8);
     try take(context, 8, &y);
     try std.testing.expectEqualSlices(f32, &.{ 3, 4, 1, 2, 3, 4 }, &y);
     const outside = [_]u32{3};
-    try std.testing.expectError(error.InvalidArgument, layers.embed(context, w, @ptrCast(&outside), 4, 8));
+    try std.testing.expectError(error.InvalidArgument, layers.embed(context, w, @ptrCast(&outside), 4, 1, 8));
     // A matmul needs the form that its weights read, an op at least one, and quantised forms whole blocks.
     try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, 0, 1, 0, w, none, 1, none, none, none, none, none, none));
     const k32 = try makeWeights(context, 1, 32, &@as([32]f32, @splat(1)));
@@ -195,6 +195,17 @@ test "matmul, norm, gather and embedding check their shapes" {
     try std.testing.expectError(error.InvalidArgument, layers.quantizeActivations(context, 0, 32, 1, 8, form_f32));
     try std.testing.expectError(error.ShapeMismatch, layers.rmsNorm(context, 0, bias, 1, 1e-5, 1, Kind.per32.form()));
     try std.testing.expectError(error.InvalidArgument, layers.rmsNorm(context, 0, bias, 1, std.math.nan(f32), 1, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.embed(context, w, @ptrCast(&index), 12, std.math.inf(f32), 8));
+    try std.testing.expectError(error.InvalidArgument, layers.rmsNormAdd(context, 1, bias, 1, 1e-5, 1));
+    try std.testing.expectError(error.RegionOutsideWorkspace, layers.rmsNormAdd(context, 1, bias, 0xFFFF_FFFF, 1e-5, 2));
+    try put(context, 1, &.{ 8, -8, 1 });
+    try layers.capLogits(context, 1, 3, 1, 0.5, 0);
+    try take(context, 1, y[0..3]);
+    try std.testing.expectEqualSlices(f32, &.{ 4, -4, 0.5 }, y[0..3]);
+    try std.testing.expectError(error.InvalidArgument, layers.capLogits(context, 1, 3, 1, 1, -1));
+    try std.testing.expectError(error.InvalidArgument, layers.capLogits(context, 1, 3, 1, std.math.nan(f32), 1));
+    try std.testing.expectError(error.RegionOutsideWorkspace, layers.capLogits(context, 1, 0xFFFF_FFFF, 1, 1, 1));
+    try std.testing.expectError(error.InvalidArgument, layers.gateUp(context, 0, form_f32, 1, w, w, 8, 9, 2, 10, form_f32));
 }
 
 test "weights refuse what does not fit" {
@@ -273,7 +284,7 @@ test "a layer runs through a batch" {
     const words = [_]u32{ 2, 1, 1, 1, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 0, 2 };
     try @import("batch.zig").set(context, arena, @ptrCast(&words), @sizeOf(@TypeOf(words)));
     try @call(.auto, layers.ropeAppend, names);
-    try layers.attention(context, arena, 0, 0, 2, 0.25, 64, form_f32);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, 64, form_f32);
     var out: [64]f32 = undefined;
     try take(context, 64, &out);
     // The first token sees only itself: both heads give its v.
@@ -281,9 +292,9 @@ test "a layer runs through a batch" {
     try testing.expectClose(values[0..16], out[16..32], 1e-6, 1e-6);
     // Quantised, alone or beside f32, it gives the same columns as quantising the f32 result.
     const per32 = Kind.per32.form();
-    try layers.attention(context, arena, 0, 0, 2, 0.25, 80, per32);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, 80, per32);
     try layers.quantizeActivations(context, 64, 32, 2, 96, per32);
-    try layers.attention(context, arena, 0, 0, 2, 0.25, 112, form_f32 | per32);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, 112, form_f32 | per32);
     const bytes = try convert.activationBytes(per32, 2, 32);
     const direct = try context.region(u8, 80, bytes);
     const indirect = try context.region(u8, 96, bytes);
@@ -292,9 +303,10 @@ test "a layer runs through a batch" {
     try std.testing.expectEqualSlices(u8, indirect[0..bytes], beside.of(.per32).?[0..bytes]);
     try std.testing.expectEqualSlices(f32, &out, beside.f32.?[0..64]);
 
-    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 64, form_f32));
-    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, form_f32));
-    try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 64, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 0, 64, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, 0, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, -1, 64, form_f32));
+    try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 0, 64, form_f32));
     const late = [_]u32{ 1, 1, 1, 1, 8, 8, 0, 1, 8, 0, 1, 0, 0, 9 };
     try @import("batch.zig").set(context, arena, @ptrCast(&late), @sizeOf(@TypeOf(late)));
     try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, names));

@@ -16,7 +16,8 @@ const matmul_op = @import("../ops/matmul/matmul.zig");
 const embed_op = @import("../ops/embed.zig");
 const quantize_op = @import("../ops/quantize_activations.zig");
 const rms_norm_op = @import("../ops/rms_norm.zig");
-const swiglu_op = @import("../ops/swiglu.zig");
+const glu_op = @import("../ops/glu.zig");
+const cap_logits_op = @import("../ops/cap_logits.zig");
 const rope_append_op = @import("../ops/rope_append.zig");
 const gather_op = @import("../ops/gather_rows.zig");
 const attention_op = @import("../ops/attention/attention.zig");
@@ -28,10 +29,11 @@ const Weights = weights_module.Weights;
 
 const none = objects.none;
 
-/// y[i] = row ids[i] of w. ids: u32 below the rows of w; y: [ids, k].
-pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, y: u32) status.Error!void {
+/// y[i] = scale · row ids[i] of w. ids: u32 below the rows of w; y: [ids, k].
+pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, scale: f32, y: u32) status.Error!void {
     const weights = try objects.get(Weights, w);
     const rows = try buffers.all(u32, ids, ids_bytes);
+    if (!std.math.isFinite(scale)) return error.InvalidArgument;
     for (rows) |row| if (row >= weights.rows) return error.InvalidArgument;
     const args: embed_op.Args = .{
         .weights = weights.piece.bytes.ptr,
@@ -41,6 +43,7 @@ pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, y: u
         .rows = weights.rows,
         .k = weights.k,
         .n = @intCast(rows.len),
+        .scale = scale,
     };
     if (rows.len > 0) try context.run(context.ops.embed, &args);
 }
@@ -59,6 +62,30 @@ pub fn rmsNorm(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32, form
         .eps = eps,
     };
     if (n > 0) try context.run(context.ops.rms_norm, &args);
+}
+
+/// y += x / √(mean(x²) + eps) · w over n rows of the vector's length. y must not be x.
+pub fn rmsNormAdd(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32) status.Error!void {
+    const vector = try objects.get(@import("context.zig").Vector, w);
+    const k: u32 = @intCast(vector.values.len);
+    if (!(eps >= 0) or x == y) return error.InvalidArgument;
+    const args: rms_norm_op.Args = .{
+        .x = try context.matrix(x, n, k),
+        .w = vector.values.ptr,
+        .y = .{ .f32 = try context.matrix(y, n, k) },
+        .k = k,
+        .n = n,
+        .eps = eps,
+        .accumulate = 1,
+    };
+    if (n > 0) try context.run(context.ops.rms_norm, &args);
+}
+
+/// x = cap · tanh(scale · x / cap) in place over n rows of k values; cap 0: scale · x.
+pub fn capLogits(context: *Context, x: u32, k: u32, n: u32, scale: f32, cap: f32) status.Error!void {
+    if (!std.math.isFinite(scale) or !std.math.isFinite(cap) or cap < 0) return error.InvalidArgument;
+    const args: cap_logits_op.Args = .{ .x = try context.matrix(x, n, k), .k = k, .n = n, .scale = scale, .cap = cap };
+    if (n > 0 and k > 0) try context.run(context.ops.cap_logits, &args);
 }
 
 /// Quantises n rows of k values. forms: quantised ones.
@@ -128,7 +155,7 @@ pub fn matmul(
     if (columns > 0) try context.run(context.ops.matmul, &group);
 }
 
-/// y = silu(x · w_gateᵀ) · (x · w_upᵀ): [columns, rows]. scratch_gate and scratch_up hold
+/// y = f(x · w_gateᵀ) · (x · w_upᵀ): [columns, rows], f a GateFunction. scratch_gate and scratch_up hold
 /// [columns, rows] f32 each; y may be one of them.
 pub fn gateUp(
     context: *Context,
@@ -139,9 +166,11 @@ pub fn gateUp(
     w_up: u32,
     scratch_gate: u32,
     scratch_up: u32,
+    function: u32,
     y: u32,
     y_forms: u32,
 ) status.Error!void {
+    const gate_function = std.enums.fromInt(glu_op.Function, function) orelse return error.InvalidArgument;
     const in: Columns = .{ .x = x, .forms = forms, .count = columns };
     const gate = try item(context, in, w_gate, none, scratch_gate, 0);
     const up = try item(context, in, w_up, none, scratch_up, 0);
@@ -150,16 +179,17 @@ pub fn gateUp(
     group.items[0] = gate;
     group.items[1] = up;
     group.count = 2;
-    const args: swiglu_op.Args = .{
+    const args: glu_op.Args = .{
         .gate = gate.y,
         .up = up.y,
         .y = try context.activation(y, y_forms, columns, gate.rows),
         .k = gate.rows,
         .n = columns,
+        .function = gate_function,
     };
     if (columns == 0) return;
     try context.run(context.ops.matmul, &group);
-    try context.run(context.ops.swiglu, &args);
+    try context.run(context.ops.glu, &args);
 }
 
 /// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, key_dim];
@@ -206,7 +236,8 @@ pub fn ropeAppend(
 }
 
 /// Causal attention of the batch's tokens over the layer's K and V, as far back as its window reaches. q: [tokens, heads,
-/// key_dim], already rotated; result [tokens, heads, value_dim], quantised with k = heads · value_dim. y must not be q.
+/// key_dim], already rotated; softcap: bound of the scores, 0 for none; result [tokens, heads, value_dim], quantised with
+/// k = heads · value_dim. y must not be q.
 pub fn attention(
     context: *Context,
     arena_id: u32,
@@ -214,12 +245,14 @@ pub fn attention(
     q: u32,
     heads: u32,
     scale: f32,
+    softcap: f32,
     y: u32,
     y_forms: u32,
 ) status.Error!void {
     const arena = try objects.get(arenas.Arena, arena_id);
     const batch = try kv_batch.current(context, arena_id);
     if (layer >= arena.native.places.len or y == q) return error.InvalidArgument;
+    if (!std.math.isFinite(softcap) or softcap < 0) return error.InvalidArgument;
     const view = arena.native.layer(layer);
     const group = batch.group(arena.native.groupOf(layer));
     const n = batch.token_count;
@@ -235,6 +268,7 @@ pub fn attention(
         .n_seqs = batch.seq_count,
         .heads = heads,
         .scale = scale,
+        .softcap = softcap,
     };
     try placeAttention(context, &args, result.f32, @as(usize, n) * k);
     try context.run(context.ops.attention, &args);

@@ -1,4 +1,4 @@
-//! y[i] = the decoded row ids[i] of a packed matrix. weights: packed [rows, k]; ids: [n], each below rows (the caller
+//! y[i] = scale · the decoded row ids[i] of a packed matrix. weights: packed [rows, k]; ids: [n], each below rows (the caller
 //! checks); y: [n, k] f32 row-major.
 
 const std = @import("std");
@@ -14,13 +14,16 @@ pub const Args = extern struct {
     rows: u32,
     k: u32,
     n: u32,
+    scale: f32,
 };
 
 pub fn reference(args: *const Args) void {
     const format = Format.fromId(args.format).?;
     for (0..args.n) |i| {
         std.debug.assert(args.ids[i] < args.rows);
-        format_file.unpackRow(format, args.k, args.weights, args.ids[i], args.y + i * args.k);
+        const row = args.y[i * args.k ..][0..args.k];
+        format_file.unpackRow(format, args.k, args.weights, args.ids[i], row.ptr);
+        for (row) |*value| value.* *= args.scale;
     }
 }
 
@@ -30,7 +33,11 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     while (job.claim(args.n, 1)) |claim| {
         const i = claim.first;
         std.debug.assert(args.ids[i] < args.rows);
-        format_file.unpackRow(format, args.k, args.weights, args.ids[i], args.y + @as(usize, i) * args.k);
+        const row = args.y[@as(usize, i) * args.k ..][0..args.k];
+        format_file.unpackRow(format, args.k, args.weights, args.ids[i], row.ptr);
+        if (args.scale != 1) for (row) |*value| {
+            value.* *= args.scale;
+        };
     }
 }
 
@@ -38,7 +45,7 @@ const testing = @import("../testing/testing.zig");
 
 test "embed gathers the rows that were packed" {
     var rng: testing.Rng = .init(41);
-    for (std.enums.values(Format)) |format| {
+    for (std.enums.values(Format)) |format| for ([_]f32{ 1, 25.298222 }) |scale| {
         const rows = 37;
         const k = 512;
         const ids = [_]u32{ 36, 0, 16, 15, 16 };
@@ -62,14 +69,16 @@ test "embed gathers the rows that were packed" {
             .rows = rows,
             .k = k,
             .n = ids.len,
+            .scale = scale,
         };
         testing.runParts(run, &args, 2);
         for (ids, 0..) |id, i| {
             format_file.decodeRow(format, raw.bytes[id * format.rowBytes(k) ..][0..format.rowBytes(k)], &row);
+            for (&row) |*value| value.* *= scale;
             try testing.expectBitwise(&row, y.slice(f32)[i * k ..][0..k]);
         }
         @memset(y.slice(f32), 0);
         reference(&args);
         try testing.expectBitwise(&row, y.slice(f32)[4 * k ..][0..k]);
-    }
+    };
 }

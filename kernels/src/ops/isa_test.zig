@@ -4,8 +4,8 @@ const std = @import("std");
 const testing = @import("../testing/testing.zig");
 const arena = @import("../kv/arena.zig");
 const batch = @import("../kv/batch.zig");
+const glu = @import("glu.zig");
 const rms_norm = @import("rms_norm.zig");
-const swiglu = @import("swiglu.zig");
 const rope = @import("rope.zig");
 const rope_append = @import("rope_append.zig");
 const attention = @import("attention/attention.zig");
@@ -22,7 +22,7 @@ const dim_max = 72;
 const heads = 4;
 const kv_heads = 2;
 
-test "rms_norm and swiglu have the same bits everywhere" {
+test "rms_norm and glu have the same bits everywhere" {
     var rng: testing.Rng = .init(91);
     var x: [600]f32 = undefined;
     var w: [300]f32 = undefined;
@@ -31,7 +31,7 @@ test "rms_norm and swiglu have the same bits everywhere" {
     rng.fill(&w, 2);
     testing.runParts(rms_norm.run, &rms_norm.Args{ .x = &x, .w = &w, .y = .{ .f32 = &y }, .k = 300, .n = 2, .eps = 1e-5 }, 2);
     try std.testing.expectEqual(@as(u64, 1698984365342852490), hashOf(&y));
-    testing.runParts(swiglu.run, &swiglu.Args{ .gate = &x, .up = &y, .y = .{ .f32 = &y }, .k = 300, .n = 2 }, 2);
+    testing.runParts(glu.run, &glu.Args{ .gate = &x, .up = &y, .y = .{ .f32 = &y }, .k = 300, .n = 2, .function = .silu }, 2);
     try std.testing.expectEqual(@as(u64, 13810157627062495526), hashOf(&y));
 }
 

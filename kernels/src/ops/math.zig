@@ -1,8 +1,9 @@
 //! Elementary functions as polynomials of our own, so that a kernel calls no libm and every instruction set gives the same
 //! bits: only IEEE additions, multiplications, divisions and declared FMAs, never contracted by the compiler.
 //!
-//! `exp`, `sigmoid` and `silu` take f32 scalars or vectors of any length and treat each lane alike. The f64 functions fill
-//! tables (RoPE) and close reductions (log-sum-exp); they are scalar and use no FMA, which baseline x86-64 has to emulate.
+//! `exp`, `sigmoid`, `silu`, `tanh` and `gelu` take f32 scalars or vectors of any length and treat each lane alike. The f64
+//! functions fill tables (RoPE) and close reductions (log-sum-exp); they are scalar and use no FMA, which baseline x86-64 has
+//! to emulate.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
@@ -94,6 +95,31 @@ pub inline fn sigmoid(x: anytype) @TypeOf(x) {
 /// x · sigmoid(x), also called swish (Ramachandran et al. 2017).
 pub inline fn silu(x: anytype) @TypeOf(x) {
     return x / (fill(@TypeOf(x), 1.0) + exp(-x));
+}
+
+/// tanh for f32 lanes, within 2 ulp and odd; ±1 at ±inf, NaN stays NaN. Near 0 x + x³·p(x²) with a minimax polynomial, beyond
+/// 0.625 1 − 2 / (e^2|x| + 1), which would cancel nearer.
+pub inline fn tanh(x: anytype) @TypeOf(x) {
+    const T = @TypeOf(x);
+    const one = fill(T, 1.0);
+    const z = x * x;
+    var p = simd.fma(fill(T, -0x1.75e1ccp-8), z, fill(T, 0x1.52269ap-6));
+    p = simd.fma(p, z, fill(T, -0x1.b83c5ap-5));
+    p = simd.fma(p, z, fill(T, 0x1.110726p-3));
+    p = simd.fma(p, z, fill(T, -0x1.555532p-2));
+    const near = simd.fma(p * z, x, x);
+    const magnitude = @abs(x);
+    const far = one - fill(T, 2.0) / (exp(magnitude + magnitude) + one);
+    return pick(T, magnitude < fill(T, 0.625), near, pick(T, x < fill(T, 0.0), -far, far));
+}
+
+/// x·Φ(x) in the form that models are trained with, ½x·(1 + tanh u), u = √(2/π)·(x + 0.044715·x³) (Hendrycks & Gimpel 2016):
+/// x / (1 + e^−2u) is the same without cancellation.
+pub inline fn gelu(x: anytype) @TypeOf(x) {
+    const T = @TypeOf(x);
+    const factor = -2.0 * @sqrt(2.0 / std.math.pi);
+    const exponent = x * simd.fma(x * x, fill(T, factor * 0.044715), fill(T, factor));
+    return x / (fill(T, 1.0) + exp(exponent));
 }
 
 /// Natural logarithm of an f32, rounded from `ln`. log(0) = −inf, log(x < 0) = NaN.
@@ -258,6 +284,43 @@ test "sigmoid and silu follow their definitions" {
     }
     try std.testing.expectEqual(@as(f32, 0), sigmoid(-std.math.inf(f32)));
     try std.testing.expectEqual(@as(f32, 1), sigmoid(std.math.inf(f32)));
+}
+
+test "tanh is within 2 ulp, odd, and 1 at the end" {
+    var x: f32 = 0;
+    while (x < 12) : (x += 0.00071 + x * 1e-4) {
+        try std.testing.expect(ulps32(tanh(x), std.math.tanh(@as(f64, x))) < 2.0);
+        try std.testing.expectEqual(-tanh(x), tanh(-x));
+        const wide: [16]f32 = tanh(@as(@Vector(16, f32), @splat(x)));
+        try std.testing.expectEqual(tanh(x), wide[11]);
+    }
+    try std.testing.expectEqual(@as(f32, 1e-20), tanh(@as(f32, 1e-20)));
+    try std.testing.expectEqual(@as(f32, 1), tanh(std.math.inf(f32)));
+    try std.testing.expectEqual(@as(f32, -1), tanh(-std.math.floatMax(f32)));
+    try std.testing.expect(std.math.isNan(tanh(std.math.nan(f32))));
+}
+
+test "gelu follows its definition" {
+    var x: f32 = -30;
+    while (x < 30) : (x += 0.00311) {
+        const u = @sqrt(2.0 / std.math.pi) * (@as(f64, x) + 0.044715 * std.math.pow(f64, x, 3));
+        const exact = @as(f64, x) / (1.0 + @exp(-2.0 * u));
+        // The exponent is rounded, so that far below 0, where hardly anything is left, it costs more of the result.
+        try std.testing.expectApproxEqRel(exact, gelu(x), 1e-7 * (2.0 + 4.0 * @abs(@min(u, 0))) + @as(f64, if (u < -43) 1 else 0));
+        const wide: [16]f32 = gelu(@as(@Vector(16, f32), @splat(x)));
+        try std.testing.expectEqual(gelu(x), wide[3]);
+    }
+    try std.testing.expectEqual(@as(f32, 1e30), gelu(@as(f32, 1e30)));
+    try std.testing.expectEqual(@as(f32, 0), gelu(@as(f32, -1e30)));
+}
+
+test "tanh and gelu give the same bits on every instruction set" {
+    var hash: u64 = 0;
+    var x: f32 = -12;
+    while (x < 12) : (x += 0.00113) {
+        for ([_]f32{ tanh(x), gelu(x) }) |value| hash = (hash ^ @as(u32, @bitCast(value))) *% 0x9E3779B97F4A7C15;
+    }
+    try std.testing.expectEqual(@as(u64, 7080056486492595787), hash);
 }
 
 test "ln, log2, exp2 and pow agree with the standard library" {

@@ -1,4 +1,4 @@
-//! y = x / √(mean(x²) + eps) · w over each row (Zhang & Sennrich 2019).
+//! y = x / √(mean(x²) + eps) · w over each row (Zhang & Sennrich 2019), or y += … for a norm behind a part of a layer.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
@@ -7,6 +7,7 @@ const activations = @import("../quant/activations.zig");
 const epilogue = @import("epilogue.zig");
 
 /// x: [n, k]; w: [k]; y: [n, k] in the forms that are wanted; as f32 it may alias x. k ≥ 1, eps ≥ 0 unitless.
+/// accumulate: 0, or 1 to add to y, which is f32 alone then and not x.
 pub const Args = extern struct {
     x: [*]const f32,
     w: [*]const f32,
@@ -14,6 +15,7 @@ pub const Args = extern struct {
     k: u32,
     n: u32,
     eps: f32,
+    accumulate: u32 = 0,
 };
 
 pub fn reference(x: []const f32, w: []const f32, y: []f32, eps: f32) void {
@@ -48,12 +50,23 @@ pub fn scaleRow(x: []const f32, w: []const f32, out: []f32, scale: f32) void {
     while (i < x.len) : (i += 1) out[i] = x[i] * scale * w[i];
 }
 
+/// y += x.
+fn addRow(x: []const f32, y: []f32) void {
+    var i: usize = 0;
+    while (i + simd.lanes <= x.len) : (i += simd.lanes) {
+        simd.store(y[i..].ptr, simd.load(y[i..].ptr) + simd.load(x[i..].ptr));
+    }
+    while (i < x.len) : (i += 1) y[i] += x[i];
+}
+
 /// Members share rows in units of 256 values; one that shares a row with another sums its squares again, which is
 /// cheaper than waiting. Where y aliases x a row belongs to one member alone.
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     const k: usize = args.k;
     const sink: epilogue.Sink = .{ .y = args.y, .k = k };
-    if (@intFromPtr(args.y.f32) == @intFromPtr(args.x)) return runInPlace(args, job, sink);
+    const in_place = @intFromPtr(args.y.f32) == @intFromPtr(args.x);
+    std.debug.assert(args.accumulate == 0 or !in_place);
+    if (in_place) return runInPlace(args, job, sink);
     var share: epilogue.Share = .init(job, args.n, k);
     var scale: f32 = 0;
     var scale_row: usize = std.math.maxInt(usize);
@@ -63,7 +76,9 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
         scale_row = part.row;
         var values: [epilogue.unit]f32 = undefined;
         scaleRow(row[part.first..][0..part.len], args.w[part.first..][0..part.len], values[0..part.len], scale);
-        sink.put(part.row, part.first, values[0..part.len]);
+        if (args.accumulate == 1) {
+            addRow(values[0..part.len], args.y.f32.?[part.row * k + part.first ..][0..part.len]);
+        } else sink.put(part.row, part.first, values[0..part.len]);
     }
 }
 
@@ -112,9 +127,33 @@ test "rms_norm matches the reference for any shape and number of members" {
                 if (parts == 1) @memcpy(first.y.bytes, sinks.y.bytes);
                 try testing.expectBitwise(first.y.slice(f32), sinks.y.slice(f32));
             }
+            try checkAdded(x.slice(f32), w.slice(f32), first.y.slice(f32), n);
             try checkInPlace(x.slice(f32), w.slice(f32), first.y.slice(f32), n);
         }
     }
+}
+
+/// Added to rows that end at a guard page: the sum of what was there and the norm, each as it is alone.
+fn checkAdded(x: []f32, w: []const f32, normed: []const f32, n: usize) !void {
+    var rng: testing.Rng = .init(23);
+    var y = try testing.guarded(f32, x.len);
+    defer y.deinit();
+    const expected = try std.testing.allocator.alloc(f32, x.len);
+    defer std.testing.allocator.free(expected);
+    rng.fill(expected, 3);
+    @memcpy(y.slice(f32), expected);
+    for (expected, normed) |*value, added| value.* += added;
+    const args: Args = .{
+        .x = x.ptr,
+        .w = w.ptr,
+        .y = .{ .f32 = y.slice(f32).ptr },
+        .k = @intCast(w.len),
+        .n = @intCast(n),
+        .eps = 1e-5,
+        .accumulate = 1,
+    };
+    testing.runParts(run, &args, 3);
+    try testing.expectBitwise(expected, y.slice(f32));
 }
 
 fn checkInPlace(x: []f32, w: []const f32, expected: []const f32, n: usize) !void {

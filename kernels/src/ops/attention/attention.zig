@@ -6,9 +6,9 @@
 //!
 //!   1. a row at position p sees positions p − window + 1 to p, or 0 to p without a window; positions are cut into chunks of
 //!      `chunk_tokens`, counted from position 0; chunks of which it sees nothing are left out;
-//!   2. of what it sees of a chunk, each score is an FMA chain over d ascending, times scale; m = max; p = exp(score − m),
-//!      0 where that is no normal number; l = Σ p in 16 lanes (position mod 16), then the fixed tree; o[d] is an FMA chain
-//!      over positions ascending;
+//!   2. of what it sees of a chunk, each score is an FMA chain over d ascending, times scale, then
+//!      softcap · tanh(score / softcap) where there is a cap; m = max; p = exp(score − m), 0 where that is no normal number;
+//!      l = Σ p in 16 lanes (position mod 16), then the fixed tree; o[d] is an FMA chain over positions ascending;
 //!   3. chunks join in ascending order, (M, L, O) starting from (−inf, 0, 0): M' = max(M, m), a = exp(M − M'),
 //!      b = exp(m − M'), L' = fma(L, a, l·b), O' = fma(O, a, o·b); the result is O / L.
 //!
@@ -30,6 +30,7 @@ const chunk_tokens = attention_blocks.chunk_tokens;
 
 /// q: [n, heads, key_dim]; out: [n, heads, value_dim], not aliased; heads a multiple of the view's kv_heads. K and V of all
 /// positions that each query sees are in the view at the slots its sequence's extents name. scale: usually 1/√key_dim.
+/// softcap: bound of the scores (Gemma Team 2024), 0 for none.
 pub const Args = extern struct {
     q: [*]const f32,
     out: [*]f32,
@@ -39,6 +40,7 @@ pub const Args = extern struct {
     n_seqs: u32,
     heads: u32,
     scale: f32,
+    softcap: f32 = 0,
     split: items.Split = .{},
 
     pub fn work(args: *const Args) items.Work {
@@ -172,7 +174,7 @@ fn Run(comptime format: arena.Format) type {
             var row = rows.unit.row_first;
             while (row < rows.unit.row_end) {
                 const panel = rows.panel(row, index);
-                panels.compute(format, chunk, &panel, rows.args.scale, &result);
+                panels.compute(format, chunk, &panel, .{ .scale = rows.args.scale, .softcap = rows.args.softcap }, &result);
                 for (0..panel.rows) |r| {
                     if (panel.sees(r)) {
                         const out = result.out[r][0..rows.args.view.value_dim];

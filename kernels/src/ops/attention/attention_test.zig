@@ -11,6 +11,7 @@ const chunk_tokens = @import("blocks.zig").chunk_tokens;
 const items = @import("items.zig");
 const elements = @import("../../kv/elements.zig");
 const math = @import("../math.zig");
+const softCap = @import("../cap_logits.zig").softCap;
 const simd = @import("../../isa/simd.zig");
 const testing = @import("../../testing/testing.zig");
 const gpa = std.testing.allocator;
@@ -31,6 +32,7 @@ pub fn reference(args: *const attention.Args, seq: batch.Seq, token: usize, head
             var score: f64 = 0;
             for (q, 0..) |value, d| score += @as(f64, value) * elements.readKey(view, kv_head, slot, d).value();
             score *= args.scale;
+            if (args.softcap > 0) score = args.softcap * std.math.tanh(score / args.softcap);
             if (pass == 0) max = @max(max, score);
             if (pass == 0) continue;
             const p = @exp(score - max);
@@ -60,6 +62,7 @@ fn exact(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize,
         var top = -std.math.inf(f32);
         for (weights[0..tokens], first..) |*score, position| {
             score.* = exactScore(args, q, kv_head, slotOf(args, seq, position)) * args.scale;
+            if (args.softcap > 0) score.* = softCap(score.*, args.softcap);
             top = @max(top, score.*);
         }
         var lanes: [16]f32 = @splat(0);
@@ -116,6 +119,7 @@ const Shape = struct {
     /// As `dim` unless given.
     value_dim: u32 = 0,
     window: u32 = 0,
+    softcap: f32 = 0,
     format: arena.Format,
 
     fn valueDim(shape: Shape) u32 {
@@ -232,6 +236,7 @@ const World = struct {
             .n_seqs = @intCast(world.seqs.items.len),
             .heads = world.shape.heads,
             .scale = 1.0 / @sqrt(@as(f32, @floatFromInt(world.shape.dim))),
+            .softcap = world.shape.softcap,
         };
         const work = args.work();
         const room = items.roomOf(work);
@@ -279,10 +284,13 @@ const shapes = [_]Shape{
     .{ .heads = 4, .kv_heads = 2, .dim = 72, .value_dim = 40, .format = .f16 },
     .{ .heads = 3, .kv_heads = 1, .dim = 24, .value_dim = 88, .format = .f32 },
     .{ .heads = 4, .kv_heads = 2, .dim = 64, .value_dim = 96, .format = .q8_0 },
+    // Of about the size of the scores: they are bent, not cut.
+    .{ .heads = 4, .kv_heads = 1, .dim = 32, .softcap = 1.5, .format = .f16 },
+    .{ .heads = 7, .kv_heads = 1, .dim = 32, .softcap = 3, .format = .q8_0 },
 };
 
 /// Those that go through all lengths: one of each format under emulation, where FMAs are slow.
-const shapes_in_lengths = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8] } else shapes;
+const shapes_in_lengths = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[14] } else shapes;
 const lengths = if (options.emulated) [_]u32{ 1, 16, 17, 257 } else [_]u32{ 1, 2, 15, 16, 17, 255, 256, 257, 515 };
 
 test "attention matches the reference over lengths, chunk borders and formats" {
@@ -354,7 +362,7 @@ test "attention gives the same bits however its items are cut" {
 const windows = if (options.emulated) [_]u32{ 1, 16, 250, 700 } else [_]u32{ 1, 5, 16, 17, 100, 255, 256, 300, 700 };
 
 test "attention with a window matches the reference, and gives the same bits for any chunking, placement and cut" {
-    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[11], shapes[13] }) |plain| {
+    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[11], shapes[13], shapes[14] }) |plain| {
         for (windows) |window| {
             const shape = plain.windowed(window);
             const length = 600;

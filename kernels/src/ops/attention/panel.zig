@@ -7,6 +7,7 @@
 const std = @import("std");
 const simd = @import("../../isa/simd.zig");
 const math = @import("../math.zig");
+const softCap = @import("../cap_logits.zig").softCap;
 const arena = @import("../../kv/arena.zig");
 const elements = @import("../../kv/elements.zig");
 const blocks = @import("blocks.zig");
@@ -74,10 +75,13 @@ pub const Result = struct {
     out: [rows_max][arena.head_dim_max]f32,
 };
 
+/// What is done to the product of a query and a key.
+pub const Scoring = struct { scale: f32, softcap: f32 };
+
 /// Fills `result` for those rows that see a position of the chunk.
-pub fn compute(comptime format: Format, chunk: *const Chunk, panel: *const Panel, scale: f32, result: *Result) void {
+pub fn compute(comptime format: Format, chunk: *const Chunk, panel: *const Panel, scoring: Scoring, result: *Result) void {
     switch (panel.rows) {
-        inline 1, 2, 3, 4, 6, 12 => |n| if (n <= rows_max) computeRows(format, n, chunk, panel, scale, result),
+        inline 1, 2, 3, 4, 6, 12 => |n| if (n <= rows_max) computeRows(format, n, chunk, panel, scoring, result),
         else => unreachable,
     }
 }
@@ -87,7 +91,7 @@ noinline fn computeRows(
     comptime n: usize,
     chunk: *const Chunk,
     panel: *const Panel,
-    scale: f32,
+    scoring: Scoring,
     result: *Result,
 ) void {
     // What all rows see that see something.
@@ -99,7 +103,8 @@ noinline fn computeRows(
     if (all.first >= all.end) return;
     std.debug.assert(all.end <= chunk_tokens);
     var weights: [n][chunk_tokens]f32 = undefined;
-    scores(format, n, chunk, panel.q[0..n], scale, all, &weights);
+    scores(format, n, chunk, panel.q[0..n], scoring.scale, all, &weights);
+    if (scoring.softcap > 0) for (&weights) |*row| capScores(row, all, scoring.softcap);
     for (0..n) |r| result.states[r] = softmax(&weights[r], panel.first[r], panel.end[r]);
     if (common.first >= common.end) {
         // Rows that see different positions: at the edges of a window, or with one of few tokens.
@@ -256,6 +261,14 @@ fn Keys(comptime format: Format, comptime wide: usize) type {
             return elements.load(format, step, values.keys[i] + values.offset);
         }
     };
+}
+
+/// Bounds the scores of a span, rounded to whole blocks.
+noinline fn capScores(weights: *[chunk_tokens]f32, span: Span, cap: f32) void {
+    var j: usize = span.first / block_tokens * block_tokens;
+    while (j < span.end) : (j += simd.lanes) {
+        simd.store(weights[j..].ptr, softCap(simd.load(weights[j..].ptr), simd.splat(cap)));
+    }
 }
 
 /// Turns scores `first` to `end` − 1 into exp(score − max), and the rest of their blocks into zeros.

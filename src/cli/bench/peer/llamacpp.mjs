@@ -23,6 +23,9 @@ const { getLlama, LlamaLogLevel } = await import(pathToFileURL(PACKAGE));
 /** Tokens of one llama_decode; the package sets the ubatch to the same number. */
 const BATCH = 512;
 
+/** Tokens whose logits are asked for together: the package gives them as maps, which for a large vocabulary fill Node's heap. */
+const SCORED_AT_ONCE = 64;
+
 let llama, model, context, native, sequences;
 
 async function load({ file }) {
@@ -104,17 +107,19 @@ async function score({ tokens }) {
   const sequence = context.getSequence();
   try {
     await sequence.clearHistory();
-    const inputs = tokens.slice(0, -1).map((token) => [token, { generateNext: { logits: true } }]);
-    return scoreOutputs(await sequence.controlledEvaluate(inputs), tokens);
+    const scores = { greedy: [], greedyLogprob: [], logprob: [] };
+    for (let first = 0; first < tokens.length - 1; first += SCORED_AT_ONCE) {
+      const part = tokens.slice(first, Math.min(first + SCORED_AT_ONCE, tokens.length - 1));
+      const inputs = part.map((token) => [token, { generateNext: { logits: true } }]);
+      addScores(await sequence.controlledEvaluate(inputs), tokens.slice(first), scores);
+    }
+    return scores;
   } finally {
     sequence.dispose();
   }
 }
 
-function scoreOutputs(outputs, tokens) {
-  const greedy = [];
-  const greedyLogprob = [];
-  const logprob = [];
+function addScores(outputs, tokens, { greedy, greedyLogprob, logprob }) {
   outputs.forEach(({ next: { logits } }, i) => {
     let best = -1;
     let max = -Infinity;
@@ -127,7 +132,6 @@ function scoreOutputs(outputs, tokens) {
     greedyLogprob.push(-Math.log(sum));
     logprob.push(logits.get(tokens[i + 1]) - max - Math.log(sum));
   });
-  return { greedy, greedyLogprob, logprob };
 }
 
 const commands = { load, open, fill, prefill, decode, score };

@@ -1,4 +1,4 @@
-//! y = silu(gate) · up, silu(x) = x / (1 + e⁻ˣ) (Shazeer 2020, "GLU variants improve Transformer").
+//! y = f(gate) · up, f one of `Function` (Shazeer 2020, "GLU variants improve Transformer": SwiGLU, GEGLU).
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
@@ -7,6 +7,9 @@ const Job = @import("../system/job.zig").Job;
 const activations = @import("../quant/activations.zig");
 const epilogue = @import("epilogue.zig");
 
+/// What is done to the gate. silu(x) = x / (1 + e⁻ˣ); gelu in its form with tanh (math.zig).
+pub const Function = enum(u32) { silu, gelu };
+
 /// gate, up: [n, k]; y: [n, k] in the forms that are wanted; as f32 it may alias gate or up.
 pub const Args = extern struct {
     gate: [*]const f32,
@@ -14,10 +17,18 @@ pub const Args = extern struct {
     y: activations.Activation,
     k: u32,
     n: u32,
+    function: Function,
 };
 
-pub fn reference(gate: []const f32, up: []const f32, y: []f32) void {
-    for (gate, up, y) |g, u, *out| out.* = @floatCast(@as(f64, g) / (1.0 + @exp(-@as(f64, g))) * u);
+pub fn reference(function: Function, gate: []const f32, up: []const f32, y: []f32) void {
+    for (gate, up, y) |g, u, *out| {
+        const x: f64 = g;
+        const exact = switch (function) {
+            .silu => x / (1.0 + @exp(-x)),
+            .gelu => 0.5 * x * (1.0 + std.math.tanh(@sqrt(2.0 / std.math.pi) * (x + 0.044715 * x * x * x))),
+        };
+        out.* = @floatCast(exact * u);
+    }
 }
 
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
@@ -27,25 +38,38 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     while (share.next()) |part| {
         const offset = part.row * k + part.first;
         var values: [epilogue.unit]f32 = undefined;
-        unitOf(args.gate[offset..][0..part.len], args.up[offset..][0..part.len], values[0..part.len]);
+        switch (args.function) {
+            inline else => |function| unitOf(function, args.gate[offset..][0..part.len], args.up[offset..][0..part.len], values[0..part.len]),
+        }
         sink.put(part.row, part.first, values[0..part.len]);
     }
 }
 
-fn unitOf(gate: []const f32, up: []const f32, out: []f32) void {
+inline fn apply(comptime function: Function, x: simd.F32x16) simd.F32x16 {
+    return switch (function) {
+        .silu => math.silu(x),
+        .gelu => math.gelu(x),
+    };
+}
+
+fn unitOf(comptime function: Function, gate: []const f32, up: []const f32, out: []f32) void {
     var i: usize = 0;
     while (i + simd.lanes <= gate.len) : (i += simd.lanes) {
-        simd.store(out[i..].ptr, math.silu(simd.load(gate[i..].ptr)) * simd.load(up[i..].ptr));
+        simd.store(out[i..].ptr, apply(function, simd.load(gate[i..].ptr)) * simd.load(up[i..].ptr));
     }
     if (i == gate.len) return;
     const rest = gate.len - i;
-    const product = math.silu(simd.loadPartial(gate[i..].ptr, rest)) * simd.loadPartial(up[i..].ptr, rest);
+    const product = apply(function, simd.loadPartial(gate[i..].ptr, rest)) * simd.loadPartial(up[i..].ptr, rest);
     simd.storePartial(out[i..].ptr, product, rest);
 }
 
 const testing = @import("../testing/testing.zig");
 
-test "swiglu matches the reference for any shape, member count and aliasing" {
+test "glu matches the reference for any function, shape, member count and aliasing" {
+    for (std.enums.values(Function)) |function| try checkFunction(function);
+}
+
+fn checkFunction(function: Function) !void {
     var rng: testing.Rng = .init(22);
     for ([_]usize{ 1, 8, 17, 32, 96, 172, 256, 1024, 1376 }) |k| {
         for ([_]usize{ 1, 3 }) |n| {
@@ -57,7 +81,7 @@ test "swiglu matches the reference for any shape, member count and aliasing" {
             rng.fill(up.slice(f32), 3);
             const expected = try std.testing.allocator.alloc(f32, 2 * n * k);
             defer std.testing.allocator.free(expected);
-            reference(gate.slice(f32), up.slice(f32), expected[0 .. n * k]);
+            reference(function, gate.slice(f32), up.slice(f32), expected[0 .. n * k]);
             for (1..4) |parts| {
                 var sinks: epilogue.TestSinks = try .init(n, k);
                 defer sinks.deinit();
@@ -67,9 +91,10 @@ test "swiglu matches the reference for any shape, member count and aliasing" {
                     .y = sinks.activation(),
                     .k = @intCast(k),
                     .n = @intCast(n),
+                    .function = function,
                 };
                 testing.runParts(run, &args, @intCast(parts));
-                try testing.expectClose(expected[0 .. n * k], sinks.y.slice(f32), 1e-12, 1e-6);
+                try testing.expectClose(expected[0 .. n * k], sinks.y.slice(f32), if (function == .silu) 1e-12 else 1e-8, 1e-6);
                 try sinks.check();
                 if (parts == 1) @memcpy(expected[n * k ..], sinks.y.slice(f32));
                 try testing.expectBitwise(expected[n * k ..], sinks.y.slice(f32));
