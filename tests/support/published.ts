@@ -6,16 +6,23 @@
 
 import { PEER_PACKAGE } from "../../src/cli/bench/peer/install.ts";
 import { cacheFolder } from "../../src/hub/cache.ts";
+import { findOnPath } from "../../src/process/path_search.ts";
 
-const BUNDLE = `${cacheFolder()}/peer/${PEER_PACKAGE}/node_modules/node-llama-cpp/llama/gitRelease.bundle`;
-
-function hasBundle(): boolean {
+/** The bundle, or a sentence that says why there is none. */
+function findBundle(): { readonly path: string } | { readonly missing: string } {
+  const missing = `no ${PEER_PACKAGE}, which "kumi bench --peer llama.cpp" installs`;
   try {
-    return Deno.statSync(BUNDLE).isFile;
+    const folder = `${cacheFolder()}/peer/${PEER_PACKAGE}`;
+    // The last file of an installation: another test may be at it.
+    Deno.statSync(`${folder}/installed`);
+    if (findOnPath("git") === undefined) return { missing: "no git" };
+    return { path: `${folder}/node_modules/node-llama-cpp/llama/gitRelease.bundle` };
   } catch {
-    return false;
+    return { missing };
   }
 }
+
+const bundle = findBundle();
 
 async function git(...args: string[]): Promise<Uint8Array<ArrayBuffer>> {
   const { success, stdout, stderr } = await new Deno.Command("git", { args }).output();
@@ -24,18 +31,18 @@ async function git(...args: string[]): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** A folder for the bundle's files, which ends with this process. */
-async function cloneBundle(): Promise<string> {
+async function cloneBundle(path: string): Promise<string> {
   const folder = await Deno.makeTempDir();
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-  await git("clone", "--quiet", "--bare", BUNDLE, `${folder}/bundle`);
+  await git("clone", "--quiet", "--bare", path, `${folder}/bundle`);
   return folder;
 }
 
 let clone: Promise<string> | undefined;
 
 /** The path of a copy of `models/FILE`. */
-async function fetchFile(file: string): Promise<string> {
-  const folder = await (clone ??= cloneBundle());
+async function fetchFile(bundle: string, file: string): Promise<string> {
+  const folder = await (clone ??= cloneBundle(bundle));
   const path = `${folder}/${file.replaceAll("/", "_")}`;
   await Deno.writeFile(path, await git("-C", `${folder}/bundle`, "show", `HEAD:models/${file}`));
   return path;
@@ -50,10 +57,12 @@ export function testPublished(
   files: readonly string[],
   body: (...paths: string[]) => Promise<void>,
 ): void {
-  if (hasBundle()) {
-    Deno.test(name, async () => await body(...await Promise.all(files.map(fetchFile))));
+  if ("path" in bundle) {
+    Deno.test(
+      name,
+      async () => await body(...await Promise.all(files.map((file) => fetchFile(bundle.path, file)))),
+    );
   } else {
-    const reason = `skipped: no ${PEER_PACKAGE}, which "kumi bench --peer llama.cpp" installs`;
-    Deno.test({ name: `${name} (${reason})`, ignore: true, fn: () => {} });
+    Deno.test({ name: `${name} (skipped: ${bundle.missing})`, ignore: true, fn: () => {} });
   }
 }
