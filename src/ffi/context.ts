@@ -6,16 +6,15 @@
 
 import { asBuffer } from "./buffers.ts";
 import { createContext, workspaceUnits } from "./create_context.ts";
+import { createArena, createRope, createVector, createWeights } from "./create_objects.ts";
 import { check } from "./errors.ts";
 import { levelNames, supportedLevels } from "./isa.ts";
 import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
 import { type KernelSymbols, Library } from "./library.ts";
-import { Arena, idOf, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
+import { type Arena, idOf, type Owner, type Rope, u32, type Vector, type Weights } from "./objects.ts";
 import {
   type Activation,
   type ArenaParams,
-  encodeArenaLayers,
-  encodeRope,
   type KernelsOptions,
   NONE,
   type Region,
@@ -136,15 +135,7 @@ export class Kernels implements Disposable {
 
   /** Room for a packed matrix [rows, k] in a weight format (type id), to be filled by {@linkcode Weights.load}. */
   createWeights(format: number, rows: number, k: number): Weights {
-    const status = this.#native.kumi_weights_create(
-      this.id,
-      u32(format, "format"),
-      u32(rows, "rows"),
-      u32(k, "k"),
-      idBuffer,
-    );
-    check(status, "create weights", { format, rows, k });
-    return new Weights(this.#owner, idWord[0], format, rows, k);
+    return createWeights(this.#native, this.#owner, format, rows, k);
   }
 
   /**
@@ -157,42 +148,17 @@ export class Kernels implements Disposable {
 
   /** A constant vector: a copy of `data`. */
   createVector(data: Float32Array): Vector {
-    const status = this.#native.kumi_vector_create(
-      this.id,
-      data.length,
-      asBuffer(data),
-      data.byteLength,
-      idBuffer,
-    );
-    check(status, "create vector", { length: data.length });
-    return new Vector(this.#owner, idWord[0], data.length);
+    return createVector(this.#native, this.#owner, data);
   }
 
   /** Tables of cosines and sines. */
   createRope(params: RopeParams): Rope {
-    const desc = encodeRope(params);
-    check(
-      this.#native.kumi_rope_create(this.id, desc, desc.byteLength, idBuffer),
-      "create rope",
-      { ...params, freqFactors: params.freqFactors?.length },
-    );
-    return new Rope(this.#owner, idWord[0], params.rotatedDims, params.maxPositions);
+    return createRope(this.#native, this.#owner, params);
   }
 
   /** A KV cache: address space, of which memory is used when tokens are first written. */
   createArena(params: ArenaParams): Arena {
-    const { layers, slots, format } = params;
-    const desc = encodeArenaLayers(layers);
-    const status = this.#native.kumi_arena_create(
-      this.id,
-      desc,
-      desc.byteLength,
-      u32(slots, "slots"),
-      u32(format, "format"),
-      idBuffer,
-    );
-    if (status < 0) check(status, "create arena", { slots, format, layers: JSON.stringify(layers) });
-    return new Arena(this.#owner, idWord[0], slots);
+    return createArena(this.#native, this.#owner, params);
   }
 
   /** Hands out the blocks of a KV cache, all free at first. */
@@ -501,9 +467,6 @@ export class Kernels implements Disposable {
     return measure(this.#native, this.id, what, variant, matrices);
   }
 }
-
-const idWord = new Uint32Array(1);
-const idBuffer = asBuffer(idWord);
 
 function closed(): never {
   throw new Error("Cannot use kernels that were closed");

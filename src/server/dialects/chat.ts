@@ -10,7 +10,7 @@ import { choice, flag, list, number, object, record, text, word } from "../schem
 import type { FieldsOf } from "../schema/read.ts";
 import { type Asked, dialect, type Plan } from "./dialect.ts";
 import {
-  ChunkEvents,
+  answering,
   type Chunks,
   ending,
   ENGINE_ERRORS,
@@ -71,12 +71,7 @@ export const CHAT = dialect({
   plan(fields, asked): Plan {
     const plan = planChat(fields, asked);
     const answers = new ChatAnswers(asked, plan);
-    return {
-      works: plan.works,
-      class: plan.class,
-      whole: (results) => answers.whole(results),
-      events: plan.stream ? new ChunkEvents(answers, plan) : undefined,
-    };
+    return answering(plan, answers);
   },
 });
 

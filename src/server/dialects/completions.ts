@@ -6,7 +6,7 @@ import { flag, object } from "../schema/fields.ts";
 import type { FieldsOf } from "../schema/read.ts";
 import { type Asked, dialect, type Plan } from "./dialect.ts";
 import {
-  ChunkEvents,
+  answering,
   type Chunks,
   ending,
   ENGINE_ERRORS,
@@ -41,12 +41,7 @@ export const COMPLETIONS = dialect({
   async plan(fields, asked): Promise<Plan> {
     const plan = planCompletions(fields, asked);
     const answers = new TextAnswers(asked, plan, fields.echo ? await echoesOf(plan, asked) : undefined);
-    return {
-      works: plan.works,
-      class: plan.class,
-      whole: (results) => answers.whole(results),
-      events: plan.stream ? new ChunkEvents(answers, plan) : undefined,
-    };
+    return answering(plan, answers);
   },
 });
 

@@ -4,7 +4,7 @@ import type { GenerationResult } from "../../../client/generation.ts";
 import type { PromptLogprob, TokenLogprob, Usage } from "../../../protocol/answer.ts";
 import { type ApiError, OPENAI_ERRORS } from "../../api_error.ts";
 import { DONE_EVENT, eventText } from "../../sse.ts";
-import type { Asked, EventWriter, SoFar } from "../dialect.ts";
+import type { Asked, EventWriter, Plan, SoFar } from "../dialect.ts";
 import { promptLogprobs } from "./completion_logprobs.ts";
 import type { GenerationPlan } from "./plan.ts";
 
@@ -61,6 +61,19 @@ export interface Chunks {
   ): object;
   last(index: number, result: GenerationResult): object;
   usage(results: readonly GenerationResult[]): object;
+}
+
+/** What becomes of a request's works: one object, or a stream of them where that is wanted. */
+export function answering(
+  plan: GenerationPlan,
+  answers: Chunks & { whole(results: readonly GenerationResult[]): object },
+): Plan {
+  return {
+    works: plan.works,
+    class: plan.class,
+    whole: (results) => answers.whole(results),
+    events: plan.stream ? new ChunkEvents(answers, plan) : undefined,
+  };
 }
 
 /** A stream of objects without names, which ends with [DONE]; usage where it is wanted. */
