@@ -1,7 +1,8 @@
 //! Builds the kernel library: one object per instruction-set level, linked into one shared library.
 //!
 //!   zig build                 the library for this machine, installed as <prefix>/lib/libkumi.so; for another one with
-//!                             -Darch=x86_64|aarch64 -Dos=linux|macos|windows, and -Dmusl for Linux with musl
+//!                             -Darch=x86_64|aarch64 -Dos=linux|macos|windows, and -Dmusl for Linux with musl;
+//!                             -Dlevels=NAME,… has only these and is there sooner
 //!   zig build test            unit tests of every level that this machine can run; -Dtest-debug-info for stack traces
 //!   zig build test-aarch64    unit tests of the aarch64 levels under qemu-aarch64 (skipped without it)
 //!   zig build native-tests    the same tests as programs: <prefix>/tests/native/<level>
@@ -31,18 +32,19 @@ pub fn build(b: *std.Build) void {
     const os = b.option(std.Target.Os.Tag, "os", "System of the library (default: this machine's)");
     const musl = b.option(bool, "musl", "The library for Linux with musl instead of glibc (default: this machine's)");
 
+    const built = b.option([]const u8, "levels", "The levels of the library, separated by commas (default: all); the least one is always there") orelse "";
     const target: Target = .{ .arch = arch orelse host.cpu.arch, .os = os orelse host.os.tag, .musl = musl orelse host.abi.isMusl() };
     const objects = b.step("objects", "Install each level's object");
-    const main = library.addLibrary(b, target, modules.addOps(b, target, optimize), optimize, objects);
+    const main = library.addLibrary(b, target, modules.addOps(b, target, optimize, built), optimize, built, objects);
     b.getInstallStep().dependOn(&b.addInstallLibFile(main, library.libraryName(target.os)).step);
 
     const aarch64: Target = .{ .arch = .aarch64, .os = .linux };
     const aarch64_objects = b.step("objects-aarch64", "Install each level's object for aarch64 Linux");
-    const aarch64_library = library.addLibrary(b, aarch64, modules.addOps(b, aarch64, optimize), optimize, aarch64_objects);
+    const aarch64_library = library.addLibrary(b, aarch64, modules.addOps(b, aarch64, optimize, ""), optimize, "", aarch64_objects);
     const install = b.addInstallLibFile(aarch64_library, "aarch64-linux/libkumi.so");
     b.step("lib-aarch64", "Build the library for aarch64 Linux").dependOn(&install.step);
 
-    const reference = library.addLibrary(b, target, library.addReferences(b, target, optimize), optimize, null);
+    const reference = library.addLibrary(b, target, library.addReferences(b, target, optimize), optimize, "", null);
     const install_reference = b.addInstallLibFile(reference, "libkumi_reference.so");
     b.step("lib-reference", "Build the library of scalar references").dependOn(&install_reference.step);
 

@@ -25,6 +25,7 @@ pub fn addLibrary(
     target: Target,
     ops: []const *std.Build.Step.Compile,
     optimize: Optimize,
+    built_levels: []const u8,
     objects: ?*std.Build.Step,
 ) std.Build.LazyPath {
     const least = leastLevel(target.arch);
@@ -37,7 +38,7 @@ pub fn addLibrary(
     link.addArg(b.fmt("-O{t}", .{optimize}));
     if (optimize == .fast or optimize == .small) link.addArg("-fstrip");
     if (target.os == .linux) link.addArgs(&.{ "-z", "nodelete" });
-    const abi = addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize);
+    const abi = addObject(b, target, least, "src/abi.zig", "kumi_abi", optimize, built_levels);
     link.addArtifactArg(abi);
     if (objects) |step| installFor(b, step, target, abi.getEmittedBin(), "kumi_abi.o");
     for (ops) |object| {
@@ -65,7 +66,7 @@ pub fn addReferences(b: *std.Build, target: Target, optimize: Optimize) []const 
             if (detect.has(better)) level = better;
         }
     }
-    const object = addObject(b, target, level, "src/reference_ops.zig", "kumi_reference_ops", optimize);
+    const object = addObject(b, target, level, "src/reference_ops.zig", "kumi_reference_ops", optimize, "");
     return b.allocator.dupe(*std.Build.Step.Compile, &.{object}) catch @panic("out of memory");
 }
 
@@ -101,6 +102,6 @@ pub fn addSystemsStep(b: *std.Build, optimize: Optimize) void {
         .{ .arch = .aarch64, .os = .linux, .musl = true },
     }) |target| {
         const name = b.fmt("kumi_abi_{t}_{t}", .{ target.arch, target.os });
-        step.dependOn(&addObject(b, target, leastLevel(target.arch), "src/abi.zig", name, optimize).step);
+        step.dependOn(&addObject(b, target, leastLevel(target.arch), "src/abi.zig", name, optimize, "").step);
     }
 }

@@ -46,6 +46,8 @@ pub const Use = struct {
     report: bool = false,
     /// The program of src/programs/ that it is.
     program: []const u8 = "",
+    /// The levels that a library has, separated by commas; empty for all.
+    built_levels: []const u8 = "",
 };
 
 pub fn rootModule(
@@ -59,6 +61,7 @@ pub fn rootModule(
     const options = b.addOptions();
     options.addOption([]const u8, "level", level.name);
     options.addOption(bool, "single_level", use.single_level);
+    options.addOption([]const u8, "built_levels", use.built_levels);
     options.addOption(bool, "emulated", target.emulated);
     options.addOption(bool, "report", use.report);
     options.addOption([]const u8, "program", use.program);
@@ -86,12 +89,14 @@ pub fn addObject(
     root: []const u8,
     name: []const u8,
     optimize: Optimize,
+    built_levels: []const u8,
 ) *std.Build.Step.Compile {
     const object = b.addObject(.{
         .name = name,
         .root_module = rootModule(b, target, level, root, optimize, .{
             .single_level = false,
             .debug_info = optimize == .debug or optimize == .safe,
+            .built_levels = built_levels,
         }),
     });
     // Support routines compiled with one level's instructions must not be linked into the others: they come
@@ -105,14 +110,17 @@ pub fn addObject(
 
 /// An object for each level of the architecture, best first: src/isa_ops.zig compiled for it. Ops call nothing of the C
 /// library, so that the same objects do for glibc and musl, for the library and for programs that tests run.
-pub fn addOps(b: *std.Build, target: Target, optimize: Optimize) []const *std.Build.Step.Compile {
+/// `built_levels`: which levels, as in `Use`.
+pub fn addOps(b: *std.Build, target: Target, optimize: Optimize, built_levels: []const u8) []const *std.Build.Step.Compile {
     const levels = isa_levels.ofRuntime(target.arch);
-    const objects = b.allocator.alloc(*std.Build.Step.Compile, levels.len) catch @panic("out of memory");
+    var objects: std.ArrayList(*std.Build.Step.Compile) = .empty;
     const ops_target: Target = .{ .arch = target.arch, .os = target.os };
-    for (objects, levels) |*object, level| {
-        object.* = addObject(b, ops_target, level, "src/isa_ops.zig", opsName(b, level), optimize);
+    for (levels) |level| {
+        if (!isa_levels.isNamed(level, built_levels)) continue;
+        const object = addObject(b, ops_target, level, "src/isa_ops.zig", opsName(b, level), optimize, "");
+        objects.append(b.allocator, object) catch @panic("out of memory");
     }
-    return objects;
+    return objects.items;
 }
 
 pub fn opsName(b: *std.Build, level: isa_levels.Level) []const u8 {

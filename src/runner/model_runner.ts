@@ -5,6 +5,7 @@ import { machineInfo } from "../ffi/machine.ts";
 import { structs } from "../ffi/symbols.ts";
 import { formatTypeId } from "../gguf/mod.ts";
 import { Decoder } from "../layers/decoder.ts";
+import { memoryBytes } from "../layers/formats.ts";
 import { RopeTables } from "../layers/rope_table.ts";
 import { planScratch } from "../layers/scratch.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
@@ -291,10 +292,10 @@ function defaultThreads(file: ModelFile): number | undefined {
   return weightBytes(file) < TEAM_PAYS_FROM_BYTES ? 1 : undefined;
 }
 
-/** Bytes of the file's tensors without those that are shared. */
+/** Bytes that the file's tensors take in memory, without those that are shared. */
 function weightBytes(file: ModelFile, shared: SharedWeights = {}): number {
   return file.tensors.entries().reduce(
-    (sum, [name, tensor]) => Object.hasOwn(shared, name) ? sum : sum + tensor.bytes,
+    (sum, [name, { type, dims }]) => Object.hasOwn(shared, name) ? sum : sum + memoryBytes(type, dims),
     0,
   );
 }

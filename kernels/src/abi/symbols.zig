@@ -63,17 +63,33 @@ fn printForms(comptime Kind: type, out: *Writer) Writer.Error!void {
 fn printFormats(comptime Format: type, out: *Writer) Writer.Error!void {
     try out.writeAll(
         \\
-        \\/** Formats of weights: GGUF's type id, the block, and what the activations that they multiply are. */
+        \\/**
+        \\ * Formats of weights: GGUF's type id, the block, what 16 rows take in memory, so many bytes for so many values of each, and what
+        \\ * the activations that they multiply are.
+        \\ */
         \\export const weightFormats = {
         \\
     );
     inline for (comptime std.enums.values(Format)) |format| {
         const activation = if (format.activationKind()) |kind| @tagName(kind) else "f32";
-        try out.print("  {t}: {{ id: {d}, blockLength: {d}, blockBytes: {d}, activation: \"{s}\" }},\n", .{
+        const Codec = @import("../quant/format.zig").Codec(format);
+        try out.print(
+            \\  {t}: {{
+            \\    id: {d},
+            \\    blockLength: {d},
+            \\    blockBytes: {d},
+            \\    panelLength: {d},
+            \\    panelBytes: {d},
+            \\    activation: "{s}",
+            \\  }},
+            \\
+        , .{
             format,
             @backingInt(format),
             format.blockLen(),
             format.blockBytes(),
+            Codec.chunk_len,
+            @sizeOf(Codec.Packed),
             activation,
         });
     }

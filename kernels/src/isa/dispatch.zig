@@ -42,7 +42,7 @@ pub fn table(index: LevelIndex) *const Ops {
     const tables = comptime blk: {
         var list: [levels.len]*const Ops = undefined;
         for (&list, levels) |*entry, level| {
-            entry.* = @extern(*const Ops, .{ .name = "kumi_ops_" ++ level.name, .visibility = .hidden });
+            if (isBuilt(level)) entry.* = @extern(*const Ops, .{ .name = "kumi_ops_" ++ level.name, .visibility = .hidden });
         }
         break :blk list;
     };
@@ -52,7 +52,13 @@ pub fn table(index: LevelIndex) *const Ops {
 fn machineHas(comptime level: isa_levels.Level) bool {
     // Unit tests are compiled for one level, whose ops stand in for every name: only that one may run.
     if (options.single_level) return std.mem.eql(u8, level.name, options.level);
-    return detect.has(level);
+    return isBuilt(level) and detect.has(level);
+}
+
+/// Whether the library has the level. Who works on kernels may build a few only (`zig build -Dlevels=NAME,…`); the others are as
+/// though the machine lacked them.
+fn isBuilt(comptime level: isa_levels.Level) bool {
+    return comptime isa_levels.isNamed(level, options.built_levels);
 }
 
 test "some level is supported, and names lead back to it" {

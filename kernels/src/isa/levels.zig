@@ -53,6 +53,17 @@ pub fn ofRuntime(arch: std.Target.Cpu.Arch) []const Level {
     };
 }
 
+/// Whether `names`, separated by commas, has the level; an empty list has all of them, and the least one is in every list.
+pub fn isNamed(level: Level, names: []const u8) bool {
+    if (names.len == 0) return true;
+    const arch = level.arch orelse return true;
+    const levels = ofRuntime(arch);
+    if (std.mem.eql(u8, level.name, levels[levels.len - 1].name)) return true;
+    var parts = std.mem.splitScalar(u8, names, ',');
+    while (parts.next()) |name| if (std.mem.eql(u8, name, level.name)) return true;
+    return false;
+}
+
 /// The compiler's feature set of a level.
 pub fn features(comptime level: Level) std.Target.Cpu.Feature.Set {
     comptime {

@@ -150,7 +150,7 @@ const V = simd.F32x16;
 /// min for the q it gives follow from least squares. min ≥ 0 is what the formats can say: x̂ = step · q − min.
 pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32) Fit {
     var x: [n]V = undefined;
-    for (&x, 0..) |*part, i| part.* = simd.load(values[16 * i ..].ptr);
+    inline for (&x, 0..) |*part, i| part.* = simd.load(values[16 * i ..].ptr);
     var low: f32 = 0;
     var high: f32 = values[0];
     for (values) |value| {
@@ -158,21 +158,20 @@ pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32)
         high = @max(high, value);
     }
     if (!(high - low > 0) or !std.math.isFinite(high - low)) return .{ .step = 0, .min = if (std.math.isFinite(low)) -low else 0 };
-    const one: [n]V = @splat(simd.splat(1));
-    const rms = simd.splat(@sqrt(sumOf(n, x, x, one) / (16 * n)));
+    const rms = simd.splat(@sqrt(sumOf(n, .{ x, x }) / (16 * n)));
     var w: [n]V = undefined;
-    for (&w, x) |*weight, part| weight.* = rms + @abs(part);
-    const sum_w = sumOf(n, w, one, one);
-    const sum_x = sumOf(n, w, x, one);
+    inline for (&w, x) |*weight, part| weight.* = rms + @abs(part);
+    const sum_w = sumOf(n, .{w});
+    const sum_x = sumOf(n, .{ w, x });
     var best: Fit = .{ .step = (high - low) / q_max, .min = -low };
     var best_error = weightedError(q_max, n, x, w, best);
     var candidate: i32 = -10;
     while (candidate <= 10) : (candidate += 1) {
         const stretch = @as(f32, q_max) + 0.1 * @as(f32, @floatFromInt(candidate));
         const q = quantise(q_max, n, x, stretch / (high - low), -low);
-        const sum_q = sumOf(n, w, q, one);
-        const sum_qq = sumOf(n, w, q, q);
-        const sum_xq = sumOf(n, w, x, q);
+        const sum_q = sumOf(n, .{ w, q });
+        const sum_qq = sumOf(n, .{ w, q, q });
+        const sum_xq = sumOf(n, .{ w, x, q });
         const determinant = sum_w * sum_qq - sum_q * sum_q;
         if (!(determinant > 0)) continue;
         var fit: Fit = .{
@@ -189,17 +188,21 @@ pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32)
     return best;
 }
 
-/// Σ a · b · c.
-inline fn sumOf(comptime n: usize, a: [n]V, b: [n]V, c: [n]V) f32 {
-    var sum = a[0] * b[0] * c[0];
-    inline for (1..n) |i| sum += a[i] * b[i] * c[i];
+/// Σ of the products of `factors`, multiplied in their order.
+inline fn sumOf(comptime n: usize, factors: anytype) f32 {
+    var sum: V = undefined;
+    inline for (0..n) |i| {
+        var product = factors[0][i];
+        inline for (1..factors.len) |f| product *= factors[f][i];
+        sum = if (i == 0) product else sum + product;
+    }
     return simd.reduceAdd(sum);
 }
 
 inline fn quantise(comptime q_max: u8, comptime n: usize, x: [n]V, inverse: f32, min: f32) [n]V {
     const top = simd.splat(q_max);
     var q: [n]V = undefined;
-    for (x, &q) |value, *quant| {
+    inline for (x, &q) |value, *quant| {
         const wanted = (value + simd.splat(min)) * simd.splat(inverse);
         const bounded = @max(simd.splat(0), @min(top, wanted));
         quant.* = @floatFromInt(simd.roundToInt(bounded));
@@ -210,7 +213,7 @@ inline fn quantise(comptime q_max: u8, comptime n: usize, x: [n]V, inverse: f32,
 fn weightedError(comptime q_max: u8, comptime n: usize, x: [n]V, w: [n]V, fit: Fit) f32 {
     const q = quantise(q_max, n, x, codec.inverse(fit.step), fit.min);
     var sum: V = @splat(0);
-    for (x, w, q) |value, weight, quant| {
+    inline for (x, w, q) |value, weight, quant| {
         const off = value - (simd.splat(fit.step) * quant - simd.splat(fit.min));
         sum += weight * off * off;
     }

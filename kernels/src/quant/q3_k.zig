@@ -35,18 +35,7 @@ const Span = extern struct {
     /// Bit g of byte 4·row + i belongs to K position 4g + i.
     high: [panel.unit_bytes]u8,
 };
-/// In the order in which a kernel reads it.
-pub const Packed = extern struct {
-    /// Two spans of 32 values, four sub-blocks each.
-    pairs: [4]extern struct {
-        /// [span]: its two sub-blocks side by side for each row.
-        scales: [2][panel.rows][2]i8,
-        spans: [2]Span,
-    },
-    d: [panel.rows]u16,
-    /// Keeps every unit of the next block within one cache line.
-    unused: [panel.unit_bytes / 2]u8,
-};
+pub const Packed = signed_scales.Packed(Span);
 
 comptime {
     std.debug.assert(@sizeOf(Block) == 110);
@@ -121,10 +110,7 @@ pub inline fn unit(chunk: *const Packed, span: usize, comptime u: usize, row: us
     return .{ .low = low.low | simd.moveBits(high, u, 2, 1), .high = low.high | simd.moveBits(high, u + 4, 2, 1) };
 }
 
-/// The scales of sub-blocks 2 · pair and 2 · pair + 1.
-pub inline fn scalePair(chunk: *const Packed, pair: usize, row: usize) simd.RowI16 {
-    return panel.pairsAt(i8, &chunk.pairs[pair / 2].scales[pair % 2], row);
-}
+pub const scalePair = Packed.scalePair;
 
 pub fn unpackBlock(chunk: *const Packed, row: usize, index: usize) Block {
     std.debug.assert(index == 0);

@@ -1,13 +1,14 @@
 //! Q4_1: 32 values share an f16 scale and an f16 minimum; value = d · q + m, q in 0..15.
 
 const std = @import("std");
+const block_min = @import("block_min.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const q4_0 = @import("q4_0.zig");
 const transpose = @import("transpose.zig");
 const Traits = @import("traits.zig").Traits;
 
-pub const block_len = 32;
+pub const block_len = block_min.block_len;
 pub const traits: Traits = .{ .integer = .{ .activation = .per32, .quants = .{ .unsigned = 15 }, .mins = .block } };
 /// Of `encode`: root mean square error over the standard deviation of bell-shaped data.
 pub const error_max = 0.08;
@@ -34,36 +35,22 @@ comptime {
 }
 
 pub fn decode(block: *align(1) const Block) [block_len]f32 {
-    const d = codec.fromHalf(block.d);
-    const m = codec.fromHalf(block.m);
-    var values: [block_len]f32 = undefined;
-    for (q4_0.quants(&block.qs), &values) |q, *value| value.* = d * @as(f32, @floatFromInt(q)) + m;
-    return values;
-}
-
-/// The least value becomes q = 0, the largest q = 15.
-pub fn encode(values: *const [block_len]f32) Block {
-    const least, const largest = codec.rangeOf(values);
-    // Halves first: the difference of two finite values may be infinite.
-    const d = (largest / 2 - least / 2) / 7.5;
-    const inverse = codec.inverse(d);
-    var block: Block = .{ .d = codec.toHalf(d), .m = codec.toHalf(least), .qs = @splat(0) };
-    for (values, 0..) |value, i| {
-        const q: u8 = @intCast(codec.nearest((value - least) * inverse, 0, 15));
-        block.qs[i % 16] |= q << @intCast(i / 16 * 4);
-    }
-    return block;
+    return partsOf(block).decode();
 }
 
 pub fn integers(block: *const Block) codec.Integers(block_len) {
-    var result: codec.Integers(block_len) = .{
-        .d = codec.fromHalf(block.d),
-        .dmin = -codec.fromHalf(block.m),
-        .weights = undefined,
-        .mins = @splat(1),
-    };
-    for (&result.weights, q4_0.quants(&block.qs)) |*weight, q| weight.* = q;
-    return result;
+    return partsOf(block).integers();
+}
+
+pub fn encode(values: *const [block_len]f32) Block {
+    const parts = block_min.encode(15, values);
+    var block: Block = .{ .d = parts.d, .m = parts.m, .qs = @splat(0) };
+    for (parts.q, 0..) |q, i| block.qs[i % 16] |= q << @intCast(i / 16 * 4);
+    return block;
+}
+
+fn partsOf(block: *align(1) const Block) block_min.Parts {
+    return .{ .d = block.d, .m = block.m, .q = q4_0.quants(&block.qs) };
 }
 
 pub fn packChunk(blocks: *const [2]panel.Blocks(@This()), chunk: *Packed) void {

@@ -1,12 +1,13 @@
 //! Q5_1: 32 values share an f16 scale and an f16 minimum; value = d · q + m, q in 0..31.
 
 const std = @import("std");
+const block_min = @import("block_min.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const q5_0 = @import("q5_0.zig");
 const Traits = @import("traits.zig").Traits;
 
-pub const block_len = 32;
+pub const block_len = block_min.block_len;
 pub const traits: Traits = .{ .integer = .{ .activation = .per32, .quants = .{ .unsigned = 31 }, .mins = .block } };
 /// Of `encode`: root mean square error over the standard deviation of bell-shaped data.
 pub const error_max = 0.04;
@@ -32,33 +33,20 @@ comptime {
 }
 
 pub fn decode(block: *align(1) const Block) [block_len]f32 {
-    const d = codec.fromHalf(block.d);
-    const m = codec.fromHalf(block.m);
-    var values: [block_len]f32 = undefined;
-    for (block.bits.quants(), &values) |q, *value| value.* = d * @as(f32, @floatFromInt(q)) + m;
-    return values;
-}
-
-/// The least value becomes q = 0, the largest q = 31.
-pub fn encode(values: *const [block_len]f32) Block {
-    const least, const largest = codec.rangeOf(values);
-    // Halves first: the difference of two finite values may be infinite.
-    const d = (largest / 2 - least / 2) / 15.5;
-    const inverse = codec.inverse(d);
-    var q: [block_len]u8 = undefined;
-    for (values, &q) |value, *quant| quant.* = @intCast(codec.nearest((value - least) * inverse, 0, 31));
-    return .{ .d = codec.toHalf(d), .m = codec.toHalf(least), .bits = .of(&q) };
+    return partsOf(block).decode();
 }
 
 pub fn integers(block: *const Block) codec.Integers(block_len) {
-    var result: codec.Integers(block_len) = .{
-        .d = codec.fromHalf(block.d),
-        .dmin = -codec.fromHalf(block.m),
-        .weights = undefined,
-        .mins = @splat(1),
-    };
-    for (&result.weights, block.bits.quants()) |*weight, q| weight.* = q;
-    return result;
+    return partsOf(block).integers();
+}
+
+pub fn encode(values: *const [block_len]f32) Block {
+    const parts = block_min.encode(31, values);
+    return .{ .d = parts.d, .m = parts.m, .bits = .of(&parts.q) };
+}
+
+fn partsOf(block: *align(1) const Block) block_min.Parts {
+    return .{ .d = block.d, .m = block.m, .q = block.bits.quants() };
 }
 
 pub fn packChunk(blocks: *const [2]panel.Blocks(@This()), chunk: *Packed) void {

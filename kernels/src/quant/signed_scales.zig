@@ -4,10 +4,31 @@
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
 const codec = @import("codec.zig");
+const panel = @import("panel.zig");
 
 pub const block_len = 256;
 pub const sub_len = 16;
 pub const sub_blocks = block_len / sub_len;
+
+/// A panel's block in the order in which a kernel reads it; `Span` has the quants of 32 values of 16 rows.
+pub fn Packed(comptime Span: type) type {
+    return extern struct {
+        /// Two spans of 32 values, four sub-blocks each.
+        pairs: [4]extern struct {
+            /// [span]: its two sub-blocks side by side for each row.
+            scales: [2][panel.rows][2]i8,
+            spans: [2]Span,
+        },
+        d: [panel.rows]u16,
+        /// Keeps every unit of the next block within one cache line.
+        unused: [panel.unit_bytes / 2]u8,
+
+        /// The scales of sub-blocks 2 · pair and 2 · pair + 1.
+        pub inline fn scalePair(chunk: *const @This(), pair: usize, row: usize) simd.RowI16 {
+            return panel.pairsAt(i8, &chunk.pairs[pair / 2].scales[pair % 2], row);
+        }
+    };
+}
 
 /// A block before it is laid out.
 pub const Parts = struct {

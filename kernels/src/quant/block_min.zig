@@ -1,0 +1,42 @@
+//! What Q4_1 and Q5_1 share: 32 values with an f16 scale and an f16 minimum, value = d · q + m.
+
+const codec = @import("codec.zig");
+
+pub const block_len = 32;
+
+/// A block before it is laid out.
+pub const Parts = struct {
+    d: u16,
+    m: u16,
+    q: [block_len]u8,
+
+    pub fn decode(parts: *const Parts) [block_len]f32 {
+        const d = codec.fromHalf(parts.d);
+        const m = codec.fromHalf(parts.m);
+        var values: [block_len]f32 = undefined;
+        for (parts.q, &values) |q, *value| value.* = d * @as(f32, @floatFromInt(q)) + m;
+        return values;
+    }
+
+    pub fn integers(parts: *const Parts) codec.Integers(block_len) {
+        var result: codec.Integers(block_len) = .{
+            .d = codec.fromHalf(parts.d),
+            .dmin = -codec.fromHalf(parts.m),
+            .weights = undefined,
+            .mins = @splat(1),
+        };
+        for (&result.weights, parts.q) |*weight, q| weight.* = q;
+        return result;
+    }
+};
+
+/// The least value becomes q = 0, the largest q = `q_max`.
+pub fn encode(comptime q_max: u8, values: *const [block_len]f32) Parts {
+    const least, const largest = codec.rangeOf(values);
+    // Halves first: the difference of two finite values may be infinite.
+    const d = (largest / 2 - least / 2) / (@as(comptime_float, q_max) / 2.0);
+    const inverse = codec.inverse(d);
+    var parts: Parts = .{ .d = codec.toHalf(d), .m = codec.toHalf(least), .q = undefined };
+    for (values, &parts.q) |value, *q| q.* = @intCast(codec.nearest((value - least) * inverse, 0, q_max));
+    return parts;
+}
