@@ -19,6 +19,7 @@ const ROOMS = [
   "src/tokenizer",
   "src/gguf",
   "src/hub",
+  "src/cost",
   "src/process",
   "src/ffi",
   "scheduler",

@@ -1,0 +1,191 @@
+import type { Capacity, CostInputs, CostOption, Power, SourcedFigure, TokenMix, Volume } from "./inputs.ts";
+import { HOURS_PER_MONTH } from "./monthly.ts";
+import { type Figure, type Money, type PricedOption, PricesError, type PricesFile } from "./prices.ts";
+
+/** What a trial tells the cost model. */
+export interface Measured {
+  readonly mix: TokenMix;
+  /** Requests a second that the machine of the trial answered within the objectives. */
+  readonly requestsPerSecond: number;
+  /** Of the whole machine; null where the trial can say nothing of it. */
+  readonly power: Power | null;
+  /** What the traffic says; null where it has no rate of its own. */
+  readonly volume: Volume | null;
+}
+
+/** Share of the machine's capacity that is reckoned with where nobody knows the volume. */
+export const ASSUMED_UTILISATION = 0.3;
+
+/**
+ * Puts prices and measurements together: amounts in one currency, capacities as rates. An option for which
+ * something is missing is left out with the reason. Throws a PricesError where a currency has no rate.
+ */
+export function resolvePrices(file: PricesFile, measured: Measured): CostInputs {
+  const sources: SourcedFigure[] = [];
+  const plain = (path: string, figure: Figure) => {
+    const { value, date, source, placeholder } = figure;
+    sources.push({ path, value, currency: null, date, source, placeholder });
+    return value;
+  };
+  const rates = new Map<string, number>();
+  const rateOf = (currency: string, path: string) => {
+    if (currency === file.currency) return 1;
+    const rate = file.exchange[currency];
+    if (rate === undefined) {
+      throw new PricesError(
+        `${path}: is in ${currency}, and exchange has no rate from it to ${file.currency}`,
+      );
+    }
+    if (!rates.has(currency)) rates.set(currency, plain(`exchange.${currency}`, rate));
+    return rates.get(currency)!;
+  };
+  const amount = (path: string, { value, currency = file.currency, date, source, placeholder }: Money) => {
+    const rate = rateOf(currency, path);
+    sources.push({ path, value, currency, date, source, placeholder });
+    return value * rate;
+  };
+  const read: Read = { plain, amount };
+  const site = {
+    powerPricePerKwh: amount("site.powerPricePerKwh", file.site.powerPricePerKwh),
+    pue: plain("site.pue", file.site.pue),
+    rackUnitPerMonth: amount("site.rackUnitPerMonth", file.site.rackUnitPerMonth),
+    staffPerHour: amount("site.staffPerHour", file.site.staffPerHour),
+  };
+  const options: CostOption[] = [];
+  const leftOut: { name: string; reason: string }[] = [];
+  file.options.forEach((option, i) => {
+    const found = resolveOption(option, `options[${i}]`, read, site, measured);
+    if (typeof found === "string") leftOut.push({ name: option.name, reason: found });
+    else options.push(found);
+  });
+  return {
+    currency: file.currency,
+    date: file.date,
+    mix: measured.mix,
+    volume: volumeOf(file, measured, plain),
+    spareMachines: file.spareMachines,
+    options,
+    leftOut,
+    sources,
+  };
+}
+
+interface Read {
+  readonly plain: (path: string, figure: Figure) => number;
+  readonly amount: (path: string, money: Money) => number;
+}
+
+interface Site {
+  readonly powerPricePerKwh: number;
+  readonly pue: number;
+  readonly rackUnitPerMonth: number;
+  readonly staffPerHour: number;
+}
+
+/** The option in numbers, or why it cannot be reckoned. */
+function resolveOption(
+  option: PricedOption,
+  path: string,
+  { plain, amount }: Read,
+  site: Site,
+  measured: Measured,
+): CostOption | string {
+  const { id, name, alternative } = option;
+  const named = { id, name, ...alternative === undefined ? {} : { alternative } };
+  if (option.kind === "api") {
+    const inputPerMillion = amount(`${path}.inputPerMillion`, option.inputPerMillion);
+    return {
+      kind: "api",
+      ...named,
+      inputPerMillion,
+      cachedInputPerMillion: option.cachedInputPerMillion === undefined
+        ? inputPerMillion
+        : amount(`${path}.cachedInputPerMillion`, option.cachedInputPerMillion),
+      outputPerMillion: amount(`${path}.outputPerMillion`, option.outputPerMillion),
+      fixedPerMonth: option.fixedPerMonth === undefined
+        ? 0
+        : amount(`${path}.fixedPerMonth`, option.fixedPerMonth),
+    };
+  }
+  if (option.kind === "own" && option.power === undefined && measured.power === null) {
+    return "the trial knows nothing of the machine's power, and the prices have no `power`";
+  }
+  if (!(measured.requestsPerSecond > 0) && !(option.capacity && "requestsPerSecond" in option.capacity)) {
+    return "the machine of the trial kept the objectives at no load, so that it has no capacity to reckon with";
+  }
+  const capacity = capacityOf(option.capacity, `${path}.capacity`, plain, measured);
+  const staff = {
+    staffHoursPerMonth: plain(`${path}.staffHoursPerMonth`, option.staffHoursPerMonth),
+    staffPerHour: site.staffPerHour,
+  };
+  if (option.kind !== "own") {
+    return {
+      kind: option.kind,
+      ...named,
+      capacity,
+      ...staff,
+      pricePerHour: amount(`${path}.pricePerHour`, option.pricePerHour),
+      hoursPerMonth: option.hoursPerMonth === undefined
+        ? HOURS_PER_MONTH
+        : plain(`${path}.hoursPerMonth`, option.hoursPerMonth),
+      extrasPerMonth: option.extrasPerMonth === undefined
+        ? 0
+        : amount(`${path}.extrasPerMonth`, option.extrasPerMonth),
+    };
+  }
+  const optional = (key: "residualShare" | "interestPerYear" | "maintenancePerYear") =>
+    option[key] === undefined ? 0 : plain(`${path}.${key}`, option[key]);
+  return {
+    kind: "own",
+    ...named,
+    capacity,
+    ...staff,
+    price: amount(`${path}.price`, option.price),
+    lifeYears: plain(`${path}.lifeYears`, option.lifeYears),
+    residualShare: optional("residualShare"),
+    interestPerYear: optional("interestPerYear"),
+    maintenancePerYear: optional("maintenancePerYear"),
+    power: option.power === undefined ? measured.power! : {
+      idleWatts: plain(`${path}.power.idleWatts`, option.power.idleWatts),
+      busyWatts: plain(`${path}.power.busyWatts`, option.power.busyWatts),
+      basis: "given",
+    },
+    powerPricePerKwh: site.powerPricePerKwh,
+    pue: site.pue,
+    rackUnits: plain(`${path}.rackUnits`, option.rackUnits),
+    rackUnitPerMonth: site.rackUnitPerMonth,
+  };
+}
+
+function capacityOf(
+  given: Exclude<PricedOption, { kind: "api" }>["capacity"],
+  path: string,
+  plain: Read["plain"],
+  { requestsPerSecond }: Measured,
+): Capacity {
+  if (given === undefined) return { requestsPerSecond, basis: "measured" };
+  if ("requestsPerSecond" in given) {
+    return {
+      requestsPerSecond: plain(`${path}.requestsPerSecond`, given.requestsPerSecond),
+      basis: "assumed",
+    };
+  }
+  const times = plain(`${path}.timesThisMachine`, given.timesThisMachine);
+  return { requestsPerSecond: times * requestsPerSecond, basis: "assumed" };
+}
+
+/** The file's word counts before the traffic's, which may be of one busy hour. */
+function volumeOf({ volume }: PricesFile, measured: Measured, plain: Read["plain"]): Volume {
+  const requestsPerMonth = volume.requestsPerMonth === undefined
+    ? measured.volume?.requestsPerMonth
+    : plain("volume.requestsPerMonth", volume.requestsPerMonth);
+  const peakToMean = volume.peakToMean === undefined
+    ? measured.volume?.peakToMean
+    : plain("volume.peakToMean", volume.peakToMean);
+  const assumed = ASSUMED_UTILISATION * measured.requestsPerSecond * HOURS_PER_MONTH * 3600;
+  return {
+    requestsPerMonth: requestsPerMonth ?? assumed,
+    peakToMean: peakToMean ?? 1,
+    basis: volume.requestsPerMonth !== undefined ? "prices" : measured.volume ? "traffic" : "assumed",
+  };
+}
