@@ -8,7 +8,7 @@
 import { BytePairModel } from "./byte_pair_model.ts";
 import { CharacterPairModel } from "./character_pair_model.ts";
 import { TokenizerError } from "./error.ts";
-import { type Metadata, readBoolean, readBytes, readString } from "./metadata.ts";
+import { type Metadata, readBoolean, readBytes, readString, tokenizerKey } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
 import { preTokenizerOf } from "./pre_tokenizer.ts";
 import { SentencePieceModel } from "./sentence_piece_model.ts";
@@ -17,6 +17,7 @@ import { StreamDecoder } from "./stream_decoder.ts";
 import { printableBytes } from "./utf8.ts";
 import { UnigramModel } from "./unigram_model.ts";
 import { TokenKind, Vocabulary } from "./vocabulary.ts";
+import { WordPieceModel } from "./word_piece_model.ts";
 
 /** How `encode` treats special tokens. */
 export interface EncodeOptions {
@@ -182,7 +183,7 @@ const NOTHING = new Uint8Array(0);
  * trained on.
  */
 function checkKeys(metadata: Metadata, kind: string | undefined): void {
-  if (readBoolean(metadata, "add_sep_token") === true) {
+  if (kind !== "bert" && readBoolean(metadata, "add_sep_token") === true) {
     throw unsupported("add_sep_token is true, which asks for a separator after each text");
   }
   if (kind === "t5") {
@@ -206,8 +207,8 @@ function unsupported(what: string): TokenizerError {
 
 /**
  * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece), "gpt2"
- * (byte-level BPE), "gemma4" (BPE over characters) or "t5" (Unigram). Throws TokenizerError with the key and
- * the value at fault.
+ * (byte-level BPE), "gemma4" (BPE over characters), "t5" (Unigram) or "bert" (WordPiece). Throws TokenizerError
+ * with the key and the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
   const kind = readString(metadata, "model");
@@ -229,8 +230,32 @@ export function createTokenizer(metadata: Metadata): Tokenizer {
     const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: { eos: 1, unknown: 2 } });
     return new Tokenizer(vocabulary, new UnigramModel(metadata, vocabulary));
   }
+  if (kind === "bert") {
+    const vocabulary = Vocabulary.read(withSeparator(metadata), {
+      addBos: true,
+      ids: { bos: 101, eos: 102, unknown: 100 },
+    });
+    return new Tokenizer(vocabulary, new WordPieceModel(metadata, vocabulary));
+  }
   const shown = kind === undefined ? "missing" : JSON.stringify(kind);
   throw new TokenizerError(
-    `tokenizer.ggml.model must be "llama", "gpt2", "gemma4" or "t5": current value is ${shown}`,
+    `tokenizer.ggml.model must be "llama", "gpt2", "gemma4", "t5" or "bert": current value is ${shown}`,
   );
+}
+
+/**
+ * What BERT's files call the first token of a text and the separator after it, by the names that other files
+ * have for a text's first and last tokens.
+ */
+function withSeparator(metadata: Metadata): Metadata {
+  const renamed = new Map(metadata);
+  const rename = (from: string, to: string) => {
+    const value = metadata.get(tokenizerKey(from));
+    if (value !== undefined && !metadata.has(tokenizerKey(to))) renamed.set(tokenizerKey(to), value);
+  };
+  rename("cls_token_id", "bos_token_id");
+  rename("seperator_token_id", "eos_token_id"); // as GGUF spells it
+  rename("add_sep_token", "add_eos_token");
+  if (!renamed.has(tokenizerKey("add_eos_token"))) renamed.set(tokenizerKey("add_eos_token"), true);
+  return renamed;
 }

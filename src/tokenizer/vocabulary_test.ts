@@ -9,7 +9,7 @@ const drop = (name: string): Change => (m) => m.delete(`tokenizer.ggml.${name}`)
 
 const BROKEN: [string, Change, string][] = [
   ["no model", drop("model"), "tokenizer.ggml.model"],
-  ["an unknown model", set("model", "bert"), '"bert"'],
+  ["an unknown model", set("model", "rwkv"), '"bert"'],
   ["an unknown pre-tokenizer", set("pre", "rwkv"), '"rwkv"'],
   ["a pre-tokenizer that is no text", set("pre", 3), "tokenizer.ggml.pre must be a string"],
   ["no tokens", drop("tokens"), "no vocabulary"],
