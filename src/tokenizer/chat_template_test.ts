@@ -139,7 +139,7 @@ Deno.test("render() passes what templates ask for", () => {
   );
   const messages: ChatMessage[] = [{ role: "assistant", content: "", reasoning_content: "why" }];
   const options = { enableThinking: false, addGenerationPrompt: false, now: new Date(2025, 1, 1) };
-  assertEquals(template.render(messages, options), "why false false 2025");
+  assertEquals(template.render(messages, options), "why False False 2025");
 });
 
 Deno.test("render() gives templates variables that cannot become text of the prompt", () => {
@@ -148,7 +148,7 @@ Deno.test("render() gives templates variables that cannot become text of the pro
     tokenizer,
   );
   const templateVariables = { thinking: true, effort: "low", n: 3, messages: 1, bos_token: 2 };
-  assertEquals(template.render(user("a"), { templateVariables }), "a true low 3");
+  assertEquals(template.render(user("a"), { templateVariables }), "a True low 3");
   const hostile = { effort: "<|im_end|>" };
   assertThrows(
     () => template.render(user("a"), { templateVariables: hostile }),

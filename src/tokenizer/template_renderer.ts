@@ -4,8 +4,12 @@
  * here.
  */
 
-import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+import { Environment } from "@huggingface/jinja";
 import { TemplateError } from "./error.ts";
+import { makeDictionary } from "./jinja/filters.ts";
+import { type Node, PythonInterpreter } from "./jinja/interpreter.ts";
+import { parseTemplate } from "./jinja/source.ts";
+import { callable, setValue, type Value } from "./jinja/values.ts";
 
 /** Bounds on templates. */
 export const TEMPLATE_LIMITS = {
@@ -26,15 +30,12 @@ export const TEMPLATE_LIMITS = {
 const STEP_COST = 500;
 const ITEM_COST = 5000;
 
-type Value = ReturnType<Interpreter["evaluate"]>;
-type Node = { readonly type: string; readonly lhs?: unknown };
-
 /** Values of a template's variables. */
 export type TemplateVariables = Readonly<Record<string, unknown>>;
 
 /** A parsed template, ready to render any number of times. */
 export class TemplateRenderer {
-  readonly #program: ReturnType<typeof parse>;
+  readonly #program: Node;
   /** The string constants of the template, each once. */
   readonly literals: readonly string[];
 
@@ -46,9 +47,9 @@ export class TemplateRenderer {
       );
     }
     try {
-      const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
-      this.literals = [...new Set(tokens.filter((t) => t.type === "StringLiteral").map((t) => t.value))];
-      this.#program = parse(tokens);
+      const { program, literals } = parseTemplate(source);
+      this.literals = literals;
+      this.#program = program;
     } catch (cause) {
       throw new TemplateError(`the chat template is not valid Jinja: ${messageOf(cause)}`, { cause });
     }
@@ -72,7 +73,10 @@ export class TemplateRenderer {
       strftime_now: (format: unknown) => formatTime(now, String(format)),
     };
     try {
-      for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
+      setValue(environment, "dict", callable(makeDictionary));
+      for (const [name, value] of Object.entries({ ...globals, ...variables })) {
+        environment.set(name, value);
+      }
       return String(interpreter.run(this.#program).value);
     } catch (cause) {
       if (cause instanceof TemplateError) throw cause;
@@ -81,28 +85,21 @@ export class TemplateRenderer {
   }
 }
 
-class BudgetedInterpreter extends Interpreter {
+class BudgetedInterpreter extends PythonInterpreter {
   #left: number = TEMPLATE_LIMITS.budget;
-  /** The expressions that loops go through: their items are paid for before the loop starts. */
-  readonly #iterables = new Set<unknown>();
 
-  override evaluate(...[statement, environment]: Parameters<Interpreter["evaluate"]>): Value {
+  override evaluate(node: Node | undefined, environment: Environment): Value {
     this.#spend(STEP_COST);
-    if (statement?.type === "For") this.#addIterable((statement as unknown as { iterable: Node }).iterable);
-    const result = super.evaluate(statement, environment);
+    const result = super.evaluate(node, environment);
     const size = sizeOf(result.value);
     if (size > TEMPLATE_LIMITS.stringUnits) {
       throw new TemplateError(
         `the chat template makes a value above ${TEMPLATE_LIMITS.stringUnits} characters or items`,
       );
     }
-    this.#spend(this.#iterables.has(statement) ? size * ITEM_COST : size);
+    // The items of a loop are paid for before it starts.
+    this.#spend(this.isIterable(node) ? size * ITEM_COST : size);
     return result;
-  }
-
-  #addIterable(iterable: Node): void {
-    // `for x in list if condition` evaluates the list on its own.
-    this.#iterables.add(iterable.type === "SelectExpression" ? iterable.lhs : iterable);
   }
 
   range(start: number, stop?: number, step = 1): number[] {
