@@ -24,7 +24,7 @@ import {
   REASONING_EFFORTS,
   TEMPLATE_WORDS,
 } from "./template_options.ts";
-import { TemplateRenderer, type TemplateVariables } from "./template_renderer.ts";
+import { TemplateRenderer } from "./template_renderer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { chooseMarks, type OwnedText, unmark, UserMarks } from "./user_marks.ts";
 
@@ -156,19 +156,7 @@ export class ChatTemplate {
     if (options.enableThinking !== undefined) variables.enable_thinking = options.enableThinking;
     const effort = options.reasoningEffort;
     if (effort !== undefined && REASONING_EFFORTS.includes(effort)) variables.reasoning_effort = effort;
-    return this.#run(variables, now).toWellFormed();
-  }
-
-  #run(variables: TemplateVariables, now: Date): string {
-    try {
-      return this.#renderer.render(variables, now);
-    } catch (error) {
-      // Some templates list tools without asking whether there are any. Jinja takes an undefined variable as
-      // an empty list there, this interpreter fails; and an empty list for all would make others write about
-      // tools.
-      if (!(error instanceof TemplateError) || error.cause === undefined) throw error;
-      return this.#renderer.render({ ...variables, tools: [] }, now);
-    }
+    return this.#renderer.render(variables, now).toWellFormed();
   }
 
   #controls({ text, userOwned }: OwnedText): number[] {
