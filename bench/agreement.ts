@@ -137,7 +137,7 @@ async function demoCases(folder: string): Promise<Case[]> {
   for (const format of formatNames) {
     if (format === "f32" || format === "bf16") continue; // made from F16, they would be the same model again
     const path = `${folder}/demo-${format}.gguf`;
-    await quantizeFile(source, path, format, { kernels });
+    await quantizeFile(source, path, format, { kernels, isPure: true });
     const logprobDifferenceMax = format === "f16" || format === "q8_0" ? 0.02 : 0.05;
     cases.push({
       name: `demo ${format}`,

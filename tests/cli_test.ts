@@ -3,7 +3,7 @@
  * it.
  */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { commandPermissions } from "../src/cli/command_line.ts";
 import { scalarEntry } from "../src/gguf/mod.ts";
@@ -67,7 +67,7 @@ Deno.test("kumi refuses unknown commands, options and values with status 2", asy
       [["perplexity", "demo", "text", "-c", "2"], "--context takes a whole number from 4 to"],
       [["bench", "--format", "q8_0"], "--format needs --shape"],
       [["bench", "--shape", "nope"], "--shape takes llama-tiny, "],
-      [["quantize", "a", "b", "c"], "FORMAT is one of f32, "],
+      [["quantize", "a", "b", "c"], "FORMAT is one of q2_k, "],
       [["run", "hi", "--cpus", "x"], '--cpus: A list of CPUs is like "0-3,8": "x" is neither'],
       [["loadtest", "http://127.0.0.1:9", "--rate", "-1"], "--rate takes a number from "],
       [["bench", "--peer", "other"], "--peer takes llama.cpp, current value is other"],
@@ -227,6 +227,13 @@ Deno.test("kumi quantize, perplexity and bench work on a real file", async () =>
     const again = await kumi(["quantize", DEMO_F16, output, "q4_k"]);
     assertEquals(again.code, 2);
     assertStringIncludes(again.stderr, "--force");
+    const planned = await kumi(["quantize", DEMO_F16, `${folder}/no.gguf`, "Q4_K_M", "--dry-run", "--json"]);
+    assertEquals(planned.code, 0, planned.stderr);
+    const plan = JSON.parse(planned.stdout);
+    assertEquals(plan.format, "q4_k_m");
+    assert(plan.bytesOut < plan.bytesIn);
+    assertEquals(plan.tensors[0].from, "F16");
+    await assertRejects(() => Deno.stat(`${folder}/no.gguf`), Deno.errors.NotFound);
 
     await Deno.writeTextFile(
       `${folder}/text.txt`,

@@ -9,6 +9,7 @@ import {
   formatNames,
   formatTypeId,
   openGguf,
+  planQuantization,
   quantizeFile,
 } from "../src/gguf/mod.ts";
 import { randomRows, RandomWords } from "../src/gguf/random_blocks.ts";
@@ -82,7 +83,7 @@ Deno.test("quantizeFile() makes every format from F32 with the kernels, within t
     await writeRandomModel(input, { shape: "qwen3-tiny", format: "f32" });
     for (const format of formatNames) {
       const output = `${folder}/${format}.gguf`;
-      const report = await quantizeFile(input, output, format, { kernels });
+      const report = await quantizeFile(input, output, format, { kernels, isPure: true });
       assertEquals(report.warnings, []);
       using file = await openGguf(output);
       assertEquals(describe(file).types[0].type, format.toUpperCase());
@@ -90,6 +91,35 @@ Deno.test("quantizeFile() makes every format from F32 with the kernels, within t
       assert(worst <= RELATIVE_ERROR_MAX[format], `${format}: ${worst}`);
       if (format !== "f32") assert(worst > RELATIVE_ERROR_MAX[format] / 3, `${format}: ${worst}`);
     }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("quantizeFile() writes a mix as planned, with its number in general.file_type", async () => {
+  using kernels = Kernels.open({ threads: 2, workspaceBytes: 1 << 20 });
+  const folder = await Deno.makeTempDir();
+  try {
+    const [input, output] = [`${folder}/in.gguf`, `${folder}/q4_k_m.gguf`];
+    await writeRandomModel(input, { shape: "llama-tiny", format: "bf16" });
+    const report = await quantizeFile(input, output, "Q4_K_M", { kernels });
+    assertEquals(report.warnings, []);
+    using before = await openGguf(input);
+    const plan = planQuantization(before, { format: "q4_k_m" });
+    using after = await openGguf(output);
+    assertEquals(after.get.u32("general.file_type"), 15);
+    assertEquals(after.get.u32("general.quantization_version"), 2);
+    assertEquals(after.fileBytes, plan.bytesOut);
+    assertEquals(
+      [...after.tensors.values()].map(({ type }) => type),
+      plan.tensors.map(({ typeId }) => typeId),
+    );
+    const typeOf = (name: string) => tensorType(after.tensor(name).type).name;
+    assertEquals(["output", "token_embd", "blk.1.attn_v"].map((name) => typeOf(`${name}.weight`)), [
+      "Q6_K",
+      "Q4_K",
+      "Q6_K",
+    ]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

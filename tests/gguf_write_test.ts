@@ -213,12 +213,12 @@ Deno.test("quantizeFile() refuses quantised sources, weights that are not finite
     );
     await using writer = await GgufWriter.create(`${folder}/nan.gguf`, {
       entries: [],
-      tensors: [{ name: "w", type: 0, dims: [32, 1] }],
+      tensors: [{ name: "w.weight", type: 0, dims: [32, 1] }],
     });
     await writer.write(new Uint8Array(new Float32Array(32).fill(NaN).buffer));
     await writer.finish();
     const nan = () => quantizeFile(`${folder}/nan.gguf`, output, "f16", { kernels });
-    await assertRejects(nan, GgufError, 'tensor "w" holds weights that are not finite');
+    await assertRejects(nan, GgufError, 'tensor "w.weight" holds weights that are not finite');
     assertEquals(names(folder), ["in.gguf", "nan.gguf"]);
   }));
 

@@ -14,6 +14,9 @@ export { arrayEntry, scalarEntry, withEntries } from "./entries.ts";
 export { GgufError, quote } from "./error.ts";
 export { checkKvFormat, isKvFormat, kvBytesPerToken, type KvFormat, kvFormatNames } from "./kv_format.ts";
 export { MetadataReader, showValue } from "./metadata.ts";
+export { type ImportanceContents, ImportanceMatrix, readImportance, writeImportance } from "./importance.ts";
+export { mixNames, parseTarget, targetNames } from "./mixes.ts";
+export { planQuantization, type QuantizePlan, type QuantizeTarget } from "./quantize_plan.ts";
 export {
   quantizeFile,
   type QuantizeKernels,

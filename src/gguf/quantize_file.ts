@@ -1,19 +1,24 @@
-import { scalarEntry, withEntries } from "./entries.ts";
 import { GgufError, quote } from "./error.ts";
-import { type GgufFile, openGguf, type OpenGgufOptions, type TensorInfo } from "./reader.ts";
-import { fileTypeOf, formatTypeId, parseFormat, storageTypeId } from "./storage_format.ts";
+import type { ImportanceMatrix } from "./importance.ts";
+import { type PlannedTensor, planQuantization, specsOf } from "./quantize_plan.ts";
+import { type GgufFile, openGguf, type OpenGgufOptions } from "./reader.ts";
 import { elementCount, tensorType, TensorTypeId } from "./tensor_types.ts";
 import { GgufWriter } from "./writer.ts";
 
 /** The arithmetic of {@linkcode quantizeFile}. `format` is a tensor type id; lengths are whole blocks. */
 export interface QuantizeKernels {
-  quantize(format: number, source: Float32Array, target: Uint8Array): void;
+  /** `importance`: how much each element of a row matters; `source` is whole rows of as many. */
+  quantize(format: number, source: Float32Array, target: Uint8Array, importance?: Float32Array): void;
   dequantize(format: number, source: Uint8Array, target: Float32Array): void;
 }
 
 /** Options of {@linkcode quantizeFile}. */
 export interface QuantizeOptions {
   kernels: QuantizeKernels;
+  /** A mix's own format for all matrices. */
+  isPure?: boolean;
+  /** How much each column of a matrix matters: steps are chosen so that errors fall where they matter least. */
+  importance?: ImportanceMatrix;
   /** Opens the input; default: {@linkcode openGguf}. */
   open?: (path: string, options: OpenGgufOptions) => Promise<GgufFile>;
   signal?: AbortSignal;
@@ -47,24 +52,12 @@ export interface QuantizeReport {
   readonly warnings: readonly string[];
 }
 
-const SOURCE_TYPES: readonly number[] = [
-  TensorTypeId.F32,
-  TensorTypeId.F16,
-  TensorTypeId.BF16,
-  TensorTypeId.Q8_0,
-];
-
 // A multiple of every block length; 4 MB of f32.
 const CHUNK_ELEMENTS = 1 << 20;
 
-interface Plan {
-  readonly source: TensorInfo;
-  readonly typeId: number;
-}
-
 /**
- * Writes the model at `input` to `output` with its matrices in `format`; vectors become F32, everything else in the
- * metadata stays. Works through chunks, so that memory stays small for any model; `output` appears only when complete.
+ * Writes the model at `input` to `output` with its matrices in `format`, a mix or a format; vectors become F32, everything else
+ * in the metadata stays. Works through chunks, so that memory stays small for any model; `output` appears only when complete.
  *
  * Throws {@linkcode GgufError} for a source that is itself quantised (Q8_0 is allowed, with a warning), for weights that
  * are not finite, and when `output` is `input`.
@@ -75,25 +68,15 @@ export async function quantizeFile(
   format: string,
   options: QuantizeOptions,
 ): Promise<QuantizeReport> {
-  const target = parseFormat(format);
   await assertDifferent(input, output);
   using file = await (options.open ?? openGguf)(input, { signal: options.signal });
-  const warnings: string[] = [];
-  const plans = [...file.tensors.values()].map((source) => {
-    return { source, typeId: targetType(source, storageTypeId(target, source.dims), warnings) };
-  });
-  warnFallbacks(plans, formatTypeId(target), warnings);
-  const entries = withEntries(file.entries, [
-    scalarEntry("u32", "general.file_type", fileTypeOf(target)),
-    scalarEntry("u32", "general.quantization_version", 2),
-  ]);
-  const specs = plans.map(({ source: { name, dims }, typeId }) => ({ name, dims, type: typeId }));
-  await using writer = await GgufWriter.create(output, { entries, tensors: specs });
+  const { target, entries, tensors: plans, warnings } = planQuantization(file, { ...options, format });
+  await using writer = await GgufWriter.create(output, { entries, tensors: specsOf(plans) });
   const progress = progressOf(plans, options);
   const tensors: QuantizedTensor[] = [];
   for (const plan of plans) tensors.push(await convertTensor(file, plan, writer, options, progress));
   await writer.finish();
-  return { format: target, bytesIn: file.fileBytes, bytesOut: writer.fileBytes, tensors, warnings };
+  return { format: target.name, bytesIn: file.fileBytes, bytesOut: writer.fileBytes, tensors, warnings };
 }
 
 async function assertDifferent(input: string, output: string): Promise<void> {
@@ -104,47 +87,9 @@ async function assertDifferent(input: string, output: string): Promise<void> {
   }
 }
 
-function targetType(source: TensorInfo, wanted: number, warnings: string[]): number {
-  if (source.type === wanted) return wanted;
-  const from = tensorType(source.type).name;
-  if (from.startsWith("I") && !from.startsWith("IQ")) {
-    warnings.push(`${source.name} holds integers (${from}) and is copied`);
-    return source.type;
-  }
-  if (!SOURCE_TYPES.includes(source.type)) {
-    throw new GgufError(
-      `tensor ${quote(source.name)} is ${from}, and quantize reads F32, F16, BF16 and Q8_0: ` +
-        "start from the model's original weights",
-    );
-  }
-  return wanted;
-}
-
-function warnFallbacks(plans: readonly Plan[], wanted: number, warnings: string[]): void {
-  const matrices = plans.filter(({ source }) => source.dims.length > 1);
-  const again = matrices.filter(({ source, typeId }) =>
-    source.type === TensorTypeId.Q8_0 && typeId !== source.type
-  );
-  if (again.length > 0) {
-    warnings.push(
-      `${again.length} tensors come from Q8_0 and lose precision twice: better start from F16 or F32`,
-    );
-  }
-  const { name, blockLength } = tensorType(wanted);
-  for (const { source, typeId } of matrices) {
-    if (typeId === wanted || typeId === source.type) continue;
-    warnings.push(
-      `${source.name} becomes ${tensorType(typeId).name}: its rows of ${
-        source.dims[0]
-      } are not a multiple of ` +
-        `${name}'s block of ${blockLength}`,
-    );
-  }
-}
-
 type Progress = (bytes: number, tensor: string) => void;
 
-function progressOf(plans: readonly Plan[], { progress }: QuantizeOptions): Progress {
+function progressOf(plans: readonly PlannedTensor[], { progress }: QuantizeOptions): Progress {
   const total = plans.reduce((sum, { source }) => sum + source.bytes, 0);
   let done = 0;
   return (bytes, tensor) => {
@@ -155,14 +100,14 @@ function progressOf(plans: readonly Plan[], { progress }: QuantizeOptions): Prog
 
 async function convertTensor(
   file: GgufFile,
-  { source, typeId }: Plan,
+  { source, typeId }: PlannedTensor,
   writer: GgufWriter,
-  { kernels, signal }: QuantizeOptions,
+  { kernels, importance, signal }: QuantizeOptions,
   progress: Progress,
 ): Promise<QuantizedTensor> {
   const [from, to] = [tensorType(source.type), tensorType(typeId)];
   const count = elementCount(source.dims);
-  const chunk = Math.min(count, CHUNK_ELEMENTS);
+  const chunk = chunkLength(source.dims);
   const sourceBytes = new Uint8Array(blockBytes(from, chunk));
   const targetBytes = new Uint8Array(blockBytes(to, chunk));
   const values = new Float32Array(chunk);
@@ -178,7 +123,8 @@ async function convertTensor(
     } else {
       const bytesOut = targetBytes.subarray(0, blockBytes(to, length));
       decode(kernels, from.id, bytesIn, values.subarray(0, length));
-      encode(kernels, to.id, values.subarray(0, length), bytesOut);
+      const weights = importance?.at(source, done);
+      encode(kernels, to.id, values.subarray(0, length), bytesOut, weights);
       decode(kernels, to.id, bytesOut, restored.subarray(0, length));
       errors.add(values.subarray(0, length), restored, source.name);
       await writer.write(bytesOut);
@@ -187,6 +133,18 @@ async function convertTensor(
   }
   const { name, dims } = source;
   return { name, dims, from: from.name, to: to.name, bytes: blockBytes(to, count), ...errors.result() };
+}
+
+/** Elements that are converted at a time: whole rows, of one expert where there are several. */
+function chunkLength(dims: readonly number[]): number {
+  const [row, rows = 1] = dims;
+  if (dims.length < 2) return Math.min(row, CHUNK_ELEMENTS);
+  const rowsMax = Math.max(1, Math.floor(CHUNK_ELEMENTS / row));
+  if (rowsMax >= rows) return row * rows;
+  // A divisor, so that no chunk reaches over the end of an expert.
+  let count = rowsMax;
+  while (dims.length > 2 && rows % count !== 0) count--;
+  return row * count;
 }
 
 /** Bytes of `elements`, a whole number of blocks. */
@@ -199,9 +157,15 @@ function decode(kernels: QuantizeKernels, typeId: number, source: Uint8Array, ta
   else kernels.dequantize(typeId, source, target);
 }
 
-function encode(kernels: QuantizeKernels, typeId: number, source: Float32Array, target: Uint8Array): void {
+function encode(
+  kernels: QuantizeKernels,
+  typeId: number,
+  source: Float32Array,
+  target: Uint8Array,
+  importance: Float32Array | undefined,
+): void {
   if (typeId === TensorTypeId.F32) target.set(bytesOf(source));
-  else kernels.quantize(typeId, source, target);
+  else kernels.quantize(typeId, source, target, importance);
 }
 
 function bytesOf(values: Float32Array): Uint8Array {

@@ -8,7 +8,7 @@ export type FormatName = keyof typeof weightFormats;
 /** All {@linkcode FormatName}s. */
 export const formatNames: readonly FormatName[] = Object.keys(weightFormats) as FormatName[];
 
-// Values of general.file_type: what most of the file's matrices are. Source: llama.cpp's llama_ftype, where the K
+// Values of general.file_type: what all of the file's matrices are. Source: llama.cpp's llama_ftype, where the K
 // formats used throughout are called "small".
 const FILE_TYPES: Readonly<Record<FormatName, number>> = {
   f32: 0,

@@ -2,7 +2,7 @@
 
 import { Kernels } from "../../ffi/context.ts";
 import { copyModel } from "../../gguf/copy_file.ts";
-import { formatNames, quantizeFile } from "../../gguf/mod.ts";
+import { quantizeFile, targetNames } from "../../gguf/mod.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine, printNote } from "../../process/print.ts";
 import { openModel } from "../../safetensors/open_model.ts";
@@ -18,8 +18,8 @@ import { formatBytes } from "../units.ts";
 export async function runConvert(args: Arguments): Promise<number> {
   const [source, output] = args.positional;
   const format = args.values.get("weights");
-  if (format !== undefined && !(formatNames as readonly string[]).includes(format.toLowerCase())) {
-    throw new UsageError(`--weights is one of ${formatNames.join(", ")}, current value is ${format}`);
+  if (format !== undefined && !targetNames.includes(format.toLowerCase())) {
+    throw new UsageError(`--weights is one of ${targetNames.join(", ")}, current value is ${format}`);
   }
   await checkNew(args, output);
   const input = await resolveModelFile(source);

@@ -1,7 +1,14 @@
 /** What `kumi quantize` does. @module */
 
 import { Kernels } from "../../ffi/context.ts";
-import { formatNames, quantizeFile, type QuantizeReport } from "../../gguf/mod.ts";
+import {
+  planQuantization,
+  quantizeFile,
+  type QuantizeReport,
+  type QuantizeTarget,
+  targetNames,
+  tensorType,
+} from "../../gguf/mod.ts";
 import { type Arguments, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
@@ -14,12 +21,14 @@ import { oneLine } from "../../process/harmless.ts";
 import { printLine, printNote } from "../../process/print.ts";
 import { openModel } from "../../safetensors/open_model.ts";
 
-/** From F32, F16, BF16 (or Q8_0) to any format that the kernels run, with the error it costs. */
+/** From F32, F16, BF16 (or Q8_0) to any mix or format that the kernels run, with the error it costs. */
 export async function runQuantize(args: Arguments): Promise<number> {
   const [source, output, format] = args.positional;
-  if (!(formatNames as readonly string[]).includes(format.toLowerCase())) {
-    throw new UsageError(`FORMAT is one of ${formatNames.join(", ")}, current value is ${format}`);
+  if (!targetNames.includes(format.toLowerCase())) {
+    throw new UsageError(`FORMAT is one of ${targetNames.join(", ")}, current value is ${format}`);
   }
+  const isPure = args.switches.has("pure");
+  if (args.switches.has("dry-run")) return await printPlan(args, { format, isPure });
   await checkNew(args, output);
   const input = await resolveModelFile(source);
   const threads = threadsOption(args);
@@ -29,6 +38,7 @@ export async function runQuantize(args: Arguments): Promise<number> {
   const startedMs = performance.now();
   const report = await quantizeFile(input, output, format, {
     kernels,
+    isPure,
     open: openModel,
     signal: interrupt.signal,
     progress: (done, total, tensor) => bar.update(done, total, tensor),
@@ -36,6 +46,36 @@ export async function runQuantize(args: Arguments): Promise<number> {
   bar.clear();
   if (args.switches.has("json")) printLine(JSON.stringify(report));
   else printReport(report, output, (performance.now() - startedMs) / 1000, args.switches.has("tensors"));
+  return 0;
+}
+
+/** What would be written. */
+async function printPlan(args: Arguments, wanted: QuantizeTarget): Promise<number> {
+  using interrupt = interruptible();
+  using file = await openModel(await resolveModelFile(args.positional[0]), { signal: interrupt.signal });
+  const { target, tensors, bytesOut, warnings } = planQuantization(file, wanted);
+  const rows = tensors.map(({ source: { name, dims, type }, typeId, bytes }) => ({
+    name,
+    dims,
+    from: tensorType(type).name,
+    to: tensorType(typeId).name,
+    bytes,
+  }));
+  if (args.switches.has("json")) {
+    const bytesIn = file.fileBytes;
+    printLine(JSON.stringify({ format: target.name, bytesIn, bytesOut, tensors: rows, warnings }));
+    return 0;
+  }
+  const cells = rows.map(({ name, dims, from, to, bytes }) => [
+    oneLine(name),
+    dims.join(" × "),
+    from,
+    to,
+    formatBytes(bytes),
+  ]);
+  printLine(renderTable(["tensor", "size", "from", "to", "bytes"], cells));
+  for (const warning of warnings) printNote(`note: ${oneLine(warning)}`);
+  printLine(`${target.name}: ${formatBytes(file.fileBytes)} → ${formatBytes(bytesOut)}; nothing was written`);
   return 0;
 }
 

@@ -2,7 +2,7 @@
 
 import { modelAccess } from "../access.ts";
 import type { KumiCommand } from "../command.ts";
-import { formatNames } from "../../gguf/storage_format.ts";
+import { targetNames } from "../../gguf/mixes.ts";
 
 /** A folder of safetensors, or the parts of a split file, as one GGUF file. */
 export const convert: KumiCommand = {
@@ -14,7 +14,7 @@ export const convert: KumiCommand = {
     {
       name: "weights",
       value: "FORMAT",
-      help: `quantise on the way: ${formatNames.join(", ")}; default: as they are`,
+      help: `quantise on the way: ${targetNames.join(", ")}; default: as they are`,
     },
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     { name: "force", help: "replace OUT.gguf if it exists" },
