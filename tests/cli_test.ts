@@ -45,7 +45,19 @@ async function kumi(args: string[], stdin = "", env: Record<string, string> = {}
 Deno.test("kumi without a command lists the commands", async () => {
   const { code, stdout, stderr } = await kumi([]);
   assertEquals(code, 2);
-  for (const name of ["chat", "run", "inspect", "tokenize", "quantize", "bench", "perplexity", "loadtest"]) {
+  for (
+    const name of [
+      "chat",
+      "run",
+      "inspect",
+      "tokenize",
+      "quantize",
+      "bench",
+      "perplexity",
+      "loadtest",
+      "traffic",
+    ]
+  ) {
     assertStringIncludes(stdout + stderr, name);
   }
 });
@@ -327,4 +339,31 @@ Deno.test("kumi says on stderr what of a file was not read, and names the file t
     0,
     `this build cannot run it: ${reason}`,
   ]);
+});
+
+Deno.test("kumi traffic imports what others have recorded, and describes it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const csv = `${folder}/log.csv`, recording = `${folder}/traffic.jsonl`, svg = `${folder}/traffic.svg`;
+    await Deno.writeTextFile(
+      csv,
+      "time,input,output\n2026-01-01 00:00:00,100,5\nsoon,1,1\n2026-01-01 00:00:09,50,7\n",
+    );
+    const imported = await kumi(["traffic", "import", csv, "-o", recording]);
+    assertEquals([imported.code, imported.stdout], [0, ""], imported.stderr);
+    assertStringIncludes(imported.stderr, "left out line 3: no time");
+    assertStringIncludes(imported.stderr, "2 requests of CSV written to");
+    const again = await kumi(["traffic", "import", csv, "-o", recording]);
+    assertEquals(again.code, 2);
+    assertStringIncludes(again.stderr, "--force");
+    const described = await kumi(["traffic", "describe", recording, "--svg", svg]);
+    assertEquals([described.code, described.stderr], [0, ""]);
+    assertStringIncludes(described.stdout, "2 requests in 9 s, from 2026-01-01 00:00:00 UTC");
+    assertStringIncludes(await Deno.readTextFile(svg), "<svg");
+    const wrong = await kumi(["traffic", "describe", `${ROOT}LICENSE`]);
+    assertEquals(wrong.code, 1);
+    assertStringIncludes(wrong.stderr, "which no format does");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

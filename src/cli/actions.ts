@@ -20,4 +20,5 @@ export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<
   bench: async (args) => await (await import("./actions/bench.ts")).runBench(args),
   perplexity: async (args) => await (await import("./actions/perplexity.ts")).runPerplexity(args),
   loadtest: async (args) => await (await import("./actions/loadtest.ts")).runLoadtest(args),
+  traffic: async (args) => await (await import("./actions/traffic.ts")).runTraffic(args),
 };

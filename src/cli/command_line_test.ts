@@ -68,6 +68,15 @@ Deno.test("commandPermissions() lets serve listen where it is told to", async ()
   assertEquals(await net([], { KUMI_MODEL: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1,${hub}`]);
 });
 
+Deno.test("commandPermissions() lets traffic and recordings be written where they are told to", async () => {
+  const write = (args: string[], env?: Record<string, string>) => flags("--allow-write", args, env);
+  assertEquals(await write(["traffic", "describe", "a"]), []);
+  assertEquals(await write(["traffic", "import", "a", "-o", "b"]), ["--allow-write=b"]);
+  assertEquals(await write(["traffic", "describe", "a", "--svg=c", "--html", "d"]), ["--allow-write=c,d"]);
+  assertEquals(await write(["serve", "--record", "r"]), ["--allow-write=/cache,r,r.1"]);
+  assertEquals(await write(["serve"], { KUMI_RECORD: "r" }), ["--allow-write=/cache,r,r.1"]);
+});
+
 Deno.test("commandAccess() reads a server's configuration file where its user stands", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kumi-access-" });
   try {

@@ -11,6 +11,7 @@ import { quantize } from "./commands/quantize.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
+import { traffic } from "./commands/traffic.ts";
 
 export const COMMANDS = {
   chat,
@@ -23,6 +24,7 @@ export const COMMANDS = {
   bench,
   perplexity,
   loadtest,
+  traffic,
 } as const satisfies Record<string, KumiCommand>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -88,12 +88,12 @@ export class Generation implements AsyncIterable<string> {
 
   /** Calls the listeners; what one throws ends the answer. */
   #tell(
-    { promptTokens, tokens, text, promptLogprobs }: StepEvent,
+    { promptTokens, prefixHashes, tokens, text, promptLogprobs }: StepEvent,
     logprobs: TokenLogprob[] | undefined,
   ): boolean {
     const { onAccepted, onTokens, onPart } = this.#listener;
     try {
-      if (promptTokens !== undefined) onAccepted?.(promptTokens);
+      if (promptTokens !== undefined) onAccepted?.(promptTokens, prefixHashes);
       if (tokens.length > 0) onTokens?.(tokens);
       const hasNews = tokens.length > 0 || text !== "" || (logprobs?.length ?? 0) > 0;
       if (promptLogprobs !== undefined) onPart?.({ tokens, text, logprobs, promptLogprobs });

@@ -19,6 +19,7 @@ import { contextError, toWireError } from "../protocol/errors.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { kvStats } from "./kv_stats.ts";
 import { EmbeddingWork } from "./embedding_work.ts";
+import { prefixHashes } from "./prefix_hashes.ts";
 import { scoreRows } from "./prompt_scorer.ts";
 import type { FinishReason, StepEvent } from "../protocol/answer.ts";
 import { isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
@@ -61,6 +62,8 @@ export interface EngineParts {
   ageingMs?: number;
   /** Whether prompts that begin alike share what was computed for them; default true. */
   prefixCache?: boolean;
+  /** Set: hashes of the blocks of prompts are told, keyed with this. */
+  prefixHashKey?: string;
   /** Told which requests the next step computes, before it begins. */
   onStep?: (ids: readonly number[]) => void;
   /** Ms since 1970. */
@@ -110,6 +113,7 @@ export class Engine {
   readonly #onStep: (ids: readonly number[]) => void;
   readonly #now: () => number;
   readonly #tally: EngineTally;
+  readonly #hashKey?: string;
   /** By id, all that have not ended. */
   readonly #works = new Map<number, Work>();
   /** Requests that came, by class. */
@@ -126,6 +130,7 @@ export class Engine {
     this.#onStep = parts.onStep ?? (() => {});
     this.#now = parts.now ?? wallClock;
     this.#tally = new EngineTally(classes);
+    this.#hashKey = parts.prefixHashKey;
     this.#cache = new PrefixCache(allocator, {
       blockTokens: BLOCK_TOKENS,
       blocksMax: prefixCache ? undefined : 0,
@@ -163,7 +168,11 @@ export class Engine {
       this.#schedule(work);
       this.#works.set(id, work);
       this.#tally.accept(request.class);
-      this.#events.push({ id, promptTokens: tokens.length, tokens: [], text: "" });
+      const accepted: StepEvent = { id, promptTokens: tokens.length, tokens: [], text: "" };
+      if (this.#hashKey !== undefined) {
+        accepted.prefixHashes = prefixHashes(this.#hashKey, request.tenant, tokens, BLOCK_TOKENS);
+      }
+      this.#events.push(accepted);
     } catch (error) {
       this.#tally.refuse(request.class);
       this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });

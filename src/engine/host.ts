@@ -153,7 +153,7 @@ export class EngineHost {
       this.#runner = runner;
       this.#tokenizer = tokenizer;
       const allocator = createKvPool(runner, options);
-      const { classes = LIBRARY_CLASSES, ageingMs, prefixCache } = options;
+      const { classes = LIBRARY_CLASSES, ageingMs, prefixCache, prefixHashKey } = options;
       this.#engine = new Engine({
         runner,
         tokenizer,
@@ -163,6 +163,7 @@ export class EngineHost {
         classes,
         ageingMs,
         prefixCache,
+        prefixHashKey,
         onStep: (ids) => this.#noteStep(ids),
       });
       this.#post({

@@ -7,17 +7,13 @@ export interface Arrival {
   readonly class: string;
   readonly promptTokens: number;
   readonly maxTokens: number;
-  /**
-   * Names of the blocks of {@linkcode TRACE_BLOCK_TOKENS} tokens that the prompt begins with: equal names,
-   * equal text.
-   */
+  /** Names of the blocks of `blockTokens` tokens that the prompt begins with: equal names, equal text. */
   readonly blocks?: readonly number[];
+  /** Default 512. */
+  readonly blockTokens?: number;
 }
 
-/** Tokens of a block in Mooncake's traces. */
-export const TRACE_BLOCK_TOKENS = 512;
-
-/** A class of requests and its share of them. The lengths come from a trace where there is one. */
+/** A class of requests and its share of them. The lengths come from a recording where there is one. */
 export interface ClassShare {
   readonly name: string;
   readonly share: number;

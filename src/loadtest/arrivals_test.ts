@@ -1,6 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { parseClasses, poissonArrivals } from "./arrivals.ts";
-import { parseTrace } from "./trace.ts";
 
 const CLASSES = parseClasses("interactive:0.75:64/32,batch:0.25:512/128");
 
@@ -29,46 +28,6 @@ Deno.test("poissonArrivals() keeps the rate and the shares, and is the same for 
   assertEquals(poissonArrivals(CLASSES, options), arrivals);
   assert(poissonArrivals(CLASSES, { ...options, seed: 7 })[0].atMs !== arrivals[0].atMs);
   assertThrows(() => poissonArrivals(parseClasses("a:1"), options), RangeError, "needs lengths");
-});
-
-const PLAY = { speed: 1, classes: parseClasses("x:1"), seed: 1 };
-
-Deno.test("parseTrace() reads Azure's CSV", () => {
-  const text = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 23:59:59.5000000,4808,10\r\n" +
-    "2023-11-17 00:00:01.2345678,110,0\r\n";
-  const [first, second] = parseTrace(text, { ...PLAY, promptMax: 1000 });
-  assertEquals(first, { atMs: 0, class: "x", promptTokens: 1000, maxTokens: 10 });
-  assertAlmostEquals(second.atMs, 1734.5678, 0.001);
-  assertEquals([second.promptTokens, second.maxTokens], [110, 1]);
-});
-
-Deno.test("parseTrace() reads Mooncake's JSON lines with the blocks of their prompts", () => {
-  const line = (timestamp: number) =>
-    JSON.stringify({ timestamp, input_length: 700, output_length: 5, hash_ids: [0, timestamp] });
-  const arrivals = parseTrace([line(3000), line(9000), line(6000)].join("\n"), {
-    ...PLAY,
-    speed: 3,
-    seconds: 2,
-  });
-  assertEquals(arrivals.map(({ atMs, blocks }) => [atMs, blocks]), [[0, [0, 3000]], [1000, [0, 6000]]]);
-});
-
-Deno.test("parseTrace() reads its own CSV and names the line of what it cannot read", () => {
-  const head = "at_ms,class,prompt_tokens,max_tokens\n";
-  assertEquals(parseTrace(`${head}10,batch,5,6\n12.5,chat,7,8\n`, PLAY), [
-    { atMs: 0, class: "batch", promptTokens: 5, maxTokens: 6 },
-    { atMs: 2.5, class: "chat", promptTokens: 7, maxTokens: 8 },
-  ]);
-  for (const bad of ["1,a,2", "1,a,2,x", ",a,1,1", "1,a,1.5,1", "1,a,-1,1", "1,a,1,1,1"]) {
-    assertThrows(() => parseTrace(`${head}0,a,1,1\n${bad}`, PLAY), RangeError, "Line 3");
-  }
-  assertThrows(
-    () => parseTrace("TIMESTAMP,ContextTokens,GeneratedTokens\nsoon,1,1", PLAY),
-    RangeError,
-    "Line 2",
-  );
-  assertThrows(() => parseTrace('{"timestamp":1}', PLAY), RangeError, "Line 1");
-  assertThrows(() => parseTrace("a,b\n1,2", PLAY), RangeError, "no format");
 });
 
 Deno.test("poissonArrivals() keeps the rate from the beginning on, with small seeds, too", () => {

@@ -1,12 +1,12 @@
 import type { Arrival } from "./arrivals.ts";
-import type { PromptMaker } from "./prompts.ts";
+import type { Prompts } from "./prompts.ts";
 import { newRecord, type RequestRecord, send } from "./send.ts";
 import type { Target } from "./target.ts";
 
 /** How a load is made. */
 export interface LoadOptions {
   readonly target: Target;
-  readonly prompts: PromptMaker;
+  readonly prompts: Prompts;
   /** Requests that would be more under way are not sent. */
   readonly inFlightMax: number;
   /** Longest time for a request. */

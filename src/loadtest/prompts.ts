@@ -1,4 +1,4 @@
-import { type Arrival, TRACE_BLOCK_TOKENS } from "./arrivals.ts";
+import type { Arrival } from "./arrivals.ts";
 import { randomFrom } from "./random.ts";
 
 /** How the tokens of a prompt grow with its words: `fixed + perWord · words`. */
@@ -27,8 +27,20 @@ const WORDS =
     "morning reason girl boy moment air teacher force food tree river stone bird light paper music table garden summer winter")
     .split(" ");
 
+/** What prompts are made for. */
+export type PromptPlan = Pick<Arrival, "promptTokens" | "blocks" | "blockTokens">;
+
+/** Tokens of a block of recordings that do not say it. */
+const BLOCK_TOKENS = 512;
+
+/** Makes the prompts of a load: texts, or the ids of their tokens. */
+export interface Prompts {
+  /** The next prompt: another one at each call, but for what it shares with others. */
+  make(plan: PromptPlan): string | readonly number[];
+}
+
 /** Makes prompts of words. */
-export class PromptMaker {
+export class PromptMaker implements Prompts {
   readonly #rate: TokenRate;
   readonly #nonce: number;
   readonly #prefixTokens: number;
@@ -44,21 +56,62 @@ export class PromptMaker {
     this.#prefixTokens = prefixTokens;
   }
 
-  /** The next prompt: another one at each call, but for what it shares with others. */
-  make({ promptTokens, blocks }: Pick<Arrival, "promptTokens" | "blocks">): string {
+  make({ promptTokens, blocks = [], blockTokens = BLOCK_TOKENS }: PromptPlan): string {
     const { fixed, perWord } = this.#rate;
     const total = Math.max(1, Math.round((promptTokens - fixed) / perWord));
     const words: string[] = [];
     const add = (seed: number, count: number) =>
       words.push(...randomWords(seed, Math.min(count, total - words.length)));
     if (this.#prefixTokens > 0) add(hash(this.#nonce, -1), Math.round(this.#prefixTokens / perWord));
-    for (const block of blocks ?? []) {
-      if (words.length < total) add(hash(this.#nonce, block), Math.round(TRACE_BLOCK_TOKENS / perWord));
-    }
+    const blocksFrom = words.length;
+    // Small blocks have no whole number of words: their ends are rounded, not their lengths.
+    blocks.forEach((block, i) => {
+      const end = blocksFrom + Math.round((i + 1) * blockTokens / perWord);
+      if (words.length < total) add(hash(this.#nonce, block), end - words.length);
+    });
     add(hash(this.#nonce ^ 0x5bd1e995, ++this.#made), total);
     return words.join(" ");
   }
 }
+
+/**
+ * Makes prompts of token ids: exactly as long as they are to be, and those with the same blocks share exactly
+ * these.
+ */
+export class TokenPromptMaker implements Prompts {
+  readonly #alphabet: readonly number[];
+  readonly #nonce: number;
+  readonly #prefixTokens: number;
+  #made = 0;
+
+  /** `alphabet`: the ids that prompts consist of. Otherwise as of {@linkcode PromptMaker}. */
+  constructor(
+    alphabet: readonly number[],
+    { nonce, prefixTokens = 0 }: { nonce: number; prefixTokens?: number },
+  ) {
+    if (alphabet.length < 2) throw new RangeError("Prompts of one token alone would all be alike");
+    this.#alphabet = alphabet;
+    this.#nonce = nonce;
+    this.#prefixTokens = prefixTokens;
+  }
+
+  make({ promptTokens, blocks = [], blockTokens = BLOCK_TOKENS }: PromptPlan): number[] {
+    const ids: number[] = [];
+    const add = (seed: number, count: number) => {
+      const random = randomFrom(seed);
+      for (let left = Math.min(count, promptTokens - ids.length); left > 0; left--) {
+        ids.push(this.#alphabet[Math.floor(random() * this.#alphabet.length)]);
+      }
+    };
+    if (this.#prefixTokens > 0) add(hash(this.#nonce, -1), this.#prefixTokens);
+    for (const block of blocks) add(hash(this.#nonce, block), blockTokens);
+    add(hash(this.#nonce ^ 0x5bd1e995, ++this.#made), promptTokens);
+    return ids;
+  }
+}
+
+/** Words that a tokenizer may be asked about, so that its ids are known. */
+export const SAMPLE_TEXT = WORDS.join(" ");
 
 /** So many random words. */
 export function randomWords(seed: number, count: number): string[] {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { fitTokenRate, PromptMaker } from "./prompts.ts";
+import { fitTokenRate, PromptMaker, TokenPromptMaker } from "./prompts.ts";
 
 const RATE = { fixed: 8, perWord: 2 };
 
@@ -36,4 +36,29 @@ Deno.test("PromptMaker gives blocks of the same name the same words", () => {
   assertEquals(a.slice(0, 512), b.slice(0, 512));
   assert(a.slice(512).join() !== b.slice(512).join());
   assert(a.slice(0, 256).join() !== c.slice(0, 256).join());
+});
+
+Deno.test("PromptMaker keeps to small blocks whose words are no whole number", () => {
+  const maker = new PromptMaker({ fixed: 0, perWord: 1.3 }, { nonce: 1 });
+  const blocks = Array.from({ length: 60 }, (_, i) => i);
+  const make = (last: number) =>
+    maker.make({ promptTokens: 1300, blocks: [...blocks.slice(0, 59), last], blockTokens: 16 }).split(" ");
+  const [a, b] = [make(59), make(99)];
+  // 59 blocks are 944 tokens, which are 726 words.
+  assertEquals(a.slice(0, 726), b.slice(0, 726));
+  assert(a.slice(726, 738).join() !== b.slice(726, 738).join());
+});
+
+Deno.test("TokenPromptMaker shares exactly the blocks that prompts have in common", () => {
+  const alphabet = Array.from({ length: 100 }, (_, i) => 1000 + i);
+  const maker = new TokenPromptMaker(alphabet, { nonce: 1, prefixTokens: 5 });
+  const make = (blocks: number[], promptTokens = 60) => maker.make({ promptTokens, blocks, blockTokens: 16 });
+  const sharedBy = (a: number[], b: number[]) => a.findIndex((token, i) => token !== b[i]);
+  const [a, b, c] = [make([0, 1, 2]), make([0, 1, 3]), make([4, 1, 2])];
+  assertEquals([a.length, b.length], [60, 60]);
+  assert(a.every((token) => alphabet.includes(token)));
+  const ab = sharedBy(a, b), ac = sharedBy(a, c), again = sharedBy(a, make([0, 1, 2]));
+  // The next token is the same by chance in one case of a hundred.
+  assert(ab >= 37 && ab <= 39 && ac >= 5 && ac <= 7 && again >= 53 && again <= 55, `${[ab, ac, again]}`);
+  assertEquals(make([0, 1, 2], 20), a.slice(0, 20));
 });

@@ -48,7 +48,7 @@ export function newRecord(arrival: Pick<Arrival, "class" | "atMs">, sentMs: numb
 /** What sending needs. */
 export interface SendOptions {
   readonly target: Target;
-  readonly prompt: string;
+  readonly prompt: string | readonly number[];
   readonly maxTokens: number;
   /** Ms since the load began. */
   readonly now: () => number;

@@ -1,7 +1,7 @@
 /** The server under load. @module */
 
 import { fetchReason } from "../hub/fetch_reason.ts";
-import { fitTokenRate, randomWords, type TokenRate } from "./prompts.ts";
+import { fitTokenRate, randomWords, SAMPLE_TEXT, type TokenRate } from "./prompts.ts";
 
 /** How the server is spoken to. */
 export interface Target {
@@ -41,7 +41,7 @@ export function headersOf({ apiKey }: Pick<Target, "apiKey">): Record<string, st
 /** The body of a request. `stream`: with its usage in the last event. */
 export function bodyOf(
   target: Target,
-  request: { prompt: string; maxTokens: number; class?: string; stream: boolean },
+  request: { prompt: string | readonly number[]; maxTokens: number; class?: string; stream: boolean },
 ): string {
   const { prompt, maxTokens, stream } = request;
   return JSON.stringify({
@@ -89,6 +89,26 @@ export async function calibrate(target: Target, nonce: number, signal?: AbortSig
     return { words, tokens };
   };
   return fitTokenRate(await tokensOf(short), await tokensOf(long));
+}
+
+/**
+ * Ids of ordinary tokens, as the server's `/tokenize` gives them: kumi and vLLM have one. Throws a TargetError
+ * where it has none.
+ */
+export async function tokenAlphabet(target: Target, signal?: AbortSignal): Promise<number[]> {
+  const url = `${target.baseUrl.replace(/\/v1$/, "")}/tokenize`;
+  const reply = await getJson(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headersOf(target) },
+    body: JSON.stringify({ model: target.model, prompt: SAMPLE_TEXT }),
+    signal,
+  });
+  const tokens = (reply as { tokens?: unknown })?.tokens;
+  const ids = Array.isArray(tokens) ? tokens.filter((id) => Number.isSafeInteger(id) && id >= 0) : [];
+  // The first one may say that a text begins.
+  const alphabet = [...new Set(ids.slice(1))];
+  if (alphabet.length < 2) throw new TargetError(`${url} gives no list of tokens`);
+  return alphabet;
 }
 
 async function getJson(url: string, init: RequestInit): Promise<unknown> {

@@ -97,6 +97,8 @@ export interface StepEvent {
    * prompt.
    */
   promptTokens?: number;
+  /** Beside them, where a key was given: a hash for each full block of the prompt. */
+  prefixHashes?: string[];
   /** Tokens that were chosen. */
   tokens: number[];
   /** What they add to the text; some add nothing yet. */

@@ -10,7 +10,7 @@ type Travelling = Omit<LoadOptions, CallersOption>;
  * optional.
  */
 export interface ComputeOptions
-  extends Omit<Travelling, "sequencesMax" | "classes" | "ageingMs" | "prefixCache"> {
+  extends Omit<Travelling, "sequencesMax" | "classes" | "ageingMs" | "prefixCache" | "prefixHashKey"> {
   /**
    * Threads of the kernels; default: `cpus`, or the cores this process may use, or 1 for a model of a few MB.
    */

@@ -9,6 +9,10 @@ export interface AcceptedRequest {
   readonly promptTokens?: number;
   /** Hash of the caller's key; "" without keys. */
   readonly tenant?: string;
+  /** When the request came, in ms of performance.now(). */
+  readonly startedAt?: number;
+  /** A keyed hash for each full block of its prompt, where the model was loaded with a key. */
+  readonly prefixHashes?: readonly string[];
 }
 
 /** How an answer ended. Each accepted one ends once. */

@@ -89,7 +89,8 @@ export class Run {
   #start(model: Model, work: Work, index: number): Generation {
     const heard = {
       signal: this.#abort.signal,
-      onAccepted: (promptTokens: number) => this.#accept(index, promptTokens),
+      onAccepted: (promptTokens: number, prefixHashes?: readonly string[]) =>
+        this.#accept(index, promptTokens, prefixHashes),
       onPart: (part: AnswerPart) => this.#part(index, part),
     };
     const { prompt, options } = work;
@@ -103,14 +104,15 @@ export class Run {
     return model.generate("text" in prompt ? prompt.text : prompt.tokens, { ...options, ...heard });
   }
 
-  #accept(index: number, promptTokens: number): void {
+  #accept(index: number, promptTokens: number, prefixHashes?: readonly string[]): void {
     const watched = this.#watched[index];
     if (watched.isAccepted) return;
     watched.isAccepted = true;
     watched.promptTokens = promptTokens;
-    const { tenant, observer, listener } = this.#options;
+    const { tenant, observer, listener, startedAt } = this.#options;
     listener?.accepted?.(index, promptTokens);
-    observer.accepted({ id: watched.id, class: this.#plan.class, promptTokens, tenant });
+    const { class: name } = this.#plan;
+    observer.accepted({ id: watched.id, class: name, promptTokens, tenant, startedAt, prefixHashes });
     if (this.#watched.every(({ isAccepted }) => isAccepted)) this.#accepted.resolve();
   }
 

@@ -3,15 +3,17 @@
 import { type Arrival, parseClasses, poissonArrivals } from "../../loadtest/arrivals.ts";
 import { findRate } from "../../loadtest/find_rate.ts";
 import { type LoadOptions, sendLoad, warmUp } from "../../loadtest/generator.ts";
-import { PromptMaker } from "../../loadtest/prompts.ts";
+import { PromptMaker, type Prompts, TokenPromptMaker } from "../../loadtest/prompts.ts";
 import { drawLoad, renderFoundRate, renderSummary } from "../loadtest_report.ts";
 import type { RequestRecord } from "../../loadtest/send.ts";
 import { isGood, type Objectives, summarize } from "../../loadtest/summary.ts";
-import { baseUrlOf, calibrate, firstModel, type Target } from "../../loadtest/target.ts";
-import { parseTrace } from "../../loadtest/trace.ts";
+import { baseUrlOf, calibrate, firstModel, type Target, tokenAlphabet } from "../../loadtest/target.ts";
+import { playTraffic } from "../../traffic/play.ts";
+import { readTraffic } from "../../traffic/read.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { ProgressLine } from "../progress.ts";
+import { noteSkipped } from "../skipped_lines.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine, printNote } from "../../process/print.ts";
 
@@ -23,16 +25,26 @@ export async function runLoadtest(args: Arguments): Promise<number> {
   using interrupt = interruptible();
   const { signal } = interrupt;
   const target = await readTarget(args, signal);
-  const nonce = crypto.getRandomValues(new Int32Array(1))[0];
-  const prompts = new PromptMaker(await calibrate(target, nonce, signal), {
-    nonce,
-    prefixTokens: numbers.prefixTokens,
-  });
+  const prompts = await createPrompts(args, target, numbers, signal);
   const { inFlightMax, timeoutMs, rate } = numbers;
   const load = { target, prompts, inFlightMax, timeoutMs };
   await warmUp(arrivalsAt(rate).slice(0, numbers.warmUps), { ...load, signal });
   const run = { args, numbers, objectives, load, signal, arrivalsAt };
   return args.switches.has("find-rate") ? await searchRate(run, rate) : await loadOnce(run, rate);
+}
+
+async function createPrompts(
+  args: Arguments,
+  target: Target,
+  { prefixTokens }: Numbers,
+  signal: AbortSignal,
+): Promise<Prompts> {
+  const nonce = crypto.getRandomValues(new Int32Array(1))[0];
+  if (!args.switches.has("token-prompts")) {
+    return new PromptMaker(await calibrate(target, nonce, signal), { nonce, prefixTokens });
+  }
+  if (target.api !== "completions") throw new UsageError("--token-prompts needs --api completions");
+  return new TokenPromptMaker(await tokenAlphabet(target, signal), { nonce, prefixTokens });
 }
 
 /** The numbers among the options: what is wrong with one is said before a server is asked or a file read. */
@@ -44,6 +56,7 @@ function readNumbers(args: Arguments) {
     seconds: number("duration", 0.01, 1e7, false),
     seed: number("seed", 0, 2 ** 31)!,
     speed: number("speed", 1e-6, 1e6, false)!,
+    users: number("users", 1e-6, 1e4, false)!,
     promptMax: number("prompt-max", 1, 1e9),
     answerMax: number("answer-max", 1, 1e9),
     prefixTokens: number("shared-prefix", 0, 1e6)!,
@@ -126,23 +139,18 @@ async function sendShowing(arrivals: readonly Arrival[], load: LoadOptions): Pro
 /** What is sent at a rate, by the options. */
 async function arrivalSource(
   args: Arguments,
-  { seed, seconds, speed, promptMax, answerMax }: Numbers,
+  { seed, seconds, speed, users, promptMax, answerMax }: Numbers,
 ): Promise<(perSecond: number) => Arrival[]> {
   const name = args.switches.has("kumi") ? "interactive" : "default";
-  const text = args.values.get("class") ?? `${name}:1:64/64`;
-  const classes = usage(() => parseClasses(text));
+  const classes = usage(() => parseClasses(args.values.get("class") ?? `${name}:1:64/64`));
   const path = args.values.get("trace");
   if (path === undefined) {
     return (perSecond) => usage(() => poissonArrivals(classes, { perSecond, seconds: seconds ?? 30, seed }));
   }
-  const arrivals = parseTrace(await Deno.readTextFile(path), {
-    speed,
-    seconds,
-    promptMax,
-    answerMax,
-    classes,
-    seed,
-  });
+  const text = await Deno.readTextFile(path);
+  const traffic = usage(() => readTraffic(text));
+  noteSkipped(traffic);
+  const arrivals = playTraffic(traffic, { speed, users, seconds, promptMax, answerMax, classes, seed });
   return () => arrivals;
 }
 

@@ -15,6 +15,10 @@ import { runUntilSignal } from "../../server/signals.ts";
 import { cacheFolders, chosenLibrary, HUB_HOSTS } from "../access.ts";
 import type { DocumentAnswer } from "../../server/documents.ts";
 import { noteWait } from "../model_option.ts";
+import { limits } from "../../ffi/symbols.ts";
+import { MEGABYTE, type Settings } from "../../server/config/settings.ts";
+import { LineFile } from "../../traffic/line_file.ts";
+import { TrafficRecorder } from "../../traffic/recorder.ts";
 import { warnOfThreads } from "../threads_option.ts";
 import { type Arguments, UsageError } from "../command.ts";
 import { oneLine } from "../../process/harmless.ts";
@@ -37,7 +41,7 @@ export async function runServer(args: Arguments): Promise<number> {
     env: (name) => Deno.env.get(name),
     readFile: Deno.readTextFileSync,
   };
-  let options: ServeOptions, exitWithParent: boolean | undefined;
+  let options: ServeOptions, exitWithParent: boolean | undefined, recorder: TrafficRecorder | undefined;
   try {
     const settings = resolveSettings(sources);
     if (args.switches.has("print-permissions")) {
@@ -48,6 +52,7 @@ export async function runServer(args: Arguments): Promise<number> {
     }
     options = serveOptions(settings, sources);
     ({ exitWithParent } = settings);
+    recorder = openRecorder(settings);
     warnOfThreads(options.threads);
     if (exitWithParent && Deno.build.os === "windows") {
       throw new ConfigError(
@@ -60,10 +65,13 @@ export async function runServer(args: Arguments): Promise<number> {
   }
   const documents = await documentAnswer();
   const onListen = (url: string) => announce(url, options.gate !== false);
+  await using _recorder = recorder;
   return await runUntilSignal(
     () =>
       startServer({
         ...options,
+        observer: recorder,
+        prefixHashKey: recorder?.prefixHashKey,
         documents,
         onStuck: exitStuck,
         onWait: noteWait,
@@ -71,6 +79,18 @@ export async function runServer(args: Arguments): Promise<number> {
       }),
     { exitWithParent },
   );
+}
+
+/** What keeps the traffic, where that is wanted. Throws a ConfigError where it cannot. */
+function openRecorder({ record, recordMegabytes }: Settings): TrafficRecorder | undefined {
+  if (record === undefined) return undefined;
+  const onProblem = (problem: string) => printNote(`kumi: ${problem}`);
+  try {
+    const file = new LineFile(record, { bytesMax: recordMegabytes * MEGABYTE, onProblem });
+    return new TrafficRecorder(file, limits.kvBlockTokens);
+  } catch (error) {
+    throw new ConfigError(`cannot record the traffic: ${(error as Error).message}`);
+  }
 }
 
 /**

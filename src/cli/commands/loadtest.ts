@@ -18,8 +18,9 @@ export const loadtest: KumiCommand = {
       value: "S",
       help: "seconds in which requests are sent (default 30; of a trace: all)",
     },
-    { name: "trace", value: "FILE", help: "requests at the times of a trace instead" },
+    { name: "trace", value: "FILE", help: "requests at the times of a recording or a trace instead" },
     { name: "speed", value: "X", help: "play the trace so many times as fast", default: "1" },
+    { name: "users", value: "X", help: "play so many times as many users of the trace", default: "1" },
     { name: "prompt-max", value: "N", help: "cut longer prompts of the trace" },
     { name: "answer-max", value: "N", help: "cut longer answers of the trace" },
     {
@@ -36,6 +37,10 @@ export const loadtest: KumiCommand = {
       help: "send ignore_eos: answers as long as they may be, where the server knows it",
     },
     { name: "shared-prefix", value: "N", help: "tokens that all prompts begin with", default: "0" },
+    {
+      name: "token-prompts",
+      help: "send prompts as token ids, exactly as long and as shared as they were; with --api completions",
+    },
     { name: "max-in-flight", value: "N", help: "requests beyond are not sent, and counted", default: "512" },
     { name: "timeout", value: "S", help: "longest time for a request", default: "600" },
     { name: "warm-up", value: "N", help: "requests before, which do not count", default: "2" },
@@ -56,8 +61,9 @@ export const loadtest: KumiCommand = {
   ],
   details:
     "A request is sent when it is due, however slow the server is. KUMI_API_KEY is sent as the key. Prompts are random\n" +
-    "words, as many as two requests before the test have shown to be about right. A trace is Azure's CSV\n" +
-    "(TIMESTAMP,ContextTokens,GeneratedTokens), Mooncake's JSON lines, or CSV with at_ms,class,prompt_tokens,max_tokens.\n" +
+    "words, as many as two requests before the test have shown to be about right. A trace is what serve --record writes,\n" +
+    "Azure's CSV, Mooncake's JSON lines, an access log of JSON lines, or CSV with a time and the tokens of prompts and\n" +
+    "answers, such as at_ms,class,prompt_tokens,max_tokens.\n" +
     "Ctrl-C ends the test and prints what there is.",
   access: ({ positional: [url], values }) => ({
     net: hostsOf(url),

@@ -44,13 +44,16 @@ second one, a second later or more, ends them at once.`,
 async function serverAccess(args: Arguments, env: Environment): Promise<Access> {
   if (args.switches.has("print-schema") || args.switches.has("print-permissions")) return NOTHING;
   const { ConfigError, resolveSettings } = await import("../../server/config/resolve.ts");
-  const { listenHosts } = await import("../../server/config/permissions.ts");
+  const { listenHosts, recordFiles } = await import("../../server/config/permissions.ts");
   // Whoever asks for a command may stand elsewhere than its user.
   const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
   try {
     const settings = resolveSettings({ ...args, env, readFile });
+    const access = modelAccess(settings.model, env);
+    const recorded = settings.record === undefined ? [] : recordFiles(settings.record);
     return {
-      ...modelAccess(settings.model, env),
+      ...access,
+      write: [...access.write ?? [], ...recorded],
       net: listenHosts(settings),
       endsWithParent: settings.exitWithParent === true && Deno.build.os !== "windows",
     };

@@ -11,8 +11,11 @@ import { SAMPLING, type SamplingOptions } from "./sampling.ts";
 
 /** Who hears of an answer as it comes, before its iterator does. What a listener throws ends the answer. */
 export interface GenerationListener {
-  /** The request was taken; nothing was computed for it yet. After a worker's end it may be said again. */
-  onAccepted?: (promptTokens: number) => void;
+  /**
+   * The request was taken; nothing was computed for it yet. After a worker's end it may be said again.
+   * `prefixHashes`: where the model was loaded with a `prefixHashKey`.
+   */
+  onAccepted?: (promptTokens: number, prefixHashes?: readonly string[]) => void;
   /** The ids of new tokens. */
   onTokens?: (tokens: readonly number[]) => void;
   /**

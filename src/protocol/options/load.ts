@@ -93,6 +93,12 @@ export interface LoadOptions {
   ageingMs?: number;
   /** Whether prompts that begin alike share what was computed for them; default true. */
   prefixCache?: boolean;
+  /**
+   * For recording traffic: what is told of a request that was taken has a hash for each full block of its
+   * prompt, keyed with this. Prompts that begin alike have the first hashes in common; nothing else can be
+   * seen from them without the key. Default: no hashes.
+   */
+  prefixHashKey?: string;
   /** Most tokens computed in one step; default 512. */
   batchTokensMax?: number;
   /** The kernel library; default: the one that this checkout built. */
@@ -221,6 +227,10 @@ export const LOAD = {
     kind: boolean,
     default: true,
     doc: "whether prompts that begin alike share what was computed for them",
+  },
+  prefixHashKey: {
+    kind: text(16, 256),
+    doc: "for recording traffic: keyed hashes of the blocks of prompts are told with this key",
   },
   libraryPath: { kind: text(1, 4096), doc: "the kernel library; default: the one that this checkout built" },
   onStuck: {

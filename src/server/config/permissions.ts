@@ -24,26 +24,35 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
   const isNamed = namedModel(settings.model) !== undefined;
   const isDownload = isNamed || isHubReference(settings.model);
   const { root } = paths;
+  const { record } = settings;
+  const recorded = record === undefined ? [] : recordFiles(record);
   const read = [...root === null ? [] : [`${root}/src`, `${root}/scheduler`], paths.library];
   if (settings.model === "demo") read.push(...root === null ? [] : [`${root}/examples/demo-model`]);
   else if (!isDownload) read.push(...partPaths(settings.model));
+  read.push(...recorded);
   for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);
   const net = listenHosts(settings);
   if (isDownload) {
     net.push(paths.hubHosts);
     if (paths.cache !== null) read.push(paths.cache);
   }
+  const write = [...isDownload && paths.cache !== null ? [paths.cache] : [], ...recorded];
   return [
     "--no-prompt",
     `--allow-net=${net.join(",")}`,
     `--allow-read=${read.join(",")}`,
-    ...isDownload && paths.cache !== null ? [`--allow-write=${paths.cache}`] : [],
+    ...write.length > 0 ? [`--allow-write=${write.join(",")}`] : [],
     `--allow-ffi=${paths.library}`,
     // pip fetches a model of the list that the hub does not give.
     ...isNamed ? [`--allow-run=${PYTHONS.map(([program]) => program).join(",")}`] : [],
     "--allow-env=KUMI_*,HF_*,XDG_*,HOME",
     "--ignore-env",
   ];
+}
+
+/** The files that a recording of traffic is kept in. */
+export function recordFiles(path: string): string[] {
+  return [path, `${path}.1`];
 }
 
 /**

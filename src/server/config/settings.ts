@@ -113,6 +113,17 @@ const SERVING = {
     kind: boolean,
     help: "a line of JSON on stdout for each request, without its text",
   },
+  record: {
+    kind: path,
+    value: "FILE",
+    help: "record the traffic, without its text: times, lengths, what prompts share; added to the file",
+  },
+  recordMegabytes: {
+    kind: number(0.001, 1e6),
+    fallback: 256,
+    value: "N",
+    help: "a recording of this size is renamed to FILE.1, in place of an earlier one, and begun anew",
+  },
   drainSeconds: {
     kind: number(0, 86_400),
     fallback: SERVE_DEFAULTS.drainSeconds,
