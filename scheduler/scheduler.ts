@@ -157,6 +157,11 @@ export class Scheduler {
     return this.#model;
   }
 
+  /** Ms between two steps: so many, and so many for each sequence. */
+  get between(): readonly [number, number] {
+    return this.#gap.coefficients;
+  }
+
   /** Everything that holds blocks or waits for them. */
   *sequences(): Generator<Readonly<Sequence>> {
     yield* this.#sequences.values();

@@ -22,6 +22,7 @@ const ROOMS = [
   "src/hub",
   "src/cost",
   "src/process",
+  "src/energy",
   "src/ffi",
   "scheduler",
 ];

@@ -8,6 +8,7 @@ const arenas = @import("abi/arenas.zig");
 const batch = @import("abi/batch.zig");
 const context = @import("abi/context.zig");
 const convert = @import("abi/convert.zig");
+const energy = @import("abi/energy.zig");
 const kv_blocks = @import("abi/kv_blocks.zig");
 const layers = @import("abi/layers.zig");
 const machine = @import("abi/machine.zig");
@@ -34,6 +35,9 @@ pub const functions = .{
     .{ "kumi_usable_cpus", placement.usableCpus, "" },
     .{ "kumi_cpu_quota", placement.cpuQuota, "" },
     .{ "kumi_numa_nodes", placement.nodes, "out out_bytes" },
+    .{ "kumi_energy_zones", energy.zones, "root root_bytes out out_bytes" },
+    .{ "kumi_energy_events_open", energy.eventsOpen, "root root_bytes out out_bytes" },
+    .{ "kumi_energy_event_read", energy.eventRead, "event out out_bytes" },
     .{ "kumi_context_create", context.create, "isa_name isa_bytes threads cpus cpus_bytes numa_node workspace_units out_id" },
     .{ "kumi_context_info", context.info, "context out out_bytes" },
     .{ "kumi_context_stop", context.stop, "context" },

@@ -56,6 +56,7 @@ const least = struct {
         _ = @import("system/cpus.zig");
         _ = @import("isa/detect.zig");
         _ = @import("isa/dispatch.zig");
+        _ = @import("system/energy.zig");
         _ = @import("system/fp_state.zig");
         _ = @import("system/futex.zig");
         _ = @import("isa/levels.zig");

@@ -1,4 +1,5 @@
 import {
+  attendedKv,
   type CountedOutlook,
   type LatencyClass,
   PrefixCache,
@@ -25,7 +26,7 @@ import type { FinishReason, StepEvent } from "../protocol/answer.ts";
 import { isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
-import { EngineTally } from "./tally.ts";
+import { EngineTally, type StepShare } from "./tally.ts";
 import type { Chooser, Wants, Work } from "./work.ts";
 
 /** What the engine needs of a model. */
@@ -285,10 +286,12 @@ export class Engine {
 
   /** Figures of this moment. */
   stats(): EngineStats {
-    const { coefficients: [fixedMs, msPerToken, msPerKvEntry], relativeError } = this.#scheduler.stepTime;
+    const { stepTime, between: [betweenMs, betweenMsPerSequence] } = this.#scheduler;
+    const { coefficients: [fixedMs, msPerToken, msPerKvEntry], relativeError, stretch } = stepTime;
+    const model = { fixedMs, msPerToken, msPerKvEntry, relativeError, stretch };
     return {
       ...this.#tally.figures(this.#scheduler.stats()),
-      stepTime: { fixedMs, msPerToken, msPerKvEntry, relativeError },
+      stepTime: { ...model, betweenMs, betweenMsPerSequence },
       kv: this.kvStats(),
     };
   }
@@ -330,7 +333,19 @@ export class Engine {
       computedTokens: load.tokens,
       generatedTokens: chosen.length,
     });
+    this.#tally.share(ms, this.#shares(slices));
     this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, endedAt);
+  }
+
+  /** What each slice took of a step, by the model of its time. */
+  #shares(slices: readonly Slice[]): StepShare[] {
+    const [fixedMs, msPerToken, msPerKvEntry] = this.#scheduler.stepTime.coefficients;
+    return slices.map(({ item: { first, count }, work }) => ({
+      class: work.request.class,
+      isDecode: first >= work.plan.tokens.length,
+      tokens: count,
+      weight: fixedMs / slices.length + msPerToken * count + msPerKvEntry * attendedKv(first, count),
+    }));
   }
 
   /** What the works of a step want of their slices. */

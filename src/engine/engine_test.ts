@@ -270,6 +270,22 @@ Deno.test("Engine.stats() counts steps by what they computed", () => {
   assertEquals([steps, computedTokens, sequences.sum], [3, 42, 4]);
 });
 
+Deno.test("Engine.stats() divides the steps' time among classes, prompts and answers", () => {
+  let now = 1000;
+  // Each step takes 10 ms: the clock is read before and after it.
+  const engine = engineOf(new FakeRunner(128, 256), { now: () => now += 10 });
+  engine.add(1, request("A".repeat(40), { maxTokens: 3, class: "batch" }));
+  engine.add(2, request("B", { maxTokens: 1 }));
+  finish(engine);
+  const { classes, stepHistograms, computedTokens } = engine.stats();
+  const work = Object.fromEntries(classes.map((each) => [each.name, each.work]));
+  assertEquals([work.batch.prefillTokens, work.batch.decodeTokens], [40, 2]);
+  assertEquals([work.interactive.prefillTokens, work.interactive.decodeTokens], [computedTokens - 42, 0]);
+  const all = classes.reduce((sum, { work: { prefillMs, decodeMs } }) => sum + prefillMs + decodeMs, 0);
+  assert(Math.abs(all - stepHistograms.ms.sum) < 1e-9 && all > 0, `${all} ms`);
+  assert(work.batch.decodeMs > 0 && work.interactive.prefillMs > 0);
+});
+
 Deno.test("Engine gives each text the same embedding alone, in a batch, after preemptions and beside answers", () => {
   const texts = ["A", "HELLO", "Z".repeat(45), "QRS", "B".repeat(60), "ZZZZZ", "D".repeat(33), "EF"];
   const pooling = (i: number) => i % 4 === 3 ? "last" : "mean";

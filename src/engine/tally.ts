@@ -1,11 +1,21 @@
 import type { ClassStats, LatencyClass } from "../../scheduler/mod.ts";
 import type { FinishReason, Usage } from "../protocol/answer.ts";
 import { Histogram } from "../protocol/histogram.ts";
-import type { ClassFigures, EngineStats } from "../protocol/stats.ts";
+import type { ClassFigures, EngineStats, PhaseFigures } from "../protocol/stats.ts";
 
 const STEP_MS_BOUNDS = [0.5, 1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 200, 350, 500, 1000, 2000, 5000, 10_000];
 const STEP_TOKENS_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 const STEP_SEQUENCES_BOUNDS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256];
+
+/** A part of a step. */
+export interface StepShare {
+  readonly class: string;
+  /** Whether it computed a token of an answer, and not of a prompt. */
+  readonly isDecode: boolean;
+  readonly tokens: number;
+  /** What it took of the step, in any unit. */
+  readonly weight: number;
+}
 
 /** Counts what happens in an engine. */
 export class EngineTally {
@@ -26,7 +36,8 @@ export class EngineTally {
   constructor(classes: readonly LatencyClass[]) {
     for (const { name } of classes) {
       const finished = { stop: 0, length: 0, abort: 0, deadline: 0 };
-      this.#classes.set(name, { accepted: 0, refused: 0, finished, failed: 0 });
+      const work: PhaseFigures = { prefillMs: 0, decodeMs: 0, prefillTokens: 0, decodeTokens: 0 };
+      this.#classes.set(name, { accepted: 0, refused: 0, finished, failed: 0, work });
     }
   }
 
@@ -59,6 +70,23 @@ export class EngineTally {
     this.#stepSequences.observe(step.sequences);
   }
 
+  /** Divides the time of a step among its slices. */
+  share(ms: number, slices: readonly StepShare[]): void {
+    const all = slices.reduce((sum, { weight }) => sum + weight, 0);
+    for (const { class: name, isDecode, tokens, weight } of slices) {
+      const work = this.#classes.get(name)!.work;
+      // Nothing is known yet of what takes how long.
+      const own = ms * (all > 0 ? weight / all : 1 / slices.length);
+      if (isDecode) {
+        work.decodeMs += own;
+        work.decodeTokens += tokens;
+      } else {
+        work.prefillMs += own;
+        work.prefillTokens += tokens;
+      }
+    }
+  }
+
   preempt(sequences: number): void {
     this.#sums.preemptions += sequences;
   }
@@ -67,7 +95,7 @@ export class EngineTally {
   figures(now: readonly ClassStats[]): Omit<EngineStats, "stepTime" | "kv"> {
     const classes = now.map((stats) => {
       const figures = this.#classes.get(stats.name)!;
-      return { ...stats, ...figures, finished: { ...figures.finished } };
+      return { ...stats, ...figures, finished: { ...figures.finished }, work: { ...figures.work } };
     });
     const stepHistograms = {
       ms: this.#stepMs.figures(),

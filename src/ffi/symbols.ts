@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xccd76032;
+export const abiHash = 0xa0137769;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -439,6 +439,32 @@ export const symbols = {
   },
   kumi_numa_nodes: {
     parameters: [
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_energy_zones: {
+    parameters: [
+      "buffer", // root
+      "u32", // root_bytes
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_energy_events_open: {
+    parameters: [
+      "buffer", // root
+      "u32", // root_bytes
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_energy_event_read: {
+    parameters: [
+      "u32", // event
       "buffer", // out
       "u32", // out_bytes
     ],

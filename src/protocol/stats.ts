@@ -48,6 +48,20 @@ export interface ClassFigures extends ClassStats {
   /** By why they ended. */
   finished: Record<FinishReason, number>;
   failed: number;
+  work: PhaseFigures;
+}
+
+/** What steps did for a class since the start. */
+export interface PhaseFigures {
+  /**
+   * Its share of the steps' time, by what of it was for prompts (tokens computed again included) and for
+   * answers: a step's fixed time is divided equally among its sequences, the rest by what each of them adds.
+   */
+  prefillMs: number;
+  decodeMs: number;
+  /** Tokens that were computed. */
+  prefillTokens: number;
+  decodeTokens: number;
 }
 
 /** Figures of one engine worker. A plain object, so that it travels as JSON. */
@@ -72,6 +86,11 @@ export interface EngineStats {
     msPerKvEntry: number;
     /** Typical error of a prediction. */
     relativeError: number;
+    /** So many times as long do many steps together take as is predicted for them. */
+    stretch: number;
+    /** Ms between two steps: so many, and so many for each sequence. */
+    betweenMs: number;
+    betweenMsPerSequence: number;
   };
   /** Of all steps: their time in ms, and how much they computed. */
   stepHistograms: { ms: HistogramFigures; tokens: HistogramFigures; sequences: HistogramFigures };

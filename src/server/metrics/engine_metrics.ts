@@ -1,5 +1,6 @@
 import type { Health, ModelStats, WorkerStats } from "../../client/client.ts";
 import type { HistogramFigures } from "../../protocol/histogram.ts";
+import type { PhaseFigures } from "../../protocol/stats.ts";
 import type { Labels, MetricsText, MetricType } from "./exposition.ts";
 
 type Read = (worker: WorkerStats) => number | undefined;
@@ -65,6 +66,7 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
 /** What the workers say of themselves. */
 export function writeEngineStats(text: MetricsText, { workers }: ModelStats): void {
   writeQueues(text, workers);
+  writeWork(text, workers);
   for (const [name, type, help, read] of FIGURES) {
     text.family(name, type, help);
     for (const worker of workers) {
@@ -95,6 +97,32 @@ function writeQueues(text: MetricsText, workers: readonly WorkerStats[]): void {
   queues("vllm:num_requests_running", "Requests that have begun and not ended.", (each) => each.running);
   queues("vllm:num_requests_waiting", "Requests that have not begun.", (each) => each.waiting);
   queues("kumi:waiting_tokens", "Tokens of their prompts.", (each) => each.waitingTokens);
+}
+
+/** What the steps did for each class, for prompts and for answers: energy goes with it. */
+function writeWork(text: MetricsText, workers: readonly WorkerStats[]): void {
+  const phases = (
+    name: string,
+    help: string,
+    read: (work: PhaseFigures) => [prefill: number, decode: number],
+  ) => {
+    text.family(name, "counter", help);
+    for (const worker of workers) {
+      for (const { name: latencyClass, work } of worker.classes) {
+        const [prefill, decode] = read(work);
+        const label = { ...labels(worker), class: latencyClass };
+        text.sample(prefill, { ...label, phase: "prefill" }).sample(decode, { ...label, phase: "decode" });
+      }
+    }
+  };
+  phases("kumi:phase_seconds_total", "Share of the steps' time.", ({ prefillMs, decodeMs }) => [
+    prefillMs / 1000,
+    decodeMs / 1000,
+  ]);
+  phases("kumi:phase_tokens_total", "Tokens that steps computed.", (work) => [
+    work.prefillTokens,
+    work.decodeTokens,
+  ]);
 }
 
 function labels({ worker }: WorkerStats): Labels {
