@@ -21,17 +21,44 @@ const DEEPSEEK_V3 =
   "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|" +
   "\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
 
+const SEED = `${SHORT}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|${SPACE}`;
+/** Signs, as the step of this name finds them: Unicode's punctuation, and what ASCII has beside it. */
+const PUNCTUATION = "[\\p{P}$+<=>^`|~]+";
+const EASTERN = "[一-龥ࠀ-一가-퟿]+";
+const BLOOM = " ?[^(\\s|[.,!?…。，、।۔،])]+";
+
 /** The published expressions, one after the other, and the names that GGUF files have for them. */
 const NAMES: ReadonlyMap<string, string> = new Map([
-  [GPT2, "gpt-2"],
-  [`\\p{N}\n${GPT2}`, "smollm"],
-  [words("\\p{L}", "{1,3}"), "smaug-bpe"],
-  [words("\\p{L}", ""), "qwen2"],
-  [words("[\\p{L}\\p{M}]", "", "[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*"), "qwen35"],
-  [cased("", ""), "tekken"],
-  [cased(`${SHORT}?`, "{1,3}"), "gpt-4o"],
-  [`\\p{N}{1,3}\n[一-龥\u3040-ゟ゠-ヿ]+\n${DEEPSEEK_V3}`, "deepseek-v3"],
-]);
+  [[GPT2], "gpt-2"],
+  [["\\p{N}", GPT2], "smollm"],
+  [[PUNCTUATION, GPT2, "[0-9][0-9][0-9]"], "falcon"],
+  // No token has digits behind a space: that they are cut from it first changes nothing.
+  [[PUNCTUATION, GPT2, "\\p{N}+", "[0-9][0-9][0-9]"], "falcon"],
+  [[SEED], "seed-coder"],
+  [["[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", EASTERN, "\\p{N}"], "deepseek-coder"],
+  [[BLOOM], "bloom"],
+  [[BLOOM, "\\p{N}"], "viking"],
+  [[words("\\p{L}", "{1,3}")], "smaug-bpe"],
+  [[words("\\p{L}", "")], "qwen2"],
+  [[words("[\\p{L}\\p{M}]", "", "[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*")], "qwen35"],
+  [[cased("", "")], "tekken"],
+  [[cased(`${SHORT}?`, "{1,3}")], "gpt-4o"],
+  [["\\p{N}{1,3}", "[一-龥\u3040-ゟ゠-ヿ]+", DEEPSEEK_V3], "deepseek-v3"],
+].map(([expressions, name]) => [keyOf(expressions as string[]), name as string]));
+
+/**
+ * Expressions as one text, alike where they differ only in notation: ends of lines by their escapes, `{1}`,
+ * possessive repetition of what cannot match what follows, and the letters behind an apostrophe as a set.
+ */
+function keyOf(expressions: readonly string[]): string {
+  return expressions.map((expression) =>
+    expression.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("{1}", "").replaceAll(
+      /([?+])\+/g,
+      "$1",
+    )
+      .replaceAll("'(?i:[sdmt]|ll|ve|re)", SHORT)
+  ).join("\n");
+}
 
 /**
  * The name for `tokenizer.ggml.pre`. `ignoreMerges`: a word that is a token is taken whole. Throws
@@ -44,7 +71,7 @@ export function preTokenizerName(step: JsonObject, ignoreMerges: boolean): strin
       new JsonObject(`tokenizer.json: pretokenizers[${i}]`, value)
     )
     : [step];
-  const key = steps.flatMap(expressionOf).join("\n");
+  const key = keyOf(steps.flatMap(expressionOf));
   const name = NAMES.get(key);
   if (name === undefined) throw step.unsupported("type", `words that are cut by ${JSON.stringify(key)}`);
   // The same words, with and without merging inside of a word that is a token.
@@ -64,6 +91,12 @@ function expressionOf(step: JsonObject): string[] {
     return step.boolean("use_regex", true) ? [GPT2] : [];
   }
   if (type === "Digits") return [step.boolean("individual_digits", false) ? "\\p{N}" : "\\p{N}+"];
+  if (type === "Punctuation") {
+    if (step.string("behavior", "Isolated") !== "Contiguous") {
+      throw step.unsupported("behavior", "another way to cut words");
+    }
+    return [PUNCTUATION];
+  }
   if (type !== "Split") throw step.unsupported("type", "another way to cut words");
   if (step.string("behavior") !== "Isolated" || step.boolean("invert", false)) {
     throw step.unsupported("behavior", "another way to cut words");

@@ -3,16 +3,11 @@
 import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { TokenKind } from "../tokenizer/vocabulary.ts";
+import { type AddedToken, readAddedTokens, readEnds } from "./added_tokens.ts";
 import { CheckpointError } from "./error.ts";
-import { JsonObject } from "./json_object.ts";
+import type { JsonObject } from "./json_object.ts";
 import { preTokenizerName } from "./pre_tokenizer_name.ts";
-
-/** A token that was added to the vocabulary. */
-interface AddedToken {
-  readonly id: number;
-  readonly content: string;
-  readonly special: boolean;
-}
+import { composesBytes, type PieceSteps, readPieceSteps, stepsOf } from "./text_steps.ts";
 
 /** The vocabulary by id. */
 interface Tokens {
@@ -29,11 +24,16 @@ const TOKENS_MAX = 1 << 21;
 export function tokenizerEntries(json: JsonObject, vocab: number): MetadataEntry[] {
   const model = json.object("model");
   const type = model.string("type", model.has("merges") ? "BPE" : "");
-  const added = json.has("added_tokens") ? json.list("added_tokens").map(readAdded) : [];
-  const bos = firstToken(json, added);
+  const added = readAddedTokens(json);
+  const { first, last } = readEnds(stepsOf(json.optionalObject("post_processor"), "processors"), added);
   const common = [
-    scalarEntry("bool", "tokenizer.ggml.add_bos_token", bos !== undefined),
-    ...bos === undefined ? [] : [scalarEntry("u32", "tokenizer.ggml.bos_token_id", bos)],
+    scalarEntry("bool", "tokenizer.ggml.add_bos_token", first !== undefined),
+    ...first === undefined ? [] : [scalarEntry("u32", "tokenizer.ggml.bos_token_id", first.id)],
+    ...last === undefined ? [] : [
+      scalarEntry("bool", "tokenizer.ggml.add_eos_token", true),
+      scalarEntry("u32", "tokenizer.ggml.eos_token_id", last.id),
+    ],
+    ...stripEntries(added),
   ];
   if (type === "Unigram") return [...common, ...unigramEntries(json, model, added, vocab)];
   if (type !== "BPE") throw model.unsupported("type", "another kind of tokenizer than BPE or Unigram");
@@ -53,13 +53,12 @@ export function tokenizerEntries(json: JsonObject, vocab: number): MetadataEntry
   ];
 }
 
-function readAdded(value: unknown, index: number): AddedToken {
-  const token = new JsonObject(`tokenizer.json: added_tokens[${index}]`, value);
-  return {
-    id: token.count("id", { min: 0 }),
-    content: token.string("content"),
-    special: token.boolean("special", false),
-  };
+/** Tokens that take white space beside them. GGUF has no keys for that: these are our own. */
+function stripEntries(added: readonly AddedToken[]): MetadataEntry[] {
+  return (["lstrip", "rstrip"] as const).flatMap((side) => {
+    const ids = added.filter((token) => token[side]).map(({ id }) => id);
+    return ids.length === 0 ? [] : [arrayEntry("i32", `tokenizer.ggml.kumi.${side}`, Int32Array.from(ids))];
+  });
 }
 
 function readMerge(value: unknown, index: number): string {
@@ -106,11 +105,7 @@ function byteLevelEntries(
   tokens: Tokens,
   merges: string[],
 ): MetadataEntry[] {
-  const normalizer = json.optionalObject("normalizer");
-  // Text that is not in this form is rare, and the models see it as it is.
-  if (normalizer !== undefined && normalizer.string("type") !== "NFC" && !isEmptySequence(normalizer)) {
-    throw normalizer.unsupported("type", "text that is changed before");
-  }
+  const composes = composesBytes(json);
   const known = new Set(tokens.texts);
   const missing = merges.find((merge) => !known.has(merge.replace(" ", "")));
   if (missing !== undefined) {
@@ -124,6 +119,20 @@ function byteLevelEntries(
       preTokenizerName(json.object("pre_tokenizer"), model.boolean("ignore_merges", false)),
     ),
     arrayEntry("string", "tokenizer.ggml.merges", merges),
+    ...composes ? [COMPOSES] : [],
+  ];
+}
+
+/** Our own key, too. */
+const COMPOSES = scalarEntry("bool", "tokenizer.ggml.kumi.nfc", true);
+
+function stepEntries({ prefix, composes }: PieceSteps): MetadataEntry[] {
+  return [
+    scalarEntry("bool", "tokenizer.ggml.add_space_prefix", prefix !== "never"),
+    ...prefix === "missing" || prefix === "first"
+      ? [scalarEntry("string", "tokenizer.ggml.kumi.space_prefix", prefix)]
+      : [],
+    ...composes ? [COMPOSES] : [],
   ];
 }
 
@@ -135,6 +144,19 @@ function piecesEntries(json: JsonObject, tokens: Tokens, merges: string[]): Meta
   const model = json.object("model");
   if (!model.boolean("byte_fallback", false)) {
     throw model.unsupported("byte_fallback", "BPE over characters without bytes");
+  }
+  const steps = readPieceSteps(json);
+  if (steps.charsmap !== undefined || steps.joinsSpaces !== "never") {
+    throw json.object("normalizer").unsupported(
+      "type",
+      "BPE over characters of a text that is changed before",
+    );
+  }
+  if (steps.cutsAtSpaces && tokens.texts.some((text) => text.includes("\u2581", 1))) {
+    throw json.object("pre_tokenizer").unsupported(
+      "type",
+      "words that are cut at each space, with tokens that are not",
+    );
   }
   const rank = new Map<string, number>();
   merges.forEach((merge, i) => {
@@ -149,7 +171,7 @@ function piecesEntries(json: JsonObject, tokens: Tokens, merges: string[]): Meta
     scalarEntry("u32", "tokenizer.ggml.unknown_token_id", unknown >>> 0),
     scalarEntry("string", "tokenizer.ggml.model", "llama"),
     scalarEntry("string", "tokenizer.ggml.pre", "default"),
-    scalarEntry("bool", "tokenizer.ggml.add_space_prefix", putsSpaceBefore(json)),
+    ...stepEntries(steps),
     arrayEntry("f32", "tokenizer.ggml.scores", scores),
   ];
 }
@@ -175,14 +197,19 @@ function unigramEntries(
   markPieces(tokens, unknown);
   const scores = new Float32Array(tokens.texts.length);
   pieces.forEach(([, score], id) => scores[id] = score);
-  const { charsmap, joinsSpaces } = readNormalizer(json.optionalObject("normalizer"));
+  const steps = readPieceSteps(json);
   return [
     scalarEntry("string", "tokenizer.ggml.model", "t5"),
     scalarEntry("string", "tokenizer.ggml.pre", "default"),
     scalarEntry("u32", "tokenizer.ggml.unknown_token_id", unknown),
-    scalarEntry("bool", "tokenizer.ggml.add_space_prefix", putsSpaceBefore(json)),
-    scalarEntry("bool", "tokenizer.ggml.remove_extra_whitespaces", joinsSpaces),
-    ...charsmap === undefined ? [] : [arrayEntry("u8", "tokenizer.ggml.precompiled_charsmap", charsmap)],
+    ...stepEntries(steps),
+    scalarEntry("bool", "tokenizer.ggml.remove_extra_whitespaces", steps.joinsSpaces !== "never"),
+    ...steps.joinsSpaces === "inside"
+      ? [scalarEntry("bool", "tokenizer.ggml.kumi.keep_last_space", true)]
+      : [],
+    ...steps.charsmap === undefined
+      ? []
+      : [arrayEntry("u8", "tokenizer.ggml.precompiled_charsmap", steps.charsmap)],
     arrayEntry("string", "tokenizer.ggml.tokens", tokens.texts),
     arrayEntry("f32", "tokenizer.ggml.scores", scores),
     arrayEntry("i32", "tokenizer.ggml.token_type", tokens.kinds),
@@ -195,65 +222,4 @@ function markPieces({ texts, kinds }: Tokens, unknown: number): void {
     if (/^<0x[0-9A-F]{2}>$/.test(text)) kinds[id] = TokenKind.byte;
     if (id === unknown) kinds[id] = TokenKind.unknown;
   });
-}
-
-/** Whether a space is put before a text: by the normalizer, or by the pre-tokenizer. */
-function putsSpaceBefore(json: JsonObject): boolean {
-  const metaspace = parts(json.optionalObject("pre_tokenizer"), "pretokenizers").find((part) =>
-    part.string("type") === "Metaspace"
-  );
-  if (metaspace !== undefined) {
-    const scheme = metaspace.string(
-      "prepend_scheme",
-      metaspace.boolean("add_prefix_space", true) ? "always" : "never",
-    );
-    return scheme !== "never";
-  }
-  return parts(json.optionalObject("normalizer"), "normalizers").some((part) =>
-    part.string("type") === "Prepend"
-  );
-}
-
-/** The steps of a normalizer that Unigram vocabularies have. */
-function readNormalizer(normalizer: JsonObject | undefined): { charsmap?: Uint8Array; joinsSpaces: boolean } {
-  let charsmap: Uint8Array | undefined;
-  let joinsSpaces = false;
-  for (const part of parts(normalizer, "normalizers")) {
-    const type = part.string("type");
-    if (type === "Precompiled") {
-      charsmap = Uint8Array.from(atob(part.string("precompiled_charsmap", "")), (c) => c.charCodeAt(0));
-    } else if (type === "Replace" && JSON.stringify(part.value("pattern")) === '{"Regex":" {2,}"}') {
-      joinsSpaces = true;
-    } else if (type !== "Prepend" && type !== "Strip" && !isSpaceMark(part)) {
-      throw part.unsupported("type", "text that is changed before");
-    }
-  }
-  return { charsmap, joinsSpaces };
-}
-
-function isSpaceMark(part: JsonObject): boolean {
-  return part.string("type") === "Replace" && JSON.stringify(part.value("pattern")) === '{"String":" "}' &&
-    part.value("content") === "\u2581";
-}
-
-/** The steps of a sequence, or the one step. */
-function parts(step: JsonObject | undefined, key: string): JsonObject[] {
-  if (step === undefined) return [];
-  if (step.string("type") !== "Sequence") return [step];
-  return step.list(key).map((value, i) => new JsonObject(`tokenizer.json: ${key}[${i}]`, value));
-}
-
-function isEmptySequence(step: JsonObject): boolean {
-  return step.string("type") === "Sequence" && step.list("normalizers").length === 0;
-}
-
-/** The token that the post-processor writes before a text, if any. */
-function firstToken(json: JsonObject, added: readonly AddedToken[]): number | undefined {
-  for (const template of parts(json.optionalObject("post_processor"), "processors")) {
-    if (template.string("type") !== "TemplateProcessing") continue;
-    const first = template.list("single")[0] as { SpecialToken?: { id?: unknown } } | undefined;
-    const token = added.find(({ content }) => content === first?.SpecialToken?.id);
-    if (token !== undefined) return token.id;
-  }
-  return undefined;
 }

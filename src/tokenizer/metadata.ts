@@ -44,6 +44,22 @@ export function readTokenId(metadata: Metadata, name: string, vocabSize: number)
   return id;
 }
 
+/** An array of token ids, or undefined when the file has none. Throws TokenizerError for anything else. */
+export function readIds(metadata: Metadata, name: string, vocabSize: number): number[] | undefined {
+  const value = metadata.get(PREFIX + name);
+  if (value === undefined) return undefined;
+  const ids = Array.isArray(value) || value instanceof Int32Array || value instanceof Uint32Array
+    ? Array.from(value as ArrayLike<unknown>)
+    : undefined;
+  if (
+    ids === undefined ||
+    !ids.every((id) => Number.isInteger(id) && id as number >= 0 && id as number < vocabSize)
+  ) {
+    throw wrongType(name, `an array of token ids below ${vocabSize}`, value);
+  }
+  return ids as number[];
+}
+
 /** An array of strings, or undefined when the file has none. Throws TokenizerError for anything else. */
 export function readStrings(metadata: Metadata, name: string): readonly string[] | undefined {
   const value = metadata.get(PREFIX + name);

@@ -6,10 +6,11 @@
 
 import { readByteIds } from "./byte_tokens.ts";
 import { Merger, type MergeRules } from "./merger.ts";
-import { type Metadata, readBoolean } from "./metadata.ts";
+import type { Metadata } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
 import { PairTable } from "./pair_table.ts";
 import { bytesOfPiece, SPACE_MARK } from "./pieces.ts";
+import { readSpacePrefix, type SpacePrefix } from "./space_prefix.ts";
 import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 import { WordCache } from "./word_cache.ts";
 
@@ -21,6 +22,7 @@ const encoder = new TextEncoder();
 
 export class SentencePieceModel implements TokenizerModel {
   readonly stripsLeadingSpace: boolean;
+  readonly #isPrefixDue: SpacePrefix;
   readonly #vocabulary: Vocabulary;
   readonly #merger: Merger;
   readonly #pairs: LazyPairs;
@@ -32,7 +34,9 @@ export class SentencePieceModel implements TokenizerModel {
   /** Throws TokenizerError for settings of wrong types. */
   constructor(metadata: Metadata, vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
-    this.stripsLeadingSpace = readBoolean(metadata, "add_space_prefix") ?? true;
+    const { isAdded, isDue } = readSpacePrefix(metadata);
+    this.stripsLeadingSpace = isAdded;
+    this.#isPrefixDue = isDue;
     this.#pairs = new LazyPairs(vocabulary);
     this.#merger = new Merger(this.#pairs);
     this.#byteIds = readByteIds(vocabulary);
@@ -48,7 +52,7 @@ export class SentencePieceModel implements TokenizerModel {
   }
 
   encode(text: string, start: number, end: number, ids: number[]): void {
-    const prefix = this.stripsLeadingSpace ? SPACE_MARK : "";
+    const prefix = this.#isPrefixDue(text, start) ? SPACE_MARK : "";
     const escaped = prefix + text.slice(start, end).replaceAll(" ", SPACE_MARK);
     for (let from = 0; from < escaped.length;) {
       const to = this.#splitsAtSpaces ? wordEnd(escaped, from) : escaped.length;

@@ -2,9 +2,10 @@
  * Finds special tokens in a text: those with longer texts first over the whole text, then from left to right.
  */
 
-import { TokenKind, type Vocabulary } from "./vocabulary.ts";
+import { spaceEnd, spaceStart } from "./strips.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
-/** A special token at text[start, end). */
+/** A special token at text[start, end), with the white space that it takes with it. */
 export interface SpecialMatch {
   readonly start: number;
   readonly end: number;
@@ -22,8 +23,7 @@ export class SpecialMatcher {
     const encoder = new TextEncoder();
     const lengths = new Map<number, number>();
     for (let id = 0; id < vocabulary.size; id++) {
-      const isSpecial = vocabulary.isControl(id) || vocabulary.kinds[id] === TokenKind.userDefined;
-      if (isSpecial && vocabulary.texts[id] !== "") {
+      if (vocabulary.isSpecial(id) && vocabulary.texts[id] !== "") {
         lengths.set(id, encoder.encode(vocabulary.texts[id]).length);
       }
     }
@@ -56,7 +56,24 @@ export class SpecialMatcher {
         }
       }
     }
-    return matches.sort((a, b) => a.start - b.start);
+    return this.#widened(text, matches.sort((a, b) => a.start - b.start));
+  }
+
+  /** Matches with the white space that their tokens take: the earlier one first. */
+  #widened(text: string, matches: SpecialMatch[]): SpecialMatch[] {
+    const { left, right } = this.#vocabulary.strips;
+    if (left.size === 0 && right.size === 0) return matches;
+    let before = 0;
+    return matches.map(({ start, end, id }, i) => {
+      const next = matches[i + 1]?.start ?? text.length;
+      const match = {
+        start: left.has(id) ? spaceStart(text, start, before) : start,
+        end: right.has(id) ? spaceEnd(text, end, next) : end,
+        id,
+      };
+      before = match.end;
+      return match;
+    });
   }
 }
 

@@ -42,8 +42,11 @@ export class Tokenizer {
   readonly #model: TokenizerModel;
   readonly #matcher: SpecialMatcher;
   readonly #pieces: (Uint8Array | undefined)[];
+  readonly #composes: boolean;
 
-  constructor(vocabulary: Vocabulary, model: TokenizerModel) {
+  /** `composes`: characters of a text are composed (NFC) before it is cut. */
+  constructor(vocabulary: Vocabulary, model: TokenizerModel, composes = false) {
+    this.#composes = composes;
     this.#vocabulary = vocabulary;
     this.#model = model;
     this.#matcher = new SpecialMatcher(vocabulary);
@@ -155,11 +158,19 @@ export class Tokenizer {
   #encodeInto(text: string, parseControl: boolean, userOwned: Uint8Array | undefined, ids: number[]): void {
     let at = 0;
     for (const match of this.#matcher.find(text, parseControl, userOwned)) {
-      if (match.start > at) this.#model.encode(text, at, match.start, ids);
+      if (match.start > at) this.#encodeText(text, at, match.start, ids);
       ids.push(match.id);
       at = match.end;
     }
-    if (at < text.length) this.#model.encode(text, at, text.length, ids);
+    if (at < text.length) this.#encodeText(text, at, text.length, ids);
+  }
+
+  #encodeText(text: string, start: number, end: number, ids: number[]): void {
+    if (!this.#composes) return this.#model.encode(text, start, end, ids);
+    // What stands before tells models whether the text begins here.
+    const before = text.slice(0, Math.min(start, 1));
+    const part = before + text.slice(start, end).normalize("NFC");
+    this.#model.encode(part, before.length, part.length, ids);
   }
 
   #piece(id: number, special: boolean): Uint8Array {
@@ -211,31 +222,36 @@ function unsupported(what: string): TokenizerError {
  * with the key and the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
+  const { vocabulary, model } = createModel(metadata);
+  return new Tokenizer(vocabulary, model, readBoolean(metadata, "kumi.nfc") ?? false);
+}
+
+function createModel(metadata: Metadata): { vocabulary: Vocabulary; model: TokenizerModel } {
   const kind = readString(metadata, "model");
   checkKeys(metadata, kind);
   if (kind === "llama") {
     const vocabulary = Vocabulary.read(metadata, { addBos: true, ids: { bos: 1, eos: 2, unknown: 0 } });
-    return new Tokenizer(vocabulary, new SentencePieceModel(metadata, vocabulary));
+    return { vocabulary, model: new SentencePieceModel(metadata, vocabulary) };
   }
   if (kind === "gpt2") {
     const preTokenizer = preTokenizerOf(readString(metadata, "pre"));
     const vocabulary = Vocabulary.read(metadata, { addBos: preTokenizer.addBos, ids: {} });
-    return new Tokenizer(vocabulary, new BytePairModel(metadata, vocabulary, preTokenizer));
+    return { vocabulary, model: new BytePairModel(metadata, vocabulary, preTokenizer) };
   }
   if (kind === "gemma4") {
     const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: {} });
-    return new Tokenizer(vocabulary, new CharacterPairModel(metadata, vocabulary));
+    return { vocabulary, model: new CharacterPairModel(metadata, vocabulary) };
   }
   if (kind === "t5") {
     const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: { eos: 1, unknown: 2 } });
-    return new Tokenizer(vocabulary, new UnigramModel(metadata, vocabulary));
+    return { vocabulary, model: new UnigramModel(metadata, vocabulary) };
   }
   if (kind === "bert") {
     const vocabulary = Vocabulary.read(withSeparator(metadata), {
       addBos: true,
       ids: { bos: 101, eos: 102, unknown: 100 },
     });
-    return new Tokenizer(vocabulary, new WordPieceModel(metadata, vocabulary));
+    return { vocabulary, model: new WordPieceModel(metadata, vocabulary) };
   }
   const shown = kind === undefined ? "missing" : JSON.stringify(kind);
   throw new TokenizerError(

@@ -11,6 +11,7 @@ import { type Metadata, readBoolean, readBytes } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
 import { PairTable } from "./pair_table.ts";
 import { bytesOfPiece, SPACE_MARK } from "./pieces.ts";
+import { readSpacePrefix, type SpacePrefix } from "./space_prefix.ts";
 import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 
 /** A character without a token counts as so much less likely than the least likely token. */
@@ -20,8 +21,11 @@ const decoder = new TextDecoder();
 
 export class UnigramModel implements TokenizerModel {
   readonly stripsLeadingSpace: boolean;
+  readonly #isPrefixDue: SpacePrefix;
   readonly #vocabulary: Vocabulary;
   readonly #joinsSpaces: boolean;
+  /** Where spaces are joined, one at the end of a text stays. Our own key. */
+  readonly #keepsLastSpace: boolean;
   readonly #map: CharacterMap | undefined;
   readonly #trie: TokenTrie;
   readonly #unknownScore: number;
@@ -31,7 +35,10 @@ export class UnigramModel implements TokenizerModel {
   /** Throws TokenizerError for settings of wrong types, and where there is no unknown token. */
   constructor(metadata: Metadata, vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
-    this.stripsLeadingSpace = readBoolean(metadata, "add_space_prefix") ?? true;
+    const { isAdded, isDue } = readSpacePrefix(metadata);
+    this.stripsLeadingSpace = isAdded;
+    this.#isPrefixDue = isDue;
+    this.#keepsLastSpace = readBoolean(metadata, "kumi.keep_last_space") ?? false;
     this.#joinsSpaces = readBoolean(metadata, "remove_extra_whitespaces") ?? false;
     const map = readBytes(metadata, "precompiled_charsmap");
     this.#map = map === undefined || map.length === 0 ? undefined : new CharacterMap(map);
@@ -49,7 +56,7 @@ export class UnigramModel implements TokenizerModel {
   }
 
   encode(text: string, start: number, end: number, ids: number[]): void {
-    const normal = this.#normalize(text.slice(start, end));
+    const normal = this.#normalize(text.slice(start, end), this.#isPrefixDue(text, start));
     const pieces = this.#bestPieces(normal);
     let wasUnknown = false;
     for (let i = pieces.length - 1; i >= 0; i--) {
@@ -95,18 +102,19 @@ export class UnigramModel implements TokenizerModel {
     return pieces;
   }
 
-  /** Replaces characters, and writes spaces as ▁, one before the first word. */
-  #normalize(text: string): string {
+  /** Replaces characters, and writes spaces as ▁, with `hasPrefix` one before the first word. */
+  #normalize(text: string, hasPrefix: boolean): string {
     const replaced = this.#map === undefined ? text : this.#replace(this.#map, text);
     if (!this.#joinsSpaces) {
-      return ((this.stripsLeadingSpace ? " " : "") + replaced).replaceAll(" ", SPACE_MARK);
+      return ((hasPrefix ? " " : "") + replaced).replaceAll(" ", SPACE_MARK);
     }
     const words = replaced.split(" ").filter((word) => word !== "");
     const joined = words.join(SPACE_MARK);
     let end = joined.length;
     while (end > 0 && joined[end - 1] === SPACE_MARK) end--; // a ▁ of the text itself counts as a space here
-    if (end === 0) return "";
-    return (this.stripsLeadingSpace ? SPACE_MARK : "") + joined.slice(0, end);
+    if (end === 0) return this.#keepsLastSpace && replaced !== "" ? SPACE_MARK : "";
+    const lead = hasPrefix || this.stripsLeadingSpace && replaced.startsWith(" ") ? SPACE_MARK : "";
+    return lead + joined.slice(0, end) + (this.#keepsLastSpace && replaced.endsWith(" ") ? SPACE_MARK : "");
   }
 
   #replace(map: CharacterMap, text: string): string {

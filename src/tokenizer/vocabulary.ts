@@ -8,6 +8,7 @@
  */
 
 import { TokenizerError } from "./error.ts";
+import { readStrips, type Strips } from "./strips.ts";
 import { type Metadata, readBoolean, readNumbers, readStrings, readTokenId } from "./metadata.ts";
 
 /** What a token is: the values of `tokenizer.ggml.token_type`. */
@@ -80,6 +81,8 @@ export class Vocabulary {
   readonly endIds: ReadonlySet<number>;
   readonly addBos: boolean;
   readonly addEos: boolean;
+  /** Tokens that take the white space before them, or behind them, with them. */
+  readonly strips: Strips;
   /** Longest text that `lookup` knows, UTF-16 code units. */
   readonly lookupCharsMax: number;
   readonly #ids: Map<string, number>;
@@ -101,6 +104,7 @@ export class Vocabulary {
     if (this.addEos && this.special.eos === undefined) {
       throw new TokenizerError("tokenizer.ggml.add_eos_token is true, but eos_token_id is not set");
     }
+    this.strips = readStrips(metadata, this.texts, (id) => this.isSpecial(id));
     this.#ids = new Map();
     this.lookupCharsMax = this.#index();
   }
@@ -129,6 +133,11 @@ export class Vocabulary {
   isControl(id: number): boolean {
     const kind = this.kinds[id];
     return kind === TokenKind.control || kind === TokenKind.unknown;
+  }
+
+  /** True for tokens that are looked for in a text before it is cut: controls, and those added by the author. */
+  isSpecial(id: number): boolean {
+    return this.isControl(id) || this.kinds[id] === TokenKind.userDefined;
   }
 
   /** True for tokens that plain text may become by their text. */
