@@ -3,7 +3,7 @@
 import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { CheckpointError } from "./error.ts";
-import type { JsonObject } from "./json_object.ts";
+import { type JsonObject, show } from "./json_object.ts";
 import { llama3Factors } from "./rope_factors.ts";
 
 /**
@@ -86,9 +86,7 @@ export function readArchitecture(config: JsonObject): Architecture {
   const kind = typeof given === "string" && Object.hasOwn(KINDS, given) ? KINDS[given] : undefined;
   if (kind === undefined) {
     throw new CheckpointError(
-      `config.json: architectures is ${JSON.stringify(given)}; supported are ${
-        CHECKPOINT_ARCHITECTURES.join(", ")
-      }`,
+      `config.json: architectures is ${show(given)}; supported are ${CHECKPOINT_ARCHITECTURES.join(", ")}`,
     );
   }
   checkNeutral(config, kind);
@@ -233,7 +231,7 @@ export function endTokens(config: JsonObject, generation: JsonObject | undefined
   const ids = Array.isArray(given) ? given : given === undefined ? [] : [given];
   if (ids.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 31)) return ids;
   throw new CheckpointError(
-    `eos_token_id must be a token or a list of tokens, current value is ${JSON.stringify(given)}`,
+    `eos_token_id must be a token or a list of tokens, current value is ${show(given)}`,
   );
 }
 

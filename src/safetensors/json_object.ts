@@ -110,6 +110,7 @@ export class JsonObject {
   }
 }
 
-function show(value: unknown): string {
+/** A value as messages show it. */
+export function show(value: unknown): string {
   return (JSON.stringify(value) ?? "missing").slice(0, 120);
 }

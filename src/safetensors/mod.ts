@@ -6,6 +6,7 @@ import { parseHeader } from "../gguf/header.ts";
 import { GgufFile } from "../gguf/reader.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
+import { readAddedTokens } from "./added_tokens.ts";
 import { type Architecture, endTokens, generationEntries, readArchitecture } from "./architecture.ts";
 import { CheckpointError } from "./error.ts";
 import { type FolderTensor, openWeights } from "./folder.ts";
@@ -129,15 +130,10 @@ function specialEntries(
   ends: readonly number[],
   tokenizer: JsonObject,
 ): MetadataEntry[] {
-  const ids = new Map(
-    (tokenizer.has("added_tokens") ? tokenizer.list("added_tokens") : []).map((token) => {
-      const { content, id } = token as { content: string; id: number };
-      return [content, id] as const;
-    }),
-  );
+  const ids = new Map(readAddedTokens(tokenizer).map(({ content, id }) => [content, id]));
   const idOf = (key: string): number | undefined => {
     const value = settings?.value(key);
-    const text = typeof value === "object" ? (value as { content?: unknown }).content : value;
+    const text = typeof value === "object" ? settings!.object(key).value("content") : value;
     return typeof text === "string" ? ids.get(text) : undefined;
   };
   const all = [...new Set([...ends, idOf("eos_token")].filter((id) => id !== undefined))];
@@ -165,9 +161,12 @@ async function templateEntries(path: string, settings: JsonObject | undefined): 
     throw error;
   });
   const given = own ?? settings?.value("chat_template");
-  const list = Array.isArray(given) ? given as { name?: unknown; template?: unknown }[] : [];
-  const template = list.find(({ name }) => name === "default")?.template ??
-    (Array.isArray(given) ? undefined : given);
+  const list = Array.isArray(given)
+    ? given.map((value, i) => new JsonObject(`tokenizer_config.json: chat_template[${i}]`, value))
+    : [];
+  const template = Array.isArray(given)
+    ? list.find((each) => each.value("name") === "default")?.value("template")
+    : given;
   return typeof template === "string" ? [scalarEntry("string", "tokenizer.chat_template", template)] : [];
 }
 

@@ -1,6 +1,6 @@
 /** Which of the known pre-tokenizers a tokenizer.json describes. @module */
 
-import { JsonObject } from "./json_object.ts";
+import { JsonObject, show } from "./json_object.ts";
 
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const SHORT = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
@@ -73,7 +73,7 @@ export function preTokenizerName(step: JsonObject, ignoreMerges: boolean): strin
     : [step];
   const key = keyOf(steps.flatMap(expressionOf));
   const name = NAMES.get(key);
-  if (name === undefined) throw step.unsupported("type", `words that are cut by ${JSON.stringify(key)}`);
+  if (name === undefined) throw step.unsupported("type", `words that are cut by ${show(key)}`);
   // The same words, with and without merging inside of a word that is a token.
   if (ignoreMerges && name === "smaug-bpe") return "llama-bpe";
   if (ignoreMerges !== (name === "tekken")) {

@@ -5,7 +5,7 @@ import type { MetadataEntry } from "../gguf/value_types.ts";
 import { TokenKind } from "../tokenizer/vocabulary.ts";
 import { type AddedToken, readAddedTokens, readEnds } from "./added_tokens.ts";
 import { CheckpointError } from "./error.ts";
-import type { JsonObject } from "./json_object.ts";
+import { type JsonObject, show } from "./json_object.ts";
 import { preTokenizerName } from "./pre_tokenizer_name.ts";
 import { composesBytes, type PieceSteps, readPieceSteps, stepsOf } from "./text_steps.ts";
 
@@ -68,7 +68,7 @@ function readMerge(value: unknown, index: number): string {
     value.every((part) => typeof part === "string");
   if (isPair) return value.map((part) => part.replaceAll(" ", "\u0120")).join(" ");
   throw new CheckpointError(
-    `tokenizer.json: model: merges[${index}] must be two tokens, current value is ${JSON.stringify(value)}`,
+    `tokenizer.json: model: merges[${index}] must be two tokens, current value is ${show(value)}`,
   );
 }
 
@@ -109,7 +109,7 @@ function byteLevelEntries(
   const known = new Set(tokens.texts);
   const missing = merges.find((merge) => !known.has(merge.replace(" ", "")));
   if (missing !== undefined) {
-    throw new CheckpointError(`tokenizer.json: model: the merge ${JSON.stringify(missing)} gives no token`);
+    throw new CheckpointError(`tokenizer.json: model: the merge ${show(missing)} gives no token`);
   }
   return [
     scalarEntry("string", "tokenizer.ggml.model", "gpt2"),
@@ -187,9 +187,7 @@ function unigramEntries(
       return value as [string, number];
     }
     throw new CheckpointError(
-      `tokenizer.json: model: vocab[${index}] must be a text and a score, current value is ${
-        JSON.stringify(value)
-      }`,
+      `tokenizer.json: model: vocab[${index}] must be a text and a score, current value is ${show(value)}`,
     );
   });
   const tokens = layOut(new Map(pieces.map(([text], id) => [text, id])), added, vocab);
