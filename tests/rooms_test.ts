@@ -7,6 +7,7 @@ import { ROOT } from "../src/setup/paths.ts";
 const ROOMS = [
   "src/setup",
   "src/cli",
+  "src/trial",
   "src/traffic",
   "src/server",
   "src/loadtest",
