@@ -12,7 +12,7 @@ const EXAMPLE = await Deno.readTextFile(new URL("../../examples/prices/example.j
 const measured: Measured = {
   mix: { promptTokens: 700, cachedTokens: 100, answerTokens: 150 },
   requestsPerSecond: 1.5,
-  power: { idleWatts: 80, busyWatts: 210, basis: "measured" },
+  power: { idleWatts: 80, busyWatts: 210, basis: "measured", isWholeMachine: true },
   volume: null,
 };
 
@@ -38,6 +38,14 @@ Deno.test("the example of prices is right, dates each figure, and says which one
     requestsPerMonth: ASSUMED_UTILISATION * 1.5 * 730 * 3600,
     peakToMean: 3,
     basis: "assumed",
+  });
+  // A placeholder does not overrule the traffic.
+  const volume = { requestsPerMonth: 5e5, peakToMean: 1.5, basis: "traffic" } as const;
+  assertEquals(resolvePrices(parsePrices(EXAMPLE), { ...measured, volume }).volume, volume);
+  const given = changed((file) => file.volume.peakToMean.placeholder = false);
+  assertEquals(resolvePrices(parsePrices(given), { ...measured, volume }).volume, {
+    ...volume,
+    peakToMean: 3,
   });
 });
 
@@ -87,12 +95,24 @@ Deno.test("resolvePrices() changes currencies by the file's rates, and refuses o
   );
 });
 
-Deno.test("an own machine without power in the file takes the trial's, or is left out where there is none", () => {
+Deno.test("an own machine without watts in the file takes the trial's, where they are of the whole machine", () => {
   const file = parsePrices(changed((file) => delete file.options[0].power));
-  assertEquals((resolvePrices(file, measured).options[0] as OwnOption).power, measured.power);
+  const powerOf = (text: string, power: Measured["power"]) =>
+    (resolvePrices(parsePrices(text), { ...measured, power }).options[0] as OwnOption).power;
+  const watts = { idleWatts: 80, busyWatts: 210, basis: "measured" } as const;
+  assertEquals(powerOf(JSON.stringify(file), measured.power), watts);
   const without = resolvePrices(file, { ...measured, power: null });
   assertEquals(without.options.map(({ id }) => id), ["cloud-cpu", "rented-gpu", "api"]);
-  assertEquals(without.leftOut.map(({ name }) => name), ["Own server like the one tried"]);
+  assertEquals(without.leftOut.map(({ name }) => name), ["Own server"]);
+  // Counters of processors and memory are no socket: the file has to say what the rest of the machine takes.
+  const counters = { ...watts, isWholeMachine: false };
+  assertEquals(resolvePrices(file, { ...measured, power: counters }).options.length, 3);
+  const factor = { timesTrial: { value: 1.5, date: "2026-11-30", source: "a meter, once" } };
+  assertEquals(powerOf(changed((file) => file.options[0].power = factor), counters), {
+    ...watts,
+    idleWatts: 120,
+    busyWatts: 315,
+  });
 });
 
 Deno.test("a machine that keeps the objectives at no load has no cost, a service still has", () => {

@@ -55,8 +55,14 @@ const own = z.strictObject({
   residualShare: figure(0, 1).optional(),
   interestPerYear: figure(0, 1).optional(),
   maintenancePerYear: figure(0, 1).optional(),
-  /** Left out: what the trial measured or estimated. Watts at the wall socket. */
-  power: z.strictObject({ idleWatts: figure(0), busyWatts: figure(0) }).optional(),
+  /**
+   * Watts at the wall socket, or by how much the trial's must be multiplied, whose counters see processors and
+   * memory alone. Left out: the trial's, where a meter at the socket measured them.
+   */
+  power: z.union([
+    z.strictObject({ idleWatts: figure(0), busyWatts: figure(0) }),
+    z.strictObject({ timesTrial: figure(Number.MIN_VALUE) }),
+  ], "is { idleWatts, busyWatts } or { timesTrial }").optional(),
   rackUnits: figure(0),
   staffHoursPerMonth,
 });

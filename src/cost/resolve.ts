@@ -7,8 +7,8 @@ export interface Measured {
   readonly mix: TokenMix;
   /** Requests a second that the machine of the trial answered within the objectives. */
   readonly requestsPerSecond: number;
-  /** Of the whole machine; null where the trial can say nothing of it. */
-  readonly power: Power | null;
+  /** Null where the trial can say nothing of it. */
+  readonly power: Power & { readonly isWholeMachine: boolean } | null;
   /** What the traffic says; null where it has no rate of its own. */
   readonly volume: Volume | null;
 }
@@ -107,8 +107,9 @@ function resolveOption(
         : amount(`${path}.fixedPerMonth`, option.fixedPerMonth),
     };
   }
-  if (option.kind === "own" && option.power === undefined && measured.power === null) {
-    return "the trial knows nothing of the machine's power, and the prices have no `power`";
+  if (option.kind === "own") {
+    const problem = powerProblem(option.power, measured);
+    if (problem !== null) return problem;
   }
   if (!(measured.requestsPerSecond > 0) && !(option.capacity && "requestsPerSecond" in option.capacity)) {
     return "the machine of the trial kept the objectives at no load, so that it has no capacity to reckon with";
@@ -145,16 +146,35 @@ function resolveOption(
     residualShare: optional("residualShare"),
     interestPerYear: optional("interestPerYear"),
     maintenancePerYear: optional("maintenancePerYear"),
-    power: option.power === undefined ? measured.power! : {
-      idleWatts: plain(`${path}.power.idleWatts`, option.power.idleWatts),
-      busyWatts: plain(`${path}.power.busyWatts`, option.power.busyWatts),
-      basis: "given",
-    },
+    power: powerOf(option.power, `${path}.power`, plain, measured),
     powerPricePerKwh: site.powerPricePerKwh,
     pue: site.pue,
     rackUnits: plain(`${path}.rackUnits`, option.rackUnits),
     rackUnitPerMonth: site.rackUnitPerMonth,
   };
+}
+
+type GivenPower = Extract<PricedOption, { kind: "own" }>["power"];
+
+function powerProblem(given: GivenPower, { power }: Measured): string | null {
+  if (given !== undefined && "idleWatts" in given) return null;
+  if (power === null) return "the trial knows nothing of the machine's power, and the prices have no watts";
+  return given !== undefined || power.isWholeMachine
+    ? null
+    : "the trial knows the power of processors and memory alone: the prices need `power` with watts or `timesTrial`";
+}
+
+function powerOf(given: GivenPower, path: string, plain: Read["plain"], { power }: Measured): Power {
+  if (given !== undefined && "idleWatts" in given) {
+    return {
+      idleWatts: plain(`${path}.idleWatts`, given.idleWatts),
+      busyWatts: plain(`${path}.busyWatts`, given.busyWatts),
+      basis: "given",
+    };
+  }
+  const { idleWatts, busyWatts, basis } = power!;
+  const times = given === undefined ? 1 : plain(`${path}.timesTrial`, given.timesTrial);
+  return { idleWatts: idleWatts * times, busyWatts: busyWatts * times, basis };
 }
 
 function capacityOf(
@@ -174,18 +194,20 @@ function capacityOf(
   return { requestsPerSecond: times * requestsPerSecond, basis: "assumed" };
 }
 
-/** The file's word counts before the traffic's, which may be of one busy hour. */
+/** The file's word counts before the traffic's, which may be of one busy hour; a placeholder's does not. */
 function volumeOf({ volume }: PricesFile, measured: Measured, plain: Read["plain"]): Volume {
-  const requestsPerMonth = volume.requestsPerMonth === undefined
-    ? measured.volume?.requestsPerMonth
-    : plain("volume.requestsPerMonth", volume.requestsPerMonth);
-  const peakToMean = volume.peakToMean === undefined
-    ? measured.volume?.peakToMean
-    : plain("volume.peakToMean", volume.peakToMean);
+  const choose = (key: "requestsPerMonth" | "peakToMean") => {
+    const [given, traffic] = [volume[key], measured.volume?.[key]];
+    if (given === undefined || given.placeholder && traffic !== undefined) {
+      return { value: traffic, isGiven: false };
+    }
+    return { value: plain(`volume.${key}`, given), isGiven: true };
+  };
+  const requests = choose("requestsPerMonth");
   const assumed = ASSUMED_UTILISATION * measured.requestsPerSecond * HOURS_PER_MONTH * 3600;
   return {
-    requestsPerMonth: requestsPerMonth ?? assumed,
-    peakToMean: peakToMean ?? 1,
-    basis: volume.requestsPerMonth !== undefined ? "prices" : measured.volume ? "traffic" : "assumed",
+    requestsPerMonth: requests.value ?? assumed,
+    peakToMean: choose("peakToMean").value ?? 1,
+    basis: requests.isGiven ? "prices" : measured.volume ? "traffic" : "assumed",
   };
 }

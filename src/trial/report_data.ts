@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { CostAssessment, CostInputs } from "../cost/mod.ts";
+
 /** Raised when a reader of older reports would misunderstand a newer one. */
 export const TRIAL_REPORT_VERSION = 1;
 
@@ -433,10 +435,8 @@ export interface TrialCost {
   /** The file with prices: its name and its date. */
   readonly pricesFile: string;
   readonly pricesDate: string;
-  /** As read from the file. */
-  readonly inputs: Readonly<Record<string, unknown>>;
-  /** As src/cost gives them. */
-  readonly outputs: Readonly<Record<string, unknown>>;
+  readonly inputs: CostInputs;
+  readonly outputs: CostAssessment;
 }
 
 /** What a step of the engine takes: `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens`. */

@@ -1,0 +1,66 @@
+import { assessCost, type Measured, type PricesFile, resolvePrices, SECONDS_PER_MONTH } from "../cost/mod.ts";
+import type { TrialCost, TrialReport } from "./report_data.ts";
+
+/** What the cost model is told by a trial. */
+export type PricedTrial = Pick<TrialReport, "traffic" | "chosen" | "energy">;
+
+/**
+ * Reckons what the traffic of a trial costs at these prices. `pricesFile` is the file's name, for the report.
+ * Null where neither the traffic, nor the file, nor what the machine can do gives a number of requests. Throws a
+ * PricesError for currencies without a rate.
+ */
+export function trialCost(report: PricedTrial, prices: PricesFile, pricesFile: string): TrialCost | null {
+  const inputs = resolvePrices(prices, measuredBy(report));
+  if (!(inputs.volume.requestsPerMonth > 0)) return null;
+  return {
+    currency: prices.currency,
+    pricesFile: pricesFile.replace(/.*[/\\]/, ""),
+    pricesDate: prices.date,
+    inputs,
+    outputs: assessCost(inputs),
+  };
+}
+
+/** Lengths from the traffic, the share of cached tokens and the capacity from the chosen point. */
+function measuredBy({ traffic, chosen, energy }: PricedTrial): Measured {
+  const mean = (of: "promptTokens" | "answerTokens") =>
+    traffic.classes.reduce((sum, each) => sum + each.share * each[of].mean, 0);
+  const promptTokens = mean("promptTokens");
+  const all = chosen?.measures.all;
+  const cachedShare = all === undefined || all.promptTokens === 0 ? 0 : all.cachedTokens / all.promptTokens;
+  const { requestsPerSecond, peakRequestsPerSecond } = traffic;
+  return {
+    mix: {
+      promptTokens,
+      cachedTokens: Math.min(1, cachedShare) * promptTokens,
+      answerTokens: mean("answerTokens"),
+    },
+    requestsPerSecond: chosen?.highestLoad.requestsPerSecond ?? 0,
+    power: powerOf(energy),
+    volume: requestsPerSecond === null || requestsPerSecond === 0 ? null : {
+      requestsPerMonth: requestsPerSecond * SECONDS_PER_MONTH,
+      peakToMean: Math.max(1, (peakRequestsPerSecond ?? requestsPerSecond) / requestsPerSecond),
+      basis: "traffic",
+    },
+  };
+}
+
+/** Where idle power is not known, that under load stands for it: energy is rather too high than too low then. */
+function powerOf({ measured, estimated }: TrialReport["energy"]): Measured["power"] {
+  if (measured !== null) {
+    return {
+      idleWatts: measured.idleWatts ?? measured.meanWatts,
+      busyWatts: measured.meanWatts,
+      basis: "measured",
+      isWholeMachine: measured.source === "meter",
+    };
+  }
+  if (estimated === null) return null;
+  const { estimatedWatts } = estimated;
+  return {
+    idleWatts: estimatedWatts,
+    busyWatts: estimatedWatts,
+    basis: "estimated",
+    isWholeMachine: false,
+  };
+}
