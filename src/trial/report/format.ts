@@ -10,8 +10,12 @@ export interface Format {
   /** Whole numbers, all digits. */
   count(value: number | null): string;
   percent(share: number | null, digits?: number): string;
-  /** A time in the unit that people would choose. */
+  /** A time in the unit that engineers would choose. */
   time(ms: number | null): string;
+  /** In seconds, for those who do not count in ms. */
+  seconds(ms: number): string;
+  /** Large numbers in words: "10.5 million", "1050万". */
+  words(value: number): string;
   bytes(value: number | null): string;
   /** In powers of 1024, as caches are. */
   binaryBytes(value: number): string;
@@ -34,7 +38,7 @@ export function formatFor(language: Language): Format {
     language === "ja" ? `${number(value)}${japanese}` : `${number(value)} ${english}`;
   const time = (ms: number | null) => {
     if (ms === null || !Number.isFinite(ms)) return NONE;
-    if (ms < 1000) return unit(ms, "ms", "ミリ秒");
+    if (ms < 1000) return `${number(ms)} ms`;
     if (ms < 120_000) return unit(ms / 1000, "s", "秒");
     return unit(ms / 60_000, "min", "分");
   };
@@ -66,6 +70,13 @@ export function formatFor(language: Language): Format {
         maximumFractionDigits: digits,
       }).format(share),
     time,
+    seconds: (ms) => ms < 120_000 ? unit(ms / 1000, "s", "秒") : time(ms),
+    words: (value) =>
+      new Intl.NumberFormat(language, {
+        notation: "compact",
+        compactDisplay: "long",
+        maximumSignificantDigits: 3,
+      }).format(value),
     bytes,
     binaryBytes: (value) => {
       const power = Math.min(3, Math.floor(Math.log2(Math.max(1, value)) / 10));

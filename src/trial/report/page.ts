@@ -36,9 +36,11 @@ export function badge(kind: "estimated" | "predicted", { t }: Page): Markup {
 }
 
 /** A paragraph of a sentence with marks. */
-export function paragraph({ rich }: Page, ...sentences: readonly (string | null | false)[]): Markup {
+export function paragraph({ rich, f }: Page, ...sentences: readonly (string | null | false)[]): Markup {
   const said = sentences.filter((each) => typeof each === "string");
-  return html`<p>${said.map((sentence, i) => html`${i > 0 && " "}${rich(sentence)}`)}</p>`;
+  return html`<p>${
+    said.map((sentence, i) => html`${i > 0 && f.language !== "ja" && " "}${rich(sentence)}`)
+  }</p>`;
 }
 
 /** A section with its heading; `id` is what links lead to. */

@@ -53,6 +53,7 @@ caption { text-align: left; font-weight: 600; padding: 4px 0; }
 th, td { padding: 5px 10px; border-bottom: 1px solid var(--line); vertical-align: top; text-align: right; }
 th.t, td.t, tbody th { text-align: left; } thead th { font-weight: 600; color: var(--soft); vertical-align: bottom; }
 tbody th { font-weight: 500; } td { white-space: nowrap; } td.t { white-space: normal; overflow-wrap: anywhere; min-width: 7em; }
+td .date { white-space: nowrap; }
 small { color: var(--soft); } small.assumed { color: #8a3d10; }
 .least { color: var(--here); font-weight: 600; font-size: 12px; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 0 28px; margin: 8px 0; font-size: 14px; }
@@ -66,17 +67,19 @@ details summary { cursor: pointer; color: var(--here); }
   body { padding: 14px 14px 40px; } .wide { display: none; } .narrow { display: block; }
   h1 { font-size: 20px; } .verdict { padding: 12px 14px; } .verdict h2 { font-size: 22px; }
   .tiles { grid-template-columns: 1fr 1fr; } .columns { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; }
-  figure.estimated, figure.predicted { padding: 8px 6px; } .tile .value { font-size: 22px; } .tile .words { font-size: 17px; }
+  figure.estimated, figure.predicted { padding: 8px 6px; } thead th { white-space: nowrap; } tbody th { min-width: 8em; } .tile .value { font-size: 22px; } .tile .words { font-size: 17px; }
 }
 @page { size: A4; margin: 14mm 13mm; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10.5pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .wide { display: block; } .narrow { display: none; }
-  .tiles { grid-template-columns: repeat(auto-fit, minmax(120px, 1fr)); } .columns { grid-template-columns: 1.6fr 1fr; }
+  .tiles { grid-template-columns: repeat(6, 1fr); gap: 6px; margin: 10px 0; } .columns { grid-template-columns: 1.6fr 1fr; }
+  .tile { padding: 6px 8px; } .tile p { font-size: 8.6pt; } .tile .value { font-size: 15pt; } .tile .words { font-size: 12pt; }
+  .verdict h2 { font-size: 18pt; } .warnings li { font-size: 9.5pt; } .warnings { padding: 8px 14px; } .goals { font-size: 9pt; }
   section { margin: 22px 0; } h2, h3, caption, figcaption { break-after: avoid; }
   figure, .tile, .box, .verdict, .warnings, tr, pre, dl div { break-inside: avoid; }
   .scroll { overflow: visible; } table { font-size: 8.6pt; width: 100%; } th, td { padding: 3px 5px; }
   td { white-space: normal; } thead { display: table-header-group; } details::details-content { content-visibility: visible; block-size: auto; }
   details summary { list-style: none; color: inherit; font-weight: 600; }
-  #load, #cost, #traffic { break-before: page; }
+  #load { break-before: page; }
 }`;

@@ -37,7 +37,7 @@ export function perMillionFigure({ t, f, money }: Page, { inputs, outputs, curre
     note: t.cost.perMillionNote,
     label: t.cost.perMillion,
     draw: ({ isNarrow }) => ({
-      height: 70 + shares.length * (24 * names.length + 24),
+      height: 70 + shares.length * ((isNarrow ? 36 : 24) * names.length + 24),
       marginLeft: isNarrow ? 12 : labelRoom(names),
       marginRight: 76,
       marginTop: 8,
@@ -60,7 +60,7 @@ export function perMillionFigure({ t, f, money }: Page, { inputs, outputs, curre
           fy: "share",
           fill: "fill",
           stroke: "stroke",
-          insetTop: 2,
+          insetTop: isNarrow ? 17 : 2,
           insetBottom: 2,
         }),
         Plot.text(bars, {
@@ -68,26 +68,20 @@ export function perMillionFigure({ t, f, money }: Page, { inputs, outputs, curre
           y: "name",
           fy: "share",
           dx: 5,
+          dy: isNarrow ? 7 : 0,
           textAnchor: "start",
           text: ({ value }: { value: number }) => money(value),
         }),
-        // On a telephone there is no room for names beside the bars: they stand on them.
-        ...isNarrow
-          ? [
-            Plot.text(bars, {
-              x: 0,
-              y: "name",
-              fy: "share",
-              dx: 4,
-              textAnchor: "start",
-              text: ({ name }: { name: string }) => shortened(name, 24),
-              fill: "#111",
-              stroke: "#fff",
-              strokeWidth: 4,
-              fontSize: 10,
-            }),
-          ]
-          : [],
+        // On a telephone there is no room for names beside the bars: they stand above them.
+        Plot.text(isNarrow ? bars : [], {
+          x: 0,
+          y: "name",
+          fy: "share",
+          dy: -9,
+          textAnchor: "start",
+          text: "name",
+          fontSize: 11,
+        }),
       ],
     }),
   });

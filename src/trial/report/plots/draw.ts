@@ -107,6 +107,14 @@ export function shortened(text: string, charactersMax: number): string {
   return characters.length <= charactersMax ? text : `${characters.slice(0, charactersMax - 1).join("")}…`;
 }
 
+/** A label that takes so many pixels at most. */
+export function fitted(text: string, roomMax: number): string {
+  const characters = [...text];
+  let length = characters.length;
+  while (length > 1 && labelRoom([characters.slice(0, length).join("")]) > roomMax) length--;
+  return shortened(text, length);
+}
+
 /** How much room labels at the left take, Japanese characters counted twice. */
 export function labelRoom(labels: readonly string[]): number {
   const width = (text: string) => [...text].reduce((sum, char) => sum + (char > "\u2e80" ? 12.5 : 6.8), 0);

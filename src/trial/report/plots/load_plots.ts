@@ -2,7 +2,7 @@
 
 import type { TrialPercentiles } from "../../report_data.ts";
 import { badge, type Page } from "../page.ts";
-import { COLORS, figure, labelRoom, Plot, shortened } from "./draw.ts";
+import { COLORS, figure, fitted, labelRoom, Plot } from "./draw.ts";
 import type { Markup } from "../markup.ts";
 
 /** Share of good answers by load; the wanted share and the traffic's peak as lines. */
@@ -67,6 +67,9 @@ export function loadFigure(page: Page): Markup | null {
   });
 }
 
+/** Room for labels of which the plot of a telephone has no other wording. */
+const NARROW_ROOM = 170;
+
 interface Wait {
   readonly label: string;
   readonly kind: string;
@@ -99,7 +102,7 @@ export function latencyFigure(page: Page): Markup | null {
   ];
   for (const { measures, of, color } of subjects) {
     for (const each of measures?.classes ?? []) {
-      const label = shortened(of === null ? each.class : `${each.class}, ${of}`, 24);
+      const label = fitted(of === null ? each.class : `${each.class}, ${of}`, NARROW_ROOM);
       const goal = objectives.classes.find((objective) => objective.class === each.class);
       add(label, each.ttftMs, t.load.ttft, goal?.ttftMs ?? null, color);
       add(label, each.itlMs, t.load.itl, goal?.itlMs ?? null, color);
@@ -112,22 +115,21 @@ export function latencyFigure(page: Page): Markup | null {
     note: page.rich(t.load.latencyNote(word("p95"))),
     label: t.load.latencyFigure,
     draw: ({ isNarrow }) => ({
-      height: 80 + 2 * 30 * labels.length + 20,
-      marginLeft: Math.min(labelRoom(labels), isNarrow ? 150 : 220),
+      height: 110 + 2 * 30 * labels.length + 20,
+      marginLeft: labelRoom(labels),
       marginRight: 24,
       marginTop: 30,
       marginBottom: 40,
       x: { type: "log", label: t.load.axisTime, grid: true, ticks: isNarrow ? 3 : 6, tickFormat: "~s" },
       y: { label: null, domain: labels },
-      fy: { label: null, domain: [t.load.ttft, t.load.itl], axis: null },
+      fy: { label: null, domain: [t.load.ttft, t.load.itl], axis: null, padding: 0.2 },
       marks: [
         Plot.frame({ stroke: "#ddd" }),
         Plot.text([t.load.ttft, t.load.itl], {
           fy: (kind: string) => kind,
           text: (kind: string) => kind,
-          frameAnchor: "top-right",
-          dx: -4,
-          dy: 4,
+          frameAnchor: "top-left",
+          dy: -14,
           fontWeight: "bold",
         }),
         Plot.ruleY(rows, { x1: "p50", x2: "p95", y: "label", fy: "kind", stroke: "color", strokeWidth: 7 }),

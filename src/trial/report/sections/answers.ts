@@ -73,7 +73,11 @@ export function energySection(page: Page): Markup {
     html`<div class="box estimated">${badge("estimated", page)}${
       paragraph(
         page,
-        t.energy.estimated(f.number(tdpWatts), tdpFrom, f.percent(utilisation)),
+        t.energy.estimated(
+          f.number(tdpWatts),
+          tdpFrom === "given" ? t.energy.tdpGiven : tdpFrom,
+          f.percent(utilisation),
+        ),
         t.energy.estimatedWatts(`≈ ${f.number(estimatedWatts, 2)}`),
       )
     }${why}</div>`,

@@ -37,11 +37,11 @@ export function costSection(page: Page): Markup {
 
 function introduction(page: Page, { inputs: { volume, mix }, pricesFile, pricesDate }: TrialCost): Markup {
   const { t, f } = page;
-  const tokens = volume.requestsPerMonth * (mix.promptTokens + mix.answerTokens) / 1e6;
-  const requests = f.number(volume.requestsPerMonth);
+  const tokens = volume.requestsPerMonth * (mix.promptTokens + mix.answerTokens);
+  const requests = f.words(volume.requestsPerMonth);
   return paragraph(
     page,
-    t.cost.intro(requests, f.number(tokens), pricesFile, f.date(pricesDate)),
+    t.cost.intro(requests, f.words(tokens), pricesFile, f.date(pricesDate)),
     t.cost.basis[volume.basis],
     volume.peakToMean > 1 && t.cost.peak(f.number(volume.peakToMean)),
   );

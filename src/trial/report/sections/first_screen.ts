@@ -10,7 +10,7 @@ export function firstScreen(page: Page): Markup {
   const { report: { verdict, objectives }, t } = page;
   const next = verdict.next.map((each) => html`<li>${page.rich(t.advice[each])}</li>`);
   const goals = objectives.classes.map(({ class: name, ttftMs, itlMs }) => {
-    const time = (ms: number | null) => ms === null ? null : page.f.time(ms);
+    const time = (ms: number | null) => ms === null ? null : page.f.seconds(ms);
     return html`<li>${t.verdict.objective(name, time(ttftMs), time(itlMs))}</li>`;
   });
   return html`<section id="verdict" class="verdict ${verdict.carries}">
@@ -86,9 +86,9 @@ function speedTile({ report: { chosen }, t, f }: Page): Markup | null {
   const { p50 } = all.itlMs;
   return tile(
     t.tiles.speed,
-    f.time(all.ttftMs.p50),
+    f.seconds(all.ttftMs.p50),
     [
-      t.tiles.speedBegins(f.time(all.ttftMs.p50)),
+      t.tiles.speedBegins(f.seconds(all.ttftMs.p50)),
       p50 !== null && p50 > 0 && t.tiles.speedPace(f.number(1000 / p50, 2)),
     ].filter((line) => line !== false),
   );

@@ -232,7 +232,7 @@ function sources({ report: { cost }, t, f }: Page): Markup {
   const rows = (cost?.inputs.sources ?? []).map(({ path, value, currency, date, source, placeholder }) => [
     html`<code>${path}</code>`,
     currency === null ? f.number(value, 6) : `${f.number(value, 6)} ${currency}`,
-    f.date(date),
+    html`<span class="date">${date}</span>`,
     html`${
       placeholder && html`
         <span class="badge placeholder">${t.cost.placeholder}</span>

@@ -266,7 +266,7 @@ export const en = {
       code("examples/prices/example.json")
     }, put in your own, and run ${code("kumi report REPORT.json --prices FILE")}.`,
     intro: (requests: string, tokens: string, file: string, date: string) =>
-      `For ${requests} requests a month, ${tokens} million ${term("token")}, at the prices of ${
+      `For ${requests} requests a month, ${tokens} ${term("token")}, at the prices of ${
         code(file)
       } (${date}).`,
     basis: {
@@ -347,6 +347,7 @@ export const en = {
       `${
         strong("This is an estimate and no measurement")
       }: a TDP of ${tdp} W (${from}) times the processors' utilisation of ${utilisation}. Real power may well be half or double of it.`,
+    tdpGiven: "given",
     estimatedWatts: (watts: string) => `Estimated power: ${watts} W.`,
     because: (why: string) => `Why nothing was measured: ${why}.`,
     figure: "Joules for a token",

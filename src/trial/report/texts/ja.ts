@@ -251,7 +251,7 @@ export const ja: Texts = {
       code("examples/prices/example.json")
     } を複製して自社の単価を記入し、${code("kumi report REPORT.json --prices FILE")} を実行してください。`,
     intro: (requests, tokens, file, date) =>
-      `月${requests}件（${tokens}百万${term("token")}）を、${code(file)}（${date}）の単価で計算しました。`,
+      `月${requests}件（${tokens}${term("token")}）を、${code(file)}（${date}）の単価で計算しました。`,
     basis: {
       prices: "リクエスト数は単価ファイルの値です。",
       traffic: "リクエスト数は、トラフィックの平均レートが1か月続くものとして求めました。",
@@ -289,7 +289,7 @@ export const ja: Texts = {
       "少ないうちに安い方",
       "逆転する方",
       "最初に逆転する月間件数",
-      "以後ずっと逆転したままの件数",
+      "以後ずっと逆転が続く件数",
     ],
     never: "逆転しない",
     fromStart: "最初から",
@@ -322,6 +322,7 @@ export const ja: Texts = {
       `${
         strong("これは推定値であり、実測値ではありません。")
       }TDP ${tdp} W（${from}）にCPU使用率${utilisation}を掛けたものです。実際の電力は半分のことも倍のこともあります。`,
+    tdpGiven: "指定値",
     estimatedWatts: (watts) => `推定電力：${watts} W。`,
     because: (why) => `実測していない理由：${why}。`,
     figure: "1トークンあたりのジュール",
