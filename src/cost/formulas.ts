@@ -20,5 +20,5 @@ export const COST_FORMULAS: readonly CostFormula[] = [
   { id: "machines", formula: "n = max(1, ⌈V · k / (730 · 3600 · c)⌉) + spare" },
   { id: "month", formula: "month = n · F(V / (n · c · 730 · 3600))" },
   { id: "monthApi", formula: "month = V · D + f" },
-  { id: "breakEven", formula: "V* = the least V with month of the one ≤ month of the other" },
+  { id: "breakEven", formula: "V* = min { V : month₁(V) ≤ month₂(V) }" },
 ];

@@ -46,6 +46,9 @@ export function jsonScript(value: unknown): Markup {
   return new Markup(`<script type="application/json" id="report">${json}</script>`);
 }
 
+/** Tables up to so many lines are not torn by the end of a page. */
+const SHORT_LINES_MAX = 14;
+
 /** A table; numbers stand right, and the first column is a heading. */
 export function table(
   head: readonly Content[],

@@ -78,7 +78,7 @@ details summary { cursor: pointer; color: var(--here); }
   .verdict h2 { font-size: 18pt; } .warnings li { font-size: 9.5pt; } .warnings { padding: 8px 14px; } .goals { font-size: 9pt; }
   section { margin: 22px 0; } h2, h3, caption, figcaption { break-after: avoid; }
   figure, .tile, .box, .verdict, .warnings, tr, pre, dl div { break-inside: avoid; }
-  .scroll { overflow: visible; } table { font-size: 8.6pt; width: 100%; } th, td { padding: 3px 5px; }
+  .scroll { overflow: visible; } .short { break-inside: avoid; } table { font-size: 8.6pt; width: 100%; } th, td { padding: 3px 5px; }
   td { white-space: normal; } thead { display: table-header-group; } details::details-content { content-visibility: visible; block-size: auto; }
   details summary { list-style: none; color: inherit; font-weight: 600; }
   #load { break-before: page; }

@@ -1,0 +1,273 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseHTML } from "linkedom";
+import { parsePrices } from "../../cost/mod.ts";
+import { sampleReport } from "../../../tests/support/trial_report.ts";
+import { trialCost } from "../cost.ts";
+import type { TrialReport } from "../report_data.ts";
+import { readReport, ReportError } from "./read.ts";
+import { renderReport } from "./render.ts";
+import { en } from "./texts/en.ts";
+import { ja } from "./texts/ja.ts";
+import { wilson } from "./plots/answer_plots.ts";
+
+const PRICES = parsePrices(
+  await Deno.readTextFile(new URL("../../../examples/prices/example.json", import.meta.url)),
+);
+
+/** A report with everything in it. */
+function fullReport(change: Partial<TrialReport> = {}): TrialReport {
+  const report = sampleReport(change);
+  return { ...report, cost: trialCost(report, PRICES, "/home/x/prices.json") };
+}
+
+/** A report of a trial that found next to nothing. */
+function emptyReport(): TrialReport {
+  const { machine, traffic, noise, verdict } = sampleReport();
+  return sampleReport({
+    machine: {
+      ...machine,
+      processor: null,
+      cores: null,
+      cpus: null,
+      caches: [],
+      readGBps: null,
+      peakGmacps: null,
+    },
+    traffic: { ...traffic, requestsPerSecond: null, peakRequestsPerSecond: null, classes: [] },
+    search: { dimensions: {}, gridPoints: 0, measuredPoints: 0, rounds: [], points: [] },
+    chosen: null,
+    noise: { ...noise, throughputSpread: null, ttftSpread: null },
+    energy: { measured: null, estimated: null, notMeasuredBecause: null },
+    quality: null,
+    alternatives: [],
+    stepModel: null,
+    predictions: [],
+    verdict: { ...verdict, carries: "no", machines: null, utilisation: null, next: [] },
+    notes: [],
+  });
+}
+
+// deno-lint-ignore no-explicit-any -- linkedom's document has no type here
+function parsed(html: string): any {
+  return (parseHTML(html) as unknown as { document: unknown }).document;
+}
+
+/** What a reader sees. */
+function textOf(html: string): string {
+  const document = parsed(html);
+  for (const each of document.querySelectorAll("script, style")) each.remove();
+  return document.documentElement.textContent.replace(/\s+/g, " ");
+}
+
+Deno.test("renderReport() makes one file: no script, no request, the report within it", () => {
+  for (const language of ["en", "ja"] as const) {
+    const report = fullReport();
+    const html = renderReport(report, language);
+    const document = parsed(html);
+    assertEquals(document.documentElement.getAttribute("lang"), language);
+    const scripts = [...document.querySelectorAll("script")];
+    assertEquals(scripts.map((each) => each.getAttribute("type")), ["application/json"]);
+    assertEquals(JSON.parse(scripts[0].textContent), JSON.parse(JSON.stringify(report)));
+    assertEquals([...document.querySelectorAll("[src], [href], link, iframe, object")], []);
+    assertEquals(/@import|url\((?!#)/.test(html), false);
+    const ids = [...document.querySelectorAll("main > section")].map((each) => each.id);
+    assertEquals(ids, [
+      "verdict",
+      "warnings",
+      "load",
+      "alternatives",
+      "quality",
+      "cost",
+      "energy",
+      "capacity",
+      "traffic",
+      "search",
+      "method",
+      "appendix",
+    ]);
+    // Each plot for wide pages and for telephones.
+    assertEquals(document.querySelectorAll("figure .wide svg").length, 10);
+    assertEquals(document.querySelectorAll("figure .narrow svg").length, 10);
+  }
+});
+
+Deno.test("the first screen says whether, how many, what it costs, how well, and what to do", () => {
+  const first = (report: TrialReport, language: "en" | "ja" = "en") => {
+    const document = parsed(renderReport(report, language));
+    return document.querySelector("#verdict").textContent.replace(/\s+/g, " ");
+  };
+  const text = first(fullReport());
+  for (
+    const part of [
+      "Yes, with 3 machines like this one.",
+      "up to 2.4 requests a second (about 240 users)",
+      "peaks at 5.5 requests a second: 3 machines would be 76% busy",
+      "Own server$1,265",
+      "11 of 20 right",
+      "big-model: 95%",
+      "kumi serve --config kumi.config.json",
+    ]
+  ) assert(text.includes(part), `${part}\n${text}`);
+  const { verdict, traffic } = sampleReport();
+  const of = (change: Partial<TrialReport["verdict"]>) =>
+    first(sampleReport({ verdict: { ...verdict, ...change } }));
+  assert(of({ machines: 1 }).includes("Yes, one machine like this one is enough."));
+  assert(
+    of({ carries: "partly", classesElsewhere: ["batch"] }).includes("class batch belong on other hardware"),
+  );
+  assert(first(emptyReport()).includes("No, not with this model"));
+  assert(first(emptyReport()).includes("quality not tested"));
+  assert(first(emptyReport()).includes("no prices were given"));
+  const noRate = { ...traffic, requestsPerSecond: null, peakRequestsPerSecond: null };
+  const unknown = first(sampleReport({ traffic: noRate, verdict: { ...verdict, machines: null } }));
+  assert(unknown.includes("no number of machines follows"), unknown);
+  assert(first(fullReport(), "ja").includes("できます。同等のマシンが3台必要です。"));
+});
+
+Deno.test("estimated energy is never shown as measured, nor the other way round", () => {
+  const section = (report: TrialReport) => parsed(renderReport(report, "en")).querySelector("#energy");
+  const estimated = section(fullReport());
+  const text = estimated.textContent;
+  assert(text.includes("This is an estimate and no measurement"));
+  assertEquals(/Measured over/.test(text), false);
+  assertEquals([...estimated.querySelectorAll("figure")].map((each) => each.className), ["estimated"]);
+  assert(estimated.querySelector("figure svg").innerHTML.includes("url(#hatch-"));
+  const measured = section(fullReport({
+    energy: {
+      measured: {
+        source: "rapl",
+        domains: ["package-0"],
+        seconds: 60,
+        grossJoules: 6000,
+        meanWatts: 100,
+        idleWatts: null,
+        idleSubtractedJoules: null,
+        joulesPerToken: { perAnswerToken: 0.3, prefill: 0.1, decode: 0.2, classes: {} },
+      },
+      estimated: null,
+      notMeasuredBecause: null,
+    },
+  }));
+  assert(measured.textContent.includes("Measured over"));
+  assertEquals(/estimate/i.test(measured.textContent), false);
+  assertEquals([...measured.querySelectorAll("figure")].map((each) => each.className), ["measured"]);
+  assertEquals(measured.querySelector("figure svg").innerHTML.includes("url(#hatch-"), false);
+});
+
+Deno.test("what comes from outside is text, wherever it stands", () => {
+  const evil = `</script><img src=x onerror=alert(1)>"'&\u202e`;
+  const words = new Set([
+    "from",
+    "itlStat",
+    "outcome",
+    "carries",
+    "note",
+    "source",
+    "subject",
+    "kind",
+    "basis",
+    "input",
+  ]);
+  const poison = (value: unknown, key = ""): unknown => {
+    if (typeof value === "string") {
+      return words.has(key) || /^\d{4}-/.test(value) || key === "next" ? value : evil + value;
+    }
+    if (Array.isArray(value)) return value.map((each) => poison(each, key));
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, poison(each, name)]));
+  };
+  const report = poison(sampleReport()) as TrialReport;
+  // Ids join parts of the costs: they are made after it. Their names are not ours.
+  const prices = structuredClone(PRICES);
+  for (const option of prices.options) option.name = evil + option.name;
+  const full = { ...report, cost: trialCost(report, prices, `${evil}.json`) };
+  for (const language of ["en", "ja"] as const) {
+    const html = renderReport(full, language);
+    const document = parsed(html);
+    assertEquals(document.querySelectorAll("img, [onerror]").length, 0);
+    assertEquals(document.querySelectorAll("script").length, 1);
+    assertEquals(html.includes("<img"), false);
+    assertEquals(html.replace(/<script[\s\S]*/, "").includes("\u202e"), false);
+    assert(textOf(html).includes("<img src=x onerror=alert(1)>"));
+  }
+});
+
+Deno.test("what was not measured is a dash or a sentence: no null, NaN or undefined is printed", () => {
+  const { chosen } = sampleReport();
+  const none = { p50: null, p90: null, p95: null, p99: null };
+  const silent = {
+    ...chosen!,
+    measures: {
+      ...chosen!.measures,
+      all: { ...chosen!.measures.all, ttftMs: none, itlMs: none, e2eMs: none, goodShare: null },
+      classes: [],
+      residentBytes: null,
+      kv: null,
+      cpuShare: null,
+    },
+    highestLoad: { requestsPerSecond: null, users: null, aboveRequestsPerSecond: null, tries: [] },
+  };
+  for (const report of [fullReport(), emptyReport(), sampleReport({ chosen: silent })]) {
+    for (const language of ["en", "ja"] as const) {
+      const text = textOf(renderReport(report, language));
+      assertEquals(text.match(/.{0,40}(\bnull\b|\bNaN\b|undefined|\[object|Infinity).{0,20}/g), null);
+    }
+  }
+});
+
+Deno.test("a term is explained where it stands first, and only there", () => {
+  for (const language of ["en", "ja"] as const) {
+    const html = renderReport(fullReport(), language);
+    const words = [...parsed(html).querySelectorAll("dfn")].map((each) => each.textContent);
+    assertEquals(words.length, new Set(words).size);
+    const { glosses } = language === "en" ? en : ja;
+    for (const name of ["ttft", "itl", "objective", "token", "kv", "breakEven"] as const) {
+      assert(words.includes(glosses[name].word), name);
+    }
+  }
+});
+
+Deno.test("both languages say the same things: tables as wide, lists as long, and Japanese in Japanese", () => {
+  const walk = (a: unknown, b: unknown, path: string): void => {
+    assertEquals(typeof a, typeof b, path);
+    if (Array.isArray(a)) assertEquals(a.length, (b as unknown[]).length, path);
+    if (typeof a === "object" && a !== null) {
+      assertEquals(Object.keys(a).sort(), Object.keys(b as object).sort(), path);
+      for (const key of Object.keys(a)) {
+        walk((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], `${path}.${key}`);
+      }
+    }
+  };
+  walk(en, ja, "texts");
+  const rest = textOf(renderReport(emptyReport(), "ja")).match(/[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}/g) ?? [];
+  // What a report itself says in English, and a command line.
+  const own = JSON.stringify(emptyReport());
+  assertEquals(
+    rest.filter((words) => !own.includes(words) && !/^kumi/.test(words)),
+    [],
+  );
+});
+
+Deno.test("wilson() gives the interval of a share", () => {
+  const rounded = (passed: number, graded: number) =>
+    wilson(passed, graded).map((share) => Number(share.toFixed(4)));
+  // Newcombe 1998, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+  assertEquals(rounded(81, 263), [0.2553, 0.3662]);
+  assertEquals(rounded(15, 148), [0.0624, 0.1605]);
+  assertEquals(rounded(0, 20), [0, 0.1611]);
+  assertEquals(rounded(1, 29), [0.0061, 0.1718]);
+});
+
+Deno.test("readReport() refuses what is no report, and says why", () => {
+  const refused = (text: string, message: string) => {
+    const told = assertThrows(() => readReport(text), ReportError).message;
+    assert(told.includes(message), told);
+  };
+  refused("{", "is no JSON");
+  refused("[]", "no trialReport");
+  refused("null", "no trialReport");
+  refused('{"trialReport": 99}', "version 99; this kumi reads version 1");
+  refused(JSON.stringify({ ...sampleReport(), machine: null }), "machine is null, and should be object");
+  refused(JSON.stringify({ ...sampleReport(), notes: undefined }), "notes is not there, and should be list");
+  assertEquals(readReport(JSON.stringify(sampleReport())).seed, 1);
+});
