@@ -3,6 +3,7 @@
  * it.
  */
 
+import { sampleReport } from "./support/trial_report.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { commandPermissions } from "../src/cli/command_line.ts";
@@ -56,6 +57,7 @@ Deno.test("kumi without a command lists the commands", async () => {
       "perplexity",
       "loadtest",
       "traffic",
+      "report",
     ]
   ) {
     assertStringIncludes(stdout + stderr, name);
@@ -363,6 +365,38 @@ Deno.test("kumi traffic imports what others have recorded, and describes it", as
     const wrong = await kumi(["traffic", "describe", `${ROOT}LICENSE`]);
     assertEquals(wrong.code, 1);
     assertStringIncludes(wrong.stderr, "which no format does");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("kumi report writes a page beside the report, in both languages and with other prices", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/report.json`, page = `${folder}/report.html`;
+    await Deno.writeTextFile(file, JSON.stringify(sampleReport()));
+    assertEquals(await kumi(["report", file]), { code: 0, stdout: `${page}\n`, stderr: "" });
+    assertStringIncludes(await Deno.readTextFile(page), "no prices were given");
+    const again = await kumi(["report", file]);
+    assertEquals([again.code, again.stderr.includes("--force")], [2, true], again.stderr);
+    const prices = `${ROOT}examples/prices/example.json`;
+    const priced = await kumi(["report", file, "--lang", "ja", "--prices", prices, "--force"]);
+    assertEquals(priced.code, 0, priced.stderr);
+    const text = await Deno.readTextFile(page);
+    assertStringIncludes(text, '<html lang="ja">');
+    assertStringIncludes(text, "$1,265");
+    for (
+      const [args, message] of [
+        [[`${ROOT}deno.json`, "-o", page, "-f"], "deno.json: is no report of a trial"],
+        [[file, "--prices", file, "-f"], "report.json: the prices cannot be used"],
+        [[file, "--lang", "fr"], "--lang takes en, ja, current value is fr"],
+        [[file, "-o", file], "the page would replace the report itself"],
+      ] as const
+    ) {
+      const { code, stderr } = await kumi(["report", ...args]);
+      assertEquals(code, 2, stderr);
+      assertStringIncludes(stderr, message);
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -21,4 +21,5 @@ export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<
   perplexity: async (args) => await (await import("./actions/perplexity.ts")).runPerplexity(args),
   loadtest: async (args) => await (await import("./actions/loadtest.ts")).runLoadtest(args),
   traffic: async (args) => await (await import("./actions/traffic.ts")).runTraffic(args),
+  report: async (args) => await (await import("./actions/report.ts")).runReport(args),
 };

@@ -68,6 +68,13 @@ Deno.test("commandPermissions() lets serve listen where it is told to", async ()
   assertEquals(await net([], { KUMI_MODEL: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1,${hub}`]);
 });
 
+Deno.test("commandPermissions() lets report write its page and nothing else", async () => {
+  const open = async (args: string[]) =>
+    (await flags("--allow-", ["report", ...args])).filter((flag) => !/^--allow-(read|sys|env)/.test(flag));
+  assertEquals(await open(["a/report.json"]), ["--allow-write=a/report.html"]);
+  assertEquals(await open(["a.json", "--prices", "b", "--lang", "ja", "-o", "c"]), ["--allow-write=c"]);
+});
+
 Deno.test("commandPermissions() lets traffic and recordings be written where they are told to", async () => {
   const write = (args: string[], env?: Record<string, string>) => flags("--allow-write", args, env);
   assertEquals(await write(["traffic", "describe", "a"]), []);

@@ -8,6 +8,7 @@ import { inspect } from "./commands/inspect.ts";
 import { loadtest } from "./commands/loadtest.ts";
 import { perplexity } from "./commands/perplexity.ts";
 import { quantize } from "./commands/quantize.ts";
+import { report } from "./commands/report.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
@@ -25,6 +26,7 @@ export const COMMANDS = {
   perplexity,
   loadtest,
   traffic,
+  report,
 } as const satisfies Record<string, KumiCommand>;
 
 export type CommandName = keyof typeof COMMANDS;
