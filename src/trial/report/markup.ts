@@ -58,7 +58,7 @@ export function table(
   const { caption, textColumns = [] } = options;
   const kind = (i: number) => i === 0 || textColumns.includes(i) ? "t" : "n";
   return html`
-    <div class="scroll">
+    <div class="scroll${rows.length <= SHORT_LINES_MAX && " short"}">
       <table>${caption && html`<caption>${caption}</caption>`}<thead><tr>${head.map((cell, i) =>
         html`<th scope="col" class="${kind(i)}">${cell}</th>`
       )}</tr></thead><tbody>${rows.map((row) =>
