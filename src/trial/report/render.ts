@@ -10,6 +10,7 @@ import { costSection } from "./sections/cost.ts";
 import { firstScreen } from "./sections/first_screen.ts";
 import { alternativesSection, loadSection } from "./sections/load.ts";
 import { appendix, methodSection, searchSection, trafficSection } from "./sections/method.ts";
+import { sentencesSection } from "./sections/sentences.ts";
 import { STYLE } from "./style.ts";
 
 export type { Language } from "./format.ts";
@@ -24,6 +25,7 @@ export function renderReport(report: TrialReport, language: Language): string {
   const title = t.title(`${report.model.name} (${report.model.quantisation})`);
   const sections = [
     firstScreen,
+    sentencesSection,
     loadSection,
     alternativesSection,
     qualitySection,

@@ -68,12 +68,13 @@ Deno.test("renderReport() makes one file: no script, no request, the report with
     const scripts = [...document.querySelectorAll("script")];
     assertEquals(scripts.map((each) => each.getAttribute("type")), ["application/json"]);
     assertEquals(JSON.parse(scripts[0].textContent), JSON.parse(JSON.stringify(report)));
-    assertEquals([...document.querySelectorAll("[src], [href], link, iframe, object")], []);
+    assertEquals([...document.querySelectorAll("[src], [href]:not([href^='#']), link, iframe, object")], []);
     assertEquals(/@import|url\((?!#)/.test(html), false);
     const ids = [...document.querySelectorAll("main > section")].map((each) => each.id);
     assertEquals(ids, [
       "verdict",
       "warnings",
+      "sentences",
       "load",
       "alternatives",
       "quality",
@@ -122,6 +123,35 @@ Deno.test("the first screen says whether, how many, what it costs, how well, and
   const unknown = first(sampleReport({ traffic: noRate, verdict: { ...verdict, machines: null } }));
   assert(unknown.includes("no number of machines follows"), unknown);
   assert(first(fullReport(), "ja").includes("できます。同等のマシンが3台必要です。"));
+});
+
+Deno.test("each sentence for the meeting leads to the part of the report that backs it", () => {
+  const sentences = (report: TrialReport, language: "en" | "ja" = "en") => {
+    const document = parsed(renderReport(report, language));
+    const ids = new Set([...document.querySelectorAll("section")].map((each) => `#${each.id}`));
+    const items = [...document.querySelectorAll("#sentences li")];
+    const links = items.map((each) => each.querySelector("a").getAttribute("href"));
+    assertEquals(links.filter((link) => !ids.has(link)), []);
+    return items.map((each) => each.textContent.replace(/\s+/g, " "));
+  };
+  const all = sentences(fullReport()).join("\n");
+  for (
+    const part of [
+      "answers 2.4 requests a second, 95% of them",
+      "For our peak of 5.5 requests a second we need 3 machines",
+      "big-model begins half of its answers within 0.336 s, this machine within 0.48 s",
+      "answered 11 of 20 questions rightly",
+      "“Own server” costs $1,265 and “Rented GPU (EC2 g5.xlarge, A10G)” $794.38 a month",
+      "Below 3 million requests a month “API (GPT-4o mini)” is cheaper, from 6 million on “Own server”;",
+      "What moves the cost most is: utilisation.",
+      "The prices are examples so far",
+      "estimated at about 116 W; it was not measured",
+      "With 10 times the load we would need 23 machines",
+    ]
+  ) assert(all.includes(part), `${part}\n${all}`);
+  assertEquals(sentences(fullReport(), "ja").length, sentences(fullReport()).length);
+  const few = sentences(emptyReport()).join("\n");
+  assert(few.includes("at any load that was tried") && few.includes("has not been tested yet"), few);
 });
 
 Deno.test("estimated energy is never shown as measured, nor the other way round", () => {
@@ -221,7 +251,20 @@ Deno.test("a term is explained where it stands first, and only there", () => {
     const words = [...parsed(html).querySelectorAll("dfn")].map((each) => each.textContent);
     assertEquals(words.length, new Set(words).size);
     const { glosses } = language === "en" ? en : ja;
-    for (const name of ["ttft", "itl", "objective", "token", "kv", "breakEven"] as const) {
+    for (
+      const name of [
+        "ttft",
+        "itl",
+        "objective",
+        "token",
+        "kv",
+        "breakEven",
+        "goodput",
+        "prefixCache",
+        "class",
+        "tornado",
+      ] as const
+    ) {
       assert(words.includes(glosses[name].word), name);
     }
   }

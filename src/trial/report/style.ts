@@ -60,6 +60,7 @@ dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr));
 dl div { display: flex; justify-content: space-between; gap: 16px; border-bottom: 1px solid var(--line); padding: 4px 0; }
 dt { color: var(--soft); } dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
 dl.formulas { grid-template-columns: 1fr; } dl.formulas dd { text-align: left; flex: 0 1 68%; } dl.formulas dt { flex: 1; }
+#sentences li { margin: 5px 0; } #sentences a { color: var(--soft); font-size: 13px; white-space: nowrap; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 0; font-size: 14px; }
 .legend span { display: inline-block; width: 22px; height: 4px; margin-right: 7px; vertical-align: 4px; }
 details summary { cursor: pointer; color: var(--here); }
@@ -81,5 +82,5 @@ details summary { cursor: pointer; color: var(--here); }
   .scroll { overflow: visible; } .short { break-inside: avoid; } table { font-size: 8.6pt; width: 100%; } th, td { padding: 3px 5px; }
   td { white-space: normal; } thead { display: table-header-group; } details::details-content { content-visibility: visible; block-size: auto; }
   details summary { list-style: none; color: inherit; font-weight: 600; }
-  #load { break-before: page; }
+  #sentences { break-before: page; }
 }`;

@@ -2,9 +2,8 @@
 
 import type { SensitivityInput } from "../../../cost/mod.ts";
 import type { TrialAdvice } from "../../report_data.ts";
+import { many, sentences } from "./en_sentences.ts";
 import { code, type Glosses, strong, term } from "../marks.ts";
-
-const many = (count: string, one: string, more = `${one}s`) => `${count} ${count === "1" ? one : more}`;
 
 const glosses: Glosses = {
   ttft: { word: "TTFT", gloss: " (time to first token: how long a user waits until an answer begins)" },
@@ -177,6 +176,7 @@ export const en = {
     resumed: (times: string) => `The trial was interrupted and went on ${many(times, "time")}.`,
   },
 
+  sentences,
   load: {
     title: "How much it carries",
     intro: (share: string) =>

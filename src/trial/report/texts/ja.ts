@@ -2,6 +2,7 @@
 
 import type { SensitivityInput } from "../../../cost/mod.ts";
 import type { TrialAdvice } from "../../report_data.ts";
+import { sentences } from "./ja_sentences.ts";
 import { code, type Glosses, strong, term } from "../marks.ts";
 import type { Texts } from "./en.ts";
 
@@ -166,6 +167,7 @@ export const ja: Texts = {
     resumed: (times) => `測定は${times}回中断し、再開しました。`,
   },
 
+  sentences,
   load: {
     title: "どれだけの負荷を処理できるか",
     intro: (share) => `${term("objective")}を満たす応答が${share}を下回るまで、負荷を段階的に上げました。`,
