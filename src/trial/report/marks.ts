@@ -13,15 +13,12 @@ export type Term =
   | "goodput"
   | "token"
   | "kv"
-  | "quantisation"
   | "objective"
   | "class"
   | "p95"
-  | "pue"
   | "prefixCache"
   | "tornado"
-  | "breakEven"
-  | "worker";
+  | "breakEven";
 
 const [TERM, CODE, STRONG, END] = ["\ue000", "\ue001", "\ue002", "\ue003"];
 

@@ -94,7 +94,7 @@ const DECADES = 2;
 
 /** Cost a month over the number of requests, both logarithmic. */
 export function volumeFigure(page: Page, { inputs, currency }: TrialCost): Markup {
-  const { t, f, word } = page;
+  const { t, f } = page;
   const { requestsPerMonth } = inputs.volume;
   const volumes = Array.from(
     { length: STEPS + 1 },
@@ -111,7 +111,7 @@ export function volumeFigure(page: Page, { inputs, currency }: TrialCost): Marku
   const ends = inputs.options.flatMap((option) => lines.filter(({ name }) => name === option.name).slice(-1));
   return figure({
     title: t.cost.volume,
-    note: t.cost.volumeNote(word("breakEven")),
+    note: page.rich(t.cost.volumeNote),
     label: t.cost.volume,
     draw: ({ isNarrow }) => ({
       height: isNarrow ? 280 : 340,

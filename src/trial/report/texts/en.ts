@@ -14,21 +14,15 @@ const glosses: Glosses = {
     gloss: " (the pieces that a model reads and writes: about three quarters of an English word)",
   },
   kv: { word: "KV cache", gloss: " (memory in which the model keeps what it has read of each request)" },
-  quantisation: {
-    word: "quantisation",
-    gloss: " (weights stored with fewer bits, which costs a little quality)",
-  },
   objective: { word: "objectives", gloss: " (the waiting times that an answer must keep to count as good)" },
   class: {
     word: "class",
     gloss: " (requests with the same objectives: people who wait, or work in the background)",
   },
   p95: { word: "p95", gloss: " (95 of 100 are faster)" },
-  pue: { word: "PUE", gloss: " (power of the whole site over power of its computers)" },
   prefixCache: { word: "prefix cache", gloss: " (beginnings that several prompts share are computed once)" },
   tornado: { word: "tornado plot", gloss: " (what moves the result most stands at the top)" },
   breakEven: { word: "break-even", gloss: " (the volume from which on the other option costs no more)" },
-  worker: { word: "workers", gloss: " (copies of the engine that work side by side)" },
 };
 
 const advice: Readonly<Record<TrialAdvice, string>> = {
@@ -80,7 +74,6 @@ export const en = {
   advice,
   sensitivityInputs,
   title: (model: string) => `Trial report: ${model}`,
-  measured: "measured",
   estimate: "estimate",
   predicted: "predicted",
   notMeasured: "not measured",
@@ -200,7 +193,7 @@ export const en = {
     axisTime: "milliseconds →",
     terms: `In tables and plots: ${term("ttft")} and ${term("itl")}; of both the median (p50) and ${
       term("p95")
-    }.`,
+    }; and the ${term("goodput")}.`,
     table: (seconds: string) => `Measured at the chosen settings over ${seconds}`,
     columns: [
       "class",
@@ -293,11 +286,6 @@ export const en = {
       predicted: "predicted",
       assumed: "capacity assumed, not measured",
     },
-    power: {
-      measured: "power measured",
-      estimated: "power estimated",
-      given: "watts from the prices file",
-    },
     cheapest: "least",
     perMillion: "Cost of a million tokens by how much a machine is used",
     perMillionNote:
@@ -305,8 +293,7 @@ export const en = {
     utilisation: (share: string) => `${share} used`,
     axisPerMillion: (currency: string) => `${currency} for a million tokens →`,
     volume: "Cost a month by number of requests",
-    volumeNote: (breakEven: string) =>
-      `Where two lines cross is the ${breakEven}; steps are further machines.`,
+    volumeNote: `Where two lines cross is the ${term("breakEven")}; steps are further machines.`,
     axisRequests: "requests a month →",
     axisMonth: (currency: string) => `↑ ${currency} a month`,
     now: "this volume",

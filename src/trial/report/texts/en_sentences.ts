@@ -7,8 +7,6 @@ export const many = (count: string, one: string, more = `${one}s`): string =>
 export const sentences = {
   title: "Sentences for the meeting",
   intro: "Each is backed by the figure named behind it.",
-  predicted: "predicted",
-  estimated: "estimated",
   carries: (rate: string, share: string) =>
     `One machine of this kind answers ${rate} requests a second, ${share} of them within the waiting times that we asked for.`,
   carriesNothing:

@@ -12,21 +12,18 @@ const glosses: Glosses = {
   goodput: { word: "グッドプット", gloss: "（すべての性能目標を満たした応答の毎秒の件数）" },
   token: { word: "トークン", gloss: "（モデルが読み書きする文字列の単位。日本語ではおよそ1文字前後）" },
   kv: { word: "KVキャッシュ", gloss: "（各リクエストで読み込んだ内容をモデルが保持するためのメモリー）" },
-  quantisation: { word: "量子化", gloss: "（重みのビット数を減らして小さくすること。品質がわずかに下がる）" },
   objective: { word: "性能目標", gloss: "（応答を「良好」と数えるために守るべき待ち時間。SLO）" },
   class: {
     word: "クラス",
     gloss: "（同じ性能目標を持つリクエストの種類。人が待つ対話用、裏で流すバッチ用など）",
   },
   p95: { word: "p95", gloss: "（100件中95件がこの値以内）" },
-  pue: { word: "PUE", gloss: "（データセンター全体の電力÷IT機器の電力）" },
   prefixCache: {
     word: "プレフィックスキャッシュ",
     gloss: "（複数のプロンプトに共通する冒頭部分を一度だけ計算する仕組み）",
   },
   tornado: { word: "トルネード図", gloss: "（結果への影響が大きい項目ほど上に並ぶ）" },
   breakEven: { word: "損益分岐点", gloss: "（これを超えると他方の費用が同等以下になるリクエスト数）" },
-  worker: { word: "ワーカー", gloss: "（並行して動くエンジンの数）" },
 };
 
 const advice: Readonly<Record<TrialAdvice, string>> = {
@@ -72,7 +69,6 @@ export const ja: Texts = {
   advice,
   sensitivityInputs,
   title: (model) => `トライアル報告書：${model}`,
-  measured: "実測",
   estimate: "推定",
   predicted: "予測",
   notMeasured: "未測定",
@@ -187,7 +183,9 @@ export const ja: Texts = {
     ttft: "応答開始まで",
     itl: "続きの間隔",
     axisTime: "ミリ秒 →",
-    terms: `表と図では、${term("ttft")}と${term("itl")}を、それぞれ中央値（p50）と${term("p95")}で示します。`,
+    terms: `表と図では、${term("ttft")}と${term("itl")}を、それぞれ中央値（p50）と${
+      term("p95")
+    }で示します。処理量は${term("goodput")}で表します。`,
     table: (seconds) => `採用した設定での実測値（${seconds}間）`,
     columns: [
       "クラス",
@@ -269,11 +267,6 @@ export const ja: Texts = {
       predicted: "処理能力は予測",
       assumed: "処理能力は仮定（未測定）",
     },
-    power: {
-      measured: "電力は実測",
-      estimated: "電力は推定",
-      given: "電力は単価ファイルの値",
-    },
     cheapest: "最安",
     perMillion: "稼働率別に見た100万トークンの費用",
     perMillionNote:
@@ -281,7 +274,7 @@ export const ja: Texts = {
     utilisation: (share) => `稼働率${share}`,
     axisPerMillion: (currency) => `100万トークンあたり（${currency}）→`,
     volume: "リクエスト数と月額費用",
-    volumeNote: (breakEven) => `線の交点が${breakEven}、段差は台数の増加です。両対数目盛。`,
+    volumeNote: `線の交点が${term("breakEven")}、段差は台数の増加です。両対数目盛。`,
     axisRequests: "月間リクエスト数 →",
     axisMonth: (currency) => `↑ 月額（${currency}）`,
     now: "今回の件数",

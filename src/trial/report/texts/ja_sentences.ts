@@ -5,8 +5,6 @@ import type { Texts } from "./en.ts";
 export const sentences: Texts["sentences"] = {
   title: "会議でそのまま使える文",
   intro: "各文の後ろに、根拠となる図表を示します。",
-  predicted: "予測",
-  estimated: "推定",
   carries: (rate, share) =>
     `同等のマシン1台で毎秒${rate}件を処理でき、その${share}が当社の求める待ち時間に収まります。`,
   carriesNothing: "同等のマシン1台では、試したどの負荷でも当社の求める待ち時間に収まりませんでした。",
