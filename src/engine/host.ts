@@ -23,7 +23,7 @@ import {
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 import type { WorkRequest } from "../protocol/request.ts";
-import { openModel } from "../safetensors/open_model.ts";
+import { openWeights } from "./open_weights.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
 
@@ -137,7 +137,8 @@ export class EngineHost {
     this.#loading = true;
     try {
       const { signal } = this.#loadAbort;
-      using file = await openModel(path, { signal });
+      using opened = await openWeights(path, options, signal);
+      const { file, warnings } = opened;
       const { tokenizer, chatTemplate } = readModel(file);
       const { sequencesMax = 0, logitsRowsMax = Math.max(LOGITS_ROWS_DEFAULT, sequencesMax) } = options;
       const runner = await loadModelRunner(file, {
@@ -173,7 +174,7 @@ export class EngineHost {
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
           bosToken: tokenizer.bos === undefined ? undefined : tokenizer.tokenText(tokenizer.bos),
           eosToken: tokenizer.eos === undefined ? undefined : tokenizer.tokenText(tokenizer.eos),
-          notes: loadNotes(file, runner.hyperparameters, runner, options),
+          notes: [...warnings, ...loadNotes(file, runner.hyperparameters, runner, options)],
           fingerprint: fingerprintOf(file, options.kvFormat ?? kvFormatNames[0], runner.kernels.isa),
         }),
         weights: runner.sharedWeights(),

@@ -23,6 +23,7 @@ export {
   type QuantizeOptions,
   type QuantizeReport,
 } from "./quantize_file.ts";
+export { quantizedView } from "./quantized_view.ts";
 export { GgufFile, openGguf, type OpenGgufOptions, type TensorInfo } from "./reader.ts";
 export { type FormatName, formatNames, formatTypeId, parseFormat } from "./storage_format.ts";
 export { elementCount, type TensorType, tensorType, TensorTypeId, tensorTypes } from "./tensor_types.ts";

@@ -80,6 +80,9 @@ const NEUTRAL: readonly (readonly [string, readonly unknown[], string])[] = [
   ["quantization_config", [], "weights that are quantised already"],
 ];
 
+/** Far above what any model has: tables of this length are made before tensors are looked at. */
+const HEAD_DIM_MAX = 1 << 16;
+
 /** Reads config.json. Throws CheckpointError for what no family here computes. */
 export function readArchitecture(config: JsonObject): Architecture {
   const given = config.list("architectures")[0];
@@ -94,6 +97,9 @@ export function readArchitecture(config: JsonObject): Architecture {
   const kvHeads = config.count("num_key_value_heads", { fallback: heads });
   const hidden = config.count("hidden_size");
   const headDim = config.count("head_dim", { fallback: hidden / heads });
+  if (headDim > HEAD_DIM_MAX) {
+    throw new CheckpointError(`config.json: heads have ${headDim} elements, more than ${HEAD_DIM_MAX}`);
+  }
   const rope = readRope(config, kind.name, headDim);
   const u32 = (key: string, value: number) => scalarEntry("u32", `${kind.name}.${key}`, value);
   const f32 = (key: string, value: number) => scalarEntry("f32", `${kind.name}.${key}`, value);

@@ -80,7 +80,7 @@ function weightMap(index: JsonObject): Map<string, string> {
   for (const [name, file] of files) {
     if (!FILE_NAME.test(file)) {
       throw new CheckpointError(
-        `${INDEX}: weight_map: ${name} must be the name of a safetensors file, current value is ${
+        `${INDEX}: weight_map: ${quote(name)} must be the name of a safetensors file, current value is ${
           quote(file)
         }`,
       );

@@ -98,7 +98,7 @@ export class JsonObject {
   /** The error for a value that is something else than expected. */
   #wrong(key: string, expected: string): CheckpointError {
     return new CheckpointError(
-      `${this.#name}: ${key} must be ${expected}, current value is ${show(this.#values[key])}`,
+      `${this.#name}: ${short(key)} must be ${expected}, current value is ${show(this.#values[key])}`,
     );
   }
 
@@ -108,6 +108,11 @@ export class JsonObject {
       `${this.#name}: ${key} is ${show(this.#values[key])}, which asks for ${what}: not supported`,
     );
   }
+}
+
+/** A key as messages show it: a file may have any. */
+function short(key: string): string {
+  return key.length > 120 ? `${key.slice(0, 120)}…` : key;
 }
 
 /** A value as messages show it. */

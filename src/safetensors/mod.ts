@@ -12,7 +12,7 @@ import { CheckpointError } from "./error.ts";
 import { type FolderTensor, openWeights } from "./folder.ts";
 import { JsonObject } from "./json_object.ts";
 import { tokenizerEntries } from "./tokenizer_json.ts";
-import { fromMemory, reordered, VirtualSource, type VirtualTensor } from "./virtual_file.ts";
+import { fromMemory, reordered, VirtualSource, type VirtualTensor } from "../gguf/virtual_file.ts";
 
 export { CheckpointError } from "./error.ts";
 export { isCheckpoint } from "./folder.ts";

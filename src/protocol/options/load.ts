@@ -4,6 +4,7 @@ import type { LatencyClass } from "../../../scheduler/mod.ts";
 import { parseCpuList } from "../../ffi/cpu_list.ts";
 import { limits } from "../../ffi/symbols.ts";
 import { type KvFormat, kvFormatNames } from "../../gguf/kv_format.ts";
+import { targetNames } from "../../gguf/mixes.ts";
 import { anyOf, isFunction, isSignal, isString, isTokens, oneOf } from "../arguments.ts";
 import { boolean, integer, number, object, open, own, text, words } from "./kind.ts";
 import { latencyClasses } from "./latency_class.ts";
@@ -63,6 +64,11 @@ export interface LoadOptions {
    * for a single one, false for one in each worker.
    */
   shareWeights?: boolean | "all";
+  /**
+   * Quantises the weights while loading, to a mix or a format such as "q4_k_m" or "q8_0"; what is loaded holds F32, F16
+   * or BF16. Default: the weights as they are.
+   */
+  weights?: string;
   /** An instruction set level by name; default: the best that this CPU has. */
   isa?: string;
   /**
@@ -175,6 +181,12 @@ export const LOAD = {
     default: true,
     doc: "whether workers share one copy of the weights",
     isCallers: true,
+  },
+  weights: {
+    kind: words(targetNames),
+    doc: "quantise the weights while loading, to a format or a mix such as q8_0 or q4_k_m",
+    setBy: ["terminal", "operator"],
+    flag: { value: "FORMAT" },
   },
   isa: { kind: text(1, 64), doc: "an instruction set level by name; default: the best that this CPU has" },
   contextLength: {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { ByteSource } from "../gguf/byte_source.ts";
-import { encodeHeader } from "../gguf/encode.ts";
-import type { MetadataEntry } from "../gguf/value_types.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { encodeHeader } from "./encode.ts";
+import type { MetadataEntry } from "./value_types.ts";
 
 /** A tensor of the file and where its bytes come from. */
 export interface VirtualTensor {
