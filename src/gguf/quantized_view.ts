@@ -39,7 +39,7 @@ function readerOf(file: GgufFile, { source, typeId, bytes }: PlannedTensor, kern
   if (source.type === typeId) {
     return (offset: number, target: Uint8Array) => file.readInto(name, offset, target);
   }
-  const [from, to] = [tensorType(source.type), tensorType(typeId)];
+  const from = tensorType(source.type);
   const row = dims[0];
   const rows = elementCount(dims) / row;
   const rowBytes = bytes / rows;
