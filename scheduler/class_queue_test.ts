@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { MemoryAllocator } from "./testing/memory_allocator.ts";
+import { MemoryAllocator } from "./memory_allocator.ts";
 import { DEFAULT_CLASSES, Scheduler } from "./mod.ts";
 
 Deno.test("requests without a limit of their own start together before any answer has ended, however long the context", () => {

@@ -22,6 +22,7 @@ export {
   type LatencyClass,
   type QueueLimit,
 } from "./latency_class.ts";
+export { MemoryAllocator } from "./memory_allocator.ts";
 export { PrefixCache, type PrefixCacheOptions } from "./prefix_cache.ts";
 export {
   type ClassStats,

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { MemoryAllocator } from "./testing/memory_allocator.ts";
+import { MemoryAllocator } from "./memory_allocator.ts";
 import { type LatencyClass, Scheduler } from "./mod.ts";
 import { Playback, type PlayedSequence } from "./playback.ts";
 

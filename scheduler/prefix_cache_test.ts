@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { MemoryAllocator } from "./testing/memory_allocator.ts";
+import { MemoryAllocator } from "./memory_allocator.ts";
 import { Random } from "./testing/random.ts";
 import { listed } from "./testing/tables.ts";
 import { KvLedger } from "./kv_ledger.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { MemoryAllocator } from "./testing/memory_allocator.ts";
+import { MemoryAllocator } from "./memory_allocator.ts";
 import { BATCH, Bench, INTERACTIVE } from "./testing/scheduler_bench.ts";
 import type { BlockRun, LatencyClass } from "./mod.ts";
 

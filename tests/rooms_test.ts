@@ -8,6 +8,7 @@ const ROOMS = [
   "src/setup",
   "src/cli",
   "src/trial",
+  "src/capacity",
   "src/traffic",
   "src/server",
   "src/loadtest",

@@ -3,12 +3,12 @@
 import { assert } from "@std/assert";
 import {
   type LatencyClass,
+  MemoryAllocator,
   Scheduler,
   type SchedulerOptions,
   type SchedulerRequest,
   type StepPlan,
 } from "../mod.ts";
-import { MemoryAllocator } from "./memory_allocator.ts";
 
 const BLOCK_TOKENS = 4;
 const queueLimit = { requests: 100, tokens: 10_000 };

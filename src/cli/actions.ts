@@ -20,6 +20,7 @@ export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<
   bench: async (args) => await (await import("./actions/bench.ts")).runBench(args),
   perplexity: async (args) => await (await import("./actions/perplexity.ts")).runPerplexity(args),
   loadtest: async (args) => await (await import("./actions/loadtest.ts")).runLoadtest(args),
+  plan: async (args) => await (await import("./actions/plan.ts")).runPlan(args),
   traffic: async (args) => await (await import("./actions/traffic.ts")).runTraffic(args),
   report: async (args) => await (await import("./actions/report.ts")).runReport(args),
 };

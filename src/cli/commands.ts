@@ -7,6 +7,7 @@ import { convert } from "./commands/convert.ts";
 import { inspect } from "./commands/inspect.ts";
 import { loadtest } from "./commands/loadtest.ts";
 import { perplexity } from "./commands/perplexity.ts";
+import { plan } from "./commands/plan.ts";
 import { quantize } from "./commands/quantize.ts";
 import { report } from "./commands/report.ts";
 import { run } from "./commands/run.ts";
@@ -27,6 +28,7 @@ export const COMMANDS = {
   loadtest,
   traffic,
   report,
+  plan,
 } as const satisfies Record<string, KumiCommand>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -8,7 +8,7 @@ import {
 } from "../../scheduler/mod.ts";
 import { type Confusion, LATE_SHARE } from "./confusion.ts";
 import { EventQueue } from "./event_queue.ts";
-import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { MemoryAllocator } from "../../scheduler/memory_allocator.ts";
 import { Random } from "../../scheduler/testing/random.ts";
 import { MACHINE, MAX_BATCH, type Traffic, type TrafficRequest } from "./traffic.ts";
 

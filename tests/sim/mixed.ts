@@ -1,5 +1,5 @@
 import { DEFAULT_CLASSES, Scheduler } from "../../scheduler/mod.ts";
-import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { MemoryAllocator } from "../../scheduler/memory_allocator.ts";
 import { Random } from "../../scheduler/testing/random.ts";
 
 /** A load of short urgent and long bulk requests on a machine whose step times are known. */

@@ -1,5 +1,5 @@
 import { PrefixCache } from "../../scheduler/mod.ts";
-import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { MemoryAllocator } from "../../scheduler/memory_allocator.ts";
 
 /** The hash ids of each request's blocks, in order of arrival: equal ids mean equal prefixes. */
 export type PrefixTrace = readonly (readonly number[])[];

@@ -1,5 +1,5 @@
 import { Scheduler } from "../../scheduler/mod.ts";
-import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { MemoryAllocator } from "../../scheduler/memory_allocator.ts";
 import { Random } from "../../scheduler/testing/random.ts";
 
 /** What scheduling costs, and what an overloaded KV cache costs in recomputed tokens. */

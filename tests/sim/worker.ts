@@ -8,7 +8,7 @@ import {
 } from "../../scheduler/mod.ts";
 import type { SimClass } from "./sim_class.ts";
 import { FakeKernel } from "./fake_kernel.ts";
-import { MemoryAllocator } from "../../scheduler/testing/memory_allocator.ts";
+import { MemoryAllocator } from "../../scheduler/memory_allocator.ts";
 import type { Random } from "../../scheduler/testing/random.ts";
 import type { Sabotage } from "./sabotage.ts";
 import type { Scenario } from "./scenario.ts";

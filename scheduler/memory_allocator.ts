@@ -1,6 +1,10 @@
-import type { BlockAllocator, BlockRun } from "../mod.ts";
+import type { BlockAllocator } from "./block_allocator.ts";
+import type { BlockRun } from "./block_table.ts";
 
-/** The plainest allocator there can be: a reference count per block and a stack of free ones. */
+/**
+ * The plainest allocator there can be: a reference count per block and a stack of free ones. For simulations,
+ * which have no memory behind their blocks.
+ */
 export class MemoryAllocator implements BlockAllocator {
   readonly blocks: number;
   readonly #references: Uint32Array;
