@@ -5,9 +5,12 @@ import { moneyFormat } from "./money.ts";
 import { hardwarePerMonth, monthlyCost } from "./monthly.ts";
 import { parsePrices, PricesError } from "./prices.ts";
 import { ASSUMED_UTILISATION, type Measured, resolvePrices } from "./resolve.ts";
-import type { OwnOption } from "./inputs.ts";
+import type { ApiOption, OwnOption, RentedOption } from "./inputs.ts";
 
-const EXAMPLE = await Deno.readTextFile(new URL("../../examples/prices/example.json", import.meta.url));
+const read = (name: string) =>
+  Deno.readTextFile(new URL(`../../examples/prices/${name}.json`, import.meta.url));
+const EXAMPLE = await read("example");
+const IN_YEN = await read("example-jpy");
 
 const measured: Measured = {
   mix: { promptTokens: 700, cachedTokens: 100, answerTokens: 150 },
@@ -81,6 +84,7 @@ Deno.test("parsePrices() names the place and the value of what is wrong", () => 
 
 Deno.test("resolvePrices() changes currencies by the file's rates, and refuses one without a rate", () => {
   const yen = changed((file) => {
+    file.exchange.JPY = { value: 0.0065, date: "2026-11-30", source: "bank" };
     file.options[0].price = { value: 1_500_000, currency: "JPY", date: "2026-11-30", source: "offer" };
   });
   const inputs = resolvePrices(parsePrices(yen), measured);
@@ -93,6 +97,28 @@ Deno.test("resolvePrices() changes currencies by the file's rates, and refuses o
     PricesError,
     "options[0].price: is in CHF, and exchange has no rate from it to USD",
   );
+});
+
+Deno.test("the example in yen is the same in another currency: its dollars are changed", () => {
+  const inputs = resolvePrices(parsePrices(IN_YEN), measured);
+  const dollars = resolvePrices(parsePrices(EXAMPLE), measured);
+  assertEquals(inputs.currency, "JPY");
+  assertEquals(inputs.options.map(({ id }) => id), dollars.options.map(({ id }) => id));
+  const [, cloud, , api] = inputs.options;
+  const [, cloudInDollars, , apiInDollars] = dollars.options;
+  assertAlmostEquals(
+    (cloud as RentedOption).pricePerHour,
+    155 * (cloudInDollars as RentedOption).pricePerHour,
+    1e-9,
+  );
+  assertAlmostEquals(
+    (api as ApiOption).outputPerMillion,
+    155 * (apiInDollars as ApiOption).outputPerMillion,
+    1e-9,
+  );
+  for (const { placeholder, source } of inputs.sources) {
+    assertEquals(placeholder, source.startsWith("placeholder: "));
+  }
 });
 
 Deno.test("an own machine without watts in the file takes the trial's, where they are of the whole machine", () => {

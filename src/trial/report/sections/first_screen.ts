@@ -3,6 +3,7 @@
 import type { Content, Markup } from "../markup.ts";
 import { html } from "../markup.ts";
 import { badge, type Page, paragraph } from "../page.ts";
+import { isAssumed } from "../plots/cost_plots.ts";
 import { shortened } from "../plots/draw.ts";
 import { warnings } from "./warnings.ts";
 
@@ -63,7 +64,7 @@ function verdictReasons(page: Page): Markup {
 
 function tile(title: Content, value: Content, lines: readonly Content[], kind = ""): Markup {
   return html`<div class="tile ${kind}"><h3>${title}</h3><p class="value">${value}</p>${
-    lines.map((line) => html`<p>${line}</p>`)
+    lines.map((line) => line && html`<p>${line}</p>`)
   }</div>`;
 }
 
@@ -110,7 +111,8 @@ function costTile({ report: { cost }, t, money }: Page): Markup {
   }
   const total = (id: string) => cost.outputs.options.find((option) => option.id === id)!.month.total;
   const least = Math.min(...cost.outputs.options.map(({ month }) => month.total));
-  const rows = options.slice(0, 1 + BESIDE_MAX).map(({ id, name }) => {
+  const rows = options.slice(0, 1 + BESIDE_MAX).map((option) => {
+    const { id, name } = option;
     const mark = total(id) === least && html`<span class="least"> ${t.cost.cheapest}</span>`;
     return html`<span class="row"><span>${shortened(name, 34)}${mark}</span><b>${
       money(total(id))
@@ -120,7 +122,10 @@ function costTile({ report: { cost }, t, money }: Page): Markup {
   const example = isExample && html`
     <span class="badge placeholder">${t.tiles.costExample}</span>
   `;
-  return tile(t.tiles.cost, html`${money(total(here.id))}${example}`, rows, "broad");
+  return tile(t.tiles.cost, html`${money(total(here.id))}${example}`, [
+    ...rows,
+    options.some(isAssumed) && html`<small class="assumed">≈ ${t.cost.capacity.assumed}</small>`,
+  ], "broad");
 }
 
 function qualityTile({ report: { quality }, t, f }: Page): Markup {

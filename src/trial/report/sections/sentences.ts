@@ -3,6 +3,7 @@
 import type { TrialCost } from "../../report_data.ts";
 import { html, type Markup } from "../markup.ts";
 import { badge, type Page, section } from "../page.ts";
+import { isAssumed } from "../plots/cost_plots.ts";
 
 interface Sentence {
   readonly text: string;
@@ -95,8 +96,10 @@ function* comparisons({ t, f, money }: Page, { inputs, outputs }: TrialCost): It
   const nameOf = (id: string) => inputs.options.find((option) => option.id === id)!.name;
   const month = (id: string) => money(outputs.options.find((option) => option.id === id)!.month.total);
   const requests = f.words(inputs.volume.requestsPerMonth);
-  for (const { id, name } of others) {
-    yield t.sentences.cost(requests, here.name, month(here.id), name, month(id));
+  for (const other of others) {
+    const { id, name } = other;
+    const text = t.sentences.cost(requests, here.name, month(here.id), name, month(id));
+    yield isAssumed(other) ? `${text}${t.sentences.assumed(name)}` : text;
   }
   for (const { cheapAtFirst, other, firstRequests, alwaysRequests } of outputs.breakEvens) {
     if (cheapAtFirst !== here.id && other !== here.id) continue;

@@ -24,6 +24,7 @@ export const sentences = {
   qualityNone: "Whether the answers are good enough for our work has not been tested yet.",
   cost: (requests: string, here: string, ours: string, other: string, theirs: string) =>
     `For ${requests} requests a month, “${here}” costs ${ours} and “${other}” ${theirs} a month.`,
+  assumed: (name: string) => ` What “${name}” can do is assumed, not measured.`,
   breakEven: (cheap: string, other: string, first: string, always: string) =>
     first === always
       ? `Below ${first} requests a month “${cheap}” is cheaper, above it “${other}”.`

@@ -45,7 +45,7 @@ const advice: Readonly<Record<TrialAdvice, string>> = {
   } で自社のトラフィックを記録し（長さと時刻だけで、本文は残らない）、そのファイルで再測定する。`,
   "test quality": `自社の質問を用意し、回答の質を確かめる：${code("kumi trial --eval FILE")}`,
   "measure energy": "CPUの電力カウンターかワットチェッカーで電力を実測する。ここに示したのは推定値である。",
-  "give prices": `${code("examples/prices/example.json")} を複製して自社の単価を記入し、${
+  "give prices": `${code("examples/prices/example-jpy.json")} を複製して自社の単価を記入し、${
     code("kumi report REPORT.json --prices FILE")
   } を実行すると費用が表示される。`,
 };
@@ -248,7 +248,7 @@ export const ja: Texts = {
   cost: {
     title: "費用",
     none: `単価が与えられていないため、費用は計算していません。${
-      code("examples/prices/example.json")
+      code("examples/prices/example-jpy.json")
     } を複製して自社の単価を記入し、${code("kumi report REPORT.json --prices FILE")} を実行してください。`,
     intro: (requests, tokens, file, date) =>
       `月${requests}件（${tokens}${term("token")}）を、${code(file)}（${date}）の単価で計算しました。`,

@@ -18,6 +18,7 @@ export const sentences: Texts["sentences"] = {
   qualityNone: "当社の業務に十分な回答が得られるかどうかは、まだ確認していません。",
   cost: (requests, here, ours, other, theirs) =>
     `月${requests}件の場合、月額は「${here}」が${ours}、「${other}」が${theirs}です。`,
+  assumed: (name) => `「${name}」の処理能力は仮定で、測定していません。`,
   breakEven: (cheap, other, first, always) =>
     first === always
       ? `月${first}件までは「${cheap}」、それを超えると「${other}」の方が安くなります。`
