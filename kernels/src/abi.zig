@@ -83,6 +83,7 @@ pub const functions = .{
     .{ "kumi_sample", sampling.sample, "context logits vocab n params params_bytes data data_bytes out out_bytes" },
     .{ "kumi_score", sampling.score, "context logits vocab n targets targets_bytes out out_bytes" },
     .{ "kumi_quantize", convert.quantize, "context format source n target target_bytes" },
+    .{ "kumi_quantize_weighted", convert.quantizeWeighted, "context format source n importance row target target_bytes" },
     .{ "kumi_dequantize", convert.dequantize, "context format source source_bytes target n" },
     .{ "kumi_activation_bytes", convert.activationBytes, "forms n k" },
     .{ "kumi_measure", measurements.run, "context what variant weights weights_bytes out out_bytes" },

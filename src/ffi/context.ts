@@ -436,17 +436,26 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "write", { region, bytes: source.byteLength });
   }
 
-  /** Encodes values, a whole number of the format's blocks, to GGUF blocks that fill `target` exactly. */
-  quantize(format: number, source: Float32Array, target: Uint8Array): void {
-    const status = this.#native.kumi_quantize(
-      this.id,
-      u32(format, "format"),
-      asBuffer(source),
-      source.length,
-      asBuffer(target),
-      target.byteLength,
-    );
-    check(status, "quantize", { format, values: source.length, bytes: target.byteLength });
+  /**
+   * Encodes values, a whole number of the format's blocks, to GGUF blocks that fill `target` exactly. `importance`: how much each
+   * column matters, at least 0; then the values are whole rows of as many.
+   */
+  quantize(format: number, source: Float32Array, target: Uint8Array, importance?: Float32Array): void {
+    const id = u32(format, "format"), values = source.length, bytes = target.byteLength;
+    const [from, to] = [asBuffer(source), asBuffer(target)];
+    const status = importance === undefined
+      ? this.#native.kumi_quantize(this.id, id, from, values, to, bytes)
+      : this.#native.kumi_quantize_weighted(
+        this.id,
+        id,
+        from,
+        values,
+        asBuffer(importance),
+        importance.length,
+        to,
+        bytes,
+      );
+    check(status, "quantize", { format, values, bytes, row: importance?.length });
   }
 
   /** Decodes GGUF blocks; `target` takes exactly as many values as `source` holds. */

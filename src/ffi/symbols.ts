@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xa0137769;
+export const abiHash = 0x6f319985;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -905,6 +905,19 @@ export const symbols = {
       "u32", // format
       "buffer", // source
       "u32", // n
+      "buffer", // target
+      "u32", // target_bytes
+    ],
+    result: "i32",
+  },
+  kumi_quantize_weighted: {
+    parameters: [
+      "u32", // context
+      "u32", // format
+      "buffer", // source
+      "u32", // n
+      "buffer", // importance
+      "u32", // row
       "buffer", // target
       "u32", // target_bytes
     ],

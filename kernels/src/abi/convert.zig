@@ -32,6 +32,34 @@ pub fn quantize(
     if (n > 0) try context.run(context.ops.encode, &args);
 }
 
+/// As quantize, with the importance of each column of the rows that the values are: `row` f32 values of at least 0.
+pub fn quantizeWeighted(
+    context: *Context,
+    format_id: u32,
+    source: buffers.Input,
+    n: u32,
+    importance: buffers.Input,
+    row: u32,
+    target: buffers.Output,
+    target_bytes: u32,
+) status.Error!void {
+    const encoded = try encodedBytes(format_id, n);
+    if (row == 0 or row % encoded.format.blockLen() != 0 or n % row != 0) return error.ShapeMismatch;
+    if (encoded.bytes != target_bytes) return error.BufferTooSmall;
+    const bytes = try buffers.room(u8, target, target_bytes, target_bytes);
+    const values = try buffers.values(f32, source, @intCast(@min(@as(u64, n) * 4, 0xFFFF_FFFF)), n);
+    const weights = try buffers.values(f32, importance, @intCast(@min(@as(u64, row) * 4, 0xFFFF_FFFF)), row);
+    const args: load_op.EncodeArgs = .{
+        .values = values.ptr,
+        .bytes = bytes.ptr,
+        .importance = weights.ptr,
+        .format = encoded.format,
+        .count = n,
+        .row = row,
+    };
+    if (n > 0) try context.run(context.ops.encode, &args);
+}
+
 /// Decodes GGUF blocks, exactly source_bytes bytes, to n f32 values.
 pub fn dequantize(
     context: *Context,

@@ -24,12 +24,15 @@ pub fn pack(args: *const PackArgs, job: *const Job) callconv(.c) void {
     }
 }
 
-/// Encodes or decodes `count` values, a multiple of the format's block. bytes: GGUF blocks, no alignment needed.
+/// Encodes or decodes `count` values, a multiple of the format's block. bytes: GGUF blocks, no alignment needed. importance: of
+/// each column of the rows that the values are, `row` values long; null: none.
 pub const EncodeArgs = extern struct {
     values: [*]const f32,
     bytes: [*]u8,
+    importance: ?[*]const f32 = null,
     format: format.Format,
     count: u32,
+    row: u32 = 0,
 };
 
 pub const DecodeArgs = extern struct {
@@ -45,7 +48,12 @@ const claim_values = 4096;
 pub fn encode(args: *const EncodeArgs, job: *const Job) callconv(.c) void {
     while (job.claim(args.count, claim_values)) |part| {
         const bytes = args.bytes[args.format.rowBytes(part.first)..args.format.rowBytes(part.end)];
-        format.encodeRow(args.format, args.values[part.first..part.end], bytes);
+        const values = args.values[part.first..part.end];
+        if (args.importance) |importance| {
+            format.encodeWeighted(args.format, values, importance[0..args.row], part.first, bytes);
+        } else {
+            format.encodeRow(args.format, values, bytes);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! first in the low half, as the dot products of pairs want them. An odd k is filled up with zeros.
 
 const std = @import("std");
+const codec = @import("codec.zig");
 const simd = @import("../isa/simd.zig");
 const panel = @import("panel.zig");
 const transpose = @import("transpose.zig");
@@ -36,7 +37,7 @@ pub fn Codec(comptime kind: Kind) type {
         }
 
         /// Rounded to nearest even.
-        pub fn encode(values: *const [1]f32) Block {
+        pub fn encode(values: *const [1]f32, _: codec.Importance(1)) Block {
             return switch (kind) {
                 .f32 => @bitCast(values[0]),
                 .f16 => simd.f32ToF16(1, values.*)[0],

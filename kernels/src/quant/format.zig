@@ -91,7 +91,7 @@ pub const Format = enum(u32) {
     }
 };
 
-/// The file of a format. Each has: traits, block_len, Block (as in GGUF), decode(block) and encode(values);
+/// The file of a format. Each has: traits, block_len, Block (as in GGUF), decode(block) and encode(values, importance);
 /// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row,
 /// index). Formats of single values also have packLines, which packs most of a panel at once. Those of integers have
 /// integers(block), for references, and for kernels unit(chunk, span of 32, u, row), with sub-blocks scalePair(chunk, pair,
@@ -201,7 +201,24 @@ pub fn encodeRow(format: Format, values: []const f32, dst: []u8) void {
         inline else => |f| {
             const C = Codec(f);
             const blocks: [*]align(1) C.Block = @ptrCast(dst.ptr);
-            for (0..values.len / C.block_len) |i| blocks[i] = C.encode(values[i * C.block_len ..][0..C.block_len]);
+            for (0..values.len / C.block_len) |i| blocks[i] = C.encode(values[i * C.block_len ..][0..C.block_len], null);
+        },
+    }
+}
+
+/// As encodeRow, for a part of rows one behind the other that begins at value `first` of them all. importance: how much each
+/// column matters, as long as a row, which is a multiple of blockLen(), as `first` is.
+pub fn encodeWeighted(format: Format, values: []const f32, importance: []const f32, first: usize, dst: []u8) void {
+    std.debug.assert(dst.len >= format.rowBytes(values.len));
+    std.debug.assert(importance.len > 0 and importance.len % format.blockLen() == 0 and first % format.blockLen() == 0);
+    switch (format) {
+        inline else => |f| {
+            const C = Codec(f);
+            const blocks: [*]align(1) C.Block = @ptrCast(dst.ptr);
+            for (0..values.len / C.block_len) |i| {
+                const column = (first + i * C.block_len) % importance.len;
+                blocks[i] = C.encode(values[i * C.block_len ..][0..C.block_len], importance[column..][0..C.block_len]);
+            }
         },
     }
 }

@@ -109,6 +109,69 @@ test "encode then decode stays within each format's error" {
     }
 }
 
+/// Σ importance · error² over Σ importance · value².
+fn weightedError(values: []const f32, decoded: []const f32, importance: []const f32) f64 {
+    var errors: f64 = 0;
+    var squares: f64 = 0;
+    for (values, decoded, 0..) |a, b, i| {
+        const weight = importance[i % importance.len];
+        errors += weight * (a - b) * (a - b);
+        squares += weight * a * a;
+    }
+    return @sqrt(errors / squares);
+}
+
+test "importances lower the weighted error of every format that searches for scales" {
+    var rng: testing.Rng = .init(24);
+    var values: [8192]f32 = undefined;
+    var importance: [512]f32 = undefined;
+    var bytes: [8192 * 4]u8 = undefined;
+    var again: [8192]f32 = undefined;
+    fillBell(&rng, &values, 0.02);
+    // As in models: most columns alike, a few matter a hundred times as much.
+    for (&importance) |*weight| weight.* = @exp(3 * (rng.unit() + rng.unit()));
+    for (all) |format| {
+        const size = format.rowBytes(values.len);
+        format_file.encodeRow(format, &values, bytes[0..size]);
+        format_file.decodeRow(format, &bytes, &again);
+        const plain = weightedError(&values, &again, &importance);
+        format_file.encodeWeighted(format, &values, &importance, 0, bytes[0..size]);
+        format_file.decodeRow(format, &bytes, &again);
+        const weighted = weightedError(&values, &again, &importance);
+        errdefer std.debug.print("{t}: {d:.5} without, {d:.5} with importances\n", .{ format, plain, weighted });
+        if (std.c.getenv("KUMI_PRINT") != null) std.debug.print("{t} {d:.5} {d:.5}\n", .{ format, plain, weighted });
+        switch (format) {
+            .f32, .f16, .bf16, .q8_0 => try std.testing.expectEqual(plain, weighted),
+            .mxfp4 => try std.testing.expect(weighted <= plain),
+            else => try std.testing.expect(weighted < 0.98 * plain),
+        }
+    }
+}
+
+test "a part of rows is encoded as it is within all of them, and importances of zero or none at all do no harm" {
+    var rng: testing.Rng = .init(25);
+    var values: [2048]f32 = undefined;
+    var importance: [512]f32 = undefined;
+    var whole: [2048 * 4]u8 = undefined;
+    var part: [2048 * 4]u8 = undefined;
+    fillBell(&rng, &values, 1);
+    for (all) |format| {
+        for (&importance) |*weight| weight.* = rng.unit() + 1;
+        const size = format.rowBytes(values.len);
+        format_file.encodeWeighted(format, &values, &importance, 0, whole[0..size]);
+        const skipped = format.rowBytes(768);
+        format_file.encodeWeighted(format, values[768..], &importance, 768, part[skipped..size]);
+        try std.testing.expectEqualSlices(u8, whole[skipped..size], part[skipped..size]);
+        for ([_]f32{ 0, std.math.inf(f32), std.math.nan(f32) }) |bad| {
+            importance = @splat(bad);
+            format_file.encodeWeighted(format, &values, &importance, 0, whole[0..size]);
+            var decoded: [2048]f32 = undefined;
+            format_file.decodeRow(format, &whole, &decoded);
+            for (decoded) |value| try std.testing.expect(@abs(value) < 8);
+        }
+    }
+}
+
 test "encode accepts zeros, constants, huge, tiny and non-finite values" {
     var values: [512]f32 = undefined;
     var bytes: [512 * 4]u8 = undefined;

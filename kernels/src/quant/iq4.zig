@@ -1,6 +1,7 @@
 //! What IQ4_NL and IQ4_XS share: a quant is a place in a table of sixteen int8 values, which lie denser near zero.
 
 const std = @import("std");
+const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 const simd = @import("../isa/simd.zig");
 
@@ -32,16 +33,16 @@ inline fn border(comptime place: usize) V {
     return @splat(comptime (@as(f32, table[place - 1]) + table[place]) / 2);
 }
 
-/// The step of 32 values that minimises Σ x² (x − x̂)². Tries a row of steps that put the extreme near either end of the
+/// The step of 32 values that minimises Σ w (x − x̂)², w = x² or `codec.weigh`. Tries a row of steps that put the extreme near either end of the
 /// table; for each, the best step for the places it gives follows from least squares.
-pub fn step(values: *const [32]f32) f32 {
+pub fn step(values: *const [32]f32, importance: codec.Importance(32)) f32 {
     const x = [2]V{ simd.load(values[0..16]), simd.load(values[16..32]) };
     var extreme: f32 = 0;
     for (values) |value| {
         if (@abs(value) > @abs(extreme)) extreme = value;
     }
     if (!(@abs(extreme) > 1e-15) or !std.math.isFinite(extreme)) return 0;
-    const w = [2]V{ x[0] * x[0], x[1] * x[1] };
+    const w = codec.weigh(2, x, importance, .{ x[0] * x[0], x[1] * x[1] });
     var best: f32 = 0;
     var best_gain: f32 = 0;
     for ([_]f32{ table[0], table[15] }) |end| {

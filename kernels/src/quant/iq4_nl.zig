@@ -26,8 +26,8 @@ pub fn decode(block: *align(1) const Block) [block_len]f32 {
     return values;
 }
 
-pub fn encode(values: *const [block_len]f32) Block {
-    const d = codec.toHalf(iq4.step(values));
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
+    const d = codec.toHalf(iq4.step(values, importance));
     return .{ .d = d, .qs = iq4.nibbles(&iq4.places(values, codec.inverse(codec.fromHalf(d)))) };
 }
 

@@ -69,11 +69,11 @@ pub fn decode(block: *align(1) const Block) [block_len]f32 {
 }
 
 /// The sub-blocks' steps are rounded to 6 bits of the largest, and places chosen again for the rounded ones.
-pub fn encode(values: *const [block_len]f32) Block {
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
     var steps: [sub_blocks]f32 = undefined;
     var largest: f32 = 0;
     for (&steps, 0..) |*step, i| {
-        step.* = iq4.step(values[i * sub_len ..][0..sub_len]);
+        step.* = iq4.step(values[i * sub_len ..][0..sub_len], codec.importanceOf(importance, sub_len, i * sub_len));
         if (@abs(step.*) > @abs(largest)) largest = step.*;
     }
     // The extreme step takes −32, the side that has one value more.

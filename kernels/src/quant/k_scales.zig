@@ -105,15 +105,15 @@ pub fn integers(d: u16, dmin: u16, scales: Bytes, q: *const [block_len]u8) codec
     return result;
 }
 
-/// Quantises 256 values to q in 0..q_max. Each sub-block's scale and min minimise Σ w (x − x̂)², w = rms(x) + |x|; then
-/// both are rounded to 6 bits of the block's largest, and q is chosen again for the rounded ones.
-pub fn encode(comptime q_max: u8, values: *const [block_len]f32) Encoded {
+/// Quantises 256 values to q in 0..q_max. Each sub-block's scale and min minimise Σ w (x − x̂)², w = rms(x) + |x| or
+/// `codec.weigh`; then both are rounded to 6 bits of the block's largest, and q is chosen again for the rounded ones.
+pub fn encode(comptime q_max: u8, values: *const [block_len]f32, importance: codec.Importance(block_len)) Encoded {
     var steps: [sub_blocks]f32 = undefined;
     var mins: [sub_blocks]f32 = undefined;
     var largest_step: f32 = 0;
     var largest_min: f32 = 0;
     for (0..sub_blocks) |i| {
-        const fit = search(q_max, sub_len / 16, values[i * sub_len ..][0..sub_len]);
+        const fit = search(q_max, sub_len / 16, values[i * sub_len ..][0..sub_len], codec.importanceOf(importance, sub_len, i * sub_len));
         steps[i] = fit.step;
         mins[i] = fit.min;
         largest_step = @max(largest_step, fit.step);
@@ -148,7 +148,7 @@ const V = simd.F32x16;
 
 /// The step and the min of 16 · n values. Tries a row of step sizes around (max − min) / q_max; for each, the best step and
 /// min for the q it gives follow from least squares. min ≥ 0 is what the formats can say: x̂ = step · q − min.
-pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32) Fit {
+pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32, importance: codec.Importance(16 * n)) Fit {
     var x: [n]V = undefined;
     inline for (&x, 0..) |*part, i| part.* = simd.load(values[16 * i ..].ptr);
     var low: f32 = 0;
@@ -161,6 +161,7 @@ pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32)
     const rms = simd.splat(@sqrt(sumOf(n, .{ x, x }) / (16 * n)));
     var w: [n]V = undefined;
     inline for (&w, x) |*weight, part| weight.* = rms + @abs(part);
+    w = codec.weigh(n, x, importance, w);
     const sum_w = sumOf(n, .{w});
     const sum_x = sumOf(n, .{ w, x });
     var best: Fit = .{ .step = (high - low) / q_max, .min = -low };

@@ -65,7 +65,7 @@ pub fn decode(block: *align(1) const Block) [block_len]f32 {
 
 /// Takes the nearest values at the power of two that lets the largest one fill the table's upper third, or at the next one,
 /// whichever has the least squared error.
-pub fn encode(values: *const [block_len]f32) Block {
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
     var largest: f32 = 0;
     for (values) |value| largest = @max(largest, @abs(value));
     const exponent: u8 = @intCast(@as(u32, @bitCast(largest)) >> 23);
@@ -74,7 +74,10 @@ pub fn encode(values: *const [block_len]f32) Block {
     for ([_]u8{ exponent -| 2, exponent -| 1 }, 0..) |e, i| {
         const block: Block = .{ .e = e, .qs = iq4.nibbles(&places(values, e)) };
         var sum: f32 = 0;
-        for (decode(&block), values) |a, b| sum += (a - b) * (a - b);
+        for (decode(&block), values, 0..) |a, b, k| {
+            const error_squared = (a - b) * (a - b);
+            sum += if (importance) |weights| weights[k] * error_squared else error_squared;
+        }
         if (i == 0 or sum < best_error) {
             best = block;
             best_error = sum;

@@ -79,11 +79,11 @@ pub fn integers(block: *const Block) codec.Integers(block_len) {
 }
 
 /// As `k_scales.encode`, with factors of 4 bits.
-pub fn encode(values: *const [block_len]f32) Block {
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
     var fits: [sub_blocks]k_scales.Fit = undefined;
     var largest: k_scales.Fit = .{ .step = 0, .min = 0 };
     for (&fits, 0..) |*fit, i| {
-        fit.* = k_scales.search(quant_max, 1, values[i * sub_len ..][0..sub_len]);
+        fit.* = k_scales.search(quant_max, 1, values[i * sub_len ..][0..sub_len], codec.importanceOf(importance, sub_len, i * sub_len));
         largest = .{ .step = @max(largest.step, fit.step), .min = @max(largest.min, fit.min) };
     }
     const step_inverse = codec.inverse(largest.step / factor_max);

@@ -50,8 +50,8 @@ pub fn integers(block: *const Block) codec.Integers(block_len) {
     return partsOf(block).integers(zero);
 }
 
-pub fn encode(values: *const [block_len]f32) Block {
-    return blockOf(&signed_scales.encode(zero, -32, values));
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
+    return blockOf(&signed_scales.encode(zero, -32, values, importance));
 }
 
 fn partsOf(block: *align(1) const Block) signed_scales.Parts {

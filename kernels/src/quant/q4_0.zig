@@ -3,6 +3,7 @@
 const std = @import("std");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const signed_scales = @import("signed_scales.zig");
 const Traits = @import("traits.zig").Traits;
 const transpose = @import("transpose.zig");
 
@@ -38,12 +39,13 @@ pub fn decode(block: *align(1) const Block) [block_len]f32 {
 }
 
 /// The value of largest magnitude becomes q = 0 (−8 · d), whichever its sign: the side that has one step more.
-pub fn encode(values: *const [block_len]f32) Block {
+/// With importances the step is searched for.
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
     var extreme: f32 = 0;
     for (values) |value| {
         if (@abs(value) > @abs(extreme)) extreme = value;
     }
-    const d = extreme / -8;
+    const d = if (importance == null) extreme / -8 else signed_scales.search(8, 2, values, importance);
     const inverse = codec.inverse(d);
     var block: Block = .{ .d = codec.toHalf(d), .qs = @splat(0) };
     for (values, 0..) |value, i| {

@@ -42,8 +42,8 @@ pub fn integers(block: *const Block) codec.Integers(block_len) {
     return partsOf(block).integers();
 }
 
-pub fn encode(values: *const [block_len]f32) Block {
-    const parts = block_min.encode(15, values);
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
+    const parts = block_min.encode(15, values, importance);
     var block: Block = .{ .d = parts.d, .m = parts.m, .qs = @splat(0) };
     for (parts.q, 0..) |q, i| block.qs[i % 16] |= q << @intCast(i / 16 * 4);
     return block;

@@ -3,6 +3,7 @@
 const std = @import("std");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
+const signed_scales = @import("signed_scales.zig");
 const simd = @import("../isa/simd.zig");
 const transpose = @import("transpose.zig");
 const Traits = @import("traits.zig").Traits;
@@ -111,12 +112,13 @@ pub fn decode(block: *align(1) const Block) [block_len]f32 {
 }
 
 /// The value of largest magnitude becomes q = 0 (−16 · d), whichever its sign: the side that has one step more.
-pub fn encode(values: *const [block_len]f32) Block {
+/// With importances the step is searched for.
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
     var extreme: f32 = 0;
     for (values) |value| {
         if (@abs(value) > @abs(extreme)) extreme = value;
     }
-    const d = extreme / -16;
+    const d = if (importance == null) extreme / -16 else signed_scales.search(16, 2, values, importance);
     const inverse = codec.inverse(d);
     var q: [block_len]u8 = undefined;
     for (values, &q) |value, *quant| quant.* = @intCast(codec.nearest(value * inverse + 16, 0, 31));

@@ -40,8 +40,8 @@ pub fn integers(block: *const Block) codec.Integers(block_len) {
     return partsOf(block).integers();
 }
 
-pub fn encode(values: *const [block_len]f32) Block {
-    const parts = block_min.encode(31, values);
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
+    const parts = block_min.encode(31, values, importance);
     return .{ .d = parts.d, .m = parts.m, .bits = .of(&parts.q) };
 }
 

@@ -54,8 +54,8 @@ pub fn integers(block: *const Block) codec.Integers(block_len) {
     return k_scales.integers(block.d, block.dmin, block.scales, &quants(block));
 }
 
-pub fn encode(values: *const [block_len]f32) Block {
-    const encoded = k_scales.encode(31, values);
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
+    const encoded = k_scales.encode(31, values, importance);
     return .{
         .d = encoded.d,
         .dmin = encoded.dmin,

@@ -47,8 +47,8 @@ pub fn integers(block: *const Block) codec.Integers(block_len) {
     return partsOf(block).integers(zero);
 }
 
-pub fn encode(values: *const [block_len]f32) Block {
-    const parts = signed_scales.encode(zero, -128, values);
+pub fn encode(values: *const [block_len]f32, importance: codec.Importance(block_len)) Block {
+    const parts = signed_scales.encode(zero, -128, values, importance);
     var block: Block = .{ .ql = undefined, .qh = undefined, .scales = parts.scales, .d = parts.d };
     setQuants(&block, &parts.q);
     return block;

@@ -36,8 +36,8 @@ pub fn decode(block: *align(1) const Block) [block_len]f32 {
     return values;
 }
 
-/// d = max|x| / 127.
-pub fn encode(values: *const [block_len]f32) Block {
+/// d = max|x| / 127. Steps are so fine that importances would change little.
+pub fn encode(values: *const [block_len]f32, _: codec.Importance(block_len)) Block {
     var largest: f32 = 0;
     for (values) |value| largest = @max(largest, @abs(value));
     const d = largest / 127;

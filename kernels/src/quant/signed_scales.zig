@@ -6,6 +6,8 @@ const simd = @import("../isa/simd.zig");
 const codec = @import("codec.zig");
 const panel = @import("panel.zig");
 
+const V = simd.F32x16;
+
 pub const block_len = 256;
 pub const sub_len = 16;
 pub const sub_blocks = block_len / sub_len;
@@ -55,13 +57,18 @@ pub const Parts = struct {
     }
 };
 
-/// Each sub-block's step minimises Σ x² (x − x̂)²; then the steps are rounded to scales of at least `scale_min`, less than
+/// Each sub-block's step minimises Σ w (x − x̂)², w = x² or `codec.weigh`; then the steps are rounded to scales of at least `scale_min`, less than
 /// −scale_min, and q is chosen again for the rounded ones.
-pub fn encode(comptime zero: u8, comptime scale_min: i8, values: *const [block_len]f32) Parts {
+pub fn encode(
+    comptime zero: u8,
+    comptime scale_min: i8,
+    values: *const [block_len]f32,
+    importance: codec.Importance(block_len),
+) Parts {
     var steps: [sub_blocks]f32 = undefined;
     var largest: f32 = 0;
     for (&steps, 0..) |*step, i| {
-        step.* = search(zero, values[i * sub_len ..][0..sub_len]);
+        step.* = search(zero, 1, values[i * sub_len ..][0..sub_len], codec.importanceOf(importance, sub_len, i * sub_len));
         if (@abs(step.*) > @abs(largest)) largest = step.*;
     }
     // The extreme step takes the side that has one value more.
@@ -78,25 +85,36 @@ pub fn encode(comptime zero: u8, comptime scale_min: i8, values: *const [block_l
     return parts;
 }
 
-/// Tries a row of steps around max|x| / zero with the sign that puts the extreme at −zero; for each, the best step for the
-/// q it gives follows from least squares.
-fn search(comptime zero: u8, values: *const [sub_len]f32) f32 {
-    const x = simd.load(values);
+/// The step of 16 · n values. Tries a row of steps around max|x| / zero with the sign that puts the extreme at −zero; for each,
+/// the best step for the q it gives follows from least squares.
+pub fn search(comptime zero: u8, comptime n: usize, values: *const [16 * n]f32, importance: codec.Importance(16 * n)) f32 {
+    var x: [n]V = undefined;
+    var w: [n]V = undefined;
+    inline for (&x, &w, 0..) |*part, *weight, i| {
+        part.* = simd.load(values[16 * i ..].ptr);
+        weight.* = part.* * part.*;
+    }
+    w = codec.weigh(n, x, importance, w);
     var extreme: f32 = 0;
     for (values) |value| {
         if (@abs(value) > @abs(extreme)) extreme = value;
     }
     if (!(@abs(extreme) > 1e-15) or !std.math.isFinite(extreme)) return 0;
-    const w = x * x;
     var best: f32 = 0;
     var best_gain: f32 = 0;
     var candidate: i32 = -9;
     while (candidate <= 9) : (candidate += 1) {
         const inverse = -(zero + 0.1 * @as(f32, @floatFromInt(candidate))) / extreme;
-        const bounded = @max(simd.splat(-@as(f32, zero)), @min(simd.splat(zero - 1), x * simd.splat(inverse)));
-        const q: simd.F32x16 = @floatFromInt(simd.roundToInt(bounded));
-        const sum_xq = simd.reduceAdd(w * x * q);
-        const sum_qq = simd.reduceAdd(w * q * q);
+        var products: V = @splat(0);
+        var squares: V = @splat(0);
+        inline for (x, w, 0..) |part, weight, i| {
+            const bounded = @max(simd.splat(-@as(f32, zero)), @min(simd.splat(zero - 1), part * simd.splat(inverse)));
+            const q: V = @floatFromInt(simd.roundToInt(bounded));
+            products = if (i == 0) weight * part * q else products + weight * part * q;
+            squares = if (i == 0) weight * q * q else squares + weight * q * q;
+        }
+        const sum_xq = simd.reduceAdd(products);
+        const sum_qq = simd.reduceAdd(squares);
         // The least-squares step sum_xq / sum_qq lowers the squared error by this much against x̂ = 0.
         const gain = sum_xq * sum_xq / sum_qq;
         if (sum_qq > 0 and gain > best_gain) {

@@ -61,7 +61,7 @@ const Case = struct {
                 const blocks: [*]align(1) Block = @ptrCast(case.raw.bytes.ptr);
                 for (0..case.raw.bytes.len / @sizeOf(Block)) |i| {
                     if (@typeInfo(Block) != .@"struct") {
-                        blocks[i] = format_file.Codec(f).encode(&.{rng.unit()});
+                        blocks[i] = format_file.Codec(f).encode(&.{rng.unit()}, null);
                         continue;
                     }
                     inline for (.{ .{ "d", 0.01 }, .{ "dmin", 0.02 }, .{ "m", 0.02 } }) |scale| {
