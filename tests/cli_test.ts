@@ -55,6 +55,8 @@ Deno.test("kumi without a command lists the commands", async () => {
       "quantize",
       "bench",
       "perplexity",
+      "compare",
+      "imatrix",
       "loadtest",
       "traffic",
       "report",
@@ -229,6 +231,39 @@ Deno.test("kumi tokenize gives ids and pieces; control tokens only when asked", 
   const pieces = await kumi(["tokenize", "--pieces", "--json"], "Hi there");
   const texts = JSON.parse(pieces.stdout).map(({ text }: { text: string }) => text);
   assertEquals(texts.join(""), "Hi there");
+});
+
+Deno.test("kumi imatrix, quantize with it, and compare work on a real file", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [text, importance, output, plot] = ["text.txt", "im.gguf", "q2_k.gguf", "plot.svg"].map((name) =>
+      `${folder}/${name}`
+    );
+    await Deno.writeTextFile(text, "Once upon a time there was a fox who had a lamp. ".repeat(20));
+    const measured = await kumi(["imatrix", DEMO_F16, text, "-o", importance, "-c", "64", "--chunks", "2"]);
+    assertEquals(measured.code, 0, measured.stderr);
+    assertStringIncludes(measured.stdout, "over 2 windows of 64 tokens");
+    const again = await kumi(["imatrix", DEMO_F16, text, "-o", importance]);
+    assertEquals(again.code, 2);
+    assertStringIncludes(again.stderr, "--force");
+    const made = await kumi(["quantize", DEMO_F16, output, "q2_k", "--pure", "--imatrix", importance]);
+    assertEquals(made.code, 0, made.stderr);
+    const args = ["compare", DEMO_F16, output, text, "-c", "64", "--tokens", "128"];
+    const compared = await kumi([...args, "--plot", plot, "--json"]);
+    assertEquals(compared.code, 0, compared.stderr);
+    const { tokens, windows, divergence, tensors, unmatched } = JSON.parse(compared.stdout);
+    assertEquals([tokens, windows, unmatched], [2 * 31, 2, []]);
+    assert(divergence.value > 0 && tensors[0].relativeError > 0.1);
+    assertStringIncludes(await Deno.readTextFile(plot), "KL divergence by token");
+    const printed = await kumi(args);
+    assertEquals(printed.code, 0, printed.stderr);
+    assertMatch(printed.stdout, /KL divergence, mean +\d/);
+    const wrong = await kumi(["quantize", DEMO_F16, `${folder}/x.gguf`, "q4_0", "--imatrix", DEMO_F16]);
+    assertEquals(wrong.code, 1);
+    assertStringIncludes(wrong.stderr, "not an importance matrix");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("kumi quantize, perplexity and bench work on a real file", async () => {

@@ -51,6 +51,16 @@ Deno.test("commandPermissions() lets only quantize write outside the cache", asy
   assertEquals(await flags("--allow-write", ["quantize", "a", "b", "q4_0"]), ["--allow-write"]);
 });
 
+Deno.test("commandPermissions() lets compare write its picture alone, and download either model", async () => {
+  assertEquals(await flags("--allow-write", ["compare", "a", "b", "t"]), ["--allow-write=/cache"]);
+  assertEquals(await flags("--allow-write", ["compare", "a", "b", "t", "--plot", "p.svg"]), [
+    "--allow-write",
+  ]);
+  const hub = ["--allow-net=huggingface.co,*.huggingface.co,hf.co,*.hf.co"];
+  assertEquals(await flags("--allow-net", ["compare", "a", "hf:o/r/f.gguf", "t"]), hub);
+  assertEquals(await flags("--allow-write", ["imatrix", "a", "t"]), ["--allow-write"]);
+});
+
 Deno.test("commandPermissions() lets serve listen where it is told to", async () => {
   const net = (args: string[], env?: Record<string, string>) => flags("--allow-net", ["serve", ...args], env);
   assertEquals(await net(["--no-gate"]), ["--allow-net=127.0.0.1:8080"]);
@@ -179,6 +189,8 @@ Deno.test("commandAccess() asks for the library where a command may open it, and
       ["run", "--", "--help"],
       ["bench"],
       ["perplexity", "f", "t"],
+      ["compare", "a", "b", "t"],
+      ["imatrix", "f", "t"],
       [
         "quantize",
         "a",

@@ -3,7 +3,9 @@
 import type { KumiCommand } from "./command.ts";
 import { bench } from "./commands/bench.ts";
 import { chat } from "./commands/chat.ts";
+import { compare } from "./commands/compare.ts";
 import { convert } from "./commands/convert.ts";
+import { imatrix } from "./commands/imatrix.ts";
 import { inspect } from "./commands/inspect.ts";
 import { loadtest } from "./commands/loadtest.ts";
 import { perplexity } from "./commands/perplexity.ts";
@@ -22,9 +24,11 @@ export const COMMANDS = {
   inspect,
   tokenize,
   quantize,
+  imatrix,
   convert,
   bench,
   perplexity,
+  compare,
   loadtest,
   traffic,
   report,

@@ -61,6 +61,7 @@ export function planQuantization(file: GgufFile, wanted: QuantizeTarget): Quanti
   });
   warnTwice(tensors, warnings);
   warnFallbacks(tensors, target, warnings);
+  if (importance !== undefined) warnUnknown(tensors, importance, warnings);
   if (target.name === "q2_k_s" && importance === undefined) {
     warnings.push(
       "q2_k_s is meant for importances, and llama.cpp refuses to write it without: give --imatrix",
@@ -117,6 +118,22 @@ function warnTwice(tensors: readonly PlannedTensor[], warnings: string[]): void 
   if (again.length === 0) return;
   warnings.push(
     `${again.length} tensors come from Q8_0 and lose precision twice: better start from F16 or F32`,
+  );
+}
+
+/** Embeddings and the output matrix are not counted: importance files leave them out. */
+function warnUnknown(
+  tensors: readonly PlannedTensor[],
+  importance: ImportanceMatrix,
+  warnings: string[],
+): void {
+  const unknown = tensors.filter(({ source, typeId }) =>
+    source.dims.length > 1 && source.name.startsWith("blk.") && tensorType(typeId).blockLength > 1 &&
+    importance.at(source, 0) === undefined
+  );
+  if (unknown.length === 0) return;
+  warnings.push(
+    `${importance.name} has no importances for ${unknown.length} tensors, such as ${unknown[0].source.name}`,
   );
 }
 

@@ -13,19 +13,22 @@ export class ActivationBuffer {
   readonly #plan: WorkspacePlan;
   readonly #rows: number;
   readonly #k: number;
+  readonly #also: number;
   /** By mask of forms. */
   readonly #regions = new Map<number, Region>();
 
-  constructor(kernels: Kernels, plan: WorkspacePlan, rows: number, k: number) {
+  /** `also`: forms that are wanted beside those that readers need. */
+  constructor(kernels: Kernels, plan: WorkspacePlan, rows: number, k: number, also = 0) {
     this.#kernels = kernels;
     this.#plan = plan;
     this.#rows = rows;
     this.#k = k;
+    this.#also = also;
   }
 
   /** The forms that `readers` multiply, and no others: the op that writes them quantises in its epilogue. */
   formsFor(readers: readonly Weights[]): Activation {
-    const forms = readers.reduce((mask, weights) => mask | activationFormOf(weights.format), 0);
+    const forms = readers.reduce((mask, weights) => mask | activationFormOf(weights.format), this.#also);
     let region = this.#regions.get(forms);
     if (region === undefined) {
       region = this.#plan.take(this.#kernels.activationBytes(forms, this.#rows, this.#k));

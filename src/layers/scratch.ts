@@ -35,32 +35,37 @@ export interface Scratch {
   hidden: Region;
 }
 
-/** Reserves the scratch of a decoder for steps of `tokensMax` tokens of which `rowsMax` want logits. */
+/**
+ * Reserves the scratch of a decoder for steps of `tokensMax` tokens of which `rowsMax` want logits. `alsoForms`: forms of the
+ * matrices' inputs that somebody reads beside the matrices.
+ */
 export function planScratch(
   kernels: Kernels,
   plan: WorkspacePlan,
   shape: DecoderShape,
   tokensMax: number,
   rowsMax: number,
+  alsoForms = 0,
 ): Scratch {
   const { hidden, vocab, layers } = shape;
   const largest = (size: (layer: LayerShape) => number) => Math.max(...layers.map(size));
   const ffn = largest((layer) => layer.ffn);
+  const buffer = (k: number) => new ActivationBuffer(kernels, plan, tokensMax, k, alsoForms);
   // The gate is used up when there is something to add.
   const gate = plan.takeF32(tokensMax, Math.max(ffn, hidden));
   return {
     x: plan.takeF32(tokensMax, hidden),
-    normed: new ActivationBuffer(kernels, plan, tokensMax, hidden),
+    normed: buffer(hidden),
     q: plan.takeF32(tokensMax, largest(({ heads, keyDim }) => heads * keyDim)),
     k: plan.takeF32(tokensMax, largest(({ kvHeads, keyDim }) => kvHeads * keyDim)),
     v: plan.takeF32(tokensMax, largest(({ kvHeads, valueDim }) => kvHeads * valueDim)),
-    mixed: new ActivationBuffer(kernels, plan, tokensMax, largest(({ heads, valueDim }) => heads * valueDim)),
+    mixed: buffer(largest(({ heads, valueDim }) => heads * valueDim)),
     gate,
     branch: gate,
     up: plan.takeF32(tokensMax, ffn),
-    gated: new ActivationBuffer(kernels, plan, tokensMax, ffn),
+    gated: buffer(ffn),
     picked: plan.takeF32(rowsMax, hidden),
-    pickedNormed: new ActivationBuffer(kernels, plan, rowsMax, hidden),
+    pickedNormed: new ActivationBuffer(kernels, plan, rowsMax, hidden, alsoForms),
     logits: plan.takeF32(rowsMax, vocab),
     hidden: plan.takeF32(rowsMax, hidden),
   };

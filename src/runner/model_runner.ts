@@ -2,7 +2,7 @@ import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
 import { type Arena, KernelError, Kernels, type Region } from "../ffi/context.ts";
 import type { KvBlocks } from "../ffi/kv_blocks.ts";
 import { machineInfo } from "../ffi/machine.ts";
-import { structs } from "../ffi/symbols.ts";
+import { activationForms, structs } from "../ffi/symbols.ts";
 import { formatTypeId } from "../gguf/mod.ts";
 import { Decoder } from "../layers/decoder.ts";
 import { memoryBytes } from "../layers/formats.ts";
@@ -14,6 +14,7 @@ import type { ComputeOptions } from "../protocol/engine_options.ts";
 import type { ModelFamily } from "../models/family.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { type ModelFile, type SharedWeights, TensorLoader } from "../models/loading.ts";
+import { listenToProducts, type ProductListener } from "./product_inputs.ts";
 import { kvSlotBytes, kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./sizes.ts";
 import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 
@@ -34,6 +35,11 @@ export interface RunnerOptions extends ComputeOptions {
    * thread end without closing the runner.
    */
   onContext?: (id: number) => void;
+  /**
+   * Called before a matrix is multiplied, with what it multiplies. Takes time and memory that a runner
+   * without it does not.
+   */
+  onProduct?: ProductListener;
   progress?: (doneBytes: number, totalBytes: number) => void;
   /** Stops loading; everything that was allocated is freed. */
   signal?: AbortSignal;
@@ -250,7 +256,9 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     options.onContext?.(kernels.id);
     const loader = new TensorLoader(kernels, file, options.shareFrom);
     const plan = new WorkspacePlan();
-    const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax);
+    const { onProduct } = options;
+    const also = onProduct === undefined ? 0 : activationForms.f32;
+    const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax, also);
     const ropes = new RopeTables(kernels, sizes.contextLength);
     const arena = kernels.createArena({
       layers: h.layers.map((layer, i) => ({ ...layer, group: sizes.kvGroups.groupOf[i] })),
@@ -265,6 +273,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
       await prefault(arena, sizes.kvSlots * kvSlotBytes(h, sizes.kvFormat), options);
     }
     const matrices = loader.sharedWeights();
+    if (onProduct !== undefined) listenToProducts(kernels, matrices, onProduct);
     return new ModelRunner({
       kernels,
       hyperparameters: h,

@@ -1,7 +1,8 @@
 /** What `kumi perplexity` does. @module */
 
 import { loadModelRunner } from "../../runner/model_runner.ts";
-import { perplexity as measurePerplexity, WINDOW_TOKENS_MIN } from "../../runner/perplexity.ts";
+import { perplexity as measurePerplexity } from "../../runner/perplexity.ts";
+import { WINDOW_TOKENS_MIN } from "../../runner/text_windows.ts";
 import { createTokenizer } from "../../tokenizer/mod.ts";
 import type { Arguments } from "../command.ts";
 import { interruptible } from "../interrupt.ts";

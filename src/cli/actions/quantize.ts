@@ -6,6 +6,7 @@ import {
   quantizeFile,
   type QuantizeReport,
   type QuantizeTarget,
+  readImportance,
   targetNames,
   tensorType,
 } from "../../gguf/mod.ts";
@@ -28,7 +29,9 @@ export async function runQuantize(args: Arguments): Promise<number> {
     throw new UsageError(`FORMAT is one of ${targetNames.join(", ")}, current value is ${format}`);
   }
   const isPure = args.switches.has("pure");
-  if (args.switches.has("dry-run")) return await printPlan(args, { format, isPure });
+  const imatrix = args.values.get("imatrix");
+  const importance = imatrix === undefined ? undefined : await readImportance(imatrix);
+  if (args.switches.has("dry-run")) return await printPlan(args, { format, isPure, importance });
   await checkNew(args, output);
   const input = await resolveModelFile(source);
   const threads = threadsOption(args);
@@ -39,6 +42,7 @@ export async function runQuantize(args: Arguments): Promise<number> {
   const report = await quantizeFile(input, output, format, {
     kernels,
     isPure,
+    importance,
     open: openModel,
     signal: interrupt.signal,
     progress: (done, total, tensor) => bar.update(done, total, tensor),

@@ -13,6 +13,11 @@ export const quantize: KumiCommand = {
   options: [
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     { name: "force", help: "replace OUT if it exists" },
+    {
+      name: "imatrix",
+      value: "FILE",
+      help: "importances of columns, from imatrix or llama.cpp: errors go where they matter least",
+    },
     { name: "pure", help: "the format that FORMAT is called after for every matrix" },
     { name: "dry-run", help: "print each tensor's format and size, and write nothing" },
     { name: "tensors", help: "error figures of every tensor" },
