@@ -44,8 +44,8 @@ pub inline fn importanceOf(importance: anytype, comptime n: usize, first: usize)
 
 const V = simd.F32x16;
 
-/// The weights of squared errors: importance · √(mean(x²) + x²), since what is large is rounded coarsely too, or `otherwise` where
-/// there are no importances, or only zeros.
+/// The weights of squared errors: importance · √(mean(x²) + x²), since what is large is rounded coarsely too, or `otherwise`
+/// where there are no importances, or only zeros.
 pub inline fn weigh(comptime n: usize, x: [n]V, importance: Importance(16 * n), otherwise: [n]V) [n]V {
     const given = importance orelse return otherwise;
     var squares: V = @splat(0);

@@ -33,8 +33,8 @@ inline fn border(comptime place: usize) V {
     return @splat(comptime (@as(f32, table[place - 1]) + table[place]) / 2);
 }
 
-/// The step of 32 values that minimises Σ w (x − x̂)², w = x² or `codec.weigh`. Tries a row of steps that put the extreme near either end of the
-/// table; for each, the best step for the places it gives follows from least squares.
+/// The step of 32 values that minimises Σ w (x − x̂)², w = x² or `codec.weigh`. Tries a row of steps that put the extreme near
+/// either end of the table; for each, the best step for the places it gives follows from least squares.
 pub fn step(values: *const [32]f32, importance: codec.Importance(32)) f32 {
     const x = [2]V{ simd.load(values[0..16]), simd.load(values[16..32]) };
     var extreme: f32 = 0;

@@ -57,8 +57,8 @@ pub const Parts = struct {
     }
 };
 
-/// Each sub-block's step minimises Σ w (x − x̂)², w = x² or `codec.weigh`; then the steps are rounded to scales of at least `scale_min`, less than
-/// −scale_min, and q is chosen again for the rounded ones.
+/// Each sub-block's step minimises Σ w (x − x̂)², w = x² or `codec.weigh`; then the steps are rounded to scales of at least
+/// `scale_min`, less than −scale_min, and q is chosen again for the rounded ones.
 pub fn encode(
     comptime zero: u8,
     comptime scale_min: i8,
