@@ -17,6 +17,7 @@ import { type Arrival, parseClasses, poissonArrivals } from "../src/loadtest/arr
 import { ascending, quantile } from "../src/loadtest/quantile.ts";
 import { type Target, tokenAlphabet } from "../src/loadtest/target.ts";
 import { LoadThread } from "./prediction/load.ts";
+import type { FittedStepTime } from "../src/protocol/stats.ts";
 import { runScript } from "./support/script.ts";
 
 const COMMAND: Command = {
@@ -81,7 +82,7 @@ async function openBed(model: string, { workers, threadsPerWorker }: WorkerLayou
   const loaded = await server.ready;
   const target: Target = {
     baseUrl: `${server.url}/v1`,
-    model: server.url && "kumi",
+    model: "",
     api: "completions",
     sendsClass: true,
     ignoreEnd: true,
@@ -95,14 +96,16 @@ async function openBed(model: string, { workers, threadsPerWorker }: WorkerLayou
     run: (arrivals) => thread.send({ arrivals, target: named, alphabet, nonce: ++nonce }),
     stepTime: async () => {
       const { workers: stats } = await loaded.stats();
-      const mean = (read: (stats: typeof stepTime) => number) =>
+      const mean = (read: (stepTime: (typeof stats)[0]["stepTime"]) => number) =>
         stats.reduce((sum, { stepTime }) => sum + read(stepTime), 0) / stats.length;
-      const { stepTime } = stats[0];
+      const fitted = (read: (fit: FittedStepTime) => number) =>
+        mean(({ fit }) => fit === null ? NaN : read(fit));
       return {
-        fixedMs: mean((each) => each.fixedMs),
-        msPerToken: mean((each) => each.msPerToken),
-        msPerKvEntry: mean((each) => each.msPerKvEntry),
-        relativeError: mean((each) => each.relativeError),
+        fixedMs: fitted((fit) => fit.fixedMs),
+        msPerToken: fitted((fit) => fit.msPerToken),
+        msPerKvEntry: fitted((fit) => fit.msPerKvEntry),
+        msPerRow: fitted((fit) => fit.msPerRow),
+        relativeError: fitted((fit) => fit.relativeError),
         stretch: mean((each) => each.stretch),
         betweenMs: mean((each) => each.betweenMs),
         betweenMsPerSequence: mean((each) => each.betweenMsPerSequence),

@@ -51,6 +51,7 @@ export interface ReportStepModel {
   readonly fixedMs: number;
   readonly msPerToken: number;
   readonly msPerKvEntry: number;
+  readonly msPerRow?: number;
   readonly relativeError: number;
   readonly requestOverheadMs: number;
   readonly tokenOverheadMs: number;

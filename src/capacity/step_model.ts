@@ -2,10 +2,12 @@
 
 /** How long an engine worker's steps take, and what the server adds. All in ms. */
 export interface StepModel {
-  /** A step takes `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens`. */
+  /** A step takes `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
   readonly fixedMs: number;
   readonly msPerToken: number;
   readonly msPerKvEntry: number;
+  /** Default 0. */
+  readonly msPerRow?: number;
   /** Typical error of that for one step, as a share. */
   readonly relativeError: number;
   /** So many times as long do many steps together take: some take much longer. Default 1. */
@@ -50,6 +52,7 @@ export function onMachine(
     ...model,
     fixedMs: readMs * memory + restMs,
     msPerToken: model.msPerToken * cores,
+    msPerRow: (model.msPerRow ?? 0) * cores,
     msPerKvEntry: model.msPerKvEntry * memory,
   };
 }
@@ -79,6 +82,7 @@ export function withWorkers(
     ...model,
     fixedMs: readMs * memory + restMs,
     msPerToken: model.msPerToken * cores,
+    msPerRow: (model.msPerRow ?? 0) * cores,
     msPerKvEntry: model.msPerKvEntry * Math.max(memory, cores),
   };
 }

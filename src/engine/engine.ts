@@ -26,6 +26,7 @@ import type { FinishReason, StepEvent } from "../protocol/answer.ts";
 import { isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
+import { StepFit } from "./step_fit.ts";
 import { EngineTally, type StepShare } from "./tally.ts";
 import type { Chooser, Wants, Work } from "./work.ts";
 
@@ -115,6 +116,7 @@ export class Engine {
   readonly #now: () => number;
   readonly #tally: EngineTally;
   readonly #hashKey?: string;
+  readonly #fit = new StepFit();
   /** By id, all that have not ended. */
   readonly #works = new Map<number, Work>();
   /** Requests that came, by class. */
@@ -291,7 +293,7 @@ export class Engine {
     const model = { fixedMs, msPerToken, msPerKvEntry, relativeError, stretch };
     return {
       ...this.#tally.figures(this.#scheduler.stats()),
-      stepTime: { ...model, betweenMs, betweenMsPerSequence },
+      stepTime: { ...model, betweenMs, betweenMsPerSequence, fit: this.#fit.result },
       kv: this.kvStats(),
     };
   }
@@ -333,6 +335,7 @@ export class Engine {
       computedTokens: load.tokens,
       generatedTokens: chosen.length,
     });
+    this.#fit.observe({ ...load, rows: chosen.length }, ms);
     this.#tally.share(ms, this.#shares(slices));
     this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, endedAt);
   }

@@ -64,6 +64,16 @@ export interface PhaseFigures {
   decodeTokens: number;
 }
 
+/** ms = `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
+export interface FittedStepTime {
+  fixedMs: number;
+  msPerToken: number;
+  msPerKvEntry: number;
+  msPerRow: number;
+  /** Typical error of a prediction. */
+  relativeError: number;
+}
+
 /** Figures of one engine worker. A plain object, so that it travels as JSON. */
 export interface EngineStats {
   /** Highest priority first. */
@@ -91,6 +101,11 @@ export interface EngineStats {
     /** Ms between two steps: so many, and so many for each sequence. */
     betweenMs: number;
     betweenMsPerSequence: number;
+    /**
+     * The same of more steps, for planning: choosing a token is apart from computing it. Null before enough were
+     * measured.
+     */
+    fit: FittedStepTime | null;
   };
   /** Of all steps: their time in ms, and how much they computed. */
   stepHistograms: { ms: HistogramFigures; tokens: HistogramFigures; sequences: HistogramFigures };

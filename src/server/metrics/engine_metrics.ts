@@ -1,9 +1,19 @@
 import type { Health, ModelStats, WorkerStats } from "../../client/client.ts";
 import type { HistogramFigures } from "../../protocol/histogram.ts";
-import type { PhaseFigures } from "../../protocol/stats.ts";
+import type { FittedStepTime, PhaseFigures } from "../../protocol/stats.ts";
 import type { Labels, MetricsText, MetricType } from "./exposition.ts";
 
 type Read = (worker: WorkerStats) => number | undefined;
+
+/** A coefficient of the fit that planning uses. */
+function fitted(
+  name: string,
+  what: string,
+  readMs: (fit: FittedStepTime) => number,
+): [name: string, type: MetricType, help: string, read: Read][] {
+  const read: Read = ({ stepTime: { fit } }) => fit === null ? undefined : readMs(fit) / 1000;
+  return [[`kumi:step_fit_${name}`, "gauge", `Time ${what}, as fitted for planning.`, read]];
+}
 
 /** One sample for each worker. */
 const FIGURES: readonly (readonly [name: string, type: MetricType, help: string, read: Read])[] = [
@@ -36,6 +46,25 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
     "counter",
     "Tokens that steps have computed, again where they had to.",
     ({ computedTokens }) => computedTokens,
+  ],
+  ...fitted("fixed_seconds", "of a step whatever is in it", (fit) => fit.fixedMs),
+  ...fitted("seconds_per_token", "that each token adds", (fit) => fit.msPerToken),
+  ...fitted("seconds_per_kv_entry", "that each token looked back at adds", (fit) => fit.msPerKvEntry),
+  ...fitted("seconds_per_row", "that choosing a token adds", (fit) => fit.msPerRow),
+  ["kumi:step_stretch_ratio", "gauge", "Time of many steps over what was expected of each.", (
+    { stepTime },
+  ) => stepTime.stretch],
+  [
+    "kumi:step_gap_seconds",
+    "gauge",
+    "Time between two steps, whatever was in them.",
+    ({ stepTime }) => stepTime.betweenMs / 1000,
+  ],
+  [
+    "kumi:step_gap_seconds_per_sequence",
+    "gauge",
+    "Time between two steps for each sequence.",
+    ({ stepTime }) => stepTime.betweenMsPerSequence / 1000,
   ],
   ["kumi:kv_reserved_bytes", "gauge", "Address space of the KV cache.", ({ kv }) => kv.reservedBytes],
   ["kumi:kv_committed_bytes", "gauge", "Memory behind it.", ({ kv }) => kv.committedBytes],
