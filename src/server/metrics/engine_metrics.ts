@@ -12,7 +12,7 @@ function fitted(
   readMs: (fit: FittedStepTime) => number,
 ): [name: string, type: MetricType, help: string, read: Read][] {
   const read: Read = ({ stepTime: { fit } }) => fit === null ? undefined : readMs(fit) / 1000;
-  return [[`kumi:step_fit_${name}`, "gauge", `Time ${what}, as fitted for planning.`, read]];
+  return [[name, "gauge", `Time ${what}, as fitted for planning.`, read]];
 }
 
 /** One sample for each worker. */
@@ -47,10 +47,14 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
     "Tokens that steps have computed, again where they had to.",
     ({ computedTokens }) => computedTokens,
   ],
-  ...fitted("fixed_seconds", "of a step whatever is in it", (fit) => fit.fixedMs),
-  ...fitted("seconds_per_token", "that each token adds", (fit) => fit.msPerToken),
-  ...fitted("seconds_per_kv_entry", "that each token looked back at adds", (fit) => fit.msPerKvEntry),
-  ...fitted("seconds_per_row", "that choosing a token adds", (fit) => fit.msPerRow),
+  ...fitted("kumi:step_fit_fixed_seconds", "of a step whatever is in it", (fit) => fit.fixedMs),
+  ...fitted("kumi:step_fit_seconds_per_token", "that each token adds", (fit) => fit.msPerToken),
+  ...fitted(
+    "kumi:step_fit_seconds_per_kv_entry",
+    "that each token looked back at adds",
+    (fit) => fit.msPerKvEntry,
+  ),
+  ...fitted("kumi:step_fit_seconds_per_row", "that choosing a token adds", (fit) => fit.msPerRow),
   ["kumi:step_stretch_ratio", "gauge", "Time of many steps over what was expected of each.", (
     { stepTime },
   ) => stepTime.stretch],
