@@ -222,7 +222,7 @@ async function runPrediction(args: Arguments): Promise<number> {
   for (const layout of [ONE, TWO]) {
     const own = points.filter((point) => point.layout === layout);
     if (own.length === 0) continue;
-    const stepHere = withWorkers(step, { matrixBytes: 0 }, ONE, layout, () => 1);
+    const stepHere = withWorkers(step, { matrixBytes: 0 }, ONE, layout, (threads) => threads);
     await using bed = await openBed(model, layout);
     await warm(bed);
     for (const { name, mix, load } of own) {
