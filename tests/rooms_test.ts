@@ -20,6 +20,7 @@ const ROOMS = [
   "src/layers",
   "src/safetensors",
   "src/tokenizer",
+  "src/grammar",
   "src/gguf",
   "src/hub",
   "src/cost",

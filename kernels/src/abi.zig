@@ -9,6 +9,7 @@ const batch = @import("abi/batch.zig");
 const context = @import("abi/context.zig");
 const convert = @import("abi/convert.zig");
 const energy = @import("abi/energy.zig");
+const grammars = @import("abi/grammars.zig");
 const kv_blocks = @import("abi/kv_blocks.zig");
 const layers = @import("abi/layers.zig");
 const machine = @import("abi/machine.zig");
@@ -80,6 +81,14 @@ pub const functions = .{
     .{ "kumi_attention", layers.attention, "context arena layer q heads scale softcap y y_forms" },
     .{ "kumi_cap_logits", layers.capLogits, "context x k n scale cap" },
     .{ "kumi_gather_rows", layers.gatherRows, "context x k index index_bytes y" },
+    .{ "kumi_vocabulary_create", grammars.vocabularyCreate, "context bytes bytes_bytes starts starts_bytes out_id" },
+    .{ "kumi_grammar_create", grammars.create, "context vocabulary words words_bytes ends ends_bytes out_id" },
+    .{ "kumi_grammar_start", grammars.start, "grammar out_state" },
+    .{ "kumi_grammar_accept", grammars.accept, "grammar state token out_state" },
+    .{ "kumi_grammar_accept_bytes", grammars.acceptBytes, "grammar state bytes bytes_bytes out_state" },
+    .{ "kumi_grammar_info", grammars.info, "grammar state out out_bytes" },
+    .{ "kumi_grammar_forced", grammars.forced, "grammar state out out_bytes" },
+    .{ "kumi_grammar_mask", grammars.mask, "grammar state out out_bytes" },
     .{ "kumi_sample", sampling.sample, "context logits vocab n params params_bytes data data_bytes out out_bytes" },
     .{ "kumi_score", sampling.score, "context logits vocab n targets targets_bytes out out_bytes" },
     .{ "kumi_quantize", convert.quantize, "context format source n target target_bytes" },
@@ -97,6 +106,7 @@ pub const structs = .{
     .{ "BatchToken", kv_batch.Token },
     .{ "BatchSeq", kv_batch.Seq },
     .{ "BatchExtent", kv_batch.Extent },
+    .{ "GrammarState", grammars.StateInfo },
     .{ "KvRun", kv_buddy.Run },
     .{ "KvBlockStats", kv_buddy.Stats },
     .{ "RopeDesc", rope.Desc },
@@ -135,6 +145,9 @@ pub const limits = .{
     .{ "kvGroupsMax", kv_arena.groups_max },
     .{ "kvLayersMax", kv_arena.layers_max },
     .{ "ropePositionsMax", rope.positions_max },
+    .{ "grammarMagic", @import("grammar/grammar.zig").magic },
+    .{ "grammarStateNone", grammars.state_none },
+    .{ "grammarUnlimited", @import("grammar/grammar.zig").unlimited },
     .{ "sampleTopMax", sample.top_max },
     .{ "sampleNoToken", sample.no_token },
     .{ "vocabMax", sample.vocab_max },

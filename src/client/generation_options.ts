@@ -1,6 +1,7 @@
 /** From the options of a call to a request. @module */
 
 import { type Check, checkNumber, isRecord, isString, listOf, oneOf } from "../protocol/arguments.ts";
+import { compiledGrammar } from "./compiled_grammar.ts";
 import { wallClock } from "../protocol/clock.ts";
 import { type ChatOptions, GENERATION, type GenerationOptions } from "../protocol/options/generation.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
@@ -84,6 +85,7 @@ export function resolveRequest(
     sampling: resolveSampling(options, vocab, sampling),
     maxTokens,
     ...promptLogprobs === undefined ? {} : { promptLogprobs },
+    ...options.grammar === undefined ? {} : { grammar: compiledGrammar(options.grammar) },
     ...options.endLogprob === true ? { endLogprob: true } : {},
     stop: resolveStops(options.stop),
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),

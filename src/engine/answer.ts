@@ -5,6 +5,7 @@ import { continuesFinal } from "../tokenizer/conversation.ts";
 import type { StreamDecoder } from "../tokenizer/stream_decoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { printableBytes } from "../tokenizer/utf8.ts";
+import type { Constraint } from "./constraints.ts";
 import { type PromptScore, PromptScorer } from "./prompt_scorer.ts";
 import type {
   FinishReason,
@@ -26,6 +27,7 @@ export class Answer implements Work {
   readonly id: number;
   readonly request: GenerationRequest;
   readonly plan: WorkPlan;
+  readonly constraint?: Constraint;
   finishReason?: FinishReason;
   /** What of the caller's own ended it: a stop string, or the id of a stop token. */
   #stop?: string | number;
@@ -64,8 +66,10 @@ export class Answer implements Work {
     promptTokens: readonly number[],
     tokenizer: Tokenizer,
     contextLength: number,
+    constraint?: Constraint,
   ) {
     this.id = id;
+    this.constraint = constraint;
     this.request = request;
     this.overruled = request.overrule?.reason;
     this.#maxTokens = Math.min(contextLength - promptTokens.length, request.maxTokens ?? Infinity);
@@ -82,7 +86,9 @@ export class Answer implements Work {
     };
     this.#promptTokens = promptTokens.length;
     this.#tokenizer = tokenizer;
-    this.#ends = new Set([...(request.ignoreEnd ? [] : tokenizer.eogIds), ...request.stopTokens]);
+    // A grammar says where its texts end, and nothing goes on behind that.
+    const goesOn = request.ignoreEnd && constraint === undefined;
+    this.#ends = new Set([...(goesOn ? [] : tokenizer.eogIds), ...request.stopTokens]);
     // An answer to a prompt that is only BOS begins a text; a continued text keeps its space.
     const { prompt, sampling } = request;
     const atStart = "messages" in prompt
@@ -131,6 +137,7 @@ export class Answer implements Work {
    */
   #restore(token: number): void {
     this.#completionTokens++;
+    this.constraint?.accept(token);
     if (this.#hasText(token)) this.#stops.push(this.#decoder.push(token), this.#mayStop);
   }
 
@@ -150,6 +157,7 @@ export class Answer implements Work {
       if (this.request.stopTokens.includes(id)) this.#stop = id;
       return this.finish("stop");
     }
+    this.constraint?.accept(id);
     const { text, stop } = this.#stops.push(
       this.#hasText(id) ? this.#decoder.push(id) : "",
       this.#mayStop,
@@ -157,6 +165,7 @@ export class Answer implements Work {
     this.#text += text;
     this.#stop = stop;
     if (stop !== undefined) this.finishReason = "stop";
+    else if (this.constraint?.isEnd) this.finish("stop");
     else if (this.#completionTokens >= this.#maxTokens) this.finish("length");
   }
 

@@ -16,14 +16,15 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Answer } from "./answer.ts";
 import { LIBRARY_CLASSES } from "../protocol/classes.ts";
 import { wallClock } from "../protocol/clock.ts";
-import { contextError, toWireError } from "../protocol/errors.ts";
+import { contextError, EngineError, toWireError } from "../protocol/errors.ts";
+import type { Constraint, ConstraintSource } from "./constraints.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { kvStats } from "./kv_stats.ts";
 import { EmbeddingWork } from "./embedding_work.ts";
 import { prefixHashes } from "./prefix_hashes.ts";
 import { scoreRows } from "./prompt_scorer.ts";
 import type { FinishReason, StepEvent } from "../protocol/answer.ts";
-import { isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
+import { type GenerationRequest, isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
 import { StepFit } from "./step_fit.ts";
@@ -66,6 +67,8 @@ export interface EngineParts {
   prefixCache?: boolean;
   /** Set: hashes of the blocks of prompts are told, keyed with this. */
   prefixHashKey?: string;
+  /** For answers that must follow a grammar. Default: there are none. */
+  constraints?: ConstraintSource;
   /** Told which requests the next step computes, before it begins. */
   onStep?: (ids: readonly number[]) => void;
   /** Ms since 1970. */
@@ -112,6 +115,7 @@ export class Engine {
   readonly #allocator: KvAllocator;
   readonly #cache: PrefixCache;
   readonly #scheduler: Scheduler;
+  readonly #constraints?: ConstraintSource;
   readonly #onStep: (ids: readonly number[]) => void;
   readonly #now: () => number;
   readonly #tally: EngineTally;
@@ -130,6 +134,7 @@ export class Engine {
     this.#tokenizer = parts.tokenizer;
     this.#chatTemplate = parts.chatTemplate;
     this.#allocator = allocator;
+    this.#constraints = parts.constraints;
     this.#onStep = parts.onStep ?? (() => {});
     this.#now = parts.now ?? wallClock;
     this.#tally = new EngineTally(classes);
@@ -162,12 +167,14 @@ export class Engine {
    */
   add(id: number, request: WorkRequest): void {
     this.#asked.set(request.class, (this.#asked.get(request.class) ?? 0) + 1);
+    let constraint: Constraint | undefined;
     try {
       const tokens = this.#promptTokens(request);
+      constraint = isEmbedding(request) ? undefined : this.#constraintOf(request);
       const { contextLength, hyperparameters: { hidden } } = this.#runner;
       const work = isEmbedding(request)
         ? new EmbeddingWork(id, request, tokens, hidden)
-        : new Answer(id, request, tokens, this.#tokenizer, contextLength);
+        : new Answer(id, request, tokens, this.#tokenizer, contextLength, constraint);
       this.#schedule(work);
       this.#works.set(id, work);
       this.#tally.accept(request.class);
@@ -177,9 +184,16 @@ export class Engine {
       }
       this.#events.push(accepted);
     } catch (error) {
+      constraint?.[Symbol.dispose]();
       this.#tally.refuse(request.class);
       this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
     }
+  }
+
+  #constraintOf({ grammar }: GenerationRequest): Constraint | undefined {
+    if (grammar === undefined) return undefined;
+    if (this.#constraints === undefined) throw new EngineError("This engine follows no grammars");
+    return this.#constraints.open(grammar);
   }
 
   #schedule(work: Work): void {
@@ -383,7 +397,11 @@ export class Engine {
     if (ready.length === 0) return [];
     this.#runner.logits(ready.map(({ row }) => row));
     const sampled = this.#runner.sample(
-      ready.map(({ item, token }) => ({ params: token.sampling, tokens: item.tokens })),
+      ready.map(({ item, token }) => ({
+        params: token.sampling,
+        tokens: item.tokens,
+        constraint: token.constraint?.state,
+      })),
     );
     return ready.flatMap(({ work, token }, i) => this.#advance(work, token, sampled[i]) ?? []);
   }
@@ -411,19 +429,24 @@ export class Engine {
   }
 
   #report(work: Work): void {
-    const { id, finishReason, request } = work;
+    const { finishReason, request } = work;
     if (finishReason !== undefined) {
-      this.#works.delete(id);
+      this.#forget(work);
       this.#tally.finish(request.class, finishReason, work.usage);
     }
     const event = work.takeEvent(this.#now());
     if (event !== null) this.#events.push(event);
   }
 
+  #forget(work: Work): void {
+    this.#works.delete(work.id);
+    work.constraint?.[Symbol.dispose]();
+  }
+
   #fail(id: number, error: unknown): void {
     const work = this.#works.get(id);
     if (work === undefined) return;
-    this.#works.delete(id);
+    this.#forget(work);
     this.#scheduler.cancel(id);
     this.#tally.fail(work.request.class);
     this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });

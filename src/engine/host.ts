@@ -6,6 +6,7 @@ import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../runner/model_runner.ts";
 import { LOGITS_ROWS_DEFAULT } from "../runner/sizes.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { Constraints } from "./constraints.ts";
 import { Engine } from "./engine.ts";
 import type { EngineStats } from "../protocol/stats.ts";
 import { KvPool } from "./kv_pool.ts";
@@ -160,6 +161,7 @@ export class EngineHost {
         tokenizer,
         chatTemplate: chatTemplate instanceof TemplateError ? new NoChatTemplate(chatTemplate) : chatTemplate,
         allocator,
+        constraints: new Constraints(runner.kernels, tokenizer),
         sequencesMax: options.sequencesMax,
         classes,
         ageingMs,

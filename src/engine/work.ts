@@ -5,12 +5,15 @@ import type { FinishReason, StepEvent, Usage } from "../protocol/answer.ts";
 import type { WorkRequest } from "../protocol/request.ts";
 import type { SamplingParams } from "../protocol/sampling.ts";
 import type { SampledToken } from "../runner/sample_batch.ts";
+import type { Constraint } from "./constraints.ts";
 import type { ScoredRow } from "./prompt_scorer.ts";
 
 /** What is chosen a token after the last row of a slice. */
 export interface Chooser {
   /** How its next token is chosen. */
   readonly sampling: SamplingParams;
+  /** What it must follow, if anything. */
+  readonly constraint?: Constraint;
   accept(token: SampledToken, now: number): void;
 }
 
@@ -40,6 +43,8 @@ export interface Work {
   readonly request: WorkRequest;
   readonly plan: WorkPlan;
   readonly usage: Usage;
+  /** What its answer must follow; given back when it ends. */
+  readonly constraint?: Constraint;
   /** Set when it has ended. */
   readonly finishReason?: FinishReason;
   /** Why it would have been refused, if it would have been. */

@@ -8,6 +8,7 @@ import { asBuffer } from "./buffers.ts";
 import { createContext, workspaceUnits } from "./create_context.ts";
 import { createArena, createRope, createVector, createWeights } from "./create_objects.ts";
 import { check } from "./errors.ts";
+import { createGrammar, createVocabulary, type Grammar, type Vocabulary } from "./grammars.ts";
 import { levelNames, supportedLevels } from "./isa.ts";
 import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
 import { type KernelSymbols, Library } from "./library.ts";
@@ -131,6 +132,16 @@ export class Kernels implements Disposable {
   activationBytes(forms: number, n: number, k: number): number {
     const bytes = this.#native.kumi_activation_bytes(u32(forms, "forms"), u32(n, "n"), u32(k, "k"));
     return check(bytes, "activation bytes", { forms, n, k });
+  }
+
+  /** The bytes of each token of a model; empty for those that are no text. */
+  createVocabulary(tokens: readonly Uint8Array[]): Vocabulary {
+    return createVocabulary(this.#native, this.#owner, tokens);
+  }
+
+  /** A grammar, compiled to `words`, over a vocabulary; `ends` are the tokens that end an answer. */
+  createGrammar(vocabulary: Vocabulary, words: Uint32Array<ArrayBuffer>, ends: readonly number[]): Grammar {
+    return createGrammar(this.#native, this.#owner, vocabulary, words, ends);
   }
 
   /** Room for a packed matrix [rows, k] in a weight format (type id), to be filled by {@linkcode Weights.load}. */

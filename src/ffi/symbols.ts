@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x6f319985;
+export const abiHash = 0x2c64be32;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -15,6 +15,9 @@ export const limits = {
   kvGroupsMax: 64,
   kvLayersMax: 1024,
   ropePositionsMax: 1048576,
+  grammarMagic: 827475787,
+  grammarStateNone: 4294967295,
+  grammarUnlimited: 4294967295,
   sampleTopMax: 20,
   sampleNoToken: 4294967295,
   vocabMax: 4194304,
@@ -296,6 +299,14 @@ export const structs = {
       tokenCount: { offset: 4, type: "u32", count: 1 },
     },
   },
+  GrammarState: {
+    bytes: 12,
+    fields: {
+      mayEnd: { offset: 0, type: "u32", count: 1 },
+      isEnd: { offset: 4, type: "u32", count: 1 },
+      bytes: { offset: 8, type: "u32", count: 1 },
+    },
+  },
   KvRun: {
     bytes: 8,
     fields: {
@@ -332,7 +343,7 @@ export const structs = {
     },
   },
   SampleParams: {
-    bytes: 64,
+    bytes: 72,
     fields: {
       temperature: { offset: 0, type: "f32", count: 1 },
       topP: { offset: 4, type: "f32", count: 1 },
@@ -350,6 +361,8 @@ export const structs = {
       biasFirst: { offset: 52, type: "u32", count: 1 },
       biasCount: { offset: 56, type: "u32", count: 1 },
       flags: { offset: 60, type: "u32", count: 1 },
+      grammar: { offset: 64, type: "u32", count: 1 },
+      grammarState: { offset: 68, type: "u32", count: 1 },
     },
   },
   SampleTop: {
@@ -868,6 +881,82 @@ export const symbols = {
       "buffer", // index
       "u32", // index_bytes
       "u32", // y
+    ],
+    result: "i32",
+  },
+  kumi_vocabulary_create: {
+    parameters: [
+      "u32", // context
+      "buffer", // bytes
+      "u32", // bytes_bytes
+      "buffer", // starts
+      "u32", // starts_bytes
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_grammar_create: {
+    parameters: [
+      "u32", // context
+      "u32", // vocabulary
+      "buffer", // words
+      "u32", // words_bytes
+      "buffer", // ends
+      "u32", // ends_bytes
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_grammar_start: {
+    parameters: [
+      "u32", // grammar
+      "buffer", // out_state
+    ],
+    result: "i32",
+  },
+  kumi_grammar_accept: {
+    parameters: [
+      "u32", // grammar
+      "u32", // state
+      "u32", // token
+      "buffer", // out_state
+    ],
+    result: "i32",
+  },
+  kumi_grammar_accept_bytes: {
+    parameters: [
+      "u32", // grammar
+      "u32", // state
+      "buffer", // bytes
+      "u32", // bytes_bytes
+      "buffer", // out_state
+    ],
+    result: "i32",
+  },
+  kumi_grammar_info: {
+    parameters: [
+      "u32", // grammar
+      "u32", // state
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_grammar_forced: {
+    parameters: [
+      "u32", // grammar
+      "u32", // state
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_grammar_mask: {
+    parameters: [
+      "u32", // grammar
+      "u32", // state
+      "buffer", // out
+      "u32", // out_bytes
     ],
     result: "i32",
   },

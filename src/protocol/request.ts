@@ -81,6 +81,8 @@ export interface GenerationRequest extends CheckedRequest {
   ignoreEnd: boolean;
   /** The answer does not end by itself before it has so many tokens. */
   minTokens?: number;
+  /** What the answer must be, compiled. It ends where nothing more may follow. */
+  grammar?: Uint32Array<ArrayBuffer>;
   /** Whether control tokens are written into the text. */
   specialTokens?: boolean;
 }

@@ -67,7 +67,7 @@ Deno.test("judge() gives the reason for which readModel() refuses a file", () =>
       GgufError,
       "llama.pooling_type: expected u32 from 0 to 4, current value is 9",
     ],
-    [fileOf([scalarEntry("string", "tokenizer.ggml.model", "bert")]), TokenizerError, '"bert"'],
+    [fileOf([scalarEntry("string", "tokenizer.ggml.model", "rwkv")]), TokenizerError, '"rwkv"'],
     [
       fileOf([scalarEntry("bool", "tokenizer.ggml.add_sep_token", true)]),
       TokenizerError,

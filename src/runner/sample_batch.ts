@@ -1,4 +1,4 @@
-import { structs } from "../ffi/symbols.ts";
+import { limits, structs } from "../ffi/symbols.ts";
 import type { SamplingParams } from "../protocol/sampling.ts";
 
 /** What is needed to choose the next token of one sequence. */
@@ -6,6 +6,8 @@ export interface SampleRequest {
   readonly params: SamplingParams;
   /** All tokens of the sequence so far; the penalties look at the last ones. */
   readonly tokens: ArrayLike<number>;
+  /** The grammar that the token must follow, by its number in the library, and the state before it. */
+  readonly constraint?: { readonly grammar: number; readonly state: number };
 }
 
 /** A chosen token. Log-probabilities are those of the raw logits, before temperature and penalties. */
@@ -64,7 +66,7 @@ export class SampleBatch {
     };
   }
 
-  #encodeRow({ params, tokens }: SampleRequest, row: number, dataFirst: number): number {
+  #encodeRow({ params, tokens, constraint }: SampleRequest, row: number, dataFirst: number): number {
     const history = historyLength(params, tokens);
     const biasFirst = dataFirst + history;
     const biases = params.logitBias;
@@ -90,6 +92,8 @@ export class SampleBatch {
       biasFirst,
       biasCount: biases.length,
       flags: params.logprobs === undefined ? SKIP_LOGPROB : 0,
+      grammar: constraint?.grammar ?? limits.none,
+      grammarState: constraint?.state ?? 0,
     });
     return biasFirst + 2 * biases.length;
   }

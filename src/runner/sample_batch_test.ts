@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { limits } from "../ffi/symbols.ts";
 import { SampleBatch } from "./sample_batch.ts";
 import { resolveSampling } from "../protocol/sampling.ts";
 
@@ -11,12 +12,17 @@ Deno.test("SampleBatch.encode() writes parameters, history and biases where the 
     { frequencyPenalty: 1, penaltyTokens: 3, seed: 1, logitBias: { 7: 0.5 } },
     1000,
   );
-  const { params, data, out } = batch.encode([{ params: plain, tokens }, { params: biased, tokens }]);
+  const { params, data, out } = batch.encode([
+    { params: plain, tokens },
+    { params: biased, tokens, constraint: { grammar: 7, state: 9 } },
+  ]);
   const words = new Uint32Array(params.buffer), floats = new Float32Array(params.buffer);
   assertEquals(floats[0], 0);
   assertEquals([...words.subarray(6, 16)], [40, 5, 2, 100, 3, 0, 0, 0, 0, 0]);
-  assertEquals(floats[16 + 5], 1);
-  assertEquals([...words.subarray(22, 32)], [40, 1, 0, 100, 0, 0, 3, 3, 1, 1]);
+  assertEquals([words[16], words[17]], [limits.none, 0]);
+  assertEquals(floats[18 + 5], 1);
+  assertEquals([...words.subarray(24, 34)], [40, 1, 0, 100, 0, 0, 3, 3, 1, 1]);
+  assertEquals([words[34], words[35]], [7, 9]);
   assertEquals([...data.subarray(0, 4)], [97, 98, 99, 7]);
   assertEquals(new Float32Array(data.buffer)[4], 0.5);
   assertEquals(data.length, 5);

@@ -4,6 +4,7 @@
  * the same tokens, and the same log-probabilities to the bit.
  */
 import { type ChatMessage, type EngineStats, loadModel, type LoadOptions, type Model } from "../../mod.ts";
+import type { GrammarSource } from "../../src/grammar/mod.ts";
 import { numbersFrom } from "./numbers.ts";
 
 /** A request of the experiment. */
@@ -13,6 +14,8 @@ interface Trial {
   readonly maxTokens: number;
   readonly ignoreEnd: boolean;
   readonly wantsLogprobs: boolean;
+  /** What the answer must be. */
+  readonly grammar?: GrammarSource;
 }
 
 /** A way to compute all requests. */
@@ -46,6 +49,21 @@ const HISTORY: ChatMessage[] = [
   { role: "assistant", content: "A KV cache keeps the keys and values of earlier tokens." },
 ];
 
+/** Every fourth answer has one of these forms; several in flight have the same. */
+const GRAMMARS: readonly GrammarSource[] = [
+  {
+    kind: "schema",
+    schema: {
+      type: "object",
+      properties: { number: { type: "integer" }, why: { type: "string", maxLength: 30 } },
+      required: ["number"],
+      additionalProperties: false,
+    },
+  },
+  { kind: "schema", schema: { type: "object" } },
+  { kind: "regex", pattern: "[A-Z][a-z ]{3,60}\\." },
+];
+
 function createTrials(count: number, seed: number): Trial[] {
   const next = numbersFrom(seed);
   return Array.from({ length: count }, () => {
@@ -62,6 +80,7 @@ function createTrials(count: number, seed: number): Trial[] {
       maxTokens: 4 + next(100),
       ignoreEnd: next(2) === 0,
       wantsLogprobs: next(4) === 0,
+      grammar: GRAMMARS[next(4 * GRAMMARS.length)],
     };
   });
 }
@@ -178,7 +197,7 @@ async function runAll(
   const lane = async () => {
     while (at < order.length) {
       const index = order[at++];
-      const { messages, wantsLogprobs, seed, maxTokens, ignoreEnd } = trials[index];
+      const { messages, wantsLogprobs, seed, maxTokens, ignoreEnd, grammar } = trials[index];
       if (isMixed && classes[index] === "interactive") await underWay.promise;
       const ids: number[] = [];
       const { text, finishReason, usage, logprobs } = await model.chat(messages, {
@@ -186,6 +205,7 @@ async function runAll(
         maxTokens,
         ignoreEnd,
         temperature: 0.9,
+        grammar,
         logprobs: wantsLogprobs ? 3 : undefined,
         class: classes[index],
         tenant: isMixed ? `tenant ${next(3)}` : undefined,

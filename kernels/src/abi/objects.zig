@@ -11,7 +11,17 @@
 const std = @import("std");
 const futex = @import("../system/futex.zig");
 
-pub const Kind = enum(u4) { context = 1, weights = 2, vector = 3, rope = 4, arena = 5, kv_blocks = 6, energy_counter = 7 };
+pub const Kind = enum(u4) {
+    context = 1,
+    weights = 2,
+    vector = 3,
+    rope = 4,
+    arena = 5,
+    kv_blocks = 6,
+    energy_counter = 7,
+    vocabulary = 8,
+    grammar = 9,
+};
 
 /// "No object", where an argument allows that. Never a valid id: no kind has number 15.
 pub const none: u32 = 0xFFFF_FFFF;

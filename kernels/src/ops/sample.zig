@@ -1,8 +1,8 @@
 //! Chooses each row's next token. The order is:
 //!
-//!     logit bias → penalties (repetition, then frequency and presence) → top-k → top-p → min-p → temperature → draw
+//!     grammar → logit bias → penalties (repetition, then frequency and presence) → top-k → top-p → min-p → temperature → draw
 //!
-//! so top-p and min-p look at probabilities at temperature 1. Temperature 0 takes the largest logit after bias and penalties,
+//! (a grammar's mask leaves only the tokens that may follow), so top-p and min-p look at probabilities at temperature 1. Temperature 0 takes the largest logit after bias and penalties,
 //! the lowest id where several are equal. NaN counts as −inf. Reported log-probabilities are of the logits as they came.
 //!
 //! The draw depends on the logits, the parameters, `seed` and `position` alone: masses are integers, and the random number is
@@ -56,7 +56,15 @@ pub const Params = extern struct {
     bias_first: u32,
     bias_count: u32,
     flags: Flags,
+    /// The grammar that the answer follows, or `no_grammar`, and its state.
+    grammar: u32 = no_grammar,
+    grammar_state: u32 = 0,
 };
+
+pub const no_grammar: u32 = 0xffff_ffff;
+
+/// The tokens that may be chosen: a bit each, those from `tokens` on may not. Null for all.
+pub const RowMask = extern struct { words: ?[*]const u64 = null, tokens: u32 = 0 };
 
 pub const TokenLogprob = extern struct { id: u32, logprob: f32 };
 
@@ -76,6 +84,8 @@ pub const Args = extern struct {
     params: [*]const Params,
     data: [*]const u32,
     results: [*]Result,
+    /// [n], or null where no row has one.
+    masks: ?[*]const RowMask = null,
     scratch: [*]u8,
     vocab: u32,
     n: u32,
@@ -95,6 +105,10 @@ pub const Args = extern struct {
             }
         }
         return true;
+    }
+
+    fn biases(args: *const Args, params: *const Params) []const [2]u32 {
+        return @ptrCast(args.data[params.bias_first..][0 .. 2 * params.bias_count]);
     }
 
     fn history(args: *const Args, params: *const Params) []const u32 {
@@ -149,11 +163,12 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     var scratch: Scratch = .init(args.scratch[bytes * job.part ..][0..bytes], vocab);
     while (job.claim(args.n, 1)) |claimed| {
         const row = args.logits[claimed.first * vocab ..][0..vocab];
-        sampleRow(args, row, &args.params[claimed.first], &args.results[claimed.first], &scratch);
+        const mask: RowMask = if (args.masks) |masks| masks[claimed.first] else .{};
+        sampleRow(args, row, &args.params[claimed.first], mask, &args.results[claimed.first], &scratch);
     }
 }
 
-fn sampleRow(args: *const Args, row: []const f32, params: *const Params, result: *Result, scratch: *Scratch) void {
+fn sampleRow(args: *const Args, row: []const f32, params: *const Params, mask: RowMask, result: *Result, scratch: *Scratch) void {
     var scan: logits.Scan = .init(row, scratch.tops);
     const raw_max = scan.max;
     const wanted = params.logprobs_n > 0 or !params.flags.skip_logprob;
@@ -167,8 +182,13 @@ fn sampleRow(args: *const Args, row: []const f32, params: *const Params, result:
         }
     }
     var final = row;
-    if (changes(params)) {
-        final = change(args, row, params, scratch);
+    if (mask.words != null or changes(params)) {
+        final = change(args, row, params, mask, args.biases(params), scratch);
+        scan = .init(final, scratch.tops);
+    }
+    if (scan.max == -std.math.inf(f32) and mask.words != null) {
+        // Biases forbid all that the grammar allows: what was promised of the answer's form comes first.
+        final = change(args, row, params, mask, &.{}, scratch);
         scan = .init(final, scratch.tops);
     }
     if (scan.max == -std.math.inf(f32)) return;
@@ -181,14 +201,11 @@ fn changes(params: *const Params) bool {
     return params.bias_count > 0 or (params.history_count > 0 and penalties);
 }
 
-/// A copy of the row with bias and penalties.
-fn change(args: *const Args, row: []const f32, params: *const Params, scratch: *Scratch) []const f32 {
+/// A copy of the row with mask, biases and penalties.
+fn change(args: *const Args, row: []const f32, params: *const Params, mask: RowMask, biases: []const [2]u32, scratch: *Scratch) []const f32 {
     const out = scratch.changed;
-    @memcpy(out, row);
-    for (0..params.bias_count) |i| {
-        const pair = args.data[params.bias_first + 2 * i ..][0..2];
-        out[pair[0]] += @bitCast(pair[1]);
-    }
+    if (mask.words) |words| allow(row, words, mask.tokens, out) else @memcpy(out, row);
+    for (biases) |pair| out[pair[0]] += @bitCast(pair[1]);
     const history = args.history(params);
     // Only the counts of ids in the history are ever read, so only those are cleared.
     for (history) |id| scratch.counts[id] = 0;
@@ -202,6 +219,22 @@ fn change(args: *const Args, row: []const f32, params: *const Params, scratch: *
         out[id] = repeated - (@as(f32, @floatFromInt(count)) * params.frequency_penalty + params.presence_penalty);
     }
     return out;
+}
+
+/// The row with −inf for what the mask forbids.
+fn allow(row: []const f32, words: [*]const u64, tokens: u32, out: []f32) void {
+    const lowest: simd.F32x16 = simd.splat(-std.math.inf(f32));
+    const whole = @min(tokens, row.len) / simd.lanes * simd.lanes;
+    var first: usize = 0;
+    while (first < whole) : (first += simd.lanes) {
+        const bits: u16 = @truncate(words[first / 64] >> @intCast(first % 64));
+        const allowed: @Vector(simd.lanes, bool) = @bitCast(bits);
+        out[first..][0..simd.lanes].* = @select(f32, allowed, @as(simd.F32x16, row[first..][0..simd.lanes].*), lowest);
+    }
+    for (whole..row.len) |id| {
+        const allowed = id < tokens and words[id / 64] >> @intCast(id % 64) & 1 != 0;
+        out[id] = if (allowed) row[id] else -std.math.inf(f32);
+    }
 }
 
 fn draw(row: []const f32, scan: logits.Scan, params: *const Params, list: *candidates.List) u32 {

@@ -1,5 +1,6 @@
 /** The options of an answer, beside those of sampling. @module */
 
+import type { GrammarSpec } from "../../grammar/mod.ts";
 import { limits } from "../../ffi/symbols.ts";
 import { type ChatVariables, REASONING_EFFORTS } from "../../tokenizer/template_options.ts";
 import type { AnswerPart } from "../answer.ts";
@@ -51,6 +52,11 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
    * Default 0.
    */
   minTokens?: number;
+  /**
+   * What the answer must be: a text of JSON that fits a schema, a text that an expression matches, one of several texts, or
+   * a text of a grammar in llama.cpp's notation. It ends where nothing more may follow.
+   */
+  grammar?: GrammarSpec;
   /** Write control tokens into the answer's text; the one that ends it never is. Default false. */
   specialTokens?: boolean;
   /**
@@ -188,6 +194,7 @@ export const GENERATION = {
     doc: "the answer does not end before it has so many tokens",
     setBy: ["client"],
   },
+  grammar: { kind: own<GrammarSpec>(isRecord), doc: "what the answer must be", isCallers: true },
   specialTokens: { kind: boolean, default: false, doc: "write control tokens into the answer's text" },
   ...ASKING,
   ...LISTENER,

@@ -73,6 +73,8 @@ export interface Generating {
   readonly kind: "generating";
   readonly prompt: Prompt;
   readonly options: ChatOptions;
+  /** The field that says what the answer must be, for messages about it. */
+  readonly grammarField?: string;
 }
 
 /** A text to be embedded. */

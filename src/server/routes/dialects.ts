@@ -1,5 +1,6 @@
 /** Answers the requests of any dialect. @module */
 
+import { withGrammars } from "../grammars.ts";
 import { type ApiError, badField } from "../api_error.ts";
 import type { Asked, Dialect, Endpoint, Plan } from "../dialects/dialect.ts";
 import { toApiError } from "../errors.ts";
@@ -76,7 +77,7 @@ async function readPlan(
 ): Promise<{ plan: Plan; chosen: NamedModel }> {
   try {
     const { fields, asked, chosen } = await read(service, dialect, exchange);
-    const plan = await dialect.plan!(fields, asked);
+    const plan = await withGrammars(await dialect.plan!(fields, asked));
     if (!chosen.host.hasClass(plan.class)) throw unknownClass(chosen);
     return { plan, chosen };
   } catch (error) {

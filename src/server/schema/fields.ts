@@ -153,6 +153,11 @@ export function choice<const T extends readonly Schema[]>(
   return told(z.union(of, { error: wanted(what) }), about);
 }
 
+/** Any value of JSON; who uses it says what is wrong with it. */
+export function anything(about: About = {}): z.ZodUnknown {
+  return told(z.unknown(), about);
+}
+
 /** Taken whatever it holds: it changes nothing in the answer. */
 export const UNUSED: z.ZodUnknown = z.unknown();
 

@@ -10,6 +10,7 @@ import { choice, flag, integer, list, object, text, UNUSED } from "../../schema/
 import { aliasOf, fieldOf } from "../../schema/of_option.ts";
 import type { FieldsOf } from "../../schema/read.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
+import { STRUCTURE_FIELDS } from "./structure.ts";
 import { TEXT_MAX } from "./message_fields.ts";
 
 const TOKENS_MAX = 2 ** 20;
@@ -78,6 +79,7 @@ export const GENERATION_FIELDS = {
     include_usage: flag("One more event at the end with the usage."),
     continuous_usage_stats: flag("Each event has the usage so far."),
   }, { others: { include_obfuscation: UNUSED }, help: "Only with `stream`." }),
+  ...STRUCTURE_FIELDS,
   ...URGENCY_FIELDS,
   cache_salt: text(1024, {
     min: 1,

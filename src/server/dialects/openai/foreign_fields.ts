@@ -5,14 +5,13 @@
  * @module
  */
 
-import { list, object, type Shape, unsupported, unused } from "../../schema/fields.ts";
+import { list, type Shape, unsupported, unused } from "../../schema/fields.ts";
 
 /** A sentence that says who does not do something. */
 const here = (what: string, taken?: Parameters<typeof unsupported>[1]) =>
   unsupported(`${what} by this server`, taken);
 
 const SAMPLER = (name: string) => `${name} is not supported`;
-const GRAMMAR = "Answers that keep to a grammar or schema are not supported";
 const THOUGHTS = "A budget for thoughts is not supported";
 const TOOLS = "Tools are not supported by this server yet";
 
@@ -73,24 +72,12 @@ export const FOREIGN_FIELDS: Shape = {
   reasoning_budget: here(THOUGHTS, { values: [-1] }),
   reasoning_budget_tokens: here(THOUGHTS, { values: [-1] }),
   thinking_budget_tokens: here(THOUGHTS, { values: [-1] }),
-  response_format: object({
-    type: unsupported("Answers in a JSON format are not supported by this server yet", { values: ["text"] }),
-  }, unused(["json_schema", "schema", "strict", "structures", "triggers", "format"])),
   use_beam_search: here("Beam search is not supported", { values: [false] }),
   logits_processors: here("Logits processors are not supported", { empty: true }),
   allowed_token_ids: here("A list of allowed tokens is not supported"),
   bad_words: here("A list of bad words is not supported; logit_bias can forbid tokens", {
     empty: true,
   }),
-  grammar: here(GRAMMAR, { empty: true }),
-  json_schema: here(GRAMMAR),
-  guided_json: here(GRAMMAR),
-  guided_regex: here(GRAMMAR, { empty: true }),
-  guided_choice: here(GRAMMAR, { empty: true }),
-  guided_grammar: here(GRAMMAR, { empty: true }),
-  structured_outputs: here(GRAMMAR),
-  regex: here(GRAMMAR, { empty: true }),
-  ebnf: here(GRAMMAR, { empty: true }),
   lora: here("LoRA adapters are not supported", { empty: true }),
   include_stop_str_in_output: here("The stop string as part of the answer is not supported", {
     values: [false],

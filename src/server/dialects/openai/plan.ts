@@ -6,6 +6,7 @@ import { badField } from "../../api_error.ts";
 import type { Asked, Generating } from "../dialect.ts";
 import { urgencyOf } from "../urgency.ts";
 import type { GenerationFields } from "./fields.ts";
+import { structureOf } from "./structure.ts";
 import { type LimitFields, limitOf, toSampling } from "./sampling.ts";
 
 /** Most answers to one request, prompts times `n`: evaluation tools send so many prompts together. */
@@ -69,12 +70,15 @@ export function planGeneration(
   const seed = limitOf(fields.seed);
   const wanted = promptOptions(fields, telling);
   const options = { ...toOptions(fields, asked), logprobs: telling.logprobs, ...wanted.options };
+  const structure = structureOf(fields);
   const works = prompts.flatMap((prompt) =>
     Array.from({ length: n }, (_, i): Generating => ({
       kind: "generating",
       prompt,
+      ...structure === undefined ? {} : { grammarField: structure.field },
       options: {
         ...options,
+        ...structure === undefined ? {} : { grammar: structure.grammar },
         ...seed === undefined ? {} : { seed: (seed + i) % Number.MAX_SAFE_INTEGER },
         // In a field of its own a prompt is told once.
         ...i === 0 || telling.echoes ? {} : { promptLogprobs: undefined },

@@ -1,0 +1,20 @@
+/** Grammars of requests, compiled once. @module */
+
+import { compileGrammar, type GrammarSpec } from "../grammar/mod.ts";
+
+/** Grammars that are kept, and the longest text of one that is. */
+const KEPT = 64;
+const KEY_LENGTH_MAX = 1 << 18;
+const known = new Map<string, Uint32Array<ArrayBuffer>>();
+
+/** What an answer must be, as the engine takes it. Throws a GrammarError that says what is wrong. */
+export function compiledGrammar(spec: GrammarSpec): Uint32Array<ArrayBuffer> {
+  if (spec.kind === "compiled") return spec.words;
+  const key = JSON.stringify(spec);
+  const before = known.get(key);
+  const words = before ?? compileGrammar(spec);
+  known.delete(key);
+  if (key.length <= KEY_LENGTH_MAX) known.set(key, words);
+  if (known.size > KEPT) known.delete(known.keys().next().value!);
+  return words;
+}

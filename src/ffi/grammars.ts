@@ -1,0 +1,167 @@
+/** Vocabularies and grammars: which tokens an answer may go on with. @module */
+
+import { asBuffer } from "./buffers.ts";
+import { check } from "./errors.ts";
+import type { KernelSymbols } from "./library.ts";
+import { NativeObject, type Owner, u32 } from "./objects.ts";
+import { limits, structs } from "./symbols.ts";
+
+const word = new Uint32Array(1);
+const wordBuffer = asBuffer(word);
+const INFO = structs.GrammarState;
+const infoWords = new Uint32Array(INFO.bytes / 4);
+const infoBuffer = asBuffer(infoWords);
+
+/** What is known of a place in a text that follows a grammar. */
+export interface GrammarState {
+  /** Whether the text may end here. */
+  readonly mayEnd: boolean;
+  /** Whether nothing may follow. */
+  readonly isEnd: boolean;
+  /** Memory that the grammar takes for all that it has met, in bytes. */
+  readonly bytes: number;
+}
+
+/** The bytes of a model's tokens. */
+export class Vocabulary extends NativeObject {
+  readonly tokens: number;
+
+  constructor(owner: Owner, id: number, tokens: number) {
+    super(owner, id);
+    this.tokens = tokens;
+  }
+}
+
+/** A compiled grammar over a vocabulary. States are numbers that only it understands. */
+export class Grammar extends NativeObject {
+  readonly #tokens: number;
+
+  constructor(owner: Owner, id: number, tokens: number) {
+    super(owner, id);
+    this.#tokens = tokens;
+  }
+
+  get #native(): KernelSymbols {
+    const native = this.owner.symbols();
+    if (native === undefined) throw new Error("Cannot use a grammar: the kernels were closed");
+    return native;
+  }
+
+  /**
+   * The state before any text. When much has been met all older states end with this call: who has one begins anew with it.
+   */
+  start(): number {
+    check(this.#native.kumi_grammar_start(this.id, wordBuffer), "start grammar");
+    return word[0];
+  }
+
+  /**
+   * The state behind a token, undefined where it cannot follow; `full` says that it is time to call `start`, which bounds
+   * the memory. Throws a KernelError for a state that ended.
+   */
+  accept(state: number, token: number): { state?: number; full: boolean } {
+    const status = this.#native.kumi_grammar_accept(
+      this.id,
+      u32(state, "state"),
+      u32(token, "token"),
+      wordBuffer,
+    );
+    if (status < 0) check(status, "accept", { state, token });
+    return { state: word[0] === limits.grammarStateNone ? undefined : word[0], full: status === 1 };
+  }
+
+  /** As `accept`, for any bytes. */
+  acceptBytes(state: number, bytes: Uint8Array): number | undefined {
+    if (bytes.length === 0) return state;
+    const buffer = bytes as Uint8Array<ArrayBuffer>;
+    const status = this.#native.kumi_grammar_accept_bytes(
+      this.id,
+      u32(state, "state"),
+      buffer,
+      bytes.length,
+      wordBuffer,
+    );
+    check(status, "accept bytes", { state, bytes: bytes.length });
+    return word[0] === limits.grammarStateNone ? undefined : word[0];
+  }
+
+  /** What is known of a state. */
+  info(state: number): GrammarState {
+    check(
+      this.#native.kumi_grammar_info(this.id, u32(state, "state"), infoBuffer, INFO.bytes),
+      "read grammar",
+    );
+    const { mayEnd, isEnd, bytes } = INFO.fields;
+    return {
+      mayEnd: infoWords[mayEnd.offset / 4] === 1,
+      isEnd: infoWords[isEnd.offset / 4] === 1,
+      bytes: infoWords[bytes.offset / 4],
+    };
+  }
+
+  /** The bytes that must follow, as far as there is one way only; `most` at most. */
+  forced(state: number, most = 256): Uint8Array {
+    const bytes = new Uint8Array(most);
+    const status = this.#native.kumi_grammar_forced(this.id, u32(state, "state"), bytes, most);
+    if (status < 0) check(status, "force", { state });
+    return bytes.subarray(0, status);
+  }
+
+  /** A bit for each token that may follow. */
+  mask(state: number): Uint32Array<ArrayBuffer> {
+    const words = new Uint32Array(Math.ceil(this.#tokens / 64) * 2);
+    check(
+      this.#native.kumi_grammar_mask(this.id, u32(state, "state"), asBuffer(words), words.byteLength),
+      "make a mask",
+      { state },
+    );
+    return words;
+  }
+}
+
+/** Each token's bytes, empty for those that are no text. */
+export function createVocabulary(
+  native: KernelSymbols,
+  owner: Owner,
+  tokens: readonly Uint8Array[],
+): Vocabulary {
+  const starts = new Uint32Array(tokens.length + 1);
+  tokens.forEach((bytes, i) => starts[i + 1] = starts[i] + bytes.length);
+  const all = new Uint8Array(Math.max(1, starts[tokens.length]));
+  tokens.forEach((bytes, i) => all.set(bytes, starts[i]));
+  check(
+    native.kumi_vocabulary_create(
+      owner.id,
+      all,
+      starts[tokens.length],
+      asBuffer(starts),
+      starts.byteLength,
+      wordBuffer,
+    ),
+    "create vocabulary",
+    { tokens: tokens.length },
+  );
+  return new Vocabulary(owner, word[0], tokens.length);
+}
+
+/** `words`: from `compileRules`. `ends`: the tokens that end an answer. */
+export function createGrammar(
+  native: KernelSymbols,
+  owner: Owner,
+  vocabulary: Vocabulary,
+  words: Uint32Array<ArrayBuffer>,
+  ends: readonly number[],
+): Grammar {
+  const endWords = Uint32Array.from(ends.length === 0 ? [0] : ends);
+  const status = native.kumi_grammar_create(
+    owner.id,
+    vocabulary.id,
+    asBuffer(words),
+    words.byteLength,
+    asBuffer(endWords),
+    ends.length * 4,
+    wordBuffer,
+  );
+  check(status, "create grammar", { words: words.length });
+  return new Grammar(owner, word[0], vocabulary.tokens);
+}

@@ -1,0 +1,64 @@
+/**
+ * Answers with a shape: schemas, patterns and grammars as the automaton that the kernels follow while they sample.
+ *
+ * ```ts
+ * import { compileGrammar } from "./mod.ts";
+ *
+ * const words = compileGrammar({ kind: "schema", schema: { type: "object", properties: { name: { type: "string" } } } });
+ * console.log(words.length > 0);
+ * ```
+ * @module
+ */
+
+import { toBytes, utf8 } from "./automata/bytes.ts";
+import { ofSequences } from "./automata/dfa.ts";
+import { matchDfa } from "./automata/regex.ts";
+import { Budget, GrammarError } from "./error.ts";
+import type { Expression } from "./expression.ts";
+import { gbnfRules } from "./gbnf.ts";
+import { schemaRules } from "./json_schema/compile.ts";
+import { compileRules } from "./network.ts";
+
+export { GrammarError } from "./error.ts";
+
+/** What an answer must be. */
+export type GrammarSpec =
+  /** A text of JSON that fits a schema. */
+  | { readonly kind: "schema"; readonly schema: unknown }
+  /** A text that a regular expression matches from beginning to end. */
+  | { readonly kind: "regex"; readonly pattern: string }
+  /** One of several texts. */
+  | { readonly kind: "choice"; readonly texts: readonly string[] }
+  /** A text of a grammar in llama.cpp's notation. */
+  | { readonly kind: "gbnf"; readonly grammar: string }
+  /** What `compileGrammar` has made of one of these. */
+  | { readonly kind: "compiled"; readonly words: Uint32Array<ArrayBuffer> };
+
+/** One that is to be compiled. */
+export type GrammarSource = Exclude<GrammarSpec, { readonly kind: "compiled" }>;
+
+const WORK_MAX = 400_000;
+
+/** The rules of what an answer must be, the first one of them where it begins. Throws a GrammarError. */
+export function rulesOf(spec: GrammarSource): readonly Expression[] {
+  switch (spec.kind) {
+    case "schema":
+      return schemaRules(spec.schema);
+    case "gbnf":
+      return gbnfRules(spec.grammar);
+    case "regex": {
+      const budget = new Budget(WORK_MAX, "The pattern");
+      return [{ kind: "automaton", dfa: toBytes(matchDfa(spec.pattern, budget), utf8, budget) }];
+    }
+    case "choice": {
+      const encoder = new TextEncoder();
+      if (spec.texts.length === 0) throw new GrammarError("There is nothing to choose from");
+      return [{ kind: "automaton", dfa: ofSequences(spec.texts.map((value) => [...encoder.encode(value)])) }];
+    }
+  }
+}
+
+/** Compiles what an answer must be to what `Kernels.createGrammar` takes. Throws a GrammarError that says what is wrong. */
+export function compileGrammar(spec: GrammarSpec): Uint32Array<ArrayBuffer> {
+  return spec.kind === "compiled" ? spec.words : compileRules(rulesOf(spec));
+}
