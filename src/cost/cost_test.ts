@@ -93,7 +93,7 @@ Deno.test("resolvePrices() changes currencies by the file's rates, and refuses o
   assertEquals(inputs.sources.find(({ path }) => path === "options[0].price")?.currency, "JPY");
   const franc = changed((file) => file.options[0].price.currency = "CHF");
   assertThrows(
-    () => resolvePrices(parsePrices(franc), measured),
+    () => parsePrices(franc),
     PricesError,
     "options[0].price: is in CHF, and exchange has no rate from it to USD",
   );

@@ -115,7 +115,25 @@ const pricesFile = z.strictObject({
       context.addIssue({ code: "custom", path: ["options", i, "id"], message: `"${id}" is there twice` });
     }
   });
+  for (const { path, code } of currenciesIn(file)) {
+    if (code === file.currency || Object.hasOwn(file.exchange, code)) continue;
+    const message = `is in ${code}, and exchange has no rate from it to ${file.currency}`;
+    context.addIssue({ code: "custom", path, message });
+  }
 });
+
+/** The amounts of a part of the file that name a currency. */
+function* currenciesIn(
+  value: unknown,
+  path: readonly (string | number)[] = [],
+): Iterable<{ path: (string | number)[]; code: string }> {
+  if (value === null || typeof value !== "object") return;
+  for (const [key, each] of Object.entries(value)) {
+    const place = Array.isArray(value) ? Number(key) : key;
+    if (key === "currency" && path.length > 0) yield { path: [...path], code: String(each) };
+    else yield* currenciesIn(each, [...path, place]);
+  }
+}
 
 /** A prices file whose schema was checked. */
 export type PricesFile = z.output<typeof pricesFile>;

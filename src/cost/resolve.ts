@@ -1,6 +1,6 @@
 import type { Capacity, CostInputs, CostOption, Power, SourcedFigure, TokenMix, Volume } from "./inputs.ts";
 import { HOURS_PER_MONTH } from "./monthly.ts";
-import { type Figure, type Money, type PricedOption, PricesError, type PricesFile } from "./prices.ts";
+import { type Figure, type Money, type PricedOption, type PricesFile } from "./prices.ts";
 
 /** What a trial tells the cost model. */
 export interface Measured {
@@ -18,7 +18,7 @@ export const ASSUMED_UTILISATION = 0.3;
 
 /**
  * Puts prices and measurements together: amounts in one currency, capacities as rates. An option for which
- * something is missing is left out with the reason. Throws a PricesError where a currency has no rate.
+ * something is missing is left out with the reason.
  */
 export function resolvePrices(file: PricesFile, measured: Measured): CostInputs {
   const sources: SourcedFigure[] = [];
@@ -28,19 +28,13 @@ export function resolvePrices(file: PricesFile, measured: Measured): CostInputs 
     return value;
   };
   const rates = new Map<string, number>();
-  const rateOf = (currency: string, path: string) => {
+  const rateOf = (currency: string) => {
     if (currency === file.currency) return 1;
-    const rate = file.exchange[currency];
-    if (rate === undefined) {
-      throw new PricesError(
-        `${path}: is in ${currency}, and exchange has no rate from it to ${file.currency}`,
-      );
-    }
-    if (!rates.has(currency)) rates.set(currency, plain(`exchange.${currency}`, rate));
+    if (!rates.has(currency)) rates.set(currency, plain(`exchange.${currency}`, file.exchange[currency]));
     return rates.get(currency)!;
   };
   const amount = (path: string, { value, currency = file.currency, date, source, placeholder }: Money) => {
-    const rate = rateOf(currency, path);
+    const rate = rateOf(currency);
     sources.push({ path, value, currency, date, source, placeholder });
     return value * rate;
   };

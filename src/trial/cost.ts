@@ -6,8 +6,7 @@ export type PricedTrial = Pick<TrialReport, "traffic" | "chosen" | "energy">;
 
 /**
  * Reckons what the traffic of a trial costs at these prices. `pricesFile` is the file's name, for the report.
- * Null where neither the traffic, nor the file, nor what the machine can do gives a number of requests. Throws a
- * PricesError for currencies without a rate.
+ * Null where neither the traffic, nor the file, nor what the machine can do gives a number of requests.
  */
 export function trialCost(report: PricedTrial, prices: PricesFile, pricesFile: string): TrialCost | null {
   const inputs = resolvePrices(prices, measuredBy(report));

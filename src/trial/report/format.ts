@@ -34,8 +34,8 @@ export function formatFor(language: Language): Format {
       value,
     );
   };
-  const unit = (value: number, english: string, japanese: string) =>
-    language === "ja" ? `${number(value)}${japanese}` : `${number(value)} ${english}`;
+  const unit = (value: number, english: string, japanese: string, digits = 3) =>
+    language === "ja" ? `${number(value, digits)}${japanese}` : `${number(value, digits)} ${english}`;
   const time = (ms: number | null) => {
     if (ms === null || !Number.isFinite(ms)) return NONE;
     if (ms < 1000) return `${number(ms)} ms`;
@@ -70,7 +70,7 @@ export function formatFor(language: Language): Format {
         maximumFractionDigits: digits,
       }).format(share),
     time,
-    seconds: (ms) => ms < 120_000 ? unit(ms / 1000, "s", "秒") : time(ms),
+    seconds: (ms) => ms < 120_000 ? unit(ms / 1000, "s", "秒", 2) : time(ms),
     words: (value) =>
       new Intl.NumberFormat(language, {
         notation: "compact",

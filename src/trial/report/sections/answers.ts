@@ -110,5 +110,6 @@ export function capacitySection(page: Page): Markup {
     }</div>`,
     capacityFigure(page),
     table(t.capacity.columns, rows, { caption: html`${t.capacity.table}${badge("predicted", page)}` }),
+    paragraph(page, t.capacity.more),
   );
 }

@@ -114,7 +114,7 @@ function costTile({ report: { cost }, t, money }: Page): Markup {
   const rows = options.slice(0, 1 + BESIDE_MAX).map((option) => {
     const { id, name } = option;
     const mark = total(id) === least && html`<span class="least"> ${t.cost.cheapest}</span>`;
-    return html`<span class="row"><span>${shortened(name, 34)}${mark}</span><b>${
+    return html`<span class="row"><span>${shortened(name, 34)}${mark}</span><b>${isAssumed(option) && "≈ "}${
       money(total(id))
     }</b></span>`;
   });

@@ -39,7 +39,7 @@ function sentenceFor(note: TrialNote, { report: { noise }, t: { warnings: t }, f
     case "generator late":
       return t["generator late"](f.time(note.p99Ms));
     case "energy not measured":
-      return t["energy not measured"](note.why);
+      return t["energy not measured"](note.why.replace(/\.$/, ""));
     case "synthetic traffic":
       return t["synthetic traffic"](note.profile);
     case "requests cut to the context":

@@ -49,7 +49,7 @@ const advice: Readonly<Record<TrialAdvice, string>> = {
     code("kumi trial --eval FILE")
   }, with questions of your own.`,
   "measure energy":
-    "Measure power, with the processor's counters or a meter at the socket: what stands here is an estimate.",
+    "Measure power, with the processor's counters or a meter at the socket: so far it is not measured.",
   "give prices": `Give prices to see costs: copy ${
     code("examples/prices/example.json")
   }, put in yours, and run ${code("kumi report REPORT.json --prices FILE")}.`,
@@ -94,7 +94,7 @@ export const en = {
     carries: (requests: string, users: string | null, share: string) =>
       `One machine answers up to ${strong(`${requests} requests a second`)}${
         users === null ? "" : ` (about ${users} users)`
-      }; ${share} of the answers then keep the ${term("objective")}.`,
+      }; at least ${share} of the answers then keep the ${term("objective")}.`,
     carriesNothing: `Even at the lowest load that was tried too few answers kept the ${term("objective")}.`,
     peak: (peak: string, machines: string, utilisation: string | null) =>
       `Your traffic peaks at ${peak} requests a second${
@@ -152,7 +152,7 @@ export const en = {
     "generator late": (time: string) =>
       `The load generator itself was up to ${time} late, which makes the server look slower.`,
     "energy estimated": "Energy was estimated and not measured.",
-    "energy not measured": (why: string) => `Energy was not measured: ${why}`,
+    "energy not measured": (why: string) => `Energy was not measured: ${why}.`,
     "quality not tested": "Quality was not tested: a fast wrong answer counts as good here.",
     "synthetic traffic": (profile: string) =>
       `The traffic is a profile (${profile}), made after public figures, and nobody's own.`,
@@ -359,6 +359,7 @@ export const en = {
     columns: ["load", "requests/s", "machines", "good answers", "TTFT p95", "ITL p95"],
     times: (load: string) => `${load}×`,
     none1: "no number",
+    more: `Other loads and other machines: ${code("kumi plan REPORT.json --load 20x")}.`,
   },
 
   traffic: {

@@ -8,7 +8,7 @@ export const sentences = {
   title: "Sentences for the meeting",
   intro: "Each is backed by the figure named behind it.",
   carries: (rate: string, share: string) =>
-    `One machine of this kind answers ${rate} requests a second, ${share} of them within the waiting times that we asked for.`,
+    `One machine of this kind answers ${rate} requests a second, at least ${share} of them within the waiting times that we asked for.`,
   carriesNothing:
     "One machine of this kind does not keep the waiting times that we asked for at any load that was tried.",
   machines: (peak: string, machines: string, utilisation: string) =>

@@ -44,7 +44,7 @@ const advice: Readonly<Record<TrialAdvice, string>> = {
     code("kumi serve --record FILE")
   } で自社のトラフィックを記録し（長さと時刻だけで、本文は残らない）、そのファイルで再測定する。`,
   "test quality": `自社の質問を用意し、回答の質を確かめる：${code("kumi trial --eval FILE")}`,
-  "measure energy": "CPUの電力カウンターかワットチェッカーで電力を実測する。ここに示したのは推定値である。",
+  "measure energy": "CPUの電力カウンターかワットチェッカーで電力を実測する。今回は実測していない。",
   "give prices": `${code("examples/prices/example-jpy.json")} を複製して自社の単価を記入し、${
     code("kumi report REPORT.json --prices FILE")
   } を実行すると費用が表示される。`,
@@ -149,7 +149,7 @@ export const ja: Texts = {
     "generator late": (time) =>
       `負荷をかける側が最大${time}遅れました。その分、サーバーが実際より遅く見えています。`,
     "energy estimated": "電力は推定値であり、実測していません。",
-    "energy not measured": (why) => `電力は測定していません：${why}`,
+    "energy not measured": (why) => `電力は測定していません（${why}）。`,
     "quality not tested": "回答の質は確認していません。速ければ、誤った回答でも「良好」に数えられます。",
     "synthetic traffic": (profile) =>
       `トラフィックは公開統計から作ったプロファイル（${profile}）であり、自社のものではありません。`,
@@ -342,6 +342,7 @@ export const ja: Texts = {
     columns: ["負荷", "件/秒", "台数", "良好な応答", "TTFT p95", "ITL p95"],
     times: (load) => `${load}倍`,
     none1: "不可",
+    more: `他の負荷や他のマシンについては ${code("kumi plan REPORT.json --load 20x")} で予測できます。`,
   },
 
   traffic: {

@@ -6,7 +6,7 @@ export const sentences: Texts["sentences"] = {
   title: "会議でそのまま使える文",
   intro: "各文の後ろに、根拠となる図表を示します。",
   carries: (rate, share) =>
-    `同等のマシン1台で毎秒${rate}件を処理でき、その${share}が当社の求める待ち時間に収まります。`,
+    `同等のマシン1台で毎秒${rate}件を処理でき、その${share}以上が当社の求める待ち時間に収まります。`,
   carriesNothing: "同等のマシン1台では、試したどの負荷でも当社の求める待ち時間に収まりませんでした。",
   machines: (peak, machines, utilisation) =>
     `ピーク時の毎秒${peak}件には同等のマシンが${machines}台必要で、そのときの稼働率は${utilisation}です。`,
