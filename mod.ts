@@ -12,7 +12,13 @@
  *
  * @module
  */
-export { type DetokenizeOptions, loadModel, Model, type TokenizeOptions } from "./src/client/model.ts";
+export {
+  type DetokenizeOptions,
+  loadModel,
+  Model,
+  type RenderOptions,
+  type TokenizeOptions,
+} from "./src/client/model.ts";
 export type { KvOptions, LoadOptions, LoadProgress } from "./src/protocol/options/load.ts";
 export type { ModelInfo } from "./src/protocol/model_info.ts";
 export type {
@@ -25,7 +31,7 @@ export type {
   TopLogprob,
   Usage,
 } from "./src/protocol/answer.ts";
-export type { ChatMessage, Pooling, PromptShape } from "./src/protocol/request.ts";
+export type { ChatMessage, Pooling, PromptShape, RenderedChat } from "./src/protocol/request.ts";
 export type { Generation, GenerationResult } from "./src/client/generation.ts";
 export type {
   ChatOptions,

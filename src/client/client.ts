@@ -9,7 +9,7 @@ import { type Answered, type PendingQuestion, PendingRequest, type Question } fr
 import { type Health, type StartOptions, WorkerPool } from "./pool.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import type { StepEvent } from "../protocol/answer.ts";
-import type { WorkRequest } from "../protocol/request.ts";
+import type { ChatMessage, PromptShape, RenderedChat, WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import { promptUnits } from "./routing.ts";
 import type { EngineStats } from "../protocol/stats.ts";
@@ -116,6 +116,11 @@ export class EngineClient implements AsyncDisposable {
   /** Token ids of a text. */
   tokenize(text: string, options: { addSpecial: boolean; parseSpecial: boolean }): Promise<number[]> {
     return this.#ask((id) => ({ type: "tokenize", id, text, ...options })) as Promise<number[]>;
+  }
+
+  /** The prompt that a conversation becomes. */
+  render(messages: ChatMessage[], shape: PromptShape): Promise<RenderedChat> {
+    return this.#ask((id) => ({ type: "render", id, messages, shape })) as Promise<RenderedChat>;
   }
 
   /** The text of tokens. */

@@ -27,7 +27,14 @@ import { isMessages, resolveEmbedding, resolveRequest, shapeOf } from "./generat
 import { layoutWorkers } from "./layout.ts";
 import { locateModel } from "./locate_model.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
-import type { ChatMessage, Pooling, Prompt, WorkRequest } from "../protocol/request.ts";
+import type {
+  ChatMessage,
+  Pooling,
+  Prompt,
+  PromptShape,
+  RenderedChat,
+  WorkRequest,
+} from "../protocol/request.ts";
 import { WorkerTransport } from "./transport.ts";
 
 /**
@@ -98,6 +105,22 @@ export interface DetokenizeOptions {
   special?: boolean;
   signal?: AbortSignal;
 }
+
+/** How a conversation becomes a prompt. All optional. */
+export interface RenderOptions extends PromptShape {
+  signal?: AbortSignal;
+}
+
+const { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt, templateVariables } =
+  CHAT_CHECKS;
+const RENDER_CHECKS = {
+  enableThinking,
+  reasoningEffort,
+  continueFinalMessage,
+  addGenerationPrompt,
+  templateVariables,
+  signal: isSignal,
+};
 
 /** What the promise gives, or the signal's reason as soon as it is aborted. */
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -236,6 +259,27 @@ export class Model implements AsyncDisposable {
     const { special = false, signal } = options;
     signal?.throwIfAborted();
     return await abortable(this.#client.detokenize([...tokens], special), signal);
+  }
+
+  /**
+   * The prompt that `chat()` would make of a conversation, as text and as tokens.
+   *
+   * ```ts
+   * await using model = await loadModel("demo");
+   * const { text, tokens } = await model.renderChat([{ role: "user", content: "Hi" }]);
+   * console.log(text, tokens.length);
+   * ```
+   *
+   * Rejects with a TypeError or RangeError for arguments that cannot be, a TemplateError where the template refuses the
+   * conversation or there is none, and the signal's reason.
+   */
+  async renderChat(messages: readonly ChatMessage[], options: RenderOptions = {}): Promise<RenderedChat> {
+    checkOptions("renderChat()", options, RENDER_CHECKS);
+    isMessages("messages", messages);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const copies = messages.map((message) => ({ ...message }));
+    return await abortable(this.#client.render(copies, shapeOf(options)), signal);
   }
 
   /** Figures of this moment: of each worker, and of those that were replaced. Workers answer between two steps. */

@@ -6,7 +6,7 @@ import type { StepEvent } from "../protocol/answer.ts";
 import { isEmbedding, type WorkRequest } from "../protocol/request.ts";
 
 /** What a worker is asked beside generations, and what it answers. */
-export type Question = Extract<ToEngine, { type: "tokenize" | "detokenize" | "stats" }>;
+export type Question = Extract<ToEngine, { type: "tokenize" | "detokenize" | "render" | "stats" }>;
 /** Undefined: there is nobody who could tell. */
 export type Answered = Extract<FromEngine, { type: "reply" }>["value"];
 

@@ -1,5 +1,6 @@
 import { defaultClass } from "../../scheduler/mod.ts";
 import { LIBRARY_CLASSES } from "../protocol/classes.ts";
+import type { ChatTemplate } from "../tokenizer/chat_template.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import { freeContext } from "../ffi/context.ts";
@@ -23,7 +24,7 @@ import {
   type ToEngine,
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
-import type { WorkRequest } from "../protocol/request.ts";
+import type { RenderedChat, WorkRequest } from "../protocol/request.ts";
 import { openWeights } from "./open_weights.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
@@ -31,7 +32,11 @@ type LoadMessage = Extract<ToEngine, { type: "load" }>;
 interface LoadedParts {
   tokenizer: Tokenizer;
   engine: Engine;
+  chatTemplate: Renders;
 }
+
+/** A chat template, or what stands for the lack of one. */
+type Renders = Pick<ChatTemplate, "encode" | "render">;
 
 /**
  * Turns of the event loop within which a message that was sent arrives. A loop that is never idle looks for
@@ -56,6 +61,7 @@ export class EngineHost {
   #runner: ModelRunner | null = null;
   #tokenizer: Tokenizer | null = null;
   #engine: Engine | null = null;
+  #chatTemplate: Renders | null = null;
   /** Why which class refused when that was last said. */
   #refusing = "";
   /** When it was last told what new requests have to expect. */
@@ -108,6 +114,12 @@ export class EngineHost {
           ({ tokenizer }) => tokenizer.decode(message.tokens, { special: message.special }),
         );
         break;
+      case "render":
+        this.#reply(message.id, ({ chatTemplate }) => ({
+          text: chatTemplate.render(message.messages, message.shape),
+          tokens: chatTemplate.encode(message.messages, message.shape),
+        }));
+        break;
       case "machine":
         this.#post(machineReply(message.libraryPath));
         break;
@@ -156,10 +168,13 @@ export class EngineHost {
       this.#tokenizer = tokenizer;
       const allocator = createKvPool(runner, options);
       const { classes = LIBRARY_CLASSES, ageingMs, prefixCache, prefixHashKey } = options;
+      this.#chatTemplate = chatTemplate instanceof TemplateError
+        ? new NoChatTemplate(chatTemplate)
+        : chatTemplate;
       this.#engine = new Engine({
         runner,
         tokenizer,
-        chatTemplate: chatTemplate instanceof TemplateError ? new NoChatTemplate(chatTemplate) : chatTemplate,
+        chatTemplate: this.#chatTemplate,
         allocator,
         constraints: new Constraints(runner.kernels, tokenizer),
         sequencesMax: options.sequencesMax,
@@ -199,11 +214,13 @@ export class EngineHost {
     };
   }
 
-  #reply(id: number, answer: (parts: LoadedParts) => number[] | string | EngineStats): void {
+  #reply(id: number, answer: (parts: LoadedParts) => number[] | string | RenderedChat | EngineStats): void {
     try {
-      const tokenizer = this.#tokenizer, engine = this.#engine;
-      if (tokenizer === null || engine === null) throw new EngineError("The model is not loaded");
-      this.#post({ type: "reply", id, value: answer({ tokenizer, engine }) });
+      const tokenizer = this.#tokenizer, engine = this.#engine, chatTemplate = this.#chatTemplate;
+      if (tokenizer === null || engine === null || chatTemplate === null) {
+        throw new EngineError("The model is not loaded");
+      }
+      this.#post({ type: "reply", id, value: answer({ tokenizer, engine, chatTemplate }) });
     } catch (error) {
       this.#post({ type: "reply", id, error: toWireError(error) });
     }
@@ -311,6 +328,10 @@ class NoChatTemplate {
   }
 
   encode(): never {
+    throw this.#error;
+  }
+
+  render(): never {
     throw this.#error;
   }
 }

@@ -11,7 +11,7 @@ import type { StepEvent, WireError } from "./answer.ts";
 import type { SharedWeights } from "../models/loading.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { ModelInfo } from "./model_info.ts";
-import type { WorkRequest } from "./request.ts";
+import type { ChatMessage, PromptShape, RenderedChat, WorkRequest } from "./request.ts";
 import type { EngineStats } from "./stats.ts";
 
 /**
@@ -63,6 +63,7 @@ export type ToEngine =
   | { type: "refused"; class: string }
   | { type: "tokenize"; id: number; text: string; addSpecial: boolean; parseSpecial: boolean }
   | { type: "detokenize"; id: number; tokens: number[]; special: boolean }
+  | { type: "render"; id: number; messages: ChatMessage[]; shape: PromptShape }
   | { type: "stats"; id: number }
   | { type: "ping" }
   | { type: "close" };
@@ -73,5 +74,5 @@ export type FromEngine =
   | { type: "loaded"; info: ModelInfo; weights: SharedWeights }
   | { type: "failed"; error: WireError }
   | { type: "step"; events: StepEvent[]; outlook?: CountedOutlook[] }
-  | { type: "reply"; id: number; value?: number[] | string | EngineStats; error?: WireError }
+  | { type: "reply"; id: number; value?: number[] | string | RenderedChat | EngineStats; error?: WireError }
   | { type: "closed" };

@@ -23,6 +23,12 @@ export interface ChatMessage {
 /** How a conversation becomes a prompt. */
 export type PromptShape = Omit<ChatTemplateOptions, "now">;
 
+/** A conversation in the words of the model's chat template. */
+export interface RenderedChat {
+  text: string;
+  tokens: number[];
+}
+
 /** What a generation continues. */
 export type Prompt =
   | { text: string }

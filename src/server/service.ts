@@ -23,7 +23,7 @@ export interface Exchange {
 
 /** What the server answers at a path. */
 export interface Route {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** The path, or a prefix that ends with `/*`. */
   readonly path: string;
   /** Another path at which it answers, too. */

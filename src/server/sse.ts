@@ -28,7 +28,7 @@ export interface StreamLimits {
 export const STREAM_LIMITS: StreamLimits = { bufferBytes: 256 << 10, stalledMs: 30_000, keepAliveMs: 15_000 };
 
 const encoder = new TextEncoder();
-const KEEP_ALIVE = encoder.encode(": keep-alive\n\n");
+const KEEP_ALIVE = ": keep-alive\n\n";
 const TICKS = 8;
 /** Between the first two comments that find out whether a client is there; then twice as long each time. */
 const PROBE_MS = 25;
@@ -61,8 +61,16 @@ export class EventStream {
   #wroteAt: number;
   readonly #now: () => number;
 
-  /** `now`: ms of a clock that does not jump. */
-  constructor(source: EventSource, limits: StreamLimits = STREAM_LIMITS, now = () => performance.now()) {
+  readonly #keepAlive: Uint8Array;
+
+  /** `keepAlive`: what is sent where there is nothing to say. `now`: ms of a clock that does not jump. */
+  constructor(
+    source: EventSource,
+    limits: StreamLimits = STREAM_LIMITS,
+    { keepAlive = KEEP_ALIVE, now = () => performance.now() }: { keepAlive?: string; now?: () => number } =
+      {},
+  ) {
+    this.#keepAlive = encoder.encode(keepAlive);
     this.#source = source;
     this.#limits = limits;
     this.#now = now;
@@ -98,7 +106,7 @@ export class EventStream {
   probe(): void {
     if (this.#probe !== undefined || this.#isOver) return;
     const probe = (pauseMs: number) => {
-      if (this.#wake !== null) this.#send(KEEP_ALIVE);
+      if (this.#wake !== null) this.#send(this.#keepAlive);
       // Sending may have been all that an end waited for.
       if (this.#isOver) return;
       this.#probe = setTimeout(probe, pauseMs, Math.min(2 * pauseMs, this.#limits.keepAliveMs));
@@ -133,7 +141,9 @@ export class EventStream {
   #look(): void {
     const now = this.#now();
     if (this.#waitsSince > 0 && now - this.#waitsSince >= this.#limits.stalledMs) this.#cut("stalled");
-    else if (this.#wake !== null && now - this.#wroteAt >= this.#limits.keepAliveMs) this.#send(KEEP_ALIVE);
+    else if (this.#wake !== null && now - this.#wroteAt >= this.#limits.keepAliveMs) {
+      this.#send(this.#keepAlive);
+    }
   }
 
   /** Ends the connection in the middle: nobody shall take what has arrived for the whole. */

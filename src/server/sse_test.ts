@@ -62,7 +62,7 @@ Deno.test("EventStream cuts a reader off that lets too much wait", async () => {
 Deno.test("EventStream cuts a reader off that leaves events unread", async () => {
   const source = new Source();
   let now = 0;
-  const events = new EventStream(source, LIMITS, () => now);
+  const events = new EventStream(source, LIMITS, { now: () => now });
   source.text = "x";
   now = 1;
   events.notify();
@@ -75,7 +75,7 @@ Deno.test("EventStream cuts a reader off that leaves events unread", async () =>
 Deno.test("EventStream sends comments while there is nothing to say", async () => {
   const source = new Source();
   let now = 0;
-  const events = new EventStream(source, LIMITS, () => now);
+  const events = new EventStream(source, LIMITS, { now: () => now });
   const reader = events.body.getReader();
   const read = reader.read();
   await tick();

@@ -9,6 +9,7 @@ export function askedFor(info: Partial<ModelInfo>): Asked {
     info: { fingerprint: "fp", ...info } as ModelInfo,
     tokenize: () => Promise.resolve([1]),
     detokenize: () => Promise.resolve("a"),
+    renderChat: () => Promise.resolve({ text: "a", tokens: [1] }),
   };
-  return { id: "1", created: 0, headers: new Headers(), tenant: "", model, modelName: "m" };
+  return { id: "1", created: 0, headers: new Headers(), tenant: "", model, modelName: "m", served: () => [] };
 }

@@ -8,7 +8,7 @@ export interface Documented extends
     Dialect,
     "summary" | "answer" | "body" | "example" | "streams" | "errorStatuses" | "errors"
   > {
-  readonly method: "GET" | "POST";
+  readonly method: Endpoint["method"];
   readonly path: string;
   readonly isPublic?: true;
 }
@@ -98,6 +98,7 @@ export const STATUSES: Readonly<Record<number, string>> = {
   500: "A fault of the server",
   503:
     "The model is loading, the engine is gone, or the server is shutting down; Retry-After says when to try again",
+  529: "As 503, in the words of Anthropic's interface",
 };
 
 /** Statuses that any path can have. */

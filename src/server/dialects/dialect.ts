@@ -10,6 +10,7 @@ import type { GenerationResult } from "../../client/generation.ts";
 import type { AnswerPart } from "../../protocol/answer.ts";
 import type { ChatOptions } from "../../protocol/options/generation.ts";
 import type { Model } from "../../client/model.ts";
+import type { ModelInfo } from "../../protocol/model_info.ts";
 import type { Pooling, Prompt } from "../../protocol/request.ts";
 import type { ApiError, ErrorShape } from "../api_error.ts";
 import type { ObjectSchema } from "../schema/fields.ts";
@@ -64,8 +65,16 @@ export interface Asked {
   /** Hash of the caller's key; "" where no keys are asked for. */
   readonly tenant: string;
   /** The model that it chose, and its name here. */
-  readonly model: Pick<Model, "info" | "tokenize" | "detokenize">;
+  readonly model: Pick<Model, "info" | "tokenize" | "detokenize" | "renderChat">;
   readonly modelName: string;
+  /** All models that are there. */
+  readonly served: () => readonly ServedModel[];
+}
+
+/** A model of the server. */
+export interface ServedModel {
+  readonly name: string;
+  readonly info: ModelInfo;
 }
 
 /** A text to be generated. */
@@ -105,11 +114,20 @@ export interface SoFar {
   readonly completionTokens: number;
 }
 
+/** How a stream is sent that is not one of server-sent events. */
+export interface StreamFormat {
+  readonly contentType: string;
+  /** What may be sent where nothing else is, so that nobody takes the connection for dead. */
+  readonly keepAlive: string;
+}
+
 /**
  * Writes a stream. Each function gives the text of as many events as it wants, made with `eventText`;
  * `index`: whose of the plan's works they are.
  */
 export interface EventWriter {
+  /** Default: server-sent events. */
+  readonly format?: StreamFormat;
   /** Before the first part of an answer, together with it. */
   first(index: number, soFar: SoFar): string;
   /** What one step, or several that the client has not read yet, added to an answer. */
@@ -127,7 +145,7 @@ export interface Endpoint {
   readonly path: string;
   /** Another path at which it answers, too. */
   readonly alias?: string;
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** Headers in which its clients send their key, beside those that count everywhere. */
   readonly keyHeaders?: readonly string[];
   /** Loaded when a server begins: the library does without. */

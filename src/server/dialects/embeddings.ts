@@ -7,13 +7,13 @@ import { EMBEDDING } from "../../protocol/options/generation.ts";
 import { badField } from "../api_error.ts";
 import { object, word } from "../schema/fields.ts";
 import { fieldOf } from "../schema/of_option.ts";
-import { dialect, type Embedding, type Plan } from "./dialect.ts";
+import { type Asked, dialect, type Embedding, type Plan } from "./dialect.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 import { model, prompts } from "./openai/fields.ts";
 import { FOREIGN_EMBEDDING_FIELDS } from "./openai/foreign_fields.ts";
-import { toPrompts } from "./openai/plan.ts";
+import { type PromptField, toPrompts } from "./openai/plan.ts";
 import { withExtraBody } from "./openai/unpack.ts";
-import { URGENCY_FIELDS, urgencyOf } from "./urgency.ts";
+import { type Urgency, URGENCY_FIELDS, urgencyOf } from "./urgency.ts";
 
 /** Most texts in a request. */
 const TEXTS_MAX = 2048;
@@ -40,24 +40,9 @@ export const EMBEDDINGS = dialect({
   errorStatuses: ENGINE_ERRORS,
   unpack: withExtraBody,
   plan(fields, asked): Plan {
-    const { vocab, hidden, pooling: filePooling } = asked.model.info;
     const { dimensions, encoding_format } = fields;
-    if (dimensions !== undefined && dimensions > hidden) {
-      throw badField(
-        "dimensions",
-        `"dimensions" must be at most ${hidden}, as many as the model has, current value is ${dimensions}`,
-      );
-    }
-    const options = urgencyOf(fields, asked);
-    const pooling = poolingOf(fields.pooling, filePooling);
     return {
-      works: toPrompts("input", fields.input, vocab).map((prompt): Embedding => ({
-        kind: "embedding",
-        prompt,
-        pooling,
-        options,
-      })),
-      class: options.class,
+      ...planEmbeddings(fields, asked),
       whole(results) {
         const write = (vector: Float32Array) => encoding_format === "base64" ? base64(vector) : [...vector];
         const promptTokens = results.reduce((sum, { usage }) => sum + usage.promptTokens, 0);
@@ -75,6 +60,36 @@ export const EMBEDDINGS = dialect({
     };
   },
 });
+
+/** What any dialect asks for vectors of texts. */
+interface EmbeddingsRequest extends Urgency {
+  readonly input: PromptField;
+  readonly dimensions?: number;
+  readonly pooling?: Pooling;
+}
+
+/** The works of a request, and its latency class. Throws an ApiError, 400. */
+export function planEmbeddings(request: EmbeddingsRequest, asked: Asked): Pick<Plan, "works" | "class"> {
+  const { vocab, hidden, pooling: filePooling } = asked.model.info;
+  const { dimensions } = request;
+  if (dimensions !== undefined && dimensions > hidden) {
+    throw badField(
+      "dimensions",
+      `"dimensions" must be at most ${hidden}, as many as the model has, current value is ${dimensions}`,
+    );
+  }
+  const options = urgencyOf(request, asked);
+  const pooling = poolingOf(request.pooling, filePooling);
+  return {
+    works: toPrompts("input", request.input, vocab).map((prompt): Embedding => ({
+      kind: "embedding",
+      prompt,
+      pooling,
+      options,
+    })),
+    class: options.class,
+  };
+}
 
 function poolingOf(asked: Pooling | undefined, file: FilePooling): Pooling {
   try {

@@ -66,7 +66,8 @@ export async function asStream(
     stop();
     throw error;
   });
-  const events = stream = new EventStream(answer, service.streamLimits);
+  const { contentType = "text/event-stream", keepAlive } = writer.format ?? {};
+  const events = stream = new EventStream(answer, service.streamLimits, { keepAlive });
   halfClosed.promise.then(() => events.probe());
   run.results.then((results) => answer.finish(results), (error) => answer.fail(toApiError(error)))
     .finally(() => {
@@ -74,6 +75,6 @@ export async function asStream(
       stop();
     });
   return new Response(events.body, {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-cache", "x-accel-buffering": "no" },
+    headers: { "content-type": contentType, "cache-control": "no-cache", "x-accel-buffering": "no" },
   });
 }

@@ -50,6 +50,10 @@ async function read(service: Service, dialect: Dialect, exchange: Exchange): Pro
     headers: request.headers,
     model: chosen.host.model,
     modelName: chosen.name,
+    served: () =>
+      service.models.all.flatMap(({ name, host: { loaded } }) =>
+        loaded === null ? [] : [{ name, info: loaded.info }]
+      ),
   };
   return { fields, asked, chosen };
 }

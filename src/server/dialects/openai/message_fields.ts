@@ -47,7 +47,7 @@ export const PART = object({
 }, {
   text: content,
   refusal: content,
-}, { others: unused(["cache_control", "annotations", "prompt_cache_breakpoint"]) });
+}, { others: unused(["cache_control", "annotations", "logprobs", "parsed", "prompt_cache_breakpoint"]) });
 
 const FUNCTION = object({ name }, { arguments: UNUSED });
 

@@ -1,0 +1,123 @@
+/** The fields of Anthropic's requests. @module */
+
+import { GENERATION } from "../../../protocol/options/generation.ts";
+import { CHAT_LIMITS } from "../../../tokenizer/conversation.ts";
+import {
+  choice,
+  flag,
+  integer,
+  list,
+  object,
+  type Shape,
+  tag,
+  text,
+  unsupported,
+  UNUSED,
+  unused,
+  word,
+} from "../../schema/fields.ts";
+import { fieldOf } from "../../schema/of_option.ts";
+import { model } from "../openai/fields.ts";
+import { TEXT_MAX } from "../openai/message_fields.ts";
+import { URGENCY_FIELDS } from "../urgency.ts";
+
+const BLOCKS_MAX = 1024;
+const NAME_MAX = 256;
+const content = text(TEXT_MAX);
+const name = text(NAME_MAX);
+
+const IMAGES = "Images are not supported by this server";
+const FILES = "Files are not supported by this server";
+const SERVER_TOOLS = "Tools that the server runs are not supported by this server";
+
+const TEXT_BLOCK = object({
+  type: tag(["text"], { image: IMAGES, document: FILES }, "Only texts are supported"),
+}, {
+  text: content,
+}, { others: unused(["cache_control", "citations"]) });
+
+const BLOCK = object({
+  type: tag(["text", "thinking", "redacted_thinking", "tool_use", "tool_result"], {
+    image: IMAGES,
+    document: FILES,
+    container_upload: FILES,
+    search_result: "Search results are not supported by this server",
+    server_tool_use: SERVER_TOOLS,
+    web_search_tool_result: SERVER_TOOLS,
+    mcp_tool_use: SERVER_TOOLS,
+    mcp_tool_result: SERVER_TOOLS,
+  }, "Only texts are supported"),
+}, {
+  text: content,
+  thinking: content,
+  id: name,
+  name,
+  input: UNUSED,
+  tool_use_id: name,
+  content: choice("a string or a list of objects", [content, list(TEXT_BLOCK, 0, BLOCKS_MAX)]),
+}, { others: unused(["cache_control", "citations", "signature", "data", "is_error", "caller"]) });
+
+export const TURN = object({
+  role: word(["user", "assistant", "system"]),
+  content: choice("a string or a list of objects", [content, list(BLOCK, 0, BLOCKS_MAX)], {
+    help: "A text, or a list of blocks: texts, thinking, and calls of tools with their results.",
+  }),
+}, {});
+
+const TOOLS = "Tools are not supported by this server yet";
+const SHAPES = "Answers in a JSON format are not supported by this server yet";
+
+/** What the conversation is made of. */
+export const CONVERSATION_FIELDS = {
+  system: choice("a string or a list of objects", [content, list(TEXT_BLOCK, 0, BLOCKS_MAX)], {
+    help: "What the model is told before the conversation.",
+  }),
+  thinking: object({ type: word(["enabled", "disabled", "adaptive"]) }, {
+    budget_tokens: integer(1, 2 ** 31),
+  }, {
+    others: unused(["display"]),
+    help: "Whether the model thinks first, where its template knows that; a budget is not kept.",
+  }),
+};
+
+/** Those that change nothing, and those that ask for what is not there. */
+export const FOREIGN: Shape = {
+  ...unused(["metadata", "service_tier", "betas", "inference_geo", "cache_control", "speed"]),
+  tools: unsupported(TOOLS, { empty: true }),
+  tool_choice: object({ type: unsupported(TOOLS, { values: ["auto", "none"] }) }, {
+    disable_parallel_tool_use: UNUSED,
+  }),
+  mcp_servers: unsupported(SERVER_TOOLS, { empty: true }),
+  container: unsupported("Containers are not supported by this server"),
+  context_management: unsupported(
+    "Changes of the conversation by the server are not supported by this server",
+    {
+      empty: true,
+    },
+  ),
+  output_config: object({}, {}, {
+    others: { effort: UNUSED, format: unsupported(SHAPES) },
+  }),
+  output_format: unsupported(SHAPES),
+};
+
+export const MESSAGES_BODY = object({
+  messages: list(TURN, 1, CHAT_LIMITS.messages),
+  max_tokens: integer(1, GENERATION.maxTokens.kind.max, { help: "Most tokens of the answer." }),
+}, {
+  model,
+  ...CONVERSATION_FIELDS,
+  temperature: fieldOf(GENERATION.temperature),
+  top_p: fieldOf(GENERATION.topP),
+  top_k: fieldOf(GENERATION.topK),
+  stop_sequences: list(text(256, { min: 1 }), 0, 16, {
+    help: "The answer ends before the first of these texts.",
+  }),
+  stream: flag("Send the answer as server-sent events.", false),
+  ...URGENCY_FIELDS,
+}, { others: FOREIGN });
+
+export const COUNT_BODY = object({ messages: list(TURN, 1, CHAT_LIMITS.messages) }, {
+  model,
+  ...CONVERSATION_FIELDS,
+}, { others: FOREIGN });

@@ -1,0 +1,49 @@
+/**
+ * A conversation that is to be answered, in no dialect's words: every dialect makes one of these of its fields. What all
+ * of them can ask for, tools or an answer with a shape, belongs here.
+ * @module
+ */
+
+import type { ChatOptions } from "../../../protocol/options/generation.ts";
+import type { ChatMessage, PromptShape } from "../../../protocol/request.ts";
+import { badField } from "../../api_error.ts";
+import type { Asked, Generating, Plan } from "../dialect.ts";
+import { type Urgency, urgencyOf } from "../urgency.ts";
+
+/** How the answer is made: what of the options has the same meaning in all dialects. */
+export type AnswerOptions = Pick<
+  ChatOptions,
+  | "temperature"
+  | "topP"
+  | "topK"
+  | "minP"
+  | "seed"
+  | "maxTokens"
+  | "stop"
+  | "repeatPenalty"
+  | "presencePenalty"
+  | "frequencyPenalty"
+  | "penaltyTokens"
+  | "logprobs"
+>;
+
+/** What is to be answered. */
+export interface ChatRequest {
+  readonly messages: ChatMessage[];
+  /** How the conversation becomes a prompt. */
+  readonly shape?: PromptShape;
+  readonly options: AnswerOptions;
+  readonly urgency?: Urgency;
+}
+
+/** The work of a request and its latency class. Throws an ApiError, 400. */
+export function planChat(request: ChatRequest, asked: Asked): Pick<Plan, "class"> & { works: [Generating] } {
+  const { messages, shape = {}, options, urgency = {} } = request;
+  const all = { ...urgencyOf(urgency, asked), ...options };
+  return { works: [{ kind: "generating", prompt: { messages, ...shape }, options: all }], class: all.class };
+}
+
+/** A conversation that templates can begin with: some refuse an empty one. Throws an ApiError, 400. */
+export function requireMessages(messages: readonly ChatMessage[], field: string): void {
+  if (messages.length === 0) throw badField(field, `"${field}" has no message to answer`, "missing_field");
+}

@@ -1,0 +1,106 @@
+/** POST /api/chat, /api/generate and /api/embed: Ollama's interface. @module */
+
+import { embeddingOf } from "../../client/embedding.ts";
+import type { GenerationResult } from "../../client/generation.ts";
+import { badField } from "../api_error.ts";
+import { planChat } from "./conversation/request.ts";
+import { type Asked, dialect, type Plan } from "./dialect.ts";
+import { planEmbeddings } from "./embeddings.ts";
+import { LineEvents, loaded, OLLAMA_ERRORS, type Place, wholeAnswer, withoutTag } from "./ollama/answers.ts";
+import { shapeOf, toMessages, toOptions } from "./ollama/asking.ts";
+import { CHAT_BODY, EMBED_BODY, GENERATE_BODY } from "./ollama/fields.ts";
+import { ENGINE_ERRORS } from "./openai/answers.ts";
+import { urgencyOf } from "./urgency.ts";
+
+/** What becomes of a request's work. */
+function answering(work: Pick<Plan, "works" | "class">, place: Place, isStream: boolean, asked: Asked): Plan {
+  return {
+    ...work,
+    whole: ([result]) => wholeAnswer(asked, place, result),
+    events: isStream ? new LineEvents(asked, place) : undefined,
+  };
+}
+
+/** Nothing is asked but whether the model is there. */
+function nothing(place: Place, asked: Asked): Plan {
+  return { works: [], class: urgencyOf({}, asked).class, whole: () => loaded(asked, place) };
+}
+
+export const OLLAMA_CHAT = dialect({
+  summary: "Answer a conversation, as Ollama's clients ask for it",
+  answer: "A line of JSON for each part of the answer; with stream: false one object",
+  body: CHAT_BODY,
+  example: { messages: [{ role: "user", content: "What is a KV cache?" }], stream: false },
+  streams: true,
+  errorStatuses: ENGINE_ERRORS,
+  errors: OLLAMA_ERRORS,
+  unpack: withoutTag,
+  plan(fields, asked): Plan {
+    const { messages = [], options, think, stream = true } = fields;
+    if (messages.length === 0) return nothing("message", asked);
+    const request = {
+      messages: toMessages(messages),
+      shape: shapeOf(think),
+      options: toOptions(options),
+      urgency: fields,
+    };
+    return answering(planChat(request, asked), "message", stream, asked);
+  },
+});
+
+export const OLLAMA_GENERATE = dialect({
+  summary: "Answer or continue a text, as Ollama's clients ask for it",
+  answer: "A line of JSON for each part of the answer; with stream: false one object",
+  body: GENERATE_BODY,
+  example: { prompt: "What is a KV cache?", stream: false },
+  streams: true,
+  errorStatuses: ENGINE_ERRORS,
+  errors: OLLAMA_ERRORS,
+  unpack: withoutTag,
+  plan(fields, asked): Plan {
+    const { prompt = "", system = "", raw = false, options, think, stream = true } = fields;
+    if (prompt === "") return nothing("response", asked);
+    const isChat = !raw && asked.model.info.hasChatTemplate;
+    if (!isChat && system !== "") {
+      throw badField("system", '"system" needs a chat template, and "raw" false', "unsupported_value");
+    }
+    if (!isChat) {
+      const all = { ...urgencyOf(fields, asked), ...toOptions(options) };
+      const work = {
+        works: [{ kind: "generating", prompt: { text: prompt }, options: all } as const],
+        class: all.class,
+      };
+      return answering(work, "response", stream, asked);
+    }
+    const messages = [
+      ...system === "" ? [] : [{ role: "system", content: system }],
+      { role: "user", content: prompt },
+    ];
+    const request = { messages, shape: shapeOf(think), options: toOptions(options), urgency: fields };
+    return answering(planChat(request, asked), "response", stream, asked);
+  },
+});
+
+export const OLLAMA_EMBED = dialect({
+  summary: "Turn texts into vectors of length 1, as Ollama's clients ask for it",
+  answer: "An object with embeddings, in the order of the texts",
+  body: EMBED_BODY,
+  example: { input: ["A first text", "A second one"] },
+  errorStatuses: ENGINE_ERRORS,
+  errors: OLLAMA_ERRORS,
+  unpack: withoutTag,
+  plan(fields, asked): Plan {
+    const { works, class: name } = planEmbeddings(fields, asked);
+    return {
+      works,
+      class: name,
+      whole: (results: readonly GenerationResult[]) => ({
+        model: asked.modelName,
+        embeddings: results.map((result) => [...embeddingOf(result, fields.dimensions)]),
+        total_duration: Math.round(Math.max(...results.map(({ timings }) => timings.totalMs)) * 1e6),
+        load_duration: 0,
+        prompt_eval_count: results.reduce((sum, { usage }) => sum + usage.promptTokens, 0),
+      }),
+    };
+  },
+});

@@ -1,0 +1,131 @@
+/** What is served, as Ollama's clients ask for it. @module */
+
+import { createHash } from "node:crypto";
+import type { ModelInfo } from "../../../protocol/model_info.ts";
+import { VERSION } from "../../../protocol/version.ts";
+import { badField } from "../../api_error.ts";
+import { type Asked, dialect, type ServedModel } from "../dialect.ts";
+import { OLLAMA_ERRORS, withoutTag } from "./answers.ts";
+import { SHOW_BODY } from "./fields.ts";
+
+const STARTED = new Date().toISOString();
+/** A model stays as long as the server does. */
+const FOREVER = "9999-12-31T23:59:59Z";
+
+function detailsOf({ architecture, parameters }: ModelInfo) {
+  return {
+    parent_model: "",
+    format: "gguf",
+    family: architecture,
+    families: [architecture],
+    parameter_size: sizeText(parameters),
+    quantization_level: "unknown",
+  };
+}
+
+/** Such as 134.5M. */
+function sizeText(parameters: number): string {
+  const [unit, size] = parameters >= 1e9 ? ["B", 1e9] : ["M", 1e6];
+  return `${(parameters / Number(size)).toFixed(1)}${unit}`;
+}
+
+function describe({ name, info }: ServedModel) {
+  const tagged = `${name}:latest`;
+  const digest = createHash("sha256").update(info.fingerprint).digest("hex");
+  return { name: tagged, model: tagged, size: info.weightBytes, digest, details: detailsOf(info) };
+}
+
+export const TAGS = dialect({
+  summary: "The models that are served, as Ollama's clients ask for them",
+  answer: "An object with models",
+  errorStatuses: [503],
+  errors: OLLAMA_ERRORS,
+  reply: (_, { served }) => ({
+    models: served().map((each) => ({ ...describe(each), modified_at: STARTED })),
+  }),
+});
+
+export const PS = dialect({
+  summary: "The models that are in memory: those that are served",
+  answer: "An object with models",
+  errorStatuses: [503],
+  errors: OLLAMA_ERRORS,
+  reply: (_, { served }) => ({
+    models: served().map((each) => ({
+      ...describe(each),
+      expires_at: FOREVER,
+      size_vram: 0,
+      context_length: each.info.contextLength,
+    })),
+  }),
+});
+
+export const SHOW = dialect({
+  summary: "What a model is",
+  answer: "An object with details, model_info and capabilities",
+  body: SHOW_BODY,
+  example: {},
+  errorStatuses: [404, 503],
+  errors: OLLAMA_ERRORS,
+  unpack(body) {
+    const named = withoutTag(body);
+    if (typeof named !== "object" || named === null) return named;
+    const { name, ...rest } = named as Record<string, unknown>;
+    return name === undefined ? rest : { model: name, ...rest };
+  },
+  reply: (_, { model: { info } }) => ({
+    modelfile: "",
+    parameters: "",
+    template: "",
+    details: detailsOf(info),
+    model_info: modelInfo(info),
+    capabilities: ["completion"],
+    modified_at: STARTED,
+  }),
+});
+
+function modelInfo(info: ModelInfo) {
+  const { architecture } = info;
+  return {
+    "general.architecture": architecture,
+    "general.basename": info.name ?? "",
+    "general.parameter_count": info.parameters,
+    [`${architecture}.context_length`]: info.contextLength,
+    [`${architecture}.embedding_length`]: info.hidden,
+    [`${architecture}.block_count`]: info.layers,
+    [`${architecture}.attention.head_count`]: info.heads,
+    [`${architecture}.attention.head_count_kv`]: info.kvHeads,
+    [`${architecture}.vocab_size`]: info.vocab,
+  };
+}
+
+export const OLLAMA_VERSION = dialect({
+  summary: "The version of this server, as Ollama's clients ask for it",
+  answer: "An object with version",
+  errorStatuses: [],
+  errors: OLLAMA_ERRORS,
+  reply: () => ({ version: VERSION }),
+});
+
+/** What changes the models of a server. */
+function refused(what: string) {
+  return dialect({
+    summary: `Refused: ${what} is not supported`,
+    answer: "Always an error",
+    errorStatuses: [],
+    errors: OLLAMA_ERRORS,
+    reply(_: unknown, { modelName }: Asked): never {
+      throw badField(
+        "",
+        `${what} is not supported by this server: it serves what it was started with, "${modelName}"`,
+        "unsupported_value",
+      );
+    },
+  });
+}
+
+export const PULL = refused("Pulling models");
+export const PUSH = refused("Pushing models");
+export const CREATE = refused("Creating models");
+export const COPY = refused("Copying models");
+export const DELETE = refused("Deleting models");
