@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import type { ModelInfo } from "../../../protocol/model_info.ts";
 import { VERSION } from "../../../protocol/version.ts";
 import { badField } from "../../api_error.ts";
-import { type Asked, dialect, type ServedModel } from "../dialect.ts";
+import { object } from "../../schema/fields.ts";
+import { dialect, type ServedModel } from "../dialect.ts";
 import { OLLAMA_ERRORS, withoutTag } from "./answers.ts";
 import { SHOW_BODY } from "./fields.ts";
 
@@ -112,9 +113,13 @@ function refused(what: string) {
   return dialect({
     summary: `Refused: ${what} is not supported`,
     answer: "Always an error",
+    body: object({}, {}),
+    example: {},
     errorStatuses: [],
     errors: OLLAMA_ERRORS,
-    reply(_: unknown, { modelName }: Asked): never {
+    // Whatever it is about: there is nothing that it could say.
+    unpack: () => ({}),
+    reply(_, { modelName }): never {
       throw badField(
         "",
         `${what} is not supported by this server: it serves what it was started with, "${modelName}"`,
