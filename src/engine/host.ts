@@ -1,6 +1,5 @@
 import { defaultClass } from "../../scheduler/mod.ts";
 import { LIBRARY_CLASSES } from "../protocol/classes.ts";
-import type { ChatTemplate } from "../tokenizer/chat_template.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import { freeContext } from "../ffi/context.ts";
@@ -24,7 +23,7 @@ import {
   type ToEngine,
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
-import type { RenderedChat, WorkRequest } from "../protocol/request.ts";
+import type { ChatMessage, PromptShape, RenderedChat, WorkRequest } from "../protocol/request.ts";
 import { openWeights } from "./open_weights.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
@@ -36,7 +35,11 @@ interface LoadedParts {
 }
 
 /** A chat template, or what stands for the lack of one. */
-type Renders = Pick<ChatTemplate, "encode" | "render">;
+interface Renders {
+  /** Throws a TemplateError. */
+  encode(messages: readonly ChatMessage[], shape?: PromptShape): number[];
+  render(messages: readonly ChatMessage[], shape?: PromptShape): string;
+}
 
 /**
  * Turns of the event loop within which a message that was sent arrives. A loop that is never idle looks for
