@@ -1,5 +1,6 @@
 import { defaultClass } from "../../scheduler/mod.ts";
 import { LIBRARY_CLASSES } from "../protocol/classes.ts";
+import type { ChatMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import { freeContext } from "../ffi/context.ts";
@@ -23,7 +24,7 @@ import {
   type ToEngine,
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
-import type { ChatMessage, PromptShape, RenderedChat, WorkRequest } from "../protocol/request.ts";
+import type { RenderedChat, WorkRequest } from "../protocol/request.ts";
 import { openWeights } from "./open_weights.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
@@ -35,11 +36,7 @@ interface LoadedParts {
 }
 
 /** A chat template, or what stands for the lack of one. */
-interface Renders {
-  /** Throws a TemplateError. */
-  encode(messages: readonly ChatMessage[], shape?: PromptShape): number[];
-  render(messages: readonly ChatMessage[], shape?: PromptShape): string;
-}
+type Renders = Pick<ChatTemplate, "encode" | "render">;
 
 /**
  * Turns of the event loop within which a message that was sent arrives. A loop that is never idle looks for
@@ -118,10 +115,14 @@ export class EngineHost {
         );
         break;
       case "render":
-        this.#reply(message.id, ({ chatTemplate }) => ({
-          text: chatTemplate.render(message.messages, message.shape),
-          tokens: chatTemplate.encode(message.messages, message.shape),
-        }));
+        this.#reply(message.id, ({ chatTemplate }) => {
+          // Any other role is refused by the template.
+          const messages = message.messages as ChatMessage[];
+          return {
+            text: chatTemplate.render(messages, message.shape),
+            tokens: chatTemplate.encode(messages, message.shape),
+          };
+        });
         break;
       case "machine":
         this.#post(machineReply(message.libraryPath));
