@@ -7,8 +7,8 @@
 import { Environment } from "@huggingface/jinja";
 import { TemplateError } from "./error.ts";
 import { makeDictionary } from "./jinja/filters.ts";
-import { type Node, PythonInterpreter } from "./jinja/interpreter.ts";
-import { parseTemplate } from "./jinja/source.ts";
+import { PythonInterpreter } from "./jinja/interpreter.ts";
+import { ITERABLE, type Node, parseTemplate } from "./jinja/source.ts";
 import { callable, setValue, type Value } from "./jinja/values.ts";
 
 /** Bounds on templates. */
@@ -98,7 +98,7 @@ class BudgetedInterpreter extends PythonInterpreter {
       );
     }
     // The items of a loop are paid for before it starts.
-    this.#spend(this.isIterable(node) ? size * ITEM_COST : size);
+    this.#spend(node?.type === ITERABLE ? size * ITEM_COST : size);
     return result;
   }
 

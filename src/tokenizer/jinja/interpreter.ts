@@ -11,7 +11,7 @@ import { isWhat } from "./conditions.ts";
 import { applyFilter } from "./filters.ts";
 import { methodOf } from "./methods.ts";
 import { operate } from "./operators.ts";
-import { NEGATED_TEST, TEST } from "./source.ts";
+import { ITERABLE, type Iterable, NEGATED_TEST, type Node, TEST } from "./source.ts";
 import { textOf } from "./text.ts";
 import {
   boolean,
@@ -30,10 +30,6 @@ import {
   type Value,
 } from "./values.ts";
 
-/** A node of a parsed template. */
-export interface Node {
-  readonly type: string;
-}
 interface Named extends Node {
   readonly value: string;
 }
@@ -56,10 +52,6 @@ interface Member extends Node {
   readonly property: Named;
   readonly computed: boolean;
 }
-interface Loop extends Node {
-  readonly iterable: Node & { readonly lhs: Node };
-  readonly loopvar: Node;
-}
 
 /** The methods of the package's interpreter that are replaced or called here. Its types keep them private. */
 interface Replaceable {
@@ -80,22 +72,13 @@ const Base = Interpreter as unknown as new (environment: Environment) => Replace
 const SILENT = new Set(["Set", "Macro", "Comment", "Break", "Continue"]);
 
 export class PythonInterpreter extends Base {
-  /** The expressions that loops go through, and whether they take the items apart. */
-  readonly #iterables = new Map<Node, boolean>();
-
-  /** Whether a loop that has begun goes through the value of this expression. */
-  isIterable(node: Node | undefined): boolean {
-    return node !== undefined && this.#iterables.has(node);
-  }
-
   override evaluate(node: Node | undefined, environment: Environment): Value {
     if (node?.type === "ObjectLiteral") {
       return this.#dictionary((node as unknown as { value: Map<Node, Node> }).value, environment);
     }
-    if (node?.type === "For") this.#addIterable(node as Loop);
-    const value = super.evaluate(node, environment);
-    const takesApart = this.#iterables.get(node!);
-    return takesApart === undefined ? value : iterable(value, takesApart);
+    if (node?.type !== ITERABLE) return super.evaluate(node, environment);
+    const { of, takesApart } = node as Iterable;
+    return iterable(this.evaluate(of, environment), takesApart);
   }
 
   override evaluateBlock(nodes: readonly Node[], environment: Environment): Value {
@@ -156,12 +139,6 @@ export class PythonInterpreter extends Base {
       made.set(name, this.evaluate(value, environment));
     }
     return dictionary(made);
-  }
-
-  #addIterable({ iterable, loopvar }: Loop): void {
-    // `for x in list if condition` evaluates the list on its own.
-    const node = iterable.type === "SelectExpression" ? iterable.lhs : iterable;
-    this.#iterables.set(node, loopvar.type === "TupleLiteral");
   }
 }
 

@@ -26,7 +26,41 @@ export function parseTemplate(source: string): { program: ReturnType<typeof pars
   const literals = new Set(
     tokens.filter((token) => token.type === "StringLiteral").map(({ value }) => value),
   );
-  return { program: parse(rewritten(tokens)), literals: [...literals] };
+  return { program: markIterables(parse(rewritten(tokens))), literals: [...literals] };
+}
+
+/** A node that gives what a loop goes through: `of`'s value as a list. */
+export interface Iterable {
+  readonly type: typeof ITERABLE;
+  readonly of: Node;
+  /** Whether the loop takes each item apart, as in `for key, value in …`. */
+  readonly takesApart: boolean;
+}
+export const ITERABLE = "Iterable";
+
+/** A node of a parsed template. */
+export interface Node {
+  readonly type: string;
+}
+type Parts = Record<string, unknown> & Node;
+
+/** Puts such a node before what each loop goes through. */
+function markIterables<T>(tree: T): T {
+  if (tree instanceof Map) {
+    for (const entry of tree) markIterables(entry);
+  } else if (typeof tree === "object" && tree !== null) {
+    for (const part of Object.values(tree)) markIterables(part);
+    if ((tree as unknown as Node).type === "For") markLoop(tree as unknown as Parts);
+  }
+  return tree;
+}
+
+function markLoop(loop: Parts): void {
+  const takesApart = (loop.loopvar as Node).type === "TupleLiteral";
+  const iterable = loop.iterable as Parts;
+  // `for x in list if condition` evaluates the list on its own.
+  const [holder, key] = iterable.type === "SelectExpression" ? [iterable, "lhs"] : [loop, "iterable"];
+  holder[key] = { type: ITERABLE, of: holder[key] as Node, takesApart } satisfies Iterable;
 }
 
 /** Where something is to be written otherwise. No match is longer than the white space in it. */
