@@ -39,20 +39,22 @@ function bind<T>(methods: Methods<T>, self: T, name: string): Value | undefined 
 
 const texts = (parts: readonly string[]): Value => list(parts.map(string));
 
-/** White space as Python's `str.strip` knows it. */
-const SPACES = "[\\s\\x1c-\\x1f\\x85]";
-const LEFT = new RegExp(`^(?:(?!\\ufeff)${SPACES})+`, "u");
+/** White space as Python's `str.strip` knows it: what Unicode calls so, and four of ASCII's separators. */
+const SPACES = "[\\p{White_Space}\\x1c-\\x1f]";
+const SPACE = new RegExp(SPACES, "u");
 const LINE_ENDS = "\\r\\n|[\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029]";
 
 /** `strip`, and on one side `lstrip` and `rstrip`: of white space, or of the characters in `chars`. */
 export function strip(text: string, chars: string | undefined, left = true, right = true): string {
-  const isStripped = chars === undefined ? (c: string) => LEFT.test(c) : (c: string) => chars.includes(c);
-  const all = [...text];
+  // Character by character only where one of those that are stripped has two units; no white space has.
+  const all = chars !== undefined && /[\ud800-\udfff]/.test(chars) ? [...text] : text;
+  const isStripped = chars === undefined ? (c: string) => SPACE.test(c) : (c: string) => chars.includes(c);
   let start = 0;
   let end = all.length;
   while (left && start < end && isStripped(all[start])) start++;
   while (right && end > start && isStripped(all[end - 1])) end--;
-  return start === 0 && end === all.length ? text : all.slice(start, end).join("");
+  const rest = all.slice(start, end);
+  return typeof rest === "string" ? rest : rest.join("");
 }
 
 /** First letter of each word in upper case, the others in lower case. */
