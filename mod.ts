@@ -32,6 +32,7 @@ export type {
   Usage,
 } from "./src/protocol/answer.ts";
 export type { ChatMessage, Pooling, PromptShape, RenderedChat } from "./src/protocol/request.ts";
+export type { GapTokens } from "./src/tokenizer/gap_tokens.ts";
 export type { Generation, GenerationResult } from "./src/client/generation.ts";
 export type {
   ChatOptions,

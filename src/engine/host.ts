@@ -6,6 +6,7 @@ import { kvFormatNames } from "../gguf/kv_format.ts";
 import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../runner/model_runner.ts";
 import { LOGITS_ROWS_DEFAULT } from "../runner/sizes.ts";
+import { readGapTokens } from "../tokenizer/gap_tokens.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Constraints } from "./constraints.ts";
 import { Engine } from "./engine.ts";
@@ -195,6 +196,7 @@ export class EngineHost {
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
           bosToken: tokenizer.bos === undefined ? undefined : tokenizer.tokenText(tokenizer.bos),
           eosToken: tokenizer.eos === undefined ? undefined : tokenizer.tokenText(tokenizer.eos),
+          gap: readGapTokens(file.metadata, tokenizer),
           notes: [...warnings, ...loadNotes(file, runner.hyperparameters, runner, options)],
           fingerprint: fingerprintOf(file, options.kvFormat ?? kvFormatNames[0], runner.kernels.isa),
         }),

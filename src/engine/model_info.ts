@@ -16,7 +16,7 @@ export function describeModel(
   runner: ModelRunner,
   more: Pick<
     ModelInfo,
-    "defaultClass" | "hasChatTemplate" | "bosToken" | "eosToken" | "notes" | "fingerprint"
+    "defaultClass" | "hasChatTemplate" | "bosToken" | "eosToken" | "gap" | "notes" | "fingerprint"
   >,
 ): ModelInfo {
   const h = runner.hyperparameters;

@@ -1,4 +1,5 @@
 import type { FilePooling } from "../models/hyperparameters.ts";
+import type { GapTokens } from "../tokenizer/gap_tokens.ts";
 import type { FileSampling } from "./file_sampling.ts";
 
 /** What a loaded model is. */
@@ -39,6 +40,8 @@ export interface ModelInfo {
   /** Names of the tokens that begin and end a text, where the model has such. */
   bosToken?: string;
   eosToken?: string;
+  /** The tokens with which it is asked to fill a gap between two texts, where it has such. */
+  gap?: GapTokens;
   /** How the file would have its model sampled; used where a request says nothing. */
   sampling: FileSampling;
   /** Sentences about what is otherwise than the file or a user would have it, such as a shorter context. */

@@ -71,6 +71,11 @@ export interface RequestObserver {
   finished(id: string, end: FinishedRequest): void;
   refused(request: RefusedRequest): void;
   answered?(request: AnsweredRequest): void;
+  /**
+   * A lenient server ignored a field that is not known. `field`: its name without the places of lists in it, or "…"
+   * for all further ones: clients choose names, and only so many are told.
+   */
+  ignored?(field: string): void;
 }
 
 /** Hears nothing. */

@@ -72,7 +72,7 @@ export class Service {
     this.observer = options.observer ?? SILENT_OBSERVER;
     this.bodies = new BodyReader(options.bodyLimits, options.onBody);
     this.streamLimits = options.streamLimits;
-    if (options.lenient) this.onUnknown = ignoreAloud();
+    if (options.lenient) this.onUnknown = ignoreAloud((field) => this.observer.ignored?.(field));
   }
 
   /** Remembers a run until it has ended. */
@@ -103,14 +103,16 @@ export class Service {
 }
 
 /**
- * Says once for each unknown field that it was ignored: who runs a server shall see what its clients ask for
+ * Counts each unknown field that was ignored, and says it once: who runs a server shall see what its clients ask for
  * in vain.
  */
-function ignoreAloud(): (param: string) => void {
+function ignoreAloud(count: (field: string) => void): (param: string) => void {
   const told = new Set<string>();
   return (param) => {
     const name = param.replaceAll(/\[\d+\]/g, "[]");
-    if (told.has(name) || told.size >= UNKNOWN_TOLD_MAX) return;
+    const isKnown = told.has(name);
+    count(isKnown || told.size < UNKNOWN_TOLD_MAX ? name : "…");
+    if (isKnown || told.size >= UNKNOWN_TOLD_MAX) return;
     told.add(name);
     // Quoted: a name may hold anything.
     printNote(

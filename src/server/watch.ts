@@ -89,4 +89,8 @@ class Observers implements RequestObserver {
   answered(...of: Parameters<NonNullable<RequestObserver["answered"]>>): void {
     for (const each of this.#all) each.answered?.(...of);
   }
+
+  ignored(field: string): void {
+    for (const each of this.#all) each.ignored?.(field);
+  }
 }

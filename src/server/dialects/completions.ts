@@ -2,9 +2,11 @@
 
 import type { GenerationResult } from "../../client/generation.ts";
 import type { PromptLogprob, TokenLogprob } from "../../protocol/answer.ts";
-import { flag, object } from "../schema/fields.ts";
+import { badField } from "../api_error.ts";
+import { flag, object, text } from "../schema/fields.ts";
 import type { FieldsOf } from "../schema/read.ts";
-import { type Asked, dialect, type Plan } from "./dialect.ts";
+import { gapPrompt } from "./conversation/gap.ts";
+import { type Asked, dialect, type Generating, type Plan } from "./dialect.ts";
 import {
   answering,
   type Chunks,
@@ -17,6 +19,7 @@ import {
 import { CompletionLogprobs, joinLists } from "./openai/completion_logprobs.ts";
 import { alternatives, GENERATION_FIELDS, prompts } from "./openai/fields.ts";
 import { FOREIGN_FIELDS, FOREIGN_TEXT_FIELDS } from "./openai/foreign_fields.ts";
+import { TEXT_MAX } from "./openai/message_fields.ts";
 import { type GenerationPlan, planGeneration, toPrompts } from "./openai/plan.ts";
 import { withExtraBody } from "./openai/unpack.ts";
 
@@ -25,6 +28,7 @@ const PROMPTS_MAX = 128;
 export const COMPLETIONS_BODY = object({ prompt: prompts(PROMPTS_MAX) }, {
   ...GENERATION_FIELDS,
   logprobs: alternatives("Give the log-probability of each token, and of so many likeliest alternatives."),
+  suffix: text(TEXT_MAX, { help: "What stands behind the answer, for models that fill gaps." }),
   echo: flag("Begin the text, and with `logprobs` the lists of tokens, with the prompt.", false),
 }, { others: { ...FOREIGN_FIELDS, ...FOREIGN_TEXT_FIELDS } });
 
@@ -39,7 +43,7 @@ export const COMPLETIONS = dialect({
   errorStatuses: ENGINE_ERRORS,
   unpack: withExtraBody,
   async plan(fields, asked): Promise<Plan> {
-    const plan = planCompletions(fields, asked);
+    const plan = await withSuffix(planCompletions(fields, asked), fields, asked);
     const answers = new TextAnswers(asked, plan, fields.echo ? await echoesOf(plan, asked) : undefined);
     return answering(plan, answers);
   },
@@ -49,6 +53,24 @@ export const COMPLETIONS = dialect({
 export function planCompletions(fields: CompletionFields, asked: Asked): GenerationPlan {
   const given = toPrompts("prompt", fields.prompt, asked.model.info.vocab);
   return planGeneration(fields, given, { logprobs: fields.logprobs, echoes: fields.echo }, asked);
+}
+
+/** The same where what is asked for stands before a suffix. Throws an ApiError, 400. */
+async function withSuffix(
+  plan: GenerationPlan,
+  { suffix = "", echo }: CompletionFields,
+  asked: Asked,
+): Promise<GenerationPlan> {
+  if (suffix === "") return plan;
+  if (echo) throw badField("echo", '"echo" and "suffix" cannot both be there: the prompt has a gap');
+  const works = plan.works.map(async (work): Promise<Generating> => {
+    const { prompt, options } = work;
+    if ("messages" in prompt) throw new TypeError("A conversation has no gap");
+    const { tokens, stopTokens } = await gapPrompt(prompt, suffix, asked);
+    const stops = [...options.stopTokens ?? [], ...stopTokens];
+    return { ...work, prompt: { tokens }, options: { ...options, stopTokens: stops } };
+  });
+  return { ...plan, works: await Promise.all(works) };
 }
 
 /** The texts of the prompts: what their tokens say, so that the offsets of tokens are right. */

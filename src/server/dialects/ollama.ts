@@ -3,6 +3,7 @@
 import { embeddingOf } from "../../client/embedding.ts";
 import type { GenerationResult } from "../../client/generation.ts";
 import { badField } from "../api_error.ts";
+import { gapPrompt } from "./conversation/gap.ts";
 import { planChat } from "./conversation/request.ts";
 import { type Asked, dialect, type Plan } from "./dialect.ts";
 import { planEmbeddings } from "./embeddings.ts";
@@ -57,8 +58,14 @@ export const OLLAMA_GENERATE = dialect({
   errorStatuses: ENGINE_ERRORS,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
-  plan(fields, asked): Plan {
-    const { prompt = "", system = "", raw = false, options, think, stream = true } = fields;
+  async plan(fields, asked): Promise<Plan> {
+    const { prompt = "", suffix = "", system = "", raw = false, options, think, stream = true } = fields;
+    if (suffix !== "") {
+      const { tokens, stopTokens } = await gapPrompt({ text: prompt }, suffix, asked);
+      const all = { ...urgencyOf(fields, asked), ...toOptions(options), stopTokens };
+      const work = { kind: "generating", prompt: { tokens }, options: all } as const;
+      return answering({ works: [work], class: all.class }, "response", stream, asked);
+    }
     if (prompt === "") return nothing("response", asked);
     const isChat = !raw && asked.model.info.hasChatTemplate;
     if (!isChat && system !== "") {

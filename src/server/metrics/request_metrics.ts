@@ -38,6 +38,7 @@ export class RequestMetrics implements RequestObserver {
   readonly #embeddings: Family<Counter>;
   readonly #failed: Family<Counter>;
   readonly #refused: Family<Counter>;
+  readonly #ignored: Family<Counter>;
   readonly #responses: Family<Counter>;
   readonly #sloRequests: Family<Counter>;
   readonly #sloMet: Family<Counter>;
@@ -84,6 +85,11 @@ export class RequestMetrics implements RequestObserver {
       "class",
       "reason",
     ]);
+    this.#ignored = this.#registry.counter(
+      "kumi:ignored_fields_total",
+      "Fields that are not known and were ignored, by name.",
+      ["field"],
+    );
     this.#responses = count("kumi:responses_total", "Ended and refused requests by HTTP status.", [
       "class",
       "status",
@@ -162,6 +168,10 @@ export class RequestMetrics implements RequestObserver {
   refused({ class: name, reason, status }: Omit<RefusedRequest, "id">): void {
     this.#refused.of(this.#className(name), reason).add();
     this.#responses.of(this.#className(name), `${status}`).add();
+  }
+
+  ignored(field: string): void {
+    this.#ignored.of(field).add();
   }
 
   write(text: MetricsText): void {

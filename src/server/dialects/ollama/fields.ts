@@ -120,12 +120,12 @@ export const GENERATE_BODY = object({}, {
   ...ANSWERING,
   prompt: text(TEXT_MAX, { help: "What a user says; none: only whether the model is there." }),
   system: text(TEXT_MAX, { help: "What the model is told before." }),
+  suffix: text(TEXT_MAX, { help: "What stands behind the answer, for models that fill gaps." }),
   raw: flag("Continue the prompt as it is, without the model's template.", false),
 }, {
   others: {
     ...FOREIGN,
     images: IMAGES,
-    suffix: here("Filling a gap before a suffix is not supported", { empty: true }),
     template: here("A template of the request's own is not supported", { empty: true }),
     context: here("A conversation as tokens is not supported (/api/chat takes messages)", { empty: true }),
   },

@@ -122,7 +122,6 @@ export const FOREIGN_CHAT_FIELDS: Shape = {
 
 /** Only in completions. */
 export const FOREIGN_TEXT_FIELDS: Shape = {
-  suffix: here("Filling a gap before a suffix is not supported", { empty: true }),
   prompt_embeds: here("Prompts as vectors are not supported", { empty: true }),
   add_special_tokens: NO_BOS,
 };

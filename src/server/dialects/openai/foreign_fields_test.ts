@@ -114,8 +114,8 @@ Deno.test("refusals are in the words of what was asked for", () => {
   assertEquals(refusal({ tool_choice: tool }).startsWith(tools), true);
   assertEquals(refusal({ mirostat: 2 }), 'Mirostat is not supported by this server (field "mirostat" is 2)');
   assertEquals(
-    refusal({ suffix: "b" }, COMPLETIONS_BODY),
-    'Filling a gap before a suffix is not supported by this server (field "suffix" is "b")',
+    refusal({ prompt_embeds: "b" }, COMPLETIONS_BODY),
+    'Prompts as vectors are not supported by this server (field "prompt_embeds" is "b")',
   );
   const part = (part: unknown) => refusal({ messages: [{ role: "user", content: [part] }] });
   assertEquals(
