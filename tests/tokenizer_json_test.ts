@@ -49,6 +49,7 @@ const PIPELINES: readonly (readonly [string, unknown, boolean?])[] = [
   ["llama-bpe", splits(CL100K), true],
   ["smaug-bpe", splits(CL100K)],
   ["smaug-bpe", splits(POSSESSIVE)],
+  ["smaug-bpe", splits(CL100K.replace("[\\r\\n]+|", "[\\r\\n]|"))],
   ["qwen2", splits(CL100K.replace("{1,3}", ""))],
   ["seed-coder", splits(SEED)],
   ["tekken", splits(TEKKEN), true],

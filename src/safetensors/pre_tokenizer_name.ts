@@ -48,16 +48,19 @@ const NAMES: ReadonlyMap<string, string> = new Map([
 
 /**
  * Expressions as one text, alike where they differ only in notation: ends of lines by their escapes, `{1}`,
- * possessive repetition of what cannot match what follows, and the letters behind an apostrophe as a set.
+ * possessive repetition of what cannot match what follows, the letters behind an apostrophe as a set, and one end of a
+ * line behind white space that takes all others.
  */
 function keyOf(expressions: readonly string[]): string {
-  return expressions.map((expression) =>
-    expression.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("{1}", "").replaceAll(
-      /([?+])\+/g,
-      "$1",
-    )
+  const plain = (expression: string) =>
+    expression
+      .replaceAll("\r", "\\r")
+      .replaceAll("\n", "\\n")
+      .replaceAll("{1}", "")
+      .replaceAll(/([?+])\+/g, "$1")
       .replaceAll("'(?i:[sdmt]|ll|ve|re)", SHORT)
-  ).join("\n");
+      .replaceAll("|\\s*[\\r\\n]|", "|\\s*[\\r\\n]+|");
+  return expressions.map(plain).join("\n");
 }
 
 /**
