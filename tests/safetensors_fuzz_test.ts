@@ -1,4 +1,4 @@
-/** Seeded mutations of a checkpoint's files. `KUMI_FUZZ=100000` runs that many of each instead of 100. */
+/** Seeded mutations of a checkpoint's files. `KUMI_FUZZ=100000` runs that many in all instead of 800. */
 
 import { assert, assertStringIncludes } from "@std/assert";
 import { MemorySource } from "../src/gguf/byte_source.ts";
@@ -12,7 +12,8 @@ import { encodeSafetensors } from "./support/checkpoint.ts";
 import { cpuMs } from "./support/cpu_time.ts";
 import { Dice, mutateJson, mutateText } from "./support/json_mutations.ts";
 
-const MUTATIONS = Number(Deno.env.get("KUMI_FUZZ") ?? 100);
+/** Of each kind, of which there are eight. */
+const MUTATIONS = Math.ceil(Number(Deno.env.get("KUMI_FUZZ") ?? 800) / 8);
 const SEED = 20260202;
 const FILE_MS_MAX = 2000;
 
