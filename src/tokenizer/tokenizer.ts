@@ -10,6 +10,7 @@ import { CharacterPairModel } from "./character_pair_model.ts";
 import { TokenizerError } from "./error.ts";
 import { type Metadata, readBoolean, readBytes, readString, tokenizerKey } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
+import { PlamoModel } from "./plamo_model.ts";
 import { preTokenizerOf } from "./pre_tokenizer.ts";
 import { SentencePieceModel } from "./sentence_piece_model.ts";
 import { SpecialMatcher } from "./special_matcher.ts";
@@ -218,7 +219,7 @@ function unsupported(what: string): TokenizerError {
 
 /**
  * Builds the tokenizer that a model file describes: `tokenizer.ggml.model` "llama" (SentencePiece), "gpt2"
- * (byte-level BPE), "gemma4" (BPE over characters), "t5" (Unigram) or "bert" (WordPiece). Throws TokenizerError
+ * (byte-level BPE), "gemma4" (BPE over characters), "t5" (Unigram), "plamo2" (PLaMo's) or "bert" (WordPiece). Throws TokenizerError
  * with the key and the value at fault.
  */
 export function createTokenizer(metadata: Metadata): Tokenizer {
@@ -246,6 +247,10 @@ function createModel(metadata: Metadata): { vocabulary: Vocabulary; model: Token
     const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: { eos: 1, unknown: 2 } });
     return { vocabulary, model: new UnigramModel(metadata, vocabulary) };
   }
+  if (kind === "plamo2") {
+    const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: { bos: 1, eos: 2, unknown: 0 } });
+    return { vocabulary, model: new PlamoModel(vocabulary) };
+  }
   if (kind === "bert") {
     const vocabulary = Vocabulary.read(withSeparator(metadata), {
       addBos: true,
@@ -255,7 +260,7 @@ function createModel(metadata: Metadata): { vocabulary: Vocabulary; model: Token
   }
   const shown = kind === undefined ? "missing" : JSON.stringify(kind);
   throw new TokenizerError(
-    `tokenizer.ggml.model must be "llama", "gpt2", "gemma4", "t5" or "bert": current value is ${shown}`,
+    `tokenizer.ggml.model must be "llama", "gpt2", "gemma4", "t5", "plamo2" or "bert": current value is ${shown}`,
   );
 }
 

@@ -9,9 +9,9 @@ import { CharacterMap } from "./character_map.ts";
 import { TokenizerError } from "./error.ts";
 import { type Metadata, readBoolean, readBytes } from "./metadata.ts";
 import type { TokenizerModel } from "./model.ts";
-import { PairTable } from "./pair_table.ts";
 import { bytesOfPiece, SPACE_MARK } from "./pieces.ts";
 import { readSpacePrefix, type SpacePrefix } from "./space_prefix.ts";
+import { TokenTrie } from "./token_trie.ts";
 import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 
 /** A character without a token counts as so much less likely than the least likely token. */
@@ -138,40 +138,4 @@ export class UnigramModel implements TokenizerModel {
 /** Bytes of the character that begins with this one. */
 function utf8Length(first: number): number {
   return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-/** The texts of tokens by their code units. */
-class TokenTrie {
-  readonly #children = new PairTable(1 << 12);
-  readonly #ids: number[] = [-1];
-
-  constructor(vocabulary: Vocabulary) {
-    for (let id = 0; id < vocabulary.size; id++) {
-      const text = vocabulary.texts[id];
-      if (vocabulary.lookup(text) !== id) continue;
-      let node = 0;
-      for (let i = 0; i < text.length; i++) {
-        const unit = text.charCodeAt(i);
-        const at = this.#children.find(node, unit);
-        if (at >= 0) node = this.#children.first(at);
-        else {
-          this.#children.add(node, unit, this.#ids.length, 0);
-          node = this.#ids.length;
-          this.#ids.push(-1);
-        }
-      }
-      this.#ids[node] = id;
-    }
-  }
-
-  /** Calls `take` for each token that `text` has at `at`, the shortest first. */
-  walk(text: string, at: number, take: (end: number, id: number) => void): void {
-    let node = 0;
-    for (let i = at; i < text.length; i++) {
-      const found = this.#children.find(node, text.charCodeAt(i));
-      if (found < 0) return;
-      node = this.#children.first(found);
-      if (this.#ids[node] >= 0) take(i + 1, this.#ids[node]);
-    }
-  }
 }
