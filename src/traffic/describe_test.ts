@@ -70,6 +70,8 @@ Deno.test("drawTraffic() draws any traffic, and the page hides nothing in it", (
   for (
     const traffic of [
       readTraffic("at_ms,prompt_tokens,max_tokens\n1,0,0\n"),
+      // More than a call has arguments.
+      readTraffic(`at_ms,prompt_tokens,max_tokens\n${"1,5,0\n".repeat(150_000)}`),
       recording(
         Array.from({ length: 50 }, (_, i) => ({ at_ms: i ** 2, prompt_tokens: i ** 2, answer_tokens: i })),
       ),

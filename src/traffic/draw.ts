@@ -95,8 +95,9 @@ const LENGTH_KEY = [
 /** Shares of requests by length, in steps of a factor of two. */
 function lengthsPanel({ requests }: Traffic): Panel {
   const stepOf = (tokens: number) => tokens < 1 ? 0 : Math.floor(Math.log2(tokens)) + 1;
-  const steps = Math.max(...requests.map((each) => stepOf(Math.max(each.promptTokens, each.answerTokens)))) +
-    1;
+  // Recordings have more requests than a call has arguments.
+  const longest = requests.reduce((most, each) => Math.max(most, each.promptTokens, each.answerTokens), 0);
+  const steps = stepOf(longest) + 1;
   const bars = (pick: "promptTokens" | "answerTokens", half: number, color: string) => {
     const counts = new Array<number>(steps).fill(0);
     for (const request of requests) counts[stepOf(request[pick])]++;
