@@ -33,7 +33,7 @@ export function docsPage(models: readonly DocumentedModel[], endpoints: readonly
     ...models.map(recommended),
     `<ul>${contents.join("")}</ul>`,
     ...endpoints.map(section),
-    '<h2 id="errors">Errors</h2><p>All have the body <code>{"error":{"message","type","param","code"}}</code>. ',
+    '<h2 id="errors">Errors</h2><p>All have the body <code>{"error":{"message","type","param","code"}}</code>, but for those of other interfaces, which have their own. ',
     "In a stream that has begun, an error is the last event, and no <code>[DONE]</code> follows.</p>",
     `<table><tr><th>status</th><th>means</th></tr>${rows.join("")}</table>`,
     "</body></html>",

@@ -67,7 +67,7 @@ function operation(endpoint: Documented): Record<string, unknown> {
         description: answer,
         content: {
           [path === "/docs" ? "text/html" : "application/json"]: {},
-          ...streams ? { "text/event-stream": {} } : {},
+          ...streams ? { [streams === true ? "text/event-stream" : streams]: {} } : {},
         },
       },
       ...Object.fromEntries(

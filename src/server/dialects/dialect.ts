@@ -26,8 +26,8 @@ export interface DialectParts<S extends ObjectSchema = ObjectSchema> {
   readonly body?: S;
   /** The smallest body that makes sense. */
   readonly example?: unknown;
-  /** Whether the answer can be a stream of events. */
-  readonly streams?: true;
+  /** Whether the answer can be a stream of events, or what else it is a stream of: a content type. */
+  readonly streams?: true | string;
   /** Statuses of errors that it can have beside those that all have. */
   readonly errorStatuses: readonly number[];
   /** How errors are written; default: as OpenAI's clients know them. */

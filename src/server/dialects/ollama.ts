@@ -7,7 +7,15 @@ import { gapPrompt } from "./conversation/gap.ts";
 import { planChat } from "./conversation/request.ts";
 import { type Asked, dialect, type Plan } from "./dialect.ts";
 import { planEmbeddings } from "./embeddings.ts";
-import { LineEvents, loaded, OLLAMA_ERRORS, type Place, wholeAnswer, withoutTag } from "./ollama/answers.ts";
+import {
+  LineEvents,
+  LINES,
+  loaded,
+  OLLAMA_ERRORS,
+  type Place,
+  wholeAnswer,
+  withoutTag,
+} from "./ollama/answers.ts";
 import { shapeOf, toMessages, toOptions } from "./ollama/asking.ts";
 import { CHAT_BODY, EMBED_BODY, GENERATE_BODY } from "./ollama/fields.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
@@ -32,7 +40,7 @@ export const OLLAMA_CHAT = dialect({
   answer: "A line of JSON for each part of the answer; with stream: false one object",
   body: CHAT_BODY,
   example: { messages: [{ role: "user", content: "What is a KV cache?" }], stream: false },
-  streams: true,
+  streams: LINES,
   errorStatuses: ENGINE_ERRORS,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
@@ -54,7 +62,7 @@ export const OLLAMA_GENERATE = dialect({
   answer: "A line of JSON for each part of the answer; with stream: false one object",
   body: GENERATE_BODY,
   example: { prompt: "What is a KV cache?", stream: false },
-  streams: true,
+  streams: LINES,
   errorStatuses: ENGINE_ERRORS,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,

@@ -56,12 +56,14 @@ export function wholeAnswer(asked: Asked, place: Place, result: GenerationResult
   return { ...partOf(asked, place, text), ...ending(result) };
 }
 
+/** What a stream is one of. */
+export const LINES = "application/x-ndjson";
 const line = (data: unknown) => `${JSON.stringify(data)}\n`;
 
 /** A stream of lines. */
 export class LineEvents implements EventWriter {
   /** White space before an object is a part of no line's meaning. */
-  readonly format: StreamFormat = { contentType: "application/x-ndjson", keepAlive: " " };
+  readonly format: StreamFormat = { contentType: LINES, keepAlive: " " };
   readonly #asked: Asked;
   readonly #place: Place;
   readonly #reader = new AnswerReader();
