@@ -3,6 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { PEER_PACKAGE } from "../src/cli/bench/peer/install.ts";
 import { Peer } from "../src/cli/bench/peer/peer.ts";
+import { Kernels } from "../src/ffi/context.ts";
+import { quantizeFile, targetNames } from "../src/gguf/mod.ts";
 import { cacheFolder } from "../src/hub/cache.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
@@ -43,4 +45,20 @@ testWithPrograms("Peer reports what llama.cpp refuses", ["node"], async () => {
   await using peer = await Peer.start();
   const refusal = await peer.load("/nowhere.gguf").then(() => "", (error) => String(error));
   assert(refusal.includes("llama.cpp"), refusal);
+}, NO_PEER);
+
+testWithPrograms("llama.cpp loads what kumi quantize writes, in every mix and format", ["node"], async () => {
+  using folder = new TemporaryFolder();
+  using kernels = Kernels.open({ threads: 1, workspaceBytes: 64 });
+  const model = await folder.randomModel("llama-tiny", "f16");
+  await using peer = await Peer.start();
+  for (const format of targetNames) {
+    const path = `${folder.path}/${format}.gguf`;
+    await quantizeFile(model, path, format, { kernels });
+    await peer.load(path);
+    await peer.open({ threads: 1, context: 64, kv: "f16" });
+    const { logprob } = await peer.score([1, 2, 3, 4, 5]);
+    assertEquals(logprob.length, 4, format);
+    assert(logprob.every((value) => Number.isFinite(value) && value < 0), `${format}: ${logprob}`);
+  }
 }, NO_PEER);
