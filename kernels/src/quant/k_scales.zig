@@ -148,7 +148,20 @@ const V = simd.F32x16;
 
 /// The step and the min of 16 · n values. Tries a row of step sizes around (max − min) / q_max; for each, the best step and
 /// min for the q it gives follow from least squares. min ≥ 0 is what the formats can say: x̂ = step · q − min.
-pub fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32, importance: codec.Importance(16 * n)) Fit {
+pub inline fn search(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32, importance: codec.Importance(16 * n)) Fit {
+    return if (importance) |given| searchWeighted(q_max, n, values, given) else searchPlain(q_max, n, values);
+}
+
+/// Two functions, so that each keeps what it needs in registers.
+noinline fn searchWeighted(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32, importance: *const [16 * n]f32) Fit {
+    return searchIn(q_max, n, values, importance);
+}
+
+fn searchPlain(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32) Fit {
+    return searchIn(q_max, n, values, null);
+}
+
+inline fn searchIn(comptime q_max: u8, comptime n: usize, values: *const [16 * n]f32, importance: codec.Importance(16 * n)) Fit {
     var x: [n]V = undefined;
     inline for (&x, 0..) |*part, i| part.* = simd.load(values[16 * i ..].ptr);
     var low: f32 = 0;
