@@ -99,7 +99,10 @@ async function openBed(model: string, { workers, threadsPerWorker }: WorkerLayou
       const mean = (read: (stepTime: (typeof stats)[0]["stepTime"]) => number) =>
         stats.reduce((sum, { stepTime }) => sum + read(stepTime), 0) / stats.length;
       const fitted = (read: (fit: FittedStepTime) => number) =>
-        mean(({ fit }) => fit === null ? NaN : read(fit));
+        mean(({ fit }) => {
+          if (fit === null) throw new Error("a worker has computed too few steps to be predicted");
+          return read(fit);
+        });
       return {
         fixedMs: fitted((fit) => fit.fixedMs),
         msPerToken: fitted((fit) => fit.msPerToken),
@@ -161,13 +164,18 @@ async function calibrate(model: string, requests: number): Promise<StepModel> {
   return { ...step, requestMs: overheadMs * 0.7, tokenMs: overheadMs * 0.3 };
 }
 
+/** Requests of many lengths, some together and some alone, as far as any machine can do them. */
 async function warm(bed: Bed) {
-  await bed.run(
-    Array.from(
-      { length: 40 },
-      (_, i) => ({ atMs: 20 * i, class: "interactive", promptTokens: 20 + 3 * i, maxTokens: 16 }),
-    ),
-  );
+  for (const gapMs of [20, 150]) {
+    await bed.run(
+      Array.from({ length: 24 }, (_, i) => ({
+        atMs: gapMs * i,
+        class: "interactive",
+        promptTokens: 20 + 5 * i,
+        maxTokens: 24,
+      })),
+    );
+  }
   return await bed.stepTime();
 }
 

@@ -31,6 +31,15 @@ export interface SimulatedServer {
   readonly seed?: number;
 }
 
+/** Time that is no number would never end. */
+function checkStep(step: StepModel): void {
+  for (const [name, value] of Object.entries(step)) {
+    if (typeof value === "number" && !(value >= 0 && value < 1e9)) {
+      throw new RangeError(`The step model's ${name} must be a time, current value is ${value}`);
+    }
+  }
+}
+
 const BLOCK_TOKENS = 16;
 /** Words of the simulated prompts: enough that no two agree by chance. */
 const ALPHABET = Array.from({ length: 4096 }, (_, i) => i);
@@ -43,6 +52,7 @@ const ALPHABET = Array.from({ length: 4096 }, (_, i) => i);
 export function simulate(arrivals: readonly Arrival[], server: SimulatedServer): RequestRecord[] {
   const { workers: count, classes = DEFAULT_CLASSES, step, seed = 1 } = server;
   checkClasses(classes);
+  checkStep(step);
   const random = randomFrom(seed);
   const prompts = new TokenPromptMaker(ALPHABET, { nonce: seed });
   const router = new Router(), lengths = new AnswerLengths();

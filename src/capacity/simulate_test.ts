@@ -75,6 +75,8 @@ Deno.test("simulate() knows prefixes, spreads requests over workers, and refuses
   const outcomes = simulate(many, { ...SERVER, classes, sequencesMax: 2 }).map(({ outcome }) => outcome);
   assert(outcomes.includes("refused") && outcomes.includes("ok"), outcomes.join());
   assertThrows(() => simulate([one(0, 1, 1, { class: "x" })], SERVER), RangeError, 'class "x"');
+  const endless = { ...SERVER, step: { ...STEP, msPerToken: NaN } };
+  assertThrows(() => simulate([one(0, 1, 1)], endless), RangeError, "msPerToken");
 });
 
 Deno.test("simulate() is the same for a seed, and its steps have the spread and the mean of the model", () => {
