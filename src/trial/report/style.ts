@@ -80,7 +80,7 @@ details summary { cursor: pointer; color: var(--here); }
   section { margin: 22px 0; } h2, h3, caption, figcaption { break-after: avoid; }
   figure, .tile, .box, .verdict, .warnings, tr, pre, dl div { break-inside: avoid; }
   .scroll { overflow: visible; } .short { break-inside: avoid; } table { font-size: 8.6pt; width: 100%; } th, td { padding: 3px 5px; }
-  td { white-space: normal; } thead { display: table-header-group; } details::details-content { content-visibility: visible; block-size: auto; }
+  td.t { white-space: normal; } th, td { padding: 3px 4px; } thead { display: table-header-group; } details::details-content { content-visibility: visible; block-size: auto; }
   details summary { list-style: none; color: inherit; font-weight: 600; }
   #sentences { break-before: page; }
 }`;

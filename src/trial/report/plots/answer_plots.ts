@@ -5,14 +5,18 @@ import type { Markup } from "../markup.ts";
 import { badge, type Page } from "../page.ts";
 import { COLORS, figure, fitted, hatched, labelRoom, Plot } from "./draw.ts";
 
-/** Room for labels beside a plot's lines, in pixels. */
-const roomMax = (isNarrow: boolean) => isNarrow ? 150 : 300;
+/** Room for labels beside a plot's lines, in pixels, and for those of settings, of which every part counts. */
+const ROOM = { narrow: 150, wide: 300, settings: 205 } as const;
 
 /** The rows with labels that fit and differ, these labels, and the room that they take. */
-function labelled<T extends { readonly label: string }>(rows: readonly T[], isNarrow: boolean) {
+function labelled<T extends { readonly label: string }>(
+  rows: readonly T[],
+  isNarrow: boolean,
+  narrowMax: number = ROOM.narrow,
+) {
   const times = new Map<string, number>();
   const fitting = rows.map((row) => {
-    const label = fitted(row.label, roomMax(isNarrow));
+    const label = fitted(row.label, isNarrow ? narrowMax : ROOM.wide);
     const time = (times.get(label) ?? 0) + 1;
     times.set(label, time);
     return { ...row, label: time === 1 ? label : `${label} (${time})` };
@@ -221,7 +225,7 @@ export function searchFigure(page: Page): Markup | null {
     note: t.search.figureNote(word("goodput")),
     label: t.search.figure,
     draw: ({ isNarrow }) => {
-      const { rows: points, labels, room } = labelled(allPoints, isNarrow);
+      const { rows: points, labels, room } = labelled(allPoints, isNarrow, ROOM.settings);
       return {
         height: 60 + 24 * points.length,
         marginLeft: room,

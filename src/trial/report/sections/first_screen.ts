@@ -10,9 +10,9 @@ import { warnings } from "./warnings.ts";
 export function firstScreen(page: Page): Markup {
   const { report: { verdict, objectives }, t } = page;
   const next = verdict.next.map((each) => html`<li>${page.rich(t.advice[each])}</li>`);
-  const goals = objectives.classes.map(({ class: name, ttftMs, itlMs }) => {
+  const goals = objectives.classes.map(({ class: name, ttftMs, itlMs, itlStat }) => {
     const time = (ms: number | null) => ms === null ? null : page.f.seconds(ms);
-    return html`<li>${t.verdict.objective(name, time(ttftMs), time(itlMs))}</li>`;
+    return html`<li>${t.verdict.objective(name, time(ttftMs), time(itlMs), itlStat)}</li>`;
   });
   return html`<section id="verdict" class="verdict ${verdict.carries}">
 <p class="question">${t.verdict.question}</p>

@@ -101,11 +101,15 @@ export const en = {
         utilisation === null ? "." : `: ${many(machines, "machine")} would be ${utilisation} busy then.`
       }`,
     noRate: "How many requests you have was not told, so no number of machines follows from it.",
-    objective: (name: string, ttft: string | null, itl: string | null) =>
+    objective: (name: string, ttft: string | null, itl: string | null, stat: "mean" | "p95") =>
       `${name}: ${
         [
           ttft === null ? null : `the answer begins within ${ttft}`,
-          itl === null ? null : `its pieces follow within ${itl}`,
+          itl === null
+            ? null
+            : stat === "mean"
+            ? `its pieces follow every ${itl} on average, or faster`
+            : `95 of 100 of its pieces follow within ${itl}`,
         ].filter((part) => part !== null).join(", ") || "no limit but an answer"
       }`,
     objectivesTitle: "A good answer",
@@ -339,10 +343,10 @@ export const en = {
     because: (why: string) => `Why nothing was measured: ${why}.`,
     figure: "Joules for a token",
     figureEstimated: "Estimated joules for a token",
-    perAnswer: "all energy, per answer token",
-    prefill: "a token read (prefill)",
-    decode: "a token written (decode)",
-    ofClass: (name: string) => `per answer token, class ${name}`,
+    perAnswer: "all ÷ answer tokens",
+    prefill: "read (prefill)",
+    decode: "written (decode)",
+    ofClass: (name: string) => `written, ${name}`,
     axis: "joules a token →",
     axisEstimated: "joules a token, estimated →",
   },

@@ -97,13 +97,16 @@ export const ja: Texts = {
         utilisation === null ? "。" : `。${machines}台なら、ピーク時の稼働率は${utilisation}になります。`
       }`,
     noRate: "リクエスト数が与えられていないため、必要台数は計算していません。",
-    objective: (name, ttft, itl) =>
+    objective: (name, ttft, itl, stat) =>
       `${name}：${
         [
           ttft === null ? null : `${ttft}以内に応答が始まる`,
-          itl === null ? null : `${itl}以内の間隔で続きが届く`,
-        ]
-          .filter((part) => part !== null).join("、") || "最後まで応答すればよい"
+          itl === null
+            ? null
+            : stat === "mean"
+            ? `続きが平均${itl}以内の間隔で届く`
+            : `続きの95%が${itl}以内の間隔で届く`,
+        ].filter((part) => part !== null).join("、") || "最後まで応答すればよい"
       }`,
     objectivesTitle: "「良好」とみなす応答",
   },
@@ -322,10 +325,10 @@ export const ja: Texts = {
     because: (why) => `実測していない理由：${why}。`,
     figure: "1トークンあたりのジュール",
     figureEstimated: "1トークンあたりの推定ジュール",
-    perAnswer: "全電力÷出力トークン",
-    prefill: "入力1トークン（プリフィル）",
-    decode: "出力1トークン（デコード）",
-    ofClass: (name) => `出力1トークン（${name}）`,
+    perAnswer: "全電力÷出力",
+    prefill: "入力（プリフィル）",
+    decode: "出力（デコード）",
+    ofClass: (name) => `出力（${name}）`,
     axis: "ジュール/トークン →",
     axisEstimated: "推定ジュール/トークン →",
   },
