@@ -25,4 +25,5 @@ export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<
   plan: async (args) => await (await import("./actions/plan.ts")).runPlan(args),
   traffic: async (args) => await (await import("./actions/traffic.ts")).runTraffic(args),
   report: async (args) => await (await import("./actions/report.ts")).runReport(args),
+  trial: async (args) => await (await import("./actions/trial.ts")).runTrialCommand(args),
 };

@@ -238,6 +238,22 @@ Deno.test("commandPermissions() lets loadtest reach its server alone and write i
   assertEquals(await open(["--help"]), []);
 });
 
+Deno.test("commandPermissions() lets trial start servers, write its folder and reach one other endpoint", async () => {
+  const open = async (args: string[]) =>
+    (await flags("--allow-", ["trial", ...args])).filter((flag) =>
+      /^--allow-(?:net|write|run|ffi)/.test(flag)
+    );
+  assertEquals(await open(["--out", "/tmp/t"]), [
+    `--allow-ffi=${libraryFile()}`,
+    "--allow-write=/cache,/tmp/t",
+    "--allow-net=127.0.0.1",
+    `--allow-run=${Deno.execPath()},getconf`,
+  ]);
+  const against = await open(["--out", "/tmp/t", "--against", "https://llm.example/v1"]);
+  assertEquals(against[2], "--allow-net=127.0.0.1,llm.example:443");
+  assertEquals(await open(["--profil", "chat"]), []);
+});
+
 Deno.test("readCommandLine() finds every command by its name", () => {
   for (const name of Object.keys(COMMANDS) as CommandName[]) {
     assertEquals(COMMANDS[name].name, name);

@@ -16,6 +16,7 @@ import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
 import { traffic } from "./commands/traffic.ts";
+import { trial } from "./commands/trial.ts";
 
 export const COMMANDS = {
   chat,
@@ -33,6 +34,7 @@ export const COMMANDS = {
   traffic,
   report,
   plan,
+  trial,
 } as const satisfies Record<string, KumiCommand>;
 
 export type CommandName = keyof typeof COMMANDS;

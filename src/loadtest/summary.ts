@@ -116,11 +116,13 @@ export function isGood(record: RequestRecord, { ttftMs, itlMs, itlStat }: Object
   return (itlStat === "mean" ? meanItl(record) : quantile(ascending(gapsOf(record)), 0.95)) <= itlMs;
 }
 
-function ttftOf({ partsMs, sentMs }: RequestRecord): number {
+/** Ms from the request to the first part of its answer. */
+export function ttftOf({ partsMs, sentMs }: RequestRecord): number {
   return partsMs[0] - sentMs;
 }
 
-function gapsOf({ partsMs }: RequestRecord): number[] {
+/** Ms between the parts of an answer. */
+export function gapsOf({ partsMs }: RequestRecord): number[] {
   return partsMs.slice(1).map((at, i) => at - partsMs[i]);
 }
 

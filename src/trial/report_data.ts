@@ -439,13 +439,23 @@ export interface TrialCost {
   readonly outputs: CostAssessment;
 }
 
-/** What a step of the engine takes: `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens`. */
+/**
+ * What a step of the engine takes: `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens + msPerRow · tokens
+ * chosen`.
+ */
 export interface TrialStepModel {
   readonly fixedMs: number;
   readonly msPerToken: number;
   readonly msPerKvEntry: number;
+  /** For each token that is chosen. */
+  readonly msPerRow: number;
   /** Typical error of a prediction, as a share. */
   readonly relativeError: number;
+  /** How many times as long as the model says steps took of late. */
+  readonly stretch: number;
+  /** Between two steps, and what each sequence of a step adds to it. */
+  readonly betweenMs: number;
+  readonly betweenMsPerSequence: number;
   /** Steps that it was fitted to, and the settings under which they ran. */
   readonly steps: number;
   readonly settings: PointSettings;

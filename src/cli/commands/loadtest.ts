@@ -4,6 +4,7 @@
  */
 
 import type { KumiCommand } from "../command.ts";
+import { hostsOf } from "../hosts.ts";
 
 /** Loads a server and tells what it kept. */
 export const loadtest: KumiCommand = {
@@ -70,11 +71,3 @@ export const loadtest: KumiCommand = {
     write: values.has("svg") ? [values.get("svg")!] : [],
   }),
 };
-
-/** The one server that its address names. */
-function hostsOf(address: string): string[] {
-  const url = URL.parse(address);
-  if (url === null || !/^https?:$/.test(url.protocol)) return []; // the command itself says so
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  return [`${url.hostname}:${port}`];
-}

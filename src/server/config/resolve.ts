@@ -146,6 +146,7 @@ function checked(
 export function serveOptions(settings: Settings, sources: ConfigSources): ServeOptions {
   return {
     ...settings.load,
+    ...settings.noPrefixCache ? { prefixCache: false } : {},
     model: settings.model,
     modelName: settings.modelName,
     hostname: settings.host,

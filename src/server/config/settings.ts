@@ -196,8 +196,22 @@ const LIMITS = {
   },
 } as const satisfies Record<string, Setting>;
 
+/** Switches that turn off what is on. */
+const WITHOUT = {
+  noPrefixCache: {
+    kind: boolean,
+    help: "compute every prompt from its first token, though others began alike",
+  },
+} as const satisfies Record<string, Setting>;
+
 /** In the order of the help text. */
-export const SETTINGS: Readonly<Record<string, Setting>> = { ...SERVING, ...LOADING, ...LIMITS, classes };
+export const SETTINGS: Readonly<Record<string, Setting>> = {
+  ...SERVING,
+  ...LOADING,
+  ...WITHOUT,
+  ...LIMITS,
+  classes,
+};
 
 /** The values of settings; undefined where nobody set one that has no default. */
 type ValuesOf<T extends Readonly<Record<string, Setting>>> =
@@ -205,7 +219,11 @@ type ValuesOf<T extends Readonly<Record<string, Setting>>> =
   & { readonly [K in keyof T as T[K] extends { fallback: unknown } ? never : K]?: ValueOf<T[K]["kind"]> };
 
 /** All settings by name, those of loading by their names in the library. */
-export type Settings = ValuesOf<typeof SERVING> & ValuesOf<typeof LIMITS> & { readonly load: LoadOptions };
+export type Settings =
+  & ValuesOf<typeof SERVING>
+  & ValuesOf<typeof WITHOUT>
+  & ValuesOf<typeof LIMITS>
+  & { readonly load: LoadOptions };
 
 /** `drainSeconds` is KUMI_DRAIN_SECONDS. */
 export function variableOf(name: string): string {

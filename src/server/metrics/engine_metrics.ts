@@ -70,6 +70,18 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
     "Time between two steps for each sequence.",
     ({ stepTime }) => stepTime.betweenMsPerSequence / 1000,
   ],
+  [
+    "kumi:step_prediction_error_ratio",
+    "gauge",
+    "Typical error of what is expected of a step.",
+    ({ stepTime }) => stepTime.relativeError,
+  ],
+  [
+    "kumi:kv_max_length_reservation_bytes",
+    "gauge",
+    "What the sequences would take if each had reserved the longest one.",
+    ({ kv }) => kv.maxLengthReservationBytes,
+  ],
   ["kumi:kv_reserved_bytes", "gauge", "Address space of the KV cache.", ({ kv }) => kv.reservedBytes],
   ["kumi:kv_committed_bytes", "gauge", "Memory behind it.", ({ kv }) => kv.committedBytes],
   [

@@ -1,3 +1,4 @@
+import process from "node:process";
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { Model } from "../../client/model.ts";
 import type { ModelStats } from "../../client/client.ts";
@@ -68,6 +69,9 @@ export class ServerMetrics {
     writeConnections(text, this.#options.connections());
     text.family("process_start_time_seconds", "gauge", "Start of the server, in seconds since 1970.")
       .sample(this.#startedAtSeconds);
+    const { user, system } = process.cpuUsage();
+    text.family("process_cpu_seconds_total", "counter", "CPU time of the process.")
+      .sample((user + system) / 1e6);
     text.family("process_resident_memory_bytes", "gauge", "Memory of the process.")
       .sample(Deno.memoryUsage().rss);
     return text.toString();

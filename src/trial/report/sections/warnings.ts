@@ -1,3 +1,4 @@
+import { STOLEN } from "../../noise.ts";
 import type { TrialNote } from "../../report_data.ts";
 import { html, type Markup } from "../markup.ts";
 import type { Page } from "../page.ts";
@@ -9,7 +10,7 @@ export function warnings(page: Page): Markup | null {
   if (noise.isNoisy && noise.ttftSpread !== null) {
     lines.push(t.warnings.noisyTtft(f.percent(noise.ttftSpread)));
   }
-  if (noise.isNoisy && noise.stolenShare !== null && noise.stolenShare >= 0.01) {
+  if (noise.stolenShare !== null && noise.stolenShare >= (noise.isNoisy ? 0.01 : STOLEN)) {
     lines.push(t.warnings.stolen(f.percent(noise.stolenShare)));
   }
   if (noise.isNoisy && !notes.some(({ note }) => note === "noisy")) {
