@@ -9,6 +9,7 @@
 //!   zig build emulated-tests  static ones of the x86-64 levels that this machine lacks, and what runs them: <prefix>/tests/
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
+//!   zig build lib-plain       one of x86-64-v2 with multiplications and additions, for a benchmark: <prefix>/lib/libkumi_plain.so
 //!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dlevel=NAME for one level
 //!   zig build bench-programs  benches of single kernels on one thread: <prefix>/bench/; -Dlevel=NAME likewise
 //!   zig build check-systems   whether what depends on the system compiles for macOS, Windows and musl
@@ -47,6 +48,12 @@ pub fn build(b: *std.Build) void {
     const reference = library.addLibrary(b, target, library.addReferences(b, target, optimize), optimize, "", null);
     const install_reference = b.addInstallLibFile(reference, "libkumi_reference.so");
     b.step("lib-reference", "Build the library of scalar references").dependOn(&install_reference.step);
+
+    if (host.cpu.arch == .x86_64 and target.os == .linux) {
+        const plain = library.addLibrary(b, target, library.addPlain(b, optimize), optimize, modules.plain_level.name, null);
+        const install_plain = b.addInstallLibFile(plain, "libkumi_plain.so");
+        b.step("lib-plain", "Build the library that bench/claims.ts calls SIMD off").dependOn(&install_plain.step);
+    }
 
     const host_target: Target = .{ .arch = host.cpu.arch, .os = host.os.tag };
     tests.addTestSteps(b, host_target, optimize);

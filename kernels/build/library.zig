@@ -70,6 +70,13 @@ pub fn addReferences(b: *std.Build, target: Target, optimize: Optimize) []const 
     return b.allocator.dupe(*std.Build.Step.Compile, &.{object}) catch @panic("out of memory");
 }
 
+/// The object of a library that is as fast as x86-64-v2 compiled in the ordinary way.
+pub fn addPlain(b: *std.Build, optimize: Optimize) []const *std.Build.Step.Compile {
+    const target: Target = .{ .arch = .x86_64, .os = .linux };
+    const object = addObject(b, target, modules.plain_level, "src/isa_ops.zig", "kumi_plain_ops", optimize, "");
+    return b.allocator.dupe(*std.Build.Step.Compile, &.{object}) catch @panic("out of memory");
+}
+
 fn installFor(b: *std.Build, step: *std.Build.Step, target: Target, file: std.Build.LazyPath, name: []const u8) void {
     step.dependOn(&b.addInstallFile(file, b.fmt("objects/{t}/{s}", .{ target.arch, name })).step);
 }

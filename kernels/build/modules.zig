@@ -65,6 +65,7 @@ pub fn rootModule(
     options.addOption(bool, "emulated", target.emulated);
     options.addOption(bool, "report", use.report);
     options.addOption([]const u8, "program", use.program);
+    options.addOption(bool, "plain", std.mem.eql(u8, level.mcpu, plain_level.mcpu));
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target.resolve(b, level),
@@ -75,6 +76,10 @@ pub fn rootModule(
         .imports = &.{.{ .name = "kumi_options", .module = options.createModule() }},
     });
 }
+
+/// What compilers do without any help: a multiplication and an addition where the kernels ask for a fused one, SSE where
+/// LLVM finds a use for it. For a benchmark alone: results have other bits. It stands in for the least level.
+pub const plain_level: isa_levels.Level = .{ .name = "baseline", .arch = .x86_64, .mcpu = "x86_64_v2" };
 
 /// The level that every machine of the architecture has.
 pub fn leastLevel(arch: std.Target.Cpu.Arch) isa_levels.Level {

@@ -105,6 +105,13 @@ const REFERENCE_LIBRARY: Artifact = {
   title: "the scalar references",
 };
 
+const PLAIN_LIBRARY: Artifact = {
+  file: (build) => `${build}/lib/libkumi_plain.so`,
+  stamp: "plain.sha256",
+  steps: ["lib-plain"],
+  title: "x86-64-v2 as compilers make it",
+};
+
 /** The library for a platform, as {@linkcode ensurePlatformLibrary} builds it. */
 function platformArtifact(platform: Platform): Artifact {
   const { id, os, arch, libc, library } = platform;
@@ -178,6 +185,11 @@ export async function ensureLibrary(options: BuildOptions = {}): Promise<string>
 /** As {@linkcode ensureLibrary}, for the library of scalar references that benchmarks compare with. */
 export async function ensureReferenceLibrary(options: BuildOptions = {}): Promise<string> {
   return await ensureArtifact(REFERENCE_LIBRARY, options);
+}
+
+/** As {@linkcode ensureLibrary}, for the library without fused products that a benchmark calls SIMD off. */
+export async function ensurePlainLibrary(options: BuildOptions = {}): Promise<string> {
+  return await ensureArtifact(PLAIN_LIBRARY, options);
 }
 
 /**

@@ -10,6 +10,7 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
+const options = @import("kumi_options");
 const model_bf16 = @import("model_bf16.zig");
 
 const is_x86 = builtin.cpu.arch == .x86_64;
@@ -33,7 +34,7 @@ const has_dot = has_sdot or has_vnni;
 /// VNNI with 16 registers of 8 rows.
 pub const has_short_dot = has_vnni and !has_avx512;
 /// False on a level that is there for correctness alone: it is spared the code that only serves speed.
-pub const fast = has_fma;
+pub const fast = has_fma or options.plain;
 /// LLVM's intrinsics are reached as extern functions, which only its own backend understands.
 const has_intrinsics = builtin.zig_backend == .stage2_llvm;
 
@@ -105,6 +106,7 @@ pub inline fn max(a: anytype, b: @TypeOf(a)) @TypeOf(a) {
 /// a·b + c with one rounding, for f32 or a vector of f32. In software where the level has no such instruction.
 pub inline fn fma(a: anytype, b: @TypeOf(a), c: @TypeOf(a)) @TypeOf(a) {
     if (has_fma) return @mulAdd(@TypeOf(a), a, b, c);
+    if (options.plain) return a * b + c;
     if (@typeInfo(@TypeOf(a)) != .vector) return softFma(1, .{a}, .{b}, .{c})[0];
     return softFma(@typeInfo(@TypeOf(a)).vector.len, a, b, c);
 }
