@@ -291,6 +291,47 @@ Deno.test("both languages say the same things: tables as wide, lists as long, an
   );
 });
 
+/** All words that a report may have as headings and titles. */
+function titlesOf(texts: unknown, found = new Set<string>()): Set<string> {
+  if (typeof texts === "string") found.add(texts);
+  else if (typeof texts === "object" && texts !== null) {
+    for (const each of Object.values(texts)) titlesOf(each, found);
+  }
+  return found;
+}
+
+Deno.test("docs/trial.md and docs/trial.ja.md name parts and keys of a report that there are", async () => {
+  const report = fullReport();
+  const has = (path: string) => {
+    let at: unknown = report;
+    for (const key of path.split(".")) {
+      const [, name, list] = /^(\w+)(\[\])?$/.exec(key)!;
+      at = (at as Record<string, unknown> | undefined)?.[name];
+      if (list !== undefined) at = (at as unknown[] | undefined)?.[0];
+    }
+    return at !== undefined;
+  };
+  for (
+    const [file, texts, heading, title] of [
+      ["trial.md", en, "## Sentences for the meeting", /_([^_|]+)_/g],
+      ["trial.ja.md", ja, "## 会議で使う文", /「([^」|]+)」/g],
+    ] as const
+  ) {
+    const page = await Deno.readTextFile(new URL(`../../../docs/${file}`, import.meta.url));
+    const rows = page.split(heading)[1].split("\n").filter((line) => line.startsWith("| ")).slice(2);
+    assertEquals(rows.length, 13, file);
+    const titles = titlesOf(texts);
+    for (const row of rows) {
+      const backed = row.split("|")[2];
+      const named = [...backed.matchAll(title)].map(([, name]) => name);
+      const keys = [...backed.matchAll(/`([\w.[\]]+)`/g)].map(([, key]) => key);
+      assert(named.length > 0 && keys.length > 0, row);
+      assertEquals(named.filter((name) => !titles.has(name)), [], row);
+      assertEquals(keys.filter((key) => !has(key)), [], row);
+    }
+  }
+});
+
 Deno.test("wilson() gives the interval of a share", () => {
   const rounded = (passed: number, graded: number) =>
     wilson(passed, graded).map((share) => Number(share.toFixed(4)));
