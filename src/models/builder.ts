@@ -1,12 +1,31 @@
 import type { MatrixSpec, TensorRole, TensorSpec, VectorSpec } from "../layers/tensors.ts";
+import { type Fusion, lengthOf } from "./fused.ts";
 
 /** Where a family declares its tensors. */
 export class ModelBuilder {
   readonly #tensors = new Map<string, TensorSpec>();
+  readonly #fusions: Fusion[] = [];
 
   /** All that were declared, in order. */
   get tensors(): readonly TensorSpec[] {
     return [...this.#tensors.values()];
+  }
+
+  /** All that files may have in one. */
+  get fusions(): readonly Fusion[] {
+    return this.#fusions;
+  }
+
+  /**
+   * Says that files may have these tensors in one of this name, in this order: all matrices of as many columns, or all vectors.
+   * `isUsual`: the family's files do, so random models too.
+   */
+  fuse<T extends TensorSpec>(name: string, parts: readonly [T, ...T[]], isUsual = false): void {
+    const [{ kind, k, role }] = parts;
+    const length = parts.reduce((sum, part) => sum + lengthOf(part), 0);
+    const size = kind === "matrix" ? { rows: length, k } : { rows: 1, k: length };
+    const required = parts.every((part) => part.required);
+    this.#fusions.push({ whole: { name, kind, ...size, required, role }, parts, isUsual });
   }
 
   /** A matrix of [rows, k] weights. */

@@ -6,6 +6,7 @@ import type { KvLayerShape } from "../layers/shape.ts";
 import type { TensorSpec } from "../layers/tensors.ts";
 import { type ComposedModel, composeModel } from "./compose.ts";
 import type { ModelFamily } from "./family.ts";
+import { isFused, separateTensors } from "./fused.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 import { ModelError } from "./error.ts";
 import { readHyperparameters } from "./read_hyperparameters.ts";
@@ -29,7 +30,7 @@ export function checkModel(file: ModelHeader, family: ModelFamily = familyOf(fil
   const hyperparameters = readHyperparameters(file, family);
   const composed = composeModel(family, hyperparameters);
   checkKvShapes(hyperparameters.layers);
-  checkTensors(file, composed.tensors);
+  checkTensors(file, composed);
   return { family, hyperparameters, ...composed };
 }
 
@@ -51,9 +52,16 @@ export function checkKvShapes(layers: readonly KvLayerShape[]): void {
  * the first tensor that is missing, has another shape, a format without kernels, or that nobody would read:
  * leaving a tensor out would compute something else than the model's authors meant.
  */
-export function checkTensors(file: ModelHeader, specs: readonly TensorSpec[]): void {
+export function checkTensors(
+  file: ModelHeader,
+  { tensors: specs, fusions }: Pick<ComposedModel, "tensors" | "fusions">,
+): void {
+  for (const fusion of fusions) {
+    if (isFused(file.tensors, fusion)) checkShape(fusion.whole, file.tensors.get(fusion.whole.name)!.dims);
+  }
+  const tensors = separateTensors(file.tensors, fusions);
   for (const spec of specs) {
-    const tensor = file.tensors.get(spec.name);
+    const tensor = tensors.get(spec.name);
     if (tensor === undefined) {
       if (spec.required) throw new ModelError(`tensor "${spec.name}" is missing`);
       continue;
@@ -62,7 +70,7 @@ export function checkTensors(file: ModelHeader, specs: readonly TensorSpec[]): v
     checkFormat(spec, tensor.type);
   }
   const known = new Set(specs.map((spec) => spec.name));
-  for (const name of file.tensors.keys()) {
+  for (const name of tensors.keys()) {
     if (!known.has(name)) {
       throw new ModelError(`tensor ${quote(name)} has no place in this architecture`);
     }

@@ -3,6 +3,7 @@ import type { TensorSpec } from "../layers/tensors.ts";
 import { ModelBuilder } from "./builder.ts";
 import { ModelError } from "./error.ts";
 import type { ModelFamily } from "./family.ts";
+import type { Fusion } from "./fused.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 
 /** A model as its family composes it. */
@@ -10,6 +11,8 @@ export interface ComposedModel {
   readonly decoder: DecoderSpec;
   /** Every tensor that it reads, or would where the file has it. */
   readonly tensors: readonly TensorSpec[];
+  /** Those that the file may have in one. */
+  readonly fusions: readonly Fusion[];
 }
 
 /** Runs the family's composition. Throws a ModelError that names the first layer that asks for what no kernel computes. */
@@ -20,5 +23,5 @@ export function composeModel(family: ModelFamily, h: Hyperparameters): ComposedM
     const lacking = parts.map((part) => part.lacking).find((what) => what !== undefined);
     if (lacking !== undefined) throw new ModelError(`layer ${i} asks for ${lacking}: not supported`);
   }
-  return { decoder, tensors: builder.tensors };
+  return { decoder, tensors: builder.tensors, fusions: builder.fusions };
 }

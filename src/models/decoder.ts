@@ -10,6 +10,11 @@ import { type Hyperparameters, TOKEN_TABLE } from "./hyperparameters.ts";
 
 /** What differs from Llama in one decoder layer. */
 export interface LayerOptions {
+  /**
+   * What the family's files have in one tensor: queries, keys and values in `attn_qkv`, gate and up in `ffn_up`. Files of every
+   * family may. Default: nothing.
+   */
+  fused?: readonly ("qkv" | "gate_up")[];
   /** Biases of queries, keys and values. Default: none. */
   biases?: "required" | "optional";
   /** An RMSNorm of each head's query and key before RoPE. */
@@ -51,6 +56,7 @@ export function composeLayer(
   const shape = h.layers[i];
   const { heads, kvHeads, keyDim, valueDim, ffn } = shape;
   const blk = `blk.${i}`;
+  const { fused = [] } = options;
   const projections = {
     norm: { weight: b.vector(`${blk}.attn_norm.weight`, hidden, "norm"), eps },
     q: b.matrix(`${blk}.attn_q.weight`, heads * keyDim, hidden),
@@ -64,6 +70,9 @@ export function composeLayer(
     up: b.matrix(`${blk}.ffn_up.weight`, ffn, hidden),
     down: b.matrix(`${blk}.ffn_down.weight`, hidden, ffn, "residual"),
   };
+  const { q, k, v } = projections, { gate, up } = gated;
+  b.fuse(`${blk}.attn_qkv.weight`, [q, k, v], fused.includes("qkv"));
+  b.fuse(`${blk}.ffn_up.weight`, [gate, up], fused.includes("gate_up"));
   // What only some families have comes last: random models number their tensors, and those of others stay as they are.
   const bias = (name: string, n: number) => {
     const declare = options.biases === "optional" ? b.optionalVector.bind(b) : b.vector.bind(b);
@@ -74,6 +83,7 @@ export function composeLayer(
     k: bias("attn_k", kvHeads * keyDim),
     v: bias("attn_v", kvHeads * valueDim),
   };
+  if (biases) b.fuse(`${blk}.attn_qkv.bias`, [biases.q, biases.k, biases.v], fused.includes("qkv"));
   const qkNorm = options.qkNorm
     ? {
       q: b.vector(`${blk}.attn_q_norm.weight`, keyDim, "norm"),

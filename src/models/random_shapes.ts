@@ -34,9 +34,14 @@ export function shapeTensors(shape: ModelShape, format: FormatName, other?: Mode
     tensors: new Map([[TOKEN_TABLE, table]]),
   };
   const family = other ?? familyOf(header);
-  const { tensors } = composeModel(family, readHyperparameters(header, family));
+  const { tensors, fusions } = composeModel(family, readHyperparameters(header, family));
   const factors = ropeFactors(shape);
-  const chosen = tensors.filter(({ required, role }) => {
+  const fused = fusions.filter(({ isUsual }) => isUsual);
+  const inFile = tensors.flatMap((spec) => {
+    const fusion = fused.find(({ parts }) => parts.includes(spec));
+    return fusion === undefined ? [spec] : fusion.parts[0] === spec ? [fusion.whole] : [];
+  });
+  const chosen = inFile.filter(({ required, role }) => {
     return required || role === "output" && !shape.tied || role === "frequencies" && factors !== null;
   });
   const filled = chosen.map((spec) => {

@@ -9,6 +9,7 @@ import { memoryBytes } from "../layers/formats.ts";
 import { RopeTables } from "../layers/rope_table.ts";
 import { planScratch } from "../layers/scratch.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
+import { separateFile } from "../models/fused.ts";
 import { checkModel } from "../models/check.ts";
 import type { ComputeOptions } from "../protocol/engine_options.ts";
 import type { ModelFamily } from "../models/family.ts";
@@ -247,14 +248,15 @@ interface RunnerParts {
  */
 export async function loadModelRunner(file: ModelFile, options: RunnerOptions = {}): Promise<ModelRunner> {
   options.signal?.throwIfAborted();
-  const { hyperparameters: h, decoder: spec } = checkModel(file, options.family);
-  const sizes = resolveSizes(h, options, memoryLeft(file, options));
+  const { hyperparameters: h, decoder: spec, fusions } = checkModel(file, options.family);
+  const parts = separateFile(file, fusions);
+  const sizes = resolveSizes(h, options, memoryLeft(parts, options));
   const { cpus, numaNode, isa, libraryPath, kv = {}, interrupts } = options;
   const threads = options.threads ?? (cpus === undefined ? defaultThreads(file) : undefined);
   const kernels = Kernels.open({ threads, cpus, numaNode, isa, libraryPath, interrupts, workspaceBytes: 64 });
   try {
     options.onContext?.(kernels.id);
-    const loader = new TensorLoader(kernels, file, options.shareFrom);
+    const loader = new TensorLoader(kernels, parts, options.shareFrom);
     const plan = new WorkspacePlan();
     const { onProduct } = options;
     const also = onProduct === undefined ? 0 : activationForms.f32;

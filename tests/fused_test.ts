@@ -1,0 +1,82 @@
+/** Files that have several tensors in one, against files of the same numbers that do not. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { tablesOf } from "../scheduler/testing/tables.ts";
+import { GgufWriter } from "../src/gguf/writer.ts";
+import { type FormatName, openGguf } from "../src/gguf/mod.ts";
+import { checkModel } from "../src/models/check.ts";
+import { composeDecoder } from "../src/models/decoder.ts";
+import { ModelError } from "../src/models/error.ts";
+import type { ModelFamily } from "../src/models/family.ts";
+import { separateFile } from "../src/models/fused.ts";
+import { qwen2 } from "../src/models/qwen2.ts";
+import { writeRandomModel } from "../src/models/random_model.ts";
+import { modelShape } from "../src/models/shapes.ts";
+import { loadRunner, TemporaryFolder } from "./support/models.ts";
+
+const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
+
+/** Qwen 2 as files would have it that hold queries, keys and values in one, gate and up too. */
+const fusedQwen2: ModelFamily = {
+  ...qwen2,
+  compose: (h, b) => composeDecoder(h, b, () => ({ biases: "required", fused: ["qkv", "gate_up"] })),
+};
+/** Heads whose rows begin in the middle of a panel. */
+const shape = { ...modelShape("qwen2-tiny"), headDim: 40 };
+
+async function logitsOf(path: string): Promise<Float32Array> {
+  using runner = await loadRunner(path, { threads: 2 });
+  runner.forward([{ tokens, first: 0, count: tokens.length, tables: tablesOf([0, 1, 2]) }]);
+  runner.logits([tokens.length - 1]);
+  return runner.readLogits();
+}
+
+/** Writes the file's tensors with the parts of each fused one in its place. */
+async function writeSeparate(path: string, output: string): Promise<void> {
+  using file = await openGguf(path);
+  const { tensors, readInto } = separateFile(file, checkModel(file).fusions);
+  const names = [...tensors].map(([name, { type, dims }]) => ({ name, type, dims }));
+  await using writer = await GgufWriter.create(output, { entries: file.entries, tensors: names });
+  for (const [name, { bytes }] of tensors) {
+    const data = new Uint8Array(bytes);
+    readInto(name, 0, data);
+    await writer.write(data);
+  }
+  await writer.finish();
+}
+
+for (const format of ["f32", "bf16", "q8_0", "q4_k"] satisfies FormatName[]) {
+  Deno.test(`tensors that a file in ${format} has in one compute what they do alone, bit for bit`, async () => {
+    using folder = new TemporaryFolder();
+    const [fused, separate] = [`${folder.path}/fused.gguf`, `${folder.path}/separate.gguf`];
+    await writeRandomModel(fused, { shape, family: fusedQwen2, format });
+    await writeSeparate(fused, separate);
+    using file = await openGguf(fused);
+    using other = await openGguf(separate);
+    const layer = (names: Iterable<string>) => [...names].filter((name) => name.startsWith("blk.1.")).sort();
+    assertEquals(layer(file.tensors.keys()).length, layer(other.tensors.keys()).length - 5);
+    assert(file.tensors.has("blk.1.attn_qkv.bias") && other.tensors.has("blk.1.attn_k.bias"));
+    assertEquals(file.tensor("blk.1.attn_qkv.weight").dims, [256, 40 * 8]);
+    assertEquals(await logitsOf(fused), await logitsOf(separate));
+  });
+}
+
+Deno.test("a fused tensor of another shape, or beside its parts, is refused by name", async () => {
+  using folder = new TemporaryFolder();
+  const path = `${folder.path}/fused.gguf`;
+  await writeRandomModel(path, { shape, family: fusedQwen2, format: "f32" });
+  using file = await openGguf(path);
+  const withTensor = (name: string, dims: number[]) => ({
+    get: file.get,
+    tensors: new Map([...file.tensors, [name, { type: 0, dims }]]),
+  });
+  const cases: [string, number[], string][] = [
+    ["blk.0.attn_qkv.weight", [256, 319], '"blk.0.attn_qkv.weight" must be [320, 256], it is [319, 256]'],
+    ["blk.1.attn_qkv.bias", [300], '"blk.1.attn_qkv.bias" must be [320], it is [300]'],
+    ["blk.0.attn_k.weight", [256, 80], 'tensor "blk.0.attn_q.weight" is missing'],
+    ["blk.0.ffn_gate.weight", [256, 512], '"blk.0.ffn_up.weight" must be [512, 256], it is [1024, 256]'],
+  ];
+  for (const [name, dims, message] of cases) {
+    assertThrows(() => checkModel(withTensor(name, dims)), ModelError, message);
+  }
+});
