@@ -149,9 +149,14 @@ fn ropeAppend(args: *const rope_append.Args) void {
     const keys = gpa.dupe(f32, args.k[0 .. args.n * kv_heads * dim]) catch @panic("out of memory");
     defer gpa.free(keys);
     for (0..args.n) |token| {
-        const cos_sin = args.cos_sin[args.tokens[token].position * args.n_rot ..][0..args.n_rot];
+        const position = args.tokens[token].position;
+        const cos_sin = if (args.cos_sin) |table| table[position * args.n_rot ..][0..args.n_rot] else &.{};
         for (0..args.heads) |head| {
-            normAndRotate(args, args.q[(token * args.heads + head) * dim ..][0..dim], args.q_norm, cos_sin);
+            const q = args.q[(token * args.heads + head) * dim ..][0..dim];
+            normAndRotate(args, q, args.q_norm, cos_sin);
+            if (args.sharpening == 0) continue;
+            const periods: f64 = @floatFromInt(position / args.sharpening_length);
+            for (q) |*value| value.* = @floatCast(value.* * (1.0 + args.sharpening * @log(periods + 1.0)));
         }
         for (0..kv_heads) |head| {
             normAndRotate(args, keys[(token * kv_heads + head) * dim ..][0..dim], args.k_norm, cos_sin);
@@ -162,14 +167,17 @@ fn ropeAppend(args: *const rope_append.Args) void {
     rest.k_norm = null;
     rest.heads = 0;
     rest.n_rot = 0;
+    rest.cos_sin = null;
     var next: std.atomic.Value(u32) = .init(0);
     var stop: Stop = .{};
     rope_append.run(&rest, &.{ .part = 0, .parts = 1, .next = &next, .stop = &stop });
 }
 
 fn normAndRotate(args: *const rope_append.Args, head: []f32, norm: ?[*]const f32, cos_sin: []const f32) void {
-    if (norm) |w| rms_norm.reference(head, w[0..head.len], head, args.eps);
+    const is_before = args.norm_order == .before;
+    if (norm) |w| if (is_before) rms_norm.reference(head, w[0..head.len], head, args.eps);
     rope.rotateReference(args.pairing, head, cos_sin);
+    if (norm) |w| if (!is_before) rms_norm.reference(head, w[0..head.len], head, args.eps);
 }
 
 fn attend(args: *const attention.Args) void {

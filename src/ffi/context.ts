@@ -23,7 +23,7 @@ import {
 } from "./params.ts";
 import { measure, type Measured } from "./measure.ts";
 import { shareWeights } from "./share_weights.ts";
-import { GateFunction, Measurement, NumaState, RopePairing } from "./symbols.ts";
+import { GateFunction, Measurement, NormOrder, NumaState, RopePairing } from "./symbols.ts";
 
 export type { Measured } from "./measure.ts";
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
@@ -224,7 +224,7 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "rmsNormAdd", { n, k: weight.length, eps });
   }
 
-  /** Quantises x: [n, k] f32 in the forms of y, of which f32 is none. */
+  /** Quantises x: [n, k] f32 in the forms of y; f32 among them is a copy. y's region is not x. */
   quantizeActivations(x: Region, k: number, n: number, y: Activation): void {
     const status = this.#native.kumi_quantize_activations(
       this.id,
@@ -308,10 +308,11 @@ export class Kernels implements Disposable {
 
   /**
    * Rotates the heads of q and k by their tokens' positions, q in place, and stores k and v in the arena. q: [tokens,
-   * heads, keyDim]; k: [tokens, kvHeads, keyDim]; v: [tokens, kvHeads, valueDim], as the arena's layer has them; qNorm, kNorm: RMSNorm weights of each head, before the rotation.
+   * heads, keyDim]; k: [tokens, kvHeads, keyDim]; v: [tokens, kvHeads, valueDim], as the arena's layer has them; qNorm, kNorm: RMSNorm weights of each head, before the rotation or after it.
+   * `rope` undefined: nothing is rotated. `sharpening` other than 0: queries are multiplied by 1 + sharpening · ln(⌊position / sharpeningLength⌋ + 1).
    */
   ropeAppend(
-    rope: Rope,
+    rope: Rope | undefined,
     arena: Arena,
     layer: number,
     q: Region,
@@ -322,10 +323,13 @@ export class Kernels implements Disposable {
     kNorm: Vector | undefined,
     pairing: keyof typeof RopePairing,
     eps: number,
+    normOrder: keyof typeof NormOrder = "before",
+    sharpening = 0,
+    sharpeningLength = 1,
   ): void {
     const status = this.#native.kumi_rope_append(
       this.id,
-      rope.id,
+      idOf(rope),
       arena.id,
       u32(layer, "layer"),
       u32(q, "q"),
@@ -336,8 +340,11 @@ export class Kernels implements Disposable {
       idOf(kNorm),
       RopePairing[pairing],
       eps,
+      NormOrder[normOrder],
+      sharpening,
+      u32(sharpeningLength, "sharpeningLength"),
     );
-    if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope.rotatedDims });
+    if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope?.rotatedDims });
   }
 
   /**

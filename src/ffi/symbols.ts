@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x2c64be32;
+export const abiHash = 0x6759ab19;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -80,6 +80,11 @@ export const RopeScaling = {
 export const RopePairing = {
   interleaved: 0,
   halves: 1,
+} as const;
+
+export const NormOrder = {
+  before: 0,
+  after: 1,
 } as const;
 
 export const GateFunction = {
@@ -845,6 +850,9 @@ export const symbols = {
       "u32", // k_norm
       "u32", // pairing
       "f32", // eps
+      "u32", // norm_order
+      "f32", // sharpening
+      "u32", // sharpening_length
     ],
     result: "i32",
   },

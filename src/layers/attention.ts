@@ -1,9 +1,9 @@
-import type { Arena, Kernels, Vector, Weights } from "../ffi/context.ts";
+import { type Arena, f32At, type Kernels, type Vector, type Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
+import { LayerInput } from "./layer_input.ts";
 import { ResidualProduct } from "./residual_product.ts";
-import { RmsNorm } from "./rms_norm.ts";
-import type { RopeTable } from "./rope_table.ts";
+import type { FreqFactors, RopeTable } from "./rope_table.ts";
 import type { Scratch } from "./scratch.ts";
 import type { LayerShape } from "./shape.ts";
 import type { MatrixSpec, NormSpec, VectorSpec } from "./tensors.ts";
@@ -16,8 +16,8 @@ export interface AttentionSpec {
   kvLayer: number;
   /** Multiplies the products of queries and keys. */
   scale: number;
-  /** Of the residual stream before the projections: [hidden]. */
-  norm: NormSpec;
+  /** Of the residual stream before the projections: [hidden]. Default: they read the stream as it is. */
+  norm?: NormSpec;
   /** [heads · keyDim, hidden] */
   q: MatrixSpec;
   /** [kvHeads · keyDim, hidden] */
@@ -27,17 +27,36 @@ export interface AttentionSpec {
   /** [hidden, heads · valueDim] */
   output: MatrixSpec;
   /** Divisors of the rotary frequencies: [rotated elements / 2]. */
-  freqFactors?: VectorSpec;
+  freqFactors?: FreqFactors;
   /** Added to queries, keys and values: a row of their matrices each. */
   biases?: { q: VectorSpec; k: VectorSpec; v: VectorSpec };
-  /** RMSNorm of each head's query and key before RoPE: [keyDim] each. */
-  qkNorm?: { q: VectorSpec; k: VectorSpec; eps: number };
+  qkNorm?: QueryKeyNorm;
+  /** Queries are multiplied by 1 + by · ln(⌊position / length⌋ + 1). */
+  sharpening?: Sharpening;
   /** Scores become softcap · tanh(score / softcap). */
   softcap?: number;
   /** A score of each head that takes part in its softmax and has no value: [heads]. */
   sinks?: VectorSpec;
   /** Of the output before it is added to the residual stream: [hidden]. */
   postNorm?: NormSpec;
+}
+
+/** RMSNorm of queries and keys. */
+export interface QueryKeyNorm {
+  /** [keyDim], or over all heads [heads · keyDim] */
+  q: VectorSpec;
+  /** [keyDim], or over all heads [kvHeads · keyDim] */
+  k: VectorSpec;
+  eps: number;
+  /** Each head before RoPE, each head after it, or all heads as one before it. */
+  of: "heads" | "turned heads" | "rows";
+}
+
+/** Attention that grows sharper with the position. */
+export interface Sharpening {
+  by: number;
+  /** In tokens. */
+  length: number;
 }
 
 /** Plans the attention of a layer. */
@@ -52,7 +71,7 @@ function lacking({ sinks }: AttentionSpec): string | undefined {
 
 /**
  * x += W_o · attention(rope(W_q · norm(x)), rope(W_k · norm(x)), W_v · norm(x)), causal, grouped-query; a norm of what is added
- * where the model has one. Five calls, six with that norm.
+ * where the model has one. Five calls, six with that norm, two more with a norm over all heads.
  * Vaswani et al. 2017; Su et al. 2021 (RoPE); Ainslie et al. 2023 (grouped queries).
  */
 class Attention implements Layer {
@@ -60,9 +79,8 @@ class Attention implements Layer {
   readonly #scratch: Scratch;
   readonly #arena: Arena;
   readonly #spec: AttentionSpec;
-  readonly #rope: RopeTable;
-  readonly #norm: RmsNorm;
-  readonly #normed: Activation;
+  readonly #rope: RopeTable | undefined;
+  readonly #input: LayerInput;
   readonly #mixed: Activation;
   readonly #q: Weights;
   readonly #k: Weights;
@@ -74,14 +92,14 @@ class Attention implements Layer {
   readonly #kNorm: Vector | undefined;
   readonly #add: ResidualProduct;
 
-  constructor({ kernels, scratch, ropes, arena, tensors }: LayerContext, spec: AttentionSpec) {
+  constructor(context: LayerContext, spec: AttentionSpec) {
+    const { kernels, scratch, ropes, arena, tensors } = context;
     const { biases, qkNorm } = spec;
     this.#kernels = kernels;
     this.#scratch = scratch;
     this.#arena = arena;
     this.#spec = spec;
-    this.#rope = ropes.table(spec.shape.rope, tensors.optionalVector(spec.freqFactors));
-    this.#norm = new RmsNorm(kernels, tensors.vector(spec.norm.weight), spec.norm.eps);
+    this.#rope = ropes.table(spec.shape.rope, tensors.optionalVector(ropes.choose(spec.freqFactors)));
     this.#q = tensors.matrix(spec.q);
     this.#k = tensors.matrix(spec.k);
     this.#v = tensors.matrix(spec.v);
@@ -91,19 +109,21 @@ class Attention implements Layer {
     this.#vBias = tensors.optionalVector(biases?.v);
     this.#qNorm = tensors.optionalVector(qkNorm?.q);
     this.#kNorm = tensors.optionalVector(qkNorm?.k);
-    this.#normed = scratch.normed.formsFor([this.#q, this.#k, this.#v]);
+    this.#input = new LayerInput(context, spec.norm, [this.#q, this.#k, this.#v]);
     this.#mixed = scratch.mixed.formsFor([output]);
     this.#add = new ResidualProduct(kernels, scratch, tensors, output, spec.postNorm);
   }
 
   forward(tokens: number): void {
-    const kernels = this.#kernels, arena = this.#arena, normed = this.#normed, mixed = this.#mixed;
-    const { x, q, k, v } = this.#scratch;
-    const { shape: { heads, rope: { pairing } }, kvLayer, scale, softcap = 0, qkNorm } = this.#spec;
-    const rope = this.#rope.current, qNorm = this.#qNorm, kNorm = this.#kNorm, eps = qkNorm?.eps ?? 0;
-    this.#norm.forward(x, tokens, normed);
+    const kernels = this.#kernels, arena = this.#arena, mixed = this.#mixed;
+    const { q, k, v } = this.#scratch;
+    const { shape: { heads, rope: { pairing } }, kvLayer, scale, softcap = 0, qkNorm, sharpening } =
+      this.#spec;
+    const rope = this.#rope?.current, eps = qkNorm?.eps ?? 0;
+    let qNorm = this.#qNorm, kNorm = this.#kNorm;
+    this.#input.forward(tokens);
     kernels.matmul(
-      normed,
+      this.#input.activation,
       tokens,
       false,
       this.#q,
@@ -116,7 +136,14 @@ class Attention implements Layer {
       this.#vBias,
       v,
     );
-    kernels.ropeAppend(rope, arena, kvLayer, q, k, v, heads, qNorm, kNorm, pairing, eps);
+    if (qkNorm?.of === "rows") {
+      kernels.rmsNorm(q, qNorm!, tokens, eps, f32At(q));
+      kernels.rmsNorm(k, kNorm!, tokens, eps, f32At(k));
+      qNorm = kNorm = undefined;
+    }
+    const order = qkNorm?.of === "turned heads" ? "after" : "before";
+    const { by = 0, length = 1 } = sharpening ?? {};
+    kernels.ropeAppend(rope, arena, kvLayer, q, k, v, heads, qNorm, kNorm, pairing, eps, order, by, length);
     kernels.attention(arena, kvLayer, q, heads, scale, softcap, mixed);
     this.#add.forward(mixed, tokens);
   }

@@ -2,8 +2,8 @@ import type { GateFunction } from "../ffi/symbols.ts";
 import type { Kernels, Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
+import { LayerInput } from "./layer_input.ts";
 import { ResidualProduct } from "./residual_product.ts";
-import { RmsNorm } from "./rms_norm.ts";
 import type { Scratch } from "./scratch.ts";
 import type { MatrixSpec, NormSpec } from "./tensors.ts";
 
@@ -11,8 +11,8 @@ import type { MatrixSpec, NormSpec } from "./tensors.ts";
 export interface FeedForwardSpec {
   /** The function of the gate; "gelu" is the one with tanh. */
   activation: keyof typeof GateFunction;
-  /** Of the residual stream before the products: [hidden]. */
-  norm: NormSpec;
+  /** Of the residual stream before the products: [hidden]. Default: they read the stream as it is. */
+  norm?: NormSpec;
   /** [ffn, hidden] */
   gate: MatrixSpec;
   /** [ffn, hidden] */
@@ -35,32 +35,31 @@ export function feedForward(spec: FeedForwardSpec): LayerPlan {
 class FeedForward implements Layer {
   readonly #kernels: Kernels;
   readonly #scratch: Scratch;
-  readonly #norm: RmsNorm;
-  readonly #normed: Activation;
+  readonly #input: LayerInput;
   readonly #gated: Activation;
   readonly #gate: Weights;
   readonly #up: Weights;
   readonly #activation: FeedForwardSpec["activation"];
   readonly #add: ResidualProduct;
 
-  constructor({ kernels, scratch, tensors }: LayerContext, spec: FeedForwardSpec) {
+  constructor(context: LayerContext, spec: FeedForwardSpec) {
+    const { kernels, scratch, tensors } = context;
     this.#kernels = kernels;
     this.#scratch = scratch;
-    this.#norm = new RmsNorm(kernels, tensors.vector(spec.norm.weight), spec.norm.eps);
     this.#gate = tensors.matrix(spec.gate);
     this.#up = tensors.matrix(spec.up);
     this.#activation = spec.activation;
     const down = tensors.matrix(spec.down);
-    this.#normed = scratch.normed.formsFor([this.#gate, this.#up]);
+    this.#input = new LayerInput(context, spec.norm, [this.#gate, this.#up]);
     this.#gated = scratch.gated.formsFor([down]);
     this.#add = new ResidualProduct(kernels, scratch, tensors, down, spec.postNorm);
   }
 
   forward(tokens: number): void {
-    const kernels = this.#kernels, normed = this.#normed, gated = this.#gated;
-    const { x, gate, up } = this.#scratch;
-    this.#norm.forward(x, tokens, normed);
-    kernels.gateUp(normed, tokens, this.#gate, this.#up, gate, up, this.#activation, gated);
+    const kernels = this.#kernels, gated = this.#gated;
+    const { gate, up } = this.#scratch;
+    this.#input.forward(tokens);
+    kernels.gateUp(this.#input.activation, tokens, this.#gate, this.#up, gate, up, this.#activation, gated);
     this.#add.forward(gated, tokens);
   }
 }

@@ -1,12 +1,16 @@
 /** Rotary tables as long as the positions that have come. @module */
 
 import type { Kernels, Rope, Vector } from "../ffi/context.ts";
+import type { VectorSpec } from "./tensors.ts";
 
 /** How RoPE pairs the elements of a head: (0,1), (2,3), … or element i with i + half. */
 export type RopePairing = "interleaved" | "halves";
 
 /** How a model stretches its rotary frequencies beyond the context it was first trained on. */
-export type RopeScaling = { type: "none" } | { type: "linear"; factor: number } | YarnScaling;
+export type RopeScaling =
+  | { type: "none"; attentionFactor?: number }
+  | { type: "linear"; factor: number; attentionFactor?: number }
+  | YarnScaling;
 
 /** Peng et al. 2023. */
 export interface YarnScaling {
@@ -14,6 +18,7 @@ export interface YarnScaling {
   factor: number;
   /** The context before stretching, in tokens. */
   originalContext: number;
+  /** Multiplies cosines and sines, of the other scalings too. */
   attentionFactor: number;
   /** 1 mixes interpolated and original frequencies by the betas, 0 only interpolates. */
   extFactor: number;
@@ -22,10 +27,20 @@ export interface YarnScaling {
   betaSlow: number;
 }
 
+/** Divisors of the rotary frequencies: [rotated elements / 2], or two sets of them. */
+export type FreqFactors = VectorSpec | LongFactors;
+
+/** Divisors for contexts beyond `originalContext` tokens, and for those within. Ding et al. 2024 (LongRoPE). */
+export interface LongFactors {
+  long: VectorSpec;
+  short: VectorSpec;
+  originalContext: number;
+}
+
 /** How a layer turns its queries and keys. Su et al. 2021. */
 export interface RopeSettings {
   pairing: RopePairing;
-  /** How many elements of each head are turned. */
+  /** How many elements of each head are turned; 0: none, the layer knows no positions. */
   dimensions: number;
   /** θ: pair i turns by position · θ^(−2i / dimensions). */
   base: number;
@@ -79,9 +94,21 @@ export class RopeTables {
     this.#positionsMax = positionsMax;
   }
 
-  /** The table of these settings, with divisors of its frequencies where the model has such. */
-  table(settings: RopeSettings, freqFactors?: Vector): RopeTable {
+  /**
+   * Of two sets of factors the one for this context. That is settled when a model is loaded: keys that are in the cache cannot be
+   * turned anew when a sequence grows long.
+   */
+  choose(factors: FreqFactors | undefined): VectorSpec | undefined {
+    if (factors === undefined || "name" in factors) return factors;
+    return this.#positionsMax > factors.originalContext ? factors.long : factors.short;
+  }
+
+  /**
+   * The table of these settings, with divisors of its frequencies where the model has such. Undefined where nothing is turned.
+   */
+  table(settings: RopeSettings, freqFactors?: Vector): RopeTable | undefined {
     const { dimensions, base, scaling } = settings;
+    if (dimensions === 0) return undefined;
     // The pairing is the op's: both pairings read the same table.
     const key = JSON.stringify([dimensions, base, scaling, freqFactors?.id]);
     let table = this.#tables.get(key);
@@ -114,7 +141,7 @@ function createRope(
     scaling: scaling.type,
     factor: scaling.type === "none" ? 1 : scaling.factor,
     originalContext: yarn?.originalContext,
-    attentionFactor: yarn?.attentionFactor,
+    attentionFactor: scaling.attentionFactor,
     extFactor: yarn?.extFactor,
     betaFast: yarn?.betaFast,
     betaSlow: yarn?.betaSlow,

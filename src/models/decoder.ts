@@ -1,10 +1,11 @@
 /** The decoder that most families share: what they do not say is as Llama has it. @module */
 
-import { attention, type AttentionSpec } from "../layers/attention.ts";
+import { attention, type AttentionSpec, type QueryKeyNorm } from "../layers/attention.ts";
 import type { DecoderSpec } from "../layers/decoder.ts";
 import { feedForward, type FeedForwardSpec } from "../layers/feed_forward.ts";
 import type { LayerPlan } from "../layers/layer.ts";
-import type { VectorSpec } from "../layers/tensors.ts";
+import type { FreqFactors } from "../layers/rope_table.ts";
+import type { LayerShape } from "../layers/shape.ts";
 import type { ModelBuilder } from "./builder.ts";
 import { type Hyperparameters, TOKEN_TABLE } from "./hyperparameters.ts";
 
@@ -17,11 +18,15 @@ export interface LayerOptions {
   fused?: readonly ("qkv" | "gate_up")[];
   /** Biases of queries, keys and values. Default: none. */
   biases?: "required" | "optional";
-  /** An RMSNorm of each head's query and key before RoPE. */
-  qkNorm?: boolean;
-  freqFactors?: VectorSpec;
+  /** An RMSNorm of queries and keys. Default: none. */
+  qkNorm?: QueryKeyNorm["of"];
+  freqFactors?: FreqFactors;
+  /** An RMSNorm of what attention and the feed-forward read. Default: there is one. */
+  preNorms?: boolean;
   /** An RMSNorm of what attention and the feed-forward add to the residual stream. */
   postNorms?: boolean;
+  /** The tensor of the norm before the feed-forward. Default: "ffn_norm". */
+  feedForwardNorm?: string;
   /** Default: as the hyperparameters say. */
   attention?: Partial<Pick<AttentionSpec, "scale" | "softcap" | "sinks">>;
   /** Default: SiLU. */
@@ -34,15 +39,24 @@ export function composeDecoder(
   b: ModelBuilder,
   optionsOf: (layer: number) => LayerOptions,
 ): DecoderSpec {
+  const { residualScale = 1 } = h;
   return {
     table: b.matrix(TOKEN_TABLE, h.vocab, h.hidden),
-    tableScale: h.embeddingScale ?? 1,
+    tableScale: (h.embeddingScale ?? 1) / residualScale,
     layers: h.layers.map((_, i) => composeLayer(h, b, i, optionsOf(i))),
-    outputNorm: { weight: b.vector("output_norm.weight", h.hidden, "norm"), eps: h.normEps },
+    outputNorm: { weight: b.vector("output_norm.weight", h.hidden, "norm"), eps: streamEps(h) },
     output: b.optionalMatrix("output.weight", h.vocab, h.hidden, "output"),
-    logitScale: 1,
+    logitScale: h.logitScale ?? 1,
     logitCap: h.logitCap ?? 0,
   };
+}
+
+/**
+ * The epsilon of norms that read the residual stream. Where what is added to it has a scale r, the stream is kept divided by r:
+ * the embeddings are, what is added comes as it is, and norm(x / r) with ε / r² is norm(x) with ε. So the scale costs nothing.
+ */
+function streamEps({ normEps, residualScale = 1 }: Hyperparameters): number {
+  return normEps / residualScale ** 2;
 }
 
 /** Attention, then feed-forward, each of the normed residual stream and added to it. */
@@ -53,19 +67,22 @@ export function composeLayer(
   options: LayerOptions,
 ): LayerPlan[] {
   const { hidden, normEps: eps } = h;
+  const { preNorms = true, feedForwardNorm = "ffn_norm" } = options;
   const shape = h.layers[i];
   const { heads, kvHeads, keyDim, valueDim, ffn } = shape;
   const blk = `blk.${i}`;
   const { fused = [] } = options;
+  const preNorm = (name: string) =>
+    preNorms ? { weight: b.vector(`${blk}.${name}.weight`, hidden, "norm"), eps: streamEps(h) } : undefined;
   const projections = {
-    norm: { weight: b.vector(`${blk}.attn_norm.weight`, hidden, "norm"), eps },
+    norm: preNorm("attn_norm"),
     q: b.matrix(`${blk}.attn_q.weight`, heads * keyDim, hidden),
     k: b.matrix(`${blk}.attn_k.weight`, kvHeads * keyDim, hidden),
     v: b.matrix(`${blk}.attn_v.weight`, kvHeads * valueDim, hidden),
     output: b.matrix(`${blk}.attn_output.weight`, hidden, heads * valueDim, "residual"),
   };
   const gated = {
-    norm: { weight: b.vector(`${blk}.ffn_norm.weight`, hidden, "norm"), eps },
+    norm: preNorm(feedForwardNorm),
     gate: b.matrix(`${blk}.ffn_gate.weight`, ffn, hidden),
     up: b.matrix(`${blk}.ffn_up.weight`, ffn, hidden),
     down: b.matrix(`${blk}.ffn_down.weight`, hidden, ffn, "residual"),
@@ -84,22 +101,32 @@ export function composeLayer(
     v: bias("attn_v", kvHeads * valueDim),
   };
   if (biases) b.fuse(`${blk}.attn_qkv.bias`, [biases.q, biases.k, biases.v], fused.includes("qkv"));
-  const qkNorm = options.qkNorm
-    ? {
-      q: b.vector(`${blk}.attn_q_norm.weight`, keyDim, "norm"),
-      k: b.vector(`${blk}.attn_k_norm.weight`, keyDim, "norm"),
-      eps,
-    }
-    : undefined;
+  const qkNorm = options.qkNorm && qkNormOf(b, `${blk}.attn`, shape, eps, options.qkNorm);
   const postNorm = (name: string) =>
     options.postNorms ? { weight: b.vector(`${blk}.${name}.weight`, hidden, "norm"), eps } : undefined;
-  const attentionNorm = postNorm("post_attention_norm"), feedForwardNorm = postNorm("post_ffw_norm");
+  const attentionNorm = postNorm("post_attention_norm"), outputNorm = postNorm("post_ffw_norm");
   const { freqFactors } = options;
   const scale = h.attentionScale ?? 1 / Math.sqrt(keyDim);
-  const scores = { scale, softcap: h.scoreCap, postNorm: attentionNorm };
+  const scores = { scale, softcap: h.scoreCap, sharpening: h.sharpening, postNorm: attentionNorm };
   const own = { shape, kvLayer: i, freqFactors, biases, qkNorm };
   return [
     attention({ ...projections, ...own, ...scores, ...options.attention }),
-    feedForward({ ...gated, activation: "silu", postNorm: feedForwardNorm, ...options.feedForward }),
+    feedForward({ ...gated, activation: "silu", postNorm: outputNorm, ...options.feedForward }),
   ];
+}
+
+function qkNormOf(
+  b: ModelBuilder,
+  name: string,
+  { heads, kvHeads, keyDim }: LayerShape,
+  eps: number,
+  of: QueryKeyNorm["of"],
+): QueryKeyNorm {
+  const [q, k] = of === "rows" ? [heads * keyDim, kvHeads * keyDim] : [keyDim, keyDim];
+  return {
+    q: b.vector(`${name}_q_norm.weight`, q, "norm"),
+    k: b.vector(`${name}_k_norm.weight`, k, "norm"),
+    eps,
+    of,
+  };
 }

@@ -17,7 +17,7 @@ export const gemma3: ModelFamily = {
   },
   compose: (h, b) =>
     composeDecoder(h, b, () => ({
-      qkNorm: true,
+      qkNorm: "heads",
       postNorms: true,
       feedForward: { activation: "gelu" },
     })),

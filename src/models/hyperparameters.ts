@@ -1,5 +1,6 @@
 import type { FILE_POOLINGS } from "../gguf/describe.ts";
 import type { MetadataReader } from "../gguf/metadata.ts";
+import type { Sharpening } from "../layers/attention.ts";
 import type { DecoderShape } from "../layers/shape.ts";
 
 /** What the file says about the shape of the model. */
@@ -13,6 +14,12 @@ export interface Hyperparameters extends DecoderShape {
   embeddingScale?: number;
   /** Multiplies the products of queries and keys. Default: 1/√(elements of a key). */
   attentionScale?: number;
+  /** Multiplies what attention and the feed-forward add to the residual stream. Default: 1. */
+  residualScale?: number;
+  /** Multiplies the logits. Default: 1. */
+  logitScale?: number;
+  /** How attention grows sharper with the position. Default: it does not. */
+  sharpening?: Sharpening;
   /** Scores of attention become scoreCap · tanh(score / scoreCap). Default: they do not. */
   scoreCap?: number;
   /** Logits become logitCap · tanh(logit / logitCap). Default: they do not. */

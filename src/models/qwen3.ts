@@ -8,5 +8,5 @@ import type { ModelFamily } from "./family.ts";
 export const qwen3: ModelFamily = {
   architecture: "qwen3",
   pairing: "halves",
-  compose: (h, b) => composeDecoder(h, b, () => ({ qkNorm: true })),
+  compose: (h, b) => composeDecoder(h, b, () => ({ qkNorm: "heads" })),
 };

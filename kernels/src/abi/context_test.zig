@@ -279,11 +279,17 @@ test "a layer runs through a batch" {
     var values: [2 * 2 * 16]f32 = undefined;
     rng.fill(&values, 1);
     for ([_]u32{ 0, 16, 32 }) |unit| try put(context, unit, &values);
-    const names = .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5 };
+    const names = .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5, 0, 0, 1 };
     try std.testing.expectError(error.NoBatch, @call(.auto, layers.ropeAppend, names));
     const words = [_]u32{ 2, 1, 1, 1, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 0, 2 };
     try @import("batch.zig").set(context, arena, @ptrCast(&words), @sizeOf(@TypeOf(words)));
     try @call(.auto, layers.ropeAppend, names);
+    inline for (.{ .{ 1, 7 }, .{ 12, 2 }, .{ 13, std.math.nan(f32) }, .{ 14, 0 } }) |bad| {
+        var wrong: @TypeOf(.{ context, rope, arena, @as(u32, 0), @as(u32, 0), @as(u32, 16), @as(u32, 32), @as(u32, 2), none, none, @as(u32, 0), @as(f32, 1e-5), @as(u32, 0), @as(f32, 0), @as(u32, 1) }) =
+            .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5, 0, 0, 1 };
+        wrong[bad[0]] = bad[1];
+        try std.testing.expect(if (@call(.auto, layers.ropeAppend, wrong)) false else |_| true);
+    }
     try layers.attention(context, arena, 0, 0, 2, 0.25, 0, 64, form_f32);
     var out: [64]f32 = undefined;
     try take(context, 64, &out);

@@ -88,9 +88,8 @@ pub fn capLogits(context: *Context, x: u32, k: u32, n: u32, scale: f32, cap: f32
     if (n > 0 and k > 0) try context.run(context.ops.cap_logits, &args);
 }
 
-/// Quantises n rows of k values. forms: quantised ones.
+/// Quantises n rows of k values in the forms that are wanted; f32, which is a copy, may be one.
 pub fn quantizeActivations(context: *Context, x: u32, k: u32, n: u32, y: u32, forms: u32) status.Error!void {
-    if (forms & activations.form_f32 != 0) return error.InvalidArgument;
     const args: quantize_op.Args = .{
         .x = try context.matrix(x, n, k),
         .y = try context.activation(y, forms, n, k),
@@ -194,7 +193,8 @@ pub fn gateUp(
 
 /// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, key_dim];
 /// k: [tokens, kv_heads, key_dim]; v: [tokens, kv_heads, value_dim], of the layer's sizes. q_norm, k_norm: vectors of key_dim
-/// values for RMSNorm of each head before the rotation, or NONE. pairing: 0 interleaved, 1 halves.
+/// values for RMSNorm of each head before the rotation, after it with norm_order 1, or NONE. pairing: 0 interleaved, 1 halves.
+/// rope: NONE where the layer turns nothing. sharpening: 0, or q becomes q · (1 + sharpening · ln(⌊position / length⌋ + 1)).
 pub fn ropeAppend(
     context: *Context,
     rope_id: u32,
@@ -208,29 +208,37 @@ pub fn ropeAppend(
     k_norm: u32,
     pairing: u32,
     eps: f32,
+    norm_order: u32,
+    sharpening: f32,
+    sharpening_length: u32,
 ) status.Error!void {
-    const table = try objects.get(weights_module.Rope, rope_id);
+    const table: ?*weights_module.Rope = if (rope_id == none) null else try objects.get(weights_module.Rope, rope_id);
     const arena = try objects.get(arenas.Arena, arena_id);
     const batch = try kv_batch.current(context, arena_id);
     if (layer >= arena.native.places.len or pairing > 1 or !(eps >= 0)) return error.InvalidArgument;
+    const order = std.enums.fromInt(rope_append_op.NormOrder, norm_order) orelse return error.InvalidArgument;
+    if (!std.math.isFinite(sharpening) or sharpening_length == 0) return error.InvalidArgument;
     const view = arena.native.layer(layer);
-    if (table.n_rot > view.key_dim or batch.positions_end > table.max_positions) return error.ShapeMismatch;
+    if (table) |turns| if (turns.n_rot > view.key_dim or batch.positions_end > turns.max_positions) return error.ShapeMismatch;
     const n = batch.token_count;
     try checkHeads(view, heads, n);
     const args: rope_append_op.Args = .{
         .q = try context.matrix(q, n, try width(heads, view.key_dim)),
         .k = try context.matrix(k, n, try width(view.kv_heads, view.key_dim)),
         .v = try context.matrix(v, n, try width(view.kv_heads, view.value_dim)),
-        .cos_sin = table.table(),
+        .cos_sin = if (table) |turns| turns.table() else null,
         .q_norm = try context.optionalVector(q_norm, view.key_dim),
         .k_norm = try context.optionalVector(k_norm, view.key_dim),
         .tokens = batch.group(arena.native.groupOf(layer)).tokens.ptr,
         .view = view,
         .n = n,
         .heads = heads,
-        .n_rot = table.n_rot,
+        .n_rot = if (table) |turns| turns.n_rot else 0,
         .pairing = if (pairing == 0) .interleaved else .halves,
         .eps = eps,
+        .norm_order = order,
+        .sharpening = sharpening,
+        .sharpening_length = sharpening_length,
     };
     try context.run(context.ops.rope_append, &args);
 }

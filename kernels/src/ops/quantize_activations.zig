@@ -1,10 +1,11 @@
-//! Quantises f32 activations for the integer matmuls (quant/activations.zig has the rule and the layout).
+//! Quantises f32 activations for the integer matmuls (quant/activations.zig has the rule and the layout), where no norm before
+//! them does that in its epilogue.
 
 const std = @import("std");
 const Job = @import("../system/job.zig").Job;
 const activations = @import("../quant/activations.zig");
 
-/// x: [n, k] f32 row-major; y: the quantised forms that are wanted; its f32 is left alone.
+/// x: [n, k] f32 row-major; y: the forms that are wanted; its f32 is a copy, and not x.
 pub const Args = extern struct {
     x: [*]const f32,
     y: activations.Activation,
@@ -22,7 +23,9 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
 }
 
 fn quantizeRow(args: *const Args, row: usize) void {
-    activations.quantizeRow(args.x[row * args.k ..][0..args.k], &args.y, row);
+    const x = args.x[row * args.k ..][0..args.k];
+    activations.quantizeRow(x, &args.y, row);
+    if (args.y.f32) |copy| @memcpy(copy[row * args.k ..][0..args.k], x);
 }
 
 const testing = @import("../testing/testing.zig");
@@ -34,11 +37,12 @@ test "every row is quantised in every kind, by any number of members" {
     var x = try testing.guarded(f32, n * k);
     defer x.deinit();
     rng.fill(x.slice(f32), 4);
-    const layout: activations.Layout = try .of(activations.forms_all & ~activations.form_f32, n, k);
+    const layout: activations.Layout = try .of(activations.forms_all, n, k);
     var region: testing.GuardedBuffer = try .init(layout.bytes);
     defer region.deinit();
     const args: Args = .{ .x = x.slice(f32).ptr, .y = layout.at(@alignCast(region.bytes.ptr)), .k = k, .n = n };
     testing.runParts(run, &args, 3);
+    try std.testing.expectEqualSlices(f32, x.slice(f32), args.y.f32.?[0 .. n * k]);
     for (std.enums.values(activations.Kind)) |kind| {
         const bytes = activations.columnBytes(kind, k);
         const want = try std.testing.allocator.alignedAlloc(u8, .@"64", bytes);

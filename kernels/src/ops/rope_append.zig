@@ -1,5 +1,6 @@
 //! Between the Q/K/V matmul and attention: optional RMSNorm of each head of q and k (Qwen 3), RoPE of both, and k and v
-//! stored in the KV arena at their tokens' slots.
+//! stored in the KV arena at their tokens' slots. Some models norm after RoPE (Hunyuan), and some sharpen attention with the
+//! position: q · (1 + sharpening · ln(⌊position / sharpening_length⌋ + 1)) (Llama 4, Ministral 3).
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
@@ -9,15 +10,16 @@ const elements = @import("../kv/elements.zig");
 const Token = @import("../kv/batch.zig").Token;
 const rope = @import("rope.zig");
 const rms_norm = @import("rms_norm.zig");
+const math = @import("math.zig");
 
 /// q: [n, heads, key_dim], changed in place; k: [n, kv_heads, key_dim]; v: [n, kv_heads, value_dim]; cos_sin: rope table
 /// [positions][2][n_rot / 2]; q_norm, k_norm: [key_dim] or null. kv_heads, key_dim and value_dim are the view's. Every token's
-/// position is in the table and its slot in the arena; n_rot ≤ key_dim.
+/// position is in the table and its slot in the arena; n_rot ≤ key_dim. n_rot 0: nothing is rotated, no table is read.
 pub const Args = extern struct {
     q: [*]f32,
     k: [*]const f32,
     v: [*]const f32,
-    cos_sin: [*]const f32,
+    cos_sin: ?[*]const f32,
     q_norm: ?[*]const f32,
     k_norm: ?[*]const f32,
     tokens: [*]const Token,
@@ -27,7 +29,14 @@ pub const Args = extern struct {
     n_rot: u32,
     pairing: rope.Pairing,
     eps: f32,
+    norm_order: NormOrder = .before,
+    /// 0: none.
+    sharpening: f32 = 0,
+    sharpening_length: u32 = 1,
 };
+
+/// Whether heads are normed before RoPE or after it.
+pub const NormOrder = enum(u32) { before = 0, after = 1 };
 
 /// Members take heads, all tokens of one before the next, so that few of them write the same block of K.
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
@@ -51,15 +60,33 @@ fn runHead(args: *const Args, head: u32) void {
         } else {
             const dim = args.view.key_dim;
             const q = args.q[(index * args.heads + head - 2 * kv_heads) * dim ..][0..dim];
-            normAndRotate(args, q, args.q_norm, args.tokens[index].position);
+            const position = args.tokens[index].position;
+            normAndRotate(args, q, args.q_norm, position);
+            if (args.sharpening != 0) sharpen(args, q, position);
         }
     }
 }
 
 fn normAndRotate(args: *const Args, head: []f32, norm: ?[*]const f32, position: u32) void {
-    if (norm) |w| rms_norm.scaleRow(head, w[0..head.len], head, rms_norm.inverseRms(head, args.eps));
+    if (args.norm_order == .before) normHead(args, head, norm);
     const n_rot: usize = args.n_rot;
-    rope.rotate(args.pairing, head, args.cos_sin[position * n_rot ..][0..n_rot]);
+    if (args.cos_sin) |table| rope.rotate(args.pairing, head, table[position * n_rot ..][0..n_rot]);
+    if (args.norm_order == .after) normHead(args, head, norm);
+}
+
+fn normHead(args: *const Args, head: []f32, norm: ?[*]const f32) void {
+    if (norm) |w| rms_norm.scaleRow(head, w[0..head.len], head, rms_norm.inverseRms(head, args.eps));
+}
+
+/// What queries at this position are multiplied by.
+pub fn sharpeningAt(sharpening: f32, length: u32, position: u32) f32 {
+    const periods: f64 = @floatFromInt(position / length);
+    return @floatCast(1.0 + sharpening * math.ln(periods + 1.0));
+}
+
+fn sharpen(args: *const Args, q: []f32, position: u32) void {
+    const factor = sharpeningAt(args.sharpening, args.sharpening_length, position);
+    for (q) |*value| value.* *= factor;
 }
 
 fn appendKey(args: *const Args, index: usize, kv_head: u32) void {
@@ -80,7 +107,7 @@ fn appendValue(args: *const Args, index: usize, kv_head: u32) void {
 
 const testing = @import("../testing/testing.zig");
 
-const Case = struct { heads: u32, kv_heads: u32, dim: u32, value_dim: u32, n_rot: u32, n: u32, pairing: rope.Pairing, norm: bool, format: arena.Format };
+const Case = struct { heads: u32, kv_heads: u32, dim: u32, value_dim: u32, n_rot: u32, n: u32, pairing: rope.Pairing, norm: bool, format: arena.Format, order: NormOrder, sharpening: f32 };
 
 test "rope_append matches the reference and keeps other slots as they were" {
     var rng: testing.Rng = .init(41);
@@ -99,11 +126,13 @@ test "rope_append matches the reference and keeps other slots as they were" {
                         5 => dim + 32,
                         else => if (dim > 32) dim - 32 else dim,
                     },
-                    .n_rot = dim - 2 * rng.between(u32, 0, 2),
+                    .n_rot = if (n == 21 and dim == 64) 0 else dim - 2 * rng.between(u32, 0, 2),
                     .n = n,
                     .pairing = if (n == 5) .halves else .interleaved,
                     .norm = n > 1,
                     .format = format,
+                    .order = if (dim == 24 or dim == 96) .after else .before,
+                    .sharpening = if (n == 21) 0.1 else 0,
                 });
             }
         }
@@ -124,7 +153,7 @@ fn checkCase(rng: *testing.Rng, case: Case) !void {
     var norm = try testing.guarded(f32, case.dim);
     defer norm.deinit();
     const desc: rope.Desc = .{
-        .n_rot = case.n_rot,
+        .n_rot = @max(2, case.n_rot),
         .max_positions = 100,
         .scaling = 0,
         .freq_factors = 0,
@@ -138,7 +167,7 @@ fn checkCase(rng: *testing.Rng, case: Case) !void {
     };
     var table = try testing.guarded(f32, rope.tableLen(desc));
     defer table.deinit();
-    (try rope.Frequencies.init(desc, null)).fill(case.n_rot, 0, table.slice(f32));
+    (try rope.Frequencies.init(desc, null)).fill(desc.n_rot, 0, table.slice(f32));
     for ([_][]f32{ q.slice(f32), k.slice(f32), v.slice(f32), norm.slice(f32) }) |values| rng.fill(values, 2);
     const tokens = try gpa.alloc(Token, case.n);
     defer gpa.free(tokens);
@@ -152,7 +181,7 @@ fn checkCase(rng: *testing.Rng, case: Case) !void {
         .q = q.slice(f32).ptr,
         .k = k.slice(f32).ptr,
         .v = v.slice(f32).ptr,
-        .cos_sin = table.slice(f32).ptr,
+        .cos_sin = if (case.n_rot == 0) null else table.slice(f32).ptr,
         .q_norm = norm_ptr,
         .k_norm = norm_ptr,
         .tokens = tokens.ptr,
@@ -162,6 +191,10 @@ fn checkCase(rng: *testing.Rng, case: Case) !void {
         .n_rot = case.n_rot,
         .pairing = case.pairing,
         .eps = 1e-6,
+        .norm_order = case.order,
+        .sharpening = case.sharpening,
+        // Positions from 70 on: the factor changes within the batch.
+        .sharpening_length = 37,
     };
     var first: ?[]u8 = null;
     defer if (first) |bytes| gpa.free(bytes);
@@ -173,7 +206,12 @@ fn checkCase(rng: *testing.Rng, case: Case) !void {
         if (first == null) first = try gpa.dupe(u8, cache.memory);
     }
     for (tokens, 0..) |token, t| {
-        for (0..case.heads) |h| try expectHead(case, expected_q[(t * case.heads + h) * case.dim ..][0..case.dim], norm.slice(f32), table.slice(f32), token);
+        for (0..case.heads) |h| {
+            const q_head = expected_q[(t * case.heads + h) * case.dim ..][0..case.dim];
+            try expectHead(case, q_head, norm.slice(f32), table.slice(f32), token);
+            const periods: f64 = @floatFromInt(token.position / 37);
+            for (q_head) |*value| value.* = @floatCast(value.* * (1.0 + case.sharpening * @log(periods + 1.0)));
+        }
         for (0..case.kv_heads) |h| {
             const at = (t * case.kv_heads + h) * case.dim;
             const key = k.slice(f32)[at..][0..case.dim];
@@ -197,6 +235,7 @@ fn checkCase(rng: *testing.Rng, case: Case) !void {
 
 /// Reference: changes `head` as q or k should be.
 fn expectHead(case: Case, head: []f32, norm: []const f32, table: []const f32, token: Token) !void {
-    if (case.norm) rms_norm.reference(head, norm, head, 1e-6);
+    if (case.norm and case.order == .before) rms_norm.reference(head, norm, head, 1e-6);
     rope.rotateReference(case.pairing, head, table[token.position * case.n_rot ..][0..case.n_rot]);
+    if (case.norm and case.order == .after) rms_norm.reference(head, norm, head, 1e-6);
 }
