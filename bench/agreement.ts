@@ -3,6 +3,7 @@
  * position, the greedy token and the log-probabilities.
  *
  * deno task run bench/agreement.ts
+ * deno task run bench/agreement.ts --only tiny
  * deno task run bench/agreement.ts MODEL.gguf TEXT.txt --tokens 8192
  *
  * With a model and a text: the text's first tokens, in windows of 512, and both perplexities. Without:
@@ -151,9 +152,9 @@ async function demoCases(folder: string): Promise<Case[]> {
   return cases;
 }
 
-async function randomCases(folder: string): Promise<Case[]> {
+async function randomCases(folder: string, only: string): Promise<Case[]> {
   const cases: Case[] = [];
-  for (const shape of shapeNames.filter((name) => name.endsWith("-tiny"))) {
+  for (const shape of shapeNames.filter((name) => name.endsWith("-tiny") && name.includes(only))) {
     const path = `${folder}/${shape}-f32.gguf`;
     await writeRandomModel(path, { shape, format: "f32" });
     const sequences = randomSequences(512);
@@ -186,17 +187,20 @@ async function textCase(path: string, textPath: string, tokensMax: number): Prom
 }
 
 if (import.meta.main) {
-  const options = parseArgs(Deno.args, { string: ["tokens"], default: { tokens: "8192" } });
+  const options = parseArgs(Deno.args, { string: ["tokens", "only"], default: { tokens: "8192", only: "" } });
   const [model, text] = options._.map(String);
   const folder = await Deno.makeTempDir({ prefix: "kumi-agreement-" });
   let missed = 0;
   try {
     const cases = model !== undefined && text !== undefined
       ? [await textCase(model, text, Number(options.tokens))]
-      : [...await randomCases(folder), ...await demoCases(folder)];
+      : [
+        ...await randomCases(folder, options.only),
+        ...options.only === "" || options.only.startsWith("demo") ? await demoCases(folder) : [],
+      ];
     await using peer = await Peer.start();
     const rows: string[][] = [];
-    for (const test of cases) {
+    for (const test of cases.filter(({ name }) => name.includes(options.only))) {
       const result = await compare(test, peer);
       const ok = result.sameGreedy >= test.sameGreedyMin &&
         result.greedyDifference <= test.logprobDifferenceMax;

@@ -25,6 +25,8 @@ export interface LayerOptions {
   preNorms?: boolean;
   /** An RMSNorm of what attention and the feed-forward add to the residual stream. */
   postNorms?: boolean;
+  /** How the names of the norms behind end. Default: ".weight". */
+  postNormEnding?: string;
   /** The tensor of the norm before the feed-forward. Default: "ffn_norm". */
   feedForwardNorm?: string;
   /** Default: as the hyperparameters say. */
@@ -67,7 +69,7 @@ export function composeLayer(
   options: LayerOptions,
 ): LayerPlan[] {
   const { hidden, normEps: eps } = h;
-  const { preNorms = true, feedForwardNorm = "ffn_norm" } = options;
+  const { preNorms = true, feedForwardNorm = "ffn_norm", postNormEnding = ".weight" } = options;
   const shape = h.layers[i];
   const { heads, kvHeads, keyDim, valueDim, ffn } = shape;
   const blk = `blk.${i}`;
@@ -103,7 +105,9 @@ export function composeLayer(
   if (biases) b.fuse(`${blk}.attn_qkv.bias`, [biases.q, biases.k, biases.v], fused.includes("qkv"));
   const qkNorm = options.qkNorm && qkNormOf(b, `${blk}.attn`, shape, eps, options.qkNorm);
   const postNorm = (name: string) =>
-    options.postNorms ? { weight: b.vector(`${blk}.${name}.weight`, hidden, "norm"), eps } : undefined;
+    options.postNorms
+      ? { weight: b.vector(`${blk}.${name}${postNormEnding}`, hidden, "norm"), eps }
+      : undefined;
   const attentionNorm = postNorm("post_attention_norm"), outputNorm = postNorm("post_ffw_norm");
   const { freqFactors } = options;
   const scale = h.attentionScale ?? 1 / Math.sqrt(keyDim);

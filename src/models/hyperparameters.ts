@@ -8,6 +8,8 @@ export interface Hyperparameters extends DecoderShape {
   architecture: string;
   /** The context that the model was trained for, in tokens. */
   contextLength: number;
+  /** The context before RoPE was stretched for a longer one, in tokens. */
+  originalContext: number;
   normEps: number;
   pooling: FilePooling;
   /** Multiplies the rows of the tokens. Default: 1. */

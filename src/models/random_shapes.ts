@@ -35,17 +35,17 @@ export function shapeTensors(shape: ModelShape, format: FormatName, other?: Mode
   };
   const family = other ?? familyOf(header);
   const { tensors, fusions } = composeModel(family, readHyperparameters(header, family));
-  const factors = ropeFactors(shape);
   const fused = fusions.filter(({ isUsual }) => isUsual);
   const inFile = tensors.flatMap((spec) => {
     const fusion = fused.find(({ parts }) => parts.includes(spec));
     return fusion === undefined ? [spec] : fusion.parts[0] === spec ? [fusion.whole] : [];
   });
   const chosen = inFile.filter(({ required, role }) => {
-    return required || role === "output" && !shape.tied || role === "frequencies" && factors !== null;
+    return required || role === "output" && !shape.tied || role === "frequencies";
   });
-  const filled = chosen.map((spec) => {
-    const values = spec.role === "frequencies" ? factors : null;
+  const filled = chosen.flatMap((spec) => {
+    const values = spec.role === "frequencies" ? factorsOf(spec, shape) : null;
+    if (spec.role === "frequencies" && values === null) return [];
     return values === null
       ? randomTensor(spec, shape, format)
       : { ...randomTensor(spec, shape, format), values };
@@ -66,6 +66,16 @@ function randomTensor(
   const gain = role === "residual" ? 1 / Math.sqrt(2 * layers) : 1;
   const dims = [k, rows];
   return { name, dims, type: storageTypeId(format, dims), sigma: gain / Math.sqrt(k), mean: 0 };
+}
+
+/** The values of a tensor of RoPE's factors; null where the shape has none. */
+function factorsOf({ name, k }: TensorSpec, shape: ModelShape): Float32Array | null {
+  const last = { "rope_factors_long.weight": "long", "rope_factors_short.weight": "short" } as const;
+  if (!Object.hasOwn(last, name)) return ropeFactors(shape);
+  const { longRope } = shape;
+  if (longRope === undefined) return null;
+  const end = longRope[last[name as keyof typeof last]];
+  return Float32Array.from({ length: k }, (_, i) => 1 + (end - 1) * i / (k - 1));
 }
 
 /**

@@ -3,7 +3,7 @@
 import { limits } from "../ffi/symbols.ts";
 import { FILE_POOLINGS } from "../gguf/describe.ts";
 import type { MetadataReader } from "../gguf/metadata.ts";
-import type { RopePairing, RopeScaling, RopeSettings } from "../layers/rope_table.ts";
+import type { RopeScaling, RopeSettings } from "../layers/rope_table.ts";
 import type { LayerShape } from "../layers/shape.ts";
 import { ModelError } from "./error.ts";
 import type { ModelFamily } from "./family.ts";
@@ -31,6 +31,7 @@ export function readHyperparameters(file: ModelHeader, family: ModelFamily): Hyp
     layers: readLayers(get, hidden, family),
     vocab: readVocab(file, hidden),
     contextLength: u32("context_length", 1, CONTEXT_MAX),
+    originalContext: readOriginalContext(get, architecture),
     normEps: get.f32(`${architecture}.attention.layer_norm_rms_epsilon`, { min: 0, max: 1 }),
     pooling: FILE_POOLINGS[u32("pooling_type", 0, FILE_POOLINGS.length - 1, 0)],
   };
@@ -40,7 +41,7 @@ export function readHyperparameters(file: ModelHeader, family: ModelFamily): Hyp
 
 /** Counts of heads and sizes of feed-forwards may be arrays, with one number for each layer. */
 function readLayers(get: MetadataReader, hidden: number, family: ModelFamily): LayerShape[] {
-  const { architecture, pairing } = family;
+  const { architecture } = family;
   const count = get.u32(`${architecture}.block_count`, { min: 1, max: 1024 });
   const perLayer = (key: string, max: number, fallback?: number) =>
     get.u32s(`${architecture}.${key}`, count, { min: 1, max, fallback });
@@ -52,7 +53,7 @@ function readLayers(get: MetadataReader, hidden: number, family: ModelFamily): L
     get.u32(`${architecture}.attention.${key}`, { min: 2, max: limits.headDimMax, fallback });
   const keyDim = dim("key_length", hidden % heads[0] === 0 ? hidden / heads[0] : undefined);
   const valueDim = dim("value_length", keyDim);
-  const rope = readRope(get, architecture, keyDim, pairing);
+  const rope = readRope(get, family, keyDim);
   return heads.map((_, i) => {
     if (heads[i] % kvHeads[i] !== 0) {
       throw new ModelError(`${heads[i]} query heads cannot share ${kvHeads[i]} key-value heads`);
@@ -79,20 +80,29 @@ function readVocab({ get, tensors }: ModelHeader, hidden: number): number {
 
 function readRope(
   get: MetadataReader,
-  architecture: string,
+  family: ModelFamily,
   keyDim: number,
-  pairing: RopePairing,
 ): RopeSettings {
+  const { architecture, pairing } = family;
   const prefix = `${architecture}.rope`;
   const dimensions = get.u32(`${prefix}.dimension_count`, { min: 2, max: keyDim, fallback: keyDim });
   if (dimensions % 2 !== 0) {
     throw new ModelError(`${prefix}.dimension_count must be even, it is ${dimensions}`);
   }
   const base = get.f32(`${prefix}.freq_base`, { min: 1, max: 1e12, fallback: 10_000 });
-  return { pairing, dimensions, base, scaling: readRopeScaling(get, architecture) };
+  return { pairing, dimensions, base, scaling: readRopeScaling(get, family) };
 }
 
-function readRopeScaling(get: MetadataReader, architecture: string): RopeScaling {
+function readOriginalContext(get: MetadataReader, architecture: string): number {
+  const fallback = get.u32(`${architecture}.context_length`);
+  const key = `${architecture}.rope.scaling.original_context_length`;
+  return get.u32(key, { min: 1, max: CONTEXT_MAX, fallback });
+}
+
+function readRopeScaling(
+  get: MetadataReader,
+  { architecture, hasLongRope = false }: ModelFamily,
+): RopeScaling {
   const prefix = `${architecture}.rope.scaling`;
   const f32 = (key: string, max: number, fallback: number) =>
     get.f32(`${prefix}.${key}`, { min: 0, max, fallback });
@@ -101,21 +111,21 @@ function readRopeScaling(get: MetadataReader, architecture: string): RopeScaling
   const factor = f32("factor", 1e6, legacyFactor);
   // A factor without a type is linear, as llama.cpp reads it.
   const type = get.string(`${prefix}.type`, { fallback: factor > 0 ? "linear" : "none" });
-  if (type !== "none" && type !== "linear" && type !== "yarn") {
-    throw new ModelError(`${prefix}.type is ${JSON.stringify(type)}; supported are none, linear, yarn`);
+  const supported = ["none", "linear", "yarn", ...hasLongRope ? ["longrope"] : []];
+  if (!supported.includes(type)) {
+    throw new ModelError(
+      `${prefix}.type is ${JSON.stringify(type)}; supported are ${supported.join(", ")}`,
+    );
   }
-  if (type === "none" || factor === 0) return { type: "none" };
-  if (type === "linear") return { type, factor };
-  const trained = get.u32(`${architecture}.context_length`);
+  const attentionFactor = f32("attn_factor", 1e3, f32("yarn_attn_factor", 1e3, 1));
+  const amplitude = attentionFactor === 1 ? {} : { attentionFactor };
+  if (type === "linear" && factor !== 0) return { type, factor, ...amplitude };
+  if (type !== "yarn" || factor === 0) return { type: "none", ...amplitude };
   return {
     type,
     factor,
-    originalContext: get.u32(`${prefix}.original_context_length`, {
-      min: 1,
-      max: CONTEXT_MAX,
-      fallback: trained,
-    }),
-    attentionFactor: f32("attn_factor", 1e3, f32("yarn_attn_factor", 1e3, 1)),
+    originalContext: readOriginalContext(get, architecture),
+    attentionFactor,
     extFactor: f32("yarn_ext_factor", 1e3, 1),
     betaFast: f32("yarn_beta_fast", 1e6, 32),
     betaSlow: f32("yarn_beta_slow", 1e6, 1),

@@ -7,11 +7,48 @@ import type { ModelHeader } from "./hyperparameters.ts";
 import { llama } from "./llama.ts";
 import { ModelError } from "./error.ts";
 import { checkKind } from "./keys.ts";
+import { baichuan } from "./baichuan.ts";
+import { ernie45 } from "./ernie4_5.ts";
+import { exaone4 } from "./exaone4.ts";
+import { glm4 } from "./glm4.ts";
+import { granite } from "./granite.ts";
+import { hunyuanDense } from "./hunyuan_dense.ts";
+import { internlm2 } from "./internlm2.ts";
+import { minicpm } from "./minicpm.ts";
+import { mistral3 } from "./mistral3.ts";
+import { olmo2 } from "./olmo2.ts";
+import { phi3 } from "./phi3.ts";
+import { plamo3 } from "./plamo3.ts";
+import { seedOss } from "./seed_oss.ts";
+import { smollm3 } from "./smollm3.ts";
+import { xverse } from "./xverse.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 
 /** One line per family. */
-const FAMILIES: readonly ModelFamily[] = [llama, qwen2, qwen3, gemma, gemma2, gemma3];
+const FAMILIES: readonly ModelFamily[] = [
+  llama,
+  qwen2,
+  qwen3,
+  gemma,
+  gemma2,
+  gemma3,
+  phi3,
+  granite,
+  olmo2,
+  smollm3,
+  glm4,
+  mistral3,
+  exaone4,
+  seedOss,
+  ernie45,
+  hunyuanDense,
+  internlm2,
+  plamo3,
+  minicpm,
+  baichuan,
+  xverse,
+];
 
 /** Values of `general.architecture` that can be run. */
 export const supportedArchitectures: readonly string[] = FAMILIES.map((family) => family.architecture);

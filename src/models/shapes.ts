@@ -3,6 +3,7 @@
 import { scalarEntry } from "../gguf/entries.ts";
 import { GgufError } from "../gguf/error.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
+import { RMS_NORM_SHAPES, TINY } from "./tiny_shapes.ts";
 
 /** Sizes of a decoder; everything a random model needs to know. */
 export interface ModelShape {
@@ -26,10 +27,10 @@ export interface ModelShape {
   /** Metadata that the family reads beside what all have, or in its place: another count of heads for each layer. */
   readonly entries?: readonly MetadataEntry[];
   /** Frequency scaling as Llama 3.x, written as one factor for each pair of dimensions. */
+  /** RoPE's factors for long contexts and for short ones grow from 1 to these along the pairs of a head. */
+  readonly longRope?: { long: number; short: number };
   readonly ropeScaling?: { factor: number; lowFactor: number; highFactor: number; originalContext: number };
 }
-
-const TINY = { hidden: 256, feedForward: 512, layers: 2, heads: 4, kvHeads: 2, vocab: 512, context: 512 };
 
 const SHAPES = {
   "llama-tiny": { ...TINY, family: "llama", headDim: 64, tied: false, ropeBase: 10000, eps: 1e-5 },
@@ -65,6 +66,7 @@ const SHAPES = {
       scalarEntry("u32", "gemma3.attention.sliding_window_pattern", 2),
     ],
   },
+  ...RMS_NORM_SHAPES,
   "gemma3-1b": {
     family: "gemma3",
     hidden: 1152,
@@ -123,7 +125,7 @@ const SHAPES = {
     eps: 1e-5,
     ropeScaling: { factor: 32, lowFactor: 1, highFactor: 4, originalContext: 8192 },
   },
-} as const satisfies Record<string, ModelShape>;
+} satisfies Record<string, ModelShape>;
 
 /** Names of the shapes that {@linkcode modelShape} knows. */
 export type ShapeName = keyof typeof SHAPES;

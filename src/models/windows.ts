@@ -24,6 +24,8 @@ export interface WindowDefaults {
   period: number;
   /** Base of the rotary frequencies of windowed layers, which are not stretched then. Default: all layers turn alike. */
   ropeBase?: number;
+  /** Windowed layers turn by the same base, but their frequencies are not stretched. */
+  unscaled?: boolean;
 }
 
 /**
@@ -49,11 +51,12 @@ export function withWindows(
   const ownBase = get.has(baseKey) || defaults.ropeBase !== undefined
     ? get.f32(baseKey, { min: 1, max: 1e12, fallback: defaults.ropeBase })
     : undefined;
-  const scaling = defaults.ropeBase === undefined ? {} : { scaling: { type: "none" } as const };
+  const isUnscaled = defaults.unscaled ?? defaults.ropeBase !== undefined;
+  const scaling = isUnscaled ? { scaling: { type: "none" } as const } : {};
+  const base = ownBase === undefined ? {} : { base: ownBase };
   const layers = h.layers.map((layer, i) => {
     if (!isWindowed(i)) return layer;
-    const rope = ownBase === undefined ? layer.rope : { ...layer.rope, base: ownBase, ...scaling };
-    return { ...layer, window, rope };
+    return { ...layer, window, rope: { ...layer.rope, ...base, ...scaling } };
   });
   return { ...h, layers };
 }

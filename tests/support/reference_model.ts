@@ -11,50 +11,88 @@ import type { Hyperparameters } from "../../src/models/hyperparameters.ts";
 
 type Rows = Float64Array[];
 
+/** What a family computes that neither its tensors nor the usual hyperparameters tell. From the families' papers. */
+interface Habits {
+  gate: (x: number) => number;
+  /** Factors of embeddings, of what layers add, and of logits. */
+  embedding: number;
+  residual: number;
+  logits: number;
+  /** Queries and keys are normed after they were turned. */
+  normsTurned: boolean;
+  /** Queries at a position are multiplied by this. */
+  sharpness: (position: number) => number;
+}
+
+function habitsOf(file: GgufFile, { architecture, hidden }: Hyperparameters): Habits {
+  const key = (name: string, fallback: number) => file.get.f32(`${architecture}.${name}`, { fallback });
+  const isGemma = architecture.startsWith("gemma");
+  const original = file.get.u32(`${architecture}.rope.scaling.original_context_length`, { fallback: 1 });
+  const beta = key("attention.temperature_scale", 0);
+  return {
+    gate: isGemma ? gelu : silu,
+    embedding: isGemma ? Math.sqrt(hidden) : key("embedding_scale", 1),
+    residual: key("residual_scale", 1),
+    logits: 1 / key("logit_scale", 1),
+    normsTurned: architecture === "hunyuan-dense",
+    sharpness: (position) => 1 + beta * Math.log(1 + Math.floor(position / original)),
+  };
+}
+
 /**
- * Logits of every token of a sequence: [tokens, vocab]. Which tensors a layer has decides what it computes.
+ * Logits of every token of a sequence: [tokens, vocab]. Which tensors a layer has decides what it computes. `context`: what the
+ * model was loaded for.
  */
-export function referenceLogits(file: GgufFile, h: Hyperparameters, tokens: readonly number[]): Rows {
+export function referenceLogits(
+  file: GgufFile,
+  h: Hyperparameters,
+  tokens: readonly number[],
+  context = h.contextLength,
+): Rows {
   const table = read(file, "token_embd.weight");
-  const isGemma = h.architecture.startsWith("gemma");
-  const gateOf = isGemma ? gelu : silu;
-  const x = tokens.map((id) => {
-    const row = Float64Array.from(table.subarray(id * h.hidden, (id + 1) * h.hidden));
-    return isGemma ? row.map((value) => value * Math.sqrt(h.hidden)) : row;
-  });
+  const habits = habitsOf(file, h);
+  const x = tokens.map((id) =>
+    Float64Array.from(table.subarray(id * h.hidden, (id + 1) * h.hidden), (value) => value * habits.embedding)
+  );
   for (const [i, layer] of h.layers.entries()) {
-    const tensor = (name: string) => optional(file, `blk.${i}.${name}`);
-    const addNormed = (y: Rows, weight?: Float32Array) => add(x, weight ? norm(y, weight, h.normEps) : y);
-    const mixed = attention(norm(x, tensor("attn_norm.weight")!, h.normEps), layer, h, tensor);
-    addNormed(mixed, tensor("post_attention_norm.weight"));
-    const normed = norm(x, tensor("ffn_norm.weight")!, h.normEps);
-    const gate = product(normed, tensor("ffn_gate.weight")!), up = product(normed, tensor("ffn_up.weight")!);
-    const gated = gate.map((row, t) => row.map((value, j) => gateOf(value) * up[t][j]));
-    addNormed(product(gated, tensor("ffn_down.weight")!), tensor("post_ffw_norm.weight"));
+    const tensor = (name: string) => tensorOf(file, h, i, name);
+    const behind = (name: string) => tensor(`${name}.weight`) ?? tensor(name);
+    const normed = (rows: Rows, weight?: Float32Array) =>
+      weight === undefined ? rows : norm(rows, weight, h.normEps);
+    const addNormed = (y: Rows, weight?: Float32Array) => add(x, normed(y, weight), habits.residual);
+    const mixed = attention(normed(x, tensor("attn_norm.weight")), layer, h, tensor);
+    // Seed-OSS calls the norm before its feed-forward as others call the one behind attention.
+    const isBefore = h.architecture === "seed_oss";
+    addNormed(mixed, isBefore ? undefined : behind("post_attention_norm"));
+    const input = normed(x, isBefore ? behind("post_attention_norm") : tensor("ffn_norm.weight"));
+    const gate = product(input, tensor("ffn_gate.weight")!), up = product(input, tensor("ffn_up.weight")!);
+    const gated = gate.map((row, t) => row.map((value, j) => habits.gate(value) * up[t][j]));
+    addNormed(product(gated, tensor("ffn_down.weight")!), behind("post_ffw_norm"));
   }
   const last = norm(x, read(file, "output_norm.weight"), h.normEps);
   const logits = product(last, optional(file, "output.weight") ?? table);
-  return logits.map((row) => row.map((value) => capped(value, h.logitCap)));
+  return logits.map((row) => row.map((value) => capped(value * habits.logits, h.logitCap)));
 
   function attention(
     normed: Rows,
     { heads, kvHeads, keyDim, valueDim, window = Infinity, rope }: LayerShape,
-    { normEps, attentionScale = 1 / Math.sqrt(keyDim), scoreCap }: Hyperparameters,
+    { normEps, attentionScale = 1 / Math.sqrt(keyDim), scoreCap, originalContext }: Hyperparameters,
     tensor: (name: string) => Float32Array | undefined,
   ): Rows {
-    const factors = optional(file, "rope_freqs.weight");
+    const range = context > originalContext ? "long" : "short";
+    const factors = optional(file, "rope_freqs.weight") ?? optional(file, `rope_factors_${range}.weight`);
     const turned = (name: string, count: number) => {
-      const rows = product(normed, tensor(`${name}.weight`)!, tensor(`${name}.bias`));
       const weight = tensor(`${name}_norm.weight`);
+      const isOfRows = weight !== undefined && weight.length > keyDim;
+      const plain = product(normed, tensor(`${name}.weight`)!, tensor(`${name}.bias`));
+      const rows = isOfRows ? norm(plain, weight, normEps) : plain;
+      const normedHead = (head: Float64Array) =>
+        weight === undefined || isOfRows ? head : norm([head], weight, normEps)[0];
       return rows.map((row, position) =>
         Array.from({ length: count }, (_, head) => {
           const part = row.slice(head * keyDim, (head + 1) * keyDim);
-          return turn(
-            weight === undefined ? part : norm([part], weight, normEps)[0],
-            position,
-            rope,
-            factors,
-          );
+          if (habits.normsTurned) return normedHead(turn(part, position, rope, factors));
+          return turn(normedHead(part), position, rope, factors);
         })
       );
     };
@@ -62,11 +100,12 @@ export function referenceLogits(file: GgufFile, h: Hyperparameters, tokens: read
     const v = product(normed, tensor("attn_v.weight")!, tensor("attn_v.bias"));
     const mixed = q.map((queries, position) => {
       const y = new Float64Array(heads * valueDim);
+      const scale = attentionScale * habits.sharpness(position);
       for (const [head, query] of queries.entries()) {
         const kvHead = Math.floor(head / (heads / kvHeads));
         const first = Math.max(0, position - window + 1);
         const scores = Array.from({ length: position + 1 - first }, (_, t) => {
-          return capped(dot(query, k[first + t][kvHead]) * attentionScale, scoreCap);
+          return capped(dot(query, k[first + t][kvHead]) * scale, scoreCap);
         });
         const highest = Math.max(...scores);
         const weights = scores.map((score) => Math.exp(score - highest));
@@ -81,6 +120,26 @@ export function referenceLogits(file: GgufFile, h: Hyperparameters, tokens: read
     });
     return product(mixed, tensor("attn_output.weight")!);
   }
+}
+
+/** A layer's tensor, or its rows in the one that has it with others: queries, keys and values; gate and up. */
+function tensorOf(
+  file: GgufFile,
+  { hidden, layers }: Hyperparameters,
+  i: number,
+  name: string,
+): Float32Array | undefined {
+  const { heads, kvHeads, keyDim, valueDim, ffn } = layers[i];
+  const [part, end] = name.split(".");
+  const q = heads * keyDim, k = kvHeads * keyDim, v = kvHeads * valueDim;
+  const rows = { attn_q: [0, q], attn_k: [q, k], attn_v: [q + k, v], ffn_gate: [0, ffn], ffn_up: [ffn, ffn] };
+  const whole = part.startsWith("ffn_") ? `blk.${i}.ffn_up.${end}` : `blk.${i}.attn_qkv.${end}`;
+  const isFused = Object.hasOwn(rows, part) && file.tensors.has(whole) &&
+    (!part.startsWith("ffn_") || file.tensor(whole).dims[1] === 2 * ffn);
+  if (!isFused) return optional(file, `blk.${i}.${name}`);
+  const [first, count] = rows[part as keyof typeof rows];
+  const width = end === "bias" ? 1 : hidden;
+  return read(file, whole).subarray(first * width, (first + count) * width);
 }
 
 function silu(x: number): number {
@@ -103,16 +162,35 @@ function turn(
   factors?: Float32Array,
 ): Float64Array {
   const { pairing, dimensions, base, scaling } = rope;
-  if (scaling.type === "yarn") throw new Error("the reference knows no YaRN");
-  const stretch = scaling.type === "linear" ? scaling.factor : 1;
   const turned = head.slice();
+  const length = amplitude(scaling);
   for (let i = 0; i < dimensions / 2; i++) {
-    const angle = position * base ** (-2 * i / dimensions) / stretch / (factors?.[i] ?? 1);
+    const angle = position * frequency(i, rope) / (factors?.[i] ?? 1);
     const [a, b] = pairing === "interleaved" ? [2 * i, 2 * i + 1] : [i, i + dimensions / 2];
-    turned[a] = head[a] * Math.cos(angle) - head[b] * Math.sin(angle);
-    turned[b] = head[a] * Math.sin(angle) + head[b] * Math.cos(angle);
+    turned[a] = length * (head[a] * Math.cos(angle) - head[b] * Math.sin(angle));
+    turned[b] = length * (head[a] * Math.sin(angle) + head[b] * Math.cos(angle));
   }
   return turned;
+
+  function frequency(i: number, { scaling }: RopeSettings): number {
+    const plain = base ** (-2 * i / dimensions);
+    if (scaling.type === "none") return plain;
+    if (scaling.type === "linear") return plain / scaling.factor;
+    // Peng et al. 2023: pairs that turn often within the original context stay, those that turn seldom are interpolated.
+    const { factor, originalContext, betaFast, betaSlow } = scaling;
+    const pairOf = (turns: number) =>
+      dimensions * Math.log(originalContext / (2 * Math.PI * turns)) / (2 * Math.log(base));
+    const low = Math.max(0, Math.floor(pairOf(betaFast)));
+    const high = Math.min(dimensions - 1, Math.ceil(pairOf(betaSlow)));
+    const stretched = Math.min(1, Math.max(0, (i - low) / Math.max(0.001, high - low)));
+    return plain * (1 - stretched) + plain / factor * stretched;
+  }
+}
+
+/** What the turned part of a head is multiplied by. */
+function amplitude(scaling: RopeSettings["scaling"]): number {
+  const { attentionFactor = 1 } = scaling;
+  return scaling.type === "yarn" ? attentionFactor * (1 + 0.1 * Math.log(scaling.factor)) : attentionFactor;
 }
 
 function norm(x: Rows, weight: Float32Array, eps: number): Rows {
@@ -139,8 +217,8 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum;
 }
 
-function add(x: Rows, y: Rows): void {
-  for (const [t, row] of y.entries()) for (const [i, value] of row.entries()) x[t][i] += value;
+function add(x: Rows, y: Rows, scale: number): void {
+  for (const [t, row] of y.entries()) for (const [i, value] of row.entries()) x[t][i] += scale * value;
 }
 
 function read(file: GgufFile, name: string): Float32Array {

@@ -1,0 +1,23 @@
+import { composeDecoder } from "./decoder.ts";
+import type { ModelFamily } from "./family.ts";
+import { longFactors, withoutRope } from "./positions.ts";
+import { SCALE_KEYS, withScales } from "./scales.ts";
+
+/**
+ * Granite 3 and the dense ones of 4: as Llama, with factors of the embeddings, the residual stream, attention's scores and the
+ * logits. A file whose `rope.scaling.finetuned` is false has no RoPE. IBM 2024.
+ */
+export const granite: ModelFamily = {
+  architecture: "granite",
+  pairing: "interleaved",
+  hasLongRope: true,
+  ownKeys: [...SCALE_KEYS, "rope.scaling.finetuned"],
+  refine(h, file) {
+    const hasRope = file.get.bool("granite.rope.scaling.finetuned", { fallback: true });
+    return withoutRope(withScales(h, file), () => !hasRope);
+  },
+  compose(h, b) {
+    const freqFactors = longFactors(h, b);
+    return composeDecoder(h, b, () => ({ biases: "optional", freqFactors }));
+  },
+};

@@ -1,0 +1,95 @@
+/** Shapes of the families that are small enough for tests: each does what its family alone does. @module */
+
+import { scalarEntry } from "../gguf/entries.ts";
+
+/** What most of them have. */
+export const TINY = {
+  hidden: 256,
+  feedForward: 512,
+  layers: 2,
+  heads: 4,
+  kvHeads: 2,
+  headDim: 64,
+  vocab: 512,
+  context: 512,
+  tied: false,
+  ropeBase: 10000,
+  eps: 1e-5,
+} as const;
+
+const u32 = (key: string, value: number) => scalarEntry("u32", key, value);
+const f32 = (key: string, value: number) => scalarEntry("f32", key, value);
+
+/** YaRN from 16 tokens on: the tests' prompts are longer. */
+const yarn = (family: string) => [
+  scalarEntry("string", `${family}.rope.scaling.type`, "yarn"),
+  f32(`${family}.rope.scaling.factor`, 4),
+  u32(`${family}.rope.scaling.original_context_length`, 16),
+];
+
+/** A window that is shorter than the tests' prompts, in all layers but every `period`th. */
+const windows = (family: string, period: number) => [
+  u32(`${family}.attention.sliding_window`, 24),
+  u32(`${family}.attention.sliding_window_pattern`, period),
+];
+
+/** Families with RMSNorm. Factors are such that logits are spread over some units. */
+export const RMS_NORM_SHAPES = {
+  "phi3-tiny": {
+    ...TINY,
+    family: "phi3",
+    longRope: { long: 8, short: 1.5 },
+    entries: [
+      u32("phi3.rope.dimension_count", 48),
+      u32("phi3.rope.scaling.original_context_length", 128),
+      f32("phi3.rope.scaling.attn_factor", 1.2),
+    ],
+  },
+  "granite-tiny": {
+    ...TINY,
+    family: "granite",
+    tied: true,
+    entries: [
+      f32("granite.embedding_scale", 12),
+      f32("granite.residual_scale", 0.22),
+      f32("granite.attention.scale", 0.2),
+      f32("granite.logit_scale", 0.5),
+    ],
+  },
+  "olmo2-tiny": { ...TINY, family: "olmo2", entries: [...windows("olmo2", 2), ...yarn("olmo2")] },
+  "smollm3-tiny": { ...TINY, family: "smollm3", layers: 4, tied: true },
+  "glm4-tiny": { ...TINY, family: "glm4", entries: [u32("glm4.rope.dimension_count", 32)] },
+  "mistral3-tiny": {
+    ...TINY,
+    family: "mistral3",
+    entries: [
+      ...yarn("mistral3"),
+      f32("mistral3.rope.scaling.yarn_log_multiplier", 1),
+      f32("mistral3.attention.temperature_scale", 0.1),
+    ],
+  },
+  "exaone4-tiny": { ...TINY, family: "exaone4", entries: windows("exaone4", 2) },
+  "seed_oss-tiny": { ...TINY, family: "seed_oss", headDim: 96 },
+  "ernie4_5-tiny": { ...TINY, family: "ernie4_5", tied: true },
+  "hunyuan-dense-tiny": { ...TINY, family: "hunyuan-dense", headDim: 128, tied: true },
+  "internlm2-tiny": { ...TINY, family: "internlm2" },
+  "plamo3-tiny": {
+    ...TINY,
+    family: "plamo3",
+    ropeBase: 1e6,
+    tied: true,
+    entries: [...windows("plamo3", 2), f32("plamo3.rope.freq_base_swa", 5000)],
+  },
+  "minicpm-tiny": {
+    ...TINY,
+    family: "minicpm",
+    tied: true,
+    entries: [
+      f32("minicpm.embedding_scale", 12),
+      f32("minicpm.residual_scale", 1),
+      f32("minicpm.logit_scale", 0.5),
+    ],
+  },
+  "baichuan-tiny": { ...TINY, family: "baichuan", kvHeads: 4 },
+  "xverse-tiny": { ...TINY, family: "xverse", kvHeads: 4 },
+};
