@@ -1,7 +1,7 @@
 /** Model families against a naive reference in double precision. */
 
 import { assert } from "@std/assert";
-import { openGguf } from "../src/gguf/mod.ts";
+import { openGguf, scalarEntry } from "../src/gguf/mod.ts";
 import type { ModelFamily } from "../src/models/family.ts";
 import type { Hyperparameters } from "../src/models/hyperparameters.ts";
 import { readHyperparameters } from "../src/models/read_hyperparameters.ts";
@@ -14,9 +14,14 @@ import { tablesOf } from "../scheduler/testing/tables.ts";
 const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
 
 /** The largest difference of the last token's logits, in standard deviations of the logits; `as`: what the reference computes. */
-async function difference(path: string, family?: ModelFamily, as = family): Promise<number> {
+async function difference(
+  path: string,
+  family?: ModelFamily,
+  as = family,
+  contextLength?: number,
+): Promise<number> {
   using file = await openGguf(path);
-  using runner = await loadModelRunner(file, { threads: 2, kvFormat: "f32", family });
+  using runner = await loadModelRunner(file, { threads: 2, kvFormat: "f32", family, contextLength });
   runner.forward([{
     tokens,
     first: 0,
@@ -26,7 +31,7 @@ async function difference(path: string, family?: ModelFamily, as = family): Prom
   runner.logits([tokens.length - 1]);
   const logits = runner.readLogits();
   const h = readHyperparameters(file, as ?? familyOf(file));
-  const expected = referenceLogits(file, h, tokens).at(-1)!;
+  const expected = referenceLogits(file, h, tokens, contextLength).at(-1)!;
   const spread = Math.sqrt(expected.reduce((sum, value) => sum + value * value, 0) / expected.length);
   return Math.max(...expected.map((value, i) => Math.abs(value - logits[i]))) / spread;
 }
@@ -68,4 +73,16 @@ Deno.test("layers of one model may turn differently", async () => {
   assert(found < CLOSE, `${found}`);
   const one = await difference(path, alternating(llama), llama);
   assert(one > 100 * CLOSE, `one RoPE for all layers is only ${one} off`);
+});
+
+Deno.test("Phi 3 has one set of factors for long contexts and one for short ones, and may see a window", async () => {
+  using folder = new TemporaryFolder();
+  const path = await folder.randomModel("phi3-tiny", "f32");
+  for (const context of [128, 129]) {
+    const found = await difference(path, undefined, undefined, context);
+    assert(found < CLOSE, `a context of ${context}: ${found}`);
+  }
+  const entries = [scalarEntry("u32", "phi3.attention.sliding_window", 24)];
+  const found = await difference(await folder.randomModel("phi3-tiny", "f32", 1, entries));
+  assert(found < CLOSE, `${found}`);
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Kernels, Vector } from "../ffi/context.ts";
+import type { VectorSpec } from "./tensors.ts";
 import { type RopeSettings, RopeTable, RopeTables } from "./rope_table.ts";
 
 const SETTINGS: RopeSettings = {
@@ -51,4 +52,16 @@ Deno.test("RopeTables makes one table for layers that turn alike, and all of the
   assertEquals(new Set([global, local, stretched, divided]).size, 4);
   tables.reach(5000);
   assertEquals(made.slice(4), [[10_000, 8192], [1e6, 8192], [10_000, 8192], [10_000, 8192]]);
+});
+
+Deno.test("RopeTables has no table where nothing is turned, and of two sets of factors the context's", () => {
+  const { kernels, made } = fakeKernels();
+  assertEquals(new RopeTables(kernels, 4096).table({ ...SETTINGS, dimensions: 0 }), undefined);
+  assertEquals(made, []);
+  const [long, short] = ["long", "short"].map((name) => ({ name }) as VectorSpec);
+  const chosen = (context: number) =>
+    new RopeTables(kernels, context).choose({ long, short, originalContext: 4096 })?.name;
+  assertEquals([chosen(512), chosen(4096), chosen(4097)], ["short", "short", "long"]);
+  assertEquals(new RopeTables(kernels, 1).choose(long), long);
+  assertEquals(new RopeTables(kernels, 1).choose(undefined), undefined);
 });

@@ -41,7 +41,8 @@ export function shapeTensors(shape: ModelShape, format: FormatName, other?: Mode
     return fusion === undefined ? [spec] : fusion.parts[0] === spec ? [fusion.whole] : [];
   });
   const chosen = inFile.filter(({ required, role }) => {
-    return required || role === "output" && !shape.tied || role === "frequencies";
+    return required || role === "output" && !shape.tied || role === "frequencies" ||
+      role === "bias" && shape.biases === true;
   });
   const filled = chosen.flatMap((spec) => {
     const values = spec.role === "frequencies" ? factorsOf(spec, shape) : null;

@@ -27,6 +27,8 @@ export interface ModelShape {
   /** Metadata that the family reads beside what all have, or in its place: another count of heads for each layer. */
   readonly entries?: readonly MetadataEntry[];
   /** Frequency scaling as Llama 3.x, written as one factor for each pair of dimensions. */
+  /** Whether it has the biases that the family's files may have. */
+  readonly biases?: boolean;
   /** RoPE's factors for long contexts and for short ones grow from 1 to these along the pairs of a head. */
   readonly longRope?: { long: number; short: number };
   readonly ropeScaling?: { factor: number; lowFactor: number; highFactor: number; originalContext: number };

@@ -40,6 +40,8 @@ export const RMS_NORM_SHAPES = {
     family: "phi3",
     longRope: { long: 8, short: 1.5 },
     entries: [
+      // llama.cpp looks for the tokens of Phi 3's vocabulary in files that are called "phi3".
+      scalarEntry("string", "general.name", "random phi 3 tiny"),
       u32("phi3.rope.dimension_count", 48),
       u32("phi3.rope.scaling.original_context_length", 128),
       f32("phi3.rope.scaling.attn_factor", 1.2),
@@ -48,7 +50,6 @@ export const RMS_NORM_SHAPES = {
   "granite-tiny": {
     ...TINY,
     family: "granite",
-    tied: true,
     entries: [
       f32("granite.embedding_scale", 12),
       f32("granite.residual_scale", 0.22),
@@ -58,7 +59,7 @@ export const RMS_NORM_SHAPES = {
   },
   "olmo2-tiny": { ...TINY, family: "olmo2", entries: [...windows("olmo2", 2), ...yarn("olmo2")] },
   "smollm3-tiny": { ...TINY, family: "smollm3", layers: 4, tied: true },
-  "glm4-tiny": { ...TINY, family: "glm4", entries: [u32("glm4.rope.dimension_count", 32)] },
+  "glm4-tiny": { ...TINY, family: "glm4", biases: true, entries: [u32("glm4.rope.dimension_count", 32)] },
   "mistral3-tiny": {
     ...TINY,
     family: "mistral3",
@@ -69,7 +70,7 @@ export const RMS_NORM_SHAPES = {
     ],
   },
   "exaone4-tiny": { ...TINY, family: "exaone4", entries: windows("exaone4", 2) },
-  "seed_oss-tiny": { ...TINY, family: "seed_oss", headDim: 96 },
+  "seed_oss-tiny": { ...TINY, family: "seed_oss", headDim: 96, biases: true },
   "ernie4_5-tiny": { ...TINY, family: "ernie4_5", tied: true },
   "hunyuan-dense-tiny": { ...TINY, family: "hunyuan-dense", headDim: 128, tied: true },
   "internlm2-tiny": { ...TINY, family: "internlm2" },
@@ -83,7 +84,6 @@ export const RMS_NORM_SHAPES = {
   "minicpm-tiny": {
     ...TINY,
     family: "minicpm",
-    tied: true,
     entries: [
       f32("minicpm.embedding_scale", 12),
       f32("minicpm.residual_scale", 1),
