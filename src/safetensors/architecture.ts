@@ -4,7 +4,9 @@ import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { CheckpointError } from "./error.ts";
 import { type JsonObject, show } from "./json_object.ts";
-import { llama3Factors } from "./rope_factors.ts";
+import { entryMaker, type Kind, type Sizes } from "./kind.ts";
+import { KINDS } from "./kinds.ts";
+import { readRope } from "./rope_settings.ts";
 
 /**
  * Rows of queries or keys that the converter puts in another order: pairs that RoPE turns become neighbours.
@@ -17,6 +19,8 @@ export interface RowOrder {
 export interface NamedTensor {
   readonly name: string;
   readonly order?: RowOrder;
+  /** Its elements are to be added to 1. */
+  readonly aroundOne?: boolean;
 }
 
 /** What a checkpoint becomes. */
@@ -33,20 +37,6 @@ export interface Architecture {
   /** Tensors that are computed from the settings. */
   readonly computed: readonly { readonly name: string; readonly data: Float32Array }[];
 }
-
-interface Kind {
-  readonly name: string;
-  /** GGUF wants the rows of queries and keys in the order of interleaved pairs. */
-  readonly interleaved: boolean;
-}
-
-/** By the name in `architectures`. */
-const KINDS: Readonly<Record<string, Kind>> = {
-  LlamaForCausalLM: { name: "llama", interleaved: true },
-  MistralForCausalLM: { name: "llama", interleaved: true },
-  Qwen2ForCausalLM: { name: "qwen2", interleaved: false },
-  Qwen3ForCausalLM: { name: "qwen3", interleaved: false },
-};
 
 /** Names of the models that a checkpoint can hold. */
 export const CHECKPOINT_ARCHITECTURES: readonly string[] = Object.keys(KINDS);
@@ -73,10 +63,11 @@ const IN_LAYER: Readonly<Record<string, string>> = {
 
 /** Settings that would change what is computed, with the values that ask for nothing. */
 const NEUTRAL: readonly (readonly [string, readonly unknown[], string])[] = [
-  ["hidden_act", ["silu"], "another activation"],
   ["attention_bias", [false], "biases of attention that the family does not have"],
   ["mlp_bias", [false], "biases of the feed-forward"],
+  ["use_bias", [false], "biases"],
   ["use_sliding_window", [false], "attention to a window of tokens"],
+  ["use_bidirectional_attention", [false], "attention to later tokens"],
   ["quantization_config", [], "weights that are quantised already"],
 ];
 
@@ -100,117 +91,104 @@ export function readArchitecture(config: JsonObject): Architecture {
   if (headDim > HEAD_DIM_MAX) {
     throw new CheckpointError(`config.json: heads have ${headDim} elements, more than ${HEAD_DIM_MAX}`);
   }
-  const rope = readRope(config, kind.name, headDim);
-  const u32 = (key: string, value: number) => scalarEntry("u32", `${kind.name}.${key}`, value);
-  const f32 = (key: string, value: number) => scalarEntry("f32", `${kind.name}.${key}`, value);
+  const context = config.count("max_position_embeddings");
+  const layers = config.count("num_hidden_layers");
+  const sizes = { hidden, layers, heads, kvHeads, headDim, context };
+  const rope = readRope(config, kind, sizes);
+  const make = entryMaker(kind.name);
+  const { u32, f32 } = make;
   const vocab = config.count("vocab_size");
   return {
     name: kind.name,
     vocab,
     entries: [
       scalarEntry("string", "general.architecture", kind.name),
-      u32("block_count", config.count("num_hidden_layers")),
-      u32("context_length", config.count("max_position_embeddings")),
+      u32("block_count", layers),
+      u32("context_length", context),
       u32("embedding_length", hidden),
       u32("feed_forward_length", config.count("intermediate_size")),
       u32("attention.head_count", heads),
       u32("attention.head_count_kv", kvHeads),
       u32("attention.key_length", headDim),
       u32("attention.value_length", headDim),
-      u32("rope.dimension_count", headDim),
       u32("vocab_size", vocab),
       f32("attention.layer_norm_rms_epsilon", config.number("rms_norm_eps")),
       ...rope.entries,
+      ...windowEntries(config, kind, sizes),
+      ...kind.entries?.(config, make, sizes) ?? [],
     ],
-    computed: rope.factors === undefined ? [] : [{ name: "rope_freqs.weight", data: rope.factors }],
-    tensor: (name) => nameOf(name, config.boolean("tie_word_embeddings", false), kind, heads, kvHeads),
+    computed: rope.computed,
+    tensor: (name) => nameOf(name, config.boolean("tie_word_embeddings", false), kind, sizes),
   };
 }
 
-function checkNeutral(config: JsonObject, kind: Kind): void {
+function checkNeutral(config: JsonObject, { activations = ["silu"], biases = true, windows }: Kind): void {
+  for (const key of ["hidden_act", "hidden_activation"]) {
+    if (config.has(key) && !activations.includes(config.value(key) as string)) {
+      throw config.unsupported(key, "another activation");
+    }
+  }
   for (const [key, values, what] of NEUTRAL) {
-    // Qwen 2 has these biases whatever the setting says.
-    if (
-      config.has(key) && !values.includes(config.value(key)) &&
-      !(key === "attention_bias" && kind.name !== "qwen3")
-    ) {
+    const isOwn = key === "attention_bias" && biases;
+    if (config.has(key) && !values.includes(config.value(key)) && !isOwn) {
       throw config.unsupported(key, what);
     }
   }
   const window = config.value("sliding_window");
   const context = config.count("max_position_embeddings");
-  const isUsed = config.value("use_sliding_window") !== false;
+  const isUsed = config.value("use_sliding_window") !== false && windows === undefined;
   if (typeof window === "number" && window < context && isUsed) {
     throw config.unsupported("sliding_window", "attention to a window of tokens");
   }
 }
 
+/** The window of tokens, and the layers that see it. */
+function windowEntries(config: JsonObject, { name, windows }: Kind, { layers }: Sizes): MetadataEntry[] {
+  if (windows === undefined || !config.has("sliding_window")) return [];
+  const { u32, bools } = entryMaker(name);
+  const window = u32("attention.sliding_window", config.count("sliding_window"));
+  if (windows === "all") return [window];
+  return [window, bools("attention.sliding_window_pattern", windowedLayers(config, windows.period, layers))];
+}
+
+function windowedLayers(config: JsonObject, usual: number, layers: number): boolean[] {
+  if (config.has("layer_types")) {
+    const types = config.list("layer_types");
+    const isKnown = types.every((type) => type === "sliding_attention" || type === "full_attention");
+    if (!isKnown || types.length !== layers) {
+      throw config.wrong(
+        "layer_types",
+        `a list of sliding_attention and full_attention for ${layers} layers`,
+      );
+    }
+    return types.map((type) => type === "sliding_attention");
+  }
+  const pattern = config.value("sliding_window_pattern") ?? config.value("_sliding_window_pattern") ?? usual;
+  if (typeof pattern === "string" && /^[LG]+$/.test(pattern)) {
+    return Array.from({ length: layers }, (_, i) => pattern[i % pattern.length] === "L");
+  }
+  if (typeof pattern !== "number" || !Number.isInteger(pattern) || pattern < 1) {
+    throw config.wrong("sliding_window_pattern", "a number of layers or a text of L and G");
+  }
+  return Array.from({ length: layers }, (_, i) => (i + 1) % pattern !== 0);
+}
+
 function nameOf(
   name: string,
   isTied: boolean,
-  { interleaved }: Kind,
-  heads: number,
-  kvHeads: number,
+  { interleaved = false, parts = {}, normsAroundOne = false }: Kind,
+  { heads, kvHeads }: Sizes,
 ): NamedTensor | null | undefined {
   // Some files repeat the token table, some have tables that older versions computed once.
   if (isTied && name === "lm_head.weight" || name.endsWith(".rotary_emb.inv_freq")) return null;
-  if (Object.hasOwn(OUTER, name)) return { name: OUTER[name] };
+  const aroundOne = normsAroundOne && name.endsWith("norm.weight") ? { aroundOne: true } : {};
+  if (Object.hasOwn(OUTER, name)) return { name: OUTER[name], ...aroundOne };
   const [, layer, part, end] = /^model\.layers\.(0|[1-9]\d{0,3})\.(.+)\.(weight|bias)$/.exec(name) ?? [];
-  if (layer === undefined || !Object.hasOwn(IN_LAYER, part)) return undefined;
+  const names = { ...IN_LAYER, ...parts };
+  if (layer === undefined || !Object.hasOwn(names, part)) return undefined;
   const turned = interleaved ? { "self_attn.q_proj": heads, "self_attn.k_proj": kvHeads }[part] : undefined;
   const order = turned === undefined ? {} : { order: { heads: turned } };
-  return { name: `blk.${layer}.${IN_LAYER[part]}.${end}`, ...order };
-}
-
-interface Rope {
-  readonly entries: readonly MetadataEntry[];
-  readonly factors?: Float32Array;
-}
-
-/**
- * RoPE's settings: newer files have them in `rope_parameters`, older ones in `rope_theta` and `rope_scaling`.
- */
-function readRope(config: JsonObject, name: string, headDim: number): Rope {
-  const settings = config.optionalObject("rope_parameters") ?? config.optionalObject("rope_scaling");
-  const base = settings?.has("rope_theta")
-    ? settings.number("rope_theta", { min: 1 })
-    : config.number("rope_theta", { min: 1, fallback: 10_000 });
-  const f32 = (key: string, value: number) => scalarEntry("f32", `${name}.rope.${key}`, value);
-  const entries = [f32("freq_base", base)];
-  if (settings === undefined) return { entries };
-  const type = settings.string(settings.has("rope_type") ? "rope_type" : "type", "default");
-  const partial = settings.number("partial_rotary_factor", { fallback: 1 });
-  if (partial !== 1) throw settings.unsupported("partial_rotary_factor", "RoPE of a part of each head");
-  if (type === "default") return { entries };
-  const factor = settings.number("factor", { min: 1 });
-  if (type === "linear") {
-    return {
-      entries: [
-        ...entries,
-        scalarEntry("string", `${name}.rope.scaling.type`, "linear"),
-        f32("scaling.factor", factor),
-      ],
-    };
-  }
-  const context = settings.count("original_max_position_embeddings", {
-    fallback: config.count("max_position_embeddings"),
-  });
-  if (type === "yarn") {
-    return {
-      entries: [
-        ...entries,
-        scalarEntry("string", `${name}.rope.scaling.type`, "yarn"),
-        f32("scaling.factor", factor),
-        scalarEntry("u32", `${name}.rope.scaling.original_context_length`, context),
-      ],
-    };
-  }
-  if (type === "llama3" && name === "llama") {
-    const low = settings.number("low_freq_factor", { min: 0 });
-    const high = settings.number("high_freq_factor", { min: 0 });
-    return { entries, factors: llama3Factors({ base, headDim, factor, low, high, context }) };
-  }
-  throw settings.unsupported(settings.has("rope_type") ? "rope_type" : "type", "another scaling of RoPE");
+  return { name: `blk.${layer}.${names[part]}.${end}`, ...order, ...aroundOne };
 }
 
 /** Sampling that generation_config.json recommends, and the tokens that end an answer, as GGUF says them. */

@@ -56,7 +56,7 @@ export class JsonObject {
   number(key: string, { min = -Infinity, fallback }: { min?: number; fallback?: number } = {}): number {
     const value = this.value(key) ?? fallback;
     if (typeof value !== "number" || !Number.isFinite(value) || value < min) {
-      throw this.#wrong(key, min === -Infinity ? "a number" : `a number from ${min} on`);
+      throw this.wrong(key, min === -Infinity ? "a number" : `a number from ${min} on`);
     }
     return value;
   }
@@ -64,25 +64,25 @@ export class JsonObject {
   /** A whole number from `min` on, 1 by default. */
   count(key: string, { min = 1, fallback }: { min?: number; fallback?: number } = {}): number {
     const value = this.number(key, { min, fallback });
-    if (!Number.isInteger(value) || value >= 2 ** 32) throw this.#wrong(key, `a whole number from ${min} on`);
+    if (!Number.isInteger(value) || value >= 2 ** 32) throw this.wrong(key, `a whole number from ${min} on`);
     return value;
   }
 
   string(key: string, fallback?: string): string {
     const value = this.value(key) ?? fallback;
-    if (typeof value !== "string") throw this.#wrong(key, "a string");
+    if (typeof value !== "string") throw this.wrong(key, "a string");
     return value;
   }
 
   boolean(key: string, fallback: boolean): boolean {
     const value = this.value(key) ?? fallback;
-    if (typeof value !== "boolean") throw this.#wrong(key, "true or false");
+    if (typeof value !== "boolean") throw this.wrong(key, "true or false");
     return value;
   }
 
   list(key: string): unknown[] {
     const value = this.value(key);
-    if (!Array.isArray(value)) throw this.#wrong(key, "a list");
+    if (!Array.isArray(value)) throw this.wrong(key, "a list");
     return value;
   }
 
@@ -96,7 +96,7 @@ export class JsonObject {
   }
 
   /** The error for a value that is something else than expected. */
-  #wrong(key: string, expected: string): CheckpointError {
+  wrong(key: string, expected: string): CheckpointError {
     return new CheckpointError(
       `${this.#name}: ${short(key)} must be ${expected}, current value is ${show(this.#values[key])}`,
     );

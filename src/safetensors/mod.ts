@@ -89,7 +89,7 @@ function virtualTensor(stored: FolderTensor, architecture: Architecture): Virtua
   if (stored.shape.length === 0 || stored.shape.includes(0)) {
     throw new CheckpointError(`${shown} is [${stored.shape.join(", ")}], which holds no weights`);
   }
-  const { name, order } = named;
+  const { name, order, aroundOne = false } = named;
   const dims = stored.shape.toReversed();
   const plain: VirtualTensor["read"] = (offset, target) =>
     stored.source.readAt(stored.offset + offset, target);
@@ -98,7 +98,13 @@ function virtualTensor(stored: FolderTensor, architecture: Architecture): Virtua
     ? plain
     : reordered(plain, stored.bytes / rows, interleavedRow(rows, order.heads, shown));
   if (dims.length > 1) return [{ name, type: TYPES[stored.dtype], dims, read }];
-  return [{ name, type: TensorTypeId.F32, dims, read: fromMemory(widened(stored, read)) }];
+  const data = widened(stored, read);
+  return [{
+    name,
+    type: TensorTypeId.F32,
+    dims,
+    read: fromMemory(aroundOne ? data.map((value) => value + 1) : data),
+  }];
 }
 
 /** Row 2j + s of a head is its row s · half + j: the pairs that RoPE turns become neighbours. */
