@@ -1,6 +1,7 @@
 /** Checkpoints for tests, made out of GGUF files as `save_pretrained` would have written them. */
 
 import { type GgufFile, openGguf } from "../../src/gguf/mod.ts";
+import { CHECKPOINT_KINDS, type CheckpointKind } from "./checkpoint_kinds.ts";
 import { tensorType } from "../../src/gguf/tensor_types.ts";
 
 const OUTER: Readonly<Record<string, string>> = {
@@ -70,16 +71,25 @@ function inHalves(data: Uint8Array, rows: number, heads: number): Uint8Array {
   return turned;
 }
 
-function tensorsOf(file: GgufFile): CheckpointTensor[] {
+function tensorsOf(
+  file: GgufFile,
+  { parts = {}, inHalves: turned, normsAroundOne }: Omit<CheckpointKind, "shape">,
+): CheckpointTensor[] {
   const architecture = file.get.string("general.architecture");
+  const names = { ...IN_LAYER, ...parts };
   const headsOf = (key: string) => file.get.u32(`${architecture}.attention.${key}`);
-  return [...file.tensors.values()].map(({ name, type, dims, bytes }) => {
+  // Factors of RoPE are settings there.
+  const stored = [...file.tensors.values()].filter(({ name }) => !name.startsWith("rope_"));
+  return stored.map(({ name, type, dims, bytes }) => {
     let data: Uint8Array = new Uint8Array(bytes);
     file.readInto(name, 0, data);
     const [, layer, part, end] = /^blk\.(\d+)\.(\w+)\.(\w+)$/.exec(name) ?? [];
     const heads = { attn_q: "head_count", attn_k: "head_count_kv" }[part];
-    if (heads !== undefined && architecture === "llama") data = inHalves(data, dims.at(-1)!, headsOf(heads));
-    const own = layer === undefined ? OUTER[name] : `model.layers.${layer}.${IN_LAYER[part]}.${end}`;
+    if (heads !== undefined && turned) data = inHalves(data, dims.at(-1)!, headsOf(heads));
+    if (normsAroundOne && name.endsWith("norm.weight")) {
+      data = new Uint8Array(new Float32Array(data.buffer).map((value) => value - 1).buffer);
+    }
+    const own = layer === undefined ? OUTER[name] : `model.layers.${layer}.${names[part]}.${end}`;
     return { name: own, dtype: tensorType(type).name, shape: dims.toReversed(), data };
   });
 }
@@ -131,6 +141,14 @@ export function tokenizerOf(file: GgufFile): Record<string, unknown> {
   };
 }
 
+/** The settings of this architecture for a GGUF file of a random model. */
+function configOfKind(file: GgufFile, architecture: string): Record<string, unknown> {
+  const name = file.get.string("general.architecture");
+  const { config = {} } = CHECKPOINT_KINDS[architecture] ?? {};
+  const headDim = file.get.u32(`${name}.attention.key_length`, { fallback: 0 });
+  return { ...configOf(file, architecture), ...headDim === 0 ? {} : { head_dim: headDim }, ...config };
+}
+
 /** Writes a checkpoint of a GGUF file into a folder; `parts`: files that its tensors lie in. */
 export async function writeCheckpoint(
   path: string,
@@ -138,12 +156,12 @@ export async function writeCheckpoint(
   { architecture = "LlamaForCausalLM", parts = 1 }: { architecture?: string; parts?: number } = {},
 ): Promise<void> {
   using file = await openGguf(path);
-  const tensors = tensorsOf(file);
+  const tensors = tensorsOf(file, CHECKPOINT_KINDS[architecture] ?? { inHalves: true });
   const texts = file.metadata.get("tokenizer.ggml.tokens") as string[];
   const eos = file.get.u32("tokenizer.ggml.eos_token_id");
   const write = (name: string, value: unknown) =>
     Deno.writeTextFile(`${folder}/${name}`, JSON.stringify(value));
-  await write("config.json", configOf(file, architecture));
+  await write("config.json", configOfKind(file, architecture));
   await write("generation_config.json", { eos_token_id: [eos], do_sample: true, temperature: 0.5 });
   await write("tokenizer.json", tokenizerOf(file));
   await write("tokenizer_config.json", {

@@ -1,0 +1,128 @@
+/** What checkpoints of each architecture call what a random model's GGUF file has: written from `save_pretrained`'s own folders. */
+
+/** How a folder of one architecture differs from Llama's. */
+export interface CheckpointKind {
+  /** The random model. */
+  readonly shape: string;
+  /** Names of parts of a layer, by GGUF's. */
+  readonly parts?: Readonly<Record<string, string>>;
+  /** Rows of queries and keys lie in halves. */
+  readonly inHalves?: boolean;
+  /** Norms hold what is added to 1. */
+  readonly normsAroundOne?: boolean;
+  /** Settings beside Llama's. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+const gelu = { hidden_act: undefined, hidden_activation: "gelu_pytorch_tanh" };
+const sandwich = {
+  post_attention_norm: "post_attention_layernorm",
+  ffn_norm: "pre_feedforward_layernorm",
+  post_ffw_norm: "post_feedforward_layernorm",
+};
+const behind = {
+  post_attention_norm: "post_attention_layernorm",
+  post_ffw_norm: "post_feedforward_layernorm",
+};
+const yarn = {
+  rope_type: "yarn",
+  rope_theta: 10000,
+  factor: 4,
+  original_max_position_embeddings: 16,
+};
+const alternating = { sliding_window: 24, layer_types: ["sliding_attention", "full_attention"] };
+const growing = (last: number) => Array.from({ length: 24 }, (_, i) => 1 + (last - 1) * i / 23);
+
+/** By the name in `architectures`. */
+export const CHECKPOINT_KINDS: Readonly<Record<string, CheckpointKind>> = {
+  Qwen2ForCausalLM: { shape: "qwen2-tiny" },
+  Qwen3ForCausalLM: { shape: "qwen3-tiny" },
+  GemmaForCausalLM: { shape: "gemma-tiny", normsAroundOne: true, config: gelu },
+  Gemma2ForCausalLM: {
+    shape: "gemma2-tiny",
+    parts: sandwich,
+    normsAroundOne: true,
+    config: {
+      ...gelu,
+      ...alternating,
+      sliding_window: 40,
+      query_pre_attn_scalar: 64,
+      attn_logit_softcapping: 2,
+      final_logit_softcapping: 3,
+    },
+  },
+  Gemma3ForCausalLM: {
+    shape: "gemma3-tiny",
+    parts: sandwich,
+    normsAroundOne: true,
+    config: {
+      ...gelu,
+      ...alternating,
+      query_pre_attn_scalar: 128,
+      rope_parameters: {
+        full_attention: { rope_type: "default", rope_theta: 1e6 },
+        sliding_attention: { rope_type: "default", rope_theta: 10_000 },
+      },
+    },
+  },
+  Phi3ForCausalLM: {
+    shape: "phi3-tiny",
+    parts: { attn_qkv: "self_attn.qkv_proj", ffn_up: "mlp.gate_up_proj" },
+    config: {
+      partial_rotary_factor: 0.75,
+      rope_scaling: {
+        type: "longrope",
+        long_factor: growing(8),
+        short_factor: growing(1.5),
+        attention_factor: 1.2,
+      },
+      original_max_position_embeddings: 128,
+    },
+  },
+  GraniteForCausalLM: {
+    shape: "granite-tiny",
+    inHalves: true,
+    config: {
+      embedding_multiplier: 12,
+      residual_multiplier: 0.22,
+      attention_multiplier: 0.2,
+      logits_scaling: 0.5,
+    },
+  },
+  Olmo3ForCausalLM: {
+    shape: "olmo2-tiny",
+    parts: behind,
+    config: { ...alternating, rope_parameters: yarn },
+  },
+  SmolLM3ForCausalLM: {
+    shape: "smollm3-tiny",
+    inHalves: true,
+    config: { no_rope_layers: [1, 1, 1, 0], use_sliding_window: false },
+  },
+  Glm4ForCausalLM: {
+    shape: "glm4-tiny",
+    parts: {
+      ffn_up: "mlp.gate_up_proj",
+      post_attention_norm: "post_self_attn_layernorm",
+      ffn_norm: "post_attention_layernorm",
+      post_ffw_norm: "post_mlp_layernorm",
+    },
+    config: { attention_bias: true },
+  },
+  Ministral3ForCausalLM: {
+    shape: "mistral3-tiny",
+    inHalves: true,
+    config: { rope_parameters: { ...yarn, mscale: 1, mscale_all_dim: 1, llama_4_scaling_beta: 0.1 } },
+  },
+  Exaone4ForCausalLM: { shape: "exaone4-tiny", parts: behind, config: alternating },
+  SeedOssForCausalLM: {
+    shape: "seed_oss-tiny",
+    parts: { post_attention_norm: "post_attention_layernorm" },
+    config: { attention_bias: true },
+  },
+  Ernie4_5ForCausalLM: { shape: "ernie4_5-tiny", config: { use_bias: false } },
+  HunYuanDenseV1ForCausalLM: {
+    shape: "hunyuan-dense-tiny",
+    parts: { attn_q_norm: "self_attn.query_layernorm", attn_k_norm: "self_attn.key_layernorm" },
+  },
+};
