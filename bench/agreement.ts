@@ -216,18 +216,19 @@ async function rowOf(test: Case, peer: Peer): Promise<string[]> {
 if (import.meta.main) {
   const options = parseArgs(Deno.args, { string: ["tokens", "only"], default: { tokens: "8192", only: "" } });
   const [model, text] = options._.map(String);
+  const { only = "" } = options;
   const folder = await Deno.makeTempDir({ prefix: "kumi-agreement-" });
   let missed = 0;
   try {
     const cases = model !== undefined && text !== undefined
       ? [await textCase(model, text, Number(options.tokens))]
       : [
-        ...await randomCases(folder, options.only),
-        ...options.only === "" || options.only.startsWith("demo") ? await demoCases(folder) : [],
+        ...await randomCases(folder, only),
+        ...only === "" || only.startsWith("demo") ? await demoCases(folder) : [],
       ];
     await using peer = await Peer.start();
     const rows: string[][] = [];
-    for (const test of cases.filter(({ name }) => name.includes(options.only))) {
+    for (const test of cases.filter(({ name }) => name.includes(only))) {
       const row = await rowOf(test, peer);
       if (row.at(-1) !== "yes") missed++;
       rows.push(row);

@@ -68,7 +68,10 @@ Deno.test("a fused tensor of another shape, or beside its parts, is refused by n
   using file = await openGguf(path);
   const withTensor = (name: string, dims: number[]) => ({
     get: file.get,
-    tensors: new Map([...file.tensors, [name, { type: 0, dims }]]),
+    tensors: new Map<string, { type: number; dims: readonly number[] }>([
+      ...file.tensors,
+      [name, { type: 0, dims }],
+    ]),
   });
   const cases: [string, number[], string][] = [
     ["blk.0.attn_qkv.weight", [256, 319], '"blk.0.attn_qkv.weight" must be [320, 256], it is [319, 256]'],
