@@ -1,4 +1,4 @@
-/** RMSNorm, quantisation of activations, and RoPE with the append to the KV cache. @module */
+/** RMSNorm, LayerNorm, quantisation of activations, and RoPE with the append to the KV cache. @module */
 
 import { f32At } from "../src/ffi/context.ts";
 import { activationForms } from "../src/ffi/symbols.ts";
@@ -24,6 +24,20 @@ for (const n of TOKENS) {
       const weight = bed.kernels.createVector(randomFloats(K, 5));
       return {
         run: () => bed.kernels.rmsNorm(x, weight, n, 1e-5, f32At(y)),
+        result: () => bed.readFloats(y, n * K),
+      };
+    },
+  });
+  benchOp({
+    name: `layerNorm [${n}, ${K}] to f32`,
+    work: n * K,
+    tolerance: 1e-6,
+    setup(bed) {
+      const x = bed.floats(n * K), y = bed.room(n * K * 4);
+      const weight = bed.kernels.createVector(randomFloats(K, 5));
+      const bias = bed.kernels.createVector(randomFloats(K, 6));
+      return {
+        run: () => bed.kernels.layerNorm(x, weight, bias, K, n, 1e-5, f32At(y)),
         result: () => bed.readFloats(y, n * K),
       };
     },

@@ -43,7 +43,8 @@ function benchGateUp(format: FormatName, columns: number): void {
       const [scratchGate, scratchUp] = [0, 1].map(() => bed.room(columns * FEED_FORWARD * 4));
       const y = bed.activationRoom(format, columns, FEED_FORWARD);
       return {
-        run: () => bed.kernels.gateUp(x, columns, gate, up, scratchGate, scratchUp, "silu", y),
+        run: () =>
+          bed.kernels.gateUp(x, columns, gate, undefined, up, undefined, scratchGate, scratchUp, "silu", y),
         // What SwiGLU makes of the two products is rounded to int8: compare the products.
         result: () => bed.readFloats(scratchUp, columns * FEED_FORWARD),
       };

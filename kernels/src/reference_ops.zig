@@ -12,11 +12,13 @@ const Ops = @import("ops.zig").Ops;
 const Job = @import("system/job.zig").Job;
 const Stop = @import("system/job.zig").Stop;
 const activations = @import("quant/activations.zig");
+const activate = @import("ops/activate.zig");
 const attention = @import("ops/attention/attention.zig");
 const attention_test = @import("ops/attention/attention_test.zig");
 const cap_logits = @import("ops/cap_logits.zig");
 const embed = @import("ops/embed.zig");
 const glu = @import("ops/glu.zig");
+const layer_norm = @import("ops/layer_norm.zig");
 const load = @import("ops/load.zig");
 const matmul = @import("ops/matmul/matmul.zig");
 const quantize_activations = @import("ops/quantize_activations.zig");
@@ -34,7 +36,9 @@ pub const table: Ops = .{
     .quantize_activations = &alone(quantize_activations.Args, quantizeActivations),
     .matmul = &alone(matmul.Group, matmul.reference),
     .rms_norm = &alone(rms_norm.Args, rmsNorm),
+    .layer_norm = &alone(layer_norm.Args, layerNorm),
     .glu = &alone(glu.Args, gated),
+    .activate = &alone(activate.Args, activated),
     .rope_table = &@import("ops/rope_table.zig").run,
     .rope_append = &alone(rope_append.Args, ropeAppend),
     .attention = &alone(attention.Args, attend),
@@ -76,6 +80,24 @@ fn rmsNorm(args: *const rms_norm.Args) void {
         if (args.accumulate == 1) for (row, args.y.f32.?[i * args.k ..][0..args.k]) |*value, before| {
             value.* += before;
         };
+        store(row, i, &args.y);
+    }
+}
+
+fn layerNorm(args: *const layer_norm.Args) void {
+    const row = gpa.alloc(f32, args.k) catch @panic("out of memory");
+    defer gpa.free(row);
+    for (0..args.n) |i| {
+        layer_norm.reference(args.x[i * args.k ..][0..args.k], args.w, args.b, row, args.eps);
+        store(row, i, &args.y);
+    }
+}
+
+fn activated(args: *const activate.Args) void {
+    const row = gpa.alloc(f32, args.k) catch @panic("out of memory");
+    defer gpa.free(row);
+    for (0..args.n) |i| {
+        activate.reference(args.function, args.parameters, args.x[i * args.k ..][0..args.k], row);
         store(row, i, &args.y);
     }
 }
@@ -141,29 +163,35 @@ fn sumOf(q: []const i8) i32 {
     return sum;
 }
 
-/// Norm and rotation of each head as in the reference; the cache's own layout is written by the kernel, which finds nothing
-/// left to norm or to rotate.
+/// Bounds, norm and rotation of each head as in the reference; the cache's own layout is written by the kernel, which finds
+/// nothing left to do.
 fn ropeAppend(args: *const rope_append.Args) void {
     const dim = args.view.key_dim;
     const kv_heads = args.view.kv_heads;
     const keys = gpa.dupe(f32, args.k[0 .. args.n * kv_heads * dim]) catch @panic("out of memory");
     defer gpa.free(keys);
+    const values = gpa.dupe(f32, args.v[0 .. args.n * kv_heads * args.view.value_dim]) catch @panic("out of memory");
+    defer gpa.free(values);
+    for ([_][]f32{ args.q[0 .. args.n * args.heads * dim], keys, values }) |part| clampTo(args.clamp, part);
     for (0..args.n) |token| {
         const position = args.tokens[token].position;
         const cos_sin = if (args.cos_sin) |table| table[position * args.n_rot ..][0..args.n_rot] else &.{};
         for (0..args.heads) |head| {
             const q = args.q[(token * args.heads + head) * dim ..][0..dim];
-            normAndRotate(args, q, args.q_norm, cos_sin);
+            normAndRotate(args, q, if (args.q_norm) |w| w + head * args.q_norm_stride else null, cos_sin);
             if (args.sharpening == 0) continue;
             const periods: f64 = @floatFromInt(position / args.sharpening_length);
             for (q) |*value| value.* = @floatCast(value.* * (1.0 + args.sharpening * @log(periods + 1.0)));
         }
         for (0..kv_heads) |head| {
-            normAndRotate(args, keys[(token * kv_heads + head) * dim ..][0..dim], args.k_norm, cos_sin);
+            const weights = if (args.k_norm) |w| w + head * args.k_norm_stride else null;
+            normAndRotate(args, keys[(token * kv_heads + head) * dim ..][0..dim], weights, cos_sin);
         }
     }
     var rest = args.*;
     rest.k = keys.ptr;
+    rest.v = values.ptr;
+    rest.clamp = 0;
     rest.k_norm = null;
     rest.heads = 0;
     rest.n_rot = 0;
@@ -174,10 +202,23 @@ fn ropeAppend(args: *const rope_append.Args) void {
 }
 
 fn normAndRotate(args: *const rope_append.Args, head: []f32, norm: ?[*]const f32, cos_sin: []const f32) void {
-    const is_before = args.norm_order == .before;
-    if (norm) |w| if (is_before) rms_norm.reference(head, w[0..head.len], head, args.eps);
+    if (args.norm_order == .before) normHead(args, head, norm);
     rope.rotateReference(args.pairing, head, cos_sin);
-    if (norm) |w| if (!is_before) rms_norm.reference(head, w[0..head.len], head, args.eps);
+    if (args.norm_order == .after) normHead(args, head, norm);
+}
+
+fn normHead(args: *const rope_append.Args, head: []f32, norm: ?[*]const f32) void {
+    const w = norm orelse return;
+    switch (args.norm) {
+        .rms => rms_norm.reference(head, w[0..head.len], head, args.eps),
+        .layer => layer_norm.reference(head, w, null, head, args.eps),
+    }
+}
+
+fn clampTo(bound: f32, values: []f32) void {
+    if (bound != 0) for (values) |*value| {
+        value.* = std.math.clamp(value.*, -bound, bound);
+    };
 }
 
 fn attend(args: *const attention.Args) void {

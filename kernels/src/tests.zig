@@ -16,6 +16,7 @@ test {
     _ = @import("ops/math.zig");
     _ = @import("ops/measure.zig");
     _ = @import("isa/model_bf16.zig");
+    _ = @import("ops/activate.zig");
     _ = @import("ops/attention/attention_test.zig");
     _ = @import("ops/cap_logits.zig");
     _ = @import("ops/embed.zig");
@@ -23,6 +24,7 @@ test {
     _ = @import("ops/gather_rows.zig");
     _ = @import("ops/glu.zig");
     _ = @import("ops/isa_test.zig");
+    _ = @import("ops/layer_norm.zig");
     _ = @import("ops/logits.zig");
     _ = @import("ops/matmul/matmul.zig");
     _ = @import("ops/matmul/amx_parts.zig");

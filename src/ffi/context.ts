@@ -20,16 +20,33 @@ import {
   NONE,
   type Region,
   type RopeParams,
+  type UngatedActivation,
 } from "./params.ts";
 import { measure, type Measured } from "./measure.ts";
 import { shareWeights } from "./share_weights.ts";
-import { GateFunction, Measurement, NormOrder, NumaState, RopePairing } from "./symbols.ts";
+import {
+  ActivationFunction,
+  GateFunction,
+  HeadNorm,
+  Measurement,
+  NormOrder,
+  NumaState,
+  RopePairing,
+} from "./symbols.ts";
 
 export type { Measured } from "./measure.ts";
 export { Arena, Rope, Vector, Weights } from "./objects.ts";
 export { freeContext } from "./create_context.ts";
 export { f32At, NONE } from "./params.ts";
-export type { Activation, ArenaLayer, ArenaParams, KernelsOptions, Region, RopeParams } from "./params.ts";
+export type {
+  Activation,
+  ArenaLayer,
+  ArenaParams,
+  KernelsOptions,
+  Region,
+  RopeParams,
+  UngatedActivation,
+} from "./params.ts";
 export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
 
@@ -197,6 +214,12 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "embed", { ids: ids.length, rows: table.rows, k: table.k, scale });
   }
 
+  /** y[i] += the row of the table that the position of the batch's token i names. y: [tokens, k] f32. */
+  addPositions(arena: Arena, table: Weights, y: Region): void {
+    const status = this.#native.kumi_add_positions(this.id, arena.id, table.id, u32(y, "y"));
+    if (status < 0) check(status, "addPositions", { positions: table.rows, k: table.k });
+  }
+
   /** y = x / √(mean(x²) + eps) · weight. x: [n, weight's length] f32; y's region may be x. */
   rmsNorm(x: Region, weight: Vector, n: number, eps: number, y: Activation): void {
     const status = this.#native.kumi_rms_norm(
@@ -222,6 +245,30 @@ export class Kernels implements Disposable {
       u32(y, "y"),
     );
     if (status < 0) check(status, "rmsNormAdd", { n, k: weight.length, eps });
+  }
+
+  /** y = (x − mean(x)) / √(var(x) + eps) · weight + bias. x: [n, k] f32; y's region is not x. */
+  layerNorm(
+    x: Region,
+    weight: Vector | undefined,
+    bias: Vector | undefined,
+    k: number,
+    n: number,
+    eps: number,
+    y: Activation,
+  ): void {
+    const status = this.#native.kumi_layer_norm(
+      this.id,
+      u32(x, "x"),
+      idOf(weight),
+      idOf(bias),
+      u32(k, "k"),
+      u32(n, "n"),
+      eps,
+      u32(y.region, "y.region"),
+      u32(y.forms, "y.forms"),
+    );
+    if (status < 0) check(status, "layerNorm", { n, k, eps });
   }
 
   /** Quantises x: [n, k] f32 in the forms of y; f32 among them is a copy. y's region is not x. */
@@ -279,12 +326,16 @@ export class Kernels implements Disposable {
     }
   }
 
-  /** y = f(x · gateᵀ) · (x · upᵀ) in the forms of y; the scratch regions hold [columns, rows] f32 each. */
+  /**
+   * y = f(x · gateᵀ + gateBias) · (x · upᵀ + upBias) in the forms of y; the scratch regions hold [columns, rows] f32 each.
+   */
   gateUp(
     x: Activation,
     columns: number,
     gate: Weights,
+    gateBias: Vector | undefined,
     up: Weights,
+    upBias: Vector | undefined,
     scratchGate: Region,
     scratchUp: Region,
     f: keyof typeof GateFunction,
@@ -296,7 +347,9 @@ export class Kernels implements Disposable {
       u32(x.forms, "x.forms"),
       u32(columns, "columns"),
       gate.id,
+      idOf(gateBias),
       up.id,
+      idOf(upBias),
       u32(scratchGate, "scratchGate"),
       u32(scratchUp, "scratchUp"),
       GateFunction[f],
@@ -306,10 +359,42 @@ export class Kernels implements Disposable {
     if (status < 0) check(status, "gateUp", { columns, gate, up });
   }
 
+  /** y = f(x · upᵀ + bias) in the forms of y; scratch holds [columns, rows] f32, and may be where y is f32. */
+  upActivate(
+    x: Activation,
+    columns: number,
+    up: Weights,
+    bias: Vector | undefined,
+    scratch: Region,
+    f: UngatedActivation,
+    y: Activation,
+  ): void {
+    const { alphaP, alphaN, beta, eps } = f.function === "xielu" ? f : NO_XIELU;
+    const status = this.#native.kumi_up_activate(
+      this.id,
+      u32(x.region, "x.region"),
+      u32(x.forms, "x.forms"),
+      u32(columns, "columns"),
+      up.id,
+      idOf(bias),
+      u32(scratch, "scratch"),
+      ActivationFunction[f.function],
+      alphaP,
+      alphaN,
+      beta,
+      eps,
+      u32(y.region, "y.region"),
+      u32(y.forms, "y.forms"),
+    );
+    if (status < 0) check(status, "upActivate", { columns, up, ...f });
+  }
+
   /**
-   * Rotates the heads of q and k by their tokens' positions, q in place, and stores k and v in the arena. q: [tokens,
-   * heads, keyDim]; k: [tokens, kvHeads, keyDim]; v: [tokens, kvHeads, valueDim], as the arena's layer has them; qNorm, kNorm: RMSNorm weights of each head, before the rotation or after it.
-   * `rope` undefined: nothing is rotated. `sharpening` other than 0: queries are multiplied by 1 + sharpening · ln(⌊position / sharpeningLength⌋ + 1).
+   * Rotates the heads of q and k by their tokens' positions, q in place, and stores k and v in the arena; without a `rope` nothing
+   * is rotated. q: [tokens, heads, keyDim]; k: [tokens, kvHeads, keyDim]; v: [tokens, kvHeads, valueDim], as the arena's layer
+   * has them; qNorm, kNorm: weights of each head's norm, before the rotation or after it, [keyDim] or one such row for each head.
+   * `sharpening` other than 0: queries are multiplied by 1 + sharpening · ln(⌊position / sharpeningLength⌋ + 1). `clamp` other
+   * than 0: before all that q, k and v are kept within ±clamp.
    */
   ropeAppend(
     rope: Rope | undefined,
@@ -326,6 +411,8 @@ export class Kernels implements Disposable {
     normOrder: keyof typeof NormOrder = "before",
     sharpening = 0,
     sharpeningLength = 1,
+    norm: keyof typeof HeadNorm = "rms",
+    clamp = 0,
   ): void {
     const status = this.#native.kumi_rope_append(
       this.id,
@@ -343,8 +430,10 @@ export class Kernels implements Disposable {
       NormOrder[normOrder],
       sharpening,
       u32(sharpeningLength, "sharpeningLength"),
+      HeadNorm[norm],
+      clamp,
     );
-    if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope?.rotatedDims });
+    if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope?.rotatedDims, norm, clamp });
   }
 
   /**
@@ -494,6 +583,8 @@ export class Kernels implements Disposable {
     return measure(this.#native, this.id, what, variant, matrices);
   }
 }
+
+const NO_XIELU = { alphaP: 0, alphaN: 0, beta: 0, eps: 0 };
 
 function closed(): never {
   throw new Error("Cannot use kernels that were closed");

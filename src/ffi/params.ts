@@ -4,7 +4,7 @@
  */
 
 import { idOf, u32, type Vector } from "./objects.ts";
-import { activationForms, limits, RopeScaling, structs } from "./symbols.ts";
+import { activationForms, type ActivationFunction, limits, RopeScaling, structs } from "./symbols.ts";
 
 /** "No region" or "no object", where an argument allows that. */
 export const NONE: number = limits.none;
@@ -27,6 +27,20 @@ export interface Activation {
 export function f32At(region: Region): Activation {
   return { region, forms: activationForms.f32 };
 }
+
+/**
+ * What a feed-forward without a gate does to its products; kernels/src/ops/activate.zig has the formulas. xIELU's numbers are
+ * those of files: the alphas before their softplus, beta, and the bound eps ≤ 0.
+ */
+export type UngatedActivation =
+  | { readonly function: Exclude<keyof typeof ActivationFunction, "xielu"> }
+  | {
+    readonly function: "xielu";
+    readonly alphaP: number;
+    readonly alphaN: number;
+    readonly beta: number;
+    readonly eps: number;
+  };
 
 /** How kernels are opened. */
 export interface KernelsOptions {

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x6759ab19;
+export const abiHash = 0x0ef2a80b;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -90,6 +90,19 @@ export const NormOrder = {
 export const GateFunction = {
   silu: 0,
   gelu: 1,
+} as const;
+
+export const ActivationFunction = {
+  gelu: 0,
+  geluExact: 1,
+  reluSquared: 2,
+  silu: 3,
+  xielu: 4,
+} as const;
+
+export const HeadNorm = {
+  rms: 0,
+  layer: 1,
 } as const;
 
 export const NumaState = {
@@ -767,6 +780,15 @@ export const symbols = {
     ],
     result: "i32",
   },
+  kumi_add_positions: {
+    parameters: [
+      "u32", // context
+      "u32", // arena
+      "u32", // weights
+      "u32", // y
+    ],
+    result: "i32",
+  },
   kumi_rms_norm: {
     parameters: [
       "u32", // context
@@ -787,6 +809,20 @@ export const symbols = {
       "u32", // n
       "f32", // eps
       "u32", // y
+    ],
+    result: "i32",
+  },
+  kumi_layer_norm: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // weight
+      "u32", // bias
+      "u32", // k
+      "u32", // n
+      "f32", // eps
+      "u32", // y
+      "u32", // forms
     ],
     result: "i32",
   },
@@ -827,10 +863,31 @@ export const symbols = {
       "u32", // forms
       "u32", // columns
       "u32", // w_gate
+      "u32", // b_gate
       "u32", // w_up
+      "u32", // b_up
       "u32", // scratch_gate
       "u32", // scratch_up
       "u32", // function
+      "u32", // y
+      "u32", // y_forms
+    ],
+    result: "i32",
+  },
+  kumi_up_activate: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // forms
+      "u32", // columns
+      "u32", // w
+      "u32", // b
+      "u32", // scratch
+      "u32", // function
+      "f32", // alpha_p
+      "f32", // alpha_n
+      "f32", // beta
+      "f32", // eps
       "u32", // y
       "u32", // y_forms
     ],
@@ -853,6 +910,8 @@ export const symbols = {
       "u32", // norm_order
       "f32", // sharpening
       "u32", // sharpening_length
+      "u32", // norm
+      "f32", // clamp
     ],
     result: "i32",
   },

@@ -59,7 +59,18 @@ class FeedForward implements Layer {
     const kernels = this.#kernels, gated = this.#gated;
     const { gate, up } = this.#scratch;
     this.#input.forward(tokens);
-    kernels.gateUp(this.#input.activation, tokens, this.#gate, this.#up, gate, up, this.#activation, gated);
+    kernels.gateUp(
+      this.#input.activation,
+      tokens,
+      this.#gate,
+      undefined,
+      this.#up,
+      undefined,
+      gate,
+      up,
+      this.#activation,
+      gated,
+    );
     this.#add.forward(gated, tokens);
   }
 }

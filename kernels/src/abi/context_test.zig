@@ -192,7 +192,7 @@ test "matmul, norm, gather and embedding check their shapes" {
     const k32 = try makeWeights(context, 1, 32, &@as([32]f32, @splat(1)));
     try std.testing.expectError(error.InvalidArgument, layers.matmul(context, 0, Kind.per32.form(), 1, 0, k32, none, 8, none, none, none, none, none, none));
     try std.testing.expectError(error.InvalidArgument, layers.rmsNorm(context, 0, bias, 1, 1e-5, 1, 0));
-    try std.testing.expectError(error.InvalidArgument, layers.quantizeActivations(context, 0, 32, 1, 8, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.quantizeActivations(context, 0, 32, 1, 8, 0));
     try std.testing.expectError(error.ShapeMismatch, layers.rmsNorm(context, 0, bias, 1, 1e-5, 1, Kind.per32.form()));
     try std.testing.expectError(error.InvalidArgument, layers.rmsNorm(context, 0, bias, 1, std.math.nan(f32), 1, form_f32));
     try std.testing.expectError(error.InvalidArgument, layers.embed(context, w, @ptrCast(&index), 12, std.math.inf(f32), 8));
@@ -205,7 +205,47 @@ test "matmul, norm, gather and embedding check their shapes" {
     try std.testing.expectError(error.InvalidArgument, layers.capLogits(context, 1, 3, 1, 1, -1));
     try std.testing.expectError(error.InvalidArgument, layers.capLogits(context, 1, 3, 1, std.math.nan(f32), 1));
     try std.testing.expectError(error.RegionOutsideWorkspace, layers.capLogits(context, 1, 0xFFFF_FFFF, 1, 1, 1));
-    try std.testing.expectError(error.InvalidArgument, layers.gateUp(context, 0, form_f32, 1, w, w, 8, 9, 2, 10, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.gateUp(context, 0, form_f32, 1, w, none, w, none, 8, 9, 2, 10, form_f32));
+}
+
+test "norms, biases and functions of a feed-forward without a gate" {
+    const context = try open(2, 16);
+    defer close(context);
+    const w = try makeWeights(context, 3, 2, &.{ 1, 2, 3, 4, 5, 6 });
+    const b = try makeVector(context, &.{ -10, 1, 2 });
+    var y: [3]f32 = undefined;
+    try put(context, 0, &.{ 1, 2 });
+    const relu_squared: u32 = @backingInt(@import("../ops/activate.zig").Function.relu_squared);
+    try layers.upActivate(context, 0, form_f32, 1, w, b, 8, relu_squared, 0, 0, 0, 0, 9, form_f32);
+    try take(context, 9, &y);
+    try std.testing.expectEqualSlices(f32, &.{ 0, 144, 361 }, &y);
+    // Alphas go through softplus, and beta is added to the one below 0: x = −5, 12, 19.
+    const xielu: u32 = @backingInt(@import("../ops/activate.zig").Function.xielu);
+    try layers.upActivate(context, 0, form_f32, 1, w, b, 8, xielu, 0.25, -1, 0.5, -1e-6, 9, form_f32);
+    try take(context, 9, &y);
+    const below = (0.5 + @log(1.0 + @exp(-1.0))) * (@exp(-5.0) - 1.0 + 5.0) - 2.5;
+    const above = @log(1.0 + @exp(0.25));
+    try testing.expectClose(&.{ below, above * 144 + 6.0, above * 361 + 9.5 }, &y, 1e-5, 1e-6);
+    try std.testing.expectError(error.InvalidArgument, layers.upActivate(context, 0, form_f32, 1, w, b, 8, 99, 0, 0, 0, 0, 9, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.upActivate(context, 0, form_f32, 1, w, b, 8, xielu, 0, 0, 0, 1, 9, form_f32));
+    try std.testing.expectError(error.ShapeMismatch, layers.upActivate(context, 0, form_f32, 1, w, try makeVector(context, &.{1}), 8, xielu, 0, 0, 0, 0, 9, form_f32));
+    // silu(0) · … is 0, and a bias of the gate moves it.
+    try put(context, 0, &.{ 0, 0 });
+    const one = try makeVector(context, &.{ 1, 0, 40 });
+    try layers.gateUp(context, 0, form_f32, 1, w, one, w, b, 8, 9, 0, 10, form_f32);
+    try take(context, 10, &y);
+    try testing.expectClose(&.{ -10.0 / (1.0 + @exp(-1.0)), 0, 80 }, &y, 1e-6, 1e-6);
+
+    try put(context, 0, &.{ 1, 2, 6 });
+    try layers.layerNorm(context, 0, none, none, 3, 1, 0, 8, form_f32);
+    try take(context, 8, &y);
+    try testing.expectClose(&.{ -0.9258201, -0.46291, 1.38873 }, &y, 1e-6, 1e-6);
+    try layers.layerNorm(context, 0, b, one, 3, 1, 0, 8, form_f32);
+    try take(context, 8, &y);
+    try testing.expectClose(&.{ 10.258201, -0.46291, 42.77746 }, &y, 1e-6, 1e-6);
+    try std.testing.expectError(error.InvalidArgument, layers.layerNorm(context, 0, none, none, 3, 1, 0, 0, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.layerNorm(context, 0, none, none, 3, 1, -1, 8, form_f32));
+    try std.testing.expectError(error.ShapeMismatch, layers.layerNorm(context, 0, b, none, 2, 1, 0, 8, form_f32));
 }
 
 test "weights refuse what does not fit" {
@@ -279,14 +319,14 @@ test "a layer runs through a batch" {
     var values: [2 * 2 * 16]f32 = undefined;
     rng.fill(&values, 1);
     for ([_]u32{ 0, 16, 32 }) |unit| try put(context, unit, &values);
-    const names = .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5, 0, 0, 1 };
+    const Args = std.meta.ArgsTuple(@TypeOf(layers.ropeAppend));
+    const names: Args = .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5, 0, 0, 1, 0, 0 };
     try std.testing.expectError(error.NoBatch, @call(.auto, layers.ropeAppend, names));
     const words = [_]u32{ 2, 1, 1, 1, 0, 0, 1, 1, 0, 2, 0, 0, 1, 0, 0, 2 };
     try @import("batch.zig").set(context, arena, @ptrCast(&words), @sizeOf(@TypeOf(words)));
     try @call(.auto, layers.ropeAppend, names);
-    inline for (.{ .{ 1, 7 }, .{ 12, 2 }, .{ 13, std.math.nan(f32) }, .{ 14, 0 } }) |bad| {
-        var wrong: @TypeOf(.{ context, rope, arena, @as(u32, 0), @as(u32, 0), @as(u32, 16), @as(u32, 32), @as(u32, 2), none, none, @as(u32, 0), @as(f32, 1e-5), @as(u32, 0), @as(f32, 0), @as(u32, 1) }) =
-            .{ context, rope, arena, 0, 0, 16, 32, 2, none, none, 0, 1e-5, 0, 0, 1 };
+    inline for (.{ .{ 1, 7 }, .{ 12, 2 }, .{ 13, std.math.nan(f32) }, .{ 14, 0 }, .{ 15, 2 }, .{ 16, -1 }, .{ 16, std.math.inf(f32) } }) |bad| {
+        var wrong = names;
         wrong[bad[0]] = bad[1];
         try std.testing.expect(if (@call(.auto, layers.ropeAppend, wrong)) false else |_| true);
     }
@@ -313,6 +353,27 @@ test "a layer runs through a batch" {
     try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, 0, form_f32));
     try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, -1, 64, form_f32));
     try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 0, 64, form_f32));
+    // Learned positions: the rows of positions 0 and 1 are added, of as many as there are.
+    const learned = try makeWeights(context, 2, 4, &.{ 1, 2, 3, 4, 5, 6, 7, 8 });
+    try put(context, 0, &.{ 10, 10, 10, 10, 20, 20, 20, 20 });
+    try layers.addPositions(context, arena, learned, 0);
+    try take(context, 0, out[0..8]);
+    try std.testing.expectEqualSlices(f32, &.{ 11, 12, 13, 14, 25, 26, 27, 28 }, out[0..8]);
+    try std.testing.expectError(error.ShapeMismatch, layers.addPositions(context, arena, try makeWeights(context, 1, 4, values[0..4]), 0));
+    // Without a rope and with a bound nothing turns; norms take weights for all heads or for each.
+    for ([_]u32{ 0, 16, 32 }) |unit| try put(context, unit, &values);
+    const each = try makeVector(context, &@as([32]f32, @splat(1)));
+    var unturned = names;
+    unturned[1] = none;
+    unturned[16] = 0.5;
+    try @call(.auto, layers.ropeAppend, unturned);
+    try take(context, 0, &out);
+    for (values, out) |value, found| try std.testing.expectEqual(std.math.clamp(value, -0.5, 0.5), found);
+    unturned[8] = each;
+    unturned[15] = 1;
+    try @call(.auto, layers.ropeAppend, unturned);
+    unturned[9] = each;
+    try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, unturned));
     const late = [_]u32{ 1, 1, 1, 1, 8, 8, 0, 1, 8, 0, 1, 0, 0, 9 };
     try @import("batch.zig").set(context, arena, @ptrCast(&late), @sizeOf(@TypeOf(late)));
     try std.testing.expectError(error.ShapeMismatch, @call(.auto, layers.ropeAppend, names));

@@ -7,6 +7,7 @@
 const std = @import("std");
 const kv_batch = @import("batch.zig");
 const kv_arena = @import("../kv/arena.zig");
+const Token = @import("../kv/batch.zig").Token;
 const arenas = @import("arenas.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
@@ -16,7 +17,10 @@ const matmul_op = @import("../ops/matmul/matmul.zig");
 const embed_op = @import("../ops/embed.zig");
 const quantize_op = @import("../ops/quantize_activations.zig");
 const rms_norm_op = @import("../ops/rms_norm.zig");
+const layer_norm_op = @import("../ops/layer_norm.zig");
 const glu_op = @import("../ops/glu.zig");
+const activate_op = @import("../ops/activate.zig");
+const math = @import("../ops/math.zig");
 const cap_logits_op = @import("../ops/cap_logits.zig");
 const rope_append_op = @import("../ops/rope_append.zig");
 const gather_op = @import("../ops/gather_rows.zig");
@@ -46,6 +50,28 @@ pub fn embed(context: *Context, w: u32, ids: buffers.Input, ids_bytes: u32, scal
         .scale = scale,
     };
     if (rows.len > 0) try context.run(context.ops.embed, &args);
+}
+
+/// y[i] += the row of w that the position of the batch's token i names. y: [tokens, k].
+pub fn addPositions(context: *Context, arena_id: u32, w: u32, y: u32) status.Error!void {
+    const weights = try objects.get(Weights, w);
+    const batch = try kv_batch.current(context, arena_id);
+    if (batch.positions_end > weights.rows) return error.ShapeMismatch;
+    const tokens = batch.group(0).tokens;
+    comptime std.debug.assert(@offsetOf(Token, "position") == 0);
+    const args: embed_op.Args = .{
+        .weights = weights.piece.bytes.ptr,
+        .ids = @ptrCast(tokens.ptr),
+        .ids_stride = @sizeOf(Token) / @sizeOf(u32),
+        .y = try context.matrix(y, batch.token_count, weights.k),
+        .format = @backingInt(weights.format),
+        .rows = weights.rows,
+        .k = weights.k,
+        .n = batch.token_count,
+        .scale = 1,
+        .accumulate = 1,
+    };
+    try context.run(context.ops.embed, &args);
 }
 
 /// y = x / √(mean(x²) + eps) · w over n rows of the vector's length. y may be x.
@@ -79,6 +105,21 @@ pub fn rmsNormAdd(context: *Context, x: u32, w: u32, n: u32, eps: f32, y: u32) s
         .accumulate = 1,
     };
     if (n > 0) try context.run(context.ops.rms_norm, &args);
+}
+
+/// y = (x − mean(x)) / √(var(x) + eps) · w + b over n rows of k values. w, b: vectors of k values or NONE. y must not be x.
+pub fn layerNorm(context: *Context, x: u32, w: u32, b: u32, k: u32, n: u32, eps: f32, y: u32, forms: u32) status.Error!void {
+    if (!(eps >= 0) or x == y or k == 0) return error.InvalidArgument;
+    const args: layer_norm_op.Args = .{
+        .x = try context.matrix(x, n, k),
+        .w = try context.optionalVector(w, k),
+        .b = try context.optionalVector(b, k),
+        .y = try context.activation(y, forms, n, k),
+        .k = k,
+        .n = n,
+        .eps = eps,
+    };
+    if (n > 0) try context.run(context.ops.layer_norm, &args);
 }
 
 /// x = cap · tanh(scale · x / cap) in place over n rows of k values; cap 0: scale · x.
@@ -154,15 +195,17 @@ pub fn matmul(
     if (columns > 0) try context.run(context.ops.matmul, &group);
 }
 
-/// y = f(x · w_gateᵀ) · (x · w_upᵀ): [columns, rows], f a GateFunction. scratch_gate and scratch_up hold
-/// [columns, rows] f32 each; y may be one of them.
+/// y = f(x · w_gateᵀ + b_gate) · (x · w_upᵀ + b_up): [columns, rows], f a GateFunction; a bias is a vector or NONE. scratch_gate
+/// and scratch_up hold [columns, rows] f32 each; y may be one of them.
 pub fn gateUp(
     context: *Context,
     x: u32,
     forms: u32,
     columns: u32,
     w_gate: u32,
+    b_gate: u32,
     w_up: u32,
+    b_up: u32,
     scratch_gate: u32,
     scratch_up: u32,
     function: u32,
@@ -171,8 +214,8 @@ pub fn gateUp(
 ) status.Error!void {
     const gate_function = std.enums.fromInt(glu_op.Function, function) orelse return error.InvalidArgument;
     const in: Columns = .{ .x = x, .forms = forms, .count = columns };
-    const gate = try item(context, in, w_gate, none, scratch_gate, 0);
-    const up = try item(context, in, w_up, none, scratch_up, 0);
+    const gate = try item(context, in, w_gate, b_gate, scratch_gate, 0);
+    const up = try item(context, in, w_up, b_up, scratch_up, 0);
     if (gate.rows != up.rows) return error.ShapeMismatch;
     var group: matmul_op.Group = undefined;
     group.items[0] = gate;
@@ -191,10 +234,54 @@ pub fn gateUp(
     try context.run(context.ops.glu, &args);
 }
 
+/// y = f(x · wᵀ + b): [columns, rows], f an Activation function; b a vector or NONE. scratch holds [columns, rows] f32; y may be it.
+/// The numbers are xIELU's, as files have them: alphas before their softplus, beta, and the bound eps.
+pub fn upActivate(
+    context: *Context,
+    x: u32,
+    forms: u32,
+    columns: u32,
+    w: u32,
+    b: u32,
+    scratch: u32,
+    function: u32,
+    alpha_p: f32,
+    alpha_n: f32,
+    beta: f32,
+    eps: f32,
+    y: u32,
+    y_forms: u32,
+) status.Error!void {
+    const activation_function = std.enums.fromInt(activate_op.Function, function) orelse return error.InvalidArgument;
+    for ([_]f32{ alpha_p, alpha_n, beta, eps }) |number| if (!std.math.isFinite(number)) return error.InvalidArgument;
+    if (eps > 0) return error.InvalidArgument;
+    const in: Columns = .{ .x = x, .forms = forms, .count = columns };
+    var group: matmul_op.Group = undefined;
+    group.items[0] = try item(context, in, w, b, scratch, 0);
+    group.count = 1;
+    const args: activate_op.Args = .{
+        .x = group.items[0].y,
+        .y = try context.activation(y, y_forms, columns, group.items[0].rows),
+        .k = group.items[0].rows,
+        .n = columns,
+        .function = activation_function,
+        .parameters = .{ .positive = softplus(alpha_p), .negative = beta + softplus(alpha_n), .slope = beta, .bound = eps },
+    };
+    if (columns == 0) return;
+    try context.run(context.ops.matmul, &group);
+    try context.run(context.ops.activate, &args);
+}
+
+/// ln(1 + eˣ), which is x where eˣ is large.
+fn softplus(x: f32) f32 {
+    return if (x > 30) x else @floatCast(math.ln(1.0 + math.exp2(x * std.math.log2e)));
+}
+
 /// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, key_dim];
-/// k: [tokens, kv_heads, key_dim]; v: [tokens, kv_heads, value_dim], of the layer's sizes. q_norm, k_norm: vectors of key_dim
-/// values for RMSNorm of each head before the rotation, after it with norm_order 1, or NONE. pairing: 0 interleaved, 1 halves.
-/// rope: NONE where the layer turns nothing. sharpening: 0, or q becomes q · (1 + sharpening · ln(⌊position / length⌋ + 1)).
+/// k: [tokens, kv_heads, key_dim]; v: [tokens, kv_heads, value_dim], of the layer's sizes. rope: NONE where the layer turns
+/// nothing. q_norm, k_norm: vectors of key_dim values, or of that for each head, for a norm of each head before the rotation,
+/// after it with norm_order 1, or NONE; norm: a HeadNorm. pairing: 0 interleaved, 1 halves. sharpening: 0, or q becomes
+/// q · (1 + sharpening · ln(⌊position / length⌋ + 1)). clamp: bound of q, k and v before all that, 0 for none.
 pub fn ropeAppend(
     context: *Context,
     rope_id: u32,
@@ -211,24 +298,30 @@ pub fn ropeAppend(
     norm_order: u32,
     sharpening: f32,
     sharpening_length: u32,
+    norm: u32,
+    clamp: f32,
 ) status.Error!void {
     const table: ?*weights_module.Rope = if (rope_id == none) null else try objects.get(weights_module.Rope, rope_id);
     const arena = try objects.get(arenas.Arena, arena_id);
     const batch = try kv_batch.current(context, arena_id);
     if (layer >= arena.native.places.len or pairing > 1 or !(eps >= 0)) return error.InvalidArgument;
     const order = std.enums.fromInt(rope_append_op.NormOrder, norm_order) orelse return error.InvalidArgument;
+    const head_norm = std.enums.fromInt(rope_append_op.HeadNorm, norm) orelse return error.InvalidArgument;
     if (!std.math.isFinite(sharpening) or sharpening_length == 0) return error.InvalidArgument;
+    if (!std.math.isFinite(clamp) or clamp < 0) return error.InvalidArgument;
     const view = arena.native.layer(layer);
     if (table) |turns| if (turns.n_rot > view.key_dim or batch.positions_end > turns.max_positions) return error.ShapeMismatch;
     const n = batch.token_count;
     try checkHeads(view, heads, n);
+    const q_weights = try headNorm(q_norm, heads, view.key_dim);
+    const k_weights = try headNorm(k_norm, view.kv_heads, view.key_dim);
     const args: rope_append_op.Args = .{
         .q = try context.matrix(q, n, try width(heads, view.key_dim)),
         .k = try context.matrix(k, n, try width(view.kv_heads, view.key_dim)),
         .v = try context.matrix(v, n, try width(view.kv_heads, view.value_dim)),
         .cos_sin = if (table) |turns| turns.table() else null,
-        .q_norm = try context.optionalVector(q_norm, view.key_dim),
-        .k_norm = try context.optionalVector(k_norm, view.key_dim),
+        .q_norm = q_weights.values,
+        .k_norm = k_weights.values,
         .tokens = batch.group(arena.native.groupOf(layer)).tokens.ptr,
         .view = view,
         .n = n,
@@ -239,8 +332,21 @@ pub fn ropeAppend(
         .norm_order = order,
         .sharpening = sharpening,
         .sharpening_length = sharpening_length,
+        .norm = head_norm,
+        .q_norm_stride = q_weights.stride,
+        .k_norm_stride = k_weights.stride,
+        .clamp = clamp,
     };
     try context.run(context.ops.rope_append, &args);
+}
+
+/// Weights of a norm of heads, and the values from one head's to the next.
+fn headNorm(id: u32, heads: u32, key_dim: u32) status.Error!struct { values: ?[*]const f32, stride: u32 } {
+    if (id == none) return .{ .values = null, .stride = 0 };
+    const values = (try objects.get(@import("context.zig").Vector, id)).values;
+    if (values.len == key_dim) return .{ .values = values.ptr, .stride = 0 };
+    if (values.len != try width(heads, key_dim)) return error.ShapeMismatch;
+    return .{ .values = values.ptr, .stride = key_dim };
 }
 
 /// Causal attention of the batch's tokens over the layer's K and V, as far back as its window reaches. q: [tokens, heads,

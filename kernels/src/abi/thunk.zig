@@ -102,14 +102,19 @@ fn many(comptime function: anytype, comptime P: fn (comptime usize) type) Pointe
                 return call(function, .{ a, b, c, d, e, g, h, i, j, k, l, m });
             }
         }.f,
+        13 => &struct {
+            fn f(a: P(0), b: P(1), c: P(2), d: P(3), e: P(4), g: P(5), h: P(6), i: P(7), j: P(8), k: P(9), l: P(10), m: P(11), n: P(12)) callconv(.c) i32 {
+                return call(function, .{ a, b, c, d, e, g, h, i, j, k, l, m, n });
+            }
+        }.f,
         14 => &struct {
             fn f(a: P(0), b: P(1), c: P(2), d: P(3), e: P(4), g: P(5), h: P(6), i: P(7), j: P(8), k: P(9), l: P(10), m: P(11), n: P(12), o: P(13)) callconv(.c) i32 {
                 return call(function, .{ a, b, c, d, e, g, h, i, j, k, l, m, n, o });
             }
         }.f,
-        15 => &struct {
-            fn f(a: P(0), b: P(1), c: P(2), d: P(3), e: P(4), g: P(5), h: P(6), i: P(7), j: P(8), k: P(9), l: P(10), m: P(11), n: P(12), o: P(13), p: P(14)) callconv(.c) i32 {
-                return call(function, .{ a, b, c, d, e, g, h, i, j, k, l, m, n, o, p });
+        17 => &struct {
+            fn f(a: P(0), b: P(1), c: P(2), d: P(3), e: P(4), g: P(5), h: P(6), i: P(7), j: P(8), k: P(9), l: P(10), m: P(11), n: P(12), o: P(13), p: P(14), q: P(15), r: P(16)) callconv(.c) i32 {
+                return call(function, .{ a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q, r });
             }
         }.f,
         else => @compileError("thunk.zig: add a case for this number of parameters"),

@@ -1,5 +1,5 @@
-//! y[i] = scale · the decoded row ids[i] of a packed matrix. weights: packed [rows, k]; ids: [n], each below rows (the caller
-//! checks); y: [n, k] f32 row-major.
+//! y[i] = scale · the decoded row ids[i] of a packed matrix, or y[i] += that row, for what is learned of positions. weights:
+//! packed [rows, k]; ids: n of them, each below rows (the caller checks); y: [n, k] f32 row-major.
 
 const std = @import("std");
 const Job = @import("../system/job.zig").Job;
@@ -15,14 +15,27 @@ pub const Args = extern struct {
     k: u32,
     n: u32,
     scale: f32,
+    /// Words from one id to the next.
+    ids_stride: u32 = 1,
+    /// 0, or 1 to add rows to y; `scale` is 1 then.
+    accumulate: u32 = 0,
+
+    fn row(args: *const Args, i: usize) u32 {
+        const id = args.ids[i * args.ids_stride];
+        std.debug.assert(id < args.rows);
+        return id;
+    }
 };
 
 pub fn reference(args: *const Args) void {
     const format = Format.fromId(args.format).?;
     for (0..args.n) |i| {
-        std.debug.assert(args.ids[i] < args.rows);
         const row = args.y[i * args.k ..][0..args.k];
-        format_file.unpackRow(format, args.k, args.weights, args.ids[i], row.ptr);
+        if (args.accumulate == 1) {
+            format_file.addRow(format, args.k, args.weights, args.row(i), row.ptr);
+            continue;
+        }
+        format_file.unpackRow(format, args.k, args.weights, args.row(i), row.ptr);
         for (row) |*value| value.* *= args.scale;
     }
 }
@@ -32,9 +45,12 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     const format = Format.fromId(args.format).?;
     while (job.claim(args.n, 1)) |claim| {
         const i = claim.first;
-        std.debug.assert(args.ids[i] < args.rows);
         const row = args.y[@as(usize, i) * args.k ..][0..args.k];
-        format_file.unpackRow(format, args.k, args.weights, args.ids[i], row.ptr);
+        if (args.accumulate == 1) {
+            format_file.addRow(format, args.k, args.weights, args.row(i), row.ptr);
+            continue;
+        }
+        format_file.unpackRow(format, args.k, args.weights, args.row(i), row.ptr);
         if (args.scale != 1) for (row) |*value| {
             value.* *= args.scale;
         };
@@ -61,7 +77,7 @@ test "embed gathers the rows that were packed" {
             format_file.encodeRow(format, &row, raw.bytes[r * format.rowBytes(k) ..][0..format.rowBytes(k)]);
         }
         format_file.packPanels(format, rows, k, raw.bytes, weights.bytes, 0, 3);
-        const args: Args = .{
+        var args: Args = .{
             .weights = weights.bytes.ptr,
             .ids = &ids,
             .y = y.slice(f32).ptr,
@@ -80,5 +96,18 @@ test "embed gathers the rows that were packed" {
         @memset(y.slice(f32), 0);
         reference(&args);
         try testing.expectBitwise(&row, y.slice(f32)[4 * k ..][0..k]);
+        // Added to what is there, with a word between two ids.
+        const apart = [_]u32{ 36, 99, 0, 99, 16, 99, 15, 99, 16 };
+        args.ids = &apart;
+        args.ids_stride = 2;
+        args.accumulate = 1;
+        args.scale = 1;
+        @memset(y.slice(f32), 0.75);
+        testing.runParts(run, &args, 3);
+        for (ids, 0..) |id, i| {
+            format_file.decodeRow(format, raw.bytes[id * format.rowBytes(k) ..][0..format.rowBytes(k)], &row);
+            for (&row) |*value| value.* += 0.75;
+            try testing.expectBitwise(&row, y.slice(f32)[i * k ..][0..k]);
+        }
     };
 }

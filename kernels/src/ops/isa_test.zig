@@ -4,7 +4,9 @@ const std = @import("std");
 const testing = @import("../testing/testing.zig");
 const arena = @import("../kv/arena.zig");
 const batch = @import("../kv/batch.zig");
+const activate = @import("activate.zig");
 const glu = @import("glu.zig");
+const layer_norm = @import("layer_norm.zig");
 const rms_norm = @import("rms_norm.zig");
 const rope = @import("rope.zig");
 const rope_append = @import("rope_append.zig");
@@ -33,6 +35,24 @@ test "rms_norm and glu have the same bits everywhere" {
     try std.testing.expectEqual(@as(u64, 1698984365342852490), hashOf(&y));
     testing.runParts(glu.run, &glu.Args{ .gate = &x, .up = &y, .y = .{ .f32 = &y }, .k = 300, .n = 2, .function = .silu }, 2);
     try std.testing.expectEqual(@as(u64, 13810157627062495526), hashOf(&y));
+}
+
+test "layer_norm and activate have the same bits everywhere" {
+    var rng: testing.Rng = .init(94);
+    var x: [600]f32 = undefined;
+    var w: [300]f32 = undefined;
+    var y: [600]f32 = undefined;
+    rng.fill(&x, 9);
+    rng.fill(&w, 2);
+    testing.runParts(layer_norm.run, &layer_norm.Args{ .x = &x, .w = &w, .b = x[300..].ptr, .y = .{ .f32 = &y }, .k = 300, .n = 2, .eps = 1e-5 }, 2);
+    try std.testing.expectEqual(@as(u64, 5767215999325974252), hashOf(&y));
+    const parameters: activate.Parameters = .{ .positive = 0.8, .negative = 1.3, .slope = 0.5, .bound = -1e-6 };
+    var hash: u64 = 0;
+    for (std.enums.values(activate.Function)) |function| {
+        testing.runParts(activate.run, &activate.Args{ .x = &x, .y = .{ .f32 = &y }, .k = 300, .n = 2, .function = function, .parameters = parameters }, 2);
+        hash = hash *% 31 +% hashOf(&y);
+    }
+    try std.testing.expectEqual(@as(u64, 3520844334282401943), hash);
 }
 
 test "rope, append and attention have the same bits everywhere" {

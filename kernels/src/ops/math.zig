@@ -1,7 +1,7 @@
 //! Elementary functions as polynomials of our own, so that a kernel calls no libm and every instruction set gives the same
 //! bits: only IEEE additions, multiplications, divisions and declared FMAs, never contracted by the compiler.
 //!
-//! `exp`, `sigmoid`, `silu`, `tanh` and `gelu` take f32 scalars or vectors of any length and treat each lane alike. The f64
+//! `exp`, `sigmoid`, `silu`, `tanh`, `gelu` and what is like them take f32 scalars or vectors of any length and treat each lane alike. The f64
 //! functions fill tables (RoPE) and close reductions (log-sum-exp); they are scalar and use no FMA, which baseline x86-64 has
 //! to emulate.
 
@@ -67,13 +67,18 @@ pub inline fn expBelowZero(x: anytype) @TypeOf(x) {
 
 /// e^(x − n·ln 2).
 inline fn expOfRest(comptime T: type, x: T, n: T) T {
+    return expm1OfRest(T, x, n) + fill(T, 1.0);
+}
+
+/// e^(x − n·ln 2) − 1.
+inline fn expm1OfRest(comptime T: type, x: T, n: T) T {
     var r = simd.fma(n, fill(T, -0.693359375), x); // 9 bits, so n times it is exact
     r = simd.fma(n, fill(T, 2.1219444170128554e-4), r);
     var p = simd.fma(fill(T, 0x1.6a4738p-10), r, fill(T, 0x1.1239a0p-7));
     p = simd.fma(p, r, fill(T, 0x1.5558b6p-5));
     p = simd.fma(p, r, fill(T, 0x1.555492p-3));
     p = simd.fma(p, r, fill(T, 0x1.fffffcp-2));
-    return simd.fma(p, r * r, r) + fill(T, 1.0);
+    return simd.fma(p, r * r, r);
 }
 
 fn splatShift(comptime I: type, comptime count: u5) (if (@typeInfo(I) == .vector) @Vector(@typeInfo(I).vector.len, u5) else u5) {
@@ -120,6 +125,38 @@ pub inline fn gelu(x: anytype) @TypeOf(x) {
     const factor = -2.0 * @sqrt(2.0 / std.math.pi);
     const exponent = x * simd.fma(x * x, fill(T, factor * 0.044715), fill(T, factor));
     return x / (fill(T, 1.0) + exp(exponent));
+}
+
+/// x·Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016): the exact form. Φ(−a) = e^(−a²/2)·R(a) for a ≥ 0, with
+/// R(a) = ½·erfcx(a/√2) as t·p(t), t = 1 / (1 + 0.35·a), p a polynomial of degree 8 within 4e-8 of it, so that no tail cancels.
+pub inline fn geluExact(x: anytype) @TypeOf(x) {
+    const T = @TypeOf(x);
+    const one = fill(T, 1.0);
+    const a = @abs(x);
+    const t = one / simd.fma(a, fill(T, 0.35), one);
+    var p = simd.fma(fill(T, -0x1.dd32acp-6), t, fill(T, 0x1.26a676p-3));
+    p = simd.fma(p, t, fill(T, -0x1.05a2fap-2));
+    p = simd.fma(p, t, fill(T, 0x1.457cb4p-3));
+    p = simd.fma(p, t, fill(T, -0x1.77cd5cp-6));
+    p = simd.fma(p, t, fill(T, 0x1.afda76p-4));
+    p = simd.fma(p, t, fill(T, 0x1.eaea62p-4));
+    p = simd.fma(p, t, fill(T, 0x1.1e6e70p-3));
+    p = simd.fma(p, t, fill(T, 0x1.1df1eap-3));
+    const below = expBelowZero(a * a * fill(T, -0.5)) * (p * t);
+    return x * pick(T, x < fill(T, 0.0), below, one - below);
+}
+
+/// eˣ − 1 for x ≤ 0, within 2 ulp; −1 far below, NaN stays NaN: 2ⁿ·(e^r − 1) + (2ⁿ − 1), of which the last is exact.
+pub inline fn expm1BelowZero(x: anytype) @TypeOf(x) {
+    const T = @TypeOf(x);
+    const I = Ints(T);
+    comptime std.debug.assert(Child(T) == f32);
+    // e^-30 − 1 is −1 in f32.
+    const clamped = pick(T, x < fill(T, -30.0), fill(T, -30.0), x);
+    const shifted = simd.fma(clamped, fill(T, std.math.log2e), fill(T, round_f32));
+    const n = shifted - fill(T, round_f32);
+    const scale = powerOfTwo(T, @as(I, @bitCast(shifted)) -% @as(I, @bitCast(fill(T, round_f32))));
+    return simd.fma(expm1OfRest(T, clamped, n), scale, scale - fill(T, 1.0));
 }
 
 /// Natural logarithm of an f32, rounded from `ln`. log(0) = −inf, log(x < 0) = NaN.
@@ -314,13 +351,46 @@ test "gelu follows its definition" {
     try std.testing.expectEqual(@as(f32, 0), gelu(@as(f32, -1e30)));
 }
 
-test "tanh and gelu give the same bits on every instruction set" {
+test "geluExact follows its definition, its tails included" {
+    var x: f32 = -12;
+    while (x < 12) : (x += 0.00317) {
+        const exact = x * @import("activate.zig").normal(x);
+        const wide: [16]f32 = geluExact(@as(@Vector(16, f32), @splat(x)));
+        try std.testing.expectEqual(geluExact(x), wide[5]);
+        // The exponent is rounded: a²/2 of them.
+        try std.testing.expectApproxEqRel(exact, geluExact(x), 5e-7 + 1e-7 * @as(f64, if (x < 0) x * x / 2 else 0));
+    }
+    try std.testing.expectEqual(@as(f32, 1e30), geluExact(@as(f32, 1e30)));
+    try std.testing.expectEqual(@as(f32, 0), geluExact(@as(f32, -1e15)));
+    try std.testing.expect(std.math.isNan(geluExact(std.math.nan(f32))));
+}
+
+test "expm1BelowZero is within 2 ulp, and −1 at the end" {
+    var x: f32 = -40;
+    while (x < 0) : (x += 1e-5 - x * 1e-4) {
+        try std.testing.expect(ulps32(expm1BelowZero(x), std.math.expm1(@as(f64, x))) < 2.0);
+        const wide: [16]f32 = expm1BelowZero(@as(@Vector(16, f32), @splat(x)));
+        try std.testing.expectEqual(expm1BelowZero(x), wide[2]);
+    }
+    try std.testing.expectEqual(@as(f32, 0), expm1BelowZero(@as(f32, 0)));
+    try std.testing.expectEqual(@as(f32, -1e-20), expm1BelowZero(@as(f32, -1e-20)));
+    try std.testing.expectEqual(@as(f32, -1), expm1BelowZero(-std.math.inf(f32)));
+    try std.testing.expect(std.math.isNan(expm1BelowZero(std.math.nan(f32))));
+}
+
+test "tanh, gelu, geluExact and expm1 give the same bits on every instruction set" {
     var hash: u64 = 0;
     var x: f32 = -12;
     while (x < 12) : (x += 0.00113) {
         for ([_]f32{ tanh(x), gelu(x) }) |value| hash = (hash ^ @as(u32, @bitCast(value))) *% 0x9E3779B97F4A7C15;
     }
     try std.testing.expectEqual(@as(u64, 7080056486492595787), hash);
+    hash = 0;
+    x = -14;
+    while (x < 14) : (x += 0.00173) {
+        for ([_]f32{ geluExact(x), expm1BelowZero(-@abs(x)) }) |value| hash = (hash ^ @as(u32, @bitCast(value))) *% 0x9E3779B97F4A7C15;
+    }
+    try std.testing.expectEqual(@as(u64, 1012864764433168768), hash);
 }
 
 test "ln, log2, exp2 and pow agree with the standard library" {

@@ -5,7 +5,7 @@ const std = @import("std");
 const Job = @import("../system/job.zig").Job;
 const activations = @import("../quant/activations.zig");
 
-/// x: [n, k] f32 row-major; y: the forms that are wanted; its f32 is a copy, and not x.
+/// x: [n, k] f32 row-major; y: the forms that are wanted; its f32 is a copy, or x itself.
 pub const Args = extern struct {
     x: [*]const f32,
     y: activations.Activation,
@@ -25,7 +25,7 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
 fn quantizeRow(args: *const Args, row: usize) void {
     const x = args.x[row * args.k ..][0..args.k];
     activations.quantizeRow(x, &args.y, row);
-    if (args.y.f32) |copy| @memcpy(copy[row * args.k ..][0..args.k], x);
+    if (args.y.f32) |copy| if (copy != args.x) @memcpy(copy[row * args.k ..][0..args.k], x);
 }
 
 const testing = @import("../testing/testing.zig");

@@ -194,6 +194,15 @@ pub fn unpackRow(format: Format, k: usize, bytes: [*]const u8, row: usize, out: 
     }
 }
 
+/// out += row `row` of a packed tensor, decoded. out: [k].
+pub fn addRow(format: Format, k: usize, bytes: [*]const u8, row: usize, out: [*]f32) void {
+    std.debug.assert(k > 0 and k % format.blockLen() == 0);
+    const source = bytes + row / simd.panel_rows * format.panelBytes(k);
+    switch (format) {
+        inline else => |f| panel.addRow(Codec(f), k, source, row % simd.panel_rows, out),
+    }
+}
+
 /// Encodes values to a GGUF row. values.len is a multiple of blockLen(); dst: rowBytes(values.len) bytes.
 pub fn encodeRow(format: Format, values: []const f32, dst: []u8) void {
     std.debug.assert(dst.len >= format.rowBytes(values.len));

@@ -82,6 +82,17 @@ pub fn unpackRow(comptime Codec: type, k: usize, source: [*]const u8, row: usize
     }
 }
 
+/// Adds one row of a panel, decoded, to what is in `out`.
+pub fn addRow(comptime Codec: type, k: usize, source: [*]const u8, row: usize, out: [*]f32) void {
+    std.debug.assert(row < rows and k % Codec.block_len == 0);
+    const per_chunk = Codec.chunk_len / Codec.block_len;
+    const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(source));
+    for (0..k / Codec.block_len) |i| {
+        const block = Codec.unpackBlock(&chunks[i / per_chunk], row, i % per_chunk);
+        for (out[i * Codec.block_len ..][0..Codec.block_len], Codec.decode(&block)) |*value, added| value.* += added;
+    }
+}
+
 /// Which half of each byte holds the 4-bit values.
 pub const NibbleHalf = enum { low, high };
 
