@@ -195,8 +195,8 @@ pub fn matmul(
     if (columns > 0) try context.run(context.ops.matmul, &group);
 }
 
-/// y = f(x · w_gateᵀ + b_gate) · (x · w_upᵀ + b_up): [columns, rows], f a GateFunction; a bias is a vector or NONE. scratch_gate
-/// and scratch_up hold [columns, rows] f32 each; y may be one of them.
+/// y = f(x · w_gateᵀ + b_gate) · (x · w_upᵀ + b_up): [columns, rows], f a GateFunction; a bias is a vector or NONE.
+/// scratch_gate and scratch_up hold [columns, rows] f32 each; y may be one of them.
 pub fn gateUp(
     context: *Context,
     x: u32,
@@ -234,8 +234,8 @@ pub fn gateUp(
     try context.run(context.ops.glu, &args);
 }
 
-/// y = f(x · wᵀ + b): [columns, rows], f an Activation function; b a vector or NONE. scratch holds [columns, rows] f32; y may be it.
-/// The numbers are xIELU's, as files have them: alphas before their softplus, beta, and the bound eps.
+/// y = f(x · wᵀ + b): [columns, rows], f an ActivationFunction; b a vector or NONE. scratch holds [columns, rows] f32;
+/// y may be it. The numbers are xIELU's, as files have them: alphas before their softplus, beta, and the bound eps.
 pub fn upActivate(
     context: *Context,
     x: u32,

@@ -1,4 +1,4 @@
-//! y = (x − mean(x)) / √(var(x) + eps) · w + b over each row, w and b where there are any (Ba et al. 2016; Radford et al. 2019).
+//! y = (x − mean(x)) / √(var(x) + eps) · w + b over each row, w and b where there are any (Ba et al. 2016).
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");

@@ -1,9 +1,9 @@
 //! Elementary functions as polynomials of our own, so that a kernel calls no libm and every instruction set gives the same
 //! bits: only IEEE additions, multiplications, divisions and declared FMAs, never contracted by the compiler.
 //!
-//! `exp`, `sigmoid`, `silu`, `tanh`, `gelu` and what is like them take f32 scalars or vectors of any length and treat each lane alike. The f64
-//! functions fill tables (RoPE) and close reductions (log-sum-exp); they are scalar and use no FMA, which baseline x86-64 has
-//! to emulate.
+//! `exp`, `sigmoid`, `silu`, `tanh`, `gelu` and what is like them take f32 scalars or vectors of any length and treat each lane
+//! alike. The f64 functions fill tables (RoPE) and close reductions (log-sum-exp); they are scalar and use no FMA, which
+//! baseline x86-64 has to emulate.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
