@@ -5,7 +5,8 @@ import { openGguf, scalarEntry } from "../src/gguf/mod.ts";
 import type { ModelFamily } from "../src/models/family.ts";
 import type { Hyperparameters } from "../src/models/hyperparameters.ts";
 import { readHyperparameters } from "../src/models/read_hyperparameters.ts";
-import { familyOf, supportedArchitectures } from "../src/models/registry.ts";
+import { familyOf } from "../src/models/registry.ts";
+import { shapeNames } from "../src/models/shapes.ts";
 import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { referenceLogits } from "./support/reference_model.ts";
@@ -39,10 +40,11 @@ async function difference(
 /** What f32 with sums of a few hundred products allows; another RoPE in one layer gives a thousand times as much. */
 const CLOSE = 1e-4;
 
-for (const family of supportedArchitectures) {
-  Deno.test(`${family} computes what a naive reference does`, async () => {
+// Of some families there are sizes that compute something else.
+for (const shape of shapeNames.filter((name) => name.endsWith("-tiny"))) {
+  Deno.test(`${shape} computes what a naive reference does`, async () => {
     using folder = new TemporaryFolder();
-    const found = await difference(await folder.randomModel(`${family}-tiny`, "f32"));
+    const found = await difference(await folder.randomModel(shape, "f32"));
     assert(found < CLOSE, `${found}`);
   });
 }

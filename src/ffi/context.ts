@@ -433,7 +433,9 @@ export class Kernels implements Disposable {
       HeadNorm[norm],
       clamp,
     );
-    if (status < 0) check(status, "ropeAppend", { layer, heads, rotatedDims: rope?.rotatedDims, norm, clamp });
+    if (status < 0) {
+      check(status, "ropeAppend", { layer, heads, rotatedDims: rope?.rotatedDims, norm, clamp });
+    }
   }
 
   /**

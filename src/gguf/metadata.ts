@@ -51,12 +51,7 @@ export class MetadataReader {
 
   /** An integer for each of `count` things: stored once for all of them, or as an array of one for each. */
   u32s(key: string, count: number, options: GetNumberOptions = {}): number[] {
-    const value = this.#values.get(key);
-    if (value === undefined || !isArray(value)) return new Array<number>(count).fill(this.u32(key, options));
-    if (value.length !== count) throw wrong(key, `u32 or an array of ${count}`, value);
-    return Array.from({ length: count }, (_, i) => {
-      return new MetadataReader(new Map([[`${key}[${i}]`, value[i]]])).u32(`${key}[${i}]`, options);
-    });
+    return this.#forEach(key, count, "u32", (reader, name) => reader.u32(name, options));
   }
 
   /** A finite number. */
@@ -64,6 +59,25 @@ export class MetadataReader {
     const value = this.#get(key, "f32", options.fallback);
     if (typeof value !== "number" || !Number.isFinite(value)) throw wrong(key, "a finite f32", value);
     return inRange(key, "f32", value, options);
+  }
+
+  /** A finite number for each of `count` things: stored once for all of them, or as an array of one for each. */
+  f32s(key: string, count: number, options: GetNumberOptions = {}): number[] {
+    return this.#forEach(key, count, "f32", (reader, name) => reader.f32(name, options));
+  }
+
+  #forEach(
+    key: string,
+    count: number,
+    type: string,
+    read: (reader: MetadataReader, key: string) => number,
+  ): number[] {
+    const value = this.#values.get(key);
+    if (value === undefined || !isArray(value)) return new Array<number>(count).fill(read(this, key));
+    if (value.length !== count) throw wrong(key, `${type} or an array of ${count}`, value);
+    return Array.from({ length: count }, (_, i) => {
+      return read(new MetadataReader(new Map([[`${key}[${i}]`, value[i]]])), `${key}[${i}]`);
+    });
   }
 
   bool(key: string, options: GetOptions<boolean> = {}): boolean {

@@ -1,12 +1,12 @@
 import { type Arena, f32At, type Kernels, type Vector, type Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
-import { LayerInput } from "./layer_input.ts";
+import { type LayerInput, StreamInput } from "./layer_input.ts";
 import { ResidualProduct } from "./residual_product.ts";
 import type { FreqFactors, RopeTable } from "./rope_table.ts";
 import type { Scratch } from "./scratch.ts";
 import type { LayerShape } from "./shape.ts";
-import type { MatrixSpec, NormSpec, VectorSpec } from "./tensors.ts";
+import type { MatrixSpec, NormSpec, RmsNormSpec, VectorSpec } from "./tensors.ts";
 
 /** What the attention of one layer is. Matrices are [rows, k]. */
 export interface AttentionSpec {
@@ -30,6 +30,10 @@ export interface AttentionSpec {
   freqFactors?: FreqFactors;
   /** Added to queries, keys and values: a row of their matrices each. */
   biases?: { q: VectorSpec; k: VectorSpec; v: VectorSpec };
+  /** Added to the output: [hidden]. */
+  outputBias?: VectorSpec;
+  /** Bound of queries, keys and values before anything else is done to them. */
+  clamp?: number;
   qkNorm?: QueryKeyNorm;
   /** Queries are multiplied by 1 + by · ln(⌊position / length⌋ + 1). */
   sharpening?: Sharpening;
@@ -38,14 +42,16 @@ export interface AttentionSpec {
   /** A score of each head that takes part in its softmax and has no value: [heads]. */
   sinks?: VectorSpec;
   /** Of the output before it is added to the residual stream: [hidden]. */
-  postNorm?: NormSpec;
+  postNorm?: RmsNormSpec;
 }
 
-/** RMSNorm of queries and keys. */
+/** A norm of queries and keys where the file has its weights. */
 export interface QueryKeyNorm {
-  /** [keyDim], or over all heads [heads · keyDim] */
+  /** Of heads, not of rows, there may be LayerNorms, too, which have no biases. Default: RMSNorm. */
+  kind?: "rms" | "layer";
+  /** [keyDim], for each head [heads, keyDim], or over all heads [heads · keyDim] */
   q: VectorSpec;
-  /** [keyDim], or over all heads [kvHeads · keyDim] */
+  /** [keyDim], for each head [kvHeads, keyDim], or over all heads [kvHeads · keyDim] */
   k: VectorSpec;
   eps: number;
   /** Each head before RoPE, each head after it, or all heads as one before it. */
@@ -65,7 +71,7 @@ export function attention(spec: AttentionSpec): LayerPlan {
 }
 
 /** A kernel that comes to compute one of these takes its line away, and the layer passes the number on. */
-function lacking({ sinks }: AttentionSpec): string | undefined {
+export function lacking({ sinks }: AttentionSpec): string | undefined {
   return sinks === undefined ? undefined : "attention sinks";
 }
 
@@ -74,7 +80,7 @@ function lacking({ sinks }: AttentionSpec): string | undefined {
  * where the model has one. Five calls, six with that norm, two more with a norm over all heads.
  * Vaswani et al. 2017; Su et al. 2021 (RoPE); Ainslie et al. 2023 (grouped queries).
  */
-class Attention implements Layer {
+export class Attention implements Layer {
   readonly #kernels: Kernels;
   readonly #scratch: Scratch;
   readonly #arena: Arena;
@@ -92,7 +98,8 @@ class Attention implements Layer {
   readonly #kNorm: Vector | undefined;
   readonly #add: ResidualProduct;
 
-  constructor(context: LayerContext, spec: AttentionSpec) {
+  /** `input`: what it reads, in place of the normed stream. */
+  constructor(context: LayerContext, spec: AttentionSpec, input?: LayerInput) {
     const { kernels, scratch, ropes, arena, tensors } = context;
     const { biases, qkNorm } = spec;
     this.#kernels = kernels;
@@ -109,20 +116,21 @@ class Attention implements Layer {
     this.#vBias = tensors.optionalVector(biases?.v);
     this.#qNorm = tensors.optionalVector(qkNorm?.q);
     this.#kNorm = tensors.optionalVector(qkNorm?.k);
-    this.#input = new LayerInput(context, spec.norm, [this.#q, this.#k, this.#v]);
+    this.#input = input ?? new StreamInput(context, spec.norm, [this.#q, this.#k, this.#v]);
     this.#mixed = scratch.mixed.formsFor([output]);
-    this.#add = new ResidualProduct(kernels, scratch, tensors, output, spec.postNorm);
+    this.#add = new ResidualProduct(context, output, { bias: spec.outputBias, norm: spec.postNorm });
   }
 
   forward(tokens: number): void {
-    const kernels = this.#kernels, arena = this.#arena, mixed = this.#mixed;
+    this.read(tokens);
+    this.add(tokens);
+  }
+
+  /** Queries, keys and values of the stream, or of what it was given. */
+  read(tokens: number): void {
     const { q, k, v } = this.#scratch;
-    const { shape: { heads, rope: { pairing } }, kvLayer, scale, softcap = 0, qkNorm, sharpening } =
-      this.#spec;
-    const rope = this.#rope?.current, eps = qkNorm?.eps ?? 0;
-    let qNorm = this.#qNorm, kNorm = this.#kNorm;
     this.#input.forward(tokens);
-    kernels.matmul(
+    this.#kernels.matmul(
       this.#input.activation,
       tokens,
       false,
@@ -136,6 +144,16 @@ class Attention implements Layer {
       this.#vBias,
       v,
     );
+  }
+
+  /** Attention of what was read, added to the stream. */
+  add(tokens: number): void {
+    const kernels = this.#kernels, arena = this.#arena, mixed = this.#mixed;
+    const { q, k, v } = this.#scratch;
+    const { shape: { heads, rope: { pairing } }, kvLayer, scale, softcap = 0, clamp } = this.#spec;
+    const { qkNorm, sharpening } = this.#spec;
+    const rope = this.#rope?.current, eps = qkNorm?.eps ?? 0;
+    let qNorm = this.#qNorm, kNorm = this.#kNorm;
     if (qkNorm?.of === "rows") {
       kernels.rmsNorm(q, qNorm!, tokens, eps, f32At(q));
       kernels.rmsNorm(k, kNorm!, tokens, eps, f32At(k));
@@ -143,7 +161,24 @@ class Attention implements Layer {
     }
     const order = qkNorm?.of === "turned heads" ? "after" : "before";
     const { by = 0, length = 1 } = sharpening ?? {};
-    kernels.ropeAppend(rope, arena, kvLayer, q, k, v, heads, qNorm, kNorm, pairing, eps, order, by, length);
+    kernels.ropeAppend(
+      rope,
+      arena,
+      kvLayer,
+      q,
+      k,
+      v,
+      heads,
+      qNorm,
+      kNorm,
+      pairing,
+      eps,
+      order,
+      by,
+      length,
+      qkNorm?.kind,
+      clamp,
+    );
     kernels.attention(arena, kvLayer, q, heads, scale, softcap, mixed);
     this.#add.forward(mixed, tokens);
   }

@@ -1,8 +1,9 @@
 import type { Region } from "../ffi/context.ts";
 import { Embedding } from "./embedding.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
+import { Norm } from "./norm.ts";
 import { OutputHead } from "./output_head.ts";
-import type { MatrixSpec, NormSpec } from "./tensors.ts";
+import type { MatrixSpec, NormSpec, VectorSpec } from "./tensors.ts";
 
 /** What a decoder is made of, before there is memory for it. */
 export interface DecoderSpec {
@@ -10,12 +11,16 @@ export interface DecoderSpec {
   table: MatrixSpec;
   /** Multiplies the rows of the tokens. */
   tableScale: number;
+  /** Rows that are added to those of the tokens, by position: [context, hidden]. Default: none. */
+  positions?: MatrixSpec;
   /** Of each decoder layer its parts, in the order in which a token passes them: attention, feed-forward. */
   layers: readonly (readonly LayerPlan[])[];
   /** Of the residual stream before the logits: [hidden]. */
   outputNorm: NormSpec;
   /** [vocab, hidden]; the token table itself where the file has none. */
   output: MatrixSpec;
+  /** Added to the logits before anything else is done to them: [vocab]. */
+  outputBias?: VectorSpec;
   /** Multiplies the logits. */
   logitScale: number;
   /** Logits become logitCap · tanh(logit / logitCap), scaled before; 0: they do not. */
@@ -32,14 +37,21 @@ export class Decoder {
 
   constructor(context: LayerContext, spec: DecoderSpec) {
     const { table, tableScale, layers, outputNorm, output } = spec;
-    const { kernels, scratch, tensors } = context;
+    const { kernels, arena, scratch, tensors } = context;
     const tokens = tensors.matrix(table);
     this.#x = scratch.x;
-    this.#embedding = new Embedding(kernels, tokens, tableScale);
+    this.#embedding = new Embedding(
+      kernels,
+      arena,
+      tokens,
+      tableScale,
+      tensors.optionalMatrix(spec.positions),
+    );
     this.#layers = layers.flat().map((plan) => plan.create(context));
-    const norm = tensors.vector(outputNorm.weight);
     const weights = tensors.optionalMatrix(output) ?? tokens;
-    this.#head = new OutputHead(kernels, scratch, { ...spec, normEps: outputNorm.eps }, norm, weights);
+    const norm = new Norm(kernels, tensors, outputNorm, weights.k);
+    const bias = tensors.optionalVector(spec.outputBias);
+    this.#head = new OutputHead(kernels, scratch, spec, norm, weights, bias);
   }
 
   /**

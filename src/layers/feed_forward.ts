@@ -1,11 +1,11 @@
 import type { GateFunction } from "../ffi/symbols.ts";
-import type { Kernels, Weights } from "../ffi/context.ts";
+import type { Kernels, Vector, Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
-import { LayerInput } from "./layer_input.ts";
+import { type LayerInput, StreamInput } from "./layer_input.ts";
 import { ResidualProduct } from "./residual_product.ts";
 import type { Scratch } from "./scratch.ts";
-import type { MatrixSpec, NormSpec } from "./tensors.ts";
+import type { MatrixSpec, NormSpec, RmsNormSpec, VectorSpec } from "./tensors.ts";
 
 /** What the gated feed-forward of one layer is. Matrices are [rows, k]. */
 export interface FeedForwardSpec {
@@ -20,7 +20,9 @@ export interface FeedForwardSpec {
   /** [hidden, ffn] */
   down: MatrixSpec;
   /** Of the output before it is added to the residual stream: [hidden]. */
-  postNorm?: NormSpec;
+  postNorm?: RmsNormSpec;
+  /** Added to the products where the file has them: [ffn], [ffn] and [hidden]. */
+  biases?: { gate: VectorSpec; up: VectorSpec; down: VectorSpec };
 }
 
 /** Plans the feed-forward of a layer. */
@@ -32,17 +34,20 @@ export function feedForward(spec: FeedForwardSpec): LayerPlan {
  * x += W_down · (f(W_gate · norm(x)) · (W_up · norm(x))), f the activation; a norm of what is added where the model has one. Three
  * calls, four with that norm. Shazeer 2020 (SwiGLU, GEGLU).
  */
-class FeedForward implements Layer {
+export class FeedForward implements Layer {
   readonly #kernels: Kernels;
   readonly #scratch: Scratch;
   readonly #input: LayerInput;
   readonly #gated: Activation;
   readonly #gate: Weights;
   readonly #up: Weights;
+  readonly #gateBias: Vector | undefined;
+  readonly #upBias: Vector | undefined;
   readonly #activation: FeedForwardSpec["activation"];
   readonly #add: ResidualProduct;
 
-  constructor(context: LayerContext, spec: FeedForwardSpec) {
+  /** `input`: what it reads, in place of the normed stream. */
+  constructor(context: LayerContext, spec: FeedForwardSpec, input?: LayerInput) {
     const { kernels, scratch, tensors } = context;
     this.#kernels = kernels;
     this.#scratch = scratch;
@@ -50,12 +55,20 @@ class FeedForward implements Layer {
     this.#up = tensors.matrix(spec.up);
     this.#activation = spec.activation;
     const down = tensors.matrix(spec.down);
-    this.#input = new LayerInput(context, spec.norm, [this.#gate, this.#up]);
+    this.#gateBias = tensors.optionalVector(spec.biases?.gate);
+    this.#upBias = tensors.optionalVector(spec.biases?.up);
+    this.#input = input ?? new StreamInput(context, spec.norm, [this.#gate, this.#up]);
     this.#gated = scratch.gated.formsFor([down]);
-    this.#add = new ResidualProduct(kernels, scratch, tensors, down, spec.postNorm);
+    this.#add = new ResidualProduct(context, down, { bias: spec.biases?.down, norm: spec.postNorm });
   }
 
   forward(tokens: number): void {
+    this.read(tokens);
+    this.add(tokens);
+  }
+
+  /** What the second product reads. */
+  read(tokens: number): void {
     const kernels = this.#kernels, gated = this.#gated;
     const { gate, up } = this.#scratch;
     this.#input.forward(tokens);
@@ -63,14 +76,18 @@ class FeedForward implements Layer {
       this.#input.activation,
       tokens,
       this.#gate,
-      undefined,
+      this.#gateBias,
       this.#up,
-      undefined,
+      this.#upBias,
       gate,
       up,
       this.#activation,
       gated,
     );
-    this.#add.forward(gated, tokens);
+  }
+
+  /** The second product, added to the stream. */
+  add(tokens: number): void {
+    this.#add.forward(this.#gated, tokens);
   }
 }

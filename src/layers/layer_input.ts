@@ -1,20 +1,27 @@
-import { f32At, type Kernels, type Region, type Vector, type Weights } from "../ffi/context.ts";
+import { f32At, type Kernels, type Region, type Weights } from "../ffi/context.ts";
 import { activationForms } from "../ffi/symbols.ts";
 import type { Activation } from "./activation.ts";
 import type { LayerContext } from "./layer.ts";
+import { Norm } from "./norm.ts";
 import type { NormSpec } from "./tensors.ts";
 
+/** What a part of a layer multiplies: [tokens, hidden]. */
+export interface LayerInput {
+  readonly activation: Activation;
+  /** Makes it of the residual stream. */
+  forward(tokens: number): void;
+}
+
 /**
- * What a part of a layer multiplies: the residual stream after its norm, or as it is where the model has none there. Written in the
- * forms that the readers' formats want. [tokens, hidden]
+ * The residual stream after its norm, or as it is where the model has none there. Written in the forms that the readers' formats
+ * want.
  */
-export class LayerInput {
+export class StreamInput implements LayerInput {
   readonly activation: Activation;
   readonly #kernels: Kernels;
   readonly #x: Region;
   readonly #k: number;
-  readonly #norm: Vector | undefined;
-  readonly #eps: number;
+  readonly #norm: Norm | undefined;
   /** Whether the products read the stream itself: nothing is to be written. */
   readonly #isStream: boolean;
 
@@ -26,8 +33,7 @@ export class LayerInput {
     this.#kernels = kernels;
     this.#x = scratch.x;
     this.#k = readers[0].k;
-    this.#norm = tensors.optionalVector(norm?.weight);
-    this.#eps = norm?.eps ?? 0;
+    this.#norm = norm && new Norm(kernels, tensors, norm, this.#k);
     const normed = scratch.normed.formsFor(readers);
     this.#isStream = norm === undefined && normed.forms === activationForms.f32;
     this.activation = this.#isStream ? f32At(scratch.x) : normed;
@@ -35,8 +41,12 @@ export class LayerInput {
 
   forward(tokens: number): void {
     if (this.#isStream) return;
-    if (this.#norm !== undefined) {
-      this.#kernels.rmsNorm(this.#x, this.#norm, tokens, this.#eps, this.activation);
-    } else this.#kernels.quantizeActivations(this.#x, this.#k, tokens, this.activation);
+    if (this.#norm !== undefined) this.#norm.forward(this.#x, tokens, this.activation);
+    else this.#kernels.quantizeActivations(this.#x, this.#k, tokens, this.activation);
   }
+}
+
+/** An input that somebody before has made. */
+export function madeBefore({ activation }: LayerInput): LayerInput {
+  return { activation, forward: () => {} };
 }

@@ -1,11 +1,10 @@
 import { f32At, type Kernels, type Region, type Vector, type Weights } from "../ffi/context.ts";
 import type { Activation } from "./activation.ts";
-import { RmsNorm } from "./rms_norm.ts";
+import type { Norm } from "./norm.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** What a head has beside its tensors. */
 export interface OutputHeadOptions {
-  normEps: number;
   /** Multiplies the logits. */
   logitScale: number;
   /** Logits become logitCap · tanh(logit / logitCap); 0: they do not. */
@@ -22,23 +21,26 @@ export class OutputHead {
   readonly #weights: Weights;
   readonly #hidden: number;
   readonly #options: OutputHeadOptions;
-  readonly #norm: RmsNorm;
+  readonly #norm: Norm;
+  readonly #bias: Vector | undefined;
   readonly #normed: Activation;
 
-  /** `norm`: [hidden]; `weights`: [vocab, hidden], the token table itself where the model ties them. */
+  /** `norm`: of rows of [hidden]; `weights`: [vocab, hidden], the token table itself where the model ties them; `bias`: [vocab]. */
   constructor(
     kernels: Kernels,
     scratch: Scratch,
     options: OutputHeadOptions,
-    norm: Vector,
+    norm: Norm,
     weights: Weights,
+    bias?: Vector,
   ) {
     this.#kernels = kernels;
     this.#scratch = scratch;
     this.#weights = weights;
     this.#hidden = weights.k;
     this.#options = options;
-    this.#norm = new RmsNorm(kernels, norm, options.normEps);
+    this.#norm = norm;
+    this.#bias = bias;
     this.#normed = scratch.pickedNormed.formsFor([weights]);
   }
 
@@ -47,7 +49,7 @@ export class OutputHead {
     const kernels = this.#kernels, scratch = this.#scratch;
     kernels.gatherRows(scratch.x, this.#hidden, rows, scratch.picked);
     this.#norm.forward(scratch.picked, rows.length, this.#normed);
-    kernels.matmul(this.#normed, rows.length, false, this.#weights, undefined, scratch.logits);
+    kernels.matmul(this.#normed, rows.length, false, this.#weights, this.#bias, scratch.logits);
     const { logitScale, logitCap } = this.#options;
     if (logitScale !== 1 || logitCap !== 0) {
       kernels.capLogits(scratch.logits, this.#weights.rows, rows.length, logitScale, logitCap);

@@ -12,7 +12,7 @@ export type TensorRole = "weights" | "residual" | "output" | "norm" | "bias" | "
 export interface TensorSpec {
   readonly name: string;
   readonly kind: "matrix" | "vector";
-  /** A matrix is [rows, k] with k contiguous; a vector has one row. */
+  /** A matrix is [rows, k] with k contiguous; a vector has one row, or one for each head. */
   readonly rows: number;
   readonly k: number;
   /** False where a file may leave it out. */
@@ -31,10 +31,21 @@ export interface VectorSpec extends TensorSpec {
 }
 
 /** An RMSNorm: its weights and what is added to the mean square. */
-export interface NormSpec {
+export interface RmsNormSpec {
+  kind?: "rms";
   weight: VectorSpec;
   eps: number;
 }
+
+/** A LayerNorm: weights and biases where it has any, and what is added to the variance. */
+export interface LayerNormSpec {
+  kind: "layer";
+  weight?: VectorSpec;
+  bias?: VectorSpec;
+  eps: number;
+}
+
+export type NormSpec = RmsNormSpec | LayerNormSpec;
 
 /** Tensors of a checked file, on their way into the kernels. */
 export interface TensorSource {

@@ -48,6 +48,11 @@ export class ModelBuilder {
     return this.#declare({ name, kind: "vector", rows: 1, k: n, required: false, role });
   }
 
+  /** Vectors of n elements, one for each of so many heads, that a file may leave out. */
+  optionalVectors(name: string, heads: number, n: number, role: TensorRole): VectorSpec {
+    return this.#declare({ name, kind: "vector", rows: heads, k: n, required: false, role });
+  }
+
   #declare<T extends TensorSpec>(spec: T): T {
     if (this.#tensors.has(spec.name)) throw new Error(`Tensor "${spec.name}" was declared twice`);
     this.#tensors.set(spec.name, spec);

@@ -81,7 +81,7 @@ function checkShape(spec: TensorSpec, dims: readonly number[]): void {
   const shape = [...dims].reverse();
   // Trailing dimensions of 1 carry no information: GGUF writers may leave them or not.
   while (shape.length > 1 && shape[0] === 1) shape.shift();
-  const expected = spec.kind === "vector" || spec.rows === 1 ? [spec.k] : [spec.rows, spec.k];
+  const expected = spec.rows === 1 ? [spec.k] : [spec.rows, spec.k];
   if (shape.length === expected.length && shape.every((n, i) => n === expected[i])) return;
   throw new ModelError(
     `tensor "${spec.name}" must be [${expected.join(", ")}], it is [${shape.join(", ")}]`,

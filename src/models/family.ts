@@ -9,6 +9,8 @@ export interface ModelFamily {
   readonly architecture: string;
   /** How its RoPE pairs the elements of a head, which no file says. */
   readonly pairing: RopePairing;
+  /** Which norm it has, and so which key says what is added to a variance or a mean square. Default: RMSNorm. */
+  readonly norm?: "rms" | "layer";
   /** Whether it takes RoPE scaling of the type "longrope", whose factors are tensors. */
   readonly hasLongRope?: boolean;
   /** Keys of its namespace that it reads beside those that every family has. */

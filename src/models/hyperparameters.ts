@@ -1,3 +1,4 @@
+import type { UngatedActivation } from "../ffi/context.ts";
 import type { FILE_POOLINGS } from "../gguf/describe.ts";
 import type { MetadataReader } from "../gguf/metadata.ts";
 import type { Sharpening } from "../layers/attention.ts";
@@ -24,6 +25,12 @@ export interface Hyperparameters extends DecoderShape {
   sharpening?: Sharpening;
   /** Scores of attention become scoreCap · tanh(score / scoreCap). Default: they do not. */
   scoreCap?: number;
+  /** Bound of queries, keys and values; 0: none. Default: none. */
+  qkvClamp?: number;
+  /** Whether attention and feed-forward read the same stream. Default: the family's way. */
+  isParallel?: boolean;
+  /** What the feed-forward of each layer does to its products, where files say that. */
+  activations?: readonly UngatedActivation[];
   /** Logits become logitCap · tanh(logit / logitCap). Default: they do not. */
   logitCap?: number;
 }

@@ -26,6 +26,7 @@ const READ: readonly string[] = [
   "attention.key_length",
   "attention.value_length",
   "attention.layer_norm_rms_epsilon",
+  "attention.layer_norm_epsilon",
   "rope.dimension_count",
   "rope.freq_base",
   "rope.scale_linear",
@@ -61,8 +62,6 @@ const HARMLESS: readonly string[] = [
   "attention.value_length_swa",
   "rope.dimension_count_swa",
   "rope.freq_base_swa",
-  // Another norm's, which these families do not have.
-  "attention.layer_norm_epsilon",
 ];
 
 interface Change {

@@ -40,9 +40,9 @@ export function shapeTensors(shape: ModelShape, format: FormatName, other?: Mode
     const fusion = fused.find(({ parts }) => parts.includes(spec));
     return fusion === undefined ? [spec] : fusion.parts[0] === spec ? [fusion.whole] : [];
   });
-  const chosen = inFile.filter(({ required, role }) => {
-    return required || role === "output" && !shape.tied || role === "frequencies" ||
-      role === "bias" && shape.biases === true;
+  const has = (name: string) => shape.optional?.some((end) => name.endsWith(end)) ?? false;
+  const chosen = inFile.filter(({ name, required, role }) => {
+    return required || role === "output" && !shape.tied || role === "frequencies" || has(name);
   });
   const filled = chosen.flatMap((spec) => {
     const values = spec.role === "frequencies" ? factorsOf(spec, shape) : null;
@@ -62,7 +62,8 @@ function randomTensor(
   format: FormatName,
 ): RandomTensor {
   if (kind === "vector") {
-    return { name, dims: [k], type: TensorTypeId.F32, sigma: 0.1, mean: role === "norm" ? 1 : 0 };
+    const dims = rows === 1 ? [k] : [k, rows];
+    return { name, dims, type: TensorTypeId.F32, sigma: 0.1, mean: role === "norm" ? 1 : 0 };
   }
   const gain = role === "residual" ? 1 / Math.sqrt(2 * layers) : 1;
   const dims = [k, rows];

@@ -11,6 +11,7 @@ import { type Hyperparameters, type ModelHeader, TOKEN_TABLE } from "./hyperpara
 import { checkKeys } from "./keys.ts";
 
 const CONTEXT_MAX = 1 << 27;
+const EPS_KEYS = { rms: "layer_norm_rms_epsilon", layer: "layer_norm_epsilon" } as const;
 
 /**
  * The hyperparameters of a file of this family, each checked against its range. Throws GgufError for a key that
@@ -32,7 +33,7 @@ export function readHyperparameters(file: ModelHeader, family: ModelFamily): Hyp
     vocab: readVocab(file, hidden),
     contextLength: u32("context_length", 1, CONTEXT_MAX),
     originalContext: readOriginalContext(get, architecture),
-    normEps: get.f32(`${architecture}.attention.layer_norm_rms_epsilon`, { min: 0, max: 1 }),
+    normEps: get.f32(`${architecture}.attention.${EPS_KEYS[family.norm ?? "rms"]}`, { min: 0, max: 1 }),
     pooling: FILE_POOLINGS[u32("pooling_type", 0, FILE_POOLINGS.length - 1, 0)],
   };
   checkKeys(file, h, family);

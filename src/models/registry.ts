@@ -22,6 +22,20 @@ import { plamo3 } from "./plamo3.ts";
 import { seedOss } from "./seed_oss.ts";
 import { smollm3 } from "./smollm3.ts";
 import { xverse } from "./xverse.ts";
+import { apertus } from "./apertus.ts";
+import { codeshell } from "./codeshell.ts";
+import { cohere2 } from "./cohere2.ts";
+import { commandR } from "./command_r.ts";
+import { exaone } from "./exaone.ts";
+import { falcon } from "./falcon.ts";
+import { gpt2 } from "./gpt2.ts";
+import { gptneox } from "./gptneox.ts";
+import { nemotron } from "./nemotron.ts";
+import { olmo } from "./olmo.ts";
+import { phi2 } from "./phi2.ts";
+import { stablelm } from "./stablelm.ts";
+import { starcoder } from "./starcoder.ts";
+import { starcoder2 } from "./starcoder2.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 
@@ -48,6 +62,20 @@ const FAMILIES: readonly ModelFamily[] = [
   minicpm,
   baichuan,
   xverse,
+  exaone,
+  gpt2,
+  starcoder,
+  starcoder2,
+  codeshell,
+  gptneox,
+  phi2,
+  falcon,
+  stablelm,
+  commandR,
+  cohere2,
+  nemotron,
+  olmo,
+  apertus,
 ];
 
 /** Values of `general.architecture` that can be run. */

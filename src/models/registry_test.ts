@@ -64,9 +64,9 @@ function hyperparametersOf(file: ModelHeader): Hyperparameters {
 
 Deno.test("familyOf() names the supported architectures when it does not know one", () => {
   assertThrows(
-    () => header("gpt2"),
+    () => header("grok"),
     ModelError,
-    `is "gpt2"; supported are ${supportedArchitectures.join(", ")} (`,
+    `is "grok"; supported are ${supportedArchitectures.join(", ")} (`,
   );
   assertThrows(
     () => familyOf({ get: new MetadataReader(new Map()), tensors: new Map() }),

@@ -3,7 +3,7 @@
 import { scalarEntry } from "../gguf/entries.ts";
 import { GgufError } from "../gguf/error.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
-import { RMS_NORM_SHAPES, TINY } from "./tiny_shapes.ts";
+import { BLOCK_SHAPES, RMS_NORM_SHAPES, TINY } from "./tiny_shapes.ts";
 
 /** Sizes of a decoder; everything a random model needs to know. */
 export interface ModelShape {
@@ -18,6 +18,8 @@ export interface ModelShape {
   /** Elements of a value; default: as many as a key has. */
   readonly valueDim?: number;
   readonly vocab: number;
+  /** Ends of the names of tensors that a file may leave out, and that this model has. Default: none of them. */
+  readonly optional?: readonly string[];
   /** Whether the output matrix is the embedding. */
   readonly tied: boolean;
   readonly ropeBase: number;
@@ -27,8 +29,6 @@ export interface ModelShape {
   /** Metadata that the family reads beside what all have, or in its place: another count of heads for each layer. */
   readonly entries?: readonly MetadataEntry[];
   /** Frequency scaling as Llama 3.x, written as one factor for each pair of dimensions. */
-  /** Whether it has the biases that the family's files may have. */
-  readonly biases?: boolean;
   /** RoPE's factors for long contexts and for short ones grow from 1 to these along the pairs of a head. */
   readonly longRope?: { long: number; short: number };
   readonly ropeScaling?: { factor: number; lowFactor: number; highFactor: number; originalContext: number };
@@ -69,6 +69,7 @@ const SHAPES = {
     ],
   },
   ...RMS_NORM_SHAPES,
+  ...BLOCK_SHAPES,
   "gemma3-1b": {
     family: "gemma3",
     hidden: 1152,

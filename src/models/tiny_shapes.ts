@@ -1,6 +1,6 @@
 /** Shapes of the families that are small enough for tests: each does what its family alone does. @module */
 
-import { scalarEntry } from "../gguf/entries.ts";
+import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
 
 /** What most of them have. */
 export const TINY = {
@@ -59,7 +59,12 @@ export const RMS_NORM_SHAPES = {
   },
   "olmo2-tiny": { ...TINY, family: "olmo2", entries: [...windows("olmo2", 2), ...yarn("olmo2")] },
   "smollm3-tiny": { ...TINY, family: "smollm3", layers: 4, tied: true },
-  "glm4-tiny": { ...TINY, family: "glm4", biases: true, entries: [u32("glm4.rope.dimension_count", 32)] },
+  "glm4-tiny": {
+    ...TINY,
+    family: "glm4",
+    optional: [".bias"],
+    entries: [u32("glm4.rope.dimension_count", 32)],
+  },
   "mistral3-tiny": {
     ...TINY,
     family: "mistral3",
@@ -70,7 +75,7 @@ export const RMS_NORM_SHAPES = {
     ],
   },
   "exaone4-tiny": { ...TINY, family: "exaone4", entries: windows("exaone4", 2) },
-  "seed_oss-tiny": { ...TINY, family: "seed_oss", headDim: 96, biases: true },
+  "seed_oss-tiny": { ...TINY, family: "seed_oss", headDim: 96, optional: [".bias"] },
   "ernie4_5-tiny": { ...TINY, family: "ernie4_5", tied: true },
   "hunyuan-dense-tiny": { ...TINY, family: "hunyuan-dense", headDim: 128, tied: true },
   "internlm2-tiny": { ...TINY, family: "internlm2" },
@@ -92,4 +97,93 @@ export const RMS_NORM_SHAPES = {
   },
   "baichuan-tiny": { ...TINY, family: "baichuan", kvHeads: 4 },
   "xverse-tiny": { ...TINY, family: "xverse", kvHeads: 4 },
+};
+
+/** What a shape with LayerNorm says of it. */
+const layerNorm = (family: string) => f32(`${family}.attention.layer_norm_epsilon`, 1e-5);
+
+const rotated = (family: string, dimensions: number) => u32(`${family}.rope.dimension_count`, dimensions);
+
+/** Families with LayerNorm, feed-forwards without a gate, or both at once, and sizes of them that compute something else. */
+export const BLOCK_SHAPES = {
+  "exaone-tiny": { ...TINY, family: "exaone" },
+  "gpt2-tiny": { ...TINY, family: "gpt2", kvHeads: 4, tied: true, entries: [layerNorm("gpt2")] },
+  "starcoder-tiny": {
+    ...TINY,
+    family: "starcoder",
+    kvHeads: 1,
+    tied: true,
+    entries: [layerNorm("starcoder")],
+  },
+  "starcoder2-tiny": { ...TINY, family: "starcoder2", tied: true, entries: [layerNorm("starcoder2")] },
+  "codeshell-tiny": { ...TINY, family: "codeshell", entries: [layerNorm("codeshell")] },
+  "gptneox-tiny": {
+    ...TINY,
+    family: "gptneox",
+    kvHeads: 4,
+    entries: [
+      layerNorm("gptneox"),
+      rotated("gptneox", 16),
+      scalarEntry("bool", "gptneox.use_parallel_residual", true),
+    ],
+  },
+  "phi2-tiny": { ...TINY, family: "phi2", kvHeads: 4, entries: [layerNorm("phi2"), rotated("phi2", 32)] },
+  "falcon-tiny": { ...TINY, family: "falcon", kvHeads: 1, tied: true, entries: [layerNorm("falcon")] },
+  "falcon-40b-tiny": {
+    ...TINY,
+    family: "falcon",
+    optional: ["attn_norm_2.weight", "attn_norm_2.bias"],
+    entries: [layerNorm("falcon")],
+  },
+  "stablelm-tiny": {
+    ...TINY,
+    family: "stablelm",
+    optional: ["attn_q.bias", "attn_k.bias", "attn_v.bias"],
+    entries: [layerNorm("stablelm"), rotated("stablelm", 16)],
+  },
+  "stablelm-12b-tiny": {
+    ...TINY,
+    family: "stablelm",
+    optional: ["attn_q_norm.weight", "attn_k_norm.weight"],
+    entries: [
+      layerNorm("stablelm"),
+      rotated("stablelm", 16),
+      scalarEntry("bool", "stablelm.use_parallel_residual", true),
+    ],
+  },
+  "command-r-tiny": {
+    ...TINY,
+    family: "command-r",
+    tied: true,
+    entries: [layerNorm("command-r"), f32("command-r.logit_scale", 0.7)],
+  },
+  "cohere2-tiny": {
+    ...TINY,
+    family: "cohere2",
+    tied: true,
+    entries: [layerNorm("cohere2"), f32("cohere2.logit_scale", 0.7), ...windows("cohere2", 2)],
+  },
+  "nemotron-tiny": {
+    ...TINY,
+    family: "nemotron",
+    optional: ["attn_output.bias", "ffn_up.bias", "ffn_down.bias"],
+    entries: [layerNorm("nemotron"), rotated("nemotron", 32)],
+  },
+  // A bound that some queries and keys reach.
+  "olmo-tiny": {
+    ...TINY,
+    family: "olmo",
+    tied: true,
+    entries: [layerNorm("olmo"), f32("olmo.attention.clamp_kqv", 1.5)],
+  },
+  "apertus-tiny": {
+    ...TINY,
+    family: "apertus",
+    entries: [
+      arrayEntry("f32", "apertus.xielu.alpha_p", Float32Array.of(0.8, 0.3)),
+      arrayEntry("f32", "apertus.xielu.alpha_n", Float32Array.of(0.8, -0.5)),
+      arrayEntry("f32", "apertus.xielu.beta", Float32Array.of(0.5, 0.6)),
+      arrayEntry("f32", "apertus.xielu.eps", Float32Array.of(-1e-6, -1e-6)),
+    ],
+  },
 };

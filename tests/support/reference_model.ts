@@ -22,20 +22,62 @@ interface Habits {
   normsTurned: boolean;
   /** Queries at a position are multiplied by this. */
   sharpness: (position: number) => number;
+  /** Norms are of what differs from the mean. */
+  isLayerNorm: boolean;
+  /** What becomes of the feed-forward's products of layer `i` where it has no gate. */
+  activate: (x: number, i: number) => number;
+  /** Attention and feed-forward read the same stream. */
+  isParallel: boolean;
+  /** Queries, keys and values stay within ± this. */
+  clamp: number;
 }
 
-function habitsOf(file: GgufFile, { architecture, hidden }: Hyperparameters): Habits {
+const LAYER_NORM_FAMILIES = [
+  "gpt2",
+  "starcoder",
+  "starcoder2",
+  "codeshell",
+  "gptneox",
+  "phi2",
+  "falcon",
+  "stablelm",
+  "command-r",
+  "cohere2",
+  "nemotron",
+  "olmo",
+];
+const PARALLEL_FAMILIES = ["phi2", "falcon", "command-r", "cohere2"];
+/** Families whose files multiply logits by what they say; others divide. */
+const COHERE = ["command-r", "cohere2"];
+
+function habitsOf(file: GgufFile, { architecture, hidden, layers }: Hyperparameters): Habits {
   const key = (name: string, fallback: number) => file.get.f32(`${architecture}.${name}`, { fallback });
   const isGemma = architecture.startsWith("gemma");
   const original = file.get.u32(`${architecture}.rope.scaling.original_context_length`, { fallback: 1 });
   const beta = key("attention.temperature_scale", 0);
+  const xielu = (name: string) =>
+    file.get.f32s(`${architecture}.xielu.${name}`, layers.length, { fallback: 0 });
+  const alphaP = xielu("alpha_p"), alphaN = xielu("alpha_n"), slope = xielu("beta"), eps = xielu("eps");
+  const activate = {
+    apertus: (x: number, i: number) => {
+      if (x > 0) return softplus(alphaP[i]) * x * x + slope[i] * x;
+      return (Math.expm1(Math.min(x, eps[i])) - x) * (slope[i] + softplus(alphaN[i])) + slope[i] * x;
+    },
+    nemotron: (x: number) => Math.max(0, x) ** 2,
+    falcon: exactGelu,
+  }[architecture];
   return {
     gate: isGemma ? gelu : silu,
     embedding: isGemma ? Math.sqrt(hidden) : key("embedding_scale", 1),
     residual: key("residual_scale", 1),
-    logits: 1 / key("logit_scale", 1),
+    logits: key("logit_scale", 1) ** (COHERE.includes(architecture) ? 1 : -1),
     normsTurned: architecture === "hunyuan-dense",
     sharpness: (position) => 1 + beta * Math.log(1 + Math.floor(position / original)),
+    isLayerNorm: LAYER_NORM_FAMILIES.includes(architecture),
+    activate: activate ?? gelu,
+    isParallel: PARALLEL_FAMILIES.includes(architecture) ||
+      file.get.bool(`${architecture}.use_parallel_residual`, { fallback: false }),
+    clamp: key("attention.clamp_kqv", 0) || Infinity,
   };
 }
 
@@ -54,24 +96,59 @@ export function referenceLogits(
   const x = tokens.map((id) =>
     Float64Array.from(table.subarray(id * h.hidden, (id + 1) * h.hidden), (value) => value * habits.embedding)
   );
+  const positions = optional(file, "position_embd.weight");
+  if (positions !== undefined) {
+    for (const [t, row] of x.entries()) row.forEach((_, j) => row[j] += positions[t * h.hidden + j]);
+  }
   for (const [i, layer] of h.layers.entries()) {
     const tensor = (name: string) => tensorOf(file, h, i, name);
     const behind = (name: string) => tensor(`${name}.weight`) ?? tensor(name);
-    const normed = (rows: Rows, weight?: Float32Array) =>
-      weight === undefined ? rows : norm(rows, weight, h.normEps);
-    const addNormed = (y: Rows, weight?: Float32Array) => add(x, normed(y, weight), habits.residual);
-    const mixed = attention(normed(x, tensor("attn_norm.weight")), layer, h, tensor);
+    const normed = (rows: Rows, weight?: Float32Array, bias?: Float32Array) => {
+      if (habits.isLayerNorm) return layerNorm(rows, weight, bias, h.normEps);
+      return weight === undefined ? rows : norm(rows, weight, h.normEps);
+    };
+    const named = (name: string) => normed(x, tensor(`${name}.weight`), tensor(`${name}.bias`));
+    if (habits.isParallel) {
+      const shared = named("attn_norm");
+      const ownInput = tensor("attn_norm_2.weight") === undefined ? shared : named("attn_norm_2");
+      const fed = feedForward(
+        tensor("ffn_norm.weight") === undefined ? shared : named("ffn_norm"),
+        i,
+        tensor,
+      );
+      add(x, attention(ownInput, layer, h, tensor), 1);
+      add(x, fed, 1);
+      continue;
+    }
+    const addNormed = (y: Rows, weight?: Float32Array) =>
+      add(x, weight === undefined ? y : normed(y, weight), habits.residual);
+    const mixed = attention(named("attn_norm"), layer, h, tensor);
     // Seed-OSS calls the norm before its feed-forward as others call the one behind attention.
     const isBefore = h.architecture === "seed_oss";
     addNormed(mixed, isBefore ? undefined : behind("post_attention_norm"));
-    const input = normed(x, isBefore ? behind("post_attention_norm") : tensor("ffn_norm.weight"));
-    const gate = product(input, tensor("ffn_gate.weight")!), up = product(input, tensor("ffn_up.weight")!);
-    const gated = gate.map((row, t) => row.map((value, j) => habits.gate(value) * up[t][j]));
-    addNormed(product(gated, tensor("ffn_down.weight")!), behind("post_ffw_norm"));
+    const input = isBefore ? normed(x, behind("post_attention_norm")) : named("ffn_norm");
+    addNormed(feedForward(input, i, tensor), behind("post_ffw_norm"));
   }
-  const last = norm(x, read(file, "output_norm.weight"), h.normEps);
-  const logits = product(last, optional(file, "output.weight") ?? table);
+  const lastWeight = optional(file, "output_norm.weight");
+  const last = habits.isLayerNorm
+    ? layerNorm(x, lastWeight, optional(file, "output_norm.bias"), h.normEps)
+    : norm(x, lastWeight!, h.normEps);
+  const logits = product(last, optional(file, "output.weight") ?? table, optional(file, "output.bias"));
   return logits.map((row) => row.map((value) => capped(value * habits.logits, h.logitCap)));
+
+  function feedForward(
+    input: Rows,
+    i: number,
+    tensor: (name: string) => Float32Array | undefined,
+  ): Rows {
+    const up = product(input, tensor("ffn_up.weight")!, tensor("ffn_up.bias"));
+    const gateWeight = tensor("ffn_gate.weight");
+    const gate = gateWeight && product(input, gateWeight);
+    const activated = up.map((row, t) =>
+      row.map((value, j) => gate ? habits.gate(gate[t][j]) * value : habits.activate(value, i))
+    );
+    return product(activated, tensor("ffn_down.weight")!, tensor("ffn_down.bias"));
+  }
 
   function attention(
     normed: Rows,
@@ -83,21 +160,31 @@ export function referenceLogits(
     const factors = optional(file, "rope_freqs.weight") ?? optional(file, `rope_factors_${range}.weight`);
     const turned = (name: string, count: number) => {
       const weight = tensor(`${name}_norm.weight`);
-      const isOfRows = weight !== undefined && weight.length > keyDim;
-      const plain = product(normed, tensor(`${name}.weight`)!, tensor(`${name}.bias`));
+      const isOfRows = weight !== undefined && weight.length > keyDim && !habits.isLayerNorm;
+      const plain = clamped(product(normed, tensor(`${name}.weight`)!, tensor(`${name}.bias`)));
       const rows = isOfRows ? norm(plain, weight, normEps) : plain;
-      const normedHead = (head: Float64Array) =>
-        weight === undefined || isOfRows ? head : norm([head], weight, normEps)[0];
+      const normedHead = (part: Float64Array, head: number) => {
+        if (weight === undefined || isOfRows) return part;
+        if (habits.isLayerNorm) {
+          return layerNorm(
+            [part],
+            weight.subarray(head * keyDim, (head + 1) * keyDim),
+            undefined,
+            normEps,
+          )[0];
+        }
+        return norm([part], weight, normEps)[0];
+      };
       return rows.map((row, position) =>
         Array.from({ length: count }, (_, head) => {
           const part = row.slice(head * keyDim, (head + 1) * keyDim);
-          if (habits.normsTurned) return normedHead(turn(part, position, rope, factors));
-          return turn(normedHead(part), position, rope, factors);
+          if (habits.normsTurned) return normedHead(turn(part, position, rope, factors), head);
+          return turn(normedHead(part, head), position, rope, factors);
         })
       );
     };
     const q = turned("attn_q", heads), k = turned("attn_k", kvHeads);
-    const v = product(normed, tensor("attn_v.weight")!, tensor("attn_v.bias"));
+    const v = clamped(product(normed, tensor("attn_v.weight")!, tensor("attn_v.bias")));
     const mixed = q.map((queries, position) => {
       const y = new Float64Array(heads * valueDim);
       const scale = attentionScale * habits.sharpness(position);
@@ -118,7 +205,11 @@ export function referenceLogits(
       }
       return y;
     });
-    return product(mixed, tensor("attn_output.weight")!);
+    return product(mixed, tensor("attn_output.weight")!, tensor("attn_output.bias"));
+  }
+
+  function clamped(rows: Rows): Rows {
+    return rows.map((row) => row.map((value) => Math.max(-habits.clamp, Math.min(habits.clamp, value))));
   }
 }
 
@@ -149,6 +240,18 @@ function silu(x: number): number {
 /** The form with tanh. */
 function gelu(x: number): number {
   return x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+/** x times the normal distribution, by the series of the error function. */
+function exactGelu(x: number): number {
+  if (Math.abs(x) > 8) return Math.max(0, x);
+  let term = x, sum = x;
+  for (let n = 1; n < 200; n++) sum += term *= x * x / (2 * n + 1);
+  return x * (0.5 + Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI) * sum);
+}
+
+function softplus(x: number): number {
+  return Math.log1p(Math.exp(x));
 }
 
 function capped(x: number, cap?: number): number {
@@ -197,6 +300,20 @@ function norm(x: Rows, weight: Float32Array, eps: number): Rows {
   return x.map((row) => {
     const scale = 1 / Math.sqrt(dot(row, row) / row.length + eps);
     return row.map((value, i) => value * scale * weight[i]);
+  });
+}
+
+function layerNorm(
+  x: Rows,
+  weight: Float32Array | undefined,
+  bias: Float32Array | undefined,
+  eps: number,
+): Rows {
+  return x.map((row) => {
+    const mean = row.reduce((a, b) => a + b, 0) / row.length;
+    const centred = row.map((value) => value - mean);
+    const scale = 1 / Math.sqrt(dot(centred, centred) / row.length + eps);
+    return centred.map((value, i) => value * scale * (weight?.[i] ?? 1) + (bias?.[i] ?? 0));
   });
 }
 
