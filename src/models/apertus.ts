@@ -10,7 +10,6 @@ const NUMBER_MAX = 1e4;
 export const apertus: ModelFamily = {
   architecture: "apertus",
   pairing: "halves",
-  ownKeys: ["xielu.alpha_p", "xielu.alpha_n", "xielu.beta", "xielu.eps"],
   refine: (h, file) => ({ ...h, activations: readXielu(file, h.layers.length) }),
   compose(h, b) {
     const freqFactors = b.optionalVector("rope_freqs.weight", h.layers[0].rope.dimensions / 2, "frequencies");
@@ -24,9 +23,10 @@ export const apertus: ModelFamily = {
   },
 };
 
+/** Their keys lie outside of the family's namespace. */
 function readXielu({ get }: ModelHeader, layers: number): UngatedActivation[] {
   const numbers = (name: string, max = NUMBER_MAX) =>
-    get.f32s(`apertus.xielu.${name}`, layers, { min: -NUMBER_MAX, max });
+    get.f32s(`xielu.${name}`, layers, { min: -NUMBER_MAX, max });
   const alphaP = numbers("alpha_p"), alphaN = numbers("alpha_n");
   const beta = numbers("beta"), eps = numbers("eps", 0);
   return Array.from({ length: layers }, (_, i) => ({

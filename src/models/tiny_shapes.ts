@@ -180,10 +180,10 @@ export const BLOCK_SHAPES = {
     ...TINY,
     family: "apertus",
     entries: [
-      arrayEntry("f32", "apertus.xielu.alpha_p", Float32Array.of(0.8, 0.3)),
-      arrayEntry("f32", "apertus.xielu.alpha_n", Float32Array.of(0.8, -0.5)),
-      arrayEntry("f32", "apertus.xielu.beta", Float32Array.of(0.5, 0.6)),
-      arrayEntry("f32", "apertus.xielu.eps", Float32Array.of(-1e-6, -1e-6)),
+      arrayEntry("f32", "xielu.alpha_p", Float32Array.of(0.8, 0.3)),
+      arrayEntry("f32", "xielu.alpha_n", Float32Array.of(0.8, -0.5)),
+      arrayEntry("f32", "xielu.beta", Float32Array.of(0.5, 0.6)),
+      arrayEntry("f32", "xielu.eps", Float32Array.of(-1e-6, -1e-6)),
     ],
   },
 };

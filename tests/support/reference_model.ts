@@ -55,8 +55,7 @@ function habitsOf(file: GgufFile, { architecture, hidden, layers }: Hyperparamet
   const isGemma = architecture.startsWith("gemma");
   const original = file.get.u32(`${architecture}.rope.scaling.original_context_length`, { fallback: 1 });
   const beta = key("attention.temperature_scale", 0);
-  const xielu = (name: string) =>
-    file.get.f32s(`${architecture}.xielu.${name}`, layers.length, { fallback: 0 });
+  const xielu = (name: string) => file.get.f32s(`xielu.${name}`, layers.length, { fallback: 0 });
   const alphaP = xielu("alpha_p"), alphaN = xielu("alpha_n"), slope = xielu("beta"), eps = xielu("eps");
   const activate = {
     apertus: (x: number, i: number) => {
