@@ -175,7 +175,7 @@ fn ropeAppend(args: *const rope_append.Args) void {
     for ([_][]f32{ args.q[0 .. args.n * args.heads * dim], keys, values }) |part| clampTo(args.clamp, part);
     for (0..args.n) |token| {
         const position = args.tokens[token].position;
-        const cos_sin = if (args.cos_sin) |table| table[position * args.n_rot ..][0..args.n_rot] else &.{};
+        const cos_sin = if (args.cos_sin) |found| found[position * args.n_rot ..][0..args.n_rot] else &.{};
         for (0..args.heads) |head| {
             const q = args.q[(token * args.heads + head) * dim ..][0..dim];
             normAndRotate(args, q, if (args.q_norm) |w| w + head * args.q_norm_stride else null, cos_sin);

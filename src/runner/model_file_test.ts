@@ -56,7 +56,7 @@ Deno.test("judge() tells of a context that loading would lower, and of memory th
 Deno.test("judge() gives the reason for which readModel() refuses a file", () => {
   const refused: [GgufFile, typeof GgufError | typeof ModelError | typeof TokenizerError, string][] = [
     [fileOf([], 9), ModelError, 'tensor "blk.1.ffn_up.weight" has format Q8_1'],
-    [fileOf([scalarEntry("string", "general.architecture", "gpt2")]), ModelError, 'is "gpt2"'],
+    [fileOf([scalarEntry("string", "general.architecture", "grok")]), ModelError, 'is "grok"'],
     [
       fileOf([scalarEntry("bool", "llama.attention.causal", false)]),
       ModelError,
