@@ -89,7 +89,8 @@ pub fn addRow(comptime Codec: type, k: usize, source: [*]const u8, row: usize, o
     const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(source));
     for (0..k / Codec.block_len) |i| {
         const block = Codec.unpackBlock(&chunks[i / per_chunk], row, i % per_chunk);
-        for (out[i * Codec.block_len ..][0..Codec.block_len], Codec.decode(&block)) |*value, added| value.* += added;
+        const values = if (@TypeOf(block) == Codec.Block) Codec.decode(&block) else block.decode();
+        for (out[i * Codec.block_len ..][0..Codec.block_len], values) |*value, added| value.* += added;
     }
 }
 
