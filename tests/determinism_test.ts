@@ -145,7 +145,7 @@ const IS_FULL = Deno.env.get("KUMI_DETERMINISM") === "full";
 const tiny = shapeNames.filter((name) => name.endsWith("-tiny") && name !== "llama-tiny");
 for (const [i, shape] of tiny.entries()) {
   const few = IN_THREE.includes(shape) ? THREE_FORMATS : [THREE_FORMATS[i % 3]];
-  for (const format of IS_FULL ? formatNames : few) {
+  for (const format of IS_FULL ? weightFormatNames : few) {
     Deno.test(`ModelRunner gives one answer for ${shape} in ${format}`, async () => {
       using folder = new TemporaryFolder();
       await assertOneAnswer(await folder.randomModel(shape, format), format);
