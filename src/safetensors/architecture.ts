@@ -4,8 +4,9 @@ import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { CheckpointError } from "./error.ts";
 import { type JsonObject, show } from "./json_object.ts";
-import { entryMaker, type Kind, type Sizes } from "./kind.ts";
-import { KINDS } from "./kinds.ts";
+import { type EntryMaker, entryMaker, type Kind, type Sizes } from "./kind.ts";
+import { KINDS as RMS_NORM_KINDS } from "./kinds.ts";
+import { LAYER_NORM_KINDS } from "./layer_norm_kinds.ts";
 import { readRope } from "./rope_settings.ts";
 
 /**
@@ -37,6 +38,8 @@ export interface Architecture {
   /** Tensors that are computed from the settings. */
   readonly computed: readonly { readonly name: string; readonly data: Float32Array }[];
 }
+
+const KINDS: Readonly<Record<string, Kind>> = { ...RMS_NORM_KINDS, ...LAYER_NORM_KINDS };
 
 /** Names of the models that a checkpoint can hold. */
 export const CHECKPOINT_ARCHITECTURES: readonly string[] = Object.keys(KINDS);
@@ -96,7 +99,7 @@ export function readArchitecture(config: JsonObject): Architecture {
   const sizes = { hidden, layers, heads, kvHeads, headDim, context };
   const rope = readRope(config, kind, sizes);
   const make = entryMaker(kind.name);
-  const { u32, f32 } = make;
+  const { u32 } = make;
   const vocab = config.count("vocab_size");
   return {
     name: kind.name,
@@ -112,24 +115,35 @@ export function readArchitecture(config: JsonObject): Architecture {
       u32("attention.key_length", headDim),
       u32("attention.value_length", headDim),
       u32("vocab_size", vocab),
-      f32("attention.layer_norm_rms_epsilon", config.number("rms_norm_eps")),
+      normEntry(config, kind, make),
       ...rope.entries,
       ...windowEntries(config, kind, sizes),
       ...kind.entries?.(config, make, sizes) ?? [],
     ],
     computed: rope.computed,
-    tensor: (name) => nameOf(name, config.boolean("tie_word_embeddings", false), kind, sizes),
+    tensor: (name) => nameOf(name, config.boolean("tie_word_embeddings", kind.isTied ?? false), kind, sizes),
   };
 }
 
-function checkNeutral(config: JsonObject, { activations = ["silu"], biases = true, windows }: Kind): void {
+function normEntry(config: JsonObject, { layerNorm }: Kind, { f32 }: EntryMaker): MetadataEntry {
+  if (layerNorm === undefined) {
+    return f32("attention.layer_norm_rms_epsilon", config.number("rms_norm_eps"));
+  }
+  const eps = typeof layerNorm === "number" ? layerNorm : config.number(layerNorm);
+  return f32("attention.layer_norm_epsilon", eps);
+}
+
+function checkNeutral(
+  config: JsonObject,
+  { activations = ["silu"], biases = true, hasBiases = false, windows }: Kind,
+): void {
   for (const key of ["hidden_act", "hidden_activation"]) {
     if (config.has(key) && !activations.includes(config.value(key) as string)) {
       throw config.unsupported(key, "another activation");
     }
   }
   for (const [key, values, what] of NEUTRAL) {
-    const isOwn = key === "attention_bias" && biases;
+    const isOwn = key === "attention_bias" && biases || key === "use_bias" && hasBiases;
     if (config.has(key) && !values.includes(config.value(key)) && !isOwn) {
       throw config.unsupported(key, what);
     }
@@ -176,13 +190,14 @@ function windowedLayers(config: JsonObject, usual: number, layers: number): bool
 function nameOf(
   name: string,
   isTied: boolean,
-  { interleaved = false, parts = {}, normsAroundOne = false }: Kind,
+  { interleaved = false, outer = {}, parts = {}, normsAroundOne = false }: Kind,
   { heads, kvHeads }: Sizes,
 ): NamedTensor | null | undefined {
   // Some files repeat the token table, some have tables that older versions computed once.
   if (isTied && name === "lm_head.weight" || name.endsWith(".rotary_emb.inv_freq")) return null;
   const aroundOne = normsAroundOne && name.endsWith("norm.weight") ? { aroundOne: true } : {};
-  if (Object.hasOwn(OUTER, name)) return { name: OUTER[name], ...aroundOne };
+  const outerNames = { ...OUTER, ...outer };
+  if (Object.hasOwn(outerNames, name)) return { name: outerNames[name], ...aroundOne };
   const [, layer, part, end] = /^model\.layers\.(0|[1-9]\d{0,3})\.(.+)\.(weight|bias)$/.exec(name) ?? [];
   const names = { ...IN_LAYER, ...parts };
   if (layer === undefined || !Object.hasOwn(names, part)) return undefined;

@@ -19,6 +19,7 @@ export interface Sizes {
 export interface EntryMaker {
   u32(key: string, value: number): MetadataEntry;
   f32(key: string, value: number): MetadataEntry;
+  bool(key: string, value: boolean): MetadataEntry;
   string(key: string, value: string): MetadataEntry;
   bools(key: string, values: boolean[]): MetadataEntry;
 }
@@ -28,6 +29,7 @@ export function entryMaker(name: string): EntryMaker {
   return {
     u32: (key, value) => scalarEntry("u32", `${name}.${key}`, value),
     f32: (key, value) => scalarEntry("f32", `${name}.${key}`, value),
+    bool: (key, value) => scalarEntry("bool", `${name}.${key}`, value),
     string: (key, value) => scalarEntry("string", `${name}.${key}`, value),
     bools: (key, values) => arrayEntry("bool", `${name}.${key}`, values),
   };
@@ -41,6 +43,14 @@ export interface Kind {
   readonly interleaved?: boolean;
   /** Parts of a layer by other names: what the checkpoint calls them, and GGUF. */
   readonly parts?: Readonly<Record<string, string>>;
+  /** Tensors beside the layers by other names. */
+  readonly outer?: Readonly<Record<string, string>>;
+  /** For LayerNorm the setting that has its epsilon, or that number. Default: RMSNorm. */
+  readonly layerNorm?: string | number;
+  /** Whether the output is the token table where the settings say nothing. Default: it is not. */
+  readonly isTied?: boolean;
+  /** Whether all matrices have biases. Default: no. */
+  readonly hasBiases?: boolean;
   /** Vectors of norms hold what is to be added to 1. */
   readonly normsAroundOne?: boolean;
   /** Values of the activation's setting that mean the family's. Default: "silu". */

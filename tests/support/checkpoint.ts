@@ -73,7 +73,7 @@ function inHalves(data: Uint8Array, rows: number, heads: number): Uint8Array {
 
 function tensorsOf(
   file: GgufFile,
-  { parts = {}, inHalves: turned, normsAroundOne }: Omit<CheckpointKind, "shape">,
+  { parts = {}, inHalves: turned, normsAroundOne, outer = {} }: Omit<CheckpointKind, "shape">,
 ): CheckpointTensor[] {
   const architecture = file.get.string("general.architecture");
   const names = { ...IN_LAYER, ...parts };
@@ -89,7 +89,9 @@ function tensorsOf(
     if (normsAroundOne && name.endsWith("norm.weight")) {
       data = new Uint8Array(new Float32Array(data.buffer).map((value) => value - 1).buffer);
     }
-    const own = layer === undefined ? OUTER[name] : `model.layers.${layer}.${names[part]}.${end}`;
+    const own = layer === undefined
+      ? { ...OUTER, ...outer }[name]
+      : `model.layers.${layer}.${names[part]}.${end}`;
     return { name: own, dtype: tensorType(type).name, shape: dims.toReversed(), data };
   });
 }
@@ -107,7 +109,7 @@ export function configOf(file: GgufFile, architecture: string): Record<string, u
     num_attention_heads: u32("attention.head_count"),
     num_key_value_heads: u32("attention.head_count_kv"),
     num_hidden_layers: u32("block_count"),
-    rms_norm_eps: file.get.f32(`${name}.attention.layer_norm_rms_epsilon`),
+    rms_norm_eps: file.get.f32(`${name}.attention.layer_norm_rms_epsilon`, { fallback: 0 }),
     rope_theta: file.get.f32(`${name}.rope.freq_base`),
     tie_word_embeddings: !file.tensors.has("output.weight"),
     vocab_size: file.tensors.get("token_embd.weight")!.dims[1],

@@ -6,6 +6,8 @@ export interface CheckpointKind {
   readonly shape: string;
   /** Names of parts of a layer, by GGUF's. */
   readonly parts?: Readonly<Record<string, string>>;
+  /** Names of tensors beside the layers, by GGUF's. */
+  readonly outer?: Readonly<Record<string, string>>;
   /** Rows of queries and keys lie in halves. */
   readonly inHalves?: boolean;
   /** Norms hold what is added to 1. */
@@ -31,6 +33,8 @@ const yarn = {
   original_max_position_embeddings: 16,
 };
 const alternating = { sliding_window: 24, layer_types: ["sliding_attention", "full_attention"] };
+const EPS = 1e-5;
+const normBias = { "output_norm.bias": "model.norm.bias" };
 const growing = (last: number) => Array.from({ length: 24 }, (_, i) => 1 + (last - 1) * i / 23);
 
 /** By the name in `architectures`. */
@@ -125,4 +129,37 @@ export const CHECKPOINT_KINDS: Readonly<Record<string, CheckpointKind>> = {
     shape: "hunyuan-dense-tiny",
     parts: { attn_q_norm: "self_attn.query_layernorm", attn_k_norm: "self_attn.key_layernorm" },
   },
+  PhiForCausalLM: {
+    shape: "phi2-tiny",
+    outer: {
+      "output_norm.weight": "model.final_layernorm.weight",
+      "output_norm.bias": "model.final_layernorm.bias",
+      "output.bias": "lm_head.bias",
+    },
+    parts: { attn_output: "self_attn.dense", ffn_up: "mlp.fc1", ffn_down: "mlp.fc2" },
+    config: { hidden_act: "gelu_new", layer_norm_eps: EPS, partial_rotary_factor: 0.5 },
+  },
+  StableLmForCausalLM: {
+    shape: "stablelm-tiny",
+    outer: normBias,
+    config: { layer_norm_eps: EPS, use_qkv_bias: true },
+  },
+  Starcoder2ForCausalLM: {
+    shape: "starcoder2-tiny",
+    outer: normBias,
+    parts: { ffn_up: "mlp.c_fc", ffn_down: "mlp.c_proj" },
+    config: { hidden_act: "gelu_pytorch_tanh", norm_epsilon: EPS, use_bias: true },
+  },
+  CohereForCausalLM: { shape: "command-r-tiny", config: { layer_norm_eps: EPS, logit_scale: 0.7 } },
+  Cohere2ForCausalLM: {
+    shape: "cohere2-tiny",
+    config: { ...alternating, layer_norm_eps: EPS, logit_scale: 0.7 },
+  },
+  NemotronForCausalLM: {
+    shape: "nemotron-tiny",
+    outer: normBias,
+    normsAroundOne: true,
+    config: { hidden_act: "relu2", norm_eps: EPS, rope_parameters: { partial_rotary_factor: 0.5 } },
+  },
+  OlmoForCausalLM: { shape: "olmo-tiny", inHalves: true, config: { clip_qkv: 1.5 } },
 };
