@@ -20,14 +20,27 @@ import { CHAT_ROLES } from "../tokenizer/conversation.ts";
 
 /** What of the options shapes the prompt. Throws a RangeError for what contradicts itself. */
 export function shapeOf(options: ChatOptions): PromptShape {
-  const { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt, templateVariables } =
-    options;
+  const {
+    enableThinking,
+    reasoningEffort,
+    continueFinalMessage,
+    addGenerationPrompt,
+    templateVariables,
+    tools,
+  } = options;
   if (continueFinalMessage && addGenerationPrompt) {
     throw new RangeError(
       'Options "continueFinalMessage" and "addGenerationPrompt" cannot both be true: an answer goes on with a message or begins one',
     );
   }
-  return { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt, templateVariables };
+  return {
+    enableThinking,
+    reasoningEffort,
+    continueFinalMessage,
+    addGenerationPrompt,
+    templateVariables,
+    tools,
+  };
 }
 
 const isToolCall: Check = (label, call) => {

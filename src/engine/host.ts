@@ -15,7 +15,7 @@ import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "../protocol/errors.ts";
 import { machineReply } from "./machine_reply.ts";
 import { loadNotes, named, readModel } from "../runner/model_file.ts";
-import { describeModel, fingerprintOf } from "./model_info.ts";
+import { describeModel, fingerprintOf, toolCallsOf } from "./model_info.ts";
 import {
   CONTROL_STEP_IDS,
   CONTROL_STEP_IDS_MAX,
@@ -194,6 +194,7 @@ export class EngineHost {
         info: describeModel(file, runner, {
           defaultClass: defaultClass(classes),
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
+          toolCalls: toolCallsOf(chatTemplate instanceof TemplateError ? "" : chatTemplate.source, tokenizer),
           bosToken: tokenizer.bos === undefined ? undefined : tokenizer.tokenText(tokenizer.bos),
           eosToken: tokenizer.eos === undefined ? undefined : tokenizer.tokenText(tokenizer.eos),
           gap: readGapTokens(file.metadata, tokenizer),

@@ -4,7 +4,9 @@ import { elementCount, tensorType } from "../gguf/tensor_types.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
 import { VERSION } from "../protocol/version.ts";
 import { readFileSampling } from "../protocol/file_sampling.ts";
-import type { ModelInfo } from "../protocol/model_info.ts";
+import { formatOf, HERMES, signsOf } from "../grammar/tools/format.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { ModelInfo, ToolCalls } from "../protocol/model_info.ts";
 
 const FINGERPRINT_CHARACTERS = 12;
 
@@ -16,7 +18,14 @@ export function describeModel(
   runner: ModelRunner,
   more: Pick<
     ModelInfo,
-    "defaultClass" | "hasChatTemplate" | "bosToken" | "eosToken" | "gap" | "notes" | "fingerprint"
+    | "defaultClass"
+    | "hasChatTemplate"
+    | "toolCalls"
+    | "bosToken"
+    | "eosToken"
+    | "gap"
+    | "notes"
+    | "fingerprint"
   >,
 ): ModelInfo {
   const h = runner.hyperparameters;
@@ -44,6 +53,14 @@ export function describeModel(
     isa: runner.kernels.isa,
     threads: runner.kernels.threads,
   };
+}
+
+/** How a model with a chat template calls tools; in the usual way where the template knows none. */
+export function toolCallsOf(template: string, tokenizer: Tokenizer): ToolCalls {
+  const known = formatOf(template);
+  const format = known ?? HERMES;
+  const control = signsOf(format).filter((sign) => tokenizer.controlId(sign) !== undefined);
+  return { format: format.name, isNative: known !== undefined, control };
 }
 
 /** Equal where the same request with the same seed has the same answer. */

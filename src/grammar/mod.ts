@@ -18,6 +18,8 @@ import type { Expression } from "./expression.ts";
 import { gbnfRules } from "./gbnf.ts";
 import { schemaRules } from "./json_schema/compile.ts";
 import { compileRules } from "./network.ts";
+import { TOOL_FORMATS } from "./tools/format.ts";
+import { type ToolChoice, toolRules } from "./tools/grammar.ts";
 
 export { GrammarError } from "./error.ts";
 
@@ -29,6 +31,14 @@ export type GrammarSpec =
   | { readonly kind: "regex"; readonly pattern: string }
   /** One of several texts. */
   | { readonly kind: "choice"; readonly texts: readonly string[] }
+  /** Text, and calls of tools in the manner of a model. */
+  | ({
+    readonly kind: "tools";
+    /** Name of the format. */
+    readonly format: string;
+    /** Which of the format's signs are control tokens of the vocabulary. */
+    readonly control: readonly string[];
+  } & ToolChoice)
   /** A text of a grammar in llama.cpp's notation. */
   | { readonly kind: "gbnf"; readonly grammar: string }
   /** What `compileGrammar` has made of one of these. */
@@ -46,6 +56,11 @@ export function rulesOf(spec: GrammarSource): readonly Expression[] {
       return schemaRules(spec.schema);
     case "gbnf":
       return gbnfRules(spec.grammar);
+    case "tools": {
+      const format = TOOL_FORMATS.find(({ name }) => name === spec.format);
+      if (format === undefined) throw new GrammarError(`There is no format of calls named ${spec.format}`);
+      return toolRules(format, spec, (text) => spec.control.includes(text));
+    }
     case "regex": {
       const budget = new Budget(WORK_MAX, "The pattern");
       return [{ kind: "automaton", dfa: toBytes(matchDfa(spec.pattern, budget), utf8, budget) }];

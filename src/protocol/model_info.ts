@@ -2,6 +2,16 @@ import type { FilePooling } from "../models/hyperparameters.ts";
 import type { GapTokens } from "../tokenizer/gap_tokens.ts";
 import type { FileSampling } from "./file_sampling.ts";
 
+/** How a model calls tools. */
+export interface ToolCalls {
+  /** Name of the format. */
+  readonly format: string;
+  /** Whether its chat template knows tools; otherwise the system message tells of them. */
+  readonly isNative: boolean;
+  /** Which of the format's signs are control tokens. */
+  readonly control: readonly string[];
+}
+
 /** What a loaded model is. */
 export interface ModelInfo {
   architecture: string;
@@ -37,6 +47,8 @@ export interface ModelInfo {
    */
   defaultClass: string;
   hasChatTemplate: boolean;
+  /** How it calls tools. */
+  toolCalls: ToolCalls;
   /** Names of the tokens that begin and end a text, where the model has such. */
   bosToken?: string;
   eosToken?: string;

@@ -15,6 +15,9 @@ import {
   mapTexts,
   textsOf,
 } from "./conversation.ts";
+import { formatOf } from "../grammar/tools/format.ts";
+import { withToolPrompt } from "../grammar/tools/prompt.ts";
+import { mapTools, textsIn } from "./conversation.ts";
 import { cutAtSentinel, withSentinel } from "./final_message.ts";
 import { type Metadata } from "./metadata.ts";
 import { TemplateError } from "./error.ts";
@@ -88,7 +91,9 @@ export class ChatTemplate {
    * such a constant.
    */
   renderOwned(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): OwnedText {
-    const checked = checkMessages(messages);
+    const { tools = [] } = options;
+    const hasPrompt = tools.length > 0 && formatOf(this.source) === undefined;
+    const checked = checkMessages(hasPrompt ? withToolPrompt(messages, tools) : messages);
     const continues = continuesFinal(checked, options);
     const now = options.now ?? new Date();
     try {
@@ -117,9 +122,18 @@ export class ChatTemplate {
   }
 
   #renderMarked(messages: readonly ChatMessage[], how: Rendering): OwnedText {
-    const texts = [this.source, ...messages.flatMap(textsOf)];
+    const { tools = [] } = how;
+    const texts = [
+      this.source,
+      ...messages.flatMap(textsOf),
+      ...tools.length === 0 ? [] : [JSON.stringify(tools)],
+    ];
     const sentinel = how.continues ? chooseMarks(texts).after : undefined;
-    const whole = (conversation: readonly ChatMessage[], read: (text: string) => OwnedText): OwnedText => {
+    const whole = (
+      conversation: readonly ChatMessage[],
+      read: (text: string) => OwnedText,
+      how: Rendering,
+    ): OwnedText => {
       if (sentinel === undefined) return read(this.#render(conversation, how));
       const owned = read(this.#render(withSentinel(conversation, sentinel), how));
       const cut = cutAtSentinel(owned, sentinel, messages.at(-1)!.content);
@@ -128,8 +142,9 @@ export class ChatTemplate {
         "the chat template does not write the last message in a way that can be continued",
       );
     };
-    const plain = whole(messages, (text) => ({ text, userOwned: new Uint8Array(text.length) }));
-    if (!messages.some((message) => textsOf(message).some((text) => this.#marks.needsMarks(text)))) {
+    const plain = whole(messages, (text) => ({ text, userOwned: new Uint8Array(text.length) }), how);
+    const owned = [...messages.flatMap(textsOf), ...textsIn(tools)];
+    if (!owned.some((text) => this.#marks.needsMarks(text))) {
       return plain;
     }
     const marks = chooseMarks(sentinel === undefined ? texts : [...texts, sentinel]);
@@ -137,7 +152,8 @@ export class ChatTemplate {
       const copies = messages.map((message) =>
         mapTexts(message, (text) => this.#marks.mark(text, marks, except))
       );
-      return whole(copies, (text) => unmark(text, marks));
+      const marked = { ...how, tools: mapTools(tools, (text) => this.#marks.mark(text, marks, except)) };
+      return whole(copies, (text) => unmark(text, marks), marked);
     };
     const all = marked([]);
     if (all.text === plain.text) return all;
@@ -147,12 +163,14 @@ export class ChatTemplate {
 
   /** What the template writes, well formed. */
   #render(messages: readonly ChatMessage[], { now, continues, ...options }: Rendering): string {
+    const { tools = [] } = options;
     const variables: Record<string, unknown> = {
       ...checkVariables(options.templateVariables ?? {}),
       messages,
       ...this.#tokens,
       add_generation_prompt: options.addGenerationPrompt ?? !continues,
     };
+    if (tools.length > 0) variables.tools = variables.xml_tools = tools;
     if (options.enableThinking !== undefined) variables.enable_thinking = options.enableThinking;
     const effort = options.reasoningEffort;
     if (effort !== undefined && REASONING_EFFORTS.includes(effort)) variables.reasoning_effort = effort;

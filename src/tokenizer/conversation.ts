@@ -131,6 +131,21 @@ export function mapTexts(message: ChatMessage, change: (text: string) => string)
   return { role, ...mapValue(rest, change, false) as Omit<ChatMessage, "role"> };
 }
 
+/** All texts of declared tools, names of parameters included. */
+export function textsIn(value: unknown): string[] {
+  const texts: string[] = [];
+  mapTools(value, (text) => {
+    texts.push(text);
+    return text;
+  });
+  return texts;
+}
+
+/** Declared tools with all of their texts changed. */
+export function mapTools<T>(tools: T, change: (text: string) => string): T {
+  return mapValue(tools, change, true) as T;
+}
+
 function mapValue(value: unknown, change: (text: string) => string, mapsKeys: boolean): unknown {
   if (typeof value === "string") return change(value);
   if (Array.isArray(value)) return value.map((each) => mapValue(each, change, mapsKeys));

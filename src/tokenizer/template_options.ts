@@ -1,5 +1,6 @@
 /** What a caller may say about how a chat template is filled in. @module */
 
+import type { ToolDeclaration } from "../grammar/tools/prompt.ts";
 import type { EndingOptions } from "./conversation.ts";
 
 /** What besides the messages shapes the prompt. */
@@ -8,6 +9,8 @@ export interface ChatTemplateOptions extends EndingOptions {
   readonly enableThinking?: boolean;
   /** Value of `reasoning_effort`, for templates that know it. Default: not set. */
   readonly reasoningEffort?: ReasoningEffort;
+  /** Functions that the model may call. Templates that know no tools get them in the system message. */
+  readonly tools?: readonly ToolDeclaration[];
   /** More variables for templates that know them. Those above, where they are set, count for more. */
   readonly templateVariables?: ChatVariables;
   /** The date that templates may write. Default: now. */

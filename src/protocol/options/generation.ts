@@ -1,10 +1,11 @@
 /** The options of an answer, beside those of sampling. @module */
 
 import type { GrammarSpec } from "../../grammar/mod.ts";
+import type { ToolDeclaration } from "../../grammar/tools/prompt.ts";
 import { limits } from "../../ffi/symbols.ts";
 import { type ChatVariables, REASONING_EFFORTS } from "../../tokenizer/template_options.ts";
 import type { AnswerPart } from "../answer.ts";
-import { isFunction, isRecord, isSignal } from "../arguments.ts";
+import { isFunction, isRecord, isSignal, listOf } from "../arguments.ts";
 import { type Pooling, POOLINGS, type PromptShape } from "../request.ts";
 import { boolean, choice, integer, list, number, own, text, tokenIds, words } from "./kind.ts";
 import { type Agreement, checksOf, type OptionTable } from "./option.ts";
@@ -223,6 +224,11 @@ export const CHAT = {
     doc:
       "the prompt ends with the beginning of a new message of the assistant; default: when nothing is continued",
     setBy: ["client"],
+  },
+  tools: {
+    kind: own<readonly ToolDeclaration[]>(listOf(isRecord)),
+    doc:
+      "functions that the model may call: the prompt tells of them, in the chat template's way or the usual one",
   },
   templateVariables: {
     kind: own<ChatVariables>(isRecord),

@@ -4,7 +4,9 @@ import { MessageEvents, wholeMessage } from "./anthropic/answers.ts";
 import { ANTHROPIC_ERRORS } from "./anthropic/errors.ts";
 import { COUNT_BODY, MESSAGES_BODY } from "./anthropic/fields.ts";
 import { toConversation } from "./anthropic/turns.ts";
+import { toolsOf } from "./anthropic/tools.ts";
 import { planChat } from "./conversation/request.ts";
+import { formatNamed } from "./conversation/tools.ts";
 import { dialect, type Plan } from "./dialect.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 
@@ -22,10 +24,12 @@ export const MESSAGES = dialect({
   plan(fields, asked): Plan {
     const { temperature, top_p: topP, top_k, max_tokens: maxTokens, stop_sequences: stop } = fields;
     const options = { temperature, topP, topK: top_k === -1 ? 0 : top_k, maxTokens, stop };
+    const tools = toolsOf(fields);
+    const format = tools && formatNamed(asked.model.info.toolCalls);
     return {
-      ...planChat({ ...toConversation(fields), options, urgency: fields }, asked),
-      whole: ([result]) => wholeMessage(asked, result),
-      events: fields.stream ? new MessageEvents(asked) : undefined,
+      ...planChat({ ...toConversation(fields), options, tools, urgency: fields }, asked),
+      whole: ([result]) => wholeMessage(asked, result, format),
+      events: fields.stream ? new MessageEvents(asked, format) : undefined,
     };
   },
 });
@@ -39,6 +43,7 @@ export const COUNT_TOKENS = dialect({
   errors: ANTHROPIC_ERRORS,
   async reply(fields, { model }) {
     const { messages, shape } = toConversation(fields);
-    return { input_tokens: (await model.renderChat(messages, shape)).tokens.length };
+    const tools = toolsOf(fields)?.tools;
+    return { input_tokens: (await model.renderChat(messages, { ...shape, tools })).tokens.length };
   },
 });

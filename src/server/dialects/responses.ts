@@ -2,12 +2,14 @@
 
 import { badField } from "../api_error.ts";
 import { planChat } from "./conversation/request.ts";
+import { formatNamed } from "./conversation/tools.ts";
 import { dialect, type Plan } from "./dialect.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 import { withExtraBody } from "./openai/unpack.ts";
 import { ResponseEvents, wholeResponse } from "./responses/answers.ts";
 import { RESPONSES_BODY } from "./responses/fields.ts";
 import { toConversation } from "./responses/items.ts";
+import { structureOf, toolsOf } from "./responses/tools.ts";
 
 export const RESPONSES = dialect({
   summary: "Answer a conversation, as clients of OpenAI's Responses ask for it; nothing is kept",
@@ -26,13 +28,14 @@ export const RESPONSES = dialect({
         "unsupported_value",
       );
     }
+    const tools = toolsOf(fields);
+    const format = tools && formatNamed(asked.model.info.toolCalls);
+    const options = { temperature, topP, maxTokens };
+    const structure = structureOf(fields);
     return {
-      ...planChat(
-        { ...toConversation(fields), options: { temperature, topP, maxTokens }, urgency: fields },
-        asked,
-      ),
-      whole: ([result]) => wholeResponse(asked, fields, result),
-      events: fields.stream ? new ResponseEvents(asked, fields) : undefined,
+      ...planChat({ ...toConversation(fields), options, tools, structure, urgency: fields }, asked),
+      whole: ([result]) => wholeResponse(asked, fields, result, format),
+      events: fields.stream ? new ResponseEvents(asked, fields, format) : undefined,
     };
   },
 });

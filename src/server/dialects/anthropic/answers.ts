@@ -2,6 +2,7 @@
 
 import type { GenerationResult } from "../../../client/generation.ts";
 import type { ApiError } from "../../api_error.ts";
+import type { ToolFormat } from "../../../grammar/tools/format.ts";
 import { eventText } from "../../sse.ts";
 import { AnswerReader, type Piece, readAnswer } from "../conversation/pieces.ts";
 import type { Asked, EventWriter, SoFar } from "../dialect.ts";
@@ -11,7 +12,8 @@ function messageOf({ id, modelName }: Asked, rest: object) {
   return { id: `msg_${id}`, type: "message", role: "assistant", model: modelName, ...rest };
 }
 
-function ending({ finishReason, stop }: GenerationResult) {
+function ending({ finishReason, stop }: GenerationResult, hasCalls: boolean) {
+  if (hasCalls && finishReason === "stop") return { stop_reason: "tool_use", stop_sequence: null };
   if (finishReason !== "stop") return { stop_reason: "max_tokens", stop_sequence: null };
   return typeof stop === "string"
     ? { stop_reason: "stop_sequence", stop_sequence: stop }
@@ -28,10 +30,30 @@ function usageOf({ usage: { promptTokens, cachedTokens, completionTokens } }: Ge
   };
 }
 
-export function wholeMessage(asked: Asked, result: GenerationResult) {
+/** The id of a call. */
+const toolUseId = (asked: Asked, index: number) => `toolu_${asked.id}_${index}`;
+
+/** Arguments that were cut are no JSON. */
+function inputOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+export function wholeMessage(asked: Asked, result: GenerationResult, format?: ToolFormat) {
+  const pieces = readAnswer(result, format);
   return messageOf(asked, {
-    content: readAnswer(result).map(({ text }) => ({ type: "text", text })),
-    ...ending(result),
+    content: pieces.map((piece) =>
+      piece.kind === "text" ? { type: "text", text: piece.text } : {
+        type: "tool_use",
+        id: toolUseId(asked, piece.index),
+        name: piece.name,
+        input: inputOf(piece.arguments),
+      }
+    ),
+    ...ending(result, pieces.some(({ kind }) => kind === "call")),
     usage: usageOf(result),
   });
 }
@@ -39,13 +61,14 @@ export function wholeMessage(asked: Asked, result: GenerationResult) {
 /** A stream: the message, its blocks one after the other, its end. */
 export class MessageEvents implements EventWriter {
   readonly #asked: Asked;
-  readonly #reader = new AnswerReader();
+  readonly #reader: AnswerReader;
   /** The kind of the block that has begun and not ended. */
-  #open?: Piece["kind"];
+  #open?: "text" | "call";
   #index = 0;
 
-  constructor(asked: Asked) {
+  constructor(asked: Asked, format?: ToolFormat) {
     this.#asked = asked;
+    this.#reader = new AnswerReader(format);
   }
 
   first(_index: number, { promptTokens }: SoFar): string {
@@ -63,8 +86,9 @@ export class MessageEvents implements EventWriter {
   }
 
   last(_index: number, result: GenerationResult): string {
-    const end = event("message_delta", { delta: ending(result), usage: usageOf(result) });
-    return this.#write(this.#reader.end()) + this.#close() + end;
+    const rest = this.#write(this.#reader.end()) + this.#close();
+    const delta = ending(result, this.#reader.hasCalls);
+    return rest + event("message_delta", { delta, usage: usageOf(result) });
   }
 
   end(): string {
@@ -77,21 +101,33 @@ export class MessageEvents implements EventWriter {
 
   #write(pieces: readonly Piece[]): string {
     let events = "";
-    for (const { kind, text } of pieces) {
-      if (this.#open !== kind) {
-        events += this.#close();
-        this.#open = kind;
-        events += event("content_block_start", {
-          index: this.#index,
-          content_block: { type: "text", text: "" },
-        });
+    for (const piece of pieces) {
+      if (piece.kind === "call") {
+        const block = {
+          type: "tool_use",
+          id: toolUseId(this.#asked, piece.index),
+          name: piece.name,
+          input: {},
+        };
+        events += this.#begin("call", block);
+      } else if (piece.kind === "arguments") {
+        events += this.#delta({ type: "input_json_delta", partial_json: piece.text });
+      } else {
+        if (this.#open !== "text") events += this.#begin("text", { type: "text", text: "" });
+        events += this.#delta({ type: "text_delta", text: piece.text });
       }
-      events += event("content_block_delta", {
-        index: this.#index,
-        delta: { type: "text_delta", text },
-      });
     }
     return events;
+  }
+
+  #begin(kind: "text" | "call", content_block: object): string {
+    const closing = this.#close();
+    this.#open = kind;
+    return closing + event("content_block_start", { index: this.#index, content_block });
+  }
+
+  #delta(delta: object): string {
+    return event("content_block_delta", { index: this.#index, delta });
   }
 
   #close(): string {

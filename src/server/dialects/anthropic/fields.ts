@@ -3,6 +3,7 @@
 import { GENERATION } from "../../../protocol/options/generation.ts";
 import { CHAT_LIMITS } from "../../../tokenizer/conversation.ts";
 import {
+  anything,
   choice,
   flag,
   integer,
@@ -64,7 +65,6 @@ export const TURN = object({
   }),
 }, {});
 
-const TOOLS = "Tools are not supported by this server yet";
 const SHAPES = "Answers in a JSON format are not supported by this server yet";
 
 /** What the conversation is made of. */
@@ -80,13 +80,24 @@ export const CONVERSATION_FIELDS = {
   }),
 };
 
+const TOOL = object({ name: text(64, { min: 1 }) }, {
+  type: tag(["custom"], {}, "Only functions of the caller's own are supported"),
+  description: text(1 << 16),
+  input_schema: anything({ help: "A JSON Schema of the function's input." }),
+}, {
+  others: unused([
+    "cache_control",
+    "strict",
+    "eager_input_streaming",
+    "defer_loading",
+    "allowed_callers",
+    "input_examples",
+  ]),
+});
+
 /** Those that change nothing, and those that ask for what is not there. */
 export const FOREIGN: Shape = {
   ...unused(["metadata", "service_tier", "betas", "inference_geo", "cache_control", "speed"]),
-  tools: unsupported(TOOLS, { empty: true }),
-  tool_choice: object({ type: unsupported(TOOLS, { values: ["auto", "none"] }) }, {
-    disable_parallel_tool_use: UNUSED,
-  }),
   mcp_servers: unsupported(SERVER_TOOLS, { empty: true }),
   container: unsupported("Containers are not supported by this server"),
   context_management: unsupported(
@@ -101,12 +112,23 @@ export const FOREIGN: Shape = {
   output_format: unsupported(SHAPES),
 };
 
+const TOOL_FIELDS = {
+  tools: list(TOOL, 0, 128, {
+    help: "Functions that the answer may call; their inputs always fit their schemas.",
+  }),
+  tool_choice: object({ type: word(["auto", "any", "tool", "none"]) }, {
+    name: text(64),
+    disable_parallel_tool_use: flag("Whether the answer may call one function at most.", false),
+  }, { help: "Whether the answer may call functions, must call one, or the one that is named." }),
+};
+
 export const MESSAGES_BODY = object({
   messages: list(TURN, 1, CHAT_LIMITS.messages),
   max_tokens: integer(1, GENERATION.maxTokens.kind.max, { help: "Most tokens of the answer." }),
 }, {
   model,
   ...CONVERSATION_FIELDS,
+  ...TOOL_FIELDS,
   temperature: fieldOf(GENERATION.temperature),
   top_p: fieldOf(GENERATION.topP),
   top_k: fieldOf(GENERATION.topK),
@@ -120,4 +142,5 @@ export const MESSAGES_BODY = object({
 export const COUNT_BODY = object({ messages: list(TURN, 1, CHAT_LIMITS.messages) }, {
   model,
   ...CONVERSATION_FIELDS,
+  ...TOOL_FIELDS,
 }, { others: FOREIGN });

@@ -8,6 +8,8 @@ import type { ChatOptions } from "../../../protocol/options/generation.ts";
 import type { ChatMessage, PromptShape } from "../../../protocol/request.ts";
 import { badField } from "../../api_error.ts";
 import type { Asked, Generating, Plan } from "../dialect.ts";
+import type { Structure } from "../openai/structure.ts";
+import { callingOf, type ToolRequest } from "./tools.ts";
 import { type Urgency, urgencyOf } from "../urgency.ts";
 
 /** How the answer is made: what of the options has the same meaning in all dialects. */
@@ -33,14 +35,32 @@ export interface ChatRequest {
   /** How the conversation becomes a prompt. */
   readonly shape?: PromptShape;
   readonly options: AnswerOptions;
+  readonly tools?: ToolRequest;
+  /** What the answer must be. */
+  readonly structure?: Structure;
   readonly urgency?: Urgency;
 }
 
 /** The work of a request and its latency class. Throws an ApiError, 400. */
 export function planChat(request: ChatRequest, asked: Asked): Pick<Plan, "class"> & { works: [Generating] } {
   const { messages, shape = {}, options, urgency = {} } = request;
-  const all = { ...urgencyOf(urgency, asked), ...options };
-  return { works: [{ kind: "generating", prompt: { messages, ...shape }, options: all }], class: all.class };
+  const { tools, structure } = request;
+  if (tools !== undefined && structure !== undefined) {
+    const { field } = structure;
+    throw badField(
+      field,
+      `"${field}" together with "tools" is not supported by this server`,
+      "unsupported_value",
+    );
+  }
+  const calling = tools && callingOf(tools, asked.model.info.toolCalls);
+  const grammar = structure && { grammar: structure.grammar };
+  const all = { ...urgencyOf(urgency, asked), ...options, ...calling?.options, ...grammar };
+  const prompt = { messages, ...shape, ...calling?.shape };
+  return {
+    works: [{ kind: "generating", prompt, options: all, grammarField: structure?.field ?? "tools" }],
+    class: all.class,
+  };
 }
 
 /** A conversation that templates can begin with: some refuse an empty one. Throws an ApiError, 400. */

@@ -52,7 +52,7 @@ export function loaded(asked: Asked, place: Place) {
 }
 
 export function wholeAnswer(asked: Asked, place: Place, result: GenerationResult) {
-  const text = readAnswer(result).map((piece) => piece.text).join("");
+  const text = readAnswer(result).map((piece) => piece.kind === "text" ? piece.text : "").join("");
   return { ...partOf(asked, place, text), ...ending(result) };
 }
 
@@ -95,7 +95,8 @@ export class LineEvents implements EventWriter {
   }
 
   #write(pieces: readonly Piece[]): string {
-    return pieces.map(({ text }) => line({ ...partOf(this.#asked, this.#place, text), done: false })).join(
+    const texts = pieces.flatMap((piece) => piece.kind === "text" ? [piece.text] : []);
+    return texts.map((text) => line({ ...partOf(this.#asked, this.#place, text), done: false })).join(
       "",
     );
   }

@@ -49,7 +49,7 @@ export function promptField(results: readonly GenerationResult[], index: number,
   return { prompt_logprobs: promptLogprobs(results[index - index % n].promptLogprobs ?? [], top) };
 }
 
-/** The objects of a stream. `index`: the place of an answer. */
+/** The objects of a stream, one or several at once. `index`: the place of an answer. */
 export interface Chunks {
   /** Before the first part; null where there is nothing to say. */
   first(index: number): object | null;
@@ -58,8 +58,8 @@ export interface Chunks {
     text: string,
     logprobs?: readonly TokenLogprob[],
     prompt?: readonly PromptLogprob[],
-  ): object;
-  last(index: number, result: GenerationResult): object;
+  ): object | object[];
+  last(index: number, result: GenerationResult): object | object[];
   usage(results: readonly GenerationResult[]): object;
 }
 
@@ -92,11 +92,11 @@ export class ChunkEvents implements EventWriter {
   }
 
   part(index: number, { text, logprobs, promptLogprobs }: Parameters<EventWriter["part"]>[1], soFar: SoFar) {
-    return this.#event(this.#chunks.part(index, text, logprobs, promptLogprobs), soFar);
+    return this.#events(this.#chunks.part(index, text, logprobs, promptLogprobs), soFar);
   }
 
   last(index: number, result: GenerationResult, soFar: SoFar): string {
-    return this.#event(this.#chunks.last(index, result), soFar);
+    return this.#events(this.#chunks.last(index, result), soFar);
   }
 
   end(results: readonly GenerationResult[]): string {
@@ -105,6 +105,10 @@ export class ChunkEvents implements EventWriter {
 
   error(error: ApiError): string {
     return eventText(OPENAI_ERRORS.body(error));
+  }
+
+  #events(chunks: object | object[], soFar: SoFar): string {
+    return [chunks].flat().map((chunk) => this.#event(chunk, soFar)).join("");
   }
 
   /** An event of an answer, with the usage of that answer so far where it is wanted. */

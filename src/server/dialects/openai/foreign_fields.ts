@@ -13,7 +13,6 @@ const here = (what: string, taken?: Parameters<typeof unsupported>[1]) =>
 
 const SAMPLER = (name: string) => `${name} is not supported`;
 const THOUGHTS = "A budget for thoughts is not supported";
-const TOOLS = "Tools are not supported by this server yet";
 
 const TRUNCATION = here("Cutting prompts that are too long is not supported");
 const NO_BOS = here("A prompt without BOS is not supported (a list of tokens is)", { values: [true] });
@@ -99,11 +98,7 @@ export const FOREIGN_FIELDS: Shape = {
 
 /** Only in chats. */
 export const FOREIGN_CHAT_FIELDS: Shape = {
-  ...unused(["parallel_tool_calls", "parse_tool_calls", "reasoning"]),
-  tools: unsupported(TOOLS, { empty: true }),
-  functions: unsupported(TOOLS, { empty: true }),
-  tool_choice: unsupported(TOOLS, { values: ["none", "auto"] }),
-  function_call: unsupported(TOOLS, { values: ["none", "auto"] }),
+  ...unused(["parse_tool_calls", "reasoning"]),
   modalities: list(here("Another modality than text is not supported", { values: ["text"] }), 0, 8),
   audio: here("Audio is not supported"),
   web_search_options: here("Web search is not supported"),

@@ -4,12 +4,20 @@ import type { GenerationResult } from "../../../client/generation.ts";
 import { type ApiError, OPENAI_ERRORS } from "../../api_error.ts";
 import { eventText } from "../../sse.ts";
 import type { FieldsOf } from "../../schema/read.ts";
-import { AnswerReader, type Piece, readAnswer } from "../conversation/pieces.ts";
+import type { ToolFormat } from "../../../grammar/tools/format.ts";
+import { AnswerReader, callId, type Piece, readAnswer } from "../conversation/pieces.ts";
 import type { Asked, EventWriter } from "../dialect.ts";
 import type { RESPONSES_BODY } from "./fields.ts";
 
 type Fields = FieldsOf<typeof RESPONSES_BODY>;
 type Status = "in_progress" | "completed" | "incomplete" | "failed";
+
+/** A call that is being told. */
+interface OpenCall {
+  readonly index: number;
+  readonly name: string;
+  readonly text: string;
+}
 
 /** A part of a message that is whole. */
 const textPart = (text: string) => ({ type: "output_text", text, annotations: [], logprobs: [] });
@@ -28,6 +36,19 @@ class Writer {
   item(index: number, text: string, status: Status) {
     const content = status === "in_progress" ? [] : [textPart(text)];
     return { id: this.itemId(index), type: "message", status, role: "assistant", content };
+  }
+
+  /** A call at a place of the output; `index`: its number among the calls. */
+  call(place: number, { index, name, text }: OpenCall, status: Status) {
+    const { id } = this.#asked;
+    return {
+      id: this.itemId(place),
+      type: "function_call",
+      status,
+      call_id: callId(id, 0, index),
+      name,
+      arguments: text,
+    };
   }
 
   itemId(index: number): string {
@@ -50,14 +71,14 @@ class Writer {
       max_tool_calls: null,
       model: modelName,
       output,
-      parallel_tool_calls: true,
+      parallel_tool_calls: this.#fields.parallel_tool_calls ?? true,
       previous_response_id: null,
       reasoning: { effort: reasoning?.effort ?? null, summary: null },
       store: false,
       temperature: temperature ?? null,
-      text: { format: { type: "text" } },
-      tool_choice: "auto",
-      tools: [],
+      text: { format: this.#fields.text?.format ?? { type: "text" } },
+      tool_choice: this.#fields.tool_choice ?? "auto",
+      tools: this.#fields.tools ?? [],
       top_logprobs: 0,
       top_p: top_p ?? null,
       truncation: "disabled",
@@ -84,25 +105,32 @@ class Writer {
   }
 }
 
-export function wholeResponse(asked: Asked, fields: Fields, result: GenerationResult) {
+export function wholeResponse(asked: Asked, fields: Fields, result: GenerationResult, format?: ToolFormat) {
   const writer = new Writer(asked, fields);
   const status = result.finishReason === "stop" ? "completed" : "incomplete";
-  return writer.ended(result, readAnswer(result).map(({ text }, i) => writer.item(i, text, status)));
+  const items = readAnswer(result, format).map((piece, i) =>
+    piece.kind === "text"
+      ? writer.item(i, piece.text, status)
+      : writer.call(i, { index: piece.index, name: piece.name, text: piece.arguments }, status)
+  );
+  return writer.ended(result, items);
 }
 
 /** A stream: the response, its items with their parts, each begun, told and closed. */
 export class ResponseEvents implements EventWriter {
   readonly #writer: Writer;
-  readonly #reader = new AnswerReader();
+  readonly #reader: AnswerReader;
   /** Items that are whole. */
   readonly #output: unknown[] = [];
-  /** The kind of the item that has begun and not ended, and its text so far. */
-  #open?: Piece["kind"];
+  /** The kind of the item that has begun and not ended, and its text or call so far. */
+  #open?: "text" | "call";
   #text = "";
+  #call: OpenCall = { index: 0, name: "", text: "" };
   #sequence = 0;
 
-  constructor(asked: Asked, fields: Fields) {
+  constructor(asked: Asked, fields: Fields, format?: ToolFormat) {
     this.#writer = new Writer(asked, fields);
+    this.#reader = new AnswerReader(format);
   }
 
   first(): string {
@@ -132,16 +160,32 @@ export class ResponseEvents implements EventWriter {
 
   #write(pieces: readonly Piece[]): string {
     let events = "";
-    for (const { kind, text } of pieces) {
-      if (this.#open !== kind) events += this.#close("completed") + this.#begin(kind);
-      this.#text += text;
-      events += this.#event("response.output_text.delta", { ...this.#place(), delta: text, logprobs: [] });
+    for (const piece of pieces) {
+      if (piece.kind === "call") {
+        events += this.#close("completed") + this.#beginCall(piece);
+      } else if (piece.kind === "arguments") {
+        this.#call = { ...this.#call, text: this.#call.text + piece.text };
+        const { item_id, output_index } = this.#place();
+        events += this.#event("response.function_call_arguments.delta", {
+          item_id,
+          output_index,
+          delta: piece.text,
+        });
+      } else {
+        if (this.#open !== "text") events += this.#close("completed") + this.#beginText();
+        this.#text += piece.text;
+        events += this.#event("response.output_text.delta", {
+          ...this.#place(),
+          delta: piece.text,
+          logprobs: [],
+        });
+      }
     }
     return events;
   }
 
-  #begin(kind: Piece["kind"]): string {
-    this.#open = kind;
+  #beginText(): string {
+    this.#open = "text";
     this.#text = "";
     const index = this.#output.length;
     const item = this.#writer.item(index, "", "in_progress");
@@ -149,16 +193,33 @@ export class ResponseEvents implements EventWriter {
       this.#event("response.content_part.added", { ...this.#place(), part: textPart("") });
   }
 
+  #beginCall({ index, name }: Piece & { kind: "call" }): string {
+    this.#open = "call";
+    this.#call = { index, name, text: "" };
+    const place = this.#output.length;
+    const item = this.#writer.call(place, this.#call, "in_progress");
+    return this.#event("response.output_item.added", { output_index: place, item });
+  }
+
   #close(status: Status): string {
     if (this.#open === undefined) return "";
     const place = this.#place();
-    const item = this.#writer.item(this.#output.length, this.#text, status);
-    const events = this.#event("response.output_text.done", { ...place, text: this.#text, logprobs: [] }) +
-      this.#event("response.content_part.done", { ...place, part: textPart(this.#text) }) +
-      this.#event("response.output_item.done", { output_index: place.output_index, item });
+    const { item_id, output_index } = place;
+    const isCall = this.#open === "call";
+    const item = isCall
+      ? this.#writer.call(output_index, this.#call, status)
+      : this.#writer.item(output_index, this.#text, status);
+    const events = isCall
+      ? this.#event("response.function_call_arguments.done", {
+        item_id,
+        output_index,
+        arguments: this.#call.text,
+      })
+      : this.#event("response.output_text.done", { ...place, text: this.#text, logprobs: [] }) +
+        this.#event("response.content_part.done", { ...place, part: textPart(this.#text) });
     this.#output.push(item);
     this.#open = undefined;
-    return events;
+    return events + this.#event("response.output_item.done", { output_index, item });
   }
 
   #place() {

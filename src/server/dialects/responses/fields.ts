@@ -3,6 +3,7 @@
 import { GENERATION } from "../../../protocol/options/generation.ts";
 import { CHAT_LIMITS, CHAT_ROLES } from "../../../tokenizer/conversation.ts";
 import {
+  anything,
   choice,
   flag,
   integer,
@@ -29,7 +30,6 @@ const parts = choice("a string or a list of objects", [content, list(PART, 0, PA
 
 const SERVER_TOOLS = "Tools that the server runs are not supported by this server";
 const STATELESS = "Answers are not kept by this server: send the whole conversation";
-const TOOLS = "Tools are not supported by this server yet";
 
 const THOUGHT = object({ type: word(["summary_text", "reasoning_text"]), text: content }, {});
 
@@ -60,21 +60,37 @@ export const ITEM = object({}, {
   output: parts,
 }, { others: unused(["id", "status", "encrypted_content", "phase"]) });
 
+const TOOL = object({
+  type: tag(["function"], {
+    file_search: SERVER_TOOLS,
+    web_search: SERVER_TOOLS,
+    web_search_preview: SERVER_TOOLS,
+    code_interpreter: SERVER_TOOLS,
+    computer_use_preview: SERVER_TOOLS,
+    image_generation: SERVER_TOOLS,
+    local_shell: SERVER_TOOLS,
+    mcp: SERVER_TOOLS,
+    custom: "Tools that take a text are not supported by this server",
+  }, "Only functions are supported"),
+  name: text(64, { min: 1 }),
+}, {
+  description: text(1 << 16),
+  parameters: anything({ help: "A JSON Schema of the arguments." }),
+}, { others: unused(["strict", "defer_loading"]) });
+
 const here = (what: string, taken?: Parameters<typeof unsupported>[1]) =>
   unsupported(`${what} by this server`, taken);
 
 /** Those that change nothing, and those that ask for what is not there. */
 const FOREIGN: Shape = {
   ...unused(["metadata", "store", "user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"]),
-  ...unused(["service_tier", "parallel_tool_calls", "max_tool_calls", "prompt_cache_options"]),
+  ...unused(["service_tier", "max_tool_calls", "prompt_cache_options"]),
   include: list(word(["reasoning.encrypted_content", "message.output_text.logprobs"]), 0, 8),
   previous_response_id: unsupported(STATELESS),
   conversation: unsupported(STATELESS),
   prompt: here("Prompts that are kept under a name are not supported"),
   background: here("Answers in the background are not supported", { values: [false] }),
   truncation: here("Cutting conversations that are too long is not supported", { values: ["disabled"] }),
-  tools: unsupported(TOOLS, { empty: true }),
-  tool_choice: unsupported(TOOLS, { values: ["none", "auto"] }),
   moderation: here("Moderation is not supported"),
   context_management: here("Changes of the conversation by the server are not supported", { empty: true }),
 };
@@ -91,22 +107,24 @@ export const RESPONSES_BODY = object({
   top_p: fieldOf(GENERATION.topP),
   top_logprobs: fieldOf(GENERATION.logprobs, { help: "Not given yet: taken where it is 0." }),
   text: object({}, {
-    format: object(
-      {
-        type: unsupported("Answers in a JSON format are not supported by this server yet", {
-          values: ["text"],
-        }),
-      },
-      {},
-      { others: unused(["name", "schema", "strict", "description"]) },
-    ),
-  }, { others: unused(["verbosity"]), help: "The form of the answer: a text." }),
+    format: object({ type: word(["text", "json_object", "json_schema"]) }, {
+      schema: anything({ help: "A JSON Schema that the answer fits." }),
+    }, { others: unused(["name", "strict", "description"]) }),
+  }, { others: unused(["verbosity"]), help: "The form of the answer." }),
   reasoning: object({}, {
     effort: word(["none", "minimal", "low", "medium", "high", "xhigh"]),
   }, {
     others: unused(["summary", "generate_summary", "context"]),
     help: "How much the model thinks first, where its template knows that.",
   }),
+  tools: list(TOOL, 0, 128, {
+    help: "Functions that the answer may call; their arguments always fit their schemas.",
+  }),
+  tool_choice: choice('"none", "auto", "required" or a function', [
+    word(["none", "auto", "required"]),
+    object({ type: word(["function"]), name: text(64) }, {}),
+  ], { help: "Whether the answer may call functions, must, or must call the one that is named." }),
+  parallel_tool_calls: flag("Whether the answer may call several functions.", true),
   stream: flag("Send the answer as server-sent events.", false),
   stream_options: object({}, {}, { others: { include_obfuscation: UNUSED } }),
   ...URGENCY_FIELDS,
