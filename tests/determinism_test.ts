@@ -5,7 +5,7 @@
 import { Kernels } from "../src/ffi/context.ts";
 import { assert, assertEquals } from "@std/assert";
 import { BLOCK_TOKENS, type SequenceSlice } from "../src/runner/batch.ts";
-import { type FormatName, formatNames } from "../src/gguf/mod.ts";
+import { type WeightFormatName, weightFormatNames } from "../src/gguf/mod.ts";
 import { shapeNames } from "../src/models/shapes.ts";
 import type { ModelRunner, RunnerOptions } from "../src/runner/model_runner.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
@@ -19,7 +19,7 @@ const BLOCKS = CONTEXT / BLOCK_TOKENS;
 /** Blocks of three sequences in one group of layers. */
 const STRIDE = 3 * BLOCKS;
 
-const FLOAT_FORMATS: readonly FormatName[] = ["f32", "f16", "bf16"];
+const FLOAT_FORMATS: readonly WeightFormatName[] = ["f32", "f16", "bf16"];
 const tokens = Array.from({ length: PROMPT_TOKENS + DECODE_TOKENS }, (_, i) => (i * 7919 + 13) % 512);
 const contiguous = Array.from({ length: BLOCKS }, (_, i) => i);
 /** No two neighbours in order: every block is an extent of its own. */
@@ -102,7 +102,7 @@ async function withRunner<T>(
   return use(runner);
 }
 
-async function assertOneAnswer(path: string, format: FormatName): Promise<void> {
+async function assertOneAnswer(path: string, format: WeightFormatName): Promise<void> {
   const expected = await withRunner(path, { threads: 1 }, (runner) => {
     const whole = run(runner, {});
     assert(
@@ -127,7 +127,7 @@ async function assertOneAnswer(path: string, format: FormatName): Promise<void> 
   }
 }
 
-for (const format of formatNames) {
+for (const format of weightFormatNames) {
   Deno.test(`ModelRunner gives one answer for llama in ${format}`, async () => {
     using folder = new TemporaryFolder();
     await assertOneAnswer(await folder.randomModel("llama-tiny", format), format);

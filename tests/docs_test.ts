@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { main } from "../src/cli/main.ts";
 import { OPTIONS_PAGE, optionsPage } from "./options_page.ts";
-import { formatNames, kvFormatNames } from "../src/gguf/mod.ts";
+import { kvFormatNames, weightFormatNames } from "../src/gguf/mod.ts";
 import { supportedArchitectures } from "../src/models/registry.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import {
@@ -222,7 +222,7 @@ Deno.test("pages are complete: commands, the server's flags, formats, families, 
   const levelNames = [...levels.matchAll(/\.name = "(\w+)"/g)].map(([, name]) => name);
   assert(levelNames.length >= 10);
   assertEquals([
-    ...lacking("docs/model-files.md", formatNames.map((name) => name.toUpperCase())),
+    ...lacking("docs/model-files.md", weightFormatNames.map((name) => name.toUpperCase())),
     ...lacking("docs/model-files.md", kvFormatNames),
     ...lacking("docs/model-files.md", supportedArchitectures),
     ...lacking("docs/systems.md", levelNames),

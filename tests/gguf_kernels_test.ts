@@ -1,6 +1,6 @@
 /** Files, random blocks and the kernels together: formats mean the same in both, and quantising a model works. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { Kernels } from "../src/ffi/context.ts";
 import { weightFormats } from "../src/ffi/symbols.ts";
 import {
@@ -11,11 +11,12 @@ import {
   openGguf,
   planQuantization,
   quantizeFile,
+  weightFormatNames,
 } from "../src/gguf/mod.ts";
 import { randomRows, RandomWords } from "../src/gguf/random_blocks.ts";
 import { tensorType, TensorTypeId } from "../src/gguf/tensor_types.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
-import { formatGoldens } from "./support/format_goldens.ts";
+import { formatGoldens, readFormatGoldens } from "./support/format_goldens.ts";
 import { referenceCodecs } from "./support/gguf_codecs.ts";
 
 /** Greatest relative error (rms over rms) of normal weights: a few percent above what was measured. */
@@ -72,6 +73,36 @@ Deno.test("Kernels.dequantize() gives the bits of PyPI's gguf, in every format o
     kernels.dequantize(id, bytes, values);
     const digest = await crypto.subtle.digest("SHA-256", values);
     assertEquals(new Uint8Array(digest).toHex(), sha256, name);
+  }
+});
+
+Deno.test("Kernels.dequantize() gives the bits of PyPI's gguf in the formats that are only read, and panels the same", async () => {
+  using kernels = Kernels.open({ threads: 2, workspaceBytes: 8 << 20 });
+  const isWritten = (name: string) => (formatNames as readonly string[]).includes(name);
+  assertEquals(Object.keys(readFormatGoldens), weightFormatNames.filter((name) => !isWritten(name)));
+  const rows = 1000;
+  for (const [name, sha256] of Object.entries(readFormatGoldens)) {
+    const { id, blockBytes, blockLength } = weightFormats[name as keyof typeof readFormatGoldens];
+    const bytes = new Uint8Array(rows * blockBytes);
+    randomRows(id, 0.02).fill(bytes, new RandomWords(7, id));
+    const values = new Float32Array(rows * blockLength);
+    kernels.dequantize(id, bytes, values);
+    const digest = await crypto.subtle.digest("SHA-256", values);
+    assertEquals(new Uint8Array(digest).toHex(), sha256, name);
+    const rms = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+    assertAlmostEquals(rms / 0.02, 1, 0.03, `${name}: spread of random rows`);
+    // What the panels hold is the same.
+    using weights = kernels.createWeights(id, rows, blockLength);
+    weights.load(0, rows, bytes);
+    kernels.lookUpRows(weights, Uint32Array.from({ length: rows }, (_, row) => row), 1, 0);
+    const found = new Float32Array(values.length);
+    kernels.read(0, new Uint8Array(found.buffer));
+    assertEquals(found.findIndex((value, i) => value !== values[i]), -1, name);
+    assertThrows(
+      () => kernels.quantize(id, values.subarray(0, blockLength), new Uint8Array(blockBytes)),
+      Error,
+      "there are no kernels for this format",
+    );
   }
 });
 

@@ -3,7 +3,7 @@ import { encodeHeader } from "../src/gguf/encode.ts";
 import {
   arrayEntry,
   describe,
-  formatNames,
+  weightFormatNames,
   GgufError,
   GgufWriter,
   type MetadataEntry,
@@ -103,7 +103,7 @@ Deno.test("writeRandomModel() writes every tiny shape, and every format", () =>
     const tiny = shapeNames.filter((name) => name.endsWith("-tiny"));
     const cases = [
       ...tiny.map((shape) => [shape, "q4_k"] as const),
-      ...formatNames.map((format) => ["llama-tiny", format] as const),
+      ...weightFormatNames.map((format) => ["llama-tiny", format] as const),
     ];
     for (const [shape, format] of cases) {
       const path = `${folder}/${shape}-${format}.gguf`;

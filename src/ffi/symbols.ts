@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x2c64be32;
+export const abiHash = 0xaa544347;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -119,6 +119,7 @@ export const weightFormats = {
     panelLength: 1,
     panelBytes: 64,
     activation: "f32",
+    written: true,
   },
   f16: {
     id: 1,
@@ -127,6 +128,7 @@ export const weightFormats = {
     panelLength: 1,
     panelBytes: 32,
     activation: "f32",
+    written: true,
   },
   q4_0: {
     id: 2,
@@ -135,6 +137,7 @@ export const weightFormats = {
     panelLength: 64,
     panelBytes: 576,
     activation: "per32",
+    written: true,
   },
   q4_1: {
     id: 3,
@@ -143,6 +146,7 @@ export const weightFormats = {
     panelLength: 64,
     panelBytes: 640,
     activation: "per32",
+    written: true,
   },
   q5_0: {
     id: 6,
@@ -151,6 +155,7 @@ export const weightFormats = {
     panelLength: 64,
     panelBytes: 704,
     activation: "per32",
+    written: true,
   },
   q5_1: {
     id: 7,
@@ -159,6 +164,7 @@ export const weightFormats = {
     panelLength: 64,
     panelBytes: 768,
     activation: "per32",
+    written: true,
   },
   q8_0: {
     id: 8,
@@ -167,6 +173,7 @@ export const weightFormats = {
     panelLength: 64,
     panelBytes: 1088,
     activation: "per32",
+    written: true,
   },
   q2_k: {
     id: 10,
@@ -175,6 +182,7 @@ export const weightFormats = {
     panelLength: 256,
     panelBytes: 1344,
     activation: "per256",
+    written: true,
   },
   q3_k: {
     id: 11,
@@ -183,6 +191,7 @@ export const weightFormats = {
     panelLength: 256,
     panelBytes: 1856,
     activation: "per256",
+    written: true,
   },
   q4_k: {
     id: 12,
@@ -191,6 +200,7 @@ export const weightFormats = {
     panelLength: 256,
     panelBytes: 2368,
     activation: "per256",
+    written: true,
   },
   q5_k: {
     id: 13,
@@ -199,6 +209,7 @@ export const weightFormats = {
     panelLength: 256,
     panelBytes: 2880,
     activation: "per256",
+    written: true,
   },
   q6_k: {
     id: 14,
@@ -207,6 +218,43 @@ export const weightFormats = {
     panelLength: 256,
     panelBytes: 3392,
     activation: "per256",
+    written: true,
+  },
+  iq2_xxs: {
+    id: 16,
+    blockLength: 256,
+    blockBytes: 66,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
+  },
+  iq2_xs: {
+    id: 17,
+    blockLength: 256,
+    blockBytes: 74,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
+  },
+  iq3_xxs: {
+    id: 18,
+    blockLength: 256,
+    blockBytes: 98,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
+  },
+  iq1_s: {
+    id: 19,
+    blockLength: 256,
+    blockBytes: 50,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
   },
   iq4_nl: {
     id: 20,
@@ -215,6 +263,25 @@ export const weightFormats = {
     panelLength: 64,
     panelBytes: 576,
     activation: "per32",
+    written: true,
+  },
+  iq3_s: {
+    id: 21,
+    blockLength: 256,
+    blockBytes: 110,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
+  },
+  iq2_s: {
+    id: 22,
+    blockLength: 256,
+    blockBytes: 82,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
   },
   iq4_xs: {
     id: 23,
@@ -223,6 +290,16 @@ export const weightFormats = {
     panelLength: 256,
     panelBytes: 2304,
     activation: "per32",
+    written: true,
+  },
+  iq1_m: {
+    id: 29,
+    blockLength: 256,
+    blockBytes: 56,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
   },
   bf16: {
     id: 30,
@@ -231,6 +308,25 @@ export const weightFormats = {
     panelLength: 2,
     panelBytes: 64,
     activation: "f32",
+    written: true,
+  },
+  tq1_0: {
+    id: 34,
+    blockLength: 256,
+    blockBytes: 54,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
+  },
+  tq2_0: {
+    id: 35,
+    blockLength: 256,
+    blockBytes: 66,
+    panelLength: 256,
+    panelBytes: 2368,
+    activation: "per256",
+    written: false,
   },
   mxfp4: {
     id: 39,
@@ -239,6 +335,7 @@ export const weightFormats = {
     panelLength: 64,
     panelBytes: 576,
     activation: "per32",
+    written: true,
   },
 } as const;
 

@@ -31,7 +31,14 @@ export {
 } from "./quantize_file.ts";
 export { quantizedView } from "./quantized_view.ts";
 export { GgufFile, openGguf, type OpenGgufOptions, type TensorInfo } from "./reader.ts";
-export { type FormatName, formatNames, formatTypeId, parseFormat } from "./storage_format.ts";
+export {
+  type FormatName,
+  formatNames,
+  formatTypeId,
+  parseFormat,
+  type WeightFormatName,
+  weightFormatNames,
+} from "./storage_format.ts";
 export { compareTensors, type TensorErrors } from "./tensor_errors.ts";
 export { elementCount, type TensorType, tensorType, TensorTypeId, tensorTypes } from "./tensor_types.ts";
 export type { MetadataArray, MetadataEntry, MetadataValue } from "./value_types.ts";

@@ -1,5 +1,5 @@
 import { GgufError } from "./error.ts";
-import { type FormatName, formatNames, formatTypeId } from "./storage_format.ts";
+import { formatTypeId, type WeightFormatName, weightFormatNames } from "./storage_format.ts";
 import { tensorType, TensorTypeId } from "./tensor_types.ts";
 
 /** A small fast counter-free generator (sfc32): the same words for the same seed on every machine. */
@@ -43,12 +43,12 @@ export interface RandomRows {
  */
 export function randomRows(typeId: number, sigma: number, mean = 0): RandomRows {
   if (mean !== 0 && typeId !== TensorTypeId.F32) throw new GgufError("only F32 rows can have a mean");
-  const format = formatNames.find((name) => formatTypeId(name) === typeId);
+  const format = weightFormatNames.find((name) => formatTypeId(name) === typeId);
   if (format === undefined) throw new GgufError(`cannot make random ${tensorType(typeId).name} rows`);
   return MAKERS[format](sigma, mean);
 }
 
-const MAKERS: Readonly<Record<FormatName, (sigma: number, mean: number) => RandomRows>> = {
+const MAKERS: Readonly<Record<WeightFormatName, (sigma: number, mean: number) => RandomRows>> = {
   f32: (sigma, mean) => lookupRows(Float32Array.from(NORMAL, (z) => mean + sigma * z)),
   f16: (sigma) => lookupRows(new Uint16Array(Float16Array.from(NORMAL, (z) => sigma * z).buffer)),
   bf16: (sigma) => lookupRows(Uint16Array.from(NORMAL, (z) => toBf16(sigma * z))),
@@ -62,6 +62,16 @@ const MAKERS: Readonly<Record<FormatName, (sigma: number, mean: number) => Rando
   q4_k: (sigma) => superBlocks(144, 15, sigma),
   q5_k: (sigma) => superBlocks(176, 31, sigma),
   q6_k: (sigma) => q6Blocks(sigma),
+  iq2_xxs: (sigma) => gridBlocks(66, sigma / (GRID_RMS.iq2_xxs * FOUR_BITS / 8)),
+  iq2_xs: (sigma) => gridBlocks(74, sigma / (GRID_RMS.iq2_xs * FOUR_BITS / 8)),
+  iq3_xxs: (sigma) => gridBlocks(98, sigma / (GRID_RMS.iq3_xxs * FOUR_BITS / 4)),
+  iq1_s: (sigma) => gridBlocks(50, sigma / (GRID_RMS.iq1 * THREE_BITS)),
+  iq3_s: (sigma) => gridBlocks(110, sigma / (GRID_RMS.iq3_s * FOUR_BITS)),
+  iq2_s: (sigma) => gridBlocks(82, sigma / (GRID_RMS.iq2_s * FOUR_BITS / 8)),
+  iq1_m: (sigma) => gridBlocks(56, sigma / (GRID_RMS.iq1 * THREE_BITS), putScattered),
+  tq1_0: (sigma) => gridBlocks(54, sigma / rms([-1, 0, 1]), (out, at, bits) => putHalf(out, at + 52, bits)),
+  tq2_0: (sigma) =>
+    gridBlocks(66, sigma / rms([-1, 0, 1, 2]), (out, at, bits) => putHalf(out, at + 64, bits)),
   iq4_nl: (sigma) => simpleBlocks(18, sigma / rms(IQ4_VALUES), (q) => q),
   iq4_xs: (sigma) => iq4SuperBlocks(sigma),
   mxfp4: (sigma) => powerBlocks(sigma),
@@ -302,6 +312,33 @@ function iq4SuperBlocks(sigma: number): RandomRows {
       for (let block = 0; block < out.length; block += 136) putHalf(out, block, d[out[block]]);
     },
   };
+}
+
+/** Root mean square of the values in the grids; of IQ1's with the eighth by which they are moved. */
+const GRID_RMS = { iq2_xxs: 23.118, iq2_xs: 24.217, iq2_s: 24.43, iq3_xxs: 30.849, iq3_s: 7.594, iq1: 0.781 };
+/** And of 2 · scale + 1. */
+const FOUR_BITS = rms(Array.from({ length: 16 }, (_, scale) => 2 * scale + 1));
+const THREE_BITS = rms(Array.from({ length: 8 }, (_, scale) => 2 * scale + 1));
+
+/** The formats of grids and of three values: an f16, at the start where `put` says nothing else; all other bits are random. */
+function gridBlocks(blockBytes: number, scale: number, put = putHalf): RandomRows {
+  const d = scaleTable(scale);
+  return {
+    fill(out, random) {
+      fillBits(out, random);
+      for (let block = 0; block < out.length; block += blockBytes) {
+        put(out, block, d[out[block + blockBytes - 1]]);
+      }
+    },
+  };
+}
+
+/** IQ1_M's f16: four bits above the scales in each of the last four words. */
+function putScattered(out: Uint8Array, at: number, bits: number): void {
+  for (let i = 0; i < 4; i++) {
+    const byte = at + 49 + 2 * i;
+    out[byte] = out[byte] & 15 | (bits >> 4 * i & 15) << 4;
+  }
 }
 
 /** MXFP4: an exponent, 16 bytes of quants. Two neighbouring powers of two, as often as the spread asks for. */

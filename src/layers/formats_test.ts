@@ -15,7 +15,17 @@ Deno.test("memoryBytes() of whole panels is the file's for most formats, and wha
     q4_k: 4.625 / 4.5,
     q5_k: 5.625 / 5.5,
     q6_k: 6.625 / 6.5625,
+    // Whatever packs several values into one number becomes nibbles.
+    iq2_xxs: 4.625 / 2.0625,
+    iq2_xs: 4.625 / 2.3125,
+    iq3_xxs: 4.625 / 3.0625,
+    iq1_s: 4.625 / 1.5625,
+    iq3_s: 4.625 / 3.4375,
+    iq2_s: 4.625 / 2.5625,
     iq4_xs: 4.5 / 4.25,
+    iq1_m: 4.625 / 1.75,
+    tq1_0: 4.625 / 1.6875,
+    tq2_0: 4.625 / 2.0625,
     mxfp4: 4.5 / 4.25,
   });
 });

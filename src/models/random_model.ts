@@ -1,7 +1,7 @@
 import { withEntries } from "../gguf/entries.ts";
 import { randomRows, RandomWords } from "../gguf/random_blocks.ts";
 import { randomVocab } from "../gguf/random_vocab.ts";
-import { parseFormat } from "../gguf/storage_format.ts";
+import { parseWeightFormat } from "../gguf/storage_format.ts";
 import { tensorBytes, tensorType } from "../gguf/tensor_types.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { GgufWriter } from "../gguf/writer.ts";
@@ -36,7 +36,7 @@ const CHUNK_BYTES = 4 << 20;
  */
 export async function writeRandomModel(path: string, options: RandomModelOptions): Promise<number> {
   const { seed = 1, signal, progress } = options;
-  const format = parseFormat(options.format);
+  const format = parseWeightFormat(options.format);
   const shape = typeof options.shape === "string" ? modelShape(options.shape) : options.shape;
   const name = typeof options.shape === "string" ? options.shape : shape.family;
   const tensors = shapeTensors(shape, format, options.family);

@@ -2,7 +2,7 @@
 
 import { arrayEntry, scalarEntry, withEntries } from "../gguf/entries.ts";
 import { MetadataReader } from "../gguf/metadata.ts";
-import { fileTypeOf, type FormatName, storageTypeId } from "../gguf/storage_format.ts";
+import { fileTypeOf, storageTypeId, type WeightFormatName } from "../gguf/storage_format.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import type { TensorSpec as FileTensor } from "../gguf/writer.ts";
@@ -26,7 +26,11 @@ export interface RandomTensor extends FileTensor {
  * All tensors that the shape's family declares, matrices in `format`, with spreads that keep activations near 1. Those that a
  * file may leave out are there where the shape asks for them. `other`: a family in place of the shape's.
  */
-export function shapeTensors(shape: ModelShape, format: FormatName, other?: ModelFamily): RandomTensor[] {
+export function shapeTensors(
+  shape: ModelShape,
+  format: WeightFormatName,
+  other?: ModelFamily,
+): RandomTensor[] {
   const entries = shapeEntries("", shape, format);
   const table = { type: storageTypeId(format, [shape.hidden]), dims: [shape.hidden, shape.vocab] };
   const header = {
@@ -53,7 +57,7 @@ export function shapeTensors(shape: ModelShape, format: FormatName, other?: Mode
 function randomTensor(
   { name, kind, rows, k, role }: TensorSpec,
   { layers }: ModelShape,
-  format: FormatName,
+  format: WeightFormatName,
 ): RandomTensor {
   if (kind === "vector") {
     return { name, dims: [k], type: TensorTypeId.F32, sigma: 0.1, mean: role === "norm" ? 1 : 0 };
@@ -79,7 +83,7 @@ function ropeFactors({ ropeScaling, ropeBase, headDim }: ModelShape): Float32Arr
 }
 
 /** The hyperparameters' metadata, and general.* keys. */
-export function shapeEntries(name: string, shape: ModelShape, format: FormatName): MetadataEntry[] {
+export function shapeEntries(name: string, shape: ModelShape, format: WeightFormatName): MetadataEntry[] {
   const { family } = shape;
   const u32 = (key: string, value: number) => scalarEntry("u32", key, value);
   const own = [

@@ -167,8 +167,8 @@ Deno.test("checkModel() names the tensor that is missing, misshapen, in a foreig
     ],
     [(t) => t.get("blk.0.attn_norm.weight")!.dims = [255], `must be [256], it is [255]`],
     [
-      (t) => t.get("blk.0.ffn_gate.weight")!.type = 34,
-      `"blk.0.ffn_gate.weight" has format TQ1_0; supported are F32`,
+      (t) => t.get("blk.0.ffn_gate.weight")!.type = 41,
+      `"blk.0.ffn_gate.weight" has format Q1_0; supported are F32`,
     ],
     [(t) => t.get("output_norm.weight")!.type = TensorTypeId.Q8_0, `"output_norm.weight" has format Q8_0`],
     [(t) => t.set("blk.0.attn_sinks", { type: 0, dims: [4] }), `"blk.0.attn_sinks" has no place`],

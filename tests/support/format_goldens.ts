@@ -64,3 +64,19 @@ export const formatGoldens = {
     sha256: "0b9b789c30ca90df9a189e7d9733e3ba51c6eb9e84e54141b0c41ab1ddd0f7c9",
   },
 } as const;
+
+/**
+ * Of the formats that are only read the SHA-256 of the elements of 1,000 blocks, those that `randomRows(id, 0.02)` makes with
+ * `RandomWords(7, id)`, as the same package dequantises them: so many that every entry of their grids is among them.
+ */
+export const readFormatGoldens = {
+  iq2_xxs: "4060b16ea32ec7148678e8ef570e7c3a19fa6e04ba5cab98e29e496d0853b3cb",
+  iq2_xs: "7d9c03717d9d11514b0a40d6bd65685e29393aac8ec43cdc5f61b24a0554e210",
+  iq3_xxs: "6c573ce7539ee8086bc5c43a2fdf5f19ddaa315f98a7b53fed4dbb6fff8aacaf",
+  iq1_s: "21186043700e916ca1a51362ca44b9326605a0a7017d9fa854b89b2a8afa6a06",
+  iq3_s: "99b951919120d3c32c14cdd19fce383d95e1b66c27d34c0f2ff27e2210eb842d",
+  iq2_s: "d1c100860d44319fbea1905b92e380435d9263e5bb14359279e42eaf83b1e780",
+  iq1_m: "7993e59a94cc4f0899e7dafb59aabbd102f4affe61363a72768d9fef195af30c",
+  tq1_0: "1e54c2e18c0e985592a9d79cf7e2b9ba6b7e49252c9224ea8a4b62660a49e693",
+  tq2_0: "3dba5591845fddb0601b3951bd95e14b34cb33dbdaa2fa37556e777a528b82b5",
+};

@@ -1,4 +1,4 @@
-import { type FormatName, type MetadataEntry, openGguf } from "../../src/gguf/mod.ts";
+import { type MetadataEntry, openGguf, type WeightFormatName } from "../../src/gguf/mod.ts";
 import { writeRandomModel } from "../../src/models/random_model.ts";
 import type { ModelShape } from "../../src/models/shapes.ts";
 import { loadModelRunner, type ModelRunner, type RunnerOptions } from "../../src/runner/model_runner.ts";
@@ -38,7 +38,7 @@ export class TemporaryFolder implements Disposable {
   /** Writes a random-weight model and gives its path. `entries`: metadata in place of its own. */
   async randomModel(
     shape: string | ModelShape,
-    format: FormatName,
+    format: WeightFormatName,
     seed = 1,
     entries: readonly MetadataEntry[] = [],
   ): Promise<string> {

@@ -24,6 +24,7 @@ pub fn quantize(
     target_bytes: u32,
 ) status.Error!void {
     const encoded = try encodedBytes(format_id, n);
+    if (!encoded.format.isWritten()) return error.UnsupportedFormat;
     if (encoded.bytes != target_bytes) return error.BufferTooSmall;
     const bytes = try buffers.room(u8, target, target_bytes, target_bytes);
     // The caller vouches for n values: TypeScript passes the array's own length.
@@ -44,6 +45,7 @@ pub fn quantizeWeighted(
     target_bytes: u32,
 ) status.Error!void {
     const encoded = try encodedBytes(format_id, n);
+    if (!encoded.format.isWritten()) return error.UnsupportedFormat;
     if (row == 0 or row % encoded.format.blockLen() != 0 or n % row != 0) return error.ShapeMismatch;
     if (encoded.bytes != target_bytes) return error.BufferTooSmall;
     const bytes = try buffers.room(u8, target, target_bytes, target_bytes);

@@ -81,6 +81,7 @@ fn printFormats(comptime Format: type, out: *Writer) Writer.Error!void {
             \\    panelLength: {d},
             \\    panelBytes: {d},
             \\    activation: "{s}",
+            \\    written: {},
             \\  }},
             \\
         , .{
@@ -91,6 +92,7 @@ fn printFormats(comptime Format: type, out: *Writer) Writer.Error!void {
             Codec.chunk_len,
             @sizeOf(Codec.Packed),
             activation,
+            format.isWritten(),
         });
     }
     try out.writeAll("} as const;\n");

@@ -55,8 +55,8 @@ fn machineHas(comptime level: isa_levels.Level) bool {
     return isBuilt(level) and detect.has(level);
 }
 
-/// Whether the library has the level. Who works on kernels may build a few only (`zig build -Dlevels=NAME,…`); the others are as
-/// though the machine lacked them.
+/// Whether the library has the level. Who works on kernels may build a few only (`zig build -Dlevels=NAME,…`); the others are
+/// as though the machine lacked them.
 fn isBuilt(comptime level: isa_levels.Level) bool {
     return comptime isa_levels.isNamed(level, options.built_levels);
 }

@@ -453,18 +453,20 @@ pub inline fn splatBytes(value: u8) RowU8 {
 }
 
 /// table[index] for every byte; indices are below 16.
-pub inline fn lookup(comptime table: [16]u8, indices: RowU8) RowU8 {
-    const repeated: RowU8 = comptime repeated: {
-        var bytes: [4 * row_lanes]u8 = undefined;
-        for (&bytes, 0..) |*byte, i| byte.* = table[i % 16];
-        break :repeated bytes;
+pub inline fn lookup(table: @Vector(16, u8), indices: RowU8) RowU8 {
+    const mask = comptime mask: {
+        var places: [4 * row_lanes]i32 = undefined;
+        for (&places, 0..) |*place, i| place.* = i % 16;
+        break :mask places;
     };
+    const repeated = @shuffle(u8, table, undefined, mask);
     if (has_avx512 and has_intrinsics) return intrinsics.@"llvm.x86.avx512.pshuf.b.512"(repeated, indices);
     if (has_avx2 and has_intrinsics) return intrinsics.@"llvm.x86.avx2.pshuf.b"(repeated, indices);
     if (is_arm and has_intrinsics) return intrinsics.@"llvm.aarch64.neon.tbl1.v16i8"(repeated, indices);
+    const bytes: [16]u8 = table;
     const places: [4 * row_lanes]u8 = indices;
     var result: [4 * row_lanes]u8 = undefined;
-    for (&result, places) |*value, place| value.* = table[place & 15];
+    for (&result, places) |*value, place| value.* = bytes[place & 15];
     return result;
 }
 

@@ -8,6 +8,7 @@ const std = @import("std");
 const simd = @import("../isa/simd.zig");
 const activations = @import("activations.zig");
 const panel = @import("panel.zig");
+const table_places = @import("table_places.zig");
 const traits_file = @import("traits.zig");
 
 /// Values are ggml's type ids.
@@ -24,13 +25,37 @@ pub const Format = enum(u32) {
     q4_k = 12,
     q5_k = 13,
     q6_k = 14,
+    iq2_xxs = 16,
+    iq2_xs = 17,
+    iq3_xxs = 18,
+    iq1_s = 19,
     iq4_nl = 20,
+    iq3_s = 21,
+    iq2_s = 22,
     iq4_xs = 23,
+    iq1_m = 29,
     bf16 = 30,
+    tq1_0 = 34,
+    tq2_0 = 35,
     mxfp4 = 39,
 
     pub fn fromId(id: u32) ?Format {
         return std.enums.fromInt(Format, id);
+    }
+
+    /// The format whose code reads panels of this one: formats of one layout share it, so that kernels are compiled once.
+    pub inline fn layout(format: Format) Format {
+        return switch (format) {
+            .iq2_xs, .iq2_s, .iq3_xxs, .iq3_s, .iq1_s, .iq1_m, .tq1_0, .tq2_0 => .iq2_xxs,
+            else => format,
+        };
+    }
+
+    /// Whether values can be encoded; the other formats are only read.
+    pub fn isWritten(format: Format) bool {
+        return switch (format) {
+            inline else => |f| @hasDecl(Codec(f), "encode"),
+        };
     }
 
     /// Values per block; k must be a multiple of it.
@@ -91,12 +116,13 @@ pub const Format = enum(u32) {
     }
 };
 
-/// The file of a format. Each has: traits, block_len, Block (as in GGUF), decode(block) and encode(values, importance);
+/// The file of a format. Each has: traits, block_len, Block (as in GGUF), decode(block) and, if it is written, encode(values,
+/// importance);
 /// chunk_len and Packed (chunk_len values of K of 16 rows), packChunk(blocks of all rows, chunk), unpackBlock(chunk, row,
-/// index). Formats of single values also have packLines, which packs most of a panel at once. Those of integers have
-/// integers(block), for references, and for kernels unit(chunk, span of 32, u, row), with sub-blocks scalePair(chunk, pair,
-/// row), with their mins minPair; `row` is the first of a row group. Where kernels read less than `Packed` at a time it has
-/// `Chunk`, where factors are not f16 factorsAt(lanes, chunk, index, row).
+/// index); what that gives is a block, or has a decode of its own. Formats of single values also have packLines, which packs
+/// most of a panel at once. Those of integers have integers(block), for references, and for kernels unit(chunk, span of 32, u,
+/// row), with sub-blocks scalePair(chunk, pair, row), with their mins minPair; `row` is the first of a row group. Where kernels
+/// read less than `Packed` at a time it has `Chunk`, where factors are not f16 factorsAt(lanes, chunk, index, row).
 pub fn Codec(comptime format: Format) type {
     return switch (format) {
         .f32 => @import("float.zig").Codec(.f32),
@@ -112,6 +138,15 @@ pub fn Codec(comptime format: Format) type {
         .q4_k => @import("q4_k.zig"),
         .q5_k => @import("q5_k.zig"),
         .q6_k => @import("q6_k.zig"),
+        .iq2_xxs => table_places.Codec(@import("iq2.zig").Xxs),
+        .iq2_xs => table_places.Codec(@import("iq2.zig").Xs),
+        .iq3_xxs => table_places.Codec(@import("iq3.zig").Xxs),
+        .iq1_s => table_places.Codec(@import("iq1.zig").S),
+        .iq3_s => table_places.Codec(@import("iq3.zig").S),
+        .iq2_s => table_places.Codec(@import("iq2.zig").S),
+        .iq1_m => table_places.Codec(@import("iq1.zig").M),
+        .tq1_0 => table_places.Codec(@import("tq.zig").One),
+        .tq2_0 => table_places.Codec(@import("tq.zig").Two),
         .iq4_nl => @import("iq4_nl.zig"),
         .iq4_xs => @import("iq4_xs.zig"),
         .mxfp4 => @import("mxfp4.zig"),
@@ -149,7 +184,8 @@ pub inline fn factorsAt(
 comptime {
     for (std.enums.values(Format)) |format| {
         const C = Codec(format);
-        std.debug.assert(C.chunk_len % C.block_len == 0 and C.error_max >= 0);
+        std.debug.assert(C.chunk_len % C.block_len == 0);
+        std.debug.assert(format.layout().layout() == format.layout() and C.Packed == Codec(format.layout()).Packed);
         switch (C.traits) {
             .float => std.debug.assert(C.block_len == 1),
             .integer => |traits| {
@@ -189,20 +225,21 @@ pub fn packPanels(format: Format, rows: usize, k: usize, src: []const u8, dst: [
 pub fn unpackRow(format: Format, k: usize, bytes: [*]const u8, row: usize, out: [*]f32) void {
     std.debug.assert(k > 0 and k % format.blockLen() == 0);
     const source = bytes + row / simd.panel_rows * format.panelBytes(k);
-    switch (format) {
-        inline else => |f| panel.unpackRow(Codec(f), k, source, row % simd.panel_rows, out),
+    switch (format.layout()) {
+        inline else => |f| if (comptime f.layout() == f) panel.unpackRow(Codec(f), k, source, row % simd.panel_rows, out) else unreachable,
     }
 }
 
-/// Encodes values to a GGUF row. values.len is a multiple of blockLen(); dst: rowBytes(values.len) bytes.
+/// Encodes values to a GGUF row, in a format that is written. values.len is a multiple of blockLen(); dst: rowBytes(values.len)
+/// bytes.
 pub fn encodeRow(format: Format, values: []const f32, dst: []u8) void {
     std.debug.assert(dst.len >= format.rowBytes(values.len));
     switch (format) {
-        inline else => |f| {
+        inline else => |f| if (comptime f.isWritten()) {
             const C = Codec(f);
             const blocks: [*]align(1) C.Block = @ptrCast(dst.ptr);
             for (0..values.len / C.block_len) |i| blocks[i] = C.encode(values[i * C.block_len ..][0..C.block_len], null);
-        },
+        } else unreachable,
     }
 }
 
@@ -212,14 +249,14 @@ pub fn encodeWeighted(format: Format, values: []const f32, importance: []const f
     std.debug.assert(dst.len >= format.rowBytes(values.len));
     std.debug.assert(importance.len > 0 and importance.len % format.blockLen() == 0 and first % format.blockLen() == 0);
     switch (format) {
-        inline else => |f| {
+        inline else => |f| if (comptime f.isWritten()) {
             const C = Codec(f);
             const blocks: [*]align(1) C.Block = @ptrCast(dst.ptr);
             for (0..values.len / C.block_len) |i| {
                 const column = (first + i * C.block_len) % importance.len;
                 blocks[i] = C.encode(values[i * C.block_len ..][0..C.block_len], importance[column..][0..C.block_len]);
             }
-        },
+        } else unreachable,
     }
 }
 
@@ -239,5 +276,6 @@ pub fn decodeRow(format: Format, src: []const u8, values: []f32) void {
 
 test {
     _ = @import("iq4.zig");
+    _ = @import("sign_bits.zig");
     _ = @import("format_test.zig");
 }

@@ -78,7 +78,7 @@ pub fn unpackRow(comptime Codec: type, k: usize, source: [*]const u8, row: usize
     const chunks: [*]const Codec.Packed = @ptrCast(@alignCast(source));
     for (0..k / Codec.block_len) |i| {
         const block = Codec.unpackBlock(&chunks[i / per_chunk], row, i % per_chunk);
-        out[i * Codec.block_len ..][0..Codec.block_len].* = Codec.decode(&block);
+        out[i * Codec.block_len ..][0..Codec.block_len].* = if (@TypeOf(block) == Codec.Block) Codec.decode(&block) else block.decode();
     }
 }
 

@@ -1,6 +1,6 @@
 /** What `kumi bench` does. @module */
 
-import { formatNames, type GgufFile } from "../../gguf/mod.ts";
+import { type GgufFile, weightFormatNames } from "../../gguf/mod.ts";
 import { shapeNames } from "../../models/shapes.ts";
 import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
 import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
@@ -35,7 +35,7 @@ export async function runBench(args: Arguments): Promise<number> {
     throw new UsageError(`--peer takes llama.cpp, current value is ${peerName}`);
   }
   choiceOption(args, "shape", shapeNames);
-  if (choiceOption(args, "format", formatNames) !== undefined && !args.values.has("shape")) {
+  if (choiceOption(args, "format", weightFormatNames) !== undefined && !args.values.has("shape")) {
     throw new UsageError("--format needs --shape: a model's file has its own format");
   }
   if (peerName === undefined && args.values.has("peer-cpu")) throw new UsageError("--peer-cpu needs --peer");

@@ -25,8 +25,8 @@ pub fn reference(group: *const Group) void {
     for (group.items[0..group.count]) |*item| {
         for (0..item.columns) |column| {
             for (0..item.rows) |row| {
-                const sum = switch (item.kind()) {
-                    inline else => |f| switch (comptime f.traits()) {
+                const sum = switch (item.kind().layout()) {
+                    inline else => |f| if (comptime f.layout() != f) unreachable else switch (comptime f.traits()) {
                         .float => referenceFloat(f, item, row, column),
                         .integer => referenceInteger(f, item, row, column),
                     },
@@ -134,8 +134,8 @@ pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
             .span = .{ .first = column, .end = @min(column + strategies.columns_max, item.columns), .total = item.columns },
             .tiles = &tiles,
         };
-        switch (item.kind()) {
-            inline else => |format| strategies.run(format, &claim),
+        switch (item.kind().layout()) {
+            inline else => |format| if (comptime format.layout() == format) strategies.run(format, &claim) else unreachable,
         }
     }
 }

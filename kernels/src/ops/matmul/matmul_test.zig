@@ -67,10 +67,12 @@ const Case = struct {
                     inline for (.{ .{ "d", 0.01 }, .{ "dmin", 0.02 }, .{ "m", 0.02 } }) |scale| {
                         if (@hasField(Block, scale[0])) @field(blocks[i], scale[0]) = @bitCast(@as(f16, @floatCast(rng.unit() * scale[1])));
                     }
+                    // The only one whose d is made of the upper bits of its scales.
+                    if (!@hasField(Block, "d") and @hasField(Block, "scales")) blocks[i].scales[3] = blocks[i].scales[3] & 0x0fff | 0x2000;
                     // The only factor that is a power of two alone.
                     if (@hasField(Block, "e")) blocks[i].e = rng.between(u8, 112, 122);
                     const extreme: u8 = rng.pick(u8, &.{ 0x00, 0x7f, 0x80, 0xff });
-                    inline for (.{ "qs", "ql", "qh", "hmask", "bits" }) |name| {
+                    inline for (.{ "qs", "ql", "qh", "hmask", "bits", "signs" }) |name| {
                         if (@hasField(Block, name) and i % 4 == 0) @memset(std.mem.asBytes(&@field(blocks[i], name)), extreme);
                     }
                 }

@@ -42,7 +42,11 @@ comptime {
     for (std.enums.values(Format)) |format| std.debug.assert(Best(format, many).cut(format, many.total).panels_min <= item_file.panels_max);
 }
 
+/// Each strategy asks for each format's traits.
+const quota = 20_000;
+
 fn Best(comptime format: Format, comptime span: Span) type {
+    @setEvalBranchQuota(quota);
     inline for (all) |Strategy| {
         if (Strategy.serves(format, span)) return Strategy;
     }
@@ -61,9 +65,10 @@ fn firstSpan(columns: usize) Span {
 }
 
 pub fn cut(format: Format, columns: usize) Cut {
+    @setEvalBranchQuota(quota);
     std.debug.assert(columns > 0);
-    switch (format) {
-        inline else => |f| inline for (all) |Strategy| {
+    switch (format.layout()) {
+        inline else => |f| if (comptime f.layout() == f) inline for (all) |Strategy| {
             if (Strategy.serves(f, firstSpan(columns))) return Strategy.cut(f, columns);
         },
     }
@@ -71,6 +76,7 @@ pub fn cut(format: Format, columns: usize) Cut {
 }
 
 pub fn run(comptime format: Format, claim: *const Claim) void {
+    @setEvalBranchQuota(quota);
     std.debug.assert(claim.panels() > 0 and claim.panels() <= item_file.panels_max);
     std.debug.assert(claim.span.count() > 0 and claim.span.count() <= columns_max and claim.span.end <= claim.span.total);
     inline for (all) |Strategy| {
@@ -81,8 +87,9 @@ pub fn run(comptime format: Format, claim: *const Claim) void {
 
 /// File name of the strategy of a span, for tests.
 pub fn nameOf(format: Format, span: Span) []const u8 {
-    switch (format) {
-        inline else => |f| inline for (all) |Strategy| {
+    @setEvalBranchQuota(quota);
+    switch (format.layout()) {
+        inline else => |f| if (comptime f.layout() == f) inline for (all) |Strategy| {
             if (Strategy.serves(f, span)) return comptime baseName(@typeName(Strategy));
         },
     }
