@@ -80,7 +80,8 @@ pub fn run(comptime format: Format, claim: *const Claim) void {
     std.debug.assert(claim.panels() > 0 and claim.panels() <= item_file.panels_max);
     std.debug.assert(claim.span.count() > 0 and claim.span.count() <= columns_max and claim.span.end <= claim.span.total);
     inline for (all) |Strategy| {
-        if (Strategy.serves(format, claim.span)) return Strategy.run(format, claim);
+        // A function of its own: what all of them inlined into one would cost the compiler grows faster than their number.
+        if (Strategy.serves(format, claim.span)) return @call(.never_inline, Strategy.run, .{ format, claim });
     }
     unreachable;
 }

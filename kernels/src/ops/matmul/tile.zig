@@ -56,7 +56,8 @@ fn PanelTiles(comptime format: Format) type {
             var out: [C][simd.panel_rows]f32 = undefined;
             var group: usize = 0;
             while (group < panel_groups) : (group += groups_at_once) {
-                multiply(format, C, groups_at_once, weights, item.k, x, group * simd.row_lanes, &out);
+                // A function of its own for each tile, as in strategies.zig.
+                @call(.never_inline, multiply, .{ format, C, groups_at_once, weights, item.k, x, group * simd.row_lanes, &out });
             }
             item.finishPanel(&out, tiles.panel, column);
         }
