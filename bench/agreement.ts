@@ -12,7 +12,7 @@
  * @module
  */
 
-import { Peer, type PeerScore } from "../src/cli/bench/peer/peer.ts";
+import { Peer } from "../src/cli/bench/peer/peer.ts";
 import { Kernels } from "../src/ffi/context.ts";
 import { formatNames, type KvFormat, openGguf, quantizeFile } from "../src/gguf/mod.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
@@ -22,6 +22,7 @@ import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
 import { renderTable } from "../src/cli/table.ts";
+import { scorePositions } from "./support/score_positions.ts";
 import { parseArgs } from "@std/cli";
 
 const DEMO_FOLDER = new URL("../examples/demo-model/", import.meta.url).pathname;
@@ -49,23 +50,6 @@ interface Agreement {
   readonly peerPerplexity: number;
 }
 
-function score(runner: ModelRunner, tokens: readonly number[]): PeerScore {
-  const result: PeerScore = { greedy: [], greedyLogprob: [], logprob: [] };
-  const count = tokens.length - 1;
-  runner.forward([{ tokens, first: 0, count, tables: soloTables(runner, CONTEXT, { first: 0, count }) }]);
-  for (let first = 0; first < count; first += runner.logitsRowsMax) {
-    const rows = Math.min(runner.logitsRowsMax, count - first);
-    runner.logits(Array.from({ length: rows }, (_, i) => first + i));
-    const targets = Uint32Array.from({ length: rows }, (_, i) => tokens[first + i + 1]);
-    for (const { best, bestLogprob, logprob } of runner.score(targets)) {
-      result.greedy.push(best);
-      result.greedyLogprob.push(bestLogprob);
-      result.logprob.push(logprob);
-    }
-  }
-  return result;
-}
-
 async function compare(test: Case, peer: Peer): Promise<Agreement> {
   using file = await openGguf(test.path);
   using runner = await loadModelRunner(file, {
@@ -77,7 +61,7 @@ async function compare(test: Case, peer: Peer): Promise<Agreement> {
   await peer.open({ threads: runner.kernels.threads, context: CONTEXT, kv: test.kv });
   let positions = 0, same = 0, greedySum = 0, nextSum = 0, ourSum = 0, theirSum = 0;
   for (const tokens of test.sequences) {
-    const ours = score(runner, tokens);
+    const ours = scorePositions(runner, tokens, CONTEXT);
     const theirs = await peer.score(tokens);
     ours.greedy.forEach((token, i) => {
       positions++;
