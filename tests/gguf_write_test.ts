@@ -3,13 +3,13 @@ import { encodeHeader } from "../src/gguf/encode.ts";
 import {
   arrayEntry,
   describe,
-  weightFormatNames,
   GgufError,
   GgufWriter,
   type MetadataEntry,
   openGguf,
   quantizeFile,
   scalarEntry,
+  weightFormatNames,
 } from "../src/gguf/mod.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
 import { shapeTensors } from "../src/models/random_shapes.ts";

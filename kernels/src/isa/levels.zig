@@ -10,8 +10,8 @@ pub const Level = struct {
     arch: ?std.Target.Cpu.Arch,
     /// Compiler CPU model and features, as after `-mcpu=`: +name and −name. Detection requires exactly what this turns on.
     mcpu: []const u8,
-    /// A level whose features this one has, too, and adds only such as multiply (src/isa_ops.zig): the other ops are that one's, as
-    /// they are there, and are not compiled again.
+    /// A level whose features this one has, too, and adds only such as multiply (src/isa_ops.zig): the other ops are that
+    /// one's, and are not compiled again.
     builds_on: ?[]const u8 = null,
 };
 
