@@ -36,6 +36,9 @@ Deno.test("profileArrivals() gives the same requests at every rate, with the pro
     const other = profileArrivals(PROFILES[name], { perSecond: 2, seconds: 200, seed: 4 });
     assert(JSON.stringify(what(other)) !== JSON.stringify(what(slow)));
   }
+  // However slow a machine is, a load has requests, within its time.
+  const hardly = profileArrivals(PROFILES.chat, { perSecond: 1e-4, seconds: 5, seed: 3 });
+  assertEquals([hardly.length, hardly.every(({ atMs }) => atMs <= 5000)], [2, true]);
   const rates = { requestsPerSecond: null, peakRequestsPerSecond: null, users: null };
   const shares = Object.fromEntries(PROFILE_NAMES.map((name) => {
     const source = profileSource(name, PROFILES[name], { contextLength: 8192 });

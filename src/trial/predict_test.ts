@@ -13,4 +13,7 @@ Deno.test("predictionsOf() predicts from what a report has, and nothing without 
     assert(classes.every((each) => names.includes(each.class)));
   }
   assertEquals(predictionsOf({ ...report, stepModel: null }), null);
+  // Of a model of billions: what is no time is not judged as one.
+  const large = { ...report.stepModel!, matrixBytes: 4e9, macsPerToken: 8e9 };
+  assertEquals(predictionsOf({ ...report, stepModel: large }, { loads: [1], requestsMax: 50 })!.length, 1);
 });

@@ -6,6 +6,9 @@ import type { Profile, ProfilePart } from "./profiles.ts";
 /** Tokens of a block of a prompt that others may have, too. */
 export const PROFILE_BLOCK_TOKENS = 64;
 
+/** A load of fewer says nothing, however slow the machine: these come within its time. */
+const REQUESTS_MIN = 2;
+
 /** Of the conversations that are under way, so many may be gone on with. */
 const CONVERSATIONS_MAX = 64;
 
@@ -31,12 +34,15 @@ export function profileArrivals(
   const arrivals: Arrival[] = [];
   for (
     let atMs = exponentialMs(random, perSecond);
-    atMs < seconds * 1000;
+    atMs < seconds * 1000 || arrivals.length < REQUESTS_MIN;
     atMs += exponentialMs(random, perSecond)
   ) {
     let left = random() * parts.reduce((sum, { share }) => sum + share, 0);
     const chosen = parts.findIndex(({ share }) => (left -= share) < 0);
-    arrivals.push({ atMs, ...makers[chosen < 0 ? parts.length - 1 : chosen].make() });
+    arrivals.push({
+      atMs: Math.min(atMs, seconds * 1000),
+      ...makers[chosen < 0 ? parts.length - 1 : chosen].make(),
+    });
   }
   return arrivals;
 }
