@@ -20,7 +20,7 @@ import { formatNames, type KvFormat, openGguf, quantizeFile } from "../src/gguf/
 import { writeRandomModel } from "../src/models/random_model.ts";
 import { modelShape, shapeNames } from "../src/models/shapes.ts";
 import { soloTables } from "../src/runner/kv_groups.ts";
-import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
+import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
 import { renderTable } from "../src/cli/table.ts";

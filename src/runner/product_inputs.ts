@@ -24,13 +24,18 @@ export function listenToProducts(kernels: Kernels, matrices: SharedWeights, list
     listener(present.map((w) => nameOf.get(w.id) ?? unnamed(w)), x, columns);
   };
   const matmul = kernels.matmul.bind(kernels), gateUp = kernels.gateUp.bind(kernels);
+  const upActivate = kernels.upActivate.bind(kernels);
   kernels.matmul = (x, columns, accumulate, w0, b0, y0, w1, b1, y1 = NONE, w2, b2, y2 = NONE) => {
     tell(x, columns, [w0, w1, w2]);
     matmul(x, columns, accumulate, w0, b0, y0, w1, b1, y1, w2, b2, y2);
   };
-  kernels.gateUp = (x, columns, gate, up, scratchGate, scratchUp, f, y) => {
+  kernels.gateUp = (x, columns, gate, gateBias, up, upBias, scratchGate, scratchUp, f, y) => {
     tell(x, columns, [gate, up]);
-    gateUp(x, columns, gate, up, scratchGate, scratchUp, f, y);
+    gateUp(x, columns, gate, gateBias, up, upBias, scratchGate, scratchUp, f, y);
+  };
+  kernels.upActivate = (x, columns, up, bias, scratch, f, y) => {
+    tell(x, columns, [up]);
+    upActivate(x, columns, up, bias, scratch, f, y);
   };
 }
 
