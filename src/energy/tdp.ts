@@ -11,7 +11,7 @@ interface Processor {
   readonly threads: number;
 }
 
-/** When the table was last compared with the makers' pages (ark.intel.com, amd.com). */
+/** When the table was written: rated figures as the makers sell these parts, not looked up anew since. */
 export const TDP_TABLE_DATE = "2026-11-30";
 
 /** Common servers and workstations; whoever has another says its TDP. */

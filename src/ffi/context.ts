@@ -5,32 +5,25 @@
  */
 
 import { asBuffer } from "./buffers.ts";
-import { createContext, workspaceUnits } from "./create_context.ts";
-import { createArena, createRope, createVector, createWeights } from "./create_objects.ts";
+import { createContext } from "./create_context.ts";
 import { check } from "./errors.ts";
-import { createGrammar, createVocabulary, type Grammar, type Vocabulary } from "./grammars.ts";
-import { levelNames, supportedLevels } from "./isa.ts";
-import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
-import { type KernelSymbols, Library } from "./library.ts";
-import { type Arena, idOf, type Owner, type Rope, u32, type Vector, type Weights } from "./objects.ts";
+import { KernelContext } from "./kernel_context.ts";
+import { Library } from "./library.ts";
+import { type Arena, idOf, type Rope, u32, type Vector, type Weights } from "./objects.ts";
 import {
   type Activation,
-  type ArenaParams,
   type KernelsOptions,
   NONE,
   type Region,
-  type RopeParams,
   type UngatedActivation,
 } from "./params.ts";
 import { measure, type Measured } from "./measure.ts";
-import { shareWeights } from "./share_weights.ts";
 import {
   ActivationFunction,
   GateFunction,
   HeadNorm,
   Measurement,
   NormOrder,
-  NumaState,
   RopePairing,
 } from "./symbols.ts";
 
@@ -51,38 +44,10 @@ export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
 
 /**
- * A thread team, a workspace, and the objects created through it. It belongs to the thread that opened it; calls
- * block that thread. Every method throws KernelError when the library refuses, RangeError for numbers that are no u32,
- * Error after {@linkcode Kernels.close}.
+ * What the library computes. It belongs to the thread that opened it; calls block that thread. Every method throws KernelError
+ * when the library refuses, RangeError for numbers that are no u32, Error after {@linkcode Kernels.close}.
  */
-export class Kernels implements Disposable {
-  /** Name of the instruction set level in use. */
-  readonly isa: string;
-  /** Members of the thread team, the caller's thread included. */
-  readonly threads: number;
-  /** Whether its memory is on the node that was asked for; undefined where none was. False where the system refused. */
-  readonly numaBound: boolean | undefined;
-  /** Its number in the library, for {@linkcode freeContext}. */
-  readonly id: number;
-  readonly #library: Library;
-  readonly #owner: Owner;
-  /** The library has the address of this word: it must live as long as this object. */
-  readonly #interrupts: Int32Array | undefined;
-  #open: KernelSymbols | undefined;
-
-  private constructor(library: Library, id: number, interrupts?: Int32Array) {
-    this.#library = library;
-    this.#open = library.symbols;
-    this.id = id;
-    this.#interrupts = interrupts;
-    this.#owner = { id, symbols: () => this.#open };
-    const info = new Uint32Array(3);
-    check(library.symbols.kumi_context_info(id, asBuffer(info), info.byteLength), "kumi_context_info");
-    this.threads = info[0];
-    this.isa = levelNames(library.symbols)[info[1]];
-    this.numaBound = info[2] === NumaState.anywhere ? undefined : info[2] === NumaState.bound;
-  }
-
+export class Kernels extends KernelContext {
   /** Starts the thread team. Throws LibraryError, and KernelError for an `isa`, `cpus` or `numaNode` that there is not. */
   static open(options: KernelsOptions): Kernels {
     const library = Library.acquire(options.libraryPath);
@@ -94,116 +59,16 @@ export class Kernels implements Disposable {
     }
   }
 
-  /** Names of the levels that this machine supports, best first. */
-  static supportedIsas(libraryPath?: string): string[] {
-    const library = Library.acquire(libraryPath);
-    try {
-      return supportedLevels(library.symbols);
-    } finally {
-      library.release();
-    }
-  }
-
-  get #native(): KernelSymbols {
-    return this.#open ?? closed();
-  }
-
-  /** Joins the threads and frees every object created here. Further calls throw; closing twice is allowed. */
-  close(): void {
-    const native = this.#open;
-    if (native === undefined) return;
-    this.#open = undefined;
-    try {
-      check(native.kumi_context_stop(this.id), "close kernels");
-    } finally {
-      this.#library.release();
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  /**
-   * Runs `ops`, which end early with a KernelError of status "interrupted" once the first word of
-   * {@linkcode KernelsOptions.interrupts} has another value than `expected`. Their results are incomplete then.
-   */
-  interruptible<T>(expected: number, ops: () => T): T {
-    if (this.#interrupts === undefined) {
-      throw new Error("Cannot interrupt kernels opened without a word for it");
-    }
-    check(this.#native.kumi_context_arm(this.id, expected >>> 0), "arm the interruption");
-    try {
-      return ops();
-    } finally {
-      this.#open?.kumi_context_disarm(this.id);
-    }
-  }
-
-  /** Gives the workspace at least `bytes`; its contents are lost. */
-  resizeWorkspace(bytes: number): void {
-    check(this.#native.kumi_workspace_resize(this.id, workspaceUnits(bytes)), "resize workspace", { bytes });
-  }
-
-  /** Bytes of an activation of n rows of k values in `forms`, a mask of {@linkcode activationForms}. */
-  activationBytes(forms: number, n: number, k: number): number {
-    const bytes = this.#native.kumi_activation_bytes(u32(forms, "forms"), u32(n, "n"), u32(k, "k"));
-    return check(bytes, "activation bytes", { forms, n, k });
-  }
-
-  /** The bytes of each token of a model; empty for those that are no text. */
-  createVocabulary(tokens: readonly Uint8Array[]): Vocabulary {
-    return createVocabulary(this.#native, this.#owner, tokens);
-  }
-
-  /** A grammar, compiled to `words`, over a vocabulary; `ends` are the tokens that end an answer. */
-  createGrammar(vocabulary: Vocabulary, words: Uint32Array<ArrayBuffer>, ends: readonly number[]): Grammar {
-    return createGrammar(this.#native, this.#owner, vocabulary, words, ends);
-  }
-
-  /** Room for a packed matrix [rows, k] in a weight format (type id), to be filled by {@linkcode Weights.load}. */
-  createWeights(format: number, rows: number, k: number): Weights {
-    return createWeights(this.#native, this.#owner, format, rows, k);
-  }
-
-  /**
-   * A handle to a filled matrix of this process by its {@linkcode Weights.id}, of any thread's kernels: one copy in memory,
-   * which goes when the last handle or its kernels are closed. A shared matrix cannot be written any more.
-   */
-  shareWeights(id: number): Weights {
-    return shareWeights(this.#native, this.#owner, id);
-  }
-
-  /** A constant vector: a copy of `data`. */
-  createVector(data: Float32Array): Vector {
-    return createVector(this.#native, this.#owner, data);
-  }
-
-  /** Tables of cosines and sines. */
-  createRope(params: RopeParams): Rope {
-    return createRope(this.#native, this.#owner, params);
-  }
-
-  /** A KV cache: address space, of which memory is used when tokens are first written. */
-  createArena(params: ArenaParams): Arena {
-    return createArena(this.#native, this.#owner, params);
-  }
-
-  /** Hands out the blocks of a KV cache, all free at first. */
-  createKvBlocks(blocks: number): KvBlocks {
-    return new KvBlocks(this.#owner, createKvBlocks(this.#owner, blocks), blocks);
-  }
-
   /** Sets the tokens of this step: {tokens, sequences, extents, groups}, then the arrays of {@linkcode structs}. */
   setBatch(arena: Arena, descriptor: Uint32Array): void {
     const buffer = asBuffer(descriptor);
-    const status = this.#native.kumi_batch_set(this.id, arena.id, buffer, descriptor.byteLength);
+    const status = this.native.kumi_batch_set(this.id, arena.id, buffer, descriptor.byteLength);
     if (status < 0) check(status, "set batch", { tokens: descriptor[0], sequences: descriptor[1] });
   }
 
   /** y[i] = scale · row ids[i] of the table. y: [ids, k] f32. */
   lookUpRows(table: Weights, ids: Uint32Array, scale: number, y: Region): void {
-    const status = this.#native.kumi_embed(
+    const status = this.native.kumi_embed(
       this.id,
       table.id,
       asBuffer(ids),
@@ -216,13 +81,13 @@ export class Kernels implements Disposable {
 
   /** y[i] += the row of the table that the position of the batch's token i names. y: [tokens, k] f32. */
   addPositions(arena: Arena, table: Weights, y: Region): void {
-    const status = this.#native.kumi_add_positions(this.id, arena.id, table.id, u32(y, "y"));
+    const status = this.native.kumi_add_positions(this.id, arena.id, table.id, u32(y, "y"));
     if (status < 0) check(status, "addPositions", { positions: table.rows, k: table.k });
   }
 
   /** y = x / √(mean(x²) + eps) · weight. x: [n, weight's length] f32; y's region may be x. */
   rmsNorm(x: Region, weight: Vector, n: number, eps: number, y: Activation): void {
-    const status = this.#native.kumi_rms_norm(
+    const status = this.native.kumi_rms_norm(
       this.id,
       u32(x, "x"),
       weight.id,
@@ -236,7 +101,7 @@ export class Kernels implements Disposable {
 
   /** y += x / √(mean(x²) + eps) · weight. x, y: [n, weight's length] f32, not the same region. */
   rmsNormAdd(x: Region, weight: Vector, n: number, eps: number, y: Region): void {
-    const status = this.#native.kumi_rms_norm_add(
+    const status = this.native.kumi_rms_norm_add(
       this.id,
       u32(x, "x"),
       weight.id,
@@ -257,7 +122,7 @@ export class Kernels implements Disposable {
     eps: number,
     y: Activation,
   ): void {
-    const status = this.#native.kumi_layer_norm(
+    const status = this.native.kumi_layer_norm(
       this.id,
       u32(x, "x"),
       idOf(weight),
@@ -273,7 +138,7 @@ export class Kernels implements Disposable {
 
   /** Quantises x: [n, k] f32 in the forms of y; f32 among them is a copy. y's region is not x. */
   quantizeActivations(x: Region, k: number, n: number, y: Activation): void {
-    const status = this.#native.kumi_quantize_activations(
+    const status = this.native.kumi_quantize_activations(
       this.id,
       u32(x, "x"),
       u32(k, "k"),
@@ -302,7 +167,7 @@ export class Kernels implements Disposable {
     b2?: Vector,
     y2: Region = NONE,
   ): void {
-    const status = this.#native.kumi_matmul(
+    const status = this.native.kumi_matmul(
       this.id,
       u32(x.region, "x.region"),
       u32(x.forms, "x.forms"),
@@ -341,7 +206,7 @@ export class Kernels implements Disposable {
     f: keyof typeof GateFunction,
     y: Activation,
   ): void {
-    const status = this.#native.kumi_gate_up(
+    const status = this.native.kumi_gate_up(
       this.id,
       u32(x.region, "x.region"),
       u32(x.forms, "x.forms"),
@@ -370,7 +235,7 @@ export class Kernels implements Disposable {
     y: Activation,
   ): void {
     const { alphaP, alphaN, beta, eps } = f.function === "xielu" ? f : NO_XIELU;
-    const status = this.#native.kumi_up_activate(
+    const status = this.native.kumi_up_activate(
       this.id,
       u32(x.region, "x.region"),
       u32(x.forms, "x.forms"),
@@ -414,7 +279,7 @@ export class Kernels implements Disposable {
     norm: keyof typeof HeadNorm = "rms",
     clamp = 0,
   ): void {
-    const status = this.#native.kumi_rope_append(
+    const status = this.native.kumi_rope_append(
       this.id,
       idOf(rope),
       arena.id,
@@ -451,7 +316,7 @@ export class Kernels implements Disposable {
     softcap: number,
     y: Activation,
   ): void {
-    const status = this.#native.kumi_attention(
+    const status = this.native.kumi_attention(
       this.id,
       arena.id,
       u32(layer, "layer"),
@@ -467,13 +332,13 @@ export class Kernels implements Disposable {
 
   /** x = cap · tanh(scale · x / cap) in place, or scale · x with a cap of 0. x: [n, k] f32. */
   capLogits(x: Region, k: number, n: number, scale: number, cap: number): void {
-    const status = this.#native.kumi_cap_logits(this.id, u32(x, "x"), u32(k, "k"), u32(n, "n"), scale, cap);
+    const status = this.native.kumi_cap_logits(this.id, u32(x, "x"), u32(k, "k"), u32(n, "n"), scale, cap);
     if (status < 0) check(status, "capLogits", { n, k, scale, cap });
   }
 
   /** y[i] = row index[i] of x. x, y: rows of k f32 values that do not overlap. */
   gatherRows(x: Region, k: number, index: Uint32Array, y: Region): void {
-    const status = this.#native.kumi_gather_rows(
+    const status = this.native.kumi_gather_rows(
       this.id,
       u32(x, "x"),
       u32(k, "k"),
@@ -493,7 +358,7 @@ export class Kernels implements Disposable {
     data: Uint32Array,
     out: Uint8Array,
   ): void {
-    const status = this.#native.kumi_sample(
+    const status = this.native.kumi_sample(
       this.id,
       u32(logits, "logits"),
       u32(vocab, "vocab"),
@@ -510,7 +375,7 @@ export class Kernels implements Disposable {
 
   /** Log-probability of a target per row, and the likeliest token. logits: [n, vocab]; out: n ScoreResults. */
   score(logits: Region, vocab: number, n: number, targets: Uint32Array, out: Uint8Array): void {
-    const status = this.#native.kumi_score(
+    const status = this.native.kumi_score(
       this.id,
       u32(logits, "logits"),
       u32(vocab, "vocab"),
@@ -525,7 +390,7 @@ export class Kernels implements Disposable {
 
   /** Copies from a region of the workspace. */
   read(region: Region, target: Uint8Array): void {
-    const status = this.#native.kumi_read(
+    const status = this.native.kumi_read(
       this.id,
       u32(region, "region"),
       asBuffer(target),
@@ -536,7 +401,7 @@ export class Kernels implements Disposable {
 
   /** Copies into a region of the workspace. */
   write(region: Region, source: Uint8Array): void {
-    const status = this.#native.kumi_write(
+    const status = this.native.kumi_write(
       this.id,
       u32(region, "region"),
       asBuffer(source),
@@ -553,8 +418,8 @@ export class Kernels implements Disposable {
     const id = u32(format, "format"), values = source.length, bytes = target.byteLength;
     const [from, to] = [asBuffer(source), asBuffer(target)];
     const status = importance === undefined
-      ? this.#native.kumi_quantize(this.id, id, from, values, to, bytes)
-      : this.#native.kumi_quantize_weighted(
+      ? this.native.kumi_quantize(this.id, id, from, values, to, bytes)
+      : this.native.kumi_quantize_weighted(
         this.id,
         id,
         from,
@@ -569,7 +434,7 @@ export class Kernels implements Disposable {
 
   /** Decodes GGUF blocks; `target` takes exactly as many values as `source` holds. */
   dequantize(format: number, source: Uint8Array, target: Float32Array): void {
-    const status = this.#native.kumi_dequantize(
+    const status = this.native.kumi_dequantize(
       this.id,
       u32(format, "format"),
       asBuffer(source),
@@ -582,12 +447,8 @@ export class Kernels implements Disposable {
 
   /** One pass of a measurement of what the machine does with this team; {@linkcode measure} says which. */
   measure(what: keyof typeof Measurement, variant?: number, matrices?: readonly number[]): Measured {
-    return measure(this.#native, this.id, what, variant, matrices);
+    return measure(this.native, this.id, what, variant, matrices);
   }
 }
 
 const NO_XIELU = { alphaP: 0, alphaN: 0, beta: 0, eps: 0 };
-
-function closed(): never {
-  throw new Error("Cannot use kernels that were closed");
-}
