@@ -20,7 +20,7 @@ export {
   type TokenizeOptions,
 } from "./src/client/model.ts";
 export type { KvOptions, LoadOptions, LoadProgress } from "./src/protocol/options/load.ts";
-export type { ModelInfo } from "./src/protocol/model_info.ts";
+export type { ModelInfo, ToolCalls } from "./src/protocol/model_info.ts";
 export type {
   AnswerPart,
   Completion,
@@ -69,6 +69,9 @@ export type { HistogramFigures } from "./src/protocol/histogram.ts";
 export type { KvStats } from "./src/protocol/stats.ts";
 export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts";
 export { GgufError } from "./src/gguf/error.ts";
+export { GrammarError, type GrammarSource, type GrammarSpec } from "./src/grammar/mod.ts";
+export type { Tool, ToolChoice } from "./src/grammar/tools/grammar.ts";
+export type { ToolDeclaration } from "./src/grammar/tools/prompt.ts";
 export { CheckpointError } from "./src/safetensors/error.ts";
 export { ModelError } from "./src/models/error.ts";
 export { HubError } from "./src/hub/mod.ts";

@@ -245,3 +245,51 @@ Deno.test("forced() gives what must follow, and states lead back to where they w
   assertEquals(grammar.acceptBytes(state, new TextEncoder().encode('"name')), next);
   assertEquals(grammar.acceptBytes(state, new TextEncoder().encode("x")), undefined);
 });
+
+const weather = {
+  name: "weather",
+  parameters: {
+    type: "object",
+    properties: { city: { type: "string" } },
+    required: ["city"],
+    additionalProperties: false,
+  },
+};
+const clock = { name: "clock", parameters: { type: "object", properties: {}, additionalProperties: false } };
+const call = (name: string, args: string) =>
+  `<tool_call>\n{"name": "${name}", "arguments": ${args}}\n</tool_call>`;
+
+Deno.test("answers with tools are text, and calls whose arguments fit their schemas", () => {
+  using grammars = new TextGrammars();
+  const tools = [weather, clock];
+  const source = {
+    kind: "tools",
+    format: "hermes",
+    control: [],
+    tools,
+    required: false,
+    parallel: true,
+  } as const;
+  using free = grammars.matcher(source);
+  const one = call("weather", '{"city":"Kyoto"}'), other = call("clock", "{}");
+  for (const text of ["", "Hello <tool_", one, `I look. ${one}`, `${one}\n${other}`]) {
+    assert(free(text), text);
+  }
+  for (
+    const text of [
+      call("weather", "{}"),
+      call("clock", '{"city":"x"}'),
+      call("other", "{}"),
+      `${one} and more`,
+      "<tool_call>",
+      one.slice(0, -1),
+    ]
+  ) assert(!free(text), text);
+  using must = grammars.matcher({ ...source, required: true, parallel: false });
+  assert(must(one) && !must("Hello") && !must(`${one}\n${other}`));
+  using whole = grammars.matcher({ ...source, format: "llama3" });
+  assert(
+    whole('{"name": "weather", "parameters": {"city":"x"}}') && whole("Hello {") &&
+      !whole('{"name": "weather"'),
+  );
+});

@@ -87,14 +87,13 @@ Deno.test({
     });
 
     await t.step("refusals by name", async () => {
-      const tools = [{ type: "function", name: "f", parameters: {}, strict: true }];
+      const tools = [{ type: "web_search" }];
       const cases: [Record<string, unknown>, string][] = [
-        [{ tools }, "tools"],
+        [{ tools }, "tools[0].type"],
         [{ previous_response_id: "resp_1" }, "previous_response_id"],
         [{ background: true }, "background"],
         [{ truncation: "auto" }, "truncation"],
         [{ top_logprobs: 2 }, "top_logprobs"],
-        [{ text: { format: { type: "json_object" } } }, "text.format.type"],
         [{ input: [{ type: "item_reference", id: "a" }] }, "input[0].type"],
         [
           { input: [{ role: "user", content: [{ type: "input_image", image_url: "data:" }] }] },
@@ -205,8 +204,8 @@ Deno.test({
       const bad = await fails({ temperature: 9 }, Anthropic.BadRequestError);
       assertEquals([bad.error.type, bad.error.error.type], ["error", "invalid_request_error"]);
       assert(bad.error.error.message.includes('"temperature" must be'));
-      const tools = [{ name: "f", input_schema: { type: "object" } }];
-      assert((await fails({ tools }, Anthropic.BadRequestError)).message.includes("Tools are not supported"));
+      const tools = [{ type: "web_search_20250305", name: "web_search" }];
+      assert((await fails({ tools }, Anthropic.BadRequestError)).message.includes("tools[0].type"));
       await fails({ model: "claude" }, Anthropic.NotFoundError);
       const stranger = new Anthropic({ baseURL: server.url, apiKey: "another-key", maxRetries: 0 });
       await assertRejects(() => stranger.messages.create(asked), Anthropic.AuthenticationError);

@@ -267,7 +267,8 @@ Deno.test("readCommandLine() finds every command by its name", () => {
 Deno.test("asking a command what it may touch needs neither models nor a server nor JSR", async () => {
   const entry = new URL("./command_line.ts", import.meta.url);
   const loaded = await loadedModules(entry);
-  const rooms = "client/|engine/|runner/|models/(?!shapes.ts)|layers/|loadtest/|cli/actions|server/routes/";
+  const rooms =
+    "client/|engine/|runner/|models/(?!shapes.ts|tiny_shapes.ts)|layers/|loadtest/|cli/actions|server/routes/";
   const heavy = [...loaded].filter((module) =>
     /^package:(?!node:)/.test(module) || new RegExp(`/src/(?:${rooms})`).test(module)
   );

@@ -111,14 +111,21 @@ export interface RenderOptions extends PromptShape {
   signal?: AbortSignal;
 }
 
-const { enableThinking, reasoningEffort, continueFinalMessage, addGenerationPrompt, templateVariables } =
-  CHAT_CHECKS;
+const {
+  enableThinking,
+  reasoningEffort,
+  continueFinalMessage,
+  addGenerationPrompt,
+  templateVariables,
+  tools,
+} = CHAT_CHECKS;
 const RENDER_CHECKS = {
   enableThinking,
   reasoningEffort,
   continueFinalMessage,
   addGenerationPrompt,
   templateVariables,
+  tools,
   signal: isSignal,
 };
 

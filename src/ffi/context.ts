@@ -10,13 +10,7 @@ import { check } from "./errors.ts";
 import { KernelContext } from "./kernel_context.ts";
 import { Library } from "./library.ts";
 import { type Arena, idOf, type Rope, u32, type Vector, type Weights } from "./objects.ts";
-import {
-  type Activation,
-  type KernelsOptions,
-  NONE,
-  type Region,
-  type UngatedActivation,
-} from "./params.ts";
+import { type Activation, type KernelsOptions, NONE, type Region, type UngatedActivation } from "./params.ts";
 import { measure, type Measured } from "./measure.ts";
 import {
   ActivationFunction,

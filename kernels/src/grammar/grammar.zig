@@ -1,11 +1,12 @@
 //! A grammar as the caller compiled it: a network of rules over terminals, each an automaton over bytes. It never changes.
 //!
 //! A rule is a graph of states. An edge consumes a terminal, calls a rule, or consumes nothing; a rule ends in any of its final
-//! states (Woods 1970, recursive transition networks). Nothing about it is deterministic: what may be at a place is found while it is used.
+//! states (Woods 1970, recursive transition networks). Nothing about it is deterministic: what may be at a place is found
+//! while it is used.
 //!
 //! As words, little-endian: magic, counts (terminals, rules, states, edges), the root rule, words of the tables; each rule's
-//! first state; states + 1 words `first edge << 1 | final`; edges of two words, `kind << 30 | terminal or rule` and the next state; terminals of four words,
-//! kind, first word of its table, and two numbers; the tables.
+//! first state; states + 1 words `first edge << 1 | final`; edges of two words, `kind << 30 | terminal or rule` and the next
+//! state; terminals of four words, kind, first word of its table, and two numbers; the tables.
 
 const std = @import("std");
 
@@ -32,7 +33,8 @@ pub const Edge = struct {
 pub const TerminalKind = enum(u32) {
     /// Bytes, one after another. Numbers: how many, 0. Its state is how many have come.
     literal = 0,
-    /// An automaton. Numbers: 0, 0. Table: states, classes, 256 bytes' classes, a bit for each accepting state, transitions in u16.
+    /// An automaton. Numbers: 0, 0. Table: states, classes, 256 bytes' classes, a bit for each accepting state, transitions
+    /// in u16.
     automaton = 1,
     /// An automaton of one character, repeated. Numbers: least and most repetitions; most `unlimited` for no bound.
     characters = 2,

@@ -1,10 +1,10 @@
 //! Which tokens may come next.
 //!
 //! A walk of the vocabulary's trie with the automaton of states would do, and does where few bytes lead on. Inside a string, a
-//! number or free text it would visit most of the vocabulary each time. What tokens do there depends on the terminal's own state
-//! alone, but for those that reach its end and go on: so the walk is done once a terminal's state, and only the subtrees behind
-//! its ends are walked with what follows here (Dong et al. 2024 split masks in the same way). The masks of states that were
-//! asked for last are kept whole.
+//! number or free text it would visit most of the vocabulary each time. What tokens do there depends on the terminal's own
+//! state alone, but for those that reach its end and go on: so the walk is done once a terminal's state, and only the
+//! subtrees behind its ends are walked with what follows here (Dong et al. 2024 split masks in the same way). The masks of
+//! states that were asked for last are kept whole.
 
 const std = @import("std");
 const grammar_module = @import("grammar.zig");

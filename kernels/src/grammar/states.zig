@@ -1,9 +1,10 @@
 //! What a grammar may go on with after some text, found while it is used and kept: an automaton over bytes whose states are
 //! sets of places in the grammar, each with a stack.
 //!
-//! Stacks share what is below, and stacks that stand at one place are one whose frame has several parents (Tomita 1985); equal things
-//! are the same number, so a state is met again whenever the same text could follow, and each byte that led from it is known. So a state of
-//! the automaton is a `u32`, taking back tokens is remembering an older one, and 32 sequences of one schema share what each has found.
+//! Stacks share what is below, and stacks that stand at one place are one whose frame has several parents (Tomita 1985);
+//! equal things are the same number, so a state is met again whenever the same text could follow, and each byte that led from
+//! it is known. So a state of the automaton is a `u32`, taking back tokens is remembering an older one, and 32 sequences of
+//! one schema share what each has found.
 
 const std = @import("std");
 const grammar_module = @import("grammar.zig");

@@ -1,5 +1,5 @@
-//! What the tokens of a vocabulary do inside a terminal, from one of its states on. It depends on the terminal's automaton alone, so
-//! all grammars of a vocabulary share it: strings, numbers and dates are looked at once.
+//! What the tokens of a vocabulary do inside a terminal, from one of its states on. It depends on the terminal's automaton
+//! alone, so all grammars of a vocabulary share it: strings, numbers and dates are looked at once.
 
 const std = @import("std");
 const grammar_module = @import("grammar.zig");

@@ -2,7 +2,8 @@
 //!
 //!     grammar → logit bias → penalties (repetition, then frequency and presence) → top-k → top-p → min-p → temperature → draw
 //!
-//! (a grammar's mask leaves only the tokens that may follow), so top-p and min-p look at probabilities at temperature 1. Temperature 0 takes the largest logit after bias and penalties,
+//! A grammar's mask leaves only the tokens that may follow. Top-p and min-p look at probabilities at temperature 1.
+//! Temperature 0 takes the largest logit after bias and penalties,
 //! the lowest id where several are equal. NaN counts as −inf. Reported log-probabilities are of the logits as they came.
 //!
 //! The draw depends on the logits, the parameters, `seed` and `position` alone: masses are integers, and the random number is

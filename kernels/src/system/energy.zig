@@ -161,8 +161,9 @@ fn openEvent(kind: u32, config: u64, cpu: u32) error{ Denied, Absent, Failed }!s
 
 /// The count of an open event; null where it cannot be read.
 pub fn readEvent(fd: std.posix.fd_t) ?u64 {
+    if (builtin.os.tag != .linux) return null;
     var count: u64 = 0;
-    const len = std.posix.read(fd, std.mem.asBytes(&count)) catch return null;
+    const len = linux.read(fd, std.mem.asBytes(&count), @sizeOf(u64));
     return if (len == @sizeOf(u64)) count else null;
 }
 

@@ -163,7 +163,7 @@ Deno.test("jsonSchema() says what readFields() checks", () => {
   assertEquals(schema.required, ["messages"]);
   assertEquals(schema.additionalProperties, false);
   assertEquals(Object.keys(schema.properties), Object.keys(CHAT_BODY.shape));
-  const { n, tools, mirostat, user, logit_bias, stop, messages: { items }, stream_options } =
+  const { n, lora, mirostat, user, logit_bias, stop, messages: { items }, stream_options } =
     schema.properties;
   assertEquals(n, {
     type: "integer",
@@ -173,7 +173,7 @@ Deno.test("jsonSchema() says what readFields() checks", () => {
     default: 1,
   });
   assertEquals(mirostat, { enum: [null, 0], description: "Mirostat is not supported by this server" });
-  assertEquals(tools.anyOf[0], { enum: [null, ""] });
+  assertEquals(lora.anyOf[0], { enum: [null, ""] });
   assertEquals(user, {});
   assertEquals([logit_bias.type, logit_bias.maxProperties], ["object", 1024]);
   assertEquals(stop.anyOf.map(({ type }: { type: string }) => type), ["string", "array"]);

@@ -107,11 +107,6 @@ Deno.test("what asks for nothing is taken, and what asks for what is not there i
 });
 
 Deno.test("refusals are in the words of what was asked for", () => {
-  const tool = { type: "function", function: { name: "f" } };
-  const tools = "Tools are not supported by this server yet";
-  assertEquals(refusal({ tools: [tool] }), `${tools} (field "tools" is a list)`);
-  assertEquals(refusal({ tool_choice: "required" }), `${tools} (field "tool_choice" is "required")`);
-  assertEquals(refusal({ tool_choice: tool }).startsWith(tools), true);
   assertEquals(refusal({ mirostat: 2 }), 'Mirostat is not supported by this server (field "mirostat" is 2)');
   assertEquals(
     refusal({ prompt_embeds: "b" }, COMPLETIONS_BODY),
