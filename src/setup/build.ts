@@ -140,7 +140,7 @@ async function zigBuild(
   const { title, steps } = artifact;
   const first = await Deno.stat(artifact.file(build)).then(() => false, () => true);
   using progress = new Progress(
-    `Building ${title} with Zig ${ZIG_VERSION}${first ? " (the first build takes about three minutes)" : ""}`,
+    `Building ${title} with Zig ${ZIG_VERSION}${first ? " (the first build takes about two minutes)" : ""}`,
   );
   const command = zigBuildCommand(
     zig,
