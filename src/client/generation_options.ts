@@ -3,7 +3,12 @@
 import { type Check, checkNumber, isRecord, isString, listOf, oneOf } from "../protocol/arguments.ts";
 import { compiledGrammar } from "./compiled_grammar.ts";
 import { wallClock } from "../protocol/clock.ts";
-import { type ChatOptions, GENERATION, type GenerationOptions } from "../protocol/options/generation.ts";
+import {
+  type ChatOptions,
+  GENERATION,
+  type GenerationOptions,
+  SHAPE,
+} from "../protocol/options/generation.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import { rangeOf } from "../protocol/options/kind.ts";
 import {
@@ -20,27 +25,13 @@ import { CHAT_ROLES } from "../tokenizer/conversation.ts";
 
 /** What of the options shapes the prompt. Throws a RangeError for what contradicts itself. */
 export function shapeOf(options: ChatOptions): PromptShape {
-  const {
-    enableThinking,
-    reasoningEffort,
-    continueFinalMessage,
-    addGenerationPrompt,
-    templateVariables,
-    tools,
-  } = options;
-  if (continueFinalMessage && addGenerationPrompt) {
+  if (options.continueFinalMessage && options.addGenerationPrompt) {
     throw new RangeError(
       'Options "continueFinalMessage" and "addGenerationPrompt" cannot both be true: an answer goes on with a message or begins one',
     );
   }
-  return {
-    enableThinking,
-    reasoningEffort,
-    continueFinalMessage,
-    addGenerationPrompt,
-    templateVariables,
-    tools,
-  };
+  const names = Object.keys(SHAPE) as (keyof PromptShape)[];
+  return Object.fromEntries(names.map((name) => [name, options[name]]));
 }
 
 const isToolCall: Check = (label, call) => {

@@ -9,6 +9,7 @@ import {
   GENERATION_CHECKS,
   type GenerationListener,
   type GenerationOptions,
+  SHAPE_CHECKS,
 } from "../protocol/options/generation.ts";
 import { LOAD, LOAD_CHECKS, type LoadOptions } from "../protocol/options/load.ts";
 import type { OptionTable } from "../protocol/options/option.ts";
@@ -111,23 +112,7 @@ export interface RenderOptions extends PromptShape {
   signal?: AbortSignal;
 }
 
-const {
-  enableThinking,
-  reasoningEffort,
-  continueFinalMessage,
-  addGenerationPrompt,
-  templateVariables,
-  tools,
-} = CHAT_CHECKS;
-const RENDER_CHECKS = {
-  enableThinking,
-  reasoningEffort,
-  continueFinalMessage,
-  addGenerationPrompt,
-  templateVariables,
-  tools,
-  signal: isSignal,
-};
+const RENDER_CHECKS = { ...SHAPE_CHECKS, signal: isSignal };
 
 /** What the promise gives, or the signal's reason as soon as it is aborted. */
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

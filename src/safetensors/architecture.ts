@@ -1,6 +1,6 @@
 /** What the models of a checkpoint are called in GGUF: settings and tensors. @module */
 
-import { arrayEntry, scalarEntry } from "../gguf/entries.ts";
+import { scalarEntry } from "../gguf/entries.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { CheckpointError } from "./error.ts";
 import { type JsonObject, show } from "./json_object.ts";
@@ -232,9 +232,4 @@ export function endTokens(config: JsonObject, generation: JsonObject | undefined
   throw new CheckpointError(
     `eos_token_id must be a token or a list of tokens, current value is ${show(given)}`,
   );
-}
-
-/** A list of strings, as GGUF has it. */
-export function stringsEntry(key: string, values: string[]): MetadataEntry {
-  return arrayEntry("string", key, values);
 }

@@ -6,46 +6,43 @@ import { countedEnergy, type MeasuredEnergy } from "../energy/joules.ts";
 import { estimateEnergy } from "../energy/tdp.ts";
 import {
   TRIAL_REPORT_VERSION,
-  type TrialAlternative,
   type TrialEnergy,
-  type TrialMachine,
-  type TrialModel,
   type TrialNote,
-  type TrialObjectives,
-  type TrialQuality,
   type TrialReport,
   type TrialStepModel,
-  type TrialTraffic,
 } from "./report_data.ts";
 import type { TrialOutcome } from "./trial.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** All that a report is made of. */
-export interface ReportParts {
-  readonly kumiVersion: string;
-  readonly startedAt: string;
-  readonly endedAt: string;
-  readonly budgetMinutes: number;
-  readonly usedMinutes: number;
-  readonly resumed: number;
-  readonly command: readonly string[];
-  readonly seed: number;
-  readonly machine: TrialMachine;
-  readonly model: TrialModel;
+export interface ReportParts extends
+  Pick<
+    TrialReport,
+    | "kumiVersion"
+    | "startedAt"
+    | "endedAt"
+    | "budgetMinutes"
+    | "usedMinutes"
+    | "resumed"
+    | "command"
+    | "seed"
+    | "machine"
+    | "model"
+    | "traffic"
+    | "objectives"
+    | "quality"
+    | "alternatives"
+  > {
   readonly isRandom: boolean;
   readonly matrixBytes: number;
   readonly macsPerToken: number;
-  readonly traffic: TrialTraffic;
   /** Share of the traffic's requests that the model's context cuts. */
   readonly cutShare: number;
-  readonly objectives: TrialObjectives;
   readonly outcome: TrialOutcome;
   /** What a meter outside of the machine counted during the run at the highest load. */
   readonly metered: MeasuredEnergy | null;
   readonly tdp: { readonly watts: number; readonly from: string } | null;
   readonly notMeasuredBecause: string | null;
-  readonly quality: TrialQuality | null;
-  readonly alternatives: readonly TrialAlternative[];
   readonly hasPrices: boolean;
 }
 

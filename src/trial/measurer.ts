@@ -2,7 +2,7 @@
 
 import type { MeasuredEnergy } from "../energy/joules.ts";
 import type { PhaseWork } from "../energy/attribution.ts";
-import type { Measures, PointSettings } from "./report_data.ts";
+import type { Measures, PointSettings, StepFit } from "./report_data.ts";
 
 /** One run of a point under load. */
 export interface RunWish {
@@ -33,22 +33,6 @@ export interface RunResult {
 export interface TimeWindow {
   readonly fromMs: number;
   readonly toMs: number;
-}
-
-/** The engine's own model of a step, at the end of a run. */
-export interface StepFit {
-  readonly fixedMs: number;
-  readonly msPerToken: number;
-  readonly msPerKvEntry: number;
-  /** For each token that is chosen. */
-  readonly msPerRow: number;
-  readonly relativeError: number;
-  /** How many times as long as the model says steps took of late. */
-  readonly stretch: number;
-  /** Between two steps, and what each sequence of a step adds to it. */
-  readonly betweenMs: number;
-  readonly betweenMsPerSequence: number;
-  readonly steps: number;
 }
 
 /** One request alone on a server with nothing else to do. */

@@ -1,7 +1,7 @@
 /** What a kumi server says of itself in `/metrics`, looked at while it is under load. @module */
 
 import { type PhaseWork, workBetween } from "../energy/attribution.ts";
-import type { StepFit } from "./measurer.ts";
+import type { StepFit } from "./report_data.ts";
 import { NO_FIGURES, type ServerFigures } from "./measures.ts";
 
 /** Samples of one scrape: all of a name, in the order of the text. */

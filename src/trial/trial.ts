@@ -11,7 +11,7 @@ import { planRounds } from "./halving.ts";
 import { findHighestLoad, type FoundLoad } from "./highest_load.ts";
 import type { Journal } from "./journal.ts";
 import { kumiConfig } from "./kumi_config.ts";
-import type { Measurer, RunResult, Sounding, StepFit, TrialProgress } from "./measurer.ts";
+import type { Measurer, RunResult, Sounding, TrialProgress } from "./measurer.ts";
 import { ASSUMED_SPREAD, noiseOf, withStolenShare } from "./noise.ts";
 import { probe, type Probed } from "./probe.ts";
 import { randomFrom } from "../loadtest/random.ts";
@@ -28,7 +28,7 @@ import {
 } from "./rounds.ts";
 import { expectedRate, screen, type StepFigures, type TypicalRequest } from "./screening.ts";
 import { interval, isAbove } from "./statistics.ts";
-import type { ChosenPoint, TrialNoise, TrialObjectives, TrialSearch } from "./report_data.ts";
+import type { ChosenPoint, StepFit, TrialNoise, TrialObjectives, TrialSearch } from "./report_data.ts";
 
 /** What a trial is made of. */
 export interface TrialOptions {

@@ -2,7 +2,7 @@
 
 import { accepts } from "../automata/dfa.ts";
 import { Budget, GrammarError } from "../error.ts";
-import { isObject, type Schema, type SchemaDocument } from "./document.ts";
+import { isObject, type SchemaDocument } from "./document.ts";
 import { decimal } from "./decimals.ts";
 import { childrenOf, itemAtoms, keyAtoms } from "./parts.ts";
 import { codePoints, contentDfa } from "./strings.ts";
@@ -86,9 +86,4 @@ function stringFits(value: string, view: View): boolean {
   if (points.length < view.lengthMin || points.length > view.lengthMax) return false;
   const content = contentDfa({ ...view, lengthMin: 0, lengthMax: Infinity });
   return content === undefined || accepts(content, points);
-}
-
-/** A schema with nothing in it. */
-export function asksNothing(schema: Schema | undefined): boolean {
-  return schema === undefined || schema === true || isObject(schema) && Object.keys(schema).length === 0;
 }

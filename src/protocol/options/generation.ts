@@ -201,9 +201,8 @@ export const GENERATION = {
   ...LISTENER,
 } as const satisfies OptionTable;
 
-/** Of an answer in a conversation. */
-export const CHAT = {
-  ...GENERATION,
+/** How a conversation becomes a prompt. */
+export const SHAPE = {
   enableThinking: {
     kind: boolean,
     doc: "value of `enable_thinking`, for chat templates that know it",
@@ -236,6 +235,9 @@ export const CHAT = {
   },
 } as const satisfies OptionTable;
 
+/** Of an answer in a conversation. */
+export const CHAT = { ...GENERATION, ...SHAPE } as const satisfies OptionTable;
+
 /** Of embeddings. */
 export const EMBEDDING = {
   ...ASKING,
@@ -254,9 +256,11 @@ export const EMBEDDING = {
 } as const satisfies OptionTable;
 
 true satisfies Agreement<GenerationOptions, typeof GENERATION>;
+true satisfies Agreement<PromptShape, typeof SHAPE>;
 true satisfies Agreement<ChatOptions, typeof CHAT>;
 true satisfies Agreement<EmbedOptions, typeof EMBEDDING>;
 
 export const GENERATION_CHECKS = checksOf(GENERATION);
+export const SHAPE_CHECKS = checksOf(SHAPE);
 export const CHAT_CHECKS = checksOf(CHAT);
 export const EMBEDDING_CHECKS = checksOf(EMBEDDING);

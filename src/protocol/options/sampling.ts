@@ -2,7 +2,7 @@
 
 import { limits } from "../../ffi/symbols.ts";
 import { byToken, integer, number } from "./kind.ts";
-import { type Agreement, checksOf, defaultsOf, type OptionTable } from "./option.ts";
+import { type Agreement, defaultsOf, type OptionTable } from "./option.ts";
 
 /** How the next token is chosen. All optional; {@linkcode samplingDefaults} has the defaults. */
 export interface SamplingOptions {
@@ -125,8 +125,6 @@ export const SAMPLING = {
 } as const satisfies OptionTable;
 
 true satisfies Agreement<SamplingOptions, typeof SAMPLING>;
-
-export const SAMPLING_CHECKS = checksOf(SAMPLING);
 
 /** What the sampling options are when nobody sets them. */
 export const samplingDefaults: {

@@ -21,15 +21,12 @@ import { fieldOf } from "../../schema/of_option.ts";
 import { model } from "../openai/fields.ts";
 import { TEXT_MAX } from "../openai/message_fields.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
+import { FILES, IMAGES, SERVER_TOOLS } from "../refusals.ts";
 
 const BLOCKS_MAX = 1024;
 const NAME_MAX = 256;
 const content = text(TEXT_MAX);
 const name = text(NAME_MAX);
-
-const IMAGES = "Images are not supported by this server";
-const FILES = "Files are not supported by this server";
-const SERVER_TOOLS = "Tools that the server runs are not supported by this server";
 
 const TEXT_BLOCK = object({
   type: tag(["text"], { image: IMAGES, document: FILES }, "Only texts are supported"),

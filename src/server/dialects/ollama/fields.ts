@@ -19,6 +19,7 @@ import { fieldOf } from "../../schema/of_option.ts";
 import { model, PENALTY_TOKENS_MAX } from "../openai/fields.ts";
 import { TEXT_MAX } from "../openai/message_fields.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
+import { here } from "../refusals.ts";
 
 const NAME_MAX = 256;
 const CALLS_MAX = 128;
@@ -26,8 +27,6 @@ const content = text(TEXT_MAX);
 const name = text(NAME_MAX);
 const stopText = text(256);
 
-const here = (what: string, taken?: Parameters<typeof unsupported>[1]) =>
-  unsupported(`${what} by this server`, taken);
 const IMAGES = here("Images are not supported", { empty: true });
 const SAMPLER = (name: string, off: number) => here(`${name} is not supported`, { values: [off] });
 

@@ -5,11 +5,8 @@
  * @module
  */
 
-import { list, type Shape, unsupported, unused } from "../../schema/fields.ts";
-
-/** A sentence that says who does not do something. */
-const here = (what: string, taken?: Parameters<typeof unsupported>[1]) =>
-  unsupported(`${what} by this server`, taken);
+import { list, type Shape, unused } from "../../schema/fields.ts";
+import { here } from "../refusals.ts";
 
 const SAMPLER = (name: string) => `${name} is not supported`;
 const THOUGHTS = "A budget for thoughts is not supported";

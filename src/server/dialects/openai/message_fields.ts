@@ -13,6 +13,7 @@ import {
   unused,
   word,
 } from "../../schema/fields.ts";
+import { AUDIO, FILES, IMAGES, VIDEOS } from "../refusals.ts";
 
 /** Characters of a text. */
 export const TEXT_MAX = 2 ** 22;
@@ -22,11 +23,6 @@ const PARTS_MAX = 1024;
 
 const name = text(NAME_MAX);
 const content = text(TEXT_MAX);
-
-const IMAGES = "Images are not supported by this server";
-const AUDIO = "Audio is not supported by this server";
-const FILES = "Files are not supported by this server";
-const VIDEOS = "Videos are not supported by this server";
 
 export const PART = object({
   type: tag(["text", "input_text", "output_text", "refusal"], {

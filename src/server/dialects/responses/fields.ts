@@ -21,6 +21,7 @@ import { fieldOf } from "../../schema/of_option.ts";
 import { model } from "../openai/fields.ts";
 import { PART, TEXT_MAX } from "../openai/message_fields.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
+import { here, SERVER_TOOLS } from "../refusals.ts";
 
 const PARTS_MAX = 1024;
 const NAME_MAX = 256;
@@ -28,7 +29,6 @@ const content = text(TEXT_MAX);
 const name = text(NAME_MAX);
 const parts = choice("a string or a list of objects", [content, list(PART, 0, PARTS_MAX)]);
 
-const SERVER_TOOLS = "Tools that the server runs are not supported by this server";
 const STATELESS = "Answers are not kept by this server: send the whole conversation";
 
 const THOUGHT = object({ type: word(["summary_text", "reasoning_text"]), text: content }, {});
@@ -77,9 +77,6 @@ const TOOL = object({
   description: text(1 << 16),
   parameters: anything({ help: "A JSON Schema of the arguments." }),
 }, { others: unused(["strict", "defer_loading"]) });
-
-const here = (what: string, taken?: Parameters<typeof unsupported>[1]) =>
-  unsupported(`${what} by this server`, taken);
 
 /** Those that change nothing, and those that ask for what is not there. */
 const FOREIGN: Shape = {
