@@ -1,6 +1,7 @@
 //! Which CPUs this process may use: the affinity mask and the cgroup's CPU quota.
 
 const std = @import("std");
+const FileTree = @import("../testing/file_tree.zig").FileTree;
 const builtin = @import("builtin");
 const linux = std.os.linux;
 const cgroup = @import("cgroup.zig");
@@ -213,53 +214,35 @@ test "a quota gives a thread for each whole CPU and for half of one, at least 1"
     for (cases) |case| try std.testing.expectEqual(case[1], threadsFor(case[0]));
 }
 
-/// A tree of control groups as the system shows one.
-const FakeGroups = struct {
-    dir: std.testing.TmpDir,
-    root: [std.fs.max_path_bytes]u8 = undefined,
-    len: usize = 0,
-
-    fn init(files: []const [2][]const u8) !FakeGroups {
-        const io = std.testing.io;
-        var groups: FakeGroups = .{ .dir = std.testing.tmpDir(.{}) };
-        groups.len = try groups.dir.dir.realPath(io, &groups.root);
-        for (files) |file| {
-            if (std.fs.path.dirname(file[0])) |folder| try groups.dir.dir.createDirPath(io, folder);
-            try groups.dir.dir.writeFile(io, .{ .sub_path = file[0], .data = file[1] });
-        }
-        return groups;
-    }
-
-    /// The quota of a process whose groups are those of `text`.
-    fn quotaOf(groups: *const FakeGroups, text: []const u8) ?u64 {
-        return cgroup.smallestIn(groups.root[0..groups.len], text, "cpu", quotaV2, quotaV1);
-    }
-};
+/// The quota of a process whose groups are those of `text`, in a tree of control groups as the system shows one.
+fn quotaOf(groups: *const FileTree, text: []const u8) ?u64 {
+    return cgroup.smallestIn(groups.root(), text, "cpu", quotaV2, quotaV1);
+}
 
 test "the least quota of a group and those above it counts, in both versions of control groups" {
     if (builtin.os.tag != .linux) return error.SkipZigTest;
-    var v2: FakeGroups = try .init(&.{
+    var v2: FileTree = try .init("", &.{
         .{ "kubepods/cpu.max", "350000 100000\n" },
         .{ "kubepods/pod1/cpu.max", "75000 50000\n" },
         .{ "kubepods/pod1/free/cpu.max", "max 100000\n" },
     });
-    defer v2.dir.cleanup();
-    try std.testing.expectEqual(1500, v2.quotaOf("0::/kubepods/pod1/free\n").?);
-    try std.testing.expectEqual(3500, v2.quotaOf("0::/kubepods\n").?);
-    try std.testing.expectEqual(null, v2.quotaOf("0::/\n"));
-    var v1: FakeGroups = try .init(&.{
+    defer v2.deinit();
+    try std.testing.expectEqual(1500, quotaOf(&v2, "0::/kubepods/pod1/free\n").?);
+    try std.testing.expectEqual(3500, quotaOf(&v2, "0::/kubepods\n").?);
+    try std.testing.expectEqual(null, quotaOf(&v2, "0::/\n"));
+    var v1: FileTree = try .init("", &.{
         .{ "cpu/cpu.cfs_quota_us", "-1\n" },
         .{ "cpu/cpu.cfs_period_us", "100000\n" },
         .{ "cpu/box/cpu.cfs_quota_us", "250000\n" },
         .{ "cpu/box/cpu.cfs_period_us", "100000\n" },
     });
-    defer v1.dir.cleanup();
-    try std.testing.expectEqual(2500, v1.quotaOf("5:memory:/\n4:cpu,cpuacct:/box\n0::/\n").?);
-    try std.testing.expectEqual(null, v1.quotaOf("4:cpu,cpuacct:/\n3:cpuset:/box\n"));
+    defer v1.deinit();
+    try std.testing.expectEqual(2500, quotaOf(&v1, "5:memory:/\n4:cpu,cpuacct:/box\n0::/\n").?);
+    try std.testing.expectEqual(null, quotaOf(&v1, "4:cpu,cpuacct:/\n3:cpuset:/box\n"));
     // A container sees its own group as the root of what is mounted there, under a path that only the host knows.
-    var inside: FakeGroups = try .init(&.{.{ "cpu.max", "50000 100000\n" }});
-    defer inside.dir.cleanup();
-    try std.testing.expectEqual(500, inside.quotaOf("0::/docker/abc\n").?);
+    var inside: FileTree = try .init("", &.{.{ "cpu.max", "50000 100000\n" }});
+    defer inside.deinit();
+    try std.testing.expectEqual(500, quotaOf(&inside, "0::/docker/abc\n").?);
 }
 
 test "usable is between 1 and the machine's CPUs" {

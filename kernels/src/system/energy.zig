@@ -167,31 +167,11 @@ pub fn readEvent(fd: std.posix.fd_t) ?u64 {
     return if (len == @sizeOf(u64)) count else null;
 }
 
-/// A tree of files for tests.
-const fixture = struct {
-    const io = std.testing.io;
-    dir: std.testing.TmpDir,
-    root_buffer: [std.fs.max_path_bytes]u8 = undefined,
-    root_len: usize = 0,
-
-    fn init(self: *@This(), files: []const [2][]const u8) !void {
-        self.dir = std.testing.tmpDir(.{});
-        for (files) |file| {
-            try self.dir.dir.createDirPath(io, std.fs.path.dirname(file[0]) orelse ".");
-            try self.dir.dir.writeFile(io, .{ .sub_path = file[0], .data = file[1] });
-        }
-        self.root_len = try self.dir.dir.realPath(io, &self.root_buffer);
-    }
-
-    fn root(self: *const @This()) []const u8 {
-        return self.root_buffer[0..self.root_len];
-    }
-};
+const FileTree = @import("../testing/file_tree.zig").FileTree;
 
 test "zones and the parts of zones are told with what their files say" {
     if (builtin.os.tag != .linux) return error.SkipZigTest;
-    var tree: fixture = .{ .dir = undefined };
-    try tree.init(&.{
+    var tree: FileTree = try .init("", &.{
         .{ "intel-rapl:0/name", "package-0\n" },
         .{ "intel-rapl:0/energy_uj", "123456\n" },
         .{ "intel-rapl:0/max_energy_range_uj", "262143328850\n" },
@@ -202,7 +182,7 @@ test "zones and the parts of zones are told with what their files say" {
         .{ "intel-rapl:2/name", "psys\n" },
         .{ "intel-rapl-mmio:0/name", "package-0\n" },
     });
-    defer tree.dir.cleanup();
+    defer tree.deinit();
     var buffer: [1024]u8 = undefined;
     var writer: std.Io.Writer = .fixed(&buffer);
     try writeZones(tree.root(), &writer);
@@ -222,9 +202,8 @@ test "events are opened where the system lets them be, and else the reason is to
     if (builtin.os.tag != .linux) return error.SkipZigTest;
     try std.testing.expectEqual(2, parseConfig("event=0x02\n").?);
     try std.testing.expectEqual(null, parseConfig("umask=1"));
-    var tree: fixture = .{ .dir = undefined };
     // The clock of a CPU, which every system counts, in the place of its energy; and an event that no system has.
-    try tree.init(&.{
+    var tree: FileTree = try .init("", &.{
         .{ "type", "1\n" },
         .{ "cpumask", "0\n" },
         .{ "events/energy-pkg", "event=0x0\n" },
@@ -232,7 +211,7 @@ test "events are opened where the system lets them be, and else the reason is to
         .{ "events/energy-ram", "event=0xffffff\n" },
         .{ "events/energy-ram.scale", "1\n" },
     });
-    defer tree.dir.cleanup();
+    defer tree.deinit();
     var seen: struct {
         opened: u32 = 0,
         closed: u32 = 0,

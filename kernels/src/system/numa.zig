@@ -106,28 +106,12 @@ pub fn bind(mapping: []align(page) const u8, node: u32) bool {
     return linux.errno(rc) == .SUCCESS;
 }
 
-const fixture = struct {
-    const io = std.testing.io;
-    dir: std.testing.TmpDir,
-    root_buffer: [std.fs.max_path_bytes]u8 = undefined,
-    root_len: usize = 0,
+const FileTree = @import("../testing/file_tree.zig").FileTree;
+const in_sys = "devices/system/";
 
-    /// A tree of `path=content` lines.
-    fn init(self: *@This(), files: []const [2][]const u8) !void {
-        self.dir = std.testing.tmpDir(.{});
-        for (files) |file| {
-            var path: [128]u8 = undefined;
-            const full = try std.fmt.bufPrint(&path, "devices/system/{s}", .{file[0]});
-            try self.dir.dir.createDirPath(io, std.fs.path.dirname(full).?);
-            try self.dir.dir.writeFile(io, .{ .sub_path = full, .data = file[1] });
-        }
-        self.root_len = try self.dir.dir.realPath(io, &self.root_buffer);
-    }
-
-    fn read(self: *const @This(), allowed: []const u8) Topology {
-        return .read(self.root_buffer[0..self.root_len], &CpuSet.parse(allowed).?);
-    }
-};
+fn readTree(tree: *const FileTree, allowed: []const u8) Topology {
+    return .read(tree.root(), &CpuSet.parse(allowed).?);
+}
 
 fn expectNode(topology: *const Topology, id: u32, cpu_list: []const u8, memory_bytes: ?u64) !void {
     const node = topology.node(id) orelse return error.TestUnexpectedResult;
@@ -136,30 +120,28 @@ fn expectNode(topology: *const Topology, id: u32, cpu_list: []const u8, memory_b
 }
 
 test "one node and two nodes, limited to allowed CPUs" {
-    var one: fixture = .{ .dir = undefined };
-    try one.init(&.{
+    var one: FileTree = try .init(in_sys, &.{
         .{ "cpu/online", "0-3\n" },
         .{ "node/online", "0\n" },
         .{ "node/node0/cpulist", "0-3\n" },
         .{ "node/node0/meminfo", "Node 0 MemTotal:       1024 kB\nNode 0 MemFree:  7 kB\n" },
     });
-    defer one.dir.cleanup();
-    var topology = one.read("0-3");
+    defer one.deinit();
+    var topology = readTree(&one, "0-3");
     try std.testing.expectEqual(1, topology.count());
     try expectNode(&topology, 0, "0-3", 1 << 20);
     try std.testing.expectEqual(null, topology.node(1));
     try std.testing.expectEqual(null, topology.node(0xFFFF_FFFE));
 
-    var two: fixture = .{ .dir = undefined };
-    try two.init(&.{
+    var two: FileTree = try .init(in_sys, &.{
         .{ "cpu/online", "0-7" },
         .{ "node/online", "0,2" },
         .{ "node/node0/cpulist", "0-1,4-5\n" },
         .{ "node/node2/cpulist", "2-3,6-7\n" },
         .{ "node/node2/meminfo", "Node 2 MemTotal: 3 kB" },
     });
-    defer two.dir.cleanup();
-    topology = two.read("1-6");
+    defer two.deinit();
+    topology = readTree(&two, "1-6");
     try std.testing.expectEqual(2, topology.count());
     try expectNode(&topology, 0, "1,4-5", null);
     try expectNode(&topology, 2, "2-3,6", 3072);
@@ -167,8 +149,7 @@ test "one node and two nodes, limited to allowed CPUs" {
 }
 
 test "nodes without CPUs, without memory, and with CPUs that are offline" {
-    var tree: fixture = .{ .dir = undefined };
-    try tree.init(&.{
+    var tree: FileTree = try .init(in_sys, &.{
         .{ "cpu/online", "0-1,3" },
         .{ "node/online", "0-2" },
         .{ "node/node0/cpulist", "\n" },
@@ -177,8 +158,8 @@ test "nodes without CPUs, without memory, and with CPUs that are offline" {
         .{ "node/node1/meminfo", "Node 1 MemTotal: 0 kB\n" },
         .{ "node/node2/cpulist", "5\n" },
     });
-    defer tree.dir.cleanup();
-    const topology = tree.read("0-7");
+    defer tree.deinit();
+    const topology = readTree(&tree, "0-7");
     try std.testing.expectEqual(3, topology.count());
     try expectNode(&topology, 0, "", 4096);
     // CPU 2 is offline, CPU 3 is in no node.
@@ -191,10 +172,9 @@ test "a machine that tells nothing, or nonsense, has one node with all CPUs" {
     var topology: Topology = .read("/nowhere", &allowed);
     try std.testing.expectEqual(1, topology.count());
     try expectNode(&topology, 0, "2,5", null);
-    var tree: fixture = .{ .dir = undefined };
-    try tree.init(&.{ .{ "node/online", "0-x" }, .{ "node/node0/cpulist", "0" } });
-    defer tree.dir.cleanup();
-    topology = tree.read("2,5");
+    var tree: FileTree = try .init(in_sys, &.{ .{ "node/online", "0-x" }, .{ "node/node0/cpulist", "0" } });
+    defer tree.deinit();
+    topology = readTree(&tree, "2,5");
     try std.testing.expectEqual(1, topology.count());
     try expectNode(&topology, 0, "2,5", null);
 }

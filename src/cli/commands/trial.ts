@@ -35,7 +35,7 @@ export const trial: KumiCommand = {
     { name: "rate", value: "R", help: "requests a second at your busiest time, to count machines for" },
     { name: "users", value: "N", help: "or so many people at work" },
     { name: "seed", value: "N", help: "the same seed gives the same plan", default: "1" },
-    { name: "out", value: "FOLDER", help: "where the report goes", default: "kumi-trial" },
+    { name: "out", alias: "o", value: "FOLDER", help: "where the report goes", default: "kumi-trial" },
     { name: "fresh", help: "begin anew, though the folder has a trial that was interrupted" },
     { name: "against", value: "URL", help: "the same load at another OpenAI-compatible endpoint" },
     { name: "against-model", value: "NAME", help: "model to ask for there (default: its first)" },

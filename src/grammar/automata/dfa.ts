@@ -179,11 +179,6 @@ export function without(a: Dfa, b: Dfa, budget: Budget): Dfa {
   return product(a, b, (x, y) => x && !y, budget);
 }
 
-/** What either accepts. */
-export function either(a: Dfa, b: Dfa, budget: Budget): Dfa {
-  return product(a, b, (x, y) => x || y, budget);
-}
-
 /** The automaton of a list of sequences. */
 export function ofSequences(sequences: readonly (readonly number[])[]): Dfa {
   const accepting = [false];

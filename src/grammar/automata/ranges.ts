@@ -56,7 +56,3 @@ export function difference(all: Ranges, set: Ranges): Ranges {
 export function of(text: string): Ranges {
   return normalize(Array.from(text, (c) => [c.codePointAt(0)!, c.codePointAt(0)!] as const));
 }
-
-export function has(set: Ranges, value: number): boolean {
-  return set.some(([first, last]) => first <= value && value <= last);
-}

@@ -1,6 +1,6 @@
 /** Objects: members in their declared order, then those that only patterns or nothing name. @module */
 
-import { both, type Dfa, isEmpty, ofSequences, without } from "../automata/dfa.ts";
+import { accepts, both, type Dfa, isEmpty, ofSequences, without } from "../automata/dfa.ts";
 import { jsonCharacters, toBytes } from "../automata/bytes.ts";
 import { ANY } from "../automata/ranges.ts";
 import { setSyntax, syntaxDfa } from "../automata/regex.ts";
@@ -93,7 +93,7 @@ function declaredMembers(view: View, context: ObjectContext): { list: Member[]; 
   for (const name of names) {
     const required = view.required.has(name);
     const atoms = keyAtoms(context.document, view, name);
-    const named = allowed === undefined || acceptsName(allowed, name);
+    const named = allowed === undefined || accepts(allowed, codePoints(name));
     const value = named && !context.isNever(atoms) ? context.value(atoms) : NEVER;
     if (value === NEVER) {
       if (required) return null;
@@ -102,16 +102,6 @@ function declaredMembers(view: View, context: ObjectContext): { list: Member[]; 
     list.push({ expression: sequence(text(`${JSON.stringify(name)}:`), context.gap, value), required });
   }
   return { list, names: [...names] };
-}
-
-function acceptsName(dfa: Dfa, name: string): boolean {
-  let state = 0;
-  for (const c of codePoints(name)) {
-    const edge = dfa.edges[state].find(([first, last]) => first <= c && c <= last);
-    if (edge === undefined) return false;
-    state = edge[2];
-  }
-  return dfa.accepting[state];
 }
 
 /** A member that no name declares. */
