@@ -9,8 +9,9 @@ import { badField } from "../api_error.ts";
 import { choice, flag, list, number, object, record, text, word } from "../schema/fields.ts";
 import type { FieldsOf } from "../schema/read.ts";
 import type { ToolFormat } from "../../grammar/tools/format.ts";
-import { AnswerReader, callId, type Piece, readAnswer } from "./conversation/pieces.ts";
-import { callingOf, formatNamed } from "./conversation/tools.ts";
+import { AnswerReader, type Piece, readAnswer } from "../../client/conversation/pieces.ts";
+import { formatNamed } from "../../client/conversation/calling.ts";
+import { callId, callingOf } from "./conversation/tools.ts";
 import { type Asked, dialect, type Plan } from "./dialect.ts";
 import {
   answering,

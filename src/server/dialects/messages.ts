@@ -6,7 +6,7 @@ import { COUNT_BODY, MESSAGES_BODY } from "./anthropic/fields.ts";
 import { toConversation } from "./anthropic/turns.ts";
 import { toolsOf } from "./anthropic/tools.ts";
 import { planChat } from "./conversation/request.ts";
-import { formatNamed } from "./conversation/tools.ts";
+import { formatNamed } from "../../client/conversation/calling.ts";
 import { dialect, type Plan } from "./dialect.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 

@@ -2,7 +2,7 @@
 
 import { badField } from "../api_error.ts";
 import { planChat } from "./conversation/request.ts";
-import { formatNamed } from "./conversation/tools.ts";
+import { formatNamed } from "../../client/conversation/calling.ts";
 import { dialect, type Plan } from "./dialect.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 import { withExtraBody } from "./openai/unpack.ts";

@@ -4,7 +4,7 @@ import type { GenerationResult } from "../../../client/generation.ts";
 import type { ApiError } from "../../api_error.ts";
 import type { ToolFormat } from "../../../grammar/tools/format.ts";
 import { eventText } from "../../sse.ts";
-import { AnswerReader, type Piece, readAnswer } from "../conversation/pieces.ts";
+import { AnswerReader, type Piece, readAnswer } from "../../../client/conversation/pieces.ts";
 import type { Asked, EventWriter, SoFar } from "../dialect.ts";
 import { ANTHROPIC_ERRORS } from "./errors.ts";
 

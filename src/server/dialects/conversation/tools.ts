@@ -1,55 +1,28 @@
-/** Tools of a request, whatever its dialect: what the prompt says of them, and what the answer may call. @module */
+/** Tools of a request, whatever its dialect. @module */
 
-import type { GrammarSource } from "../../../grammar/mod.ts";
-import { TOOL_FORMATS, type ToolFormat } from "../../../grammar/tools/format.ts";
-import type { ToolDeclaration } from "../../../grammar/tools/prompt.ts";
+import {
+  type Calling,
+  callingOf as calling,
+  type ToolRequest,
+  ToolRequestError,
+} from "../../../client/conversation/calling.ts";
 import type { ToolCalls } from "../../../protocol/model_info.ts";
 import { badField } from "../../api_error.ts";
 
-/** Tools that an answer may call. */
-export interface ToolRequest {
-  readonly tools: readonly ToolDeclaration[];
-  /** Whether it may call one, must, or must call the one of this name. */
-  readonly choice: "auto" | "required" | { readonly name: string };
-  /** Whether it may call several. */
-  readonly parallel: boolean;
-}
+export type { ToolRequest };
 
-/** What tools make of the prompt and of the options of an answer. */
-export interface Calling {
-  readonly shape: { readonly tools: readonly ToolDeclaration[] };
-  readonly options: { readonly grammar: GrammarSource; readonly specialTokens: true };
-}
-
-/** The format in which a model writes calls. */
-export function formatNamed({ format }: ToolCalls): ToolFormat {
-  return TOOL_FORMATS.find(({ name }) => name === format)!;
-}
-
-/** Throws an ApiError, 400, for a choice of a tool that is not there, and for two tools of one name. */
-export function callingOf({ tools, choice, parallel }: ToolRequest, { format, control }: ToolCalls): Calling {
-  const names = tools.map((tool) => tool.function.name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) {
-    throw badField("tools", `"tools" has two functions named ${JSON.stringify(twice)}`);
+/** What tools make of the prompt and of the options of an answer. Throws an ApiError, 400, for what cannot be. */
+export function callingOf(request: ToolRequest, calls: ToolCalls): Calling {
+  try {
+    return calling(request, calls);
+  } catch (error) {
+    if (!(error instanceof ToolRequestError)) throw error;
+    if (error.about === "tools") throw badField("tools", error.message);
+    throw badField("tool_choice", `"tool_choice" asks for what is not there: ${error.message}`);
   }
-  const wanted = typeof choice === "string"
-    ? tools
-    : tools.filter((tool) => tool.function.name === choice.name);
-  if (wanted.length === 0 && typeof choice !== "string") {
-    throw badField(
-      "tool_choice",
-      `"tool_choice" names ${JSON.stringify(choice.name)}, which is none of "tools"`,
-    );
-  }
-  const grammar: GrammarSource = {
-    kind: "tools",
-    format,
-    control,
-    tools: wanted.map(({ function: { name, parameters } }) => ({ name, parameters })),
-    required: choice !== "auto",
-    parallel,
-  };
-  // The signs of calls may be control tokens, which are no text otherwise.
-  return { shape: { tools }, options: { grammar, specialTokens: true } };
+}
+
+/** The id of a call, from that of its request. */
+export function callId(requestId: string, answer: number, index: number): string {
+  return `call_${requestId.replaceAll("-", "")}${answer}${index}`;
 }

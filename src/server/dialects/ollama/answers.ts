@@ -2,7 +2,7 @@
 
 import type { GenerationResult } from "../../../client/generation.ts";
 import type { ApiError, ErrorShape } from "../../api_error.ts";
-import { AnswerReader, type Piece, readAnswer } from "../conversation/pieces.ts";
+import { AnswerReader, type Piece, readAnswer } from "../../../client/conversation/pieces.ts";
 import type { Asked, EventWriter, StreamFormat } from "../dialect.ts";
 
 export const OLLAMA_ERRORS = { body: ({ message }: ApiError) => ({ error: message }) } satisfies ErrorShape;

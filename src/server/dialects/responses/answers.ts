@@ -5,7 +5,8 @@ import { type ApiError, OPENAI_ERRORS } from "../../api_error.ts";
 import { eventText } from "../../sse.ts";
 import type { FieldsOf } from "../../schema/read.ts";
 import type { ToolFormat } from "../../../grammar/tools/format.ts";
-import { AnswerReader, callId, type Piece, readAnswer } from "../conversation/pieces.ts";
+import { AnswerReader, type Piece, readAnswer } from "../../../client/conversation/pieces.ts";
+import { callId } from "../conversation/tools.ts";
 import type { Asked, EventWriter } from "../dialect.ts";
 import type { RESPONSES_BODY } from "./fields.ts";
 

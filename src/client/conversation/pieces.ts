@@ -1,12 +1,12 @@
 /**
- * What an answer is made of. The text of a model is read here, as it comes, by all dialects alike: what in it is said
- * to the user, and what is called.
+ * What an answer is made of. The text of a model is read here, as it comes, by the library and by all dialects of the server
+ * alike: what in it is said to the user, and what is called.
  * @module
  */
 
-import type { GenerationResult } from "../../../client/generation.ts";
-import { CallParser } from "../../../grammar/tools/call_parser.ts";
-import type { ToolFormat } from "../../../grammar/tools/format.ts";
+import { CallParser } from "../../grammar/tools/call_parser.ts";
+import type { ToolFormat } from "../../grammar/tools/format.ts";
+import type { GenerationResult } from "../generation.ts";
 
 /** A part of an answer; texts in a row belong together, and so do the arguments behind the call that they are of. */
 export type Piece =
@@ -62,9 +62,4 @@ export function readAnswer({ text }: Pick<GenerationResult, "text">, format?: To
     }
   }
   return whole;
-}
-
-/** The id of a call, from that of its request. */
-export function callId(requestId: string, answer: number, index: number): string {
-  return `call_${requestId.replaceAll("-", "")}${answer}${index}`;
 }
