@@ -15,7 +15,7 @@ import { formatFigure } from "../src/cli/units.ts";
 import { randomFrom } from "../src/loadtest/random.ts";
 import { fileStore, Journal } from "../src/trial/journal.ts";
 import { kumiConfig } from "../src/trial/kumi_config.ts";
-import { profileSource } from "../src/trial/load_source.ts";
+import { limitedSource, profileSource } from "../src/trial/load_source.ts";
 import type { RunWish } from "../src/trial/measurer.ts";
 import { type ProfileName, PROFILES } from "../src/trial/profiles.ts";
 import type { PointSettings, TrialReport } from "../src/trial/report_data.ts";
@@ -68,7 +68,10 @@ async function runGrid(args: Arguments): Promise<number> {
   const folder = await Deno.makeTempDir();
   const signal = new AbortController().signal;
   await using measurer = new ServerMeasurer({
-    source: profileSource(report.traffic.name, profile, report.model),
+    source: limitedSource(
+      profileSource(report.traffic.name, profile, report.model),
+      report.traffic.promptLimits,
+    ),
     objectives: report.objectives,
     usableCpus: report.machine.usableCpus,
     energy: null,

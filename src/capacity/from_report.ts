@@ -3,6 +3,7 @@
 import { checkClasses, DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
 import type { Arrival } from "../loadtest/arrivals.ts";
 import type { Objectives } from "../loadtest/summary.ts";
+import { isWithin, keptShare } from "../traffic/prompt_limit.ts";
 import { playTraffic } from "../traffic/play.ts";
 import type { Traffic } from "../traffic/traffic.ts";
 import { type CapacityPlan, planCapacity } from "./plan.ts";
@@ -87,13 +88,20 @@ export function planFromReport(
 }
 
 /** The traffic at its own rate: what is kept of it is a sample, whose times are drawn together. */
-function trafficOf({ traffic, chosen }: PlanReport) {
-  const { sample, classes, blockTokens } = traffic;
+function trafficOf({ traffic, chosen, model }: PlanReport) {
+  const { classes, blockTokens, promptLimits = [] } = traffic;
+  // What the trial has found too long is not for this machine, nor for more of them.
+  const sample = traffic.sample.filter(({ cls, prompt }) =>
+    isWithin(
+      { class: classes[cls].class, promptTokens: Math.min(prompt, model.contextLength) },
+      promptLimits,
+    )
+  );
   const first = sample[0].at, last = sample[sample.length - 1].at;
   const carried = chosen?.highestLoad?.requestsPerSecond ?? null;
   const sampleRate = 1000 * (sample.length - 1) / Math.max(1, last - first);
   const base = traffic.requestsPerSecond !== null
-    ? { perSecond: traffic.requestsPerSecond, from: "traffic" as const }
+    ? { perSecond: traffic.requestsPerSecond * keptShare(promptLimits), from: "traffic" as const }
     : { perSecond: carried ?? sampleRate, from: "highest load" as const };
   const stretch = sampleRate / base.perSecond;
   const requests = sample.map(({ at, cls, prompt, answer, blocks }) => ({

@@ -1,5 +1,6 @@
 /** What a plan needs of a trial's report. Structural: any report that has it will do. @module */
 
+import type { PromptBound } from "../traffic/prompt_limit.ts";
 import { type LatencyClass } from "../../scheduler/mod.ts";
 
 /** The parts of `report.json` that are read. */
@@ -22,6 +23,8 @@ export interface PlanReport {
       readonly blocks?: readonly number[];
     }[];
     readonly blockTokens: number;
+    /** Prompts that the trial has left out; none in reports of older versions. */
+    readonly promptLimits?: readonly PromptBound[];
   };
   readonly objectives: {
     readonly classes: readonly {
@@ -99,6 +102,12 @@ export function readPlanReport(text: string): PlanReport {
   need(isObject(machine.readGBpsByThreads), "has no machine.readGBpsByThreads");
   need(isPositive(traffic.blockTokens) && Array.isArray(traffic.classes), "has no traffic.classes");
   need(Array.isArray(traffic.sample), "has no traffic.sample");
+  const { promptLimits = [] } = traffic;
+  need(
+    Array.isArray(promptLimits) &&
+      promptLimits.every((each) => isObject(each) && isAmount(each.tokens) && isAmount(each.share)),
+    "has no whole traffic.promptLimits",
+  );
   traffic.sample.forEach((each, i) => {
     const isWhole = isObject(each) && [each.at, each.prompt, each.answer].every(isAmount) &&
       traffic.classes[each.cls] !== undefined &&

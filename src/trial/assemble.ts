@@ -53,7 +53,8 @@ const BUSY = 0.5;
 
 /** The report, but for costs and predictions. */
 export function assembleReport(parts: ReportParts): TrialReport {
-  const { outcome, objectives, traffic, quality } = parts;
+  const { outcome, objectives, quality } = parts;
+  const traffic = { ...parts.traffic, promptLimits: outcome.promptLimits };
   const energy = energyOf(parts);
   const wasShort = outcome.missed > 0 || outcome.search.measuredPoints < 2;
   return {

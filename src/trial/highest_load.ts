@@ -36,7 +36,10 @@ const TRIES_MAX = 12;
 const STEP = 1.25;
 /** Below this part of the start nothing is looked for any more. */
 const LOWEST = 1 / 64;
-const REQUESTS_MIN = 8;
+/** Of fewer requests a share means little: one in twenty may miss. */
+const REQUESTS_MIN = 24;
+/** Where time is short, a load is tried so often at least. */
+const TRIES_MIN = 3;
 /** A load that is carried ends not much later than its last request was sent. */
 const LATE = 0.3;
 
@@ -57,7 +60,7 @@ export async function findHighestLoad(options: HighestLoadOptions): Promise<Foun
     if (i > 0 && (beganMs + longestMs > untilMs || perSecond < start * LOWEST)) break;
     options.onTry?.(perSecond, i);
     // A load of few requests needs longer to say anything, as far as there is time.
-    const room = (untilMs - beganMs - overheadMs) / 1000;
+    const room = ((untilMs - beganMs) / Math.max(1, TRIES_MIN - i) - overheadMs) / 1000;
     const seconds = Math.max(options.seconds, Math.min(REQUESTS_MIN / perSecond, room));
     const drainMs = boundedDrain({ ...options, endMs: untilMs }, seconds);
     const wish = { settings, perSecond, seconds, seed, drainMs };

@@ -4,6 +4,7 @@ import type { Arrival } from "../loadtest/arrivals.ts";
 import { ascending, mean, quantile } from "../loadtest/quantile.ts";
 import { PROFILE_BLOCK_TOKENS, profileArrivals } from "./profile_load.ts";
 import type { Profile } from "./profiles.ts";
+import { isWithin, keptShare, type PromptBound } from "../traffic/prompt_limit.ts";
 import type { TrialQuantiles, TrialTraffic, TrialTrafficClass } from "./report_data.ts";
 
 /** Which requests are wanted. */
@@ -57,6 +58,7 @@ export function profileSource(name: string, profile: Profile, limits: LoadLimits
         seconds: null,
         ...rates,
         requestsPerUserSecond: profile.requestsPerUserSecond,
+        promptLimits: [],
         ...describeArrivals(arrivals, PROFILE_BLOCK_TOKENS),
       };
     },
@@ -82,6 +84,7 @@ export function recordedSource(name: string, recorded: readonly Arrival[], limit
         source: "file",
         name,
         sources: [],
+        promptLimits: [],
         seconds,
         requestsPerUserSecond: rates.users !== null && rate !== null ? rate / rates.users : null,
         users: rates.users,
@@ -91,6 +94,24 @@ export function recordedSource(name: string, recorded: readonly Arrival[], limit
       };
     },
   };
+}
+
+/** The same without prompts that are too long: as many of the others, at the rate that is asked for. */
+export function limitedSource(source: LoadSource, limits: readonly PromptBound[]): LoadSource {
+  if (limits.length === 0) return source;
+  return {
+    ...source,
+    arrivals: (wish) =>
+      source.arrivals({ ...wish, perSecond: wish.perSecond / keptShare(limits) })
+        .filter((each) => isWithin(each, limits)),
+  };
+}
+
+/** The requests of a traffic's sample, cut as those of its source. */
+export function sampleRequests(traffic: TrialTraffic, limits: LoadLimits): Arrival[] {
+  return traffic.sample.map(({ cls, prompt, answer }) =>
+    cut({ atMs: 0, class: traffic.classes[cls].class, promptTokens: prompt, maxTokens: answer }, limits)
+  );
 }
 
 function playPart(recorded: readonly Arrival[], { perSecond, seconds, seed }: LoadWish): Arrival[] {

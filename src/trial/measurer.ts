@@ -2,7 +2,7 @@
 
 import type { MeasuredEnergy } from "../energy/joules.ts";
 import type { PhaseWork } from "../energy/attribution.ts";
-import type { Measures, PointSettings, StepFit } from "./report_data.ts";
+import type { Measures, PointSettings, PromptLimit, StepFit } from "./report_data.ts";
 
 /** One run of a point under load. */
 export interface RunWish {
@@ -13,6 +13,8 @@ export interface RunWish {
   readonly seed: number;
   /** How long the last ones may take after that; then they are cut off and count as not good. */
   readonly drainMs: number;
+  /** What of the traffic is left out; `perSecond` is what is sent. */
+  readonly promptLimits?: readonly PromptLimit[];
 }
 
 /** What a run showed. Plain data. */
@@ -35,6 +37,12 @@ export interface TimeWindow {
   readonly toMs: number;
 }
 
+/** What a prompt took with nothing else to do. */
+export interface AlonePrompt {
+  readonly promptTokens: number;
+  readonly ttftMs: number;
+}
+
 /** One request alone on a server with nothing else to do. */
 export interface Sounding {
   /** Seconds until the server was ready. */
@@ -44,6 +52,8 @@ export interface Sounding {
   readonly e2eMs: number;
   readonly step: StepFit | null;
   readonly promptTokens: number;
+  /** Prompts of the traffic's lengths, one after another, until one took too much of its objective. */
+  readonly alone: readonly AlonePrompt[];
   /** Of the machine with the model loaded and nothing to do; null where nothing counts it. */
   readonly idleWatts: number | null;
   /** When nothing was to do. */

@@ -203,6 +203,14 @@ Deno.test("verdictOf() counts machines for the peak, and says what to move elsew
   assertEquals(verdict({ chosen: partly }).carries, "partly");
   assertEquals(verdict({ chosen: null }).carries, "no");
   assert(verdict({ quality: null }).next.includes("test quality"));
+  const promptLimits = [{ class: "interactive", tokens: 2000, share: 0.5, ttftMsForAll: 9000 }];
+  const short = verdict({ traffic: { ...report.traffic, promptLimits } });
+  assertEquals([short.carries, short.classesElsewhere, short.machines], ["partly", [], 2]);
+  assertEquals(short.next.slice(0, 3), [
+    "serve with the configuration",
+    "add machines",
+    "move long prompts elsewhere",
+  ]);
 });
 
 Deno.test("kumiConfig() names settings as kumi serve does", () => {

@@ -12,6 +12,8 @@ const REQUESTS_MIN = 2;
 /** Of the conversations that are under way, so many may be gone on with. */
 const CONVERSATIONS_MAX = 64;
 
+const STRATA = 20;
+
 /** What has been said in a conversation. */
 interface Conversation {
   readonly blocks: readonly number[];
@@ -47,11 +49,32 @@ export function profileArrivals(
   return arrivals;
 }
 
+/**
+ * Numbers in (0, 1), of which each run of {@linkcode STRATA} has one in every part of as many: the lengths of a short
+ * load are then spread as those of a long one, and loads differ less by luck.
+ */
+class Strata {
+  readonly #random: () => number;
+  #left: number[] = [];
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  next(): number {
+    if (this.#left.length === 0) this.#left = Array.from({ length: STRATA }, (_, i) => i);
+    const [part] = this.#left.splice(Math.floor(this.#random() * this.#left.length), 1);
+    return (part + this.#random()) / STRATA;
+  }
+}
+
 class PartMaker {
   readonly #part: ProfilePart;
   readonly #random: () => number;
   readonly #conversations: Conversation[] = [];
   readonly #instructions: readonly number[];
+  readonly #promptStrata: Strata;
+  readonly #answerStrata: Strata;
   #nextBlock: number;
   readonly #firstDocument: number;
   readonly #popularity: number;
@@ -59,6 +82,8 @@ class PartMaker {
   constructor(part: ProfilePart, random: () => number, index: number) {
     this.#part = part;
     this.#random = random;
+    this.#promptStrata = new Strata(random);
+    this.#answerStrata = new Strata(random);
     // Names of blocks must not be those of another part.
     const base = 1e6 * (index + 1);
     const instructions = Math.floor(part.instructionTokens / PROFILE_BLOCK_TOKENS);
@@ -71,8 +96,8 @@ class PartMaker {
 
   make(): Omit<Arrival, "atMs"> {
     const { class: name, prompts, answers, turns } = this.#part;
-    const promptTokens = lengthAt(prompts, this.#random());
-    const maxTokens = lengthAt(answers, this.#random());
+    const promptTokens = lengthAt(prompts, this.#promptStrata.next());
+    const maxTokens = lengthAt(answers, this.#answerStrata.next());
     const goesOn = this.#random() < 1 - 1 / turns && this.#conversations.length > 0;
     const place = Math.floor(this.#random() * this.#conversations.length);
     const before = goesOn ? this.#conversations[place] : { blocks: this.#instructions, tokens: 0 };

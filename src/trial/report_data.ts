@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { PromptBound } from "../traffic/prompt_limit.ts";
 import type { CostAssessment, CostInputs } from "../cost/mod.ts";
 import type {
   ChosenPoint,
@@ -143,6 +144,8 @@ export interface TrialTraffic {
   readonly users: number | null;
   readonly requestsPerUserSecond: number | null;
   readonly classes: readonly TrialTrafficClass[];
+  /** What was left out of the loads: prompts that their objective has no time for, whatever the load. */
+  readonly promptLimits: readonly PromptLimit[];
   /** Share of the prompts' tokens that an earlier request began with, too. */
   readonly sharedPromptShare: number;
   /** Coefficient of variation of the times between arrivals; 1 for a Poisson process. */
@@ -154,6 +157,12 @@ export interface TrialTraffic {
    */
   readonly sample: readonly TrialTrafficRequest[];
   readonly blockTokens: number;
+}
+
+/** What was left out, and what would take it in. */
+export interface PromptLimit extends PromptBound {
+  /** An objective for the time to first token that would leave as few out as the share of good requests allows. */
+  readonly ttftMsForAll: number;
 }
 
 export interface TrialTrafficRequest {
@@ -294,7 +303,8 @@ export interface TrialPrediction {
 export interface TrialVerdict {
   /**
    * Whether this machine, or `machines` of them, can carry the traffic: "yes", "partly" where some classes
-   * keep their objectives and those of `classesElsewhere` do not, "no".
+   * keep their objectives and those of `classesElsewhere` do not, or where the traffic's `promptLimits` leave
+   * long prompts out, "no".
    */
   readonly carries: "yes" | "partly" | "no";
   /** Classes that belong onto other hardware. */
@@ -311,6 +321,7 @@ export type TrialAdvice =
   | "serve with the configuration"
   | "add machines"
   | "move classes elsewhere"
+  | "move long prompts elsewhere"
   | "try a smaller model or format"
   | "loosen objectives"
   | "repeat on a quiet machine"

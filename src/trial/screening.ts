@@ -5,7 +5,8 @@
  */
 
 import type { GridPoint } from "./grid.ts";
-import type { PointSettings } from "./report_data.ts";
+import { mean } from "./statistics.ts";
+import type { PointSettings, TrialObjectives } from "./report_data.ts";
 
 /** What a step takes at the settings under which it was measured. */
 export interface StepFigures {
@@ -24,6 +25,21 @@ export interface TypicalRequest {
   readonly sharedShare: number;
   /** Time between tokens; null: no such objective. */
   readonly itlMs: number | null;
+}
+
+/** What requests have in common: the mean of their lengths, and the least time between tokens that is promised. */
+export function typicalRequest(
+  requests: readonly { readonly promptTokens: number; readonly maxTokens: number }[],
+  sharedShare: number,
+  objectives: TrialObjectives,
+): TypicalRequest {
+  const itl = objectives.classes.map(({ itlMs }) => itlMs).filter((ms) => ms !== null);
+  return {
+    promptTokens: mean(requests.map(({ promptTokens }) => promptTokens)),
+    answerTokens: Math.max(1, mean(requests.map(({ maxTokens }) => maxTokens))),
+    sharedShare,
+    itlMs: itl.length === 0 ? null : Math.min(...itl),
+  };
 }
 
 /** Reading a value of 8 bits with its scale, over one of 16. */

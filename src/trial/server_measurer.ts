@@ -2,12 +2,15 @@
 
 import { sendLoad, warmUp } from "../loadtest/generator.ts";
 import { PromptMaker, type TokenRate } from "../loadtest/prompts.ts";
-import { newRecord, send } from "../loadtest/send.ts";
+import type { Arrival } from "../loadtest/arrivals.ts";
+import { ascending, quantile } from "../loadtest/quantile.ts";
+import { newRecord, type RequestRecord, send } from "../loadtest/send.ts";
 import { gapsOf, ttftOf } from "../loadtest/summary.ts";
 import { calibrate, firstModel, type Target } from "../loadtest/target.ts";
-import type { LoadSource } from "./load_source.ts";
+import { limitedSource, type LoadSource } from "./load_source.ts";
 import { mean } from "./statistics.ts";
-import type { Measurer, RunResult, RunWish, Sounding } from "./measurer.ts";
+import { OWN_SHARE } from "./prompt_limits.ts";
+import type { AlonePrompt, Measurer, RunResult, RunWish, Sounding } from "./measurer.ts";
 import { measuresOf } from "./measures.ts";
 import { type EnergyCounter, measureIdleWatts, startWindow } from "../energy/counter.ts";
 import { FigureWatch, parseScrape, type Scrape, stepFitOf } from "./server_figures.ts";
@@ -44,6 +47,9 @@ const WARM_UP = { atMs: 0, promptTokens: 48, maxTokens: 8 };
 const IDLE_MS = 3000;
 /** Of the request that is alone. */
 const SOUND_PROMPT_MAX = 1024, SOUND_ANSWER_MAX = 64;
+/** Quantiles of the prompts' lengths of which it is measured what they take alone. */
+const SOUND_SHARES = [0.25, 0.5, 0.75, 0.9, 0.95, 1];
+const NO_BLOCKS = { blocks: undefined };
 
 export class ServerMeasurer implements Measurer, AsyncDisposable {
   readonly #options: ServerMeasurerOptions;
@@ -71,18 +77,7 @@ export class ServerMeasurer implements Measurer, AsyncDisposable {
       promptTokens: Math.min(typical.promptTokens, SOUND_PROMPT_MAX),
       maxTokens: Math.max(8, Math.min(typical.maxTokens, SOUND_ANSWER_MAX)),
     };
-    const startedAt = performance.now();
-    const now = () => performance.now() - startedAt;
-    const record = newRecord(arrival, 0);
-    await send(record, {
-      target,
-      prompt: prompts.make(arrival),
-      maxTokens: arrival.maxTokens,
-      now,
-      signal,
-      timeoutMs: TIMEOUT_MS,
-    });
-    signal.throwIfAborted();
+    const record = await this.#sendAlone(arrival, target, prompts);
     if (record.outcome !== "ok") {
       throw new Error(`the first request failed: ${record.problem ?? record.status}`);
     }
@@ -90,6 +85,7 @@ export class ServerMeasurer implements Measurer, AsyncDisposable {
     const itlMs = gaps.length > 0 ? mean(gaps) : ttftOf(record);
     const answers = arrivals.map(({ maxTokens }) => maxTokens);
     const scrape = await this.#scrape(running);
+    const alone = await this.#measureLengths(arrivals, target, prompts);
     const idleFromMs = Date.now();
     const { energy } = this.#options;
     const idleWatts = energy === null ? null : await measureIdleWatts(energy, IDLE_MS);
@@ -101,9 +97,57 @@ export class ServerMeasurer implements Measurer, AsyncDisposable {
       e2eMs: ttftOf(record) + itlMs * mean(answers),
       step: scrape === null ? null : stepFitOf(scrape.samples),
       promptTokens: record.promptTokens,
+      alone,
       idleWatts,
       idleWindow: { fromMs: idleFromMs, toMs: Date.now() },
     };
+  }
+
+  /**
+   * What prompts of the traffic's lengths take alone, the short ones first, until one takes more than its own share
+   * of the longest time that a class promises. Nothing is known of them before: no other has begun as they do.
+   */
+  async #measureLengths(
+    arrivals: readonly Arrival[],
+    target: Target,
+    prompts: PromptMaker,
+  ): Promise<AlonePrompt[]> {
+    const { classes } = this.#options.objectives;
+    const waiting = classes.filter(({ ttftMs }) => ttftMs !== null);
+    const own = arrivals.filter((each) => waiting.some((one) => one.class === each.class));
+    if (own.length === 0) return [];
+    const sorted = ascending(own.map(({ promptTokens }) => promptTokens));
+    const lengths = new Set(SOUND_SHARES.map((share) => Math.round(quantile(sorted, share))));
+    const enoughMs = OWN_SHARE * Math.max(...waiting.map(({ ttftMs }) => ttftMs!));
+    const alone: AlonePrompt[] = [];
+    for (const promptTokens of lengths) {
+      const record = await this.#sendAlone(
+        { ...own[0], ...NO_BLOCKS, promptTokens, maxTokens: 2 },
+        target,
+        prompts,
+      );
+      // What is refused as too late took too long, and the lengths below tell where that begins.
+      if (record.outcome !== "ok") break;
+      alone.push({ promptTokens: record.promptTokens, ttftMs: ttftOf(record) });
+      if (ttftOf(record) > enoughMs) break;
+    }
+    return alone;
+  }
+
+  async #sendAlone(arrival: Arrival, target: Target, prompts: PromptMaker): Promise<RequestRecord> {
+    const { signal } = this.#options;
+    const startedAt = performance.now();
+    const record = newRecord({ ...arrival, atMs: 0 }, 0);
+    await send(record, {
+      target,
+      prompt: prompts.make(arrival),
+      maxTokens: arrival.maxTokens,
+      now: () => performance.now() - startedAt,
+      signal,
+      timeoutMs: TIMEOUT_MS,
+    });
+    signal.throwIfAborted();
+    return record;
   }
 
   async run(wish: RunWish): Promise<RunResult> {
@@ -125,7 +169,7 @@ export class ServerMeasurer implements Measurer, AsyncDisposable {
       return failed((error as Error).message);
     }
     const { running, target } = server;
-    const arrivals = source.arrivals(wish);
+    const arrivals = limitedSource(source, wish.promptLimits ?? []).arrivals(wish);
     const prompts = new PromptMaker(this.#rate!, { nonce: wish.seed * 31 + Math.round(performance.now()) });
     const watch = await FigureWatch.begin(
       () => this.#scrape(running),

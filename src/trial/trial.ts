@@ -14,6 +14,8 @@ import { kumiConfig } from "./kumi_config.ts";
 import type { Measurer, RunResult, Sounding, TrialProgress } from "./measurer.ts";
 import { ASSUMED_SPREAD, noiseOf, withStolenShare } from "./noise.ts";
 import { probe, type Probed } from "./probe.ts";
+import { promptLimits } from "./prompt_limits.ts";
+import { keptShare, type LimitedRequest } from "../traffic/prompt_limit.ts";
 import { randomFrom } from "../loadtest/random.ts";
 import {
   bestGoodput,
@@ -28,7 +30,14 @@ import {
 } from "./rounds.ts";
 import { expectedRate, screen, type StepFigures, type TypicalRequest } from "./screening.ts";
 import { interval, isAbove } from "./statistics.ts";
-import type { ChosenPoint, StepFit, TrialNoise, TrialObjectives, TrialSearch } from "./report_data.ts";
+import type {
+  ChosenPoint,
+  PromptLimit,
+  StepFit,
+  TrialNoise,
+  TrialObjectives,
+  TrialSearch,
+} from "./report_data.ts";
 
 /** What a trial is made of. */
 export interface TrialOptions {
@@ -36,7 +45,10 @@ export interface TrialOptions {
   readonly objectives: TrialObjectives;
   readonly dimensions: Dimensions;
   readonly points: readonly GridPoint[];
-  readonly typical: TypicalRequest;
+  /** Requests of the traffic, for what of them is too long. */
+  readonly requests: readonly LimitedRequest[];
+  /** What is common of the requests within limits. */
+  readonly typical: (limits: readonly PromptLimit[]) => TypicalRequest;
   readonly requestsPerUserSecond: number | null;
   readonly seed: number;
   /** Ms of the budget used at which the search has to be over. */
@@ -52,6 +64,7 @@ export interface TrialOutcome {
   readonly chosen: ChosenPoint | null;
   readonly noise: TrialNoise;
   readonly sounding: Sounding;
+  readonly promptLimits: readonly PromptLimit[];
   /** Of the run at the highest load. */
   readonly result: RunResult | null;
   /** The engine's model of a step in that run, and the settings of it. */
@@ -76,10 +89,15 @@ const FINALISTS = 3;
 
 /** Runs a trial. Throws where not even the default settings give a server that answers. */
 export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
-  const { journal, measurer, points, typical, seed, untilMs, progress } = options;
+  const { journal, points, seed, untilMs, progress } = options;
   const first = defaultPoint(points);
   progress({ phase: "first request", done: 0, of: 1, what: describeSettings(first) });
-  const sounding = await journal.step("sounding", () => measurer.sound(first.settings, seed));
+  const sounding = await journal.step("sounding", () => options.measurer.sound(first.settings, seed));
+  const limits = promptLimits(sounding.alone, options.requests, options.objectives);
+  const typical = options.typical(limits);
+  const measurer: Pick<Measurer, "run"> = {
+    run: (wish) => options.measurer.run({ ...wish, promptLimits: limits }),
+  };
   const step = stepFigures(sounding, first);
   const start = expectedRate(first.settings, step, typical);
   const drainMs = Math.max(DRAIN_MS_MIN, DRAIN * sounding.e2eMs);
@@ -127,6 +145,7 @@ export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
     return {
       ...outcomeOf(options, rounds, finals, null, planned),
       sounding,
+      promptLimits: limits,
       result: null,
       step: sounding.step,
     };
@@ -142,13 +161,16 @@ export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
     ),
     seed: seed + 7,
     untilMs,
-    requestsPerUserSecond: options.requestsPerUserSecond,
+    requestsPerUserSecond: options.requestsPerUserSecond === null
+      ? null
+      : options.requestsPerUserSecond * keptShare(limits),
     onTry: (perSecond, tries) =>
       progress({ phase: "highest load", done: tries, of: 6, what: `${perSecond.toPrecision(3)} requests/s` }),
   });
   return {
     ...outcomeOf(options, rounds, finals, found, planned),
     sounding,
+    promptLimits: limits,
     result: found.result ?? finals.leaders[0].result,
     step: (found.result ?? finals.leaders[0].result)?.step ?? sounding.step,
   };

@@ -21,6 +21,12 @@ const OBJECTIVES: TrialObjectives = {
   classes: [{ class: "interactive", ttftMs: 2000, itlMs: 150, itlStat: "mean", from: "given" }],
 };
 const MINUTE_MS = 60_000;
+/** A tenth of them long. */
+const REQUESTS = Array.from({ length: 200 }, (_, i) => ({
+  class: "interactive",
+  promptTokens: i % 10 === 0 ? 4000 : 300 + i,
+  maxTokens: 100,
+}));
 
 interface Ran {
   readonly outcome: TrialOutcome;
@@ -47,7 +53,8 @@ async function run(
     objectives: OBJECTIVES,
     dimensions: DIMENSIONS,
     points: POINTS,
-    typical: FAKE_REQUEST,
+    requests: REQUESTS,
+    typical: () => FAKE_REQUEST,
     requestsPerUserSecond: 0.01,
     seed,
     untilMs: minutes * MINUTE_MS,
@@ -73,6 +80,16 @@ Deno.test("runTrial() chooses a point near the best of the grid, within the budg
     assert(journal.usedMs > 10 * MINUTE_MS, `${journal.usedMs}`);
     assert(outcome.search.measuredPoints >= 36, `${outcome.search.measuredPoints}`);
   }
+});
+
+Deno.test("runTrial() leaves out prompts that are too long even alone, in all of its runs", async () => {
+  const alone = [{ promptTokens: 400, ttftMs: 200 }, { promptTokens: 2000, ttftMs: 1000 }];
+  const { outcome, measurer } = await run({ alone });
+  assertEquals(outcome.promptLimits.map(({ tokens, share }) => [tokens, share]), [[2000, 0.1]]);
+  assert(measurer.wishes.every(({ promptLimits }) => promptLimits?.[0].tokens === 2000));
+  const found = outcome.chosen!.highestLoad;
+  // Users send long prompts, too: of what each sends a part is carried here.
+  assertEquals(found.users, Math.floor(found.requestsPerSecond! / (0.01 * 0.9)));
 });
 
 Deno.test("runTrial() has the same plan for the same seed", async () => {
@@ -119,7 +136,8 @@ async function replay(text: string, whole: Ran): Promise<Ran> {
     objectives: OBJECTIVES,
     dimensions: DIMENSIONS,
     points: POINTS,
-    typical: FAKE_REQUEST,
+    requests: REQUESTS,
+    typical: () => FAKE_REQUEST,
     requestsPerUserSecond: 0.01,
     seed: 1,
     untilMs: 10 * MINUTE_MS,

@@ -1,6 +1,7 @@
 /** What the first page says. @module */
 
 import { STOLEN } from "./noise.ts";
+import { keptShare } from "../traffic/prompt_limit.ts";
 import { isPatient } from "./objectives.ts";
 import type {
   ChosenPoint,
@@ -27,7 +28,7 @@ export interface VerdictBasis {
 }
 
 /**
- * "yes" where some load is carried; "partly" where none is, and a class alone keeps its objectives in the lowest
+ * "yes" where some load is carried; "partly" where that is of prompts up to a limit, or where none is, and a class alone keeps its objectives in the lowest
  * load that was tried; else "no".
  */
 export function verdictOf(basis: VerdictBasis): TrialVerdict {
@@ -37,16 +38,18 @@ export function verdictOf(basis: VerdictBasis): TrialVerdict {
     ? objectives.classes.map((each) => each.class)
     : chosen.measures.classes.filter(({ goodShare }) => (goodShare ?? 0) < objectives.share)
       .map((each) => each.class);
+  const limits = traffic.promptLimits;
   const carries = carried !== null
-    ? "yes"
+    ? limits.length > 0 ? "partly" : "yes"
     : failing.length < objectives.classes.length && failing.length > 0
     ? "partly"
     : "no";
-  const peak = traffic.peakRequestsPerSecond;
+  const whole = traffic.peakRequestsPerSecond;
+  const peak = whole === null ? null : whole * keptShare(limits);
   const machines = carried === null || peak === null ? null : Math.max(1, Math.ceil(peak / carried - 1e-9));
   return {
     carries,
-    classesElsewhere: carries === "partly" ? failing : [],
+    classesElsewhere: carries === "partly" && carried === null ? failing : [],
     machines,
     utilisation: machines === null || carried === null ? null : peak! / (machines * carried),
     next: adviceOf(basis, carries, machines),
@@ -59,9 +62,11 @@ function adviceOf(
   machines: number | null,
 ): TrialAdvice[] {
   const next: TrialAdvice[] = [];
-  if (carries === "yes") {
+  const isServed = carries === "yes" || traffic.promptLimits.length > 0 && carries === "partly";
+  if (isServed) {
     next.push("serve with the configuration");
     if (machines !== null && machines > 1) next.push("add machines");
+    if (carries === "partly") next.push("move long prompts elsewhere", "loosen objectives");
   } else {
     if (carries === "partly") next.push("move classes elsewhere");
     next.push("try a smaller model or format");

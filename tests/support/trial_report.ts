@@ -214,6 +214,7 @@ export function sampleReport(change: Partial<TrialReport> = {}): TrialReport {
       users: 400,
       requestsPerUserSecond: 0.01,
       classes,
+      promptLimits: [],
       sharedPromptShare: 0.4,
       burstiness: 1,
       sample: Array.from({ length: 40 }, (_, i) => ({

@@ -13,12 +13,13 @@ import { trialCost } from "../../trial/cost.ts";
 import { assembleReport, type ReportParts } from "../../trial/assemble.ts";
 import { dimensionsFor, type GridBasis, gridPoints } from "../../trial/grid.ts";
 import { kumiConfig } from "../../trial/kumi_config.ts";
-import { shareCut, type TrafficRates } from "../../trial/load_source.ts";
+import { isWithin } from "../../traffic/prompt_limit.ts";
+import { limitedSource, sampleRequests, shareCut, type TrafficRates } from "../../trial/load_source.ts";
 import { isPatient } from "../../trial/objectives.ts";
 import { predictionsOf } from "../../trial/predict.ts";
 import { PROFILES } from "../../trial/profiles.ts";
 import type { TrialMachine, TrialObjectives, TrialReport, TrialTraffic } from "../../trial/report_data.ts";
-import type { TypicalRequest } from "../../trial/screening.ts";
+import { typicalRequest } from "../../trial/screening.ts";
 import { ServerMeasurer } from "../../trial/server_measurer.ts";
 import { runTrial, type TrialOutcome } from "../../trial/trial.ts";
 import type { Arguments } from "../command.ts";
@@ -73,6 +74,7 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
     return { ...told, ...await measureLimits(path, signal) };
   });
   const traffic = source.describe(ratesOf(wish));
+  const requests = sampleRequests(traffic, limits);
   const basis = gridBasis(facts, machine, objectives);
   const dimensions = dimensionsFor(basis);
   const energy = openEnergyCounter();
@@ -102,7 +104,13 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
     objectives,
     dimensions,
     points: gridPoints(dimensions, basis),
-    typical: typicalOf(traffic, objectives),
+    requests,
+    typical: (limits) =>
+      typicalRequest(
+        requests.filter((each) => isWithin(each, limits)),
+        traffic.sharedPromptShare,
+        objectives,
+      ),
     requestsPerUserSecond: traffic.requestsPerUserSecond,
     seed: wish.seed,
     untilMs: endMs - others,
@@ -114,7 +122,7 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
     wish,
     journal,
     facts,
-    source,
+    source: limitedSource(source, outcome.promptLimits),
     objectives,
     outcome,
     measurer,
@@ -281,22 +289,6 @@ function gridBasis(
     // Half of what the weights leave: the rest is for everything else.
     kvBytesMax: Math.max(64e6, (available - 1.2 * weightsBytes) / 2),
     kvBytesPerToken: model.kvBytesPerToken,
-  };
-}
-
-/** The mean request, and the strictest promise about its tokens. */
-function typicalOf(
-  { classes, sharedPromptShare }: TrialTraffic,
-  objectives: TrialObjectives,
-): TypicalRequest {
-  const mean = (of: "promptTokens" | "answerTokens") =>
-    classes.reduce((sum, each) => sum + each.share * each[of].mean, 0);
-  const itl = objectives.classes.map(({ itlMs }) => itlMs).filter((ms) => ms !== null);
-  return {
-    promptTokens: mean("promptTokens"),
-    answerTokens: Math.max(1, mean("answerTokens")),
-    sharedShare: sharedPromptShare,
-    itlMs: itl.length === 0 ? null : Math.min(...itl),
   };
 }
 

@@ -75,7 +75,14 @@ function verdictLine({ chosen, objectives, verdict, traffic }: TrialReport): str
     : ` ${formatFigure(traffic.peakRequestsPerSecond!)} requests/s take ${verdict.machines} ${
       verdict.machines === 1 ? "machine" : "machines"
     } like this.`;
-  return `Up to ${
+  const limits = traffic.promptLimits.map(({ class: name, tokens, share, ttftMsForAll }) =>
+    `Only for prompts of ${name} up to ${tokens} tokens: ${
+      (100 * share).toFixed(0)
+    } % of all requests have longer ones, which take more than half of their time to first token even alone; ttft=${
+      (ttftMsForAll / 1000).toFixed(0)
+    }s would do for nearly all.\n`
+  ).join("");
+  return `${limits}Up to ${
     formatFigure(load.requestsPerSecond)
   } requests/s${users}: ${share} keep their objectives.${machines}`;
 }

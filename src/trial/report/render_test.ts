@@ -114,6 +114,15 @@ Deno.test("the first screen says whether, how many, what it costs, how well, and
     first(sampleReport({ verdict: { ...verdict, ...change } }));
   assert(of({ machines: 1 }).includes("Yes, one machine like this one is enough."));
   assert(
+    first(sampleReport({
+      verdict: { ...verdict, carries: "partly" },
+      traffic: {
+        ...traffic,
+        promptLimits: [{ class: "interactive", tokens: 2400, share: 0.11, ttftMsForAll: 9000 }],
+      },
+    })).includes("prompts of interactive up to 2,400 tokens (11% of all requests are longer)"),
+  );
+  assert(
     of({ carries: "partly", classesElsewhere: ["batch"] }).includes("class batch belong on other hardware"),
   );
   assert(first(emptyReport()).includes("No, not with this model"));

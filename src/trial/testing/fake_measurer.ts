@@ -1,7 +1,7 @@
 /** A machine that is only reckoned, for tests of the search. @module */
 
 import { randomFrom } from "../../loadtest/random.ts";
-import type { Measurer, RunResult, RunWish, Sounding } from "../measurer.ts";
+import type { AlonePrompt, Measurer, RunResult, RunWish, Sounding } from "../measurer.ts";
 import type { ClassMeasures, PointSettings, TrialPercentiles } from "../report_data.ts";
 import { expectedRate, type StepFigures, type TypicalRequest } from "../screening.ts";
 
@@ -15,6 +15,8 @@ export interface FakeMachine {
   /** Points that do not start. */
   readonly fails?: (settings: PointSettings) => boolean;
   readonly loadSeconds: number;
+  /** What prompts take alone; default: nothing is known. */
+  readonly alone?: readonly AlonePrompt[];
 }
 
 const NO_EXTRAS = { msPerRow: 0, stretch: 1, betweenMs: 0, betweenMsPerSequence: 0 };
@@ -78,6 +80,7 @@ export class FakeMeasurer implements Measurer {
       e2eMs: ALONE_MS,
       step: STEP,
       promptTokens: 300,
+      alone: this.#machine.alone ?? [],
       idleWatts: null,
       idleWindow: NO_WINDOW,
     });

@@ -31,8 +31,12 @@ ${verdictReasons(page)}
 </section>${warnings(page)}`;
 }
 
-function verdictLine({ report: { verdict }, t, f }: Page): string {
+function verdictLine({ report: { verdict, traffic }, t, f }: Page): string {
   const { carries, machines, classesElsewhere } = verdict;
+  const [limit] = traffic.promptLimits;
+  if (carries === "partly" && classesElsewhere.length === 0 && limit !== undefined) {
+    return t.verdict.partlyShort(f.count(limit.tokens), f.percent(limit.share), limit.class);
+  }
   if (carries === "no") return t.verdict.no;
   if (carries === "partly") {
     return classesElsewhere.length === 0
@@ -59,7 +63,10 @@ function verdictReasons(page: Page): Markup {
       f.count(verdict.machines),
       verdict.utilisation === null ? null : f.percent(verdict.utilisation),
     );
-  return paragraph(page, carries, rate);
+  const limits = traffic.promptLimits.map(({ class: name, tokens, ttftMsForAll }) =>
+    t.verdict.limit(f.count(tokens), name, f.seconds(ttftMsForAll))
+  );
+  return paragraph(page, carries, ...limits, rate);
 }
 
 function tile(title: Content, value: Content, lines: readonly Content[], kind = ""): Markup {

@@ -25,6 +25,12 @@ export const en = {
     yesUnknown: "Yes, up to the load below.",
     partly: (classes: string) => `In part: requests of the class ${classes} belong on other hardware.`,
     partlyUnknown: "In part: some requests belong on other hardware.",
+    partlyShort: (tokens: string, share: string, name: string) =>
+      `In part: prompts of ${name} up to ${tokens} tokens (${share} of all requests are longer).`,
+    limit: (tokens: string, name: string, needed: string) =>
+      `A longer prompt of ${name} takes more than half of the time until its answer has to begin, even alone: such requests belong ` +
+      `on other hardware and are left out of the figures here. To carry nearly all of them, allow ${needed} until an answer begins. ` +
+      `${tokens} tokens are the longest that was carried.`,
     no: "No, not with this model and these waiting times.",
     carries: (requests: string, users: string | null, share: string) =>
       `One machine answers up to ${strong(`${requests} requests a second`)}${

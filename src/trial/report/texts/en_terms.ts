@@ -32,6 +32,8 @@ export const advice: Readonly<Record<TrialAdvice, string>> = {
     "Plan for the number of machines above, behind a load balancer, or serve fewer users with one.",
   "move classes elsewhere":
     "Let this machine have the requests that it can carry, and send the others to a GPU or a service.",
+  "move long prompts elsewhere":
+    "Send requests with longer prompts to a GPU or a service: a proxy can tell them by the size of the body.",
   "try a smaller model or format":
     "Repeat the trial with a smaller model or a format with fewer bits, and test its quality.",
   "loosen objectives":

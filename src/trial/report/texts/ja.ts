@@ -27,6 +27,11 @@ export const ja: Texts = {
     partly: (classes) =>
       `一部はできます。クラス「${classes}」のリクエストは別のハードウェアに回してください。`,
     partlyUnknown: "一部はできます。残りのリクエストは別のハードウェアに回してください。",
+    partlyShort: (tokens, share, name) =>
+      `一部はできます。クラス「${name}」は${tokens}トークンまでのプロンプトに限ります（全リクエストの${share}がこれより長い）。`,
+    limit: (tokens, name, needed) =>
+      `クラス「${name}」のこれより長いプロンプトは、他に処理がなくても応答開始までの制限時間の半分を超えます。別のハードウェアに回してください。` +
+      `以下の数値には含めていません。ほぼすべてを処理するには、応答開始までの時間を${needed}まで認める必要があります。処理の対象は${tokens}トークンまでです。`,
     no: "このモデルとこの待ち時間の条件では、できません。",
     carries: (requests, users, share) =>
       `1台で処理できるのは${strong(`毎秒${requests}件`)}${

@@ -31,6 +31,8 @@ export const advice: Readonly<Record<TrialAdvice, string>> = {
   "add machines": "上記の台数をロードバランサーの背後に並べる。または、1台で賄える利用者数に絞って始める。",
   "move classes elsewhere":
     "このマシンで処理できるリクエストだけを受け持たせ、残りはGPUサーバーまたは外部APIに回す。",
+  "move long prompts elsewhere":
+    "これより長いプロンプトのリクエストは、GPUサーバーまたは外部APIに回す（プロキシで本文の大きさから振り分けられる）。",
   "try a smaller model or format":
     "より小さいモデル、またはビット数の少ない形式で再度試す。その際は品質も必ず確認する。",
   "loosen objectives": "利用者がもう少し待てるかを確認する。目標を緩めれば、1台で処理できる量は増える。",
