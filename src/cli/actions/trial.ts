@@ -18,7 +18,7 @@ import { limitedSource, sampleRequests, shareCut, type TrafficRates } from "../.
 import { isPatient } from "../../trial/objectives.ts";
 import { predictionsOf } from "../../trial/predict.ts";
 import { PROFILES } from "../../trial/profiles.ts";
-import type { TrialMachine, TrialObjectives, TrialReport, TrialTraffic } from "../../trial/report_data.ts";
+import type { TrialMachine, TrialObjectives, TrialReport } from "../../trial/report_data.ts";
 import { typicalRequest } from "../../trial/screening.ts";
 import { ServerMeasurer } from "../../trial/server_measurer.ts";
 import { runTrial, type TrialOutcome } from "../../trial/trial.ts";
