@@ -64,7 +64,7 @@ export class ServerMeasurer implements Measurer, AsyncDisposable {
   }
 
   async sound(settings: PointSettings, seed: number): Promise<Sounding> {
-    const { signal, source } = this.#options;
+    const { source } = this.#options;
     const { running, target } = await this.#serverFor(settings);
     const prompts = new PromptMaker(this.#rate!, { nonce: seed });
     const arrivals = source.arrivals({ perSecond: 10, seconds: 20, seed });
