@@ -14,7 +14,7 @@ const PACKAGE = /^package-\d+(-die-\d+)?$/;
 const CHMOD = "sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj";
 
 /** Why powercap cannot be used, with what to do. */
-const REASONS = {
+export const POWERCAP_REASONS = {
   none:
     "this system has no RAPL counters in /sys/class/powercap: virtual machines and containers mostly have " +
     "none; on the machine itself, sudo modprobe intel_rapl_msr may bring them (AMD's, too)",
@@ -41,7 +41,7 @@ export function chooseZones(all: readonly PowercapZone[]): ZoneChoice {
     const known = packages.get(zone.name);
     if (known === undefined || (isReadable(zone) && !isReadable(known))) packages.set(zone.name, zone);
   }
-  if (packages.size === 0) return { reason: REASONS.none };
+  if (packages.size === 0) return { reason: POWERCAP_REASONS.none };
   const chosen = [...packages.values()].flatMap((each) => {
     const number = each.name.slice("package-".length);
     const drams = all.filter(({ zone, name }) => name === "dram" && zone.startsWith(`${each.zone}:`));
@@ -50,8 +50,8 @@ export function chooseZones(all: readonly PowercapZone[]): ZoneChoice {
   const bad = chosen.find(({ zone }) => !isReadable(zone));
   if (bad !== undefined) {
     const { energyUj, rangeUj, zone, name } = bad.zone;
-    if (energyUj === "denied" || rangeUj === "denied") return { reason: REASONS.denied };
-    return { reason: `${REASONS.broken}: ${zone} (${name}) has no numbers` };
+    if (energyUj === "denied" || rangeUj === "denied") return { reason: POWERCAP_REASONS.denied };
+    return { reason: `${POWERCAP_REASONS.broken}: ${zone} (${name}) has no numbers` };
   }
   return {
     zones: chosen.map(({ zone: { zone, rangeUj }, domain }) => ({

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseHTML } from "linkedom";
+import { POWERCAP_REASONS } from "../../energy/powercap.ts";
 import { parsePrices } from "../../cost/mod.ts";
 import { sampleReport } from "../../../tests/support/trial_report.ts";
 import { trialCost } from "../cost.ts";
@@ -191,6 +192,22 @@ Deno.test("estimated energy is never shown as measured, nor the other way round"
   assertEquals(/estimate/i.test(measured.textContent), false);
   assertEquals([...measured.querySelectorAll("figure")].map((each) => each.className), ["measured"]);
   assertEquals(measured.querySelector("figure svg").innerHTML.includes("url(#hatch-"), false);
+});
+
+Deno.test("why energy was not measured is told in the reader's language", () => {
+  for (const why of [POWERCAP_REASONS.none, POWERCAP_REASONS.denied]) {
+    const report = sampleReport({
+      energy: { measured: null, estimated: null, notMeasuredBecause: why },
+      notes: [{ note: "energy not measured", why }],
+    });
+    const told = { en: 0, ja: 0 };
+    for (const lang of ["en", "ja"] as const) {
+      const { document } = parseHTML(renderReport(report, lang));
+      for (const script of document.querySelectorAll("script")) script.remove();
+      told[lang] = document.body.textContent.split(why.slice(0, 40)).length - 1;
+    }
+    assert(told.en >= 2 && told.ja === 0, JSON.stringify(told));
+  }
 });
 
 Deno.test("what comes from outside is text, wherever it stands", () => {

@@ -1,5 +1,6 @@
 /** 日本語のレポート。 @module */
 
+import { energyReason } from "./ja_reasons.ts";
 import { sentences } from "./ja_sentences.ts";
 import { advice, glosses, sensitivityInputs } from "./ja_terms.ts";
 import { code, strong, term } from "../marks.ts";
@@ -98,7 +99,7 @@ export const ja: Texts = {
     "generator late": (time) =>
       `負荷をかける側が最大${time}遅れました。その分、サーバーが実際より遅く見えています。`,
     "energy estimated": "電力は推定値であり、実測していません。",
-    "energy not measured": (why) => `電力は測定していません（${why}）。`,
+    "energy not measured": (why) => `電力は測定していません（${energyReason(why)}）。`,
     "quality not tested": "回答の質は確認していません。速ければ、誤った回答でも「良好」に数えられます。",
     "synthetic traffic": (profile) =>
       `トラフィックは公開統計から作ったプロファイル（${profile}）であり、自社のものではありません。`,
@@ -268,7 +269,7 @@ export const ja: Texts = {
       }TDP ${tdp} W（${from}）にCPU使用率${utilisation}を掛けたものです。実際の電力は半分のことも倍のこともあります。`,
     tdpGiven: "指定値",
     estimatedWatts: (watts) => `推定電力：${watts} W。`,
-    because: (why) => `実測していない理由：${why}。`,
+    because: (why) => `実測していない理由：${energyReason(why)}。`,
     figure: "1トークンあたりのジュール",
     figureEstimated: "1トークンあたりの推定ジュール",
     perAnswer: "全電力÷出力",
