@@ -34,6 +34,29 @@ export type {
 export type { ChatMessage, Pooling, PromptShape, RenderedChat } from "./src/protocol/request.ts";
 export type { GapTokens } from "./src/tokenizer/gap_tokens.ts";
 export type { Generation, GenerationResult } from "./src/client/generation.ts";
+export {
+  ObjectError,
+  type ObjectGeneration,
+  type ObjectResult,
+  type PartialObject,
+} from "./src/client/conversation/object_generation.ts";
+export type { ChatToolChoice, ObjectOptions, ToolChatOptions } from "./src/client/conversation/options.ts";
+export type {
+  AnySchema,
+  JsonSchema,
+  SchemaIssue,
+  SchemaOutput,
+  StandardResult,
+  StandardSchema,
+} from "./src/client/conversation/schema.ts";
+export type { ChatEvent, ToolChat, ToolChatResult } from "./src/client/conversation/tool_chat.ts";
+export {
+  type ChatCall,
+  type ChatTool,
+  tool,
+  type ToolContext,
+  type ToolResult,
+} from "./src/client/conversation/tools.ts";
 export type {
   ChatOptions,
   EmbedOptions,

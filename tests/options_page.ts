@@ -5,6 +5,7 @@
  * @module
  */
 
+import { OBJECT, TOOL_CHAT } from "../src/client/conversation/options.ts";
 import { CHAT, EMBEDDING, GENERATION } from "../src/protocol/options/generation.ts";
 import type { Kind, NumberKind } from "../src/protocol/options/kind.ts";
 import { KV, LOAD } from "../src/protocol/options/load.ts";
@@ -122,6 +123,18 @@ export function optionsPage(): string {
     section("Sampling", SAMPLING_TEXT, SAMPLING, [TERMINAL, CLIENT]),
     section("Answers", "Of `generate` and `chat`, too.", without(GENERATION, SAMPLING), [TERMINAL, CLIENT]),
     section("Conversations", "Of `chat` alone.", without(CHAT, GENERATION), [CLIENT]),
+    section(
+      "Objects",
+      "Of `generateObject`, which also takes those of conversations but `tools` and `grammar`.",
+      without(OBJECT, CHAT),
+      [],
+    ),
+    section(
+      "Chats with tools",
+      "Of `chat` with tools by name, beside those of conversations but `grammar`.",
+      { tools: TOOL_CHAT.tools, ...without(TOOL_CHAT, CHAT) },
+      [],
+    ),
     section(
       "Embeddings",
       "Of `embed`, which also takes `class`, `deadlineMs`, `tenant`, `priority` and `signal`.",

@@ -13,6 +13,16 @@ import {
 } from "../protocol/options/generation.ts";
 import { LOAD, LOAD_CHECKS, type LoadOptions } from "../protocol/options/load.ts";
 import type { OptionTable } from "../protocol/options/option.ts";
+import { ObjectGeneration, withSchemaPrompt } from "./conversation/object_generation.ts";
+import {
+  OBJECT,
+  OBJECT_CHECKS,
+  type ObjectOptions,
+  TOOL_CHAT_CHECKS,
+  type ToolChatOptions,
+} from "./conversation/options.ts";
+import { type JsonSchema, type StandardSchema, toJsonSchema } from "./conversation/schema.ts";
+import { ToolChat } from "./conversation/tool_chat.ts";
 import { planWorkers } from "./plan_workers.ts";
 import { EngineClient, type Health, type ModelStats } from "./client.ts";
 import type { Generation } from "./generation.ts";
@@ -127,6 +137,12 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined
   }
 }
 
+/** Whether the tools come by name, with handlers; a list of declarations only tells the model of them. */
+function hasHandlers(options: ChatOptions | ToolChatOptions): options is ToolChatOptions {
+  const { tools } = options;
+  return typeof tools === "object" && tools !== null && !Array.isArray(tools);
+}
+
 /** A loaded model. Requests may run at the same time: they are computed together. */
 export class Model implements AsyncDisposable {
   readonly #client: EngineClient;
@@ -172,11 +188,82 @@ export class Model implements AsyncDisposable {
    *
    * Throws a TypeError or RangeError for arguments that cannot be, roles among them.
    */
-  chat(messages: readonly ChatMessage[], options: ChatOptions = {}): Generation {
+  chat(messages: readonly ChatMessage[], options?: ChatOptions): Generation;
+  /**
+   * The same with tools by name: the model calls them, their handlers run, and it answers again with what they gave, `maxRounds` times
+   * at most. A call's arguments always fit the tool's schema.
+   *
+   * ```ts
+   * import { tool } from "@kumi/kumi";
+   * import { z } from "zod";
+   *
+   * await using model = await loadModel("demo");
+   * const add = tool({
+   *   description: "Adds two numbers.",
+   *   parameters: z.object({ a: z.number(), b: z.number() }),
+   *   execute: ({ a, b }) => a + b,
+   * });
+   * const chat = model.chat([{ role: "user", content: "What is 17 + 25?" }], { tools: { add }, maxTokens: 100 });
+   * const { text, calls } = await chat.result;
+   * console.log(text, calls);
+   * ```
+   *
+   * Throws a TypeError or RangeError for arguments that cannot be, a GrammarError for a schema that cannot be followed.
+   */
+  chat(messages: readonly ChatMessage[], options: ToolChatOptions): ToolChat;
+  chat(messages: readonly ChatMessage[], options: ChatOptions | ToolChatOptions = {}): Generation | ToolChat {
+    if (!hasHandlers(options)) return this.#chat(messages, options);
+    checkOptions("chat()", options, TOOL_CHAT_CHECKS);
+    isMessages("messages", messages);
+    return new ToolChat((...asked) => this.#chat(...asked), messages, options, this.info.toolCalls);
+  }
+
+  #chat(messages: readonly ChatMessage[], options: ChatOptions): Generation {
     checkOptions("chat()", options, CHAT_CHECKS);
     isMessages("messages", messages);
     const copies = messages.map((message) => ({ ...message }));
     return this.#start({ messages: copies, ...shapeOf(options) }, options);
+  }
+
+  /**
+   * Answers a conversation with an object that fits a schema: of zod or another library (Standard Schema), whose checks then see it, or
+   * plain JSON Schema. Tokens that cannot follow are never sampled.
+   *
+   * ```ts
+   * import { z } from "zod";
+   *
+   * await using model = await loadModel("demo");
+   * const schema = z.object({ name: z.string().max(20), age: z.number().int().min(0).max(150) });
+   * const { object } = await model.generateObject([{ role: "user", content: "Anna is 31. As JSON:" }], schema).result;
+   * console.log(object.name, object.age + 1);
+   * ```
+   *
+   * Throws a TypeError or RangeError for arguments that cannot be, a GrammarError for a schema that cannot be followed.
+   */
+  generateObject<T>(
+    messages: readonly ChatMessage[],
+    schema: StandardSchema<T>,
+    options?: ObjectOptions,
+  ): ObjectGeneration<T>;
+  /** The same for plain JSON Schema, of which no type follows: name it, `generateObject<Person>(…)`. */
+  // deno-lint-ignore no-explicit-any
+  generateObject<T = any>(
+    messages: readonly ChatMessage[],
+    schema: JsonSchema,
+    options?: ObjectOptions,
+  ): ObjectGeneration<T>;
+  generateObject<T>(
+    messages: readonly ChatMessage[],
+    schema: StandardSchema<T> | JsonSchema,
+    options: ObjectOptions = {},
+  ): ObjectGeneration<T> {
+    checkOptions("generateObject()", options, OBJECT_CHECKS);
+    isMessages("messages", messages);
+    const { tellSchema = OBJECT.tellSchema.default, ...rest } = options;
+    const json = toJsonSchema("schema", schema);
+    const asked = tellSchema ? withSchemaPrompt(messages, json) : messages;
+    const generation = this.#chat(asked, { ...rest, grammar: { kind: "schema", schema: json } });
+    return new ObjectGeneration<T>(generation, schema, options.signal);
   }
 
   /**

@@ -25,8 +25,15 @@ export function withToolPrompt<M extends { readonly role: string; readonly conte
   messages: readonly M[],
   tools: readonly ToolDeclaration[],
 ): (M | { role: "system"; content: string })[] {
-  const prompt = toolPrompt(tools);
+  return withSystemText(messages, toolPrompt(tools));
+}
+
+/** A conversation whose system message ends with a text; it gets one where it has none. */
+export function withSystemText<M extends { readonly role: string; readonly content: string }>(
+  messages: readonly M[],
+  text: string,
+): (M | { role: "system"; content: string })[] {
   const [first, ...rest] = messages;
-  if (first?.role !== "system") return [{ role: "system", content: prompt }, ...messages];
-  return [{ ...first, content: `${first.content}\n\n${prompt}` }, ...rest];
+  if (first?.role !== "system") return [{ role: "system", content: text }, ...messages];
+  return [{ ...first, content: `${first.content}\n\n${text}` }, ...rest];
 }
