@@ -148,7 +148,7 @@ export class ToolChat implements AsyncIterable<string> {
     const pieces = readAnswer(result, format);
     const text = pieces.map((piece) => piece.kind === "text" ? piece.text : "").join("");
     const before = messages.reduce((sum, { tool_calls = [] }) => sum + tool_calls.length, 0);
-    const calls = pieces.flatMap((piece, i) => {
+    const calls = pieces.flatMap((piece) => {
       const args = piece.kind === "call" ? parsed(piece.arguments) : undefined;
       if (piece.kind !== "call" || args === undefined) return [];
       return [{ id: callId(before + piece.index), name: piece.name, arguments: args }];
