@@ -1,5 +1,6 @@
 /** Puts a report together from what a trial found. @module */
 
+import { keptShare } from "../traffic/prompt_limit.ts";
 import { isPatient } from "./objectives.ts";
 import { perToken } from "../energy/attribution.ts";
 import { countedEnergy, type MeasuredEnergy } from "../energy/joules.ts";
@@ -167,6 +168,8 @@ function notesOf(parts: ReportParts, energy: TrialEnergy, wasShort: boolean): Tr
   const late = chosen?.measures.lagP99Ms ?? 0;
   if (late > LATE_MS) notes.push({ note: "generator late", p99Ms: late });
   if (traffic.source === "profile") notes.push({ note: "synthetic traffic", profile: traffic.name });
+  const kept = keptShare(outcome.promptLimits);
+  if (kept < 1) notes.push({ note: "long prompts left out", share: 1 - kept });
   if (cutShare > 0) notes.push({ note: "requests cut to the context", share: cutShare });
   if (machine.cpuQuota !== null) notes.push({ note: "container limits", cpuQuota: machine.cpuQuota });
   for (const { capped, url } of alternatives) if (capped) notes.push({ note: "spending cap reached", url });

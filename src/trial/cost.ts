@@ -1,4 +1,6 @@
 import { assessCost, type Measured, type PricesFile, resolvePrices, SECONDS_PER_MONTH } from "../cost/mod.ts";
+import { isWithin, keptShare } from "../traffic/prompt_limit.ts";
+import { mean } from "./statistics.ts";
 import type { TrialCost, TrialReport } from "./report_data.ts";
 
 /** What the cost model is told by a trial. */
@@ -22,9 +24,7 @@ export function trialCost(report: PricedTrial, prices: PricesFile, pricesFile: s
 
 /** Lengths from the traffic, the share of cached tokens and the capacity from the chosen point. */
 function measuredBy({ traffic, chosen, energy }: PricedTrial): Measured {
-  const mean = (of: "promptTokens" | "answerTokens") =>
-    traffic.classes.reduce((sum, each) => sum + each.share * each[of].mean, 0);
-  const promptTokens = mean("promptTokens");
+  const { promptTokens, answerTokens } = meanLengths(traffic);
   const all = chosen?.measures.all;
   const cachedShare = all === undefined || all.promptTokens === 0 ? 0 : all.cachedTokens / all.promptTokens;
   const { requestsPerSecond, peakRequestsPerSecond } = traffic;
@@ -32,15 +32,31 @@ function measuredBy({ traffic, chosen, energy }: PricedTrial): Measured {
     mix: {
       promptTokens,
       cachedTokens: Math.min(1, cachedShare) * promptTokens,
-      answerTokens: mean("answerTokens"),
+      answerTokens,
     },
     requestsPerSecond: chosen?.highestLoad.requestsPerSecond ?? 0,
     power: powerOf(energy),
     volume: requestsPerSecond === null || requestsPerSecond === 0 ? null : {
-      requestsPerMonth: requestsPerSecond * SECONDS_PER_MONTH,
+      requestsPerMonth: requestsPerSecond * keptShare(traffic.promptLimits) * SECONDS_PER_MONTH,
       peakToMean: Math.max(1, (peakRequestsPerSecond ?? requestsPerSecond) / requestsPerSecond),
       basis: "traffic",
     },
+  };
+}
+
+/** Of the requests that the machine can carry: all options are priced for the same ones. */
+function meanLengths({ classes, sample, promptLimits }: TrialReport["traffic"]) {
+  if (promptLimits.length === 0) {
+    const of = (what: "promptTokens" | "answerTokens") =>
+      classes.reduce((sum, each) => sum + each.share * each[what].mean, 0);
+    return { promptTokens: of("promptTokens"), answerTokens: of("answerTokens") };
+  }
+  const kept = sample.filter(({ cls, prompt }) =>
+    isWithin({ class: classes[cls].class, promptTokens: prompt }, promptLimits)
+  );
+  return {
+    promptTokens: mean(kept.map(({ prompt }) => prompt)),
+    answerTokens: mean(kept.map(({ answer }) => answer)),
   };
 }
 

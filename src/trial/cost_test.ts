@@ -39,6 +39,23 @@ Deno.test("trialCost() takes lengths from the traffic, capacity and cached share
   });
 });
 
+Deno.test("trialCost() prices the requests that the machine can carry, at all options", () => {
+  const report = sampleReport();
+  const sample = [
+    { at: 0, cls: 0, prompt: 100, answer: 10 },
+    { at: 1, cls: 0, prompt: 300, answer: 30 },
+    { at: 2, cls: 0, prompt: 5000, answer: 90 },
+  ];
+  const promptLimits = [{ class: "interactive", tokens: 1000, share: 0.25, ttftMsForAll: 9000 }];
+  const { inputs } = trialCost(
+    { ...report, traffic: { ...report.traffic, sample, promptLimits } },
+    given,
+    "p.json",
+  )!;
+  assertEquals([inputs.mix.promptTokens, inputs.mix.answerTokens], [200, 20]);
+  assertEquals(inputs.volume.requestsPerMonth, 3 * SECONDS_PER_MONTH);
+});
+
 Deno.test("trialCost() counts as many machines as the verdict does", () => {
   const report = sampleReport();
   assertEquals(

@@ -349,6 +349,8 @@ export type TrialNote =
   | { readonly note: "synthetic traffic"; readonly profile: string }
   /** Requests of the traffic that were longer than the model's context were cut. */
   | { readonly note: "requests cut to the context"; readonly share: number }
+  /** Prompts that were too long even alone are in none of the figures. */
+  | { readonly note: "long prompts left out"; readonly share: number }
   | { readonly note: "spending cap reached"; readonly url: string }
   | { readonly note: "random weights" }
   | { readonly note: "container limits"; readonly cpuQuota: number };

@@ -99,6 +99,8 @@ export function noteLine(note: TrialNote): string {
       return `the budget had time for ${note.measured} of ${note.planned} points`;
     case "few requests":
       return `percentiles are of ${note.requests} requests only`;
+    case "long prompts left out":
+      return `all figures leave out ${percent(note.share)} of the requests, whose prompts are longer`;
     case "generator late":
       return `the load generator was ${note.p99Ms.toFixed(0)} ms late at p99: times are too long by as much`;
     case "energy estimated":

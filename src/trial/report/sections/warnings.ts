@@ -37,6 +37,8 @@ function sentenceFor(note: TrialNote, { report: { noise }, t: { warnings: t }, f
       return t["budget short"](f.count(note.measured), f.count(note.planned));
     case "few requests":
       return t["few requests"](f.count(note.requests));
+    case "long prompts left out":
+      return t["long prompts left out"](f.percent(note.share));
     case "generator late":
       return t["generator late"](f.time(note.p99Ms));
     case "energy not measured":

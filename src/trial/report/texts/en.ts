@@ -97,6 +97,8 @@ export const en = {
     "generator late": (time: string) =>
       `The load generator itself was up to ${time} late, which makes the server look slower.`,
     "energy estimated": "Energy was estimated and not measured.",
+    "long prompts left out": (share: string) =>
+      `All figures, costs too, are of the requests that this machine can carry: the ${share} with longer prompts are not in them.`,
     "energy not measured": (why: string) => `Energy was not measured: ${why}.`,
     "quality not tested": "Quality was not tested: a fast wrong answer counts as good here.",
     "synthetic traffic": (profile: string) =>

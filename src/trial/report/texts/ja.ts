@@ -99,6 +99,8 @@ export const ja: Texts = {
     "generator late": (time) =>
       `負荷をかける側が最大${time}遅れました。その分、サーバーが実際より遅く見えています。`,
     "energy estimated": "電力は推定値であり、実測していません。",
+    "long prompts left out": (share) =>
+      `費用を含むすべての数値は、このマシンで処理できるリクエストだけのものです。プロンプトが長い${share}は含まれていません。`,
     "energy not measured": (why) => `電力は測定していません（${energyReason(why)}）。`,
     "quality not tested": "回答の質は確認していません。速ければ、誤った回答でも「良好」に数えられます。",
     "synthetic traffic": (profile) =>
