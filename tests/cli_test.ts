@@ -5,43 +5,12 @@
 
 import { sampleReport } from "./support/trial_report.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
-import { commandPermissions } from "../src/cli/command_line.ts";
 import { scalarEntry } from "../src/gguf/mod.ts";
+import { kumi } from "./support/kumi.ts";
 import { TemporaryFolder } from "./support/models.ts";
 
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
 const DEMO_F16 = `${ROOT}examples/demo-model/kumi-demo-f16.gguf`;
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function kumi(args: string[], stdin = "", env: Record<string, string> = {}): Promise<Run> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      ...stdFlags(await chooseStd()),
-      ...await commandPermissions(args),
-      "src/cli/main.ts",
-      ...args,
-    ],
-    cwd: ROOT,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1", ...env },
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  // A command that refuses its arguments may be gone before it reads.
-  await writer.write(new TextEncoder().encode(stdin)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { code, stdout, stderr } = await child.output();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
 
 Deno.test("kumi without a command lists the commands", async () => {
   const { code, stdout, stderr } = await kumi([]);

@@ -13,6 +13,7 @@ export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<
   chat: async (args) => await (await import("./actions/chat.ts")).runChat(args),
   run: async (args) => await (await import("./actions/run.ts")).runOnce(args),
   serve: async (args) => await (await import("./actions/serve.ts")).runServer(args),
+  batch: async (args) => await (await import("./actions/batch.ts")).runBatch(args),
   inspect: async (args) => await (await import("./actions/inspect.ts")).runInspect(args),
   tokenize: async (args) => await (await import("./actions/tokenize.ts")).runTokenize(args),
   quantize: async (args) => await (await import("./actions/quantize.ts")).runQuantize(args),

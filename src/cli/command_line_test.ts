@@ -45,10 +45,12 @@ Deno.test("commandPermissions() opens the network for hf: models alone", async (
   assertEquals(await net(["chat", "-m", "hf:o/r/f.gguf"], { HF_ENDPOINT: "http://mirror" }), ["--allow-net"]);
 });
 
-Deno.test("commandPermissions() lets only quantize write outside the cache", async () => {
+Deno.test("commandPermissions() lets only what writes models and answers write outside the cache", async () => {
   assertEquals(await flags("--allow-write", ["chat"]), ["--allow-write=/cache"]);
   assertEquals(await flags("--allow-write", ["chat"], { KUMI_CACHE: "" }), []);
   assertEquals(await flags("--allow-write", ["quantize", "a", "b", "q4_0"]), ["--allow-write"]);
+  assertEquals(await flags("--allow-write", ["batch", "a", "b"]), ["--allow-write"]);
+  assertEquals(await flags("--allow-net", ["batch", "a", "b"]), []);
 });
 
 Deno.test("commandPermissions() lets compare write its picture alone, and download either model", async () => {

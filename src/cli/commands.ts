@@ -1,6 +1,7 @@
 /** All commands, in the order of the overview. Add one here, and what it does in `actions.ts`. @module */
 
 import type { KumiCommand } from "./command.ts";
+import { batch } from "./commands/batch.ts";
 import { bench } from "./commands/bench.ts";
 import { chat } from "./commands/chat.ts";
 import { compare } from "./commands/compare.ts";
@@ -22,6 +23,7 @@ export const COMMANDS = {
   chat,
   run,
   serve,
+  batch,
   inspect,
   tokenize,
   quantize,

@@ -2,6 +2,7 @@
 
 import { STUCK_EXIT_CODE } from "../protocol/errors.ts";
 import { loadModel, type Model } from "../client/model.ts";
+import type { LoadOptions } from "../protocol/options/load.ts";
 import { locateModel } from "../client/locate_model.ts";
 import type { Arguments } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
@@ -24,14 +25,15 @@ export async function resolveModelFile(spec: string): Promise<string> {
   });
 }
 
-/** Loads the model of `--model` with a progress bar; Ctrl-C stops it. */
-export async function loadModelWithProgress(args: Arguments): Promise<Model> {
+/** Loads the model of `--model` with a progress bar; Ctrl-C stops it. `more`: what the command itself wants. */
+export async function loadModelWithProgress(args: Arguments, more: LoadOptions = {}): Promise<Model> {
   using interrupt = interruptible();
   using downloading = new ProgressLine("downloading");
   using loading = new ProgressLine("loading");
   const lines = { download: downloading, load: loading };
   const model = await loadModel(args.values.get("model")!, {
     ...loadOptions(args),
+    ...more,
     isa: Deno.env.get("KUMI_ISA"),
     signal: interrupt.signal,
     onStuck: exitStuck,

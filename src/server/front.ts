@@ -7,7 +7,7 @@ import { toApiError } from "./errors.ts";
 import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
 import { ApiKeys } from "./guard/keys.ts";
 import { OriginGuard, type OriginRules } from "./guard/origin.ts";
-import { Presence } from "./presence.ts";
+import { presenceOf } from "./presence.ts";
 import { dialectRoutes } from "./routes/dialects.ts";
 import type { DocumentAnswer } from "./documents.ts";
 import { documentRoutes } from "./routes/documents.ts";
@@ -115,7 +115,7 @@ export class Front {
     if (candidates.length === 0) throw this.#notFound(url);
     const route = choose(candidates, request.method);
     seen.route = route.path;
-    const client = new Presence(request, this.#clientLeft);
+    const client = presenceOf(request, this.#clientLeft);
     const exchange: Exchange = { request, client, url, id, startedAt, tenant: seen.tenant };
     return route.handle(exchange);
   }

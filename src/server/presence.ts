@@ -25,28 +25,18 @@ export const HALF_CLOSED: DOMException = new DOMException(
   "AbortError",
 );
 
-/**
- * What tells that a client has left: its request's own signal, and whoever sees more of its connection than
- * that.
- */
+/** What tells that whoever asked has left: signals that abort then. */
 export class Presence {
-  readonly #request: Request;
-  readonly #clientLeft?: (request: Request) => AbortSignal | undefined;
+  readonly #signals: () => readonly AbortSignal[];
 
-  constructor(request: Request, clientLeft?: (request: Request) => AbortSignal | undefined) {
-    this.#request = request;
-    this.#clientLeft = clientLeft;
-  }
-
-  /** Only looked up for requests that ask: most are answered at once. */
-  get #signals(): AbortSignal[] {
-    const connection = this.#clientLeft?.(this.#request);
-    return connection === undefined ? [this.#request.signal] : [this.#request.signal, connection];
+  /** `signals`: only looked up for requests that ask, most are answered at once. */
+  constructor(signals: () => readonly AbortSignal[]) {
+    this.#signals = signals;
   }
 
   /** Throws an ApiError, 499, where the client has left. */
   throwIfLeft(): void {
-    if (this.#signals.some(({ aborted }) => aborted)) throw clientLeft();
+    if (this.#signals().some(({ aborted }) => aborted)) throw clientLeft();
   }
 
   /**
@@ -56,11 +46,24 @@ export class Presence {
    */
   onLeft(listener: (mayRead: boolean) => void): () => void {
     const stop = new AbortController();
-    for (const signal of this.#signals) {
+    for (const signal of this.#signals()) {
       const tell = () => listener(signal.reason === HALF_CLOSED);
       if (signal.aborted) tell();
       else signal.addEventListener("abort", tell, { once: true, signal: stop.signal });
     }
     return () => stop.abort();
   }
+}
+
+/**
+ * Of a request over HTTP: its own signal, and whoever sees more of its connection than that.
+ */
+export function presenceOf(
+  request: Request,
+  clientLeft?: (request: Request) => AbortSignal | undefined,
+): Presence {
+  return new Presence(() => {
+    const connection = clientLeft?.(request);
+    return connection === undefined ? [request.signal] : [request.signal, connection];
+  });
 }

@@ -8,17 +8,28 @@ import type { StreamLimits } from "./sse.ts";
 import { oneLine } from "../process/harmless.ts";
 import { printNote } from "../process/print.ts";
 
-/** One HTTP request on its way through the server. */
-export interface Exchange {
-  readonly request: Request;
+/** Who asks, and whether they are still there. */
+export interface Caller {
   readonly client: Presence;
-  readonly url: URL;
-  /** The server's own id of it. */
+  /** The server's own id of the request. */
   readonly id: string;
   /** Hash of the caller's key; "" where no keys are asked for. */
   readonly tenant: string;
-  /** In ms of performance.now(). */
+  /** When the request came, in ms of performance.now(). */
   readonly startedAt: number;
+}
+
+/** One HTTP request on its way through the server. */
+export interface Exchange extends Caller {
+  readonly request: Request;
+  readonly url: URL;
+}
+
+/** A request to a dialect, wherever it comes from. */
+export interface Call extends Caller {
+  readonly headers: Headers;
+  /** The value of its body. Throws an ApiError. */
+  body(): Promise<unknown>;
 }
 
 /** What the server answers at a path. */

@@ -1,26 +1,26 @@
-/** Answers what a plan asks for: as one response, or as a stream of events. @module */
+/** Answers what a plan asks for: as one value, or as a stream of events. @module */
 
 import type { Model } from "../../client/model.ts";
 import { ApiError } from "../api_error.ts";
 import type { EventWriter, Plan } from "../dialects/dialect.ts";
 import { toApiError } from "../errors.ts";
 import { Run } from "../run.ts";
-import type { Exchange, Service } from "../service.ts";
+import type { Caller, Service } from "../service.ts";
 import { type CancelReason, EventStream } from "../sse.ts";
 import { StreamedAnswer } from "../streamed_answer.ts";
 
-/** The whole answer, which ends when the client leaves. */
+/** The JSON of the whole answer, which ends when the client leaves. */
 export async function asWhole(
   service: Service,
   model: Model,
   plan: Plan,
-  { client, id, tenant, startedAt }: Exchange,
-): Promise<Response> {
+  { client, id, tenant, startedAt }: Caller,
+): Promise<unknown> {
   const run = new Run(model, plan, { id, tenant, observer: service.observer, startedAt });
   service.track(run);
   const stop = client.onLeft(() => run.cancel());
   try {
-    return Response.json(plan.whole(await run.results));
+    return plan.whole(await run.results);
   } finally {
     stop();
   }
@@ -32,7 +32,7 @@ export async function asStream(
   model: Model,
   plan: Plan,
   writer: EventWriter,
-  { client, id, tenant, startedAt }: Exchange,
+  { client, id, tenant, startedAt }: Caller,
 ): Promise<Response> {
   let stream: EventStream | null = null;
   const cancelled = (reason: CancelReason) => {

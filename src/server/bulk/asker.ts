@@ -1,0 +1,107 @@
+/** Asks for the answers to requests of files: on the same way as those over HTTP, from their bodies on. @module */
+
+import { type ApiError, badField, type ErrorShape, OPENAI_ERRORS } from "../api_error.ts";
+import { planCall } from "../asking.ts";
+import type { Dialect, Endpoint } from "../dialects/dialect.ts";
+import { toApiError } from "../errors.ts";
+import { newId } from "../guard/headers.ts";
+import { Presence } from "../presence.ts";
+import { printFault } from "../../process/print.ts";
+import { asWhole } from "../routes/answers.ts";
+import type { Call, Service } from "../service.ts";
+import type { BulkResponse } from "./answer_line.ts";
+import { BULK_PATHS, type RequestLine } from "./request_line.ts";
+import { delay } from "../../hub/file_lock.ts";
+
+/** The engine answers nothing any more, so that no request of a file can be answered. */
+export class EngineGoneError extends Error {
+  override readonly name = "EngineGoneError";
+}
+
+/** For whom a request is asked. */
+export interface AskOptions {
+  /** Hash of the key that gave the file; "" where there are none. */
+  readonly tenant: string;
+  /** Name of the latency class. */
+  readonly class: string;
+  readonly signal: AbortSignal;
+}
+
+/** Of errors that say something of this moment and nothing of the request. */
+const BUSY: ReadonlySet<string | undefined> = new Set([
+  "queue_full",
+  "too_late",
+  "grammars_busy",
+  "overloaded",
+  "loading",
+  "unhealthy",
+]);
+const GONE: ReadonlySet<string | undefined> = new Set(["engine_unavailable", "failed", "draining"]);
+const OK = 200;
+const RETRY_MS = 1000;
+
+/** Asks for answers. A request that finds no room waits and is asked again; everything else is its answer. */
+export class BulkAsker {
+  readonly #service: Service;
+  readonly #dialects: ReadonlyMap<string, Promise<Dialect>>;
+
+  constructor(service: Service, endpoints: readonly Endpoint[]) {
+    this.#service = service;
+    const wanted = endpoints.filter(({ path }) => (BULK_PATHS as readonly string[]).includes(path));
+    this.#dialects = new Map(wanted.map(({ path, load }) => [path, load()]));
+    for (const loading of this.#dialects.values()) loading.catch(() => {});
+  }
+
+  /** Throws the signal's reason, and an EngineGoneError. */
+  async ask(request: RequestLine, options: AskOptions): Promise<BulkResponse> {
+    const dialect = await this.#dialects.get(request.path)!;
+    const { signal } = options;
+    while (true) {
+      signal.throwIfAborted();
+      const id = newId();
+      try {
+        return { status_code: OK, request_id: id, body: await this.#answer(dialect, request, id, options) };
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = toApiError(thrown);
+        if (GONE.has(error.code)) throw new EngineGoneError(error.message, { cause: thrown });
+        if (!BUSY.has(error.code)) return failure(dialect, id, error, thrown);
+        await delay(Number(error.headers["retry-after"]) * 1000 || RETRY_MS, signal);
+      }
+    }
+  }
+
+  async #answer(
+    dialect: Dialect,
+    { body }: RequestLine,
+    id: string,
+    { tenant, class: name, signal }: AskOptions,
+  ): Promise<unknown> {
+    const call: Call = {
+      id,
+      tenant,
+      startedAt: performance.now(),
+      headers: new Headers({ "x-kumi-class": name }),
+      client: new Presence(() => [signal]),
+      body: () => Promise.resolve(body),
+    };
+    const { plan, chosen } = await planCall(this.#service, dialect, call);
+    if (plan.events !== undefined) {
+      throw badField("stream", "Answers to requests of a file are never streams");
+    }
+    if (plan.class !== name) {
+      throw badField("class", `Requests of a file are of class "${name}", current value is "${plan.class}"`);
+    }
+    return await asWhole(this.#service, chosen.host.model, plan, call);
+  }
+}
+
+function failure(dialect: Dialect, id: string, error: ApiError, thrown: unknown): BulkResponse {
+  const shape: ErrorShape = dialect.errors ?? OPENAI_ERRORS;
+  if (error.status === 500) printFault(`kumi: request ${id} failed:`, thrown);
+  return {
+    status_code: shape.status?.(error) ?? error.status,
+    request_id: id,
+    body: shape.body(error),
+  };
+}
