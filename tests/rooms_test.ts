@@ -11,6 +11,7 @@ const ROOMS = [
   "src/capacity",
   "src/traffic",
   "src/server",
+  "src/ui",
   "src/loadtest",
   "src/client",
   "src/engine",

@@ -208,7 +208,9 @@ Deno.test("the server answers chats and completions, whole and in parts", async 
     for (const name of ["frequency_penalty", "messages[].role", "deadline_ms"]) {
       assert(page.includes(name), name);
     }
-    assert(!/<script|src=|@import|url\(/.test(page), "the page loads something");
+    const loaded = Array.from(page.matchAll(/(?:src=|<link[^>]+href=)"([^"]*)"/g), ([, from]) => from);
+    assertEquals(loaded.filter((from) => !from.startsWith("/ui/assets/")), []);
+    assert(loaded.length > 2 && !/<script>|@import|url\(/.test(page), "the page loads something");
     assertEquals((await get("/", { method: "HEAD" })).status, 200);
   });
 

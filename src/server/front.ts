@@ -11,7 +11,8 @@ import { presenceOf } from "./presence.ts";
 import { dialectRoutes } from "./routes/dialects.ts";
 import type { DocumentAnswer } from "./documents.ts";
 import { documentRoutes } from "./routes/documents.ts";
-import { healthRoutes } from "./routes/health.ts";
+import { ABOUT_ROUTE, healthRoutes } from "./routes/health.ts";
+import { pageRoutes } from "./routes/page.ts";
 import { modelRoutes } from "./routes/models.ts";
 import type { Exchange, Route, Service } from "./service.ts";
 
@@ -20,6 +21,8 @@ export interface FrontOptions extends OriginRules {
   readonly endpoints: readonly Endpoint[];
   /** How documents are sent. */
   readonly documents?: DocumentAnswer;
+  /** Whether browsers are shown the page; default true. */
+  readonly page?: boolean;
   /** What is answered besides. */
   readonly routes?: readonly Route[];
   readonly apiKeys?: readonly string[];
@@ -53,7 +56,8 @@ export class Front {
     this.#clientLeft = options.clientLeft;
     const routes = [
       ...healthRoutes(service),
-      ...documentRoutes(service, options.endpoints, options.documents),
+      ...options.page === false ? [ABOUT_ROUTE] : pageRoutes(ABOUT_ROUTE, options.documents),
+      ...documentRoutes(service, options.endpoints, options),
       ...modelRoutes(service),
       ...dialectRoutes(service, options.endpoints),
       ...options.routes ?? [],

@@ -57,6 +57,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   headerLimits: fieldsOf(HEADER_CHECKS, ["count", "bytes"]),
   lenient: isBoolean,
   documents: isFunction,
+  page: isBoolean,
   routes: listOf(isRecord, "a list of routes"),
   allowHosts: isNames,
   cors: isNames,

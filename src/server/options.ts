@@ -50,6 +50,8 @@ export interface HandlerOptions extends OriginRules {
   readonly lenient?: boolean;
   /** Answers for `/docs` and `/openapi.json`; default: with the whole text, in its usual media type. */
   readonly documents?: DocumentAnswer;
+  /** Shows browsers a page: a chat, what the machine does. Default true. */
+  readonly page?: boolean;
   /** Answers at more paths. They need a key unless they are public. */
   readonly routes?: readonly Route[];
 }

@@ -107,6 +107,7 @@ const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Pr
     note(await ensureLibrary({ signal }));
     return 0;
   },
+  page: (args) => runFile(`${ROOT}/src/setup/page/main.ts`, args, ["--allow-all"]),
   pack: (args) => runFile(`${ROOT}/src/setup/pack/main.ts`, args, ["--allow-all"]),
   test: async (args) => {
     const command = [Deno.execPath(), "run", "--quiet", "--allow-all", `${ROOT}/tests/run.ts`, ...args];

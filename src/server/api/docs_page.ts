@@ -1,13 +1,24 @@
 import { describeFields, unusedFields } from "../schema/describe.ts";
 import type { FileSampling } from "../../protocol/file_sampling.ts";
-import { fieldName } from "../../protocol/options/option.ts";
-import { SAMPLING } from "../../protocol/options/sampling.ts";
+import { samplingFields } from "../schema/sampling_fields.ts";
 import { type Documented, STATUSES } from "./endpoints.ts";
 
-const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}" +
+/** How the page looks where there is no other one. */
+export const PLAIN_STYLE =
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}" +
   "table{border-collapse:collapse;width:100%}td,th{border:1px solid #8886;padding:.3rem .5rem;text-align:left;" +
   "vertical-align:top}code,pre{font:14px ui-monospace,monospace}pre{background:#8881;padding:.7rem;overflow:auto}" +
   ":root{color-scheme:light dark}h2{margin-top:2.5rem}";
+
+/** The page's place among others. */
+export interface DocsFrame {
+  /** HTML for its head. */
+  readonly head: string;
+  /** HTML above its text. */
+  readonly above: string;
+}
+
+const ALONE: DocsFrame = { head: `<style>${PLAIN_STYLE}</style>`, above: "" };
 
 /** A model as the page names it. */
 export interface DocumentedModel {
@@ -16,15 +27,19 @@ export interface DocumentedModel {
   readonly sampling?: FileSampling;
 }
 
-/** The interface as one HTML page that loads nothing else. */
-export function docsPage(models: readonly DocumentedModel[], endpoints: readonly Documented[]): string {
+/** The interface as an HTML page; without a frame it loads nothing else. */
+export function docsPage(
+  models: readonly DocumentedModel[],
+  endpoints: readonly Documented[],
+  { head, above }: DocsFrame = ALONE,
+): string {
   const contents = endpoints.map((endpoint) =>
     `<li><a href="#${anchor(endpoint)}"><code>${title(endpoint)}</code></a> ${escape(endpoint.summary)}</li>`
   );
   const rows = Object.entries(STATUSES).map(([status, meaning]) => row(status, escape(meaning)));
   return [
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>kumi</title>',
-    `<meta name="viewport" content="width=device-width"><style>${STYLE}</style></head><body>`,
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>API · kumi</title>',
+    `<meta name="viewport" content="width=device-width, initial-scale=1">${head}</head><body>${above}<main id="main" class="docs">`,
     `<h1>kumi</h1><p>This server runs <code>${
       models.map(({ name }) => escape(name)).join("</code>, <code>")
     }</code>. OpenAI's clients can use it: their base URL is `,
@@ -36,15 +51,15 @@ export function docsPage(models: readonly DocumentedModel[], endpoints: readonly
     '<h2 id="errors">Errors</h2><p>All have the body <code>{"error":{"message","type","param","code"}}</code>, but for those of other interfaces, which have their own. ',
     "In a stream that has begun, an error is the last event, and no <code>[DONE]</code> follows.</p>",
     `<table><tr><th>status</th><th>means</th></tr>${rows.join("")}</table>`,
-    "</body></html>",
+    "</main></body></html>",
   ].join("");
 }
 
 /** The defaults that a model's file sets, by the names of the fields. */
-function recommended({ name, sampling = {} }: DocumentedModel): string {
-  const defaults = Object.entries(sampling).map(([option, value]) => {
-    return `<code>${fieldName({ ...SAMPLING[option as keyof FileSampling], name: option })}</code> ${value}`;
-  });
+function recommended({ name, sampling }: DocumentedModel): string {
+  const defaults = Object.entries(samplingFields(sampling)).map(([field, value]) =>
+    `<code>${field}</code> ${value}`
+  );
   if (defaults.length === 0) return "";
   return `<p>Where a request says nothing, <code>${escape(name)}</code> is sampled as its file recommends: ${
     defaults.join(", ")

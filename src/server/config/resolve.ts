@@ -165,6 +165,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
       timeMs: settings.bodySeconds * 1000,
     },
     streamLimits: { stalledMs: settings.stalledSeconds * 1000 },
+    page: settings.noUi ? false : undefined,
     accessLog: settings.accessLog ? (line: string) => printLine(line) : undefined,
     isa: sources.env("KUMI_ISA") || undefined,
   };

@@ -198,6 +198,10 @@ const LIMITS = {
 
 /** Switches that turn off what is on. */
 const WITHOUT = {
+  noUi: {
+    kind: boolean,
+    help: "show browsers no page: neither the chat nor what the machine does",
+  },
   noPrefixCache: {
     kind: boolean,
     help: "compute every prompt from its first token, though others began alike",

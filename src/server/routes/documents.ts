@@ -4,14 +4,21 @@ import { documentsOf } from "../api/endpoints.ts";
 import type { Endpoint } from "../dialects/dialect.ts";
 import { answerUsual, type DocumentAnswer, type Representation } from "../documents.ts";
 import type { Route, Service } from "../service.ts";
+import { PAGE_FRAME, PAGE_HEADERS } from "./page.ts";
 
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+/** How documents are given. */
+export interface DocumentOptions {
+  /** Default: {@linkcode answerUsual}. */
+  readonly documents?: DocumentAnswer;
+  /** Whether there is a page whose looks `/docs` can have; default true. */
+  readonly page?: boolean;
+}
 
-/** `endpoints`: of the dialects. `answer`: how documents are sent. */
+/** `endpoints`: of the dialects. */
 export function documentRoutes(
   { models }: Service,
   endpoints: readonly Endpoint[],
-  answer: DocumentAnswer = answerUsual,
+  { documents: answer = answerUsual, page: hasPage = true }: DocumentOptions = {},
 ): Route[] {
   const description = once(async () => {
     const { openApi } = await import("../api/openapi.ts");
@@ -19,10 +26,18 @@ export function documentRoutes(
     return { type: "application/json", text };
   });
   const page = once(async () => {
-    const { docsPage } = await import("../api/docs_page.ts");
+    const { docsPage, PLAIN_STYLE } = await import("../api/docs_page.ts");
     const known = models.all.map(({ name, host }) => ({ name, sampling: host.loaded?.info.sampling }));
-    const text = docsPage(known, await documentsOf(endpoints));
-    return { type: "text/html", text, headers: { "content-security-policy": POLICY } };
+    const documents = await documentsOf(endpoints);
+    if (hasPage) {
+      return { type: "text/html", text: docsPage(known, documents, PAGE_FRAME), headers: PAGE_HEADERS };
+    }
+    const policy = `default-src 'none'; style-src '${await sourceOf(PLAIN_STYLE)}'; frame-ancestors 'none'`;
+    return {
+      type: "text/html",
+      text: docsPage(known, documents),
+      headers: { "content-security-policy": policy },
+    };
   }, () => models.all.every(({ host }) => host.loaded !== null));
   return [
     {
@@ -36,6 +51,12 @@ export function documentRoutes(
       handle: async ({ request }) => answer(request, [await page(), await description()]),
     },
   ];
+}
+
+/** A style as policies name it. */
+async function sourceOf(style: string): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(style)));
+  return `sha256-${btoa(String.fromCharCode(...hash))}`;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** GET /, /livez, /readyz and /health, which need no key and tell nothing that is worth one. @module */
+/** GET / for programs, /livez, /readyz and /health, which need no key and tell nothing that is worth one. @module */
 
 import { ApiError, OPENAI_ERRORS } from "../api_error.ts";
 import type { Route, Service } from "../service.ts";
@@ -7,7 +7,6 @@ const RETRY_SECONDS = "5";
 
 export function healthRoutes(service: Service): Route[] {
   return [
-    { method: "GET", path: "/", isPublic: true, handle: () => Response.json(ABOUT) },
     // Whoever answers this is alive.
     {
       method: "GET",
@@ -21,6 +20,14 @@ export function healthRoutes(service: Service): Route[] {
     { method: "GET", path: "/health", isPublic: true, isProbe: true, handle: () => health(service) },
   ];
 }
+
+/** GET /. */
+export const ABOUT_ROUTE: Route = {
+  method: "GET",
+  path: "/",
+  isPublic: true,
+  handle: () => Response.json(ABOUT, { headers: { vary: "accept" } }),
+};
 
 const ABOUT = {
   name: "kumi",

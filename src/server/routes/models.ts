@@ -1,6 +1,7 @@
 /** GET /v1/models and /v1/models/{id}. @module */
 
 import { ApiError } from "../api_error.ts";
+import { samplingFields } from "../schema/sampling_fields.ts";
 import type { NamedModel } from "../models.ts";
 import type { Exchange, Route, Service } from "../service.ts";
 
@@ -52,6 +53,10 @@ function describe({ createdAt }: Service, { name, host: { model: { info }, class
       pooling: info.pooling,
       has_chat_template: info.hasChatTemplate,
       classes,
+      default_class: info.defaultClass,
+      isa: info.isa,
+      threads: info.threads,
+      sampling: samplingFields(info.sampling),
     },
   };
 }
