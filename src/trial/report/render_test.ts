@@ -3,6 +3,7 @@ import { parseHTML } from "linkedom";
 import { POWERCAP_REASONS } from "../../energy/powercap.ts";
 import { parsePrices } from "../../cost/mod.ts";
 import { sampleReport } from "../../../tests/support/trial_report.ts";
+import { PROFILES } from "../profiles.ts";
 import { trialCost } from "../cost.ts";
 import type { TrialReport } from "../report_data.ts";
 import { readReport, ReportError } from "./read.ts";
@@ -205,6 +206,14 @@ Deno.test("why energy was not measured is told in the reader's language", () => 
       told[lang] = textOf(renderReport(report, lang)).split(why.slice(0, 40)).length - 1;
     }
     assert(told.en >= 2 && told.ja === 0, JSON.stringify(told));
+  }
+});
+
+Deno.test("a profile's sources are told in the reader's language", () => {
+  for (const { sources } of Object.values(PROFILES)) {
+    const report = sampleReport({ traffic: { ...sampleReport().traffic, sources } });
+    assert(sources.every((each) => textOf(renderReport(report, "en")).includes(each)));
+    assert(sources.every((each) => !textOf(renderReport(report, "ja")).includes(each)));
   }
 });
 

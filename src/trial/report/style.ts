@@ -72,13 +72,13 @@ details summary { cursor: pointer; color: var(--here); }
 }
 @page { size: A4; margin: 14mm 13mm; }
 @media print {
-  body { padding: 0; max-width: none; font-size: 10.5pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  body { padding: 0; max-width: none; font-size: 10pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   .wide { display: block; } .narrow { display: none; }
   .tiles { grid-template-columns: repeat(6, 1fr); gap: 6px; margin: 10px 0; } .columns { grid-template-columns: 1.6fr 1fr; }
   .tile { padding: 6px 8px; } .tile p { font-size: 8.6pt; } .tile .value { font-size: 15pt; } .tile .words { font-size: 12pt; }
-  .verdict h2 { font-size: 18pt; } .warnings li { font-size: 9.5pt; } .warnings { padding: 8px 14px; } .goals { font-size: 9pt; }
+  .verdict h2 { font-size: 16pt; } .verdict .columns h3, .verdict li { break-inside: avoid; } .warnings li { font-size: 9.5pt; } .warnings { padding: 8px 14px; } .goals { font-size: 9pt; }
   section { margin: 22px 0; } h2, h3, caption, figcaption { break-after: avoid; }
-  figure, .tile, .box, .verdict, .warnings, tr, pre, dl div { break-inside: avoid; }
+  figure, .tile, .box, .warnings, tr, pre, dl div { break-inside: avoid; }
   .scroll { overflow: visible; } .short { break-inside: avoid; } table { font-size: 8.6pt; width: 100%; } th, td { padding: 3px 5px; }
   td.t { white-space: normal; } th, td { padding: 3px 4px; } thead { display: table-header-group; } details::details-content { content-visibility: visible; block-size: auto; }
   details summary { list-style: none; color: inherit; font-weight: 600; }

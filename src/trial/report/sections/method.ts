@@ -35,7 +35,7 @@ export function trafficSection(page: Page): Markup {
     traffic.sources.length > 0 &&
       html`
         <h3>${t.traffic.sources}</h3>
-        <ul>${traffic.sources.map((source) => html`<li>${source}</li>`)}</ul>
+        <ul>${traffic.sources.map((source) => html`<li>${t.traffic.source(source)}</li>`)}</ul>
       `,
   );
 }

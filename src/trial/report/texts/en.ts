@@ -325,6 +325,7 @@ export const en = {
     answer: "answer",
     axis: "tokens →",
     sources: "Where the profile's figures come from",
+    source: (text: string) => text,
     columns: ["class", "share", "prompt tokens, mean", "p99", "answer tokens, mean", "p99"],
   },
 

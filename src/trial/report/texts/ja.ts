@@ -1,6 +1,6 @@
 /** 日本語のレポート。 @module */
 
-import { energyReason } from "./ja_reasons.ts";
+import { energyReason, profileSource } from "./ja_reasons.ts";
 import { sentences } from "./ja_sentences.ts";
 import { advice, glosses, sensitivityInputs } from "./ja_terms.ts";
 import { code, strong, term } from "../marks.ts";
@@ -310,6 +310,7 @@ export const ja: Texts = {
     answer: "出力",
     axis: "トークン →",
     sources: "プロファイルの出典",
+    source: profileSource,
     columns: ["クラス", "割合", "入力トークン平均", "p99", "出力トークン平均", "p99"],
   },
 
