@@ -51,6 +51,7 @@ const least = struct {
         _ = @import("abi/buffers.zig");
         _ = @import("abi/context_test.zig");
         _ = @import("abi/kv_blocks.zig");
+        _ = @import("grammar/characters.zig");
         _ = @import("grammar/matcher.zig");
         _ = @import("grammar/vocabulary.zig");
         _ = @import("abi/machine.zig");

@@ -145,17 +145,17 @@ pub const Masks = struct {
         const wide = try masks.wide.of(terminal, item.state);
         const counts = terminal.kind == .characters;
         const room = if (counts and terminal.most != grammar_module.unlimited) terminal.most - item.count else grammar_module.unlimited;
-        try masks.addCounted(wide, room, mask);
-        if (wide.beyond.len == 0) return;
+        if (room >= wide.longest) {
+            for (mask, wide.mask) |*word, more| word.* |= more;
+        } else try masks.addCounted(wide.mask, try masks.wide.counted(wide, terminal, item.state), room, mask);
+        if (wide.ends.len == 0) return;
         const after = try masks.states.after(item.next, item.parents);
         if (masks.states.get(after).items.len == 0) return;
         const nodes = masks.vocabulary.nodes;
         for (0..256) |byte| {
-            const places = wide.beyond[wide.beyond_starts[byte]..wide.beyond_starts[byte + 1]];
-            if (places.len == 0) continue;
             const to = try masks.states.walk(after, @intCast(byte));
             if (to == states_module.none) continue;
-            for (places) |place| {
+            for (try masks.wide.beyond(wide, terminal, item.state, @intCast(byte))) |place| {
                 if (counts and (place.count > room or item.count + place.count < terminal.least)) continue;
                 const node = nodes[place.node];
                 masks.vocabulary.allow(mask, node);
@@ -165,17 +165,17 @@ pub const Masks = struct {
     }
 
     /// Allows what stays inside a terminal and begins no more characters than there is room for.
-    fn addCounted(masks: *Masks, wide: *const Wide, room: u32, mask: []u64) Error!void {
-        const fitting = wide.fitting(room);
-        if (fitting < wide.counted.len / 2) {
-            for (wide.counted[0..fitting]) |entry| mask[entry.token / 64] |= @as(u64, 1) << @intCast(entry.token % 64);
+    fn addCounted(masks: *Masks, all: []const u64, counted: []const Wide.Counted, room: u32, mask: []u64) Error!void {
+        const fitting = Wide.fitting(counted, room);
+        if (fitting < counted.len / 2) {
+            for (counted[0..fitting]) |entry| mask[entry.token / 64] |= @as(u64, 1) << @intCast(entry.token % 64);
             return;
         }
         // Few are too long: all are allowed, and those are not, unless something else allowed them before.
-        const long = wide.counted[fitting..];
+        const long = counted[fitting..];
         try masks.before.resize(masks.gpa, long.len);
         for (long, masks.before.items) |entry, *before| before.* = mask[entry.token / 64] >> @intCast(entry.token % 64) & 1 != 0;
-        for (mask, wide.mask) |*word, more| word.* |= more;
+        for (mask, all) |*word, more| word.* |= more;
         for (long, masks.before.items) |entry, before| {
             if (!before) mask[entry.token / 64] &= ~(@as(u64, 1) << @intCast(entry.token % 64));
         }

@@ -40,6 +40,7 @@ pub fn byName(name: []const u8) ?LevelIndex {
 pub fn table(index: LevelIndex) *const Ops {
     if (options.single_level) return &@import("../isa_ops.zig").table;
     const tables = comptime blk: {
+        @setEvalBranchQuota(20_000);
         var list: [levels.len]*const Ops = undefined;
         for (&list, levels) |*entry, level| {
             if (isBuilt(level)) entry.* = @extern(*const Ops, .{ .name = "kumi_ops_" ++ level.name, .visibility = .hidden });
