@@ -11,7 +11,7 @@ import { compileGrammar, type GrammarSource } from "../src/grammar/mod.ts";
 import { randomFrom } from "../src/loadtest/random.ts";
 
 const PIECES = [
-  ..."abcxyzAFZ0159 _-.:,/\\\"{}[]\n\t%@#",
+  ...'abcxyzAFZ0159 _-.:,/\\"{}[]\n\t%@#',
   ..."é日本語😀\u2028\u00a0",
   "the ",
   "-01",
@@ -32,7 +32,9 @@ function tokensOf(random: () => number, count: number): Uint8Array[] {
   const tokens = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
   while (tokens.length < count) {
     let text = "";
-    for (let n = 1 + Math.floor(random() * 5); n > 0; n--) text += PIECES[Math.floor(random() * PIECES.length)];
+    for (let n = 1 + Math.floor(random() * 5); n > 0; n--) {
+      text += PIECES[Math.floor(random() * PIECES.length)];
+    }
     const bytes = encoder.encode(text);
     const from = random() < 0.1 ? Math.floor(random() * bytes.length) : 0;
     const to = random() < 0.2 ? Math.floor(random() * bytes.length) + 1 : bytes.length;

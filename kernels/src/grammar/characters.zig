@@ -11,7 +11,8 @@ pub const all: Set = ~@as(Set, 0);
 
 /// A byte where no character can have it.
 const broken = 0;
-/// Kinds of characters of two bytes, three, four; and of those of three among which are the ends of lines that patterns look at.
+/// Kinds of characters of two bytes, three, four; and of those of three bytes among which are the ends of lines that patterns
+/// look at.
 const several = 1;
 const punctuation_lead = 0xe2;
 
