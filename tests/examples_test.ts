@@ -1,13 +1,18 @@
 /** The examples, each run as a user would, with no more permissions than it needs. */
 import { assert, assertEquals } from "@std/assert";
+import { npmModules } from "./support/npm.ts";
 
 const root = new URL("../", import.meta.url);
 
-async function runExample(name: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
+async function runExample(
+  name: string,
+  args: readonly string[] = [],
+  more: readonly string[] = [],
+): Promise<{ stdout: string; stderr: string }> {
   // Reading for the model and its vocabulary, the environment for KUMI_LIBRARY and KUMI_ISA.
   const permissions = ["--no-prompt", "--allow-read", "--allow-ffi", "--allow-env=KUMI_LIBRARY,KUMI_ISA"];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-lock", ...permissions, `examples/${name}`, ...args],
+    args: ["run", "--no-lock", ...permissions, ...more, `examples/${name}`, ...args],
     cwd: decodeURIComponent(root.pathname),
     env: { NO_COLOR: "1" },
   }).output();
@@ -22,7 +27,7 @@ Deno.test("examples/chat.ts answers", async () => {
 });
 
 Deno.test("examples/generate.ts continues a text and says how fast it was", async () => {
-  const { stdout, stderr } = await runExample("generate.ts", "Once upon a time");
+  const { stdout, stderr } = await runExample("generate.ts", ["Once upon a time"]);
   assert(stdout.startsWith("Once upon a time there was"), stdout);
   assertEquals(/ 64 tokens, the first after \d+ ms, then \d+ tokens\/s/.test(stderr), true, stderr);
 });
@@ -37,4 +42,27 @@ Deno.test("examples/classes.ts answers an urgent question beside bulk work", asy
   const { stdout } = await runExample("classes.ts");
   assert(stdout.includes("interactive: 20 + 22 = 42."), stdout);
   assert(stdout.includes("batch: 12 stories") && stdout.includes("batch: 12 answers finished"), stdout);
+});
+
+Deno.test("examples/objects.ts writes an object that fits, as it comes and whole", async () => {
+  const { stdout, stderr } = await runExample("objects.ts");
+  assert(/^\{.*"age":31\}$/m.test(stderr), stderr);
+  assert(/^.{1,20} will be 32\n$/.test(stdout), stdout);
+});
+
+Deno.test("examples/tools.ts calls the function and goes on with what it gave", async () => {
+  const { stdout } = await runExample("tools.ts");
+  const [, a, b, sum] = /^calls add\(\{"a":(\d+),"b":(\d+)\}\)\ngives (\d+)\n./.exec(stdout) ?? [];
+  assert(sum !== undefined && Number(a) + Number(b) === Number(sum), stdout);
+});
+
+const HAS_AI = await npmModules("ai@7") !== null;
+
+Deno.test({
+  name: `examples/ai_sdk.ts streams and calls a tool${HAS_AI ? "" : " (skipped: no npm registry)"}`,
+  ignore: !HAS_AI,
+  fn: async () => {
+    const { stdout } = await runExample("ai_sdk.ts", [], ["--allow-sys", "--allow-env"]);
+    assert(/cache/i.test(stdout) && /^called add which gave \d+$/m.test(stdout), stdout);
+  },
 });

@@ -153,6 +153,12 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     assertMatch(served.stdout, /^--no-prompt --allow-net=127\.0\.0\.1 /, served.stderr);
     const checked = await project.deno("check", PROGRAM);
     assertEquals(checked.code, 0, checked.stderr);
+    await project.write(
+      "ai.ts",
+      'import { createKumi } from "@kumi/kumi/ai-sdk";\nconsole.log(createKumi({}).specificationVersion);\n',
+    );
+    const provider = await project.deno("run", "--check", ...PERMISSIONS, "ai.ts");
+    assertEquals(provider.stdout, "v4\n", provider.stderr);
     await project.write("wrong.ts", 'import { loadModel } from "@kumi/kumi";\nawait loadModel(1);\n');
     const wrong = await project.deno("check", "wrong.ts");
     assertMatch(wrong.stderr, /'number' is not assignable to parameter of type 'string \| URL'/);

@@ -13,6 +13,7 @@ const ROOMS = [
   "src/server",
   "src/ui",
   "src/loadtest",
+  "src/ai_sdk",
   "src/client",
   "src/engine",
   "src/runner",

@@ -4,6 +4,7 @@ import type { GrammarSource } from "../../grammar/mod.ts";
 import { TOOL_FORMATS, type ToolFormat } from "../../grammar/tools/format.ts";
 import type { ToolDeclaration } from "../../grammar/tools/prompt.ts";
 import type { ToolCalls } from "../../protocol/model_info.ts";
+import type { ChatMessage } from "../../protocol/request.ts";
 
 /** Tools that an answer may call. */
 export interface ToolRequest {
@@ -63,4 +64,13 @@ export function callingOf({ tools, choice, parallel }: ToolRequest, { format, co
   };
   // The signs of calls may be control tokens, which are no text otherwise.
   return { shape: { tools }, options: { grammar, specialTokens: true } };
+}
+
+/**
+ * The id of a call behind a conversation; `index`: its number within the answer. Nine letters and digits, which is what some templates want,
+ * and the same for the same call, so that prompts are, too.
+ */
+export function callIdAfter(messages: readonly ChatMessage[], index: number): string {
+  const before = messages.reduce((sum, { tool_calls = [] }) => sum + tool_calls.length, 0);
+  return `call${String(before + index).padStart(5, "0")}`;
 }

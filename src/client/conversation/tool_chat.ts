@@ -9,7 +9,7 @@ import type { ToolCalls } from "../../protocol/model_info.ts";
 import type { ChatOptions } from "../../protocol/options/generation.ts";
 import type { ChatMessage } from "../../protocol/request.ts";
 import type { Generation, GenerationResult } from "../generation.ts";
-import { callingOf, formatNamed } from "./calling.ts";
+import { callIdAfter, callingOf, formatNamed } from "./calling.ts";
 import { TOOL_CHAT, type ToolChatOptions } from "./options.ts";
 import { AnswerReader, readAnswer } from "./pieces.ts";
 import { type ChatCall, declarationsOf, runCall, type ToolResult } from "./tools.ts";
@@ -147,11 +147,10 @@ export class ToolChat implements AsyncIterable<string> {
     this.#rounds.push(result);
     const pieces = readAnswer(result, format);
     const text = pieces.map((piece) => piece.kind === "text" ? piece.text : "").join("");
-    const before = messages.reduce((sum, { tool_calls = [] }) => sum + tool_calls.length, 0);
     const calls = pieces.flatMap((piece) => {
       const args = piece.kind === "call" ? parsed(piece.arguments) : undefined;
       if (piece.kind !== "call" || args === undefined) return [];
-      return [{ id: callId(before + piece.index), name: piece.name, arguments: args }];
+      return [{ id: callIdAfter(messages, piece.index), name: piece.name, arguments: args }];
     });
     for (const call of calls) this.#tell({ kind: "call", round, call });
     return { text, calls, result };
@@ -241,11 +240,6 @@ function turnOf(content: string, calls: readonly ChatCall[]): ChatMessage {
     function: { name, arguments: given },
   }));
   return { role: "assistant", content, ...calls.length === 0 ? {} : { tool_calls } };
-}
-
-/** Nine letters and digits, which is what some templates want. The same for the same call, so that prompts are, too. */
-function callId(index: number): string {
-  return `call${String(index).padStart(5, "0")}`;
 }
 
 /** Undefined where arguments were cut. */

@@ -5,10 +5,10 @@
  */
 
 import { ROOT } from "../paths.ts";
-import { CLI, copyPages, type Manifest, writeFiles } from "./npm.ts";
+import { AI_SDK, CLI, copyPages, type Manifest, writeFiles } from "./npm.ts";
 import { packagesOf, readSources } from "./sources.ts";
 
-const EXPORTS = { ".": "./mod.ts", "./cli": `./${CLI}` };
+const EXPORTS = { ".": "./mod.ts", "./ai-sdk": `./${AI_SDK}`, "./cli": `./${CLI}` };
 
 /** `src/ffi/native_files.ts` of the package. */
 function nativeFiles({ name, version }: Manifest): string {
@@ -34,7 +34,7 @@ export const demoModelFile: () => string = files.demoModelFile;
 /** Writes the package, ready for `deno publish`, into a folder. */
 export async function packJsr(folder: string, manifest: Manifest): Promise<void> {
   const replaced = new Map([["src/ffi/native_files.ts", nativeFiles(manifest)]]);
-  const sources = await readSources(["mod.ts", CLI], replaced);
+  const sources = await readSources(["mod.ts", AI_SDK, CLI], replaced);
   const names = packagesOf(sources);
   const files = [...sources].map(([path, text]): [string, string] => {
     for (const name of names) text = text.replaceAll(`from "${name}"`, `from "${manifest.imports[name]}"`);

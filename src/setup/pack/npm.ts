@@ -22,12 +22,15 @@ export interface BuiltLibrary {
 export const DEMO_MODEL = "examples/demo-model/kumi-demo-q8_0.gguf";
 /** The command line. */
 export const CLI = "src/cli/main.ts";
+/** The provider for the AI SDK. */
+export const AI_SDK = "src/ai_sdk/mod.ts";
 /**
  * Modules that users import, or run. `native_files` is for the JSR package, whose files cannot be opened by
  * path.
  */
 const ENTRIES: Readonly<Record<string, string>> = {
   ".": "mod.ts",
+  "./ai-sdk": AI_SDK,
   "./cli": CLI,
   "./native_files": "src/ffi/native_files.ts",
 };
