@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { z } from "zod";
-import { loadModel, type Model, RefusedError } from "../mod.ts";
+import { type ChatMessage, type ChatOptions, loadModel, type Model, RefusedError } from "../mod.ts";
 import { createKumi } from "../src/ai_sdk/mod.ts";
 import { StreamWriter } from "../src/ai_sdk/answer.ts";
 import { toMessages } from "../src/ai_sdk/prompt.ts";
@@ -179,10 +179,10 @@ async function testErrors(model: Model): Promise<void> {
   const busy = {
     info: model.info,
     embed: model.embed.bind(model),
-    chat: ((messages, options) => {
+    chat: ((messages: ChatMessage[], options: ChatOptions) => {
       if (++asked % 2 === 0) return model.chat(messages, options);
       const refused = model.chat(messages, { ...options, onAccepted: undefined, maxTokens: 0 });
-      const result = refused.result.then(() => Promise.reject(new RefusedError("full", "queue_full", 1)));
+      const result = refused.result.then(() => Promise.reject(new RefusedError("full", "queue-full", 1)));
       return Object.assign(Object.create(refused), { result });
     }) as Model["chat"],
   };
