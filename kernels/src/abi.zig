@@ -9,6 +9,7 @@ const batch = @import("abi/batch.zig");
 const context = @import("abi/context.zig");
 const convert = @import("abi/convert.zig");
 const energy = @import("abi/energy.zig");
+const experts = @import("abi/experts.zig");
 const grammars = @import("abi/grammars.zig");
 const kv_blocks = @import("abi/kv_blocks.zig");
 const layers = @import("abi/layers.zig");
@@ -80,8 +81,9 @@ pub const functions = .{
     .{ "kumi_matmul", layers.matmul, "context x forms columns accumulate w0 b0 y0 w1 b1 y1 w2 b2 y2" },
     .{ "kumi_gate_up", layers.gateUp, "context x forms columns w_gate b_gate w_up b_up scratch_gate scratch_up function y y_forms" },
     .{ "kumi_up_activate", layers.upActivate, "context x forms columns w b scratch function alpha_p alpha_n beta eps y y_forms" },
+    .{ "kumi_experts", experts.run, "context call call_bytes tokens" },
     .{ "kumi_rope_append", layers.ropeAppend, "context rope arena layer q k v heads q_norm k_norm pairing eps norm_order sharpening sharpening_length norm clamp" },
-    .{ "kumi_attention", layers.attention, "context arena layer q heads scale softcap y y_forms" },
+    .{ "kumi_attention", layers.attention, "context arena layer q heads scale softcap sinks y y_forms" },
     .{ "kumi_cap_logits", layers.capLogits, "context x k n scale cap" },
     .{ "kumi_gather_rows", layers.gatherRows, "context x k index index_bytes y" },
     .{ "kumi_vocabulary_create", grammars.vocabularyCreate, "context bytes bytes_bytes starts starts_bytes out_id" },
@@ -109,6 +111,7 @@ pub const structs = .{
     .{ "BatchToken", kv_batch.Token },
     .{ "BatchSeq", kv_batch.Seq },
     .{ "BatchExtent", kv_batch.Extent },
+    .{ "ExpertsCall", experts.Call },
     .{ "GrammarState", grammars.StateInfo },
     .{ "KvRun", kv_buddy.Run },
     .{ "KvBlockStats", kv_buddy.Stats },
@@ -128,6 +131,7 @@ pub const enums = .{
     .{ "RopePairing", rope.Pairing },
     .{ "NormOrder", @import("ops/rope_append.zig").NormOrder },
     .{ "GateFunction", @import("ops/glu.zig").Function },
+    .{ "ExpertScoring", @import("ops/route.zig").Scoring },
     .{ "ActivationFunction", @import("ops/activate.zig").Function },
     .{ "HeadNorm", @import("ops/rope_append.zig").HeadNorm },
     .{ "NumaState", placement.NumaState },
@@ -150,6 +154,8 @@ pub const limits = .{
     .{ "headDimMax", kv_arena.head_dim_max },
     .{ "kvGroupsMax", kv_arena.groups_max },
     .{ "kvLayersMax", kv_arena.layers_max },
+    .{ "expertsMax", @import("ops/route.zig").experts_max },
+    .{ "expertsUsedMax", @import("ops/route.zig").used_max },
     .{ "ropePositionsMax", rope.positions_max },
     .{ "grammarMagic", @import("grammar/grammar.zig").magic },
     .{ "grammarStateNone", grammars.state_none },

@@ -7,6 +7,7 @@
 import { asBuffer } from "./buffers.ts";
 import { createContext } from "./create_context.ts";
 import { check } from "./errors.ts";
+import type { ExpertsCall } from "./experts.ts";
 import { KernelContext } from "./kernel_context.ts";
 import { Library } from "./library.ts";
 import { type Arena, idOf, type Rope, u32, type Vector, type Weights } from "./objects.ts";
@@ -34,6 +35,7 @@ export type {
   RopeParams,
   UngatedActivation,
 } from "./params.ts";
+export { type ExpertRouting, ExpertsCall } from "./experts.ts";
 export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
 
@@ -248,6 +250,21 @@ export class Kernels extends KernelContext {
     if (status < 0) check(status, "upActivate", { columns, up, ...f });
   }
 
+  /** y += what the experts give that the router's logits choose for each token. */
+  experts({ params, encoded }: ExpertsCall, tokens: number): void {
+    const status = this.native.kumi_experts(this.id, encoded, encoded.byteLength, u32(tokens, "tokens"));
+    if (status >= 0) return;
+    const { gate, up, down, routing: { experts, used } } = params;
+    check(status, "experts", {
+      tokens,
+      experts,
+      used,
+      gate: gate.weights,
+      up: up.weights,
+      down: down.weights,
+    });
+  }
+
   /**
    * Rotates the heads of q and k by their tokens' positions, q in place, and stores k and v in the arena; without a `rope` nothing
    * is rotated. q: [tokens, heads, keyDim]; k: [tokens, kvHeads, keyDim]; v: [tokens, kvHeads, valueDim], as the arena's layer
@@ -299,7 +316,8 @@ export class Kernels extends KernelContext {
 
   /**
    * Causal attention of the batch's tokens in the layer's window; scores become softcap · tanh(score / softcap) unless that is 0.
-   * q: [tokens, heads, keyDim]; y: [tokens, heads, valueDim], its region not q.
+   * q: [tokens, heads, keyDim]; y: [tokens, heads, valueDim], its region not q. sinks: a score of each head that takes part in its
+   * softmax and has no value.
    */
   attention(
     arena: Arena,
@@ -309,6 +327,7 @@ export class Kernels extends KernelContext {
     scale: number,
     softcap: number,
     y: Activation,
+    sinks?: Vector,
   ): void {
     const status = this.native.kumi_attention(
       this.id,
@@ -318,6 +337,7 @@ export class Kernels extends KernelContext {
       u32(heads, "heads"),
       scale,
       softcap,
+      idOf(sinks),
       u32(y.region, "y.region"),
       u32(y.forms, "y.forms"),
     );

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x4f920e43;
+export const abiHash = 0xac666ef1;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -14,6 +14,8 @@ export const limits = {
   headDimMax: 256,
   kvGroupsMax: 64,
   kvLayersMax: 1024,
+  expertsMax: 1024,
+  expertsUsedMax: 64,
   ropePositionsMax: 1048576,
   grammarMagic: 827475787,
   grammarStateNone: 4294967295,
@@ -90,6 +92,13 @@ export const NormOrder = {
 export const GateFunction = {
   silu: 0,
   gelu: 1,
+  clamped: 2,
+} as const;
+
+export const ExpertScoring = {
+  softmax: 0,
+  sigmoid: 1,
+  logits: 2,
 } as const;
 
 export const ActivationFunction = {
@@ -412,6 +421,40 @@ export const structs = {
     fields: {
       slotFirst: { offset: 0, type: "u32", count: 1 },
       tokenCount: { offset: 4, type: "u32", count: 1 },
+    },
+  },
+  ExpertsCall: {
+    bytes: 116,
+    fields: {
+      x: { offset: 0, type: "u32", count: 1 },
+      xForms: { offset: 4, type: "u32", count: 1 },
+      logits: { offset: 8, type: "u32", count: 1 },
+      choiceBias: { offset: 12, type: "u32", count: 1 },
+      experts: { offset: 16, type: "u32", count: 1 },
+      used: { offset: 20, type: "u32", count: 1 },
+      groups: { offset: 24, type: "u32", count: 1 },
+      groupsUsed: { offset: 28, type: "u32", count: 1 },
+      scoring: { offset: 32, type: "u32", count: 1 },
+      normalise: { offset: 36, type: "u32", count: 1 },
+      scale: { offset: 40, type: "f32", count: 1 },
+      gate: { offset: 44, type: "u32", count: 1 },
+      gateBias: { offset: 48, type: "u32", count: 1 },
+      up: { offset: 52, type: "u32", count: 1 },
+      upBias: { offset: 56, type: "u32", count: 1 },
+      down: { offset: 60, type: "u32", count: 1 },
+      downBias: { offset: 64, type: "u32", count: 1 },
+      function: { offset: 68, type: "u32", count: 1 },
+      shared: { offset: 72, type: "u32", count: 1 },
+      sharedGate: { offset: 76, type: "u32", count: 1 },
+      chosen: { offset: 80, type: "u32", count: 1 },
+      weights: { offset: 84, type: "u32", count: 1 },
+      gathered: { offset: 88, type: "u32", count: 1 },
+      gateProducts: { offset: 92, type: "u32", count: 1 },
+      upProducts: { offset: 96, type: "u32", count: 1 },
+      gated: { offset: 100, type: "u32", count: 1 },
+      gatedForms: { offset: 104, type: "u32", count: 1 },
+      products: { offset: 108, type: "u32", count: 1 },
+      y: { offset: 112, type: "u32", count: 1 },
     },
   },
   GrammarState: {
@@ -990,6 +1033,15 @@ export const symbols = {
     ],
     result: "i32",
   },
+  kumi_experts: {
+    parameters: [
+      "u32", // context
+      "buffer", // call
+      "u32", // call_bytes
+      "u32", // tokens
+    ],
+    result: "i32",
+  },
   kumi_rope_append: {
     parameters: [
       "u32", // context
@@ -1021,6 +1073,7 @@ export const symbols = {
       "u32", // heads
       "f32", // scale
       "f32", // softcap
+      "u32", // sinks
       "u32", // y
       "u32", // y_forms
     ],

@@ -67,12 +67,7 @@ export interface Sharpening {
 
 /** Plans the attention of a layer. */
 export function attention(spec: AttentionSpec): LayerPlan {
-  return { lacking: lacking(spec), create: (context) => new Attention(context, spec) };
-}
-
-/** A kernel that comes to compute one of these takes its line away, and the layer passes the number on. */
-export function lacking({ sinks }: AttentionSpec): string | undefined {
-  return sinks === undefined ? undefined : "attention sinks";
+  return { create: (context) => new Attention(context, spec) };
 }
 
 /**
@@ -96,6 +91,7 @@ export class Attention implements Layer {
   readonly #vBias: Vector | undefined;
   readonly #qNorm: Vector | undefined;
   readonly #kNorm: Vector | undefined;
+  readonly #sinks: Vector | undefined;
   readonly #add: ResidualProduct;
 
   /** `input`: what it reads, in place of the normed stream. */
@@ -116,6 +112,7 @@ export class Attention implements Layer {
     this.#vBias = tensors.optionalVector(biases?.v);
     this.#qNorm = tensors.optionalVector(qkNorm?.q);
     this.#kNorm = tensors.optionalVector(qkNorm?.k);
+    this.#sinks = tensors.optionalVector(spec.sinks);
     this.#input = input ?? new StreamInput(context, spec.norm, [this.#q, this.#k, this.#v]);
     this.#mixed = scratch.mixed.formsFor([output]);
     this.#add = new ResidualProduct(context, output, { bias: spec.outputBias, norm: spec.postNorm });
@@ -179,7 +176,7 @@ export class Attention implements Layer {
       qkNorm?.kind,
       clamp,
     );
-    kernels.attention(arena, kvLayer, q, heads, scale, softcap, mixed);
+    kernels.attention(arena, kvLayer, q, heads, scale, softcap, mixed, this.#sinks);
     this.#add.forward(mixed, tokens);
   }
 }

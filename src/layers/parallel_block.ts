@@ -1,4 +1,4 @@
-import { Attention, type AttentionSpec, lacking } from "./attention.ts";
+import { Attention, type AttentionSpec } from "./attention.ts";
 import { FeedForward, type FeedForwardSpec } from "./feed_forward.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
 import { madeBefore, StreamInput } from "./layer_input.ts";
@@ -17,7 +17,7 @@ export interface ParallelSpec {
 
 /** Plans the two parts of a layer as one. */
 export function parallelBlock(spec: ParallelSpec): LayerPlan {
-  return { lacking: lacking(spec.attention), create: (context) => new ParallelBlock(context, spec) };
+  return { create: (context) => new ParallelBlock(context, spec) };
 }
 
 /** A part in two steps. */

@@ -25,6 +25,8 @@ export interface Scratch {
   branch: Region;
   /** [tokensMax, ffn]: activation(gate) · up. */
   gated: ActivationBuffer;
+  /** What experts work in; undefined where there are none. */
+  experts?: ExpertScratch;
   /** [rowsMax, hidden] f32: the rows whose logits are wanted. */
   picked: Region;
   /** [rowsMax, hidden]: those rows after the last norm. */
@@ -33,6 +35,26 @@ export interface Scratch {
   logits: Region;
   /** [rowsMax, hidden] f32: rows after the last norm that are wanted themselves. */
   hidden: Region;
+}
+
+/** Regions of experts. A row is one token's with one of its experts: of each token as many as it has experts. */
+export interface ExpertScratch {
+  /** [tokensMax, experts] f32: of the router. */
+  logits: Region;
+  /** [rows] u32: the chosen experts; [rows] f32: their weights. */
+  chosen: Region;
+  weights: Region;
+  /** [rows, hidden]: what rows multiply, sorted by experts. */
+  gathered: ActivationBuffer;
+  /** [rows, ffn] f32 each. */
+  gate: Region;
+  up: Region;
+  /** [rows, ffn]: activation(gate) · up. */
+  gated: ActivationBuffer;
+  /** [rows, hidden] f32: what the experts give. It lies where `gate` and `up` do. */
+  products: Region;
+  /** [tokensMax] f32: the gate of a shared expert. */
+  sharedGate: Region;
 }
 
 /**
@@ -48,7 +70,7 @@ export function planScratch(
   alsoForms = 0,
 ): Scratch {
   const { hidden, vocab, layers } = shape;
-  const largest = (size: (layer: LayerShape) => number) => Math.max(...layers.map(size));
+  const largest = (size: (layer: LayerShape) => number) => Math.max(1, ...layers.map(size));
   const ffn = largest((layer) => layer.ffn);
   const buffer = (k: number) => new ActivationBuffer(kernels, plan, tokensMax, k, alsoForms);
   // The gate is used up when there is something to add.
@@ -64,9 +86,36 @@ export function planScratch(
     branch: gate,
     up: plan.takeF32(tokensMax, ffn),
     gated: buffer(ffn),
+    experts: planExperts(kernels, plan, shape, tokensMax, alsoForms),
     picked: plan.takeF32(rowsMax, hidden),
     pickedNormed: new ActivationBuffer(kernels, plan, rowsMax, hidden, alsoForms),
     logits: plan.takeF32(rowsMax, vocab),
     hidden: plan.takeF32(rowsMax, hidden),
+  };
+}
+
+function planExperts(
+  kernels: Kernels,
+  plan: WorkspacePlan,
+  { hidden, layers }: DecoderShape,
+  tokensMax: number,
+  alsoForms: number,
+): ExpertScratch | undefined {
+  const all = layers.flatMap(({ experts }) => experts ?? []);
+  if (all.length === 0) return undefined;
+  const rows = tokensMax * Math.max(...all.map(({ used }) => used));
+  const ffn = Math.max(...all.map((experts) => experts.ffn));
+  // Whole cache lines for any number of rows, so that both regions are one for what comes after them.
+  const gate = plan.takeF32(rows, ffn), up = plan.takeF32(rows, Math.max(ffn, hidden - ffn));
+  return {
+    logits: plan.takeF32(tokensMax, Math.max(...all.map(({ experts }) => experts))),
+    chosen: plan.takeF32(rows, 1),
+    weights: plan.takeF32(rows, 1),
+    gathered: new ActivationBuffer(kernels, plan, rows, hidden),
+    gate,
+    up,
+    gated: new ActivationBuffer(kernels, plan, rows, ffn, alsoForms),
+    products: gate,
+    sharedGate: plan.takeF32(tokensMax, 1),
   };
 }

@@ -1,5 +1,6 @@
 /** Sizes of a decoder and of its layers, in elements. No two layers need be alike. @module */
 
+import type { ExpertRouting } from "../ffi/context.ts";
 import type { RopeSettings } from "./rope_table.ts";
 
 /** What one layer keeps of a token in the KV cache, and who sees it. */
@@ -17,8 +18,17 @@ export interface KvLayerShape {
 export interface LayerShape extends KvLayerShape {
   /** Query heads. */
   heads: number;
+  /** Of the feed-forward that every token passes; beside experts of the shared one, 0 where there is none. */
   ffn: number;
+  /** Experts, of which each token takes some. Default: none. */
+  experts?: ExpertsShape;
   rope: RopeSettings;
+}
+
+/** The experts of a layer. */
+export interface ExpertsShape extends ExpertRouting {
+  /** Of one of them. */
+  readonly ffn: number;
 }
 
 /** A whole decoder. */

@@ -4,9 +4,9 @@ import type { Vector, Weights } from "../ffi/context.ts";
 
 /**
  * What a tensor is for. Random models fill it by that: weights so that activations stay near 1, less where a product is added
- * to the residual stream, norms near 1, biases near 0.
+ * to the residual stream, norms near 1, biases near 0. Routers are in F32 whatever the others are.
  */
-export type TensorRole = "weights" | "residual" | "output" | "norm" | "bias" | "frequencies";
+export type TensorRole = "weights" | "residual" | "output" | "router" | "norm" | "bias" | "frequencies";
 
 /** One tensor that a model reads. */
 export interface TensorSpec {
@@ -15,6 +15,8 @@ export interface TensorSpec {
   /** A matrix is [rows, k] with k contiguous; a vector has one row, or one for each head. */
   readonly rows: number;
   readonly k: number;
+  /** So many matrices, [experts, rows, k]; default: one. */
+  readonly experts?: number;
   /** False where a file may leave it out. */
   readonly required: boolean;
   readonly role: TensorRole;

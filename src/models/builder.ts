@@ -5,6 +5,7 @@ import { type Fusion, lengthOf } from "./fused.ts";
 export class ModelBuilder {
   readonly #tensors = new Map<string, TensorSpec>();
   readonly #fusions: Fusion[] = [];
+  readonly #ignored: string[] = [];
 
   /** All that were declared, in order. */
   get tensors(): readonly TensorSpec[] {
@@ -14,6 +15,16 @@ export class ModelBuilder {
   /** All that files may have in one. */
   get fusions(): readonly Fusion[] {
     return this.#fusions;
+  }
+
+  /** How the names of tensors begin that files may have and nothing reads. */
+  get ignored(): readonly string[] {
+    return this.#ignored;
+  }
+
+  /** Says that files may have tensors whose names begin like this, and that nothing reads them. */
+  ignore(prefix: string): void {
+    this.#ignored.push(prefix);
   }
 
   /**
@@ -33,6 +44,17 @@ export class ModelBuilder {
     return this.#declare({ name, kind: "matrix", rows, k, required: true, role });
   }
 
+  /** Matrices of [rows, k] weights, one of each expert, in one tensor. */
+  expertMatrices(
+    name: string,
+    experts: number,
+    rows: number,
+    k: number,
+    role: TensorRole = "weights",
+  ): MatrixSpec {
+    return this.#declare({ name, kind: "matrix", rows, k, experts, required: true, role });
+  }
+
   /** A matrix that a file may leave out. */
   optionalMatrix(name: string, rows: number, k: number, role: TensorRole = "weights"): MatrixSpec {
     return this.#declare({ name, kind: "matrix", rows, k, required: false, role });
@@ -41,6 +63,11 @@ export class ModelBuilder {
   /** A vector of n elements. */
   vector(name: string, n: number, role: TensorRole): VectorSpec {
     return this.#declare({ name, kind: "vector", rows: 1, k: n, required: true, role });
+  }
+
+  /** Vectors of n elements, one of each expert, in one tensor. */
+  expertVectors(name: string, experts: number, n: number, role: TensorRole): VectorSpec {
+    return this.#declare({ name, kind: "vector", rows: experts, k: n, required: true, role });
   }
 
   /** A vector that a file may leave out. */

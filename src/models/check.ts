@@ -4,7 +4,7 @@ import { quote } from "../gguf/error.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
 import type { KvLayerShape } from "../layers/shape.ts";
 import type { TensorSpec } from "../layers/tensors.ts";
-import { type ComposedModel, composeModel } from "./compose.ts";
+import { type ComposedModel, composeModel, withoutIgnored } from "./compose.ts";
 import type { ModelFamily } from "./family.ts";
 import { isFused, separateTensors } from "./fused.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
@@ -54,7 +54,7 @@ export function checkKvShapes(layers: readonly KvLayerShape[]): void {
  */
 export function checkTensors(
   file: ModelHeader,
-  { tensors: specs, fusions }: Pick<ComposedModel, "tensors" | "fusions">,
+  { tensors: specs, fusions, ignored }: Pick<ComposedModel, "tensors" | "fusions" | "ignored">,
 ): void {
   for (const fusion of fusions) {
     if (isFused(file.tensors, fusion)) checkShape(fusion.whole, file.tensors.get(fusion.whole.name)!.dims);
@@ -70,7 +70,7 @@ export function checkTensors(
     checkFormat(spec, tensor.type);
   }
   const known = new Set(specs.map((spec) => spec.name));
-  for (const name of tensors.keys()) {
+  for (const name of withoutIgnored(tensors, { ignored }).keys()) {
     if (!known.has(name)) {
       throw new ModelError(`tensor ${quote(name)} has no place in this architecture`);
     }
@@ -81,7 +81,10 @@ function checkShape(spec: TensorSpec, dims: readonly number[]): void {
   const shape = [...dims].reverse();
   // Trailing dimensions of 1 carry no information: GGUF writers may leave them or not.
   while (shape.length > 1 && shape[0] === 1) shape.shift();
-  const expected = spec.rows === 1 ? [spec.k] : [spec.rows, spec.k];
+  const { experts, rows, k } = spec;
+  const expected = experts !== undefined ? [experts, rows, k] : rows === 1 ? [k] : [rows, k];
+  // So may those of matrices of which there is one.
+  while (expected.length > 1 && expected[0] === 1) expected.shift();
   if (shape.length === expected.length && shape.every((n, i) => n === expected[i])) return;
   throw new ModelError(
     `tensor "${spec.name}" must be [${expected.join(", ")}], it is [${shape.join(", ")}]`,

@@ -13,6 +13,8 @@ export interface ComposedModel {
   readonly tensors: readonly TensorSpec[];
   /** Those that the file may have in one. */
   readonly fusions: readonly Fusion[];
+  /** How the names of tensors begin that the file may have and nothing reads. */
+  readonly ignored: readonly string[];
 }
 
 /** Runs the family's composition. Throws a ModelError that names the first layer that asks for what no kernel computes. */
@@ -23,5 +25,14 @@ export function composeModel(family: ModelFamily, h: Hyperparameters): ComposedM
     const lacking = parts.map((part) => part.lacking).find((what) => what !== undefined);
     if (lacking !== undefined) throw new ModelError(`layer ${i} asks for ${lacking}: not supported`);
   }
-  return { decoder, tensors: builder.tensors, fusions: builder.fusions };
+  return { decoder, tensors: builder.tensors, fusions: builder.fusions, ignored: builder.ignored };
+}
+
+/** A file's tensors without those that nothing reads. */
+export function withoutIgnored<T>(
+  tensors: ReadonlyMap<string, T>,
+  { ignored }: Pick<ComposedModel, "ignored">,
+): ReadonlyMap<string, T> {
+  if (ignored.length === 0) return tensors;
+  return new Map([...tensors].filter(([name]) => !ignored.some((prefix) => name.startsWith(prefix))));
 }

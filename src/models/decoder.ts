@@ -2,11 +2,13 @@
 
 import { attention, type AttentionSpec, type QueryKeyNorm } from "../layers/attention.ts";
 import type { DecoderSpec } from "../layers/decoder.ts";
+import { experts } from "../layers/experts.ts";
 import { feedForward, type FeedForwardSpec } from "../layers/feed_forward.ts";
 import type { LayerPlan } from "../layers/layer.ts";
 import type { FreqFactors } from "../layers/rope_table.ts";
 import type { LayerShape } from "../layers/shape.ts";
 import type { ModelBuilder } from "./builder.ts";
+import { declareExperts, type ExpertOptions } from "./experts.ts";
 import { type Hyperparameters, TOKEN_TABLE } from "./hyperparameters.ts";
 
 /** What differs from Llama in one decoder layer. */
@@ -18,8 +20,16 @@ export interface LayerOptions {
   fused?: readonly ("qkv" | "gate_up")[];
   /** Biases of queries, keys and values. Default: none. */
   biases?: "required" | "optional";
+  /** Whether attention's output has biases. Default: it has none. */
+  outputBias?: boolean;
+  /** Whether each head has a sink, a score that takes part in its softmax and has no value. Default: none has. */
+  sinks?: boolean;
+  /** Of layers with experts. Default: as Mixtral has them. */
+  experts?: ExpertOptions;
   /** An RMSNorm of queries and keys. Default: none. */
   qkNorm?: QueryKeyNorm["of"];
+  /** Whether a file may leave that norm out. Default: it may not. */
+  isNormOptional?: boolean;
   freqFactors?: FreqFactors;
   /** An RMSNorm of what attention and the feed-forward read. Default: there is one. */
   preNorms?: boolean;
@@ -30,7 +40,7 @@ export interface LayerOptions {
   /** The tensor of the norm before the feed-forward. Default: "ffn_norm". */
   feedForwardNorm?: string;
   /** Default: as the hyperparameters say. */
-  attention?: Partial<Pick<AttentionSpec, "scale" | "softcap" | "sinks">>;
+  attention?: Partial<Pick<AttentionSpec, "scale" | "softcap">>;
   /** Default: SiLU. */
   feedForward?: Partial<Pick<FeedForwardSpec, "activation">>;
 }
@@ -71,7 +81,7 @@ export function composeLayer(
   const { hidden, normEps: eps } = h;
   const { preNorms = true, feedForwardNorm = "ffn_norm", postNormEnding = ".weight" } = options;
   const shape = h.layers[i];
-  const { heads, kvHeads, keyDim, valueDim, ffn } = shape;
+  const { heads, kvHeads, keyDim, valueDim } = shape;
   const blk = `blk.${i}`;
   const { fused = [] } = options;
   const preNorm = (name: string) =>
@@ -83,15 +93,10 @@ export function composeLayer(
     v: b.matrix(`${blk}.attn_v.weight`, kvHeads * valueDim, hidden),
     output: b.matrix(`${blk}.attn_output.weight`, hidden, heads * valueDim, "residual"),
   };
-  const gated = {
-    norm: preNorm(feedForwardNorm),
-    gate: b.matrix(`${blk}.ffn_gate.weight`, ffn, hidden),
-    up: b.matrix(`${blk}.ffn_up.weight`, ffn, hidden),
-    down: b.matrix(`${blk}.ffn_down.weight`, hidden, ffn, "residual"),
-  };
-  const { q, k, v } = projections, { gate, up } = gated;
+  const feedForwardInput = preNorm(feedForwardNorm);
+  const gated = declareFeedForward(b, blk, hidden, shape, options);
+  const { q, k, v } = projections;
   b.fuse(`${blk}.attn_qkv.weight`, [q, k, v], fused.includes("qkv"));
-  b.fuse(`${blk}.ffn_up.weight`, [gate, up], fused.includes("gate_up"));
   // What only some families have comes last: random models number their tensors, and those of others stay as they are.
   const bias = (name: string, n: number) => {
     const declare = options.biases === "optional" ? b.optionalVector.bind(b) : b.vector.bind(b);
@@ -103,7 +108,7 @@ export function composeLayer(
     v: bias("attn_v", kvHeads * valueDim),
   };
   if (biases) b.fuse(`${blk}.attn_qkv.bias`, [biases.q, biases.k, biases.v], fused.includes("qkv"));
-  const qkNorm = options.qkNorm && qkNormOf(b, `${blk}.attn`, shape, eps, options.qkNorm);
+  const qkNorm = qkNormOf(b, `${blk}.attn`, shape, eps, options);
   const postNorm = (name: string) =>
     options.postNorms
       ? { weight: b.vector(`${blk}.${name}${postNormEnding}`, hidden, "norm"), eps }
@@ -112,11 +117,41 @@ export function composeLayer(
   const { freqFactors } = options;
   const scale = h.attentionScale ?? 1 / Math.sqrt(keyDim);
   const scores = { scale, softcap: h.scoreCap, sharpening: h.sharpening, postNorm: attentionNorm };
-  const own = { shape, kvLayer: i, freqFactors, biases, qkNorm };
+  const outputBias = options.outputBias ? b.vector(`${blk}.attn_output.bias`, hidden, "bias") : undefined;
+  const sinks = options.sinks ? b.vector(`${blk}.attn_sinks.weight`, heads, "bias") : undefined;
+  const own = { shape, kvLayer: i, freqFactors, biases, qkNorm, outputBias, sinks };
   return [
     attention({ ...projections, ...own, ...scores, ...options.attention }),
-    feedForward({ ...gated, activation: "silu", postNorm: outputNorm, ...options.feedForward }),
+    gated({ norm: feedForwardInput, activation: "silu", postNorm: outputNorm, ...options.feedForward }),
   ];
+}
+
+/** What feed-forwards of all kinds have. */
+type FeedForwardParts = Pick<FeedForwardSpec, "norm" | "activation" | "postNorm">;
+
+/** Declares the matrices of a layer's feed-forward, or of its experts, and gives what makes a plan of them. */
+function declareFeedForward(
+  b: ModelBuilder,
+  blk: string,
+  hidden: number,
+  shape: LayerShape,
+  { fused = [], experts: options }: LayerOptions,
+): (parts: FeedForwardParts) => LayerPlan {
+  const { ffn, experts: routed } = shape;
+  if (routed !== undefined) {
+    const spec = declareExperts(b, blk, hidden, { ...shape, experts: routed }, options);
+    return ({ postNorm, ...parts }) => ({
+      ...experts({ ...spec, ...parts }),
+      lacking: postNorm === undefined ? undefined : "a norm behind experts",
+    });
+  }
+  const gated = {
+    gate: b.matrix(`${blk}.ffn_gate.weight`, ffn, hidden),
+    up: b.matrix(`${blk}.ffn_up.weight`, ffn, hidden),
+    down: b.matrix(`${blk}.ffn_down.weight`, hidden, ffn, "residual"),
+  };
+  b.fuse(`${blk}.ffn_up.weight`, [gated.gate, gated.up], fused.includes("gate_up"));
+  return (parts) => feedForward({ ...gated, ...parts });
 }
 
 function qkNormOf(
@@ -124,13 +159,11 @@ function qkNormOf(
   name: string,
   { heads, kvHeads, keyDim }: LayerShape,
   eps: number,
-  of: QueryKeyNorm["of"],
-): QueryKeyNorm {
+  { qkNorm: of, isNormOptional = false }: LayerOptions,
+): QueryKeyNorm | undefined {
+  if (of === undefined) return undefined;
   const [q, k] = of === "rows" ? [heads * keyDim, kvHeads * keyDim] : [keyDim, keyDim];
-  return {
-    q: b.vector(`${name}_q_norm.weight`, q, "norm"),
-    k: b.vector(`${name}_k_norm.weight`, k, "norm"),
-    eps,
-    of,
-  };
+  const norm = (end: string, n: number) =>
+    isNormOptional ? b.optionalVector(name + end, n, "norm") : b.vector(name + end, n, "norm");
+  return { q: norm("_q_norm.weight", q), k: norm("_k_norm.weight", k), eps, of };
 }

@@ -1,6 +1,7 @@
 import type { DecoderSpec } from "../layers/decoder.ts";
 import type { RopePairing } from "../layers/rope_table.ts";
 import type { ModelBuilder } from "./builder.ts";
+import type { ExpertHabits } from "./experts.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 
 /** Everything that differs between model families. */
@@ -13,6 +14,8 @@ export interface ModelFamily {
   readonly norm?: "rms" | "layer";
   /** Whether it takes RoPE scaling of the type "longrope", whose factors are tensors. */
   readonly hasLongRope?: boolean;
+  /** What it does with experts. Default: it has none. */
+  readonly experts?: ExpertHabits;
   /** Keys of its namespace that it reads beside those that every family has. */
   readonly ownKeys?: readonly string[];
   /**

@@ -3,17 +3,12 @@ import type { ModelFamily } from "./family.ts";
 import { longFactors, withoutRope } from "./positions.ts";
 import { SCALE_KEYS, withScales } from "./scales.ts";
 
-/**
- * Granite 3 and the dense ones of 4: as Llama, with factors of the embeddings, the residual stream, attention's scores and the
- * logits. A file whose `rope.scaling.finetuned` is false has no RoPE. IBM 2024.
- */
-export const granite: ModelFamily = {
-  architecture: "granite",
+const common: Omit<ModelFamily, "architecture"> = {
   pairing: "interleaved",
   hasLongRope: true,
   ownKeys: [...SCALE_KEYS, "rope.scaling.finetuned"],
   refine(h, file) {
-    const hasRope = file.get.bool("granite.rope.scaling.finetuned", { fallback: true });
+    const hasRope = file.get.bool(`${h.architecture}.rope.scaling.finetuned`, { fallback: true });
     return withoutRope(withScales(h, file), () => !hasRope);
   },
   compose(h, b) {
@@ -21,3 +16,12 @@ export const granite: ModelFamily = {
     return composeDecoder(h, b, () => ({ biases: "optional", freqFactors }));
   },
 };
+
+/**
+ * Granite 3 and the dense ones of 4: as Llama, with factors of the embeddings, the residual stream, attention's scores and the
+ * logits. A file whose `rope.scaling.finetuned` is false has no RoPE. IBM 2024.
+ */
+export const granite: ModelFamily = { architecture: "granite", ...common };
+
+/** Granite with experts, and with a shared one where files have it. */
+export const graniteMoe: ModelFamily = { architecture: "granitemoe", experts: {}, ...common };

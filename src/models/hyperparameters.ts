@@ -29,6 +29,8 @@ export interface Hyperparameters extends DecoderShape {
   qkvClamp?: number;
   /** Whether attention and feed-forward read the same stream. Default: the family's way. */
   isParallel?: boolean;
+  /** Layers of the file behind `layers` that predict tokens after the next, and are not computed. Default: none. */
+  predictors?: number;
   /** What the feed-forward of each layer does to its products, where files say that. */
   activations?: readonly UngatedActivation[];
   /** Logits become logitCap · tanh(logit / logitCap). Default: they do not. */

@@ -10,6 +10,7 @@ import { showValue } from "../gguf/metadata.ts";
 import { tensorType } from "../gguf/tensor_types.ts";
 import type { MetadataValue } from "../gguf/value_types.ts";
 import { ModelError } from "./error.ts";
+import { EXPERT_KEYS } from "./experts.ts";
 import type { ModelFamily } from "./family.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
 
@@ -19,7 +20,7 @@ const READ: readonly string[] = [
   "context_length",
   "embedding_length",
   "feed_forward_length",
-  "expert_count",
+  ...EXPERT_KEYS,
   "pooling_type",
   "attention.head_count",
   "attention.head_count_kv",
@@ -48,14 +49,6 @@ const HARMLESS: readonly string[] = [
   "tensor_data_layout",
   "rope.scaling.finetuned",
   "classifier.output_labels",
-  // Nothing without experts, and files with experts are refused.
-  "expert_*",
-  "experts_per_group",
-  "leading_dense_block_count",
-  "interleave_moe_layer_step",
-  "moe_every_n_layers",
-  "moe_latent_size",
-  "router_logit_softcapping",
   // Nothing without a window, and a window that matters is refused.
   "attention.sliding_window_pattern",
   "attention.key_length_swa",
@@ -72,6 +65,12 @@ interface Change {
 }
 
 const isOneOrNone: Change["isNeutral"] = (value) => value === 1 || isNothing(value);
+
+/** What a key asks for where there are experts. */
+function ofExperts(what: string, isNeutral: Change["isNeutral"] = isNothing): Change {
+  const isDense = ({ layers }: Hyperparameters) => layers.every(({ experts }) => experts === undefined);
+  return { what, isNeutral: (value, h) => isDense(h) || isNeutral!(value, h) };
+}
 
 const CHANGES: Readonly<Record<string, Change>> = {
   "attention.causal": { what: "attention to later tokens", isNeutral: (value) => value === true },
@@ -112,6 +111,12 @@ const CHANGES: Readonly<Record<string, Change>> = {
     isNeutral: (value, { hidden }) => isNothing(value) || value === hidden,
   },
   "embedding_length_per_layer_input": { what: "embeddings for each layer" },
+  "expert_group_scale": ofExperts("a scale of groups of experts", isOneOrNone),
+  "expert_chunk_feed_forward_length": ofExperts("experts in chunks"),
+  "experts_per_group": ofExperts("experts in chunks"),
+  "moe_every_n_layers": ofExperts("experts in some layers", isOneOrNone),
+  "moe_latent_size": ofExperts("latent experts"),
+  "router_logit_softcapping": ofExperts("soft-capped routers"),
   "dense_*": { what: "dense layers behind the embeddings" },
   "use_parallel_residual": { what: "parallel residuals" },
   "swin_norm": { what: "Swin norms" },

@@ -58,7 +58,8 @@ export class TensorLoader implements TensorSource {
 
   optionalMatrix(spec: MatrixSpec | undefined): Weights | undefined {
     if (spec === undefined) return undefined;
-    const { name, rows, k } = spec;
+    const { name, k, experts = 1 } = spec;
+    const rows = experts * spec.rows;
     const existing = this.#matrices.get(name);
     const tensor = this.#file.tensors.get(name);
     if (existing !== undefined || tensor === undefined) return existing;

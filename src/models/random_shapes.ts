@@ -61,7 +61,7 @@ export function shapeTensors(
 
 /** 1/√k for a matrix of k columns, less for those that add to the residual stream; vectors near what changes nothing. */
 function randomTensor(
-  { name, kind, rows, k, role }: TensorSpec,
+  { name, kind, rows, k, experts, role }: TensorSpec,
   { layers }: ModelShape,
   format: WeightFormatName,
 ): RandomTensor {
@@ -70,8 +70,9 @@ function randomTensor(
     return { name, dims, type: TensorTypeId.F32, sigma: 0.1, mean: role === "norm" ? 1 : 0 };
   }
   const gain = role === "residual" ? 1 / Math.sqrt(2 * layers) : 1;
-  const dims = [k, rows];
-  return { name, dims, type: storageTypeId(format, dims), sigma: gain / Math.sqrt(k), mean: 0 };
+  const dims = experts !== undefined ? [k, rows, experts] : rows === 1 ? [k] : [k, rows];
+  const type = role === "router" ? TensorTypeId.F32 : storageTypeId(format, dims);
+  return { name, dims, type, sigma: gain / Math.sqrt(k), mean: 0 };
 }
 
 /** The values of a tensor of RoPE's factors; null where the shape has none. */

@@ -6,6 +6,7 @@ import type { MetadataReader } from "../gguf/metadata.ts";
 import type { RopeScaling, RopeSettings } from "../layers/rope_table.ts";
 import type { LayerShape } from "../layers/shape.ts";
 import { ModelError } from "./error.ts";
+import { withExperts } from "./experts.ts";
 import type { ModelFamily } from "./family.ts";
 import { type Hyperparameters, type ModelHeader, TOKEN_TABLE } from "./hyperparameters.ts";
 import { checkKeys } from "./keys.ts";
@@ -22,14 +23,11 @@ export function readHyperparameters(file: ModelHeader, family: ModelFamily): Hyp
   const { architecture } = family;
   const u32 = (key: string, min: number, max: number, fallback?: number) =>
     get.u32(`${architecture}.${key}`, { min, max, fallback });
-  const experts = u32("expert_count", 0, 0xffff, 0);
-  if (experts > 0) throw new ModelError(`mixtures of experts are not supported, this one has ${experts}`);
-
   const hidden = u32("embedding_length", 1, 1 << 17);
   const h: Hyperparameters = {
     architecture,
     hidden,
-    layers: readLayers(get, hidden, family),
+    layers: withExperts(get, family, readLayers(get, hidden, family)),
     vocab: readVocab(file, hidden),
     contextLength: u32("context_length", 1, CONTEXT_MAX),
     originalContext: readOriginalContext(get, architecture),

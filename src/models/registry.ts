@@ -8,10 +8,18 @@ import { llama } from "./llama.ts";
 import { ModelError } from "./error.ts";
 import { checkKind } from "./keys.ts";
 import { baichuan } from "./baichuan.ts";
+import { bailingmoe2 } from "./bailingmoe2.ts";
+import { ernie45Moe } from "./ernie4_5_moe.ts";
+import { glm4moe } from "./glm4moe.ts";
+import { gptOss } from "./gpt_oss.ts";
+import { hunyuanMoe } from "./hunyuan_moe.ts";
+import { olmoe } from "./olmoe.ts";
+import { qwen2moe } from "./qwen2moe.ts";
+import { qwen3moe } from "./qwen3moe.ts";
 import { ernie45 } from "./ernie4_5.ts";
 import { exaone4 } from "./exaone4.ts";
 import { glm4 } from "./glm4.ts";
-import { granite } from "./granite.ts";
+import { granite, graniteMoe } from "./granite.ts";
 import { hunyuanDense } from "./hunyuan_dense.ts";
 import { internlm2 } from "./internlm2.ts";
 import { minicpm } from "./minicpm.ts";
@@ -76,6 +84,15 @@ const FAMILIES: readonly ModelFamily[] = [
   nemotron,
   olmo,
   apertus,
+  qwen2moe,
+  qwen3moe,
+  olmoe,
+  graniteMoe,
+  gptOss,
+  glm4moe,
+  ernie45Moe,
+  hunyuanMoe,
+  bailingmoe2,
 ];
 
 /** Values of `general.architecture` that can be run. */

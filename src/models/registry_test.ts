@@ -350,10 +350,27 @@ Deno.test("a layer that asks for what no kernel computes is refused as the famil
   const h = hyperparametersOf(header("llama"));
   const asking = (options: LayerOptions) => () =>
     composeModel({ ...llama, compose: (h, b) => composeDecoder(h, b, (i) => i === 0 ? {} : options) }, h);
-  asking({ attention: { scale: 0.5 } })();
-  const sinks = new ModelBuilder().vector("sinks", 4, "weights");
-  const message = "layer 1 asks for attention sinks: not supported";
-  assertThrows(asking({ attention: { sinks } }), ModelError, message);
+  asking({ attention: { scale: 0.5 }, postNorms: true })();
+  const routing = {
+    experts: 4,
+    used: 2,
+    scoring: "softmax",
+    normalise: true,
+    scale: 1,
+    groups: 1,
+    groupsUsed: 1,
+  } as const;
+  const mixed = { ...h, layers: h.layers.map((layer) => ({ ...layer, experts: { ...routing, ffn: 32 } })) };
+  const message = "layer 1 asks for a norm behind experts: not supported";
+  assertThrows(
+    () =>
+      composeModel({
+        ...llama,
+        compose: (_, b) => composeDecoder(mixed, b, (i) => ({ postNorms: i === 1 })),
+      }, mixed),
+    ModelError,
+    message,
+  );
   composeModel(llama, { ...h, layers: h.layers.map((layer) => ({ ...layer, window: 512, valueDim: 32 })) });
 });
 

@@ -6,6 +6,7 @@ import type { KvFormat } from "../gguf/kv_format.ts";
 import { memoryBytes } from "../layers/formats.ts";
 import { fitKvTokens, kvRoomTokens, marginBytes } from "./memory_check.ts";
 import { type CheckedModel, checkModel } from "../models/check.ts";
+import { withoutIgnored } from "../models/compose.ts";
 import { ModelError } from "../models/error.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { unknownKeys } from "../models/keys.ts";
@@ -135,7 +136,7 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
     return { runs: false, reason: error.message.slice(prefix.length), notes: [], memory: null };
   }
   const { hyperparameters: h, chatTemplate } = model;
-  const weightsBytes = file.tensors.values().reduce(
+  const weightsBytes = withoutIgnored(file.tensors, model).values().reduce(
     (sum, { type, dims }) => sum + memoryBytes(type, dims),
     0,
   );

@@ -11,6 +11,7 @@ import { planScratch } from "../layers/scratch.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
 import { separateFile } from "../models/fused.ts";
 import { checkModel } from "../models/check.ts";
+import { withoutIgnored } from "../models/compose.ts";
 import type { ComputeOptions } from "../protocol/engine_options.ts";
 import type { ModelFamily } from "../models/family.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
@@ -248,8 +249,10 @@ interface RunnerParts {
  */
 export async function loadModelRunner(file: ModelFile, options: RunnerOptions = {}): Promise<ModelRunner> {
   options.signal?.throwIfAborted();
-  const { hyperparameters: h, decoder: spec, fusions } = checkModel(file, options.family);
-  const parts = separateFile(file, fusions);
+  const model = checkModel(file, options.family);
+  const { hyperparameters: h, decoder: spec } = model;
+  const separate = separateFile(file, model.fusions);
+  const parts = { ...separate, tensors: withoutIgnored(separate.tensors, model) };
   const sizes = resolveSizes(h, options, memoryLeft(parts, options));
   const { cpus, numaNode, isa, libraryPath, kv = {}, interrupts } = options;
   const threads = options.threads ?? (cpus === undefined ? defaultThreads(file) : undefined);

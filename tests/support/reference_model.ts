@@ -8,6 +8,7 @@ import type { GgufFile } from "../../src/gguf/mod.ts";
 import type { RopeSettings } from "../../src/layers/rope_table.ts";
 import type { LayerShape } from "../../src/layers/shape.ts";
 import type { Hyperparameters } from "../../src/models/hyperparameters.ts";
+import { expertWeights } from "./reference_experts.ts";
 
 type Rows = Float64Array[];
 
@@ -70,7 +71,7 @@ function habitsOf(file: GgufFile, { architecture, hidden, layers }: Hyperparamet
     embedding: isGemma ? Math.sqrt(hidden) : key("embedding_scale", 1),
     residual: key("residual_scale", 1),
     logits: key("logit_scale", 1) ** (COHERE.includes(architecture) ? 1 : -1),
-    normsTurned: architecture === "hunyuan-dense",
+    normsTurned: architecture.startsWith("hunyuan-"),
     sharpness: (position) => 1 + beta * Math.log(1 + Math.floor(position / original)),
     isLayerNorm: LAYER_NORM_FAMILIES.includes(architecture),
     activate: activate ?? gelu,
@@ -122,11 +123,12 @@ export function referenceLogits(
     const addNormed = (y: Rows, weight?: Float32Array) =>
       add(x, weight === undefined ? y : normed(y, weight), habits.residual);
     const mixed = attention(named("attn_norm"), layer, h, tensor);
-    // Seed-OSS calls the norm before its feed-forward as others call the one behind attention.
-    const isBefore = h.architecture === "seed_oss";
+    // Some call the norm before their feed-forward as others call the one behind attention.
+    const isBefore = [tensor("ffn_norm.weight"), behind("post_ffw_norm")].every((norm) => norm === undefined);
     addNormed(mixed, isBefore ? undefined : behind("post_attention_norm"));
     const input = isBefore ? normed(x, behind("post_attention_norm")) : named("ffn_norm");
-    addNormed(feedForward(input, i, tensor), behind("post_ffw_norm"));
+    const routed = tensor("ffn_gate_inp.weight") !== undefined;
+    addNormed(routed ? mixture(input, tensor) : feedForward(input, i, tensor), behind("post_ffw_norm"));
   }
   const lastWeight = optional(file, "output_norm.weight");
   const last = habits.isLayerNorm
@@ -147,6 +149,38 @@ export function referenceLogits(
       row.map((value, j) => gate ? habits.gate(gate[t][j]) * value : habits.activate(value, i))
     );
     return product(activated, tensor("ffn_down.weight")!, tensor("ffn_down.bias"));
+  }
+
+  /** The experts that each token's router chooses, and those that every token takes. */
+  function mixture(input: Rows, tensor: (name: string) => Float32Array | undefined): Rows {
+    const logits = product(input, tensor("ffn_gate_inp.weight")!, tensor("ffn_gate_inp.bias"));
+    const part = (name: string, expert: number) => {
+      const whole = tensor(name), size = whole && whole.length / logits[0].length;
+      return whole?.subarray(expert * size!, (expert + 1) * size!);
+    };
+    const y = input.map((row) => new Float64Array(row.length));
+    for (const [t, row] of input.entries()) {
+      for (const [expert, weight] of expertWeights(file, logits[t], tensor("exp_probs_b.bias"))) {
+        const of = (name: string) =>
+          [part(`ffn_${name}_exps.weight`, expert)!, part(`ffn_${name}_exps.bias`, expert)] as const;
+        const gate = product([row], ...of("gate"))[0], up = product([row], ...of("up"))[0];
+        const inner = gate.map((value, j) => {
+          if (h.architecture !== "gpt-oss") return silu(value) * up[j];
+          const bounded = Math.min(7, value);
+          return bounded / (1 + Math.exp(-1.702 * bounded)) * (Math.max(-7, Math.min(7, up[j])) + 1);
+        });
+        add([y[t]], product([inner], ...of("down")), weight);
+      }
+    }
+    const sharedUp = tensor("ffn_up_shexp.weight");
+    if (sharedUp === undefined) return y;
+    const up = product(input, sharedUp), gate = product(input, tensor("ffn_gate_shexp.weight")!);
+    const inner = up.map((row, t) => row.map((value, j) => silu(gate[t][j]) * value));
+    const factor = tensor("ffn_gate_inp_shexp.weight");
+    for (const [t, row] of product(inner, tensor("ffn_down_shexp.weight")!).entries()) {
+      add([y[t]], [row], factor === undefined ? 1 : 1 / (1 + Math.exp(-dot(input[t], factor))));
+    }
+    return y;
   }
 
   function attention(
@@ -193,9 +227,10 @@ export function referenceLogits(
         const scores = Array.from({ length: position + 1 - first }, (_, t) => {
           return capped(dot(query, k[first + t][kvHead]) * scale, scoreCap);
         });
-        const highest = Math.max(...scores);
+        const sink = tensor("attn_sinks.weight")?.[head] ?? -Infinity;
+        const highest = Math.max(sink, ...scores);
         const weights = scores.map((score) => Math.exp(score - highest));
-        const sum = weights.reduce((a, b) => a + b, 0);
+        const sum = weights.reduce((a, b) => a + b, Math.exp(sink - highest));
         for (const [t, weight] of weights.entries()) {
           for (let j = 0; j < valueDim; j++) {
             y[head * valueDim + j] += weight / sum * v[first + t][kvHead * valueDim + j];

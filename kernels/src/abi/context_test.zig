@@ -330,7 +330,7 @@ test "a layer runs through a batch" {
         wrong[bad[0]] = bad[1];
         try std.testing.expect(if (@call(.auto, layers.ropeAppend, wrong)) false else |_| true);
     }
-    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, 64, form_f32);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, none, 64, form_f32);
     var out: [64]f32 = undefined;
     try take(context, 64, &out);
     // The first token sees only itself: both heads give its v.
@@ -338,9 +338,9 @@ test "a layer runs through a batch" {
     try testing.expectClose(values[0..16], out[16..32], 1e-6, 1e-6);
     // Quantised, alone or beside f32, it gives the same columns as quantising the f32 result.
     const per32 = Kind.per32.form();
-    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, 80, per32);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, none, 80, per32);
     try layers.quantizeActivations(context, 64, 32, 2, 96, per32);
-    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, 112, form_f32 | per32);
+    try layers.attention(context, arena, 0, 0, 2, 0.25, 0, none, 112, form_f32 | per32);
     const bytes = try convert.activationBytes(per32, 2, 32);
     const direct = try context.region(u8, 80, bytes);
     const indirect = try context.region(u8, 96, bytes);
@@ -349,10 +349,10 @@ test "a layer runs through a batch" {
     try std.testing.expectEqualSlices(u8, indirect[0..bytes], beside.of(.per32).?[0..bytes]);
     try std.testing.expectEqualSlices(f32, &out, beside.f32.?[0..64]);
 
-    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 0, 64, form_f32));
-    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, 0, form_f32));
-    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, -1, 64, form_f32));
-    try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 0, 64, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 1, 0, 2, 1, 0, none, 64, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, 0, none, 0, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.attention(context, arena, 0, 0, 2, 1, -1, none, 64, form_f32));
+    try std.testing.expectError(error.ShapeMismatch, layers.attention(context, arena, 0, 0, 0, 1, 0, none, 64, form_f32));
     // Learned positions: the rows of positions 0 and 1 are added, of as many as there are.
     const learned = try makeWeights(context, 2, 4, &.{ 1, 2, 3, 4, 5, 6, 7, 8 });
     try put(context, 0, &.{ 10, 10, 10, 10, 20, 20, 20, 20 });

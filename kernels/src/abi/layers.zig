@@ -184,15 +184,15 @@ pub fn matmul(
 ) status.Error!void {
     if (accumulate > 1) return error.InvalidArgument;
     const in: Columns = .{ .x = x, .forms = forms, .count = columns };
-    var group: matmul_op.Group = undefined;
-    group.count = 0;
+    var items: [3]matmul_op.Item = undefined;
+    var count: usize = 0;
     for ([_][3]u32{ .{ w0, b0, y0 }, .{ w1, b1, y1 }, .{ w2, b2, y2 } }) |part| {
         if (part[0] == none) continue;
-        group.items[group.count] = try item(context, in, part[0], part[1], part[2], accumulate);
-        group.count += 1;
+        items[count] = try item(context, in, part[0], part[1], part[2], accumulate);
+        count += 1;
     }
-    if (group.count == 0) return error.InvalidArgument;
-    if (columns > 0) try context.run(context.ops.matmul, &group);
+    if (count == 0) return error.InvalidArgument;
+    if (columns > 0) try context.run(context.ops.matmul, &matmul_op.Group.of(items[0..count]));
 }
 
 /// y = f(x · w_gateᵀ + b_gate) · (x · w_upᵀ + b_up): [columns, rows], f a GateFunction; a bias is a vector or NONE.
@@ -217,10 +217,6 @@ pub fn gateUp(
     const gate = try item(context, in, w_gate, b_gate, scratch_gate, 0);
     const up = try item(context, in, w_up, b_up, scratch_up, 0);
     if (gate.rows != up.rows) return error.ShapeMismatch;
-    var group: matmul_op.Group = undefined;
-    group.items[0] = gate;
-    group.items[1] = up;
-    group.count = 2;
     const args: glu_op.Args = .{
         .gate = gate.y,
         .up = up.y,
@@ -230,7 +226,7 @@ pub fn gateUp(
         .function = gate_function,
     };
     if (columns == 0) return;
-    try context.run(context.ops.matmul, &group);
+    try context.run(context.ops.matmul, &matmul_op.Group.of(&.{ gate, up }));
     try context.run(context.ops.glu, &args);
 }
 
@@ -256,19 +252,17 @@ pub fn upActivate(
     for ([_]f32{ alpha_p, alpha_n, beta, eps }) |number| if (!std.math.isFinite(number)) return error.InvalidArgument;
     if (eps > 0) return error.InvalidArgument;
     const in: Columns = .{ .x = x, .forms = forms, .count = columns };
-    var group: matmul_op.Group = undefined;
-    group.items[0] = try item(context, in, w, b, scratch, 0);
-    group.count = 1;
+    const product = try item(context, in, w, b, scratch, 0);
     const args: activate_op.Args = .{
-        .x = group.items[0].y,
-        .y = try context.activation(y, y_forms, columns, group.items[0].rows),
-        .k = group.items[0].rows,
+        .x = product.y,
+        .y = try context.activation(y, y_forms, columns, product.rows),
+        .k = product.rows,
         .n = columns,
         .function = activation_function,
         .parameters = .{ .positive = softplus(alpha_p), .negative = beta + softplus(alpha_n), .slope = beta, .bound = eps },
     };
     if (columns == 0) return;
-    try context.run(context.ops.matmul, &group);
+    try context.run(context.ops.matmul, &matmul_op.Group.of(&.{product}));
     try context.run(context.ops.activate, &args);
 }
 
@@ -350,8 +344,8 @@ fn headNorm(id: u32, heads: u32, key_dim: u32) status.Error!struct { values: ?[*
 }
 
 /// Causal attention of the batch's tokens over the layer's K and V, as far back as its window reaches. q: [tokens, heads,
-/// key_dim], already rotated; softcap: bound of the scores, 0 for none; result [tokens, heads, value_dim], quantised with
-/// k = heads · value_dim. y must not be q.
+/// key_dim], already rotated; softcap: bound of the scores, 0 for none; sinks: a vector of a score for each head that takes part
+/// in its softmax and has no value, or NONE; result [tokens, heads, value_dim], quantised with k = heads · value_dim. y must not be q.
 pub fn attention(
     context: *Context,
     arena_id: u32,
@@ -360,6 +354,7 @@ pub fn attention(
     heads: u32,
     scale: f32,
     softcap: f32,
+    sinks: u32,
     y: u32,
     y_forms: u32,
 ) status.Error!void {
@@ -383,6 +378,7 @@ pub fn attention(
         .heads = heads,
         .scale = scale,
         .softcap = softcap,
+        .sinks = try context.optionalVector(sinks, heads),
     };
     try placeAttention(context, &args, result.f32, @as(usize, n) * k);
     try context.run(context.ops.attention, &args);

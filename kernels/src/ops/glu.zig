@@ -1,4 +1,5 @@
-//! y = f(gate) · up, f one of `Function` (Shazeer 2020, "GLU variants improve Transformer": SwiGLU, GEGLU).
+//! y = f(gate) · up, f one of `Function` (Shazeer 2020, "GLU variants improve Transformer": SwiGLU, GEGLU), or the clamped SwiGLU
+//! of gpt-oss (OpenAI 2025), whose `up` takes part in it: y = g / (1 + e^(−α·g)) · (u + 1), g = min(gate, limit), u = up within ± limit.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
@@ -8,7 +9,11 @@ const activations = @import("../quant/activations.zig");
 const epilogue = @import("epilogue.zig");
 
 /// What is done to the gate. silu(x) = x / (1 + e⁻ˣ); gelu in its form with tanh (math.zig).
-pub const Function = enum(u32) { silu, gelu };
+pub const Function = enum(u32) { silu, gelu, clamped };
+
+/// Of the clamped one: no file says other ones.
+const clamped_alpha: f32 = 1.702;
+const clamped_limit: f32 = 7;
 
 /// gate, up: [n, k]; y: [n, k] in the forms that are wanted; as f32 it may alias gate or up.
 pub const Args = extern struct {
@@ -22,12 +27,14 @@ pub const Args = extern struct {
 
 pub fn reference(function: Function, gate: []const f32, up: []const f32, y: []f32) void {
     for (gate, up, y) |g, u, *out| {
-        const x: f64 = g;
+        const x: f64 = if (function == .clamped) @min(g, clamped_limit) else g;
+        const factor: f64 = if (function == .clamped) std.math.clamp(u, -clamped_limit, clamped_limit) + 1.0 else u;
         const exact = switch (function) {
+            .clamped => x / (1.0 + @exp(-@as(f64, clamped_alpha) * x)),
             .silu => x / (1.0 + @exp(-x)),
             .gelu => 0.5 * x * (1.0 + std.math.tanh(@sqrt(2.0 / std.math.pi) * (x + 0.044715 * x * x * x))),
         };
-        out.* = @floatCast(exact * u);
+        out.* = @floatCast(exact * factor);
     }
 }
 
@@ -45,21 +52,29 @@ pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
     }
 }
 
-inline fn apply(comptime function: Function, x: simd.F32x16) simd.F32x16 {
+inline fn apply(comptime function: Function, gate: simd.F32x16, up: simd.F32x16) simd.F32x16 {
     return switch (function) {
-        .silu => math.silu(x),
-        .gelu => math.gelu(x),
+        .silu => math.silu(gate) * up,
+        .gelu => math.gelu(gate) * up,
+        .clamped => clamped: {
+            const limit = simd.splat(clamped_limit);
+            // Comparisons with NaN are false, so it stays.
+            const g = @select(f32, gate > limit, limit, gate);
+            const below = @select(f32, up > limit, limit, up);
+            const u = @select(f32, below < -limit, -limit, below);
+            break :clamped g * math.sigmoid(simd.splat(clamped_alpha) * g) * (u + simd.splat(1));
+        },
     };
 }
 
 fn unitOf(comptime function: Function, gate: []const f32, up: []const f32, out: []f32) void {
     var i: usize = 0;
     while (i + simd.lanes <= gate.len) : (i += simd.lanes) {
-        simd.store(out[i..].ptr, apply(function, simd.load(gate[i..].ptr)) * simd.load(up[i..].ptr));
+        simd.store(out[i..].ptr, apply(function, simd.load(gate[i..].ptr), simd.load(up[i..].ptr)));
     }
     if (i == gate.len) return;
     const rest = gate.len - i;
-    const product = apply(function, simd.loadPartial(gate[i..].ptr, rest)) * simd.loadPartial(up[i..].ptr, rest);
+    const product = apply(function, simd.loadPartial(gate[i..].ptr, rest), simd.loadPartial(up[i..].ptr, rest));
     simd.storePartial(out[i..].ptr, product, rest);
 }
 
@@ -94,7 +109,11 @@ fn checkFunction(function: Function) !void {
                     .function = function,
                 };
                 testing.runParts(run, &args, @intCast(parts));
-                try testing.expectClose(expected[0 .. n * k], sinks.y.slice(f32), if (function == .silu) 1e-12 else 1e-8, 1e-6);
+                try testing.expectClose(expected[0 .. n * k], sinks.y.slice(f32), switch (function) {
+                    .silu => 1e-12,
+                    .gelu => 1e-8,
+                    .clamped => 1e-6,
+                }, 1e-6);
                 try sinks.check();
                 if (parts == 1) @memcpy(expected[n * k ..], sinks.y.slice(f32));
                 try testing.expectBitwise(expected[n * k ..], sinks.y.slice(f32));

@@ -69,8 +69,7 @@ fn bench(format: Format, columns: u32, weights: []u8, x: []f32, q: []u8, y: []f3
         const count = if (columns == 1) matrices else 1;
         const start = seconds();
         for (0..count) |m| {
-            var group: matmul.Group = .{ .items = undefined, .count = 1 };
-            group.items[0] = .{
+            const item: matmul.Item = .{
                 .weights = weights[(m + pass) % matrices * packed_bytes ..].ptr,
                 .x = if (kind == null) @ptrCast(x.ptr) else @ptrCast(q.ptr),
                 .bias = null,
@@ -82,7 +81,7 @@ fn bench(format: Format, columns: u32, weights: []u8, x: []f32, q: []u8, y: []f3
                 .y_stride = rows,
                 .accumulate = 0,
             };
-            testing.runParts(matmul.run, &group, 1);
+            testing.runParts(matmul.run, &matmul.Group.of(&.{item}), 1);
         }
         best = @min(best, (seconds() - start) / @as(f64, @floatFromInt(count)));
     }

@@ -26,8 +26,7 @@ pub fn main(init: std.process.Init) !void {
     const format = std.meta.stringToEnum(Format, arguments[1]) orelse return error.UnknownFormat;
     const columns = try std.fmt.parseInt(u32, arguments[2], 10);
     if (columns > columns_max) return error.TooManyColumns;
-    var group: matmul.Group = .{ .items = undefined, .count = 1 };
-    group.items[0] = .{
+    const item: matmul.Item = .{
         .weights = &weights,
         .x = if (format.activationKind() == null) &x else &quantised,
         .bias = null,
@@ -39,6 +38,7 @@ pub fn main(init: std.process.Init) !void {
         .y_stride = rows,
         .accumulate = 0,
     };
+    const group: matmul.Group = .of(&.{item});
     const claims = matmul.claimCount(&group, 1);
     std.debug.assert(rows % claims == 0);
     const text = try std.fmt.allocPrint(init.arena.allocator(), "macs {d}\n", .{rows / claims * k * columns});

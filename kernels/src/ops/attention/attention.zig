@@ -10,7 +10,9 @@
 //!      softcap · tanh(score / softcap) where there is a cap; m = max; p = exp(score − m), 0 where that is no normal number;
 //!      l = Σ p in 16 lanes (position mod 16), then the fixed tree; o[d] is an FMA chain over positions ascending;
 //!   3. chunks join in ascending order, (M, L, O) starting from (−inf, 0, 0): M' = max(M, m), a = exp(M − M'),
-//!      b = exp(m − M'), L' = fma(L, a, l·b), O' = fma(O, a, o·b); the result is O / L.
+//!      b = exp(m − M'), L' = fma(L, a, l·b), O' = fma(O, a, o·b); the result is O / L;
+//!   4. a sink s of the head (OpenAI 2025, gpt-oss) joins last, as a score whose value is zero: M' = max(M, s),
+//!      a = exp(M − M'), the result is O · a / fma(L, a, exp(s − M')).
 //!
 //! Where K and V have scales, the chain of a score runs over the integers of a group and the groups join by one FMA each,
 //! score' = fma(chain, scale of K, score) from 0, ascending; o[d] adds (p · scale of V) times the integer.
@@ -30,7 +32,7 @@ const chunk_tokens = attention_blocks.chunk_tokens;
 
 /// q: [n, heads, key_dim]; out: [n, heads, value_dim], not aliased; heads a multiple of the view's kv_heads. K and V of all
 /// positions that each query sees are in the view at the slots its sequence's extents name. scale: usually 1/√key_dim.
-/// softcap: bound of the scores (Gemma Team 2024), 0 for none.
+/// softcap: bound of the scores (Gemma Team 2024), 0 for none. sinks: [heads].
 pub const Args = extern struct {
     q: [*]const f32,
     out: [*]f32,
@@ -41,6 +43,7 @@ pub const Args = extern struct {
     heads: u32,
     scale: f32,
     softcap: f32 = 0,
+    sinks: ?[*]const f32 = null,
     split: items.Split = .{},
 
     pub fn work(args: *const Args) items.Work {
@@ -86,6 +89,11 @@ const Rows = struct {
     fn out(rows: Rows, row: u32) []f32 {
         const dim = rows.args.view.value_dim;
         return rows.args.out[rows.index(row) * dim ..][0..dim];
+    }
+
+    fn finish(rows: Rows, row: u32, total: *const panels.Total) void {
+        const sink = if (rows.args.sinks) |sinks| sinks[rows.unit.kv_head * rows.group + row % rows.group] else null;
+        total.finish(rows.out(row), sink);
     }
 
     /// The first position that the row sees.
@@ -136,7 +144,7 @@ const Rows = struct {
                 const part = rows.partial(row, chunk);
                 total.join(.{ .max = part[0], .sum = part[1] }, rows.out(row), part + items.partial_out);
             }
-            total.finish(rows.out(row));
+            rows.finish(row, &total);
         }
     }
 };
@@ -164,7 +172,7 @@ fn Run(comptime format: arena.Format) type {
             }
             if (cut) return rows.joinIfLast();
             for (rows.unit.row_first..rows.unit.row_end, totals[0..rows.unit.rows()]) |row, *total| {
-                total.finish(rows.out(@intCast(row)));
+                rows.finish(@intCast(row), total);
             }
         }
 

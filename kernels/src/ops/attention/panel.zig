@@ -452,8 +452,16 @@ pub const Total = struct {
         row.started = true;
     }
 
-    /// O / L.
-    pub fn finish(row: *const Total, total: []f32) void {
-        for (total) |*value| value.* /= row.state.sum;
+    /// O / L, or with a sink O · a / L'.
+    pub fn finish(row: *const Total, total: []f32, sink: ?f32) void {
+        const score = sink orelse {
+            for (total) |*value| value.* /= row.state.sum;
+            return;
+        };
+        const max = simd.max(row.state.max, score);
+        const base: f32 = if (max == -std.math.inf(f32)) 0 else max;
+        const a = math.exp(row.state.max - base);
+        const sum = simd.fma(row.state.sum, a, math.exp(score - base));
+        for (total) |*value| value.* = value.* * a / sum;
     }
 };

@@ -68,10 +68,18 @@ pub const Item = extern struct {
     }
 };
 
-/// Products of the same columns by one call.
+/// Products by one call.
 pub const Group = extern struct {
-    items: [3]Item,
+    items: [*]const Item,
     count: u32,
+
+    pub fn of(items: []const Item) Group {
+        return .{ .items = items.ptr, .count = @intCast(items.len) };
+    }
+
+    pub fn slice(group: *const Group) []const Item {
+        return group.items[0..group.count];
+    }
 };
 
 /// Columns [first, end) of an item's `total`.

@@ -1,4 +1,5 @@
-//! y[c, r] (+)= Σᵢ w[r, i] · x[c, i] (+ bias[r]) for up to three weight matrices in one call.
+//! y[c, r] (+)= Σᵢ w[r, i] · x[c, i] (+ bias[r]) for some weight matrices in one call, each with its own columns: those of a
+//! layer, or of each expert that tokens chose.
 //!
 //! w: packed [rows, k] (quant/format.zig); x: [columns, k], f32 row-major for the float formats, quantised columns
 //! (quant/activations.zig) for the integer formats; y: f32, columns `y_stride` values apart. First the bias is added
@@ -22,7 +23,7 @@ pub const Group = item_file.Group;
 
 /// The same sums in the same order, one element at a time.
 pub fn reference(group: *const Group) void {
-    for (group.items[0..group.count]) |*item| {
+    for (group.slice()) |*item| {
         for (0..item.columns) |column| {
             for (0..item.rows) |row| {
                 const sum = switch (item.kind().layout()) {
@@ -81,28 +82,28 @@ fn referenceInteger(comptime format: Format, item: *const Item, row: usize, colu
     return sum;
 }
 
-/// How the work is cut into claims: item after item, groups of panels, each times every block of columns.
+/// How the work is cut into claims: item after item, groups of panels, each times every block of columns. So what an item takes
+/// decides into how many claims it is cut, and one with many columns keeps all members busy.
 const Plan = struct {
     panels_per_claim: u32,
-    first: [4]u32,
+    claims: u32 = 0,
 
     fn of(group: *const Group, parts: u32) Plan {
-        std.debug.assert(group.count <= group.items.len and parts > 0);
+        std.debug.assert(parts > 0);
         var units: u32 = 0;
         var least: u32 = 1;
-        for (group.items[0..group.count]) |*item| {
+        for (group.slice()) |*item| {
             units += item.panels() * columnBlocks(item);
             least = @max(least, strategies.cut(item.kind(), item.columns).panels_min);
         }
-        var plan: Plan = .{
-            .panels_per_claim = std.math.clamp(units / (8 * parts), least, item_file.panels_max),
-            .first = @splat(0),
-        };
-        for (group.items[0..group.count], 0..) |*item, i| {
-            const groups = (item.panels() + plan.panels_per_claim - 1) / plan.panels_per_claim;
-            plan.first[i + 1] = plan.first[i] + groups * columnBlocks(item);
-        }
+        var plan: Plan = .{ .panels_per_claim = std.math.clamp(units / (8 * parts), least, item_file.panels_max) };
+        for (group.slice()) |*item| plan.claims += plan.claimsOf(item);
         return plan;
+    }
+
+    fn claimsOf(plan: Plan, item: *const Item) u32 {
+        const groups = (item.panels() + plan.panels_per_claim - 1) / plan.panels_per_claim;
+        return groups * columnBlocks(item);
     }
 };
 
@@ -112,7 +113,7 @@ fn columnBlocks(item: *const Item) u32 {
 
 /// How many claims a team of `parts` members makes.
 pub fn claimCount(group: *const Group, parts: u32) u32 {
-    return Plan.of(group, parts).first[group.count];
+    return Plan.of(group, parts).claims;
 }
 
 /// Executed by every member of the team.
@@ -120,11 +121,13 @@ pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
     const plan: Plan = .of(group, job.parts);
     var tiles: amx.Tiles = .{};
     defer tiles.release();
-    while (job.claim(plan.first[group.count], 1)) |claimed| {
-        var index: usize = 0;
-        while (claimed.first >= plan.first[index + 1]) index += 1;
+    // A member's claims ascend: the item of the last one, and the claims of those before it.
+    var index: usize = 0;
+    var passed: u32 = 0;
+    while (job.claim(plan.claims, 1)) |claimed| {
+        while (claimed.first - passed >= plan.claimsOf(&group.items[index])) : (index += 1) passed += plan.claimsOf(&group.items[index]);
         const item = &group.items[index];
-        const unit = claimed.first - plan.first[index];
+        const unit = claimed.first - passed;
         const panel = unit / columnBlocks(item) * plan.panels_per_claim;
         const column = unit % columnBlocks(item) * strategies.columns_max;
         const claim: item_file.Claim = .{

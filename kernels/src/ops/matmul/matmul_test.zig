@@ -101,12 +101,6 @@ const Case = struct {
     }
 };
 
-fn groupOf(items: []const matmul.Item) matmul.Group {
-    var group: matmul.Group = .{ .items = undefined, .count = @intCast(items.len) };
-    @memcpy(group.items[0..items.len], items);
-    return group;
-}
-
 fn expectRunIsReference(rng: *testing.Rng, format: Format, rows: u32, k: u32, columns: u32) !void {
     errdefer std.debug.print("{t} rows {d} k {d} columns {d}\n", .{ format, rows, k, columns });
     var case: Case = try .init(rng, format, rows, k, columns);
@@ -119,7 +113,7 @@ fn expectRunIsReference(rng: *testing.Rng, format: Format, rows: u32, k: u32, co
     rng.fill(start, 1);
     const bias = rng.between(u32, 0, 1) == 1;
     const accumulate = rng.between(u32, 0, 1) == 1;
-    const group = groupOf(&.{case.item(bias, accumulate)});
+    const group: matmul.Group = .of(&.{case.item(bias, accumulate)});
     @memcpy(y, start);
     matmul.reference(&group);
     @memcpy(want, y);
@@ -162,7 +156,7 @@ test "run takes three matrices of different formats at once" {
     defer k.deinit();
     var v: Case = try .init(&rng, .f16, 16, 512, 9);
     defer v.deinit();
-    const group = groupOf(&.{ q.item(true, false), k.item(false, false), v.item(false, false) });
+    const group: matmul.Group = .of(&.{ q.item(true, false), k.item(false, false), v.item(false, false) });
     var want: [3][]f32 = undefined;
     testing.runParts(matmul.run, &group, 2);
     for ([_]*Case{ &q, &k, &v }, &want) |case, *copy| copy.* = try std.testing.allocator.dupe(f32, case.y.slice(f32));
@@ -178,7 +172,7 @@ test "reference is the product of the decoded weights and the activations" {
     for (std.enums.values(Format)) |format| {
         var case: Case = try .init(&rng, format, 19, 512, 3);
         defer case.deinit();
-        matmul.reference(&groupOf(&.{case.item(true, false)}));
+        matmul.reference(&matmul.Group.of(&.{case.item(true, false)}));
         for (0..19) |r| {
             const bytes = format.rowBytes(512);
             format_file.decodeRow(format, case.raw.bytes[r * bytes ..][0..bytes], &row);
@@ -207,7 +201,7 @@ test "non-finite scales and activations give NaN and no trap" {
             defer case.deinit();
             rng.fillBytes(case.raw.bytes);
             format_file.packPanels(format, 16, 256, case.raw.bytes, case.weights.bytes, 0, 1);
-            const group = groupOf(&.{case.item(false, false)});
+            const group: matmul.Group = .of(&.{case.item(false, false)});
             matmul.reference(&group);
             const want = try std.testing.allocator.dupe(f32, case.y.slice(f32));
             defer std.testing.allocator.free(want);

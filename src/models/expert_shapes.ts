@@ -1,0 +1,193 @@
+/** Shapes of families with experts: small ones for tests, and whole layers of large ones for benchmarks. @module */
+
+import { scalarEntry } from "../gguf/entries.ts";
+import type { MetadataEntry } from "../gguf/value_types.ts";
+import { TINY } from "./tiny_shapes.ts";
+
+/** Keys of a family's namespace: whole numbers, or as they are given. */
+function keys(
+  family: string,
+  values: Readonly<Record<string, number | boolean>>,
+  floats = {},
+): MetadataEntry[] {
+  const name = (key: string) => `${family}.${key}`;
+  return [
+    ...Object.entries(values).map(([key, value]) =>
+      typeof value === "boolean"
+        ? scalarEntry("bool", name(key), value)
+        : scalarEntry("u32", name(key), value)
+    ),
+    ...Object.entries<number>(floats).map(([key, value]) => scalarEntry("f32", name(key), value)),
+  ];
+}
+
+const yarn = (family: string, factor: number, original: number) => [
+  scalarEntry("string", `${family}.rope.scaling.type`, "yarn"),
+  ...keys(
+    family,
+    { "rope.scaling.original_context_length": original },
+    { "rope.scaling.factor": factor },
+  ),
+];
+
+/** Each does what its family alone does. */
+const TINY_SHAPES = {
+  "mixtral-tiny": {
+    ...TINY,
+    family: "llama",
+    feedForward: 256,
+    entries: keys("llama", { expert_count: 8, expert_used_count: 2 }),
+  },
+  "qwen2moe-tiny": {
+    ...TINY,
+    family: "qwen2moe",
+    entries: keys("qwen2moe", {
+      expert_count: 8,
+      expert_used_count: 4,
+      expert_feed_forward_length: 96,
+      expert_shared_feed_forward_length: 160,
+    }),
+  },
+  "qwen3moe-tiny": {
+    ...TINY,
+    family: "qwen3moe",
+    headDim: 128,
+    entries: keys("qwen3moe", { expert_count: 16, expert_used_count: 4, expert_feed_forward_length: 128 }),
+  },
+  "olmoe-tiny": {
+    ...TINY,
+    family: "olmoe",
+    kvHeads: 4,
+    feedForward: 128,
+    entries: keys("olmoe", { expert_count: 8, expert_used_count: 3 }),
+  },
+  "granitemoe-tiny": {
+    ...TINY,
+    family: "granitemoe",
+    feedForward: 192,
+    entries: keys("granitemoe", {
+      expert_count: 8,
+      expert_used_count: 2,
+      expert_shared_feed_forward_length: 128,
+    }, { embedding_scale: 12, residual_scale: 0.22, "attention.scale": 0.2, logit_scale: 0.5 }),
+  },
+  "gpt-oss-tiny": {
+    ...TINY,
+    family: "gpt-oss",
+    entries: [
+      ...keys("gpt-oss", {
+        expert_count: 8,
+        expert_used_count: 4,
+        expert_feed_forward_length: 128,
+        "attention.sliding_window": 24,
+      }),
+      ...yarn("gpt-oss", 4, 16),
+    ],
+  },
+  "glm4moe-tiny": {
+    ...TINY,
+    family: "glm4moe",
+    layers: 3,
+    optional: [".bias", "_norm.weight"],
+    entries: keys("glm4moe", {
+      expert_count: 8,
+      expert_used_count: 2,
+      expert_shared_count: 2,
+      expert_feed_forward_length: 64,
+      leading_dense_block_count: 1,
+      expert_weights_norm: true,
+      "rope.dimension_count": 32,
+    }, { expert_weights_scale: 1.5 }),
+  },
+  "ernie4_5-moe-tiny": {
+    ...TINY,
+    family: "ernie4_5-moe",
+    layers: 4,
+    tied: true,
+    optional: ["exp_probs_b.bias"],
+    entries: keys("ernie4_5-moe", {
+      expert_count: 8,
+      expert_used_count: 3,
+      expert_shared_count: 1,
+      expert_feed_forward_length: 64,
+      expert_shared_feed_forward_length: 128,
+      leading_dense_block_count: 1,
+      interleave_moe_layer_step: 2,
+    }),
+  },
+  "hunyuan-moe-tiny": {
+    ...TINY,
+    family: "hunyuan-moe",
+    feedForward: 128,
+    tied: true,
+    entries: keys("hunyuan-moe", {
+      expert_count: 8,
+      expert_used_count: 2,
+      expert_feed_forward_length: 128,
+      expert_shared_feed_forward_length: 192,
+    }),
+  },
+  "bailingmoe2-tiny": {
+    ...TINY,
+    family: "bailingmoe2",
+    optional: ["exp_probs_b.bias"],
+    entries: keys("bailingmoe2", {
+      expert_count: 16,
+      expert_used_count: 4,
+      expert_group_count: 4,
+      expert_group_used_count: 2,
+      expert_shared_count: 1,
+      expert_feed_forward_length: 96,
+      expert_gating_func: 2,
+      expert_weights_norm: true,
+      leading_dense_block_count: 1,
+      "rope.dimension_count": 32,
+    }, { expert_weights_scale: 2.5 }),
+  },
+};
+
+/** A part of the layers of models that are too large to be made for a benchmark. */
+const LARGE_SHAPES = {
+  // 12 of 48 layers.
+  "qwen3-30b-a3b": {
+    family: "qwen3moe",
+    hidden: 2048,
+    feedForward: 6144,
+    layers: 12,
+    heads: 32,
+    kvHeads: 4,
+    headDim: 128,
+    vocab: 151936,
+    tied: false,
+    ropeBase: 1e6,
+    context: 40960,
+    eps: 1e-6,
+    entries: keys("qwen3moe", { expert_count: 128, expert_used_count: 8, expert_feed_forward_length: 768 }),
+  },
+  // 8 of 24 layers.
+  "gpt-oss-20b": {
+    family: "gpt-oss",
+    hidden: 2880,
+    feedForward: 2880,
+    layers: 8,
+    heads: 64,
+    kvHeads: 8,
+    headDim: 64,
+    vocab: 201088,
+    tied: false,
+    ropeBase: 150000,
+    context: 131072,
+    eps: 1e-5,
+    entries: [
+      ...keys("gpt-oss", {
+        expert_count: 32,
+        expert_used_count: 4,
+        expert_feed_forward_length: 2880,
+        "attention.sliding_window": 128,
+      }),
+      ...yarn("gpt-oss", 32, 4096),
+    ],
+  },
+};
+
+export const EXPERT_SHAPES = { ...TINY_SHAPES, ...LARGE_SHAPES };
