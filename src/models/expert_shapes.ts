@@ -102,7 +102,7 @@ const TINY_SHAPES = {
   "ernie4_5-moe-tiny": {
     ...TINY,
     family: "ernie4_5-moe",
-    layers: 4,
+    layers: 3,
     tied: true,
     optional: ["exp_probs_b.bias"],
     entries: keys("ernie4_5-moe", {
@@ -112,7 +112,7 @@ const TINY_SHAPES = {
       expert_feed_forward_length: 64,
       expert_shared_feed_forward_length: 128,
       leading_dense_block_count: 1,
-      interleave_moe_layer_step: 2,
+      interleave_moe_layer_step: 1,
     }),
   },
   "hunyuan-moe-tiny": {

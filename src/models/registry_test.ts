@@ -95,7 +95,7 @@ Deno.test("hyperparameters out of range are refused by name and value", () => {
     ["rope.dimension_count", 66, "rope.dimension_count"],
     ["rope.scaling.type", "longrope", `"longrope"; supported are none, linear, yarn`],
     ["attention.layer_norm_rms_epsilon", NaN, "epsilon"],
-    ["expert_count", 8, "mixtures of experts"],
+    ["expert_count", 8, "llama.expert_used_count"],
   ];
   for (const [key, value, message] of bad) {
     assertThrows(() => header("llama", { [`llama.${key}`]: value }), Error, message);

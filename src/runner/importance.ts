@@ -9,18 +9,18 @@ export class ImportanceCollector {
   readonly #sums = new Map<string, { sums: Float64Array; counts: number[] }>();
 
   /** Counts the matrices of layers: the output matrix has as much to say everywhere, and no mix takes many bits from it. */
-  readonly listener: ProductListener = (names, x, columns) => {
+  readonly listener: ProductListener = (names, x, columns, { index, count } = { index: 0, count: 1 }) => {
     const [first, ...others] = names;
     if (!first.startsWith("blk.")) return;
     const k = x.length / columns;
     let entry = this.#sums.get(first);
     if (entry === undefined) {
-      entry = { sums: new Float64Array(k), counts: [0] };
+      entry = { sums: new Float64Array(k * count), counts: Array(count).fill(0) };
       // What one input is for has one sum.
       for (const name of [first, ...others]) this.#sums.set(name, entry);
     }
-    entry.counts[0] += columns;
-    addSquares(entry.sums, x);
+    entry.counts[index] += columns;
+    addSquares(entry.sums.subarray(index * k, (index + 1) * k), x);
   };
 
   /** Of all tokens so far. */

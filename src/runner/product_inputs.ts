@@ -1,12 +1,17 @@
 import { NONE } from "../ffi/context.ts";
-import type { Activation, Kernels, Weights } from "../ffi/context.ts";
+import type { Activation, ExpertsCall, Kernels, Weights } from "../ffi/context.ts";
 import type { SharedWeights } from "../models/loading.ts";
 
 /**
  * Told of products: the names of the matrices that multiply the same x, and x: [columns, k] f32, k the matrices' row length. The
- * array is used again for the next product.
+ * array is used again for the next product. Of matrices of experts, which of them multiplies, and how many there are.
  */
-export type ProductListener = (names: readonly string[], x: Float32Array, columns: number) => void;
+export type ProductListener = (
+  names: readonly string[],
+  x: Float32Array,
+  columns: number,
+  expert?: { readonly index: number; readonly count: number },
+) => void;
 
 /**
  * Tells `listener` of every product of these kernels with named matrices from now on. Their inputs must have the f32 form, which
@@ -15,16 +20,36 @@ export type ProductListener = (names: readonly string[], x: Float32Array, column
 export function listenToProducts(kernels: Kernels, matrices: SharedWeights, listener: ProductListener): void {
   const nameOf = new Map(Object.entries(matrices).map(([name, id]) => [id, name]));
   let buffer = new Float32Array(0);
-  const tell = ({ region }: Activation, columns: number, weights: readonly (Weights | undefined)[]) => {
-    const present = weights.filter((w) => w !== undefined);
-    const size = columns * present[0].k;
+  const read = ({ region }: Activation, size: number) => {
     if (buffer.length < size) buffer = new Float32Array(size);
     const x = buffer.subarray(0, size);
     kernels.read(region, new Uint8Array(x.buffer, x.byteOffset, x.byteLength));
-    listener(present.map((w) => nameOf.get(w.id) ?? unnamed(w)), x, columns);
+    return x;
+  };
+  const namesOf = (weights: readonly Weights[]) => weights.map((w) => nameOf.get(w.id) ?? unnamed(w));
+  const tell = (x: Activation, columns: number, weights: readonly (Weights | undefined)[]) => {
+    const present = weights.filter((w) => w !== undefined);
+    listener(namesOf(present), read(x, columns * present[0].k), columns);
+  };
+  const tellExperts = ({ params }: ExpertsCall, tokens: number) => {
+    const { gate, up, down, routing: { experts: count, used } } = params;
+    const tokensOf = tokensByExpert(kernels, params.chosen, tokens * used, used, count);
+    const { k } = gate.weights;
+    const x = read(params.x, tokens * k).slice();
+    const gated = read(params.gated, tokens * used * down.weights.k);
+    let row = 0;
+    for (const [index, own] of tokensOf.entries()) {
+      if (own.length === 0) continue;
+      const columns = new Float32Array(own.length * k);
+      own.forEach((token, i) => columns.set(x.subarray(token * k, (token + 1) * k), i * k));
+      listener(namesOf([gate.weights, up.weights]), columns, own.length, { index, count });
+      const rows = gated.subarray(row * down.weights.k, (row + own.length) * down.weights.k);
+      listener(namesOf([down.weights]), rows, own.length, { index, count });
+      row += own.length;
+    }
   };
   const matmul = kernels.matmul.bind(kernels), gateUp = kernels.gateUp.bind(kernels);
-  const upActivate = kernels.upActivate.bind(kernels);
+  const upActivate = kernels.upActivate.bind(kernels), experts = kernels.experts.bind(kernels);
   kernels.matmul = (x, columns, accumulate, w0, b0, y0, w1, b1, y1 = NONE, w2, b2, y2 = NONE) => {
     tell(x, columns, [w0, w1, w2]);
     matmul(x, columns, accumulate, w0, b0, y0, w1, b1, y1, w2, b2, y2);
@@ -37,6 +62,26 @@ export function listenToProducts(kernels: Kernels, matrices: SharedWeights, list
     tell(x, columns, [up]);
     upActivate(x, columns, up, bias, scratch, f, y);
   };
+  // Which experts multiply is known when they have; what they multiplied is still there.
+  kernels.experts = (call, tokens) => {
+    experts(call, tokens);
+    tellExperts(call, tokens);
+  };
+}
+
+/** The tokens of each expert, ascending: their rows lie one expert's behind another's in this order. */
+function tokensByExpert(
+  kernels: Kernels,
+  region: number,
+  rows: number,
+  used: number,
+  experts: number,
+): number[][] {
+  const chosen = new Uint32Array(rows);
+  kernels.read(region, new Uint8Array(chosen.buffer));
+  const tokens: number[][] = Array.from({ length: experts }, () => []);
+  chosen.forEach((expert, i) => tokens[expert].push(Math.floor(i / used)));
+  return tokens;
 }
 
 function unnamed(weights: Weights): never {
