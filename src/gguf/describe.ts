@@ -1,3 +1,4 @@
+import { type ActiveWeights, activeWeights } from "./active.ts";
 import type { GgufFile } from "./reader.ts";
 import { elementCount, tensorType } from "./tensor_types.ts";
 
@@ -39,6 +40,8 @@ export interface ModelDescription {
   /** Longest context that the model was made for, in tokens. */
   readonly contextMax: number | null;
   readonly parameters: number;
+  /** What of them a token is computed with: other experts and the rows of other tokens left out. */
+  readonly active: ActiveWeights;
   /** Bytes of all tensors: what weights take in memory. */
   readonly weightsBytes: number;
   /** Largest first. */
@@ -67,6 +70,7 @@ export function describe(file: GgufFile): ModelDescription {
     name: stringOf(file, "general.name"),
     contextMax: numberOf(file, `${architecture}.context_length`),
     parameters: sum(tensors.map(({ parameters }) => parameters)),
+    active: activeWeights(file),
     weightsBytes: sum(tensors.map(({ bytes }) => bytes)),
     types: totalsByType(tensors),
     tensors,

@@ -31,6 +31,27 @@ Deno.test("describe() counts parameters, bytes and types, the largest type first
   ]);
 });
 
+Deno.test("describe() counts of experts those that a token takes, and no table that is only looked up", () => {
+  const u32 = (key: string, value: number) => scalarEntry("u32", key, value);
+  const entries = [
+    scalarEntry("string", "general.architecture", "x"),
+    u32("x.expert_count", 8),
+    u32("x.expert_used_count", 2),
+  ];
+  const table = { name: "token_embd.weight", type: TensorTypeId.F32, dims: [64, 100] };
+  const layer = [
+    { name: "blk.0.attn_q.weight", type: TensorTypeId.F32, dims: [64, 64] },
+    { name: "blk.0.ffn_up_exps.weight", type: TensorTypeId.F32, dims: [64, 32, 8] },
+  ];
+  const own = 64 * 64 + 2 * 64 * 32;
+  assertEquals(describe(fileOf(entries, [table, ...layer])).active.parameters, own + 6400);
+  const output = { name: "output.weight", type: TensorTypeId.F32, dims: [64, 100] };
+  const apart = describe(fileOf(entries, [table, output, ...layer]));
+  assertEquals(apart.active, { parameters: own + 6400, bytes: 4 * (own + 6400) });
+  // Without a word of experts every one works.
+  assertEquals(describe(fileOf([], layer)).active.parameters, 64 * 64 + 8 * 64 * 32);
+});
+
 Deno.test("describe() takes head sizes from the hidden size, and head counts that differ between layers", () => {
   const u32 = (key: string, value: number) => scalarEntry("u32", key, value);
   const file = fileOf([

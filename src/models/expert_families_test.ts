@@ -135,7 +135,11 @@ Deno.test("experts that cannot be are refused by name and value", () => {
     { moe_every_n_layers: 2 },
     "llama.moe_every_n_layers is 2, which asks for experts in some layers",
   );
-  refused("llama", { expert_gating_func: 4 }, "expert_gating_func: expected u32 of at most 3, current value is 4");
+  refused(
+    "llama",
+    { expert_gating_func: 4 },
+    "expert_gating_func: expected u32 of at most 3, current value is 4",
+  );
   const tensors = new Map([["token_embd.weight", { type: 0, dims: [256, 300] }]]);
   const odd = { ...fileOf("qwen3moe", { expert_feed_forward_length: 40 }), tensors };
   assertThrows(() => checkModel(odd), ModelError, "feed-forwards of 40 elements: only multiples of 16");

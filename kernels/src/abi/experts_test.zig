@@ -195,7 +195,7 @@ test "a mixture that cannot be is refused" {
         .{ "normalise", 2, error.InvalidArgument },
         .{ "function", 99, error.InvalidArgument },
         .{ "gated_forms", 0, error.InvalidArgument },
-        .{ "down", none, error.WrongKind },
+        .{ "down", none, error.UnknownId },
         .{ "products", 4095, error.RegionOutsideWorkspace },
     }) |case| {
         world.call = right;

@@ -70,6 +70,9 @@ function textReport(file: GgufFile, model: ModelDescription, listTensors: boolea
   const sections = [
     `${oneLine(model.path)}\nGGUF version ${model.version}, ${formatBytes(model.fileBytes)}, ` +
     `${model.tensors.length} tensors, ${formatCount(model.parameters)} parameters` +
+    (model.active.parameters < 0.9 * model.parameters
+      ? `, of which ${formatCount(model.active.parameters)} work for a token`
+      : "") +
     (model.partCount > 1 ? `\nin ${model.partCount} files, of which this is the first` : "") +
     (model.pooling === null ? "" : `\nembeddings are pooled by ${model.pooling}`) + samplingLine(file),
     renderTable(["metadata", "value"], metadata),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { expertShare, isOfExperts } from "../../gguf/active.ts";
 import { type GgufFile, type TensorInfo, tensorType } from "../../gguf/mod.ts";
 import type { BenchCase } from "./cases.ts";
 
@@ -21,6 +22,10 @@ export interface MachineLimits {
 export interface ModelCost {
   /** Bytes of the matrices in the file that every step reads. */
   readonly matrixBytes: number;
+  /** Bytes of all experts, of which a step reads those that its tokens take. */
+  readonly expertBytes: number;
+  /** The share of the experts that a token takes. */
+  readonly expertShare: number;
   /** Multiply-adds of the layers, and of the output head, by kind of arithmetic. */
   readonly layerMacs: MacCount;
   readonly headMacs: MacCount;
@@ -50,16 +55,18 @@ export function* matricesRead(file: GgufFile): Generator<TensorInfo> {
 export function modelCost(file: GgufFile, kvBytesPerToken: number): ModelCost {
   const layer = { int8: 0, bf16: 0, float: 0 };
   const head = { int8: 0, bf16: 0, float: 0 };
-  let matrixBytes = 0;
-  for (const { name, bytes, type, dims } of matricesRead(file)) {
-    matrixBytes += bytes;
+  const share = expertShare(file);
+  let matrixBytes = 0, expertBytes = 0;
+  for (const tensor of matricesRead(file)) {
+    const { name, bytes, type, dims } = tensor;
+    const isExperts = isOfExperts(tensor);
+    if (isExperts) expertBytes += bytes;
+    else matrixBytes += bytes;
     const isHead = name === "output.weight" || name === "token_embd.weight";
-    (isHead ? head : layer)[KINDS[tensorType(type).name] ?? "int8"] += dims.reduce(
-      (product, dim) => product * dim,
-      1,
-    );
+    const macs = dims.reduce((product, dim) => product * dim, isExperts ? share : 1);
+    (isHead ? head : layer)[KINDS[tensorType(type).name] ?? "int8"] += macs;
   }
-  return { matrixBytes, layerMacs: layer, headMacs: head, kvBytesPerToken };
+  return { matrixBytes, expertBytes, expertShare: share, layerMacs: layer, headMacs: head, kvBytesPerToken };
 }
 
 /**
@@ -80,9 +87,12 @@ export function caseWork(cost: ModelCost, bench: BenchCase, batchTokensMax: numb
   const kvReads = bench.test === "prefill"
     ? 0
     : all * (bench.depth + bench.tokens / 2) * cost.kvBytesPerToken;
+  const stepTokens = bench.test === "prefill" ? Math.min(bench.tokens, batchTokensMax) : bench.batch;
+  // Of experts that are chosen evenly so many are read that some token of a step takes.
+  const experts = cost.expertBytes * (1 - (1 - cost.expertShare) ** stepTokens);
   const macs = (kind: keyof MacCount) => all * cost.layerMacs[kind] + heads * cost.headMacs[kind];
   return {
-    bytes: steps * cost.matrixBytes + kvReads,
+    bytes: steps * (cost.matrixBytes + experts) + kvReads,
     macs: { int8: macs("int8"), bf16: macs("bf16"), float: macs("float") },
   };
 }

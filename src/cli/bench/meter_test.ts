@@ -126,6 +126,24 @@ test("weights are held against the peak of the arithmetic that multiplies them",
   assertEquals(limitSeconds(work, { ...limits, readGBps: 1 }), work.bytes / 1e9);
 });
 
+test("of experts a token passes those that it takes, and a step reads those of all its tokens", () => {
+  const dense = file({ "blk.0.attn_q.weight": [8, 100, 10, 1000], "output.weight": [8, 10, 10, 100] });
+  const experts = { name: "blk.0.ffn_up_exps.weight", type: 8, dims: [10, 20, 8], bytes: 1600 };
+  const tensors = new Map([...dense.tensors, [experts.name, experts]]);
+  const metadata = new Map<string, string | number>([
+    ["general.architecture", "llama"],
+    ["llama.expert_count", 8],
+    ["llama.expert_used_count", 2],
+  ]);
+  const cost = modelCost({ tensors, metadata } as unknown as Parameters<typeof modelCost>[0], 0);
+  assertEquals([cost.matrixBytes, cost.expertBytes, cost.expertShare], [1100, 1600, 0.25]);
+  assertEquals(cost.layerMacs.int8, 1000 + 1600 / 4);
+  const bytesOf = (batch: number) =>
+    caseWork(cost, { test: "decode", tokens: 1, batch, depth: 0 }, 512).bytes;
+  assertEquals(bytesOf(1), 1100 + 400);
+  assertEquals(bytesOf(2), 1100 + 1600 * (1 - 0.75 ** 2));
+});
+
 test("a tied embedding is the output head; another one is only looked up", () => {
   const tied = modelCost(file({ "token_embd.weight": [8, 100, 10, 1100] }), 0);
   assertEquals(tied.headMacs.int8, 1000);

@@ -106,7 +106,7 @@ export async function describeModel(spec: string, path: string): Promise<TrialMo
       loadSeconds: null,
     },
     kvFormats,
-    matrixBytes: cost.matrixBytes,
+    matrixBytes: cost.matrixBytes + cost.expertShare * cost.expertBytes,
     macsPerToken: macsOf(cost.layerMacs) + macsOf(cost.headMacs),
     weightsBytes: said.weightsBytes,
     isRandom: /\brandom\b/i.test(said.name ?? ""),

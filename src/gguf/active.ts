@@ -1,0 +1,46 @@
+/** What of a file's weights works for one token: all but the experts that it does not take, and the rows of other tokens. @module */
+
+import { elementCount } from "./tensor_types.ts";
+import type { MetadataValue } from "./value_types.ts";
+
+/** A file as far as this goes. */
+interface Weights {
+  readonly metadata?: ReadonlyMap<string, MetadataValue>;
+  readonly tensors: ReadonlyMap<
+    string,
+    { readonly name: string; readonly dims: readonly number[]; readonly bytes: number }
+  >;
+}
+
+/** Parameters and bytes that a token is computed with. */
+export interface ActiveWeights {
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+/** The share of its experts that a model's token takes; 1 where it has none, or the file says nothing of them. */
+export function expertShare({ metadata }: Pick<Weights, "metadata">): number {
+  const architecture = metadata?.get("general.architecture");
+  const count = metadata?.get(`${architecture}.expert_count`);
+  const used = metadata?.get(`${architecture}.expert_used_count`);
+  return typeof count === "number" && typeof used === "number" && used > 0 && used < count ? used / count : 1;
+}
+
+/** Whether a tensor holds one matrix for each expert. */
+export function isOfExperts({ dims }: { readonly dims: readonly number[] }): boolean {
+  return dims.length === 3;
+}
+
+/** Adds up what a token needs. A table of tokens that is not the output matrix too is only looked up. */
+export function activeWeights(file: Weights): ActiveWeights {
+  const share = expertShare(file);
+  const isTied = !file.tensors.has("output.weight");
+  let parameters = 0, bytes = 0;
+  for (const tensor of file.tensors.values()) {
+    if (tensor.name === "token_embd.weight" && !isTied) continue;
+    const part = isOfExperts(tensor) ? share : 1;
+    parameters += part * elementCount(tensor.dims);
+    bytes += part * tensor.bytes;
+  }
+  return { parameters: Math.round(parameters), bytes: Math.round(bytes) };
+}
