@@ -3,13 +3,17 @@
 import { elementCount } from "./tensor_types.ts";
 import type { MetadataValue } from "./value_types.ts";
 
+interface Tensor {
+  readonly name: string;
+  readonly type: number;
+  readonly dims: readonly number[];
+  readonly bytes: number;
+}
+
 /** A file as far as this goes. */
 interface Weights {
   readonly metadata?: ReadonlyMap<string, MetadataValue>;
-  readonly tensors: ReadonlyMap<
-    string,
-    { readonly name: string; readonly dims: readonly number[]; readonly bytes: number }
-  >;
+  readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
 /** Parameters and bytes that a token is computed with. */
@@ -31,8 +35,14 @@ export function isOfExperts({ dims }: { readonly dims: readonly number[] }): boo
   return dims.length === 3;
 }
 
-/** Adds up what a token needs. A table of tokens that is not the output matrix too is only looked up. */
-export function activeWeights(file: Weights): ActiveWeights {
+/**
+ * Adds up what a token needs. A table of tokens that is not the output matrix too is only looked up. `bytesOf`: what a tensor
+ * takes, in the file unless said otherwise.
+ */
+export function activeWeights(
+  file: Weights,
+  bytesOf: (tensor: Tensor) => number = ({ bytes }) => bytes,
+): ActiveWeights {
   const share = expertShare(file);
   const isTied = !file.tensors.has("output.weight");
   let parameters = 0, bytes = 0;
@@ -40,7 +50,7 @@ export function activeWeights(file: Weights): ActiveWeights {
     if (tensor.name === "token_embd.weight" && !isTied) continue;
     const part = isOfExperts(tensor) ? share : 1;
     parameters += part * elementCount(tensor.dims);
-    bytes += part * tensor.bytes;
+    bytes += part * bytesOf(tensor);
   }
   return { parameters: Math.round(parameters), bytes: Math.round(bytes) };
 }

@@ -9,12 +9,15 @@ import {
   type MetadataValue,
   type ModelDescription,
 } from "../../gguf/mod.ts";
+import { activeWeights } from "../../gguf/active.ts";
+import { memoryBytes } from "../../layers/formats.ts";
 import { readFileSampling } from "../../protocol/file_sampling.ts";
 import { flagOf } from "../../protocol/options/option.ts";
 import { judge, type MemoryPlan, type Verdict } from "../../runner/model_file.ts";
 import { type Arguments, numberOption } from "../command.ts";
 import { cpuReport, renderCpuReport } from "../cpu_report.ts";
 import { resolveModelFile } from "../model_option.ts";
+import { readBandwidth } from "../read_bandwidth.ts";
 import { kvOption } from "../sampling_options.ts";
 import { availableMemoryBytes } from "../system.ts";
 import { renderTable } from "../table.ts";
@@ -25,6 +28,8 @@ import { printLine } from "../../process/print.ts";
 import { openModel } from "../../safetensors/open_model.ts";
 
 const TEXT_CELL_MAX = 72;
+/** Smaller models lie in caches for the most part, whose speed the memory's says nothing about. */
+const SPEED_FROM_BYTES = 256 << 20;
 
 /**
  * Prints metadata, tensors and sizes, and what loading the file would say; with --users and --context of such
@@ -54,6 +59,7 @@ export async function runInspect(args: Arguments): Promise<number> {
   } else {
     printLine(textReport(file, model, args.switches.has("tensors")));
     printLine(verdictReport(verdict, kvFormat, users));
+    if (verdict.runs && model.weightsBytes >= SPEED_FROM_BYTES) printLine(speedReport(file));
   }
   const asked = contextGiven !== undefined || users > 1;
   return asked && verdict.memory?.fits !== true ? 1 : 0;
@@ -100,6 +106,15 @@ function verdictReport({ runs, reason, notes, memory }: Verdict, kvFormat: KvFor
     ...notes.map((note) => `note: ${note}`),
     `this build can run it${memoryVerdict(memory, users)}`,
   ].join("\n");
+}
+
+/** How fast one sequence is answered at most, as the machine's memory is now. */
+function speedReport(file: GgufFile): string {
+  const { bytes } = activeWeights(file, ({ type, dims }) => memoryBytes(type, dims));
+  const readGBps = readBandwidth(Deno.env.get("KUMI_ISA") || undefined);
+  const perSecond = readGBps * 1e9 / bytes;
+  return `a token reads ${formatBytes(bytes)} of weights, at ${readGBps.toFixed(1)} GB/s here: ` +
+    `at most ${perSecond.toFixed(perSecond < 10 ? 1 : 0)} tokens/s for one user`;
 }
 
 function memoryTable(memory: MemoryPlan, kvFormat: KvFormat, users: number): string {
