@@ -6,7 +6,6 @@ import type { ExpertsSpec } from "../layers/experts.ts";
 import type { ExpertsShape, LayerShape } from "../layers/shape.ts";
 import type { ModelBuilder } from "./builder.ts";
 import { ModelError } from "./error.ts";
-import type { ModelFamily } from "./family.ts";
 
 /** What {@linkcode withExperts} reads. */
 export const EXPERT_KEYS: readonly string[] = [
@@ -50,12 +49,13 @@ const SCORINGS = ["softmax", "sigmoid", "logits"] as const;
 const FFN_MAX = 1 << 20;
 
 /**
- * The layers with the experts that the file gives them. Throws ModelError where the family has none or values contradict,
+ * The layers with the experts that the file gives them, as the family has them, `habits`. Throws ModelError where it has none or values contradict,
  * GgufError for values out of range.
  */
 export function withExperts(
   get: MetadataReader,
-  { architecture, experts: habits }: ModelFamily,
+  architecture: string,
+  habits: ExpertHabits | undefined,
   layers: readonly LayerShape[],
 ): LayerShape[] {
   const u32 = (key: string, max: number, fallback: number, min = 0) =>

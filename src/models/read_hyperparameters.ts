@@ -27,7 +27,7 @@ export function readHyperparameters(file: ModelHeader, family: ModelFamily): Hyp
   const h: Hyperparameters = {
     architecture,
     hidden,
-    layers: withExperts(get, family, readLayers(get, hidden, family)),
+    layers: withExperts(get, architecture, family.experts, readLayers(get, hidden, family)),
     vocab: readVocab(file, hidden),
     contextLength: u32("context_length", 1, CONTEXT_MAX),
     originalContext: readOriginalContext(get, architecture),

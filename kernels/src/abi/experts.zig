@@ -1,9 +1,9 @@
 //! A mixture of experts: of router logits to what the chosen experts add to the residual stream, in one call.
 //!
 //! route → tokens sorted by expert → gate and up of all experts as one run of the matmul → f(gate) · up → down in the same
-//! manner → the weighted sum. An expert multiplies its tokens as any matrix does its columns, so a token's result does not depend
-//! on how many others chose the expert. What an expert with a single token multiplies is read where it lies; for others columns are
-//! copied side by side.
+//! manner → the weighted sum. An expert multiplies its tokens as any matrix does its columns, so a token's result does not
+//! depend on how many others chose the expert. What an expert with a single token multiplies is read where it lies; for
+//! others columns are copied side by side.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");

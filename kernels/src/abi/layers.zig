@@ -344,8 +344,9 @@ fn headNorm(id: u32, heads: u32, key_dim: u32) status.Error!struct { values: ?[*
 }
 
 /// Causal attention of the batch's tokens over the layer's K and V, as far back as its window reaches. q: [tokens, heads,
-/// key_dim], already rotated; softcap: bound of the scores, 0 for none; sinks: a vector of a score for each head that takes part
-/// in its softmax and has no value, or NONE; result [tokens, heads, value_dim], quantised with k = heads · value_dim. y must not be q.
+/// key_dim], already rotated; softcap: bound of the scores, 0 for none; sinks: a vector of a score for each head that takes
+/// part in its softmax and has no value, or NONE; result [tokens, heads, value_dim], quantised with k = heads · value_dim.
+/// y must not be q.
 pub fn attention(
     context: *Context,
     arena_id: u32,

@@ -1,5 +1,5 @@
-//! y = f(gate) · up, f one of `Function` (Shazeer 2020, "GLU variants improve Transformer": SwiGLU, GEGLU), or the clamped SwiGLU
-//! of gpt-oss (OpenAI 2025), whose `up` takes part in it: y = g / (1 + e^(−α·g)) · (u + 1), g = min(gate, limit), u = up within ± limit.
+//! y = f(gate) · up, f one of `Function` (Shazeer 2020, "GLU variants improve Transformer": SwiGLU, GEGLU), or the clamped
+//! SwiGLU of gpt-oss (OpenAI 2025): y = g / (1 + e^(−α·g)) · (u + 1) with g = min(gate, limit) and u = up within ± limit.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");

@@ -1,7 +1,7 @@
 //! y += Σⱼ weightⱼ · (what the j-th of a token's experts gives) (+ σ(gate) · what the shared expert gives).
 //!
-//! An element's sum is a chain of FMAs over the experts in ascending order, beginning with 0; then comes the shared expert, at last
-//! y. Nothing in it depends on other tokens.
+//! An element's sum is a chain of FMAs over the experts in ascending order, beginning with 0; then comes the shared expert,
+//! at last y. Nothing in it depends on other tokens.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");

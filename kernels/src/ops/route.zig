@@ -1,13 +1,14 @@
 //! Which experts a token's feed-forward takes, and how much each of them counts.
 //!
-//! Of a token's router logits come scores, one for each expert: their softmax (Shazeer et al. 2017; Fedus et al. 2022), their
-//! sigmoid (DeepSeek-AI 2024), or the logits themselves. The `used` experts with the largest score + bias are chosen, of equal ones
-//! that with the lower index; the bias counts for nothing else. With groups only experts of the `groups_used` best groups are
-//! looked at, a group being as good as its two best experts together. A chosen expert's weight is its score, of logits the
-//! softmax over the chosen ones; with `normalise` it is divided by the sum of the chosen ones' scores, at least 2⁻¹⁴; then it is
-//! multiplied by `scale`.
+//! Of a token's router logits come scores, one for each expert: their softmax (Shazeer et al. 2017; Fedus et al. 2022),
+//! their sigmoid (DeepSeek-AI 2024), or the logits themselves. The `used` experts with the largest score + bias are chosen,
+//! of equal ones that with the lower index; the bias counts for nothing else. With groups only experts of the `groups_used`
+//! best groups are looked at, a group being as good as its two best experts together. A chosen expert's weight is its
+//! score, of logits the softmax over the chosen ones; with `normalise` it is divided by the sum of the chosen ones' scores,
+//! at least 2⁻¹⁴; then it is multiplied by `scale`.
 //!
-//! Chosen experts are listed by ascending index, and sums over them go in that order. A token's result depends on its logits alone.
+//! Chosen experts are listed by ascending index, and sums over them go in that order. A token's result depends on its
+//! logits alone.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
