@@ -128,7 +128,7 @@ test("weights are held against the peak of the arithmetic that multiplies them",
 
 test("of experts a token passes those that it takes, and a step reads those of all its tokens", () => {
   const dense = file({ "blk.0.attn_q.weight": [8, 100, 10, 1000], "output.weight": [8, 10, 10, 100] });
-  const experts = { name: "blk.0.ffn_up_exps.weight", type: 8, dims: [10, 20, 8], bytes: 1600 };
+  const experts = { name: "blk.0.ffn_up_exps.weight", type: 8, dims: [10, 20, 8], bytes: 1600, offset: 0 };
   const tensors = new Map([...dense.tensors, [experts.name, experts]]);
   const metadata = new Map<string, string | number>([
     ["general.architecture", "llama"],
