@@ -9,39 +9,7 @@ import { Kernels } from "../src/ffi/context.ts";
 import type { Grammar } from "../src/ffi/grammars.ts";
 import { compileGrammar, type GrammarSource } from "../src/grammar/mod.ts";
 import { randomFrom } from "../src/loadtest/random.ts";
-
-const PIECES = [
-  ...'abcxyzAFZ0159 _-.:,/\\"{}[]\n\t%@#',
-  ..."é日本語😀\u2028\u00a0",
-  "the ",
-  "-01",
-  '\\"',
-  "\\u00",
-  "\\n",
-  '":',
-  '", "',
-  '"}',
-  "://",
-  "true",
-  "null",
-];
-
-/** Tokens of a few pieces, some cut inside of a character, some twice, some empty, and all bytes. */
-function tokensOf(random: () => number, count: number): Uint8Array[] {
-  const encoder = new TextEncoder();
-  const tokens = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
-  while (tokens.length < count) {
-    let text = "";
-    for (let n = 1 + Math.floor(random() * 5); n > 0; n--) {
-      text += PIECES[Math.floor(random() * PIECES.length)];
-    }
-    const bytes = encoder.encode(text);
-    const from = random() < 0.1 ? Math.floor(random() * bytes.length) : 0;
-    const to = random() < 0.2 ? Math.floor(random() * bytes.length) + 1 : bytes.length;
-    tokens.push(bytes.slice(from, Math.max(from, to)));
-  }
-  return tokens;
-}
+import { randomTokens } from "./support/grammar.ts";
 
 const SOURCES: readonly GrammarSource[] = [
   { kind: "schema", schema: { type: "string", maxLength: 7 } },
@@ -57,7 +25,7 @@ const SOURCES: readonly GrammarSource[] = [
 Deno.test("masks allow exactly the tokens that can be followed", () => {
   using kernels = Kernels.open({ threads: 1, workspaceBytes: 64 });
   const random = randomFrom(5);
-  const tokens = tokensOf(random, 2000);
+  const tokens = randomTokens(random, 2000);
   const end = tokens.length;
   const vocabulary = kernels.createVocabulary([...tokens, new Uint8Array()]);
   const schemas = Array.from({ length: 40 }, (): GrammarSource => ({

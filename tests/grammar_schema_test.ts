@@ -10,30 +10,9 @@ import { SchemaDocument } from "../src/grammar/json_schema/document.ts";
 import { fits } from "../src/grammar/json_schema/fits.ts";
 import { Budget } from "../src/grammar/error.ts";
 import { randomFrom } from "../src/loadtest/random.ts";
-import { ROOT } from "../src/setup/paths.ts";
 import { TextGrammars } from "./support/grammar.ts";
-
-const SUITE = `${ROOT}/../shared/data/json-schema-suite/tests`;
-const hasSuite = await Deno.stat(SUITE).then(() => true, () => false);
-
-interface Group {
-  readonly description: string;
-  readonly schema: unknown;
-  readonly tests: readonly {
-    readonly description: string;
-    readonly data: unknown;
-    readonly valid: boolean;
-  }[];
-}
-
-async function* groupsOf(folder: string): AsyncGenerator<[string, Group]> {
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (isDirectory) yield* groupsOf(`${folder}/${name}`);
-    else if (name.endsWith(".json")) {
-      for (const group of JSON.parse(await Deno.readTextFile(`${folder}/${name}`))) yield [name, group];
-    }
-  }
-}
+import { orders } from "./support/json_orders.ts";
+import { groupsOf, hasSuite } from "./support/schema_suite.ts";
 
 /** Instances that are valid and are not taken, or the other way about, and why that is so. */
 const KNOWN: readonly [RegExp, string][] = [
@@ -47,27 +26,6 @@ const KNOWN: readonly [RegExp, string][] = [
   [/^vocabulary\.json/, "a schema's own vocabulary does not take keywords away"],
 ];
 
-/** A value with its members in the order in which answers have them. */
-function inOrder(value: unknown, names: readonly string[]): unknown {
-  if (Array.isArray(value)) return value.map((item) => inOrder(item, names));
-  if (typeof value !== "object" || value === null) return value;
-  const rank = (name: string) => names.includes(name) ? names.indexOf(name) : names.length;
-  const entries = Object.entries(value).sort(([a], [b]) => rank(a) - rank(b));
-  return Object.fromEntries(entries.map(([name, member]) => [name, inOrder(member, names)]));
-}
-
-/** All orders of a few members: an answer has one of them. */
-function orders(value: unknown): unknown[] {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return [value];
-  const names = Object.keys(value);
-  if (names.length > 4) return [value];
-  const permute = (rest: string[]): string[][] =>
-    rest.length === 0
-      ? [[]]
-      : rest.flatMap((name) => permute(rest.filter((one) => one !== name)).map((tail) => [name, ...tail]));
-  return permute(names).map((order) => inOrder(value, order));
-}
-
 for (const [draft, share] of [["draft7", 0.75], ["draft2020-12", 0.55]] as const) {
   Deno.test({
     name: `grammars take the valid instances of ${draft}'s official suite and no others`,
@@ -76,14 +34,11 @@ for (const [draft, share] of [["draft7", 0.75], ["draft2020-12", 0.55]] as const
       using grammars = new TextGrammars();
       let groups = 0, supported = 0;
       const wrong: string[] = [];
-      for await (const [file, { description, schema, tests }] of groupsOf(`${SUITE}/${draft}`)) {
+      for await (const [file, { description, schema, tests }] of groupsOf(draft)) {
         groups++;
-        const given = draft === "draft7" && typeof schema === "object"
-          ? { $schema: "http://json-schema.org/draft-07/schema#", ...schema }
-          : schema;
         let matches: (text: string) => boolean;
         try {
-          matches = grammars.matcher({ kind: "schema", schema: given });
+          matches = grammars.matcher({ kind: "schema", schema });
         } catch (error) {
           assert(error instanceof GrammarError, `${file}: ${error}`);
           if (!error.message.startsWith("No text at all")) continue;

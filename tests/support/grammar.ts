@@ -1,17 +1,56 @@
-/** Texts against grammars, with the library and a vocabulary of single bytes. @module */
+/** Texts against grammars, with the library and a small vocabulary. @module */
 
 import { Kernels } from "../../src/ffi/context.ts";
 import type { Grammar } from "../../src/ffi/grammars.ts";
+import { randomFrom } from "../../src/loadtest/random.ts";
 import { compileGrammar, type GrammarSource } from "../../src/grammar/mod.ts";
 
-const END = 256;
+const PIECES = [
+  ...'abcxyzAFZ0159 _-.:,/\\"{}[]\n\t%@#',
+  ..."é日本語😀\u2028\u00a0",
+  "the ",
+  "-01",
+  '\\"',
+  "\\u00",
+  "\\n",
+  '":',
+  '", "',
+  '"}',
+  "://",
+  "true",
+  "null",
+];
+
+/** Tokens of a vocabulary: of a few pieces, some cut inside of a character, some twice, some empty, and all bytes. */
+export function randomTokens(random: () => number, count: number): Uint8Array[] {
+  const encoder = new TextEncoder();
+  const tokens = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+  while (tokens.length < count) {
+    let text = "";
+    for (let n = 1 + Math.floor(random() * 5); n > 0; n--) {
+      text += PIECES[Math.floor(random() * PIECES.length)];
+    }
+    const bytes = encoder.encode(text);
+    const from = random() < 0.1 ? Math.floor(random() * bytes.length) : 0;
+    const to = random() < 0.2 ? Math.floor(random() * bytes.length) + 1 : bytes.length;
+    tokens.push(bytes.slice(from, Math.max(from, to)));
+  }
+  return tokens;
+}
+
+/** Texts are UTF-8, or they are none. */
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const TOKENS = 1000;
+/** The token that ends a text. */
+const END = TOKENS;
 
 /** Grammars of texts, each with a verdict about whole texts. */
 export class TextGrammars implements Disposable {
   readonly #kernels = Kernels.open({ threads: 1, workspaceBytes: 64 });
-  readonly #bytes = this.#kernels.createVocabulary(
-    Array.from({ length: END + 1 }, (_, i) => i < END ? Uint8Array.of(i) : new Uint8Array()),
-  );
+  readonly #tokens = randomTokens(randomFrom(1), TOKENS);
+  readonly #vocabulary = this.#kernels.createVocabulary([...this.#tokens, new Uint8Array()]);
+  /** Tokens that bring a text nearer to its end. */
+  readonly #closing = this.#tokens.map((token) => /^["}\]0 ,:]+$/.test(new TextDecoder().decode(token)));
 
   /** Whether a text is one of the grammar's. */
   matcher(source: GrammarSource): Disposable & ((text: string) => boolean) {
@@ -24,27 +63,29 @@ export class TextGrammars implements Disposable {
   }
 
   open(source: GrammarSource): Grammar {
-    return this.#kernels.createGrammar(this.#bytes, compileGrammar(source), [END]);
+    return this.#kernels.createGrammar(this.#vocabulary, compileGrammar(source), [END]);
   }
 
-  /** A random text of a grammar, byte by byte; null where it does not end in time. */
+  /** A random text of a grammar, token by token; null where it does not end in time. */
   sample(grammar: Grammar, random: () => number, bytesMax: number): string | null {
     const bytes: number[] = [];
-    let state: number | undefined = grammar.start();
-    const closing = [...'"}]0 ,:'].map((c) => c.charCodeAt(0));
+    let state = grammar.start();
     while (bytes.length < bytesMax) {
-      const mask = grammar.mask(state!);
-      const allowed = (id: number) => (mask[id >> 5] >>> (id & 31) & 1) === 1;
-      const all = Array.from({ length: END + 1 }, (_, id) => id).filter(allowed);
-      if (all.includes(END) && (all.length === 1 || random() < 0.5)) {
-        return new TextDecoder().decode(Uint8Array.from(bytes));
-      }
-      const ending = all.filter((id) => closing.includes(id));
-      const from = ending.length > 0 && random() < 0.4 ? ending : all.filter((id) => id !== END);
+      const mask = grammar.mask(state);
+      const all = Array.from(this.#tokens, (_, id) => id).filter((id) =>
+        (mask[id >> 5] >>> (id & 31) & 1) === 1
+      );
+      const mayEnd = (mask[END >> 5] >>> (END & 31) & 1) === 1;
+      if (mayEnd && (all.length === 0 || random() < 0.5)) return decoder.decode(Uint8Array.from(bytes));
+      if (all.length === 0) throw new Error("No token may follow, and the text may not end");
+      // The longer a text is, the rarer are tokens that make it longer.
+      const ending = all.filter((id) => this.#closing[id]);
+      const from = ending.length > 0 && random() < 0.4 + bytes.length / bytesMax ? ending : all;
       const id = from[Math.floor(random() * from.length)];
-      bytes.push(id);
-      state = grammar.accept(state!, id).state;
-      if (state === undefined) throw new Error(`Byte ${id} was allowed and is not taken`);
+      bytes.push(...this.#tokens[id]);
+      const { state: next } = grammar.accept(state, id);
+      if (next === undefined) throw new Error(`Token ${id} was allowed and is not taken`);
+      state = next;
     }
     return null;
   }

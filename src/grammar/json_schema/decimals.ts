@@ -6,6 +6,11 @@ import { Budget, GrammarError } from "../error.ts";
 
 /** Digits before and behind the point where nothing bounds them. */
 const DIGITS_MAX = 40;
+/** Digits of numbers with bounds: as many as a double keeps, so that who reads them as such finds them within the bounds. */
+const EXACT_DIGITS = 15;
+/** Exponents with which no number is too large for a double. */
+const EXPONENT = "[eE][-+]?(0?[0-9]{1,2}|1[0-9]{2}|2[0-5][0-9])";
+const EXPONENT_OF_DIGIT = "[eE][-+]?([0-2]?[0-9]{1,2}|30[0-7])";
 const DIVISOR_MAX = 100_000n;
 
 /** What numbers there may be. */
@@ -57,7 +62,11 @@ export function numberDfa(bounds: NumberBounds, path: string): Dfa {
   const budget = new Budget(500_000, "A number's range");
   if (least === undefined && most === undefined && multipleOf.length === 0) {
     const digits = `-?(0|[1-9][0-9]{0,${DIGITS_MAX - 1}})`;
-    return matchDfa(integer ? digits : `${digits}(\\.[0-9]{1,${DIGITS_MAX}})?([eE][-+]?[0-9]{1,4})?`, budget);
+    const fraction = `(\\.[0-9]{1,${DIGITS_MAX}})?`;
+    return matchDfa(
+      integer ? digits : `${digits}${fraction}(${EXPONENT})?|-?[0-9]${fraction}${EXPONENT_OF_DIGIT}`,
+      budget,
+    );
   }
   const step = stepOf(multipleOf, integer, path);
   const low = least === undefined ? undefined : { ...decimal(least), open: bounds.above ?? false };
@@ -172,13 +181,16 @@ function digitsDfa(positive: Span | undefined, negative: Span | undefined, step:
   const digitEdges = (state: Reading): [number, number, Reading][] => {
     const { digits, behind } = state;
     const edges: [number, number, Reading][] = [];
-    const wholeMax = Math.max(
-      DIGITS_MAX,
-      state.span!.high?.whole.length ?? 0,
-      state.span!.low?.whole.length ?? 0,
+    const ends = [state.span!.high, state.span!.low].filter((bound) => bound !== undefined);
+    const wholeMax = Math.max(EXACT_DIGITS, ...ends.map(({ whole }) => whole.length));
+    // Zeros before the first other digit are counted, too: then fewer are written, not more.
+    const exact = Math.max(
+      EXACT_DIGITS,
+      ...ends.map(({ whole, fraction }) => whole.length + fraction.length),
     );
-    if (behind < 0 && digits > 0 && step.fraction > 0) edges.push([0x2e, 0x2e, { ...state, behind: 0 }]);
-    const more = behind >= 0 ? behind < step.fraction : !state.isZero && digits < wholeMax;
+    const behindMax = Math.min(step.fraction, exact - digits);
+    if (behind < 0 && digits > 0 && behindMax > 0) edges.push([0x2e, 0x2e, { ...state, behind: 0 }]);
+    const more = behind >= 0 ? behind < behindMax : !state.isZero && digits < wholeMax;
     if (more) {
       for (let digit = 0; digit <= 9; digit++) edges.push([0x30 + digit, 0x30 + digit, add(state, digit)]);
     }

@@ -11,7 +11,8 @@ const label = (most: number) =>
     most - 4
   }}[a-zA-Z0-9])`;
 /** 253 characters at most: three long labels, or ten of up to 24. */
-const HOSTNAME = `(${label(63)}(\\.${label(63)}){0,2}|${label(24)}(\\.${label(24)}){3,9})`;
+const hostname = (dotsMin: number) =>
+  `(${label(63)}(\\.${label(63)}){${dotsMin},2}|${label(24)}(\\.${label(24)}){3,9})`;
 const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 const IPV4 = `${OCTET}(\\.${OCTET}){3}`;
 const GROUP = "[0-9a-fA-F]{1,4}";
@@ -26,9 +27,10 @@ const IPV6 = [
 ].join("|");
 const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}";
 const PCHAR = "([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})";
+/** Something stands behind the scheme: a scheme alone would be one, but most readers take it for none. */
 const URI = "[A-Za-z][A-Za-z0-9+.-]*:" +
   `(//((([A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*@)?([A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\\[(${IPV6})\\])(:[0-9]*)?(/${PCHAR}*)*` +
-  `|/?(${PCHAR}+(/${PCHAR}*)*)?)(\\?(${PCHAR}|[/?])*)?(#(${PCHAR}|[/?])*)?`;
+  `|/(${PCHAR}+(/${PCHAR}*)*)?|${PCHAR}+(/${PCHAR}*)*)(\\?(${PCHAR}|[/?])*)?(#(${PCHAR}|[/?])*)?`;
 const NUMBER_OF = (unit: string) => `[0-9]{1,40}${unit}`;
 const CLOCK = `T(${NUMBER_OF("H")}(${NUMBER_OF("M")}(${NUMBER_OF("S")})?)?|${NUMBER_OF("M")}(${
   NUMBER_OF("S")
@@ -37,17 +39,26 @@ const DAYS = `(${NUMBER_OF("Y")}(${NUMBER_OF("M")}(${NUMBER_OF("D")})?)?|${NUMBE
   NUMBER_OF("D")
 })?|${NUMBER_OF("D")})`;
 
-/** By name; each matches a whole text. */
+/** By name. Where readers differ, what all of them take: hosts of addresses of mail have a dot. Each matches a whole text. */
 export const FORMATS: ReadonlyMap<string, string> = new Map([
   ["date", DATE],
   ["time", TIME],
   ["date-time", `${DATE}[tT]${TIME}`],
   // RFC 3339, appendix A.
   ["duration", `P(${NUMBER_OF("W")}|${DAYS}(${CLOCK})?|${CLOCK})`],
-  ["email", `${ATOM}(\\.${ATOM})*@${HOSTNAME}`],
-  ["hostname", HOSTNAME],
+  ["email", `${ATOM}(\\.${ATOM})*@${hostname(1)}`],
+  ["hostname", hostname(0)],
   ["ipv4", IPV4],
   ["ipv6", IPV6],
+  // As pydantic and zod name theirs.
+  ["base64", "([0-9a-zA-Z+/]{4})*([0-9a-zA-Z+/]{2}==|[0-9a-zA-Z+/]{3}=)?"],
+  ["base64url", "[A-Za-z0-9_-]*"],
+  ["cuid2", "[0-9a-z]+"],
+  ["e164", "\\+[1-9][0-9]{6,14}"],
+  ["ipvanyaddress", `${IPV4}|${IPV6}`],
+  ["jwt", "[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]*"],
+  ["nanoid", "[A-Za-z0-9_-]{21}"],
+  ["ulid", "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"],
   ["uri", URI],
   ["uuid", "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"],
 ]);
@@ -63,11 +74,14 @@ export const MEANINGS: ReadonlySet<string> = new Set([
   "byte",
   "color",
   "double",
+  "ends_with",
   "float",
+  "includes",
   "int32",
   "int64",
   "password",
   "phone",
+  "starts_with",
   "textarea",
   "url",
 ]);

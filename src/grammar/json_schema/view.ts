@@ -124,9 +124,17 @@ export function viewOf(document: SchemaDocument, atoms: Atoms, budget: Budget): 
   return view.kinds.size === 0 ? null : view;
 }
 
+/** Of an atom beside which all stand that it leads to: a choice among these that was made must not come up again. */
+const NESTED = "-nested";
+
+function withNested({ node, without }: Atom): Atom {
+  return { node, without: without.includes(NESTED) ? without : `${without}${NESTED}` };
+}
+
 /** Schemas that hold of the same value. */
-function nested(document: SchemaDocument, { node }: Atom, schema: SchemaObject): Atom[] {
+function nested(document: SchemaDocument, { node, without }: Atom, schema: SchemaObject): Atom[] {
   const atoms: Atom[] = [];
+  if (without.includes(NESTED)) return atoms;
   if (schema.$ref !== undefined) {
     atoms.push({ node: document.resolve(node, schema.$ref), without: "" });
     if (document.refStandsAlone) return atoms;
@@ -152,7 +160,7 @@ function alternativesOf(document: SchemaDocument, all: readonly Atom[], chooser:
   const { node, without } = chooser;
   const schema = node.schema as SchemaObject;
   const left = { node, without: `${without}-${keyword}` };
-  const rest = all.map((atom) => atom === chooser ? left : atom);
+  const rest = all.map((atom) => withNested(atom === chooser ? left : atom));
   if (keyword === "dependencies") {
     return { keyword: "anyOf", path: node.path, rest, each: dependencies(document, node, schema) };
   }
