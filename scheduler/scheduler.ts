@@ -70,6 +70,8 @@ export interface StepResult {
   readonly id: number;
   /** The token that was chosen; none: the request wanted none and ends. */
   readonly token?: number;
+  /** Tokens behind it that were no choice: they are computed together. */
+  readonly forced?: readonly number[];
   /** Whether the request ends with it. */
   readonly isLast?: boolean;
 }
@@ -341,11 +343,12 @@ export class Scheduler {
     }
     this.#ledger.pass(sequence);
     if (!reachesEnd) return false;
-    const { token, isLast = token === undefined } = result!;
-    if (token !== undefined) {
-      sequence.tokens.push(token);
+    const { token, forced = [], isLast = token === undefined } = result!;
+    for (const each of token === undefined ? [] : [token, ...forced]) {
+      sequence.tokens.push(each);
       this.#queues[sequence.class].noteToken(sequence);
     }
+    sequence.forced = forced.length;
     if (sequence.playedMs !== undefined) {
       const { ttftSloMs } = this.#queues[sequence.class].config;
       this.#pace.note(sequence.playedMs, now - sequence.arrivedAt, ttftSloMs);

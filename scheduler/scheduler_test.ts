@@ -20,6 +20,20 @@ Deno.test("an answer ends when the engine says so", () => {
   assert(!bench.scheduler.isBusy);
 });
 
+Deno.test("tokens that were no choice are computed with the one before them, before any prompt", () => {
+  const bench = new Bench({ stepTokensMax: 20 });
+  bench.submit(1, "interactive", 4);
+  const plan = bench.plan();
+  bench.scheduler.complete(plan.step, [{ id: 1, token: 9, forced: [7, 8] }], 5, 5);
+  bench.submit(2, "interactive", 30);
+  const next = bench.plan();
+  assertEquals(next.items.map(({ id, first, count, reachesEnd }) => [id, first, count, reachesEnd]), [
+    [1, 4, 3, true],
+    [2, 0, 17, false],
+  ]);
+  assertEquals(next.items[0].tokens.slice(4), [9, 7, 8]);
+});
+
 Deno.test("decode tokens of one request and prompts of others share a step", () => {
   const bench = new Bench();
   bench.submit(1, "interactive", 10);

@@ -63,6 +63,8 @@ export class Sequence implements StepItem {
   first = 0;
   /** Tokens that the step being planned computes. */
   count = 0;
+  /** Tokens at its end that no logits have chosen. */
+  forced = 0;
   /** KV blocks, for each group of layers. */
   readonly tables: readonly BlockTable[];
   /** When a step last computed some of its tokens, or when it came. */
@@ -126,8 +128,8 @@ export class Sequence implements StepItem {
     return this.first + this.count === this.tokens.length;
   }
 
-  /** Whether only its next token is to be computed, and it has one already. */
+  /** Whether only what it has said last is to be computed: a token, and those that it forced. */
   get isDecoding(): boolean {
-    return this.missing === 1 && this.tokens.length > this.promptTokens;
+    return this.missing <= 1 + this.forced && this.tokens.length > this.promptTokens;
   }
 }

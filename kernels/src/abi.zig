@@ -93,6 +93,7 @@ pub const functions = .{
     .{ "kumi_grammar_accept_bytes", grammars.acceptBytes, "grammar state bytes bytes_bytes out_state" },
     .{ "kumi_grammar_info", grammars.info, "grammar state out out_bytes" },
     .{ "kumi_grammar_forced", grammars.forced, "grammar state out out_bytes" },
+    .{ "kumi_grammar_only", grammars.only, "id state out_token" },
     .{ "kumi_grammar_mask", grammars.mask, "grammar state out out_bytes" },
     .{ "kumi_sample", sampling.sample, "context logits vocab n params params_bytes data data_bytes out out_bytes" },
     .{ "kumi_score", sampling.score, "context logits vocab n targets targets_bytes out out_bytes" },

@@ -22,6 +22,9 @@ import type { Wants, Work, WorkPlan } from "./work.ts";
 /** The first token of a prompt, which has no score. */
 type FirstToken = Pick<PromptLogprob, "id" | "logprob" | "rank"> & { readonly top: PromptScore["top"] };
 
+/** Tokens without a choice that are taken at once: a step computes them in one piece, as it does a short prompt. */
+const FORCED_MAX = 16;
+
 /** What a request has said so far: turns its tokens into text, sees where it ends, and keeps the time. */
 export class Answer implements Work {
   readonly id: number;
@@ -167,6 +170,19 @@ export class Answer implements Work {
     if (stop !== undefined) this.finishReason = "stop";
     else if (this.constraint?.isEnd) this.finish("stop");
     else if (this.#completionTokens >= this.#maxTokens) this.finish("length");
+  }
+
+  takeForced(now: number): readonly number[] {
+    const forced: number[] = [];
+    // Log-probabilities are those of the logits: who wants them has every token computed.
+    if (this.constraint === undefined || this.#wantsLogprobs) return forced;
+    while (forced.length < FORCED_MAX && this.finishReason === undefined) {
+      const id = this.constraint.only;
+      if (id === undefined) break;
+      forced.push(id);
+      this.accept({ id, logprob: 0, top: [] }, now);
+    }
+    return forced;
   }
 
   get #wantsLogprobs(): boolean {

@@ -16,6 +16,8 @@ export interface Constraint extends Disposable {
   readonly mayEnd: boolean;
   /** Whether it is whole: nothing may follow. */
   readonly isEnd: boolean;
+  /** The one token that may come next; undefined where there is a choice. */
+  readonly only: number | undefined;
   /** Takes the answer's next token. Throws an Error for one that may not come, which sampling never gives. */
   accept(token: number): void;
 }
@@ -112,6 +114,11 @@ class Following implements Constraint {
   get isEnd(): boolean {
     this.#catchUp();
     return this.#shared.grammar.info(this.#state).isEnd;
+  }
+
+  get only(): number | undefined {
+    this.#catchUp();
+    return this.#shared.grammar.only(this.#state);
   }
 
   accept(token: number): void {

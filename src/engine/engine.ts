@@ -347,7 +347,7 @@ export class Engine {
       ms,
       sequences: items.length,
       computedTokens: load.tokens,
-      generatedTokens: chosen.length,
+      generatedTokens: chosen.reduce((sum, { forced = [] }) => sum + 1 + forced.length, 0),
     });
     this.#fit.observe({ ...load, rows: chosen.length }, ms);
     this.#tally.share(ms, this.#shares(slices));
@@ -407,17 +407,19 @@ export class Engine {
   }
 
   #advance(work: Work, chooser: Chooser, sampled: SampledToken): StepResult | null {
+    let forced: readonly number[];
     try {
       if (sampled.id >= this.#runner.hyperparameters.vocab) {
         throw new Error("The model's logits are not numbers: its file may be damaged");
       }
       chooser.accept(sampled, this.#now());
+      forced = work.finishReason === undefined ? chooser.takeForced(this.#now()) : [];
     } catch (error) {
       this.#fail(work.id, error);
       return null;
     }
     this.#report(work);
-    return { id: work.id, token: sampled.id, isLast: work.finishReason !== undefined };
+    return { id: work.id, token: sampled.id, forced, isLast: work.finishReason !== undefined };
   }
 
   #stop(id: number, reason: FinishReason): void {

@@ -15,6 +15,8 @@ export interface Chooser {
   /** What it must follow, if anything. */
   readonly constraint?: Constraint;
   accept(token: SampledToken, now: number): void;
+  /** Takes the tokens behind it to which there is no other: nobody need compute logits for them. */
+  takeForced(now: number): readonly number[];
 }
 
 /** What a work wants of a step that computes a slice of its tokens. */

@@ -107,6 +107,12 @@ export class Grammar extends NativeObject {
     return bytes.subarray(0, status);
   }
 
+  /** The one token that may follow; undefined where there are several, or none. */
+  only(state: number): number | undefined {
+    check(this.#native.kumi_grammar_only(this.id, u32(state, "state"), wordBuffer), "look ahead", { state });
+    return word[0] === limits.grammarStateNone ? undefined : word[0];
+  }
+
   /** A bit for each token that may follow. */
   mask(state: number): Uint32Array<ArrayBuffer> {
     const words = new Uint32Array(Math.ceil(this.#tokens / 64) * 2);

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xac666ef1;
+export const abiHash = 0xff5ce6ff;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -1165,6 +1165,14 @@ export const symbols = {
       "u32", // state
       "buffer", // out
       "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_grammar_only: {
+    parameters: [
+      "u32", // id
+      "u32", // state
+      "buffer", // out_token
     ],
     result: "i32",
   },

@@ -1,6 +1,6 @@
 """Schemas as Python's libraries emit them: pydantic, OpenAI's client and Agents SDK, servers of MCP.
 
-    pip install pydantic openai-agents "mcp>=2" && python tests/schemas/generate.py > tests/schemas/python.json
+    pip install pydantic openai-agents "mcp>=2" && python tests/schemas/generate.py > tests/schemas/python.jsonl
 """
 
 import asyncio
@@ -267,4 +267,5 @@ def collect() -> list[dict]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(collect(), indent=1, ensure_ascii=False))
+    for sample in collect():
+        print(json.dumps(sample, ensure_ascii=False, separators=(",", ":")))

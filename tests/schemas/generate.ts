@@ -1,7 +1,7 @@
 /**
  * Schemas as JavaScript's libraries emit them: zod, OpenAI's Agents SDK, the AI SDK, servers of MCP.
  *
- * deno run -A --import-map src/setup/import_map.local.json tests/schemas/generate.ts > tests/schemas/javascript.json
+ * deno run -A --import-map src/setup/import_map.local.json tests/schemas/generate.ts > tests/schemas/javascript.jsonl
  * @module
  */
 
@@ -216,5 +216,5 @@ for (const { name, inputSchema, outputSchema } of (await client.listTools()).too
   if (outputSchema !== undefined) add("mcp output", name, () => outputSchema);
 }
 await client.close();
-console.log(JSON.stringify(found));
+for (const sample of found) console.log(JSON.stringify(sample));
 Deno.exit(0);

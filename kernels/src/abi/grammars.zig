@@ -156,6 +156,23 @@ pub fn forced(id: u32, state: u32, out: buffers.Output, out_bytes: u32) status.E
     return @intCast(try grammar.matcher.forced(state, room));
 }
 
+/// out: the one token that may follow a state, or `stateNone` where there are several, or none.
+pub fn only(id: u32, state: u32, out: buffers.Output) status.Error!void {
+    const place = try buffers.result(out);
+    const grammar = try enter(id);
+    defer leave(grammar);
+    const known = grammar.matcher.find(state) orelse return error.InvalidArgument;
+    place.* = state_none;
+    for (try grammar.matcher.masks.of(known), 0..) |word, i| {
+        if (word == 0) continue;
+        if (place.* != state_none or @popCount(word) > 1) {
+            place.* = state_none;
+            return;
+        }
+        place.* = @intCast(i * 64 + @ctz(word));
+    }
+}
+
 /// out: a bit for each token that may follow a state, in words of 64.
 pub fn mask(id: u32, state: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
     const grammar = try enter(id);
