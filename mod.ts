@@ -66,6 +66,7 @@ export type {
 export type { Embeddings, EmbedInput } from "./src/client/embedding.ts";
 export { type KumiServer, serve } from "./src/server/serve.ts";
 export { createHandler, type Handler } from "./src/server/handler.ts";
+export type { BatchOptions } from "./src/server/batches/batches.ts";
 export type { HandlerOptions, ServeOptions } from "./src/server/options.ts";
 export { HALF_CLOSED } from "./src/server/presence.ts";
 export { runUntilSignal } from "./src/server/signals.ts";

@@ -287,3 +287,25 @@ Deno.test("kumi serve sends spans of its requests where Deno's OpenTelemetry is 
   assertStringIncludes(span.attributes, CHAT);
   assert(!span.attributes.includes("17 + 25"), "a span has the text of a prompt");
 });
+
+Deno.test("kumi serve keeps files with the permissions that it prints, in its folder alone", async () => {
+  using folder = new TemporaryFolder();
+  const port = freePort();
+  const args = ["--port", `${port}`, "--batch-dir", `${folder.path}/batches`];
+  const { stdout } = await output([...args, "--print-permissions"]);
+  const permissions = stdout.trim().split(" ");
+  assertEquals(permissions.filter((flag) => flag.startsWith("--allow-write")), [
+    `--allow-write=${folder.path}/batches`,
+  ]);
+  const { child, url, until, end } = await start([...SERVE, ...args], permissions);
+  await until("kumi: ready: ");
+  const form = new FormData();
+  form.append("purpose", "batch");
+  form.append("file", new Blob(["a"]), "a.jsonl");
+  const response = await fetch(`${url}/v1/files`, { method: "POST", body: form });
+  const file = await response.json();
+  assertEquals([response.status, file.filename, file.bytes], [200, "a.jsonl", 1]);
+  assertEquals(await (await fetch(`${url}/v1/files/${file.id}/content`)).text(), "a");
+  child.kill("SIGTERM");
+  assertEquals((await end()).code, 0);
+});

@@ -3,6 +3,8 @@
 import { checkOptions, wrongType } from "../protocol/arguments.ts";
 import type { LoadProgress } from "../protocol/options/load.ts";
 import type { Model } from "../client/model.ts";
+import { Batches } from "./batches/batches.ts";
+import { batchRoutes } from "./batches/routes.ts";
 import { ENDPOINTS } from "./dialects/endpoints.ts";
 import { Front } from "./front.ts";
 import { BODY_LIMITS } from "./guard/json_body.ts";
@@ -63,7 +65,12 @@ export function createHandler(model: Model | Promise<Model>, options: HandlerOpt
 export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions): Handler {
   const host = new ModelHost(model, options.canaryMs ?? SERVE_DEFAULTS.canaryMs);
   const modelName = options.modelName ?? "kumi";
-  const watched = watch({ ...options, modelName, source: () => host.loaded });
+  const watched = watch({
+    ...options,
+    modelName,
+    source: () => host.loaded,
+    batchFigures: () => batches?.figures,
+  });
   const service = new Service({
     models: new Models({ name: modelName, host }),
     observer: watched.observer,
@@ -72,7 +79,11 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
     bodyLimits: { ...BODY_LIMITS, ...options.bodyLimits },
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });
-  const routes = [...watched.routes, ...options.routes ?? []];
+  const { batches: kept, classes } = options;
+  const batches = kept === undefined
+    ? undefined
+    : new Batches(kept, service, { endpoints: ENDPOINTS, classes });
+  const routes = [...watched.routes, ...batchRoutes(service, batches), ...options.routes ?? []];
   const front = new Front(service, { ...options, endpoints: ENDPOINTS, routes });
   return Object.assign((request: Request) => front.handle(request), {
     readiness: () => service.models.readiness(),
@@ -80,7 +91,15 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
       host.progress = progress;
     },
     settled: host.settled,
-    drain: (ms: number) => service.drain(ms),
-    close: () => host.close(),
+    drain: async (ms: number) => {
+      // What is left of them is for the next server.
+      const stopped = batches?.stop();
+      await service.drain(ms);
+      await stopped;
+    },
+    close: () => {
+      host.close();
+      void batches?.stop();
+    },
   });
 }

@@ -12,6 +12,7 @@ import {
   numberIn,
 } from "../protocol/arguments.ts";
 import { LOAD_CHECKS } from "../protocol/options/load.ts";
+import type { BatchOptions } from "./batches/batches.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";
@@ -42,6 +43,13 @@ const GATE_CHECKS: Readonly<Record<keyof GateLimits, Check>> = {
   connectionsPerAddress: isLimit,
 };
 
+const BATCH_CHECKS: Readonly<Record<keyof BatchOptions, Check>> = {
+  dir: isString,
+  bytesMax: isLimit,
+  filesMax: isLimit,
+  days: isLimit,
+};
+
 export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   modelName: isString,
   apiKeys: isNames,
@@ -56,6 +64,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   streamLimits: fieldsOf(STREAM_CHECKS),
   headerLimits: fieldsOf(HEADER_CHECKS, ["count", "bytes"]),
   lenient: isBoolean,
+  batches: fieldsOf(BATCH_CHECKS, ["dir"]),
   documents: isFunction,
   page: isBoolean,
   routes: listOf(isRecord, "a list of routes"),

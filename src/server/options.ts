@@ -2,6 +2,7 @@
 
 import type { LatencyClass } from "../../scheduler/mod.ts";
 import type { LoadOptions } from "../protocol/options/load.ts";
+import type { BatchOptions } from "./batches/batches.ts";
 import type { DocumentAnswer } from "./documents.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
@@ -48,6 +49,8 @@ export interface HandlerOptions extends OriginRules {
    * Ignore fields of requests that are not known, and say so once for each on stderr; default: refuse them.
    */
   readonly lenient?: boolean;
+  /** Keep files and do batches of requests; default: neither, and `/v1/files` and `/v1/batches` say so. */
+  readonly batches?: BatchOptions;
   /** Answers for `/docs` and `/openapi.json`; default: with the whole text, in its usual media type. */
   readonly documents?: DocumentAnswer;
   /** Shows browsers a page: a chat, what the machine does. Default true. */

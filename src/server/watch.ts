@@ -3,6 +3,7 @@
 import { DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
 import { AccessLog } from "./access_log.ts";
 import { ApiError } from "./api_error.ts";
+import type { BatchFigures } from "./batches/batches.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
 import { queueReport } from "./metrics/queue_report.ts";
 import { type ConnectionFigures, ServerMetrics, type StatsSource } from "./metrics/server_metrics.ts";
@@ -17,6 +18,8 @@ export interface WatchOptions {
   readonly source: () => StatsSource | null;
   /** How many connections there are, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
+  /** How it is with batches, where there are any. */
+  readonly batchFigures?: () => BatchFigures | undefined;
   /** Takes a line of JSON for each request; default: nobody. */
   readonly accessLog?: (line: string) => void;
   /** Hears the same. */
@@ -25,8 +28,8 @@ export interface WatchOptions {
 
 /** An observer for the server, and the routes that tell what it saw. */
 export function watch(options: WatchOptions): { observer: RequestObserver; routes: Route[] } {
-  const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections } = options;
-  const metrics = new ServerMetrics({ modelName, classes, source, connections });
+  const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections, batchFigures } = options;
+  const metrics = new ServerMetrics({ modelName, classes, source, connections, batchFigures });
   const observers: RequestObserver[] = [metrics.requests];
   if (accessLog !== undefined) {
     // An answer is called like its request, with a number behind it where there are several.

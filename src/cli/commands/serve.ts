@@ -53,7 +53,11 @@ async function serverAccess(args: Arguments, env: Environment): Promise<Access> 
     const recorded = settings.record === undefined ? [] : recordFiles(settings.record);
     return {
       ...access,
-      write: [...access.write ?? [], ...recorded],
+      write: [
+        ...access.write ?? [],
+        ...recorded,
+        ...settings.batchDir === undefined ? [] : [settings.batchDir],
+      ],
       net: listenHosts(settings),
       endsWithParent: settings.exitWithParent === true && Deno.build.os !== "windows",
     };

@@ -1,5 +1,6 @@
 /** What there is to ask for: the source of /openapi.json and /docs. @module */
 
+import { BATCH_BODY } from "../batches/fields.ts";
 import type { Dialect, Endpoint } from "../dialects/dialect.ts";
 
 /** What the documents say of an endpoint. */
@@ -19,7 +20,70 @@ export async function documentsOf(endpoints: readonly Endpoint[]): Promise<Docum
   return [...await Promise.all(spoken), ...OTHERS];
 }
 
+const OF_BATCHES: readonly Documented[] = [
+  {
+    method: "POST",
+    path: "/v1/files",
+    summary: "Keep a file of requests, sent as the form's field file; purpose must be batch",
+    answer: "The file",
+    errorStatuses: [404, 408, 415, 429, 507],
+  },
+  {
+    method: "GET",
+    path: "/v1/files",
+    summary: "The key's files; also with purpose, order, after and limit",
+    answer: "A list of files, newest first",
+    errorStatuses: [404],
+  },
+  { method: "GET", path: "/v1/files/{id}", summary: "A file", answer: "The file", errorStatuses: [404] },
+  {
+    method: "GET",
+    path: "/v1/files/{id}/content",
+    summary: "What a file holds",
+    answer: "Its bytes",
+    errorStatuses: [404],
+  },
+  {
+    method: "DELETE",
+    path: "/v1/files/{id}",
+    summary: "Remove a file",
+    answer: "An object with deleted",
+    errorStatuses: [404],
+  },
+  {
+    method: "POST",
+    path: "/v1/batches",
+    summary: "Have the requests of a file done when there is time, in the latency class batch",
+    answer: "The batch",
+    body: BATCH_BODY,
+    example: { input_file_id: "file-…", endpoint: "/v1/chat/completions", completion_window: "24h" },
+    errorStatuses: [404, 408, 413, 415],
+  },
+  {
+    method: "GET",
+    path: "/v1/batches",
+    summary: "The key's batches; also with after and limit",
+    answer: "A list of batches, newest first",
+    errorStatuses: [404],
+  },
+  {
+    method: "GET",
+    path: "/v1/batches/{id}",
+    summary: "How far a batch is",
+    answer: "The batch; output_file_id and error_file_id once it has ended",
+    errorStatuses: [404],
+  },
+  {
+    method: "POST",
+    path: "/v1/batches/{id}/cancel",
+    summary: "End a batch with the answers that it has",
+    answer: "The batch",
+    errorStatuses: [404],
+  },
+];
+
 const OTHERS: readonly Documented[] = [
+  ...OF_BATCHES,
   {
     method: "GET",
     path: "/v1/models",
@@ -98,6 +162,7 @@ export const STATUSES: Readonly<Record<number, string>> = {
   500: "A fault of the server",
   503:
     "The model is loading, the engine is gone, or the server is shutting down; Retry-After says when to try again",
+  507: "The server's disk is full",
   529: "As 503, in the words of Anthropic's interface",
 };
 

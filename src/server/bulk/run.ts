@@ -2,7 +2,14 @@
 
 import { newId } from "../guard/headers.ts";
 import type { AnswerFile } from "./answer_file.ts";
-import { type AnswerLine, isAnswered, problemLine, responseLine } from "./answer_line.ts";
+import {
+  type AnswerLine,
+  type BulkError,
+  errorLine,
+  isAnswered,
+  problemLine,
+  responseLine,
+} from "./answer_line.ts";
 import type { AskOptions, BulkAsker } from "./asker.ts";
 import { InFlight } from "./in_flight.ts";
 import { inPrefixOrder, sharedCharacters } from "./prefix_order.ts";
@@ -27,6 +34,8 @@ export interface BulkRunOptions extends AskOptions {
   readonly tokensMax: number;
   /** Told of each line that was written. */
   readonly onLine?: (line: AnswerLine) => void;
+  /** Why no further request is to be asked, which each of them then has for an error. */
+  readonly refusal?: () => BulkError | undefined;
 }
 
 /** Characters to a token, where prefixes are compared. */
@@ -83,10 +92,12 @@ function ownTokens(entry: Entry, before: Entry | null): number {
 
 async function answer(
   entry: Entry,
-  { path, asker, tenant, class: name }: BulkRunOptions,
+  { path, asker, tenant, class: name, refusal }: BulkRunOptions,
   signal: AbortSignal,
   write: (line: AnswerLine) => Promise<void>,
 ): Promise<void> {
+  const refused = refusal?.();
+  if (refused !== undefined) return await write(errorLine(newId(), entry.customId, refused));
   const request = await requestAt(path, entry);
   const response = await asker.ask(request, { tenant, class: name, signal });
   await write(responseLine(entry.customId, response));

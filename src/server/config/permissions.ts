@@ -36,7 +36,9 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     net.push(paths.hubHosts);
     if (paths.cache !== null) read.push(paths.cache);
   }
-  const write = [...isDownload && paths.cache !== null ? [paths.cache] : [], ...recorded];
+  const kept = settings.batchDir === undefined ? [] : [settings.batchDir];
+  read.push(...kept);
+  const write = [...isDownload && paths.cache !== null ? [paths.cache] : [], ...recorded, ...kept];
   return [
     "--no-prompt",
     `--allow-net=${net.join(",")}`,

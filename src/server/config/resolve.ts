@@ -156,6 +156,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     lenient: settings.lenient,
     allowHosts: settings.allowHost,
     cors: settings.cors,
+    batches: batchOptions(settings),
     drainSeconds: settings.drainSeconds,
     canaryMs: settings.canarySeconds * 1000,
     gate: gateLimits(settings),
@@ -169,6 +170,14 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     accessLog: settings.accessLog ? (line: string) => printLine(line) : undefined,
     isa: sources.env("KUMI_ISA") || undefined,
   };
+}
+
+function batchOptions(
+  { batchDir, batchMegabytes, batchFiles, batchDays }: Settings,
+): ServeOptions["batches"] {
+  if (batchDir === undefined) return undefined;
+  const bytesMax = Math.round(batchMegabytes * MEGABYTE);
+  return { dir: batchDir, bytesMax, filesMax: batchFiles, days: batchDays };
 }
 
 function gateLimits(settings: Settings): ServeOptions["gate"] {

@@ -16,6 +16,7 @@ import {
 } from "../../protocol/options/kind.ts";
 import { LOAD, type LoadOptions } from "../../protocol/options/load.ts";
 import { docOf, settableBy, settingName } from "../../protocol/options/option.ts";
+import { BATCH_DEFAULTS } from "../batches/defaults.ts";
 import { GATE_LIMITS } from "../gate/limits.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
 import { BODY_LIMITS } from "../guard/json_body.ts";
@@ -123,6 +124,29 @@ const SERVING = {
     fallback: 256,
     value: "N",
     help: "a recording of this size is renamed to FILE.1, in place of an earlier one, and begun anew",
+  },
+  batchDir: {
+    kind: path,
+    value: "DIR",
+    help: "keep files there and do batches (/v1/files, /v1/batches); default: neither",
+  },
+  batchMegabytes: {
+    kind: number(0.001, 1e9),
+    fallback: BATCH_DEFAULTS.bytesMax / MEGABYTE,
+    value: "N",
+    help: "most that the files of a key take",
+  },
+  batchFiles: {
+    kind: integer(1, 1_000_000),
+    fallback: BATCH_DEFAULTS.filesMax,
+    value: "N",
+    help: "most files of a key, and most batches",
+  },
+  batchDays: {
+    kind: number(0.001, 10_000),
+    fallback: BATCH_DEFAULTS.days,
+    value: "N",
+    help: "how long files, and batches that ended, are kept",
   },
   drainSeconds: {
     kind: number(0, 86_400),

@@ -32,6 +32,21 @@ export class BodyReader {
     this.#onRead = onRead;
   }
 
+  /** Most bytes of one body. */
+  get bytesMax(): number {
+    return this.#limits.bytesMax;
+  }
+
+  /** Longest time for a body, in ms. */
+  get timeMs(): number {
+    return this.#limits.timeMs;
+  }
+
+  /** A body that somebody else reads is there. */
+  noteRead(request: Request): void {
+    this.#onRead(request);
+  }
+
   /** The value that a request's body holds. Throws an ApiError: 400, 408, 413, 415, 503. */
   async json(request: Request): Promise<unknown> {
     checkType(request.headers);

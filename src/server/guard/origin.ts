@@ -77,7 +77,7 @@ export class OriginGuard {
     return new Response(null, {
       status: 204,
       headers: {
-        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-methods": "GET, POST, DELETE",
         "access-control-allow-headers": headers.get("access-control-request-headers") ?? "",
         "access-control-max-age": PREFLIGHT_SECONDS,
       },

@@ -1,7 +1,9 @@
 import process from "node:process";
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { Model } from "../../client/model.ts";
+import type { BatchFigures } from "../batches/batches.ts";
 import type { ModelStats } from "../../client/client.ts";
+import { writeBatches } from "./batch_metrics.ts";
 import { writeEngineStats, writeHealth } from "./engine_metrics.ts";
 import { MetricsText } from "./exposition.ts";
 import { RequestMetrics } from "./request_metrics.ts";
@@ -25,6 +27,8 @@ export interface ServerMetricsOptions {
   readonly source: () => StatsSource | null;
   /** How many connections there are, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
+  /** How it is with batches, where there are any. */
+  readonly batchFigures?: () => BatchFigures | undefined;
   /** Longest wait for the workers' figures in ms; then those of the last time are told. Default 1000. */
   readonly patienceMs?: number;
   /** Ms; never goes backwards. */
@@ -42,8 +46,8 @@ export class ServerMetrics {
   #last: { stats: ModelStats; atMs: number } | null = null;
 
   constructor(options: ServerMetricsOptions) {
-    const connections = options.connections ?? (() => undefined);
-    this.#options = { patienceMs: 1000, now: () => performance.now(), ...options, connections };
+    const { connections = () => undefined, batchFigures = () => undefined } = options;
+    this.#options = { patienceMs: 1000, now: () => performance.now(), ...options, connections, batchFigures };
     this.requests = new RequestMetrics(options.classes);
   }
 
@@ -67,6 +71,7 @@ export class ServerMetrics {
         .sample((now() - this.#last!.atMs) / 1000);
     }
     writeConnections(text, this.#options.connections());
+    writeBatches(text, this.#options.batchFigures());
     text.family("process_start_time_seconds", "gauge", "Start of the server, in seconds since 1970.")
       .sample(this.#startedAtSeconds);
     const { user, system } = process.cpuUsage();

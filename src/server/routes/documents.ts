@@ -1,6 +1,5 @@
 /** GET /openapi.json and /docs. @module */
 
-import { documentsOf } from "../api/endpoints.ts";
 import type { Endpoint } from "../dialects/dialect.ts";
 import { answerUsual, type DocumentAnswer, type Representation } from "../documents.ts";
 import type { Route, Service } from "../service.ts";
@@ -21,12 +20,18 @@ export function documentRoutes(
   { documents: answer = answerUsual, page: hasPage = true }: DocumentOptions = {},
 ): Route[] {
   const description = once(async () => {
-    const { openApi } = await import("../api/openapi.ts");
+    const [{ openApi }, { documentsOf }] = await Promise.all([
+      import("../api/openapi.ts"),
+      import("../api/endpoints.ts"),
+    ]);
     const text = JSON.stringify(openApi(await documentsOf(endpoints)));
     return { type: "application/json", text };
   });
   const page = once(async () => {
-    const { docsPage, PLAIN_STYLE } = await import("../api/docs_page.ts");
+    const [{ docsPage, PLAIN_STYLE }, { documentsOf }] = await Promise.all([
+      import("../api/docs_page.ts"),
+      import("../api/endpoints.ts"),
+    ]);
     const known = models.all.map(({ name, host }) => ({ name, sampling: host.loaded?.info.sampling }));
     const documents = await documentsOf(endpoints);
     if (hasPage) {
