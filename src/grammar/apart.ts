@@ -14,6 +14,9 @@ const WAITING_MAX = 256;
 /** Grammars that are kept, and the longest text of one that is. */
 const KEPT = 128;
 const KEY_LENGTH_MAX = 1 << 16;
+/** Values of JSON in a source, and how deep they are nested: more would be refused there, and cost this thread time to send. */
+const VALUES_MAX = 500_000;
+const DEPTH_MAX = 2000;
 
 interface Waiting {
   readonly source: GrammarSource;
@@ -39,6 +42,7 @@ export class GrammarCompiler implements Disposable {
    * row are compiled once.
    */
   async compile(source: GrammarSource): Promise<Uint32Array<ArrayBuffer>> {
+    checkSize(source);
     const key = keyOf(source);
     const known = key === undefined ? undefined : this.#known.get(key);
     if (known !== undefined) {
@@ -113,12 +117,27 @@ export class GrammarCompiler implements Disposable {
   }
 }
 
-/** Undefined for one that is too long, or too deep to be written. */
+/** Undefined for one that is too long to be kept. */
 function keyOf(source: GrammarSource): string | undefined {
-  try {
-    const key = JSON.stringify(source);
-    return key.length > KEY_LENGTH_MAX ? undefined : key;
-  } catch {
-    return undefined;
+  const key = JSON.stringify(source);
+  return key.length > KEY_LENGTH_MAX ? undefined : key;
+}
+
+/** Refuses what is too large or too deep, before anything walks through it that its depth could stop. */
+function checkSize(source: GrammarSource): void {
+  const queue: unknown[] = [source];
+  const depths = [0];
+  let values = 0;
+  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
+    const depth = depths.pop()! + 1;
+    const inner = Array.isArray(value) ? value : Object.values(value as object);
+    values += inner.length;
+    if (values > VALUES_MAX) throw new GrammarError(`The schema has more than ${VALUES_MAX} values`);
+    if (depth > DEPTH_MAX) throw new GrammarError(`The schema is nested more than ${DEPTH_MAX} deep`);
+    for (const each of inner) {
+      if (typeof each !== "object" || each === null) continue;
+      queue.push(each);
+      depths.push(depth);
+    }
   }
 }

@@ -2,7 +2,7 @@
 
 import { limits } from "../ffi/symbols.ts";
 import type { Dfa } from "./automata/dfa.ts";
-import { Budget } from "./error.ts";
+import { Budget, GrammarError } from "./error.ts";
 import { CONTROL_BYTE, type Expression } from "./expression.ts";
 import { isNullable, prune } from "./prune.ts";
 
@@ -142,6 +142,7 @@ class Network {
     this.#automata.set(dfa, at);
     const { classes, firsts } = byteClasses(dfa);
     const n = dfa.accepting.length;
+    if (n >= DEAD) throw new GrammarError(`An automaton of ${n} states is too large`);
     this.#tables.push(n, firsts.length);
     this.#append(classes);
     const accepting = new Uint32Array(Math.ceil(n / 32));

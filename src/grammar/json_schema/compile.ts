@@ -16,8 +16,8 @@ import { cached, codePoints, contentDfa, stringExpression, stringList } from "./
 import { literals } from "./values.ts";
 import { type Atoms, nameOf, type View, viewOf } from "./view.ts";
 
-/** How much a schema may cost: some 50 ms. */
-const WORK_MAX = 300_000;
+/** How much a schema may cost: some 200 ms. */
+const WORK_MAX = 500_000;
 const RULES_MAX = 100_000;
 
 /** Between the signs of JSON: nothing, a blank, or a line's end with up to 32 blanks. No answer can be filled with them. */
@@ -103,7 +103,7 @@ class Compiler implements ObjectContext {
     const fitting = values.filter((value) => fits(this.document, value, atoms, this.#budget));
     const strings = fitting.filter((value) => typeof value === "string");
     const others = literals(fitting.filter((value) => typeof value !== "string"), this.gap);
-    return strings.length === 0 ? others : choice(stringList(strings), others);
+    return strings.length === 0 ? others : choice(stringList(strings, atoms[0].node.path), others);
   }
 
   #alternatives({ alternatives }: View): Expression {

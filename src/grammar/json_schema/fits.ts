@@ -6,7 +6,7 @@ import { isObject, type SchemaDocument } from "./document.ts";
 import { decimal } from "./decimals.ts";
 import { childrenOf, itemAtoms, keyAtoms } from "./parts.ts";
 import { codePoints, contentDfa } from "./strings.ts";
-import { sameJson } from "./values.ts";
+import { hasJson, sameJson } from "./values.ts";
 import { type Atoms, type Kind, type View, viewOf } from "./view.ts";
 
 export function kindOf(value: unknown): Kind {
@@ -42,7 +42,7 @@ function fitsView(
   depth: number,
 ): boolean {
   if (!view.kinds.has(kindOf(value))) return false;
-  if (view.values !== undefined && !view.values.some((other) => sameJson(value, other))) return false;
+  if (view.values !== undefined && !hasJson(view.values, value)) return false;
   if (typeof value === "number") return numberFits(value, view);
   if (typeof value === "string") return stringFits(value, view);
   const all = (pairs: readonly (readonly [unknown, Atoms])[]) =>

@@ -5,7 +5,7 @@ import { ANY_JSON_CHARACTER, jsonCharacters, toBytes } from "../automata/bytes.t
 import { ANY } from "../automata/ranges.ts";
 import { matchDfa, searchDfa } from "../automata/regex.ts";
 import { Budget, GrammarError } from "../error.ts";
-import { type Expression, NEVER, sequence, text } from "../expression.ts";
+import { choice, type Expression, NEVER, sequence, text } from "../expression.ts";
 import { FORMATS, MEANINGS } from "./formats.ts";
 import type { View } from "./view.ts";
 
@@ -116,11 +116,32 @@ export function quoted(content: Dfa, path: string): Expression {
   return sequence(QUOTE, { kind: "automaton", dfa }, QUOTE);
 }
 
+/** Bytes of strings that one automaton has at most, and of all strings of a list. */
+const LISTED_BYTES = 30_000;
+const LISTED_BYTES_MAX = 1_000_000;
+
 /** Exactly these strings. */
-export function stringList(strings: readonly string[]): Expression {
+export function stringList(strings: readonly string[], path: string): Expression {
   const encoder = new TextEncoder();
-  const dfa = ofSequences(strings.map((value) => [...encoder.encode(JSON.stringify(value))]));
-  return { kind: "automaton", dfa };
+  const lists: number[][][] = [[]];
+  let bytes = 0, all = 0;
+  for (const value of strings) {
+    const sequence = [...encoder.encode(JSON.stringify(value))];
+    bytes += sequence.length;
+    all += sequence.length;
+    if (all > LISTED_BYTES_MAX) {
+      throw new GrammarError(
+        `Values with more than ${LISTED_BYTES_MAX} bytes together are not supported`,
+        path,
+      );
+    }
+    if (bytes > LISTED_BYTES && lists.at(-1)!.length > 0) {
+      lists.push([]);
+      bytes = sequence.length;
+    }
+    lists.at(-1)!.push(sequence);
+  }
+  return choice(...lists.map((list): Expression => ({ kind: "automaton", dfa: ofSequences(list) })));
 }
 
 /** The code points of a text; lone surrogates, which no text of UTF-8 has, stay what they are. */

@@ -18,6 +18,17 @@ export function sameJson(a: unknown, b: unknown): boolean {
     );
 }
 
+/** What lists have that is no list or object. */
+const plain = new WeakMap<readonly unknown[], Set<unknown>>();
+
+/** Whether a list, which must not change, has a value; long lists of texts are asked for each of theirs. */
+export function hasJson(list: readonly unknown[], value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return list.some((other) => sameJson(value, other));
+  let known = plain.get(list);
+  if (known === undefined) plain.set(list, known = new Set(list));
+  return known.has(value);
+}
+
 /** A value as it is written, with `gap` where there may be blanks. */
 export function literal(value: unknown, gap: Expression): Expression {
   if (Array.isArray(value)) {

@@ -99,6 +99,9 @@ function emptyView(path: string): View {
   };
 }
 
+/** What an atom costs: its keywords are checked and its place in a set is named. */
+const ATOM_WORK = 4;
+
 /** Reads atoms, and all that they refer to; null where nothing can fit. Throws a GrammarError. */
 export function viewOf(document: SchemaDocument, atoms: Atoms, budget: Budget): View | null {
   const view = emptyView(atoms[0]?.node.path ?? "");
@@ -106,7 +109,7 @@ export function viewOf(document: SchemaDocument, atoms: Atoms, budget: Budget): 
   const seen = new Set<string>();
   const all: Atom[] = [];
   for (const atom of queue) {
-    budget.spend(1, atom.node.path);
+    budget.spend(ATOM_WORK, atom.node.path);
     const name = nameOf([atom]);
     if (seen.has(name)) continue;
     seen.add(name);
