@@ -11,10 +11,11 @@
 import { parseArgs } from "@std/cli";
 import { renderTable } from "../src/cli/table.ts";
 import { Kernels } from "../src/ffi/context.ts";
+import { TokenTable } from "../src/ffi/grammars.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { compileGrammar } from "../src/grammar/mod.ts";
 import { createTokenizer } from "../src/tokenizer/mod.ts";
-import { tokenForms } from "../src/engine/constraints.ts";
+import { tokenForm } from "../src/engine/constraints.ts";
 import { randomSchema } from "./support/schemas.ts";
 import { randomFrom } from "../src/loadtest/random.ts";
 
@@ -30,7 +31,9 @@ using file = await openGguf(path);
 const tokenizer = createTokenizer(file.metadata);
 const ends = [...tokenizer.eogIds];
 const started = performance.now();
-using vocabulary = kernels.createVocabulary(tokenForms(tokenizer));
+using vocabulary = kernels.createVocabulary(
+  TokenTable.of(Array.from({ length: tokenizer.vocabSize }, (_, id) => tokenForm(tokenizer, id))),
+);
 const vocabularyMs = performance.now() - started;
 
 const all = Uint32Array.from({ length: tokenizer.vocabSize }, (_, id) => id);

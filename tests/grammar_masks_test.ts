@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { randomSchema } from "../bench/support/schemas.ts";
 import { Kernels } from "../src/ffi/context.ts";
-import type { Grammar } from "../src/ffi/grammars.ts";
+import { type Grammar, TokenTable } from "../src/ffi/grammars.ts";
 import { compileGrammar, type GrammarSource } from "../src/grammar/mod.ts";
 import { randomFrom } from "../src/loadtest/random.ts";
 import { randomTokens } from "./support/grammar.ts";
@@ -27,7 +27,7 @@ Deno.test("masks allow exactly the tokens that can be followed", () => {
   const random = randomFrom(5);
   const tokens = randomTokens(random, 2000);
   const end = tokens.length;
-  const vocabulary = kernels.createVocabulary([...tokens, new Uint8Array()]);
+  const vocabulary = kernels.createVocabulary(TokenTable.of([...tokens, new Uint8Array()]));
   const schemas = Array.from({ length: 40 }, (): GrammarSource => ({
     kind: "schema",
     schema: randomSchema(random),

@@ -1,12 +1,14 @@
 /** Answers that must follow a grammar: which tokens may come next, sequence by sequence. @module */
 
 import type { Kernels } from "../ffi/context.ts";
-import type { Grammar, Vocabulary } from "../ffi/grammars.ts";
+import { type Grammar, TokenTable, type Vocabulary } from "../ffi/grammars.ts";
 import { CONTROL_BYTE } from "../grammar/expression.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 
 /** Grammars that are kept for the next request with the same. */
 const GRAMMARS_KEPT = 32;
+/** Tokens of which the bytes are found in some 5 ms. */
+const PREPARED_TOKENS = 2000;
 
 /** What an answer must still be. */
 export interface Constraint extends Disposable {
@@ -40,8 +42,9 @@ interface Shared {
 export class Constraints implements ConstraintSource {
   readonly #kernels: Kernels;
   readonly #tokenizer: Tokenizer;
-  /** Made when the first grammar comes: most servers never see one. */
   #vocabulary?: Vocabulary;
+  /** Of its tokens, until it is made. */
+  #table?: TokenTable;
   /** By a hash of the words, in the order of their last use. */
   readonly #known = new Map<string, Shared>();
 
@@ -55,7 +58,7 @@ export class Constraints implements ConstraintSource {
     let shared = this.#known.get(key);
     // Two grammars of one hash do not share: the second one is made for itself.
     if (shared === undefined || !sameWords(shared.words, words)) {
-      const grammar = this.#kernels.createGrammar(this.#words(), words, [...this.#tokenizer.eogIds]);
+      const grammar = this.#kernels.createGrammar(this.#words, words, [...this.#tokenizer.eogIds]);
       shared = { words, grammar, users: 0, epoch: 0 };
       if (this.#known.has(key)) return new Following(shared, (own) => own.grammar[Symbol.dispose]());
     }
@@ -70,9 +73,25 @@ export class Constraints implements ConstraintSource {
     return following;
   }
 
-  #words(): Vocabulary {
-    const tokenizer = this.#tokenizer;
-    return this.#vocabulary ??= this.#kernels.createVocabulary(tokenForms(tokenizer));
+  /**
+   * Does some ms of the work that has to be done before the first grammar, so that it need not be done when others have answers
+   * under way. Returns whether there is no more.
+   */
+  prepare(): boolean {
+    if (this.#vocabulary !== undefined) return true;
+    const tokenizer = this.#tokenizer, count = tokenizer.vocabSize;
+    const table = this.#table ??= new TokenTable(count);
+    const end = Math.min(count, table.count + PREPARED_TOKENS);
+    while (table.count < end) table.add(tokenForm(tokenizer, table.count));
+    if (end < count) return false;
+    this.#vocabulary = this.#kernels.createVocabulary(table);
+    this.#table = undefined;
+    return true;
+  }
+
+  get #words(): Vocabulary {
+    while (!this.prepare());
+    return this.#vocabulary!;
   }
 
   /** Lets go of the grammars that nobody follows and that were used longest ago. */
@@ -146,18 +165,13 @@ class Following implements Constraint {
   }
 }
 
-/** What each token is to a grammar. */
-export function tokenForms(tokenizer: Tokenizer): Uint8Array[] {
-  return Array.from({ length: tokenizer.vocabSize }, (_, id) => bytesOf(tokenizer, id));
-}
-
 /**
  * What a token is to a grammar: its bytes; of a control token its text behind a byte that no text has, so that only a grammar that
  * means it allows it. A token that ends answers is none.
  */
-function bytesOf(tokenizer: Tokenizer, id: number): Uint8Array {
+export function tokenForm(tokenizer: Tokenizer, id: number): Uint8Array {
   if (tokenizer.eogIds.has(id)) return new Uint8Array(0);
-  const bytes = tokenizer.tokenBytes(id);
+  const bytes = tokenizer.makeTokenBytes(id);
   return tokenizer.isControl(id) ? Uint8Array.of(CONTROL_BYTE, ...bytes) : bytes;
 }
 

@@ -44,6 +44,8 @@ type Renders = Pick<ChatTemplate, "encode" | "render">;
  * what other threads have sent only every few dozen turns; with one turn for each step that would be seconds.
  */
 const DELIVERY_TURNS = 128;
+/** Ms after which is looked again whether nobody waits for a step. */
+const BUSY_MS = 200;
 
 /** What new requests have to expect is worked out no more often than this, in ms. */
 const OUTLOOK_MS = 10;
@@ -72,6 +74,7 @@ export class EngineHost {
   #looping = false;
   /** Set while the only thing to do is to wait. */
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #preparing: ReturnType<typeof setTimeout> | undefined;
   #loading = false;
   #closing = false;
   /**
@@ -176,12 +179,13 @@ export class EngineHost {
       this.#chatTemplate = chatTemplate instanceof TemplateError
         ? new NoChatTemplate(chatTemplate)
         : chatTemplate;
+      const constraints = new Constraints(runner.kernels, tokenizer);
       this.#engine = new Engine({
         runner,
         tokenizer,
         chatTemplate: this.#chatTemplate,
         allocator,
-        constraints: new Constraints(runner.kernels, tokenizer),
+        constraints,
         sequencesMax: options.sequencesMax,
         classes,
         ageingMs,
@@ -203,12 +207,25 @@ export class EngineHost {
         }),
         weights: runner.sharedWeights(),
       });
+      this.#prepare(constraints);
     } catch (error) {
       this.#post({ type: "failed", error: toWireError(named(path, error)) });
     } finally {
       this.#loading = false;
       if (this.#closing) this.#close();
     }
+  }
+
+  /** Readies what grammars need while nobody waits for anything else. */
+  #prepare(constraints: Constraints): void {
+    this.#preparing = setTimeout(() => {
+      try {
+        if (this.#closing || this.#engine?.busy === false && constraints.prepare()) return;
+      } catch {
+        return; // the first grammar will tell
+      }
+      this.#prepare(constraints);
+    }, this.#engine?.busy === false ? 0 : BUSY_MS);
   }
 
   #progress(): (doneBytes: number, totalBytes: number) => void {
@@ -314,6 +331,7 @@ export class EngineHost {
 
   #close(): void {
     this.#closing = true;
+    clearTimeout(this.#preparing);
     clearTimeout(this.#timer);
     this.#loadAbort.abort();
     // A load that is under way ends at its next part and comes back here.

@@ -125,29 +125,62 @@ export class Grammar extends NativeObject {
   }
 }
 
-/** Each token's bytes, empty for those that are no text. */
-export function createVocabulary(
-  native: KernelSymbols,
-  owner: Owner,
-  tokens: readonly Uint8Array[],
-): Vocabulary {
-  const starts = new Uint32Array(tokens.length + 1);
-  tokens.forEach((bytes, i) => starts[i + 1] = starts[i] + bytes.length);
-  const all = new Uint8Array(Math.max(1, starts[tokens.length]));
-  tokens.forEach((bytes, i) => all.set(bytes, starts[i]));
+/** The bytes of a vocabulary's tokens, one after another; empty for those that are no text. */
+export class TokenTable {
+  #bytes = new Uint8Array(1024);
+  readonly #starts: Uint32Array<ArrayBuffer>;
+  #count = 0;
+
+  /** For so many tokens. */
+  constructor(tokens: number) {
+    this.#starts = new Uint32Array(tokens + 1);
+  }
+
+  /** The table of a list. */
+  static of(tokens: readonly Uint8Array[]): TokenTable {
+    const table = new TokenTable(tokens.length);
+    for (const token of tokens) table.add(token);
+    return table;
+  }
+
+  /** How many tokens it has. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds the next token. */
+  add(token: Uint8Array): void {
+    const at = this.#starts[this.#count], end = at + token.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#bytes.subarray(0, at));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(token, at);
+    this.#starts[++this.#count] = end;
+  }
+
+  /** All bytes, of which there is one at least, and where each token's begin. */
+  get parts(): { bytes: Uint8Array<ArrayBuffer>; length: number; starts: Uint32Array<ArrayBuffer> } {
+    return { bytes: this.#bytes, length: this.#starts[this.#count], starts: this.#starts };
+  }
+}
+
+export function createVocabulary(native: KernelSymbols, owner: Owner, tokens: TokenTable): Vocabulary {
+  const { bytes, length, starts } = tokens.parts;
   check(
     native.kumi_vocabulary_create(
       owner.id,
-      all,
-      starts[tokens.length],
+      bytes,
+      length,
       asBuffer(starts),
       starts.byteLength,
       wordBuffer,
     ),
     "create vocabulary",
-    { tokens: tokens.length },
+    { tokens: tokens.count },
   );
-  return new Vocabulary(owner, word[0], tokens.length);
+  return new Vocabulary(owner, word[0], tokens.count);
 }
 
 /** `words`: from `compileRules`. `ends`: the tokens that end an answer. */

@@ -4,7 +4,7 @@ import { asBuffer } from "./buffers.ts";
 import { workspaceUnits } from "./create_context.ts";
 import { createArena, createRope, createVector, createWeights } from "./create_objects.ts";
 import { check } from "./errors.ts";
-import { createGrammar, createVocabulary, type Grammar, type Vocabulary } from "./grammars.ts";
+import { createGrammar, createVocabulary, type Grammar, type TokenTable, type Vocabulary } from "./grammars.ts";
 import { levelNames, supportedLevels } from "./isa.ts";
 import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
 import { type KernelSymbols, Library } from "./library.ts";
@@ -100,7 +100,7 @@ export abstract class KernelContext implements Disposable {
   }
 
   /** The bytes of each token of a model; empty for those that are no text. */
-  createVocabulary(tokens: readonly Uint8Array[]): Vocabulary {
+  createVocabulary(tokens: TokenTable): Vocabulary {
     return createVocabulary(this.native, this.#owner, tokens);
   }
 

@@ -148,6 +148,11 @@ export class Tokenizer {
     return this.#piece(id, true);
   }
 
+  /** As {@linkcode tokenBytes}, for who asks for each token once: nothing is kept. */
+  makeTokenBytes(id: number): Uint8Array {
+    return this.#pieces[id] ?? this.#makePiece(id);
+  }
+
   /**
    * Text of one token for display, control tokens by their text, parts of characters by their bytes:
    * `bytes:\xe3\x81`.

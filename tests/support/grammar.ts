@@ -1,7 +1,7 @@
 /** Texts against grammars, with the library and a small vocabulary. @module */
 
 import { Kernels } from "../../src/ffi/context.ts";
-import type { Grammar } from "../../src/ffi/grammars.ts";
+import { type Grammar, TokenTable } from "../../src/ffi/grammars.ts";
 import { randomFrom } from "../../src/loadtest/random.ts";
 import { compileGrammar, type GrammarSource } from "../../src/grammar/mod.ts";
 
@@ -48,7 +48,7 @@ const END = TOKENS;
 export class TextGrammars implements Disposable {
   readonly #kernels = Kernels.open({ threads: 1, workspaceBytes: 64 });
   readonly #tokens = randomTokens(randomFrom(1), TOKENS);
-  readonly #vocabulary = this.#kernels.createVocabulary([...this.#tokens, new Uint8Array()]);
+  readonly #vocabulary = this.#kernels.createVocabulary(TokenTable.of([...this.#tokens, new Uint8Array()]));
   /** Tokens that bring a text nearer to its end. */
   readonly #closing = this.#tokens.map((token) => /^["}\]0 ,:]+$/.test(new TextDecoder().decode(token)));
 
