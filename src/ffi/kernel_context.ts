@@ -4,7 +4,13 @@ import { asBuffer } from "./buffers.ts";
 import { workspaceUnits } from "./create_context.ts";
 import { createArena, createRope, createVector, createWeights } from "./create_objects.ts";
 import { check } from "./errors.ts";
-import { createGrammar, createVocabulary, type Grammar, type TokenTable, type Vocabulary } from "./grammars.ts";
+import {
+  createGrammar,
+  createVocabulary,
+  type Grammar,
+  type TokenTable,
+  type Vocabulary,
+} from "./grammars.ts";
 import { levelNames, supportedLevels } from "./isa.ts";
 import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
 import { type KernelSymbols, Library } from "./library.ts";
