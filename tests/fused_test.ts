@@ -9,6 +9,7 @@ import { composeDecoder } from "../src/models/decoder.ts";
 import { ModelError } from "../src/models/error.ts";
 import type { ModelFamily } from "../src/models/family.ts";
 import { separateFile } from "../src/models/fused.ts";
+import { llama } from "../src/models/llama.ts";
 import { qwen2 } from "../src/models/qwen2.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
 import { modelShape } from "../src/models/shapes.ts";
@@ -57,6 +58,33 @@ for (const format of ["f32", "bf16", "q8_0", "q4_k"] satisfies FormatName[]) {
     assertEquals(layer(file.tensors.keys()).length, layer(other.tensors.keys()).length - 5);
     assert(file.tensors.has("blk.1.attn_qkv.bias") && other.tensors.has("blk.1.attn_k.bias"));
     assertEquals(file.tensor("blk.1.attn_qkv.weight").dims, [256, 40 * 8]);
+    assertEquals(await logitsOf(fused), await logitsOf(separate));
+  });
+}
+
+/** Mixtral as newer files have it, with gates and ups of each expert in one. */
+const fusedMixtral: ModelFamily = {
+  ...llama,
+  compose: (h, b) => composeDecoder(h, b, () => ({ experts: { isFused: true } })),
+};
+
+for (const format of ["f32", "q4_k"] satisfies FormatName[]) {
+  Deno.test(`gates and ups that a file in ${format} has in one, expert by expert, compute what they do alone`, async () => {
+    using folder = new TemporaryFolder();
+    const [fused, separate] = [`${folder.path}/fused.gguf`, `${folder.path}/separate.gguf`];
+    await writeRandomModel(fused, { shape: "mixtral-tiny", family: fusedMixtral, format });
+    await writeSeparate(fused, separate);
+    using file = await openGguf(fused);
+    using other = await openGguf(separate);
+    const name = "blk.1.ffn_gate_up_exps.weight", up = "blk.1.ffn_up_exps.weight";
+    assertEquals(file.tensor(name).dims, [256, 512, 8]);
+    assertEquals(other.tensor(up).dims, [256, 256, 8]);
+    // The ups of the second expert lie behind its gates.
+    const half = other.tensor(up).bytes / 8;
+    const [there, here] = [new Uint8Array(half), new Uint8Array(half)];
+    file.readInto(name, 3 * half, there);
+    other.readInto(up, half, here);
+    assertEquals(here, there);
     assertEquals(await logitsOf(fused), await logitsOf(separate));
   });
 }

@@ -28,15 +28,16 @@ export class ModelBuilder {
   }
 
   /**
-   * Says that files may have these tensors in one of this name, in this order: all matrices of as many columns, or all vectors.
+   * Says that files may have these tensors in one of this name, in this order: all matrices of as many columns, those of experts
+   * expert by expert, or all vectors.
    * `isUsual`: the family's files do, so random models too.
    */
   fuse<T extends TensorSpec>(name: string, parts: readonly [T, ...T[]], isUsual = false): void {
-    const [{ kind, k, role }] = parts;
+    const [{ kind, k, role, experts }] = parts;
     const length = parts.reduce((sum, part) => sum + lengthOf(part), 0);
     const size = kind === "matrix" ? { rows: length, k } : { rows: 1, k: length };
     const required = parts.every((part) => part.required);
-    this.#fusions.push({ whole: { name, kind, ...size, required, role }, parts, isUsual });
+    this.#fusions.push({ whole: { name, kind, ...size, experts, required, role }, parts, isUsual });
   }
 
   /** A matrix of [rows, k] weights. */

@@ -144,6 +144,54 @@ const TINY_SHAPES = {
       "rope.dimension_count": 32,
     }, { expert_weights_scale: 2.5 }),
   },
+  "bailingmoe-tiny": {
+    ...TINY,
+    family: "bailingmoe",
+    entries: keys("bailingmoe", {
+      expert_count: 8,
+      expert_used_count: 2,
+      expert_shared_count: 2,
+      expert_feed_forward_length: 64,
+      expert_weights_norm: true,
+    }),
+  },
+  "deepseek-tiny": {
+    ...TINY,
+    family: "deepseek",
+    entries: keys("deepseek", {
+      expert_count: 8,
+      expert_used_count: 3,
+      expert_shared_count: 2,
+      expert_feed_forward_length: 64,
+      leading_dense_block_count: 1,
+    }, { expert_weights_scale: 1 }),
+  },
+  "dots1-tiny": {
+    ...TINY,
+    family: "dots1",
+    optional: ["exp_probs_b.bias"],
+    entries: keys("dots1", {
+      expert_count: 8,
+      expert_used_count: 3,
+      expert_shared_count: 1,
+      expert_feed_forward_length: 96,
+      expert_gating_func: 2,
+      expert_weights_norm: true,
+      leading_dense_block_count: 1,
+    }, { expert_weights_scale: 2.5 }),
+  },
+  "minimax-m2-tiny": {
+    ...TINY,
+    family: "minimax-m2",
+    feedForward: 128,
+    entries: keys("minimax-m2", {
+      expert_count: 16,
+      expert_used_count: 4,
+      expert_feed_forward_length: 128,
+      expert_gating_func: 2,
+      "rope.dimension_count": 32,
+    }),
+  },
 };
 
 /** A part of the layers of models that are too large to be made for a benchmark. */

@@ -125,6 +125,8 @@ export interface ExpertOptions {
   choiceBias?: "required" | "optional";
   /** Whether the router and the experts' products have biases. Default: they have none. */
   biases?: boolean;
+  /** Whether the family's files usually have gates and ups in one tensor `ffn_gate_up_exps`, as those of all families may. */
+  isFused?: boolean;
   /** Whether the shared expert is multiplied by the sigmoid of a product. Default: it is not. */
   sharedFactor?: boolean;
 }
@@ -135,7 +137,7 @@ export function declareExperts(
   blk: string,
   hidden: number,
   { ffn: shared, experts: shape }: LayerShape & { experts: ExpertsShape },
-  { choiceBias, biases, sharedFactor }: ExpertOptions = {},
+  { choiceBias, biases, sharedFactor, isFused = false }: ExpertOptions = {},
 ): Omit<ExpertsSpec, "activation" | "norm"> {
   const { experts, ffn } = shape;
   for (const [what, size] of [["hidden states", hidden], ["feed-forwards", ffn]] as const) {
@@ -146,11 +148,15 @@ export function declareExperts(
   }
   const bias = (name: string, rows: number) => b.expertVectors(`${blk}.${name}.bias`, experts, rows, "bias");
   const choice = `${blk}.exp_probs_b.bias`;
+  const router = b.matrix(`${blk}.ffn_gate_inp.weight`, experts, hidden, "router");
+  const gate = b.expertMatrices(`${blk}.ffn_gate_exps.weight`, experts, ffn, hidden);
+  const up = b.expertMatrices(`${blk}.ffn_up_exps.weight`, experts, ffn, hidden);
+  b.fuse(`${blk}.ffn_gate_up_exps.weight`, [gate, up], isFused);
   return {
     shape,
-    router: b.matrix(`${blk}.ffn_gate_inp.weight`, experts, hidden, "router"),
-    gate: b.expertMatrices(`${blk}.ffn_gate_exps.weight`, experts, ffn, hidden),
-    up: b.expertMatrices(`${blk}.ffn_up_exps.weight`, experts, ffn, hidden),
+    router,
+    gate,
+    up,
     down: b.expertMatrices(`${blk}.ffn_down_exps.weight`, experts, hidden, ffn, "residual"),
     routerBias: biases ? b.vector(`${blk}.ffn_gate_inp.bias`, experts, "bias") : undefined,
     biases: biases

@@ -17,9 +17,14 @@ export function isFused(tensors: ReadonlyMap<string, unknown>, { whole, parts }:
   return tensors.has(whole.name) && !parts.some(({ name }) => name !== whole.name && tensors.has(name));
 }
 
-/** Rows of a matrix, elements of a vector. */
+/** Rows of a matrix, of one expert's where there are some; elements of a vector. */
 export function lengthOf({ kind, rows, k }: TensorSpec): number {
   return kind === "matrix" ? rows : k;
+}
+
+/** How often a fused tensor has its parts: once, or once for each expert. */
+function timesOf({ experts = 1 }: TensorSpec): number {
+  return experts;
 }
 
 type Tensors = ModelHeader["tensors"];
@@ -35,8 +40,11 @@ export function separateTensors<T extends Tensors>(tensors: T, fusions: readonly
       const fusion = found.get(name);
       if (fusion === undefined) return [[name, tensor] as const];
       return fusion.parts.map((part) => {
-        const dims = part.kind === "matrix" ? [part.k, part.rows] : [part.k];
-        const size = "bytes" in tensor ? { bytes: rowBytes(tensor as Sized, fusion) * lengthOf(part) } : {};
+        const { kind, k, rows, experts } = part;
+        const matrix = experts === undefined ? [k, rows] : [k, rows, experts];
+        const dims = kind === "matrix" ? matrix : [k];
+        const length = lengthOf(part) * timesOf(part);
+        const size = "bytes" in tensor ? { bytes: rowBytes(tensor as Sized, fusion) * length } : {};
         return [part.name, { ...tensor, ...size, dims }] as const;
       });
     }),
@@ -49,7 +57,7 @@ interface Sized {
 
 /** Bytes of a row of a matrix, an element of a vector. */
 function rowBytes({ bytes }: Sized, { whole }: Fusion): number {
-  return bytes / lengthOf(whole);
+  return bytes / lengthOf(whole) / timesOf(whole);
 }
 
 interface ReadableFile extends ModelHeader {
@@ -63,14 +71,16 @@ export function separateFile<T extends ReadableFile>(
   fusions: readonly Fusion[],
 ): Pick<T, "path" | "get" | "tensors" | "readInto"> {
   const { path, get } = file;
-  const places = new Map<string, { whole: string; offset: number }>();
+  const places = new Map<string, Place>();
   for (const fusion of fusions) {
     if (!isFused(file.tensors, fusion)) continue;
     const { name } = fusion.whole;
+    const bytes = rowBytes(file.tensors.get(name)!, fusion), period = bytes * lengthOf(fusion.whole);
     let offset = 0;
     for (const part of fusion.parts) {
-      places.set(part.name, { whole: name, offset });
-      offset += rowBytes(file.tensors.get(name)!, fusion) * lengthOf(part);
+      const length = bytes * lengthOf(part);
+      places.set(part.name, { whole: name, offset, length, period });
+      offset += length;
     }
   }
   return {
@@ -78,8 +88,32 @@ export function separateFile<T extends ReadableFile>(
     get,
     tensors: separateTensors(file.tensors, fusions),
     readInto: (name, byteOffset, target) => {
-      const { whole, offset } = places.get(name) ?? { whole: name, offset: 0 };
-      file.readInto(whole, offset + byteOffset, target);
+      const place = places.get(name);
+      if (place === undefined) file.readInto(name, byteOffset, target);
+      else readPart(file, place, byteOffset, target);
     },
   };
+}
+
+/** Where a part lies in a tensor: `length` bytes from `offset` on, and again every `period` bytes, one for each expert. */
+interface Place {
+  readonly whole: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly period: number;
+}
+
+function readPart(
+  file: Pick<ReadableFile, "readInto">,
+  { whole, offset, length, period }: Place,
+  byteOffset: number,
+  target: Uint8Array,
+): void {
+  for (let done = 0; done < target.length;) {
+    const at = byteOffset + done, within = at % length;
+    const count = Math.min(target.length - done, length - within);
+    const start = Math.floor(at / length) * period + offset + within;
+    file.readInto(whole, start, target.subarray(done, done + count));
+    done += count;
+  }
 }

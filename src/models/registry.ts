@@ -8,11 +8,15 @@ import { llama } from "./llama.ts";
 import { ModelError } from "./error.ts";
 import { checkKind } from "./keys.ts";
 import { baichuan } from "./baichuan.ts";
+import { bailingmoe } from "./bailingmoe.ts";
 import { bailingmoe2 } from "./bailingmoe2.ts";
+import { deepseek } from "./deepseek.ts";
+import { dots1 } from "./dots1.ts";
 import { ernie45Moe } from "./ernie4_5_moe.ts";
 import { glm4moe } from "./glm4moe.ts";
 import { gptOss } from "./gpt_oss.ts";
 import { hunyuanMoe } from "./hunyuan_moe.ts";
+import { minimaxM2 } from "./minimax_m2.ts";
 import { olmoe } from "./olmoe.ts";
 import { qwen2moe } from "./qwen2moe.ts";
 import { qwen3moe } from "./qwen3moe.ts";
@@ -93,6 +97,10 @@ const FAMILIES: readonly ModelFamily[] = [
   ernie45Moe,
   hunyuanMoe,
   bailingmoe2,
+  bailingmoe,
+  deepseek,
+  dots1,
+  minimaxM2,
 ];
 
 /** Values of `general.architecture` that can be run. */
