@@ -13,11 +13,17 @@
 import { ExpertsCall } from "../src/ffi/context.ts";
 import { parseFormat } from "../src/gguf/mod.ts";
 import { renderTable } from "../src/cli/table.ts";
+import { sized } from "./support/settings.ts";
 import { TestBed } from "./support/test_bed.ts";
 import { parseArgs } from "@std/cli";
 
-const SHAPE = { hidden: 2048, ffn: 768, experts: 128, used: 8 };
-const ROUNDS = 15;
+const SHAPE = sized({ hidden: 2048, ffn: 768, experts: 128, used: 8 }, {
+  hidden: 256,
+  ffn: 64,
+  experts: 16,
+  used: 4,
+});
+const ROUNDS = sized(15, 1);
 
 type Loads = Readonly<Record<string, (token: number) => number[]>>;
 

@@ -51,6 +51,13 @@ Deno.test("deno bench takes the benchmark files", async () => {
   assertMatch(output, /native, no arguments/);
 });
 
+Deno.test("bench/experts.ts compares the loads of experts", async () => {
+  const output = await deno(["run", "bench/experts.ts", "--format", "q8_0", "--tokens", "12"], "");
+  for (const load of ["even", "same", "half", "zipf"]) {
+    assertMatch(output, new RegExp(`^${load} +[0-9.]+ ms`, "m"));
+  }
+});
+
 testWithPrograms("bench/startup.ts times kumi run", ["hyperfine"], async () => {
   const folder = await Deno.makeTempDir({ prefix: "kumi-test-" });
   try {
