@@ -87,10 +87,11 @@ export {
   STUCK_EXIT_CODE,
 } from "./src/protocol/errors.ts";
 export { LIBRARY_CLASSES } from "./src/protocol/classes.ts";
-export type { Health, ModelStats, WorkerStats } from "./src/client/client.ts";
+export type { Health, ModelStats, StatsOptions, WorkerStats } from "./src/client/client.ts";
 export type { ClassFigures, EngineStats } from "./src/protocol/stats.ts";
 export type { HistogramFigures } from "./src/protocol/histogram.ts";
 export type { KvStats } from "./src/protocol/stats.ts";
+export type { EngineView, KvBlockState, KvStretch, StepPart, WaitingRequest } from "./src/protocol/view.ts";
 export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts";
 export { GgufError } from "./src/gguf/error.ts";
 export { GrammarError, type GrammarSource, type GrammarSpec } from "./src/grammar/mod.ts";

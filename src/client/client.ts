@@ -23,6 +23,12 @@ export interface WorkerStats extends EngineStats {
   worker: number;
 }
 
+/** How figures are asked for. All optional. */
+export interface StatsOptions {
+  /** Whether each worker also tells what it does at the moment; default false. */
+  readonly view?: boolean;
+}
+
 /** Figures of a model's workers. */
 export interface ModelStats {
   /** One for each worker; a stuck one cannot tell. */
@@ -128,10 +134,13 @@ export class EngineClient implements AsyncDisposable {
     return this.#ask((id) => ({ type: "detokenize", id, tokens, special })) as Promise<string>;
   }
 
-  /** Figures of all workers. Each answers between two steps, a new one when it has loaded. */
-  async stats(): Promise<ModelStats> {
+  /**
+   * Figures of all workers. Each answers between two steps, a new one when it has loaded. `view`: with what
+   * each engine does at the moment.
+   */
+  async stats({ view }: StatsOptions = {}): Promise<ModelStats> {
     const answers = await Promise.all(
-      this.#pool.links.map((_, slot) => this.#ask((id) => ({ type: "stats", id }), slot)),
+      this.#pool.links.map((_, slot) => this.#ask((id) => ({ type: "stats", id, view }), slot)),
     );
     return {
       workers: answers.flatMap((answer, worker) =>

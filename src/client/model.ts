@@ -24,7 +24,7 @@ import {
 import { type JsonSchema, type StandardSchema, toJsonSchema } from "./conversation/schema.ts";
 import { ToolChat } from "./conversation/tool_chat.ts";
 import { planWorkers } from "./plan_workers.ts";
-import { EngineClient, type Health, type ModelStats } from "./client.ts";
+import { EngineClient, type Health, type ModelStats, type StatsOptions } from "./client.ts";
 import type { Generation } from "./generation.ts";
 import {
   checkDimensions,
@@ -362,8 +362,8 @@ export class Model implements AsyncDisposable {
   }
 
   /** Figures of this moment: of each worker, and of those that were replaced. Workers answer between two steps. */
-  stats(): Promise<ModelStats> {
-    return this.#client.stats();
+  stats(options: StatsOptions = {}): Promise<ModelStats> {
+    return this.#client.stats(options);
   }
 
   /** Whether requests can be served, and the state of each worker. Waits for none of them. */

@@ -29,6 +29,8 @@ import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
 import { StepFit } from "./step_fit.ts";
 import { EngineTally, type StepShare } from "./tally.ts";
+import { EngineWatch } from "./view.ts";
+import type { EngineView } from "../protocol/view.ts";
 import type { Chooser, Wants, Work } from "./work.ts";
 
 /** What the engine needs of a model. */
@@ -121,6 +123,7 @@ export class Engine {
   readonly #tally: EngineTally;
   readonly #hashKey?: string;
   readonly #fit = new StepFit();
+  readonly #watch = new EngineWatch();
   /** By id, all that have not ended. */
   readonly #works = new Map<number, Work>();
   /** Requests that came, by class. */
@@ -300,8 +303,8 @@ export class Engine {
     });
   }
 
-  /** Figures of this moment. */
-  stats(): EngineStats {
+  /** Figures of this moment; `view`: and what can be seen of it. */
+  stats(view = false): EngineStats {
     const { stepTime, between: [betweenMs, betweenMsPerSequence] } = this.#scheduler;
     const { coefficients: [fixedMs, msPerToken, msPerKvEntry], relativeError, stretch } = stepTime;
     const model = { fixedMs, msPerToken, msPerKvEntry, relativeError, stretch };
@@ -309,7 +312,15 @@ export class Engine {
       ...this.#tally.figures(this.#scheduler.stats()),
       stepTime: { ...model, betweenMs, betweenMsPerSequence, fit: this.#fit.result },
       kv: this.kvStats(),
+      ...view ? { view: this.#view() } : {},
     };
+  }
+
+  #view(): EngineView {
+    const names = this.#scheduler.stats().map(({ name }) => name);
+    const now = this.#now();
+    const ageOf = (id: number) => now - (this.#works.get(id)?.request.submittedAt ?? now);
+    return this.#watch.view(this.#scheduler.sequences(), names, this.#allocator, ageOf);
   }
 
   /** Gives memory back that nothing needs; for moments in which nobody waits for a token. */
@@ -350,7 +361,9 @@ export class Engine {
       generatedTokens: chosen.reduce((sum, { forced = [] }) => sum + 1 + forced.length, 0),
     });
     this.#fit.observe({ ...load, rows: chosen.length }, ms);
-    this.#tally.share(ms, this.#shares(slices));
+    const shares = this.#shares(slices);
+    this.#tally.share(ms, shares);
+    this.#watch.noteStep(ms, shares);
     this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, endedAt);
   }
 

@@ -132,7 +132,7 @@ export class EngineHost {
         this.#post(machineReply(message.libraryPath));
         break;
       case "stats":
-        this.#reply(message.id, ({ engine }) => engine.stats());
+        this.#reply(message.id, ({ engine }) => engine.stats(message.view));
         break;
       case "ping":
         break;

@@ -64,7 +64,8 @@ export type ToEngine =
   | { type: "tokenize"; id: number; text: string; addSpecial: boolean; parseSpecial: boolean }
   | { type: "detokenize"; id: number; tokens: number[]; special: boolean }
   | { type: "render"; id: number; messages: ChatMessage[]; shape: PromptShape }
-  | { type: "stats"; id: number }
+  /** `view`: with what the engine does at the moment. */
+  | { type: "stats"; id: number; view?: boolean }
   | { type: "ping" }
   | { type: "close" };
 

@@ -3,6 +3,7 @@
 import type { ClassStats } from "../../scheduler/mod.ts";
 import type { FinishReason } from "./answer.ts";
 import type { HistogramFigures } from "./histogram.ts";
+import type { EngineView } from "./view.ts";
 
 /** How the KV cache is used at one moment: a plain object, so that it travels as JSON. */
 export interface KvStats {
@@ -110,4 +111,6 @@ export interface EngineStats {
   /** Of all steps: their time in ms, and how much they computed. */
   stepHistograms: { ms: HistogramFigures; tokens: HistogramFigures; sequences: HistogramFigures };
   kv: KvStats;
+  /** Where it was asked for. */
+  view?: EngineView;
 }

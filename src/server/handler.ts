@@ -98,6 +98,7 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
       await stopped;
     },
     close: () => {
+      watched.close();
       host.close();
       void batches?.stop();
     },

@@ -1,12 +1,14 @@
 /** What watches a server: /metrics, /v1/queue, the access log. @module */
 
 import { DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
+import type { Model } from "../client/model.ts";
 import { AccessLog } from "./access_log.ts";
 import { ApiError } from "./api_error.ts";
 import type { BatchFigures } from "./batches/batches.ts";
+import { Feed } from "./feed/feed.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
 import { queueReport } from "./metrics/queue_report.ts";
-import { type ConnectionFigures, ServerMetrics, type StatsSource } from "./metrics/server_metrics.ts";
+import { type ConnectionFigures, ServerMetrics } from "./metrics/server_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
 import type { Route } from "./service.ts";
 
@@ -15,19 +17,30 @@ export interface WatchOptions {
   /** The model's; default: those of a model that was loaded without any. */
   readonly classes?: readonly LatencyClass[];
   /** The model; null while it is not there. */
-  readonly source: () => StatsSource | null;
+  readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
   /** How many connections there are, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
   /** How it is with batches, where there are any. */
   readonly batchFigures?: () => BatchFigures | undefined;
   /** Takes a line of JSON for each request; default: nobody. */
   readonly accessLog?: (line: string) => void;
+  /** Whether there is a page that looks on; default true. */
+  readonly page?: boolean;
   /** Hears the same. */
   readonly observer?: RequestObserver;
 }
 
+/** What watches a server. */
+export interface Watch {
+  readonly observer: RequestObserver;
+  /** The routes that tell what it saw. */
+  readonly routes: Route[];
+  /** Ends the streams of those who look on. */
+  close(): void;
+}
+
 /** An observer for the server, and the routes that tell what it saw. */
-export function watch(options: WatchOptions): { observer: RequestObserver; routes: Route[] } {
+export function watch(options: WatchOptions): Watch {
   const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections, batchFigures } = options;
   const metrics = new ServerMetrics({ modelName, classes, source, connections, batchFigures });
   const observers: RequestObserver[] = [metrics.requests];
@@ -36,7 +49,10 @@ export function watch(options: WatchOptions): { observer: RequestObserver; route
     observers.push(new AccessLog({ write: accessLog, requestOf: (answer) => answer.replace(/-\d+$/, "") }));
   }
   if (options.observer !== undefined) observers.push(options.observer);
-  return { observer: new Observers(observers), routes: watchRoutes(metrics, source) };
+  const feed = new Feed({ modelName, classes, source, requests: metrics.requests, connections });
+  const routes = watchRoutes(metrics, source);
+  if (options.page !== false) routes.push(feed.route);
+  return { observer: new Observers(observers), routes, close: () => feed.close() };
 }
 
 function watchRoutes(metrics: ServerMetrics, source: WatchOptions["source"]): Route[] {

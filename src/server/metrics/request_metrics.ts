@@ -1,5 +1,5 @@
 import type { LatencyClass } from "../../../scheduler/mod.ts";
-import type { Histogram } from "../../protocol/histogram.ts";
+import type { Histogram, HistogramFigures } from "../../protocol/histogram.ts";
 import type { FinishedRequest, RefusedRequest, RequestObserver } from "../observer.ts";
 import type { MetricsText } from "./exposition.ts";
 import { type Counter, type Family, Registry } from "./registry.ts";
@@ -12,6 +12,14 @@ interface Running {
   readonly generated: Counter;
   ttftMs?: number;
   tokens: number;
+}
+
+/** What requests of a class were like since the start. Times in seconds. */
+export interface ClassRequestFigures {
+  readonly ttft: HistogramFigures;
+  readonly itl: HistogramFigures;
+  readonly generatedTokens: number;
+  readonly promptTokens: number;
 }
 
 /** Classes that the server does not have, which a client may name at will. */
@@ -172,6 +180,16 @@ export class RequestMetrics implements RequestObserver {
 
   ignored(field: string): void {
     this.#ignored.of(field).add();
+  }
+
+  /** Figures of a class since the start, as `/metrics` tells them. */
+  figuresOf(name: string): ClassRequestFigures {
+    return {
+      ttft: this.#ttft.of(name).figures(),
+      itl: this.#itl.of(name).figures(),
+      generatedTokens: this.#generatedTokens.of(name).value,
+      promptTokens: this.#promptTokens.of(name).value,
+    };
   }
 
   write(text: MetricsText): void {

@@ -19,6 +19,12 @@ export function bytes(value: number): string {
   return `${count(scaled, scaled < 10 && size > 1 ? 1 : 0)} ${name}`;
 }
 
+/** For axes: as few digits as there can be. */
+export function briefDuration(ms: number): string {
+  const brief = (value: number) => String(Number(value.toPrecision(3)));
+  return ms === 0 ? "0" : ms < 1000 ? `${brief(ms)} ms` : `${brief(ms / 1000)} s`;
+}
+
 /** Ms below a second, then seconds, then minutes. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${count(ms, ms < 10 ? 1 : 0)} ms`;
