@@ -13,6 +13,7 @@ import { duration } from "../core/units.ts";
 import { count, fill, useWords } from "../core/words.ts";
 import { LOAD_ANSWERS, LOAD_MS, loadSince, startLoad, stopLoad } from "./load.ts";
 import { type Lane, run } from "./race.ts";
+import type { Words } from "../words/en.ts";
 
 const TOKENS = 96;
 
@@ -178,7 +179,7 @@ function Outcome({ lanes: [urgent, bulk] }: { lanes: readonly Lane[] }) {
   return (
     <p class="outcome" role="status">
       <strong>
-        {sooner >= 1.5 ? fill(words.sooner, { n: count(sooner, sooner < 10 ? 1 : 0) }) : words.asSoon}
+        {verdict(sooner, isOver ? bulk.ms / urgent.ms : 1, words)}
       </strong>
       {isOver && (isSame
         ? (
@@ -189,4 +190,16 @@ function Outcome({ lanes: [urgent, bulk] }: { lanes: readonly Lane[] }) {
         : <span class="muted">{words.notSame}</span>)}
     </p>
   );
+}
+
+/** From this factor on somebody notices. */
+const NOTICED = 1.5;
+
+function verdict(began: number, ended: number, words: Words): string {
+  const factor = (value: number) => count(value, value < 10 ? 1 : 0);
+  const parts = [
+    ...began >= NOTICED ? [fill(words.sooner, { n: factor(began) })] : [],
+    ...ended >= NOTICED ? [fill(words.doneSooner, { n: factor(ended) })] : [],
+  ];
+  return parts.length === 0 ? words.asSoon : parts.join(" ");
 }

@@ -5,19 +5,24 @@ import { Store } from "../core/store.ts";
 
 /** Browsers open six connections to a server: these leave room for the comparison. */
 const CONNECTIONS = 3;
-/** Answers to one request. */
+/** Answers to each of a request's prompts. */
 const ANSWERS = 8;
 /** Then the load ends by itself. */
 export const LOAD_MS = 60_000;
 
+/** Each request has two of them. */
 const PROMPTS = [
-  "Write a long story about a lighthouse keeper.",
-  "List as many animals as you can, with a sentence about each.",
-  "Explain how a city gets its water, in great detail.",
+  "A long story about a lighthouse keeper:",
+  "A list of animals, with a sentence about each:",
+  "How a city gets its water, in great detail:",
+  "A letter from a sailor to his sister:",
 ];
+const PROMPTS_EACH = 2;
+/** Short answers: those that wait get their turn while somebody watches. */
+const TOKENS = 64;
 
 /** Answers that are being asked for at the same time. */
-export const LOAD_ANSWERS = CONNECTIONS * ANSWERS;
+export const LOAD_ANSWERS = CONNECTIONS * ANSWERS * PROMPTS_EACH;
 
 /** When the load began, in ms since 1970; null: there is none. */
 export const loadSince = new Store<number | null>(null);
@@ -41,17 +46,17 @@ export function stopLoad(): void {
 
 async function keepAsking(i: number, latencyClass: string, signal: AbortSignal): Promise<void> {
   const body = {
-    messages: [{ role: "user", content: PROMPTS[i % PROMPTS.length] }],
+    prompt: Array.from({ length: PROMPTS_EACH }, (_, k) => PROMPTS[(i + k) % PROMPTS.length]),
     class: latencyClass,
     n: ANSWERS,
-    max_tokens: 160,
+    max_tokens: TOKENS,
     ignore_eos: true,
     seed: i,
   };
   while (!signal.aborted) {
     try {
       const headers = { "content-type": "application/json" };
-      const response = await ask("/v1/chat/completions", {
+      const response = await ask("/v1/completions", {
         method: "POST",
         headers,
         body: JSON.stringify(body),

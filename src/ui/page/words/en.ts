@@ -181,7 +181,8 @@ export const en = {
   wholeAnswer: "Whole answer",
   waitsForTurn: "Waits for its turn …",
   sooner: "Urgent began {n} times sooner.",
-  asSoon: "Both began about as soon: the machine has room for both.",
+  doneSooner: "Urgent was done {n} times sooner.",
+  asSoon: "Both were about as fast: the machine has room for both.",
   sameBits: "Both answers are the same, letter by letter.",
   notSame: "One of the answers did not come to its end.",
 

@@ -182,7 +182,8 @@ export const ja: Words = {
   wholeAnswer: "回答全体",
   waitsForTurn: "順番を待っています…",
   sooner: "至急は{n}倍早く始まりました。",
-  asSoon: "どちらもほぼ同時に始まりました。マシンに余裕があります。",
+  doneSooner: "至急は{n}倍早く終わりました。",
+  asSoon: "どちらもほぼ同じ速さでした。マシンに余裕があります。",
   sameBits: "二つの回答は一文字も違いません。",
   notSame: "どちらかの回答が最後まで届きませんでした。",
 
