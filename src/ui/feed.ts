@@ -10,7 +10,11 @@ export interface FeedHello {
   readonly threads: number;
   readonly contextLength: number;
   /** Highest priority first. */
-  readonly classes: readonly { readonly name: string; readonly ttftSloMs?: number; readonly itlSloMs?: number }[];
+  readonly classes: readonly {
+    readonly name: string;
+    readonly ttftSloMs?: number;
+    readonly itlSloMs?: number;
+  }[];
   /** Upper bounds of the buckets below, in s. */
   readonly ttftBounds: readonly number[];
   readonly itlBounds: readonly number[];
