@@ -60,7 +60,8 @@ export function chosenLibrary(env: Environment = Deno.env.get): string {
 
 /** The hub and the storage servers that it redirects to. */
 export const HUB_HOSTS = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
-const ENVIRONMENT = "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES";
+const ENVIRONMENT =
+  "KUMI_*,HF_*,XDG_*,HOME,USERPROFILE,LOCALAPPDATA,NO_COLOR,TERM,COLORTERM,COLUMNS,LINES,DISPLAY,WAYLAND_DISPLAY,PATH";
 const SYSTEM = "systemMemoryInfo,cpus,statfs,loadavg";
 
 /** The flags with which Deno lets a process do this and no more. */

@@ -19,6 +19,7 @@ import { limits } from "../../ffi/symbols.ts";
 import { MEGABYTE, type Settings } from "../../server/config/settings.ts";
 import { LineFile } from "../../traffic/line_file.ts";
 import { TrafficRecorder } from "../../traffic/recorder.ts";
+import { offerToOpen, openWith, pageOpener } from "../open_key.ts";
 import { warnOfThreads } from "../threads_option.ts";
 import { type Arguments, UsageError } from "../command.ts";
 import { oneLine } from "../../process/harmless.ts";
@@ -64,7 +65,12 @@ export async function runServer(args: Arguments): Promise<number> {
     throw error;
   }
   const documents = await documentAnswer();
-  const onListen = (url: string) => announce(url, options.gate !== false);
+  using offers = new DisposableStack();
+  const onListen = (url: string) => {
+    announce(url, options.gate !== false);
+    const opener = options.page === false ? null : pageOpener((name) => Deno.env.get(name));
+    if (opener !== null) offers.use(offerToOpen(() => openWith(opener, url)));
+  };
   await using _recorder = recorder;
   return await runUntilSignal(
     () =>

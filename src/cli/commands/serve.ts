@@ -5,6 +5,7 @@ import type { Environment } from "../../hub/cache.ts";
 import { flagOf } from "../../protocol/options/option.ts";
 import { isFileOnly, SETTINGS } from "../../server/config/settings.ts";
 import { type Access, modelAccess, NOTHING } from "../access.ts";
+import { pageOpener } from "../open_key.ts";
 import { type Arguments, type KumiCommand, type OptionSpec, UsageError } from "../command.ts";
 
 const SETTING_OPTIONS: readonly OptionSpec[] = Object.entries(SETTINGS)
@@ -50,9 +51,11 @@ async function serverAccess(args: Arguments, env: Environment): Promise<Access> 
   try {
     const settings = resolveSettings({ ...args, env, readFile });
     const access = modelAccess(settings.model, env);
+    const opener = pageOpener(env);
     const recorded = settings.record === undefined ? [] : recordFiles(settings.record);
     return {
       ...access,
+      run: [...access.run ?? [], ...opener === null || settings.noUi ? [] : [opener]],
       write: [
         ...access.write ?? [],
         ...recorded,

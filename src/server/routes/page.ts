@@ -73,7 +73,7 @@ export function pageRoutes(about: Route, answer: DocumentAnswer = answerUsual): 
   const show = ({ request }: Exchange) => answer(request, [shell]);
   return [
     { ...about, handle: (exchange) => wantsPage(exchange.request) ? show(exchange) : about.handle(exchange) },
-    ...["/ui/machine", "/ui/compare"].map((path): Route => ({
+    ...["/ui/machine", "/ui/compare", "/ui/docs"].map((path): Route => ({
       method: "GET",
       path,
       isPublic: true,

@@ -7,6 +7,7 @@ import { applyPreferences } from "./core/preferences.ts";
 const PLACES: Readonly<Record<string, { place: Place; load: () => Promise<ComponentType> }>> = {
   "/ui/machine": { place: "machine", load: async () => (await import("./machine/machine.tsx")).MachinePage },
   "/ui/compare": { place: "compare", load: async () => (await import("./compare/compare.tsx")).Compare },
+  "/ui/docs": { place: "docs", load: async () => (await import("./reference/reference.tsx")).Reference },
 };
 const CHAT = { place: "chat", load: async () => (await import("./chat/chat.tsx")).Chat } as const;
 

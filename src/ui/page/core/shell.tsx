@@ -41,7 +41,7 @@ export function Shell({ place, children }: { place: Place; children: ComponentCh
           {PLACES.map(({ place: each, path, icon }) => (
             <a
               key={each}
-              href={path}
+              href={each === "docs" && key !== "" ? "/ui/docs" : path}
               aria-current={each === place ? "page" : undefined}
               title={words.places[each]}
             >
@@ -117,7 +117,7 @@ function KeyDialog() {
     keyWanted.set(null);
   };
   return (
-    <dialog ref={dialog} onClose={() => keyWanted.set(null)} aria-labelledby="key-title">
+    <dialog ref={dialog} onCancel={() => keyWanted.set(null)} aria-labelledby="key-title">
       <form onSubmit={submit}>
         <h2 id="key-title">{words.apiKey}</h2>
         <p>{why === "wrong" ? words.keyWrong : words.keyHelp}</p>
