@@ -60,7 +60,8 @@ async function open(browser: Module, url: string, options: PageOptions = {}) {
   });
   await page.setViewport({ width, height });
   await page.evaluateOnNewDocument(
-    `localStorage.setItem("kumi.language", "${language}"); localStorage.setItem("kumi.theme", "${theme}");`,
+    // An empty page has no storage.
+    `try { localStorage.setItem("kumi.language", "${language}"); localStorage.setItem("kumi.theme", "${theme}"); } catch {}`,
   );
   if (before !== undefined) await page.evaluateOnNewDocument(before);
   await page.goto(url);

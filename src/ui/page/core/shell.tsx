@@ -83,7 +83,7 @@ function Choices() {
         class="quiet language"
         onClick={() => language.set(next)}
         lang={next}
-        aria-label={next === "ja" ? "日本語" : "English"}
+        title={next === "ja" ? "日本語" : "English"}
       >
         {next === "ja" ? "日本語" : "EN"}
       </button>
