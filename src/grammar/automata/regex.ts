@@ -2,6 +2,7 @@
 
 import type { Budget } from "../error.ts";
 import { type Dfa, explore } from "./dfa.ts";
+import { withoutLookaheads } from "./lookahead.ts";
 import { ANY, type Range, type Ranges } from "./ranges.ts";
 import { parseRegex, type Syntax } from "./syntax.ts";
 
@@ -53,7 +54,22 @@ class Nfa {
       }
       case "repeat":
         return this.#repeat(syntax, from);
+      case "automaton":
+        return this.#automaton(syntax.dfa, from);
+      case "look":
+        throw new Error("A lookahead is left in an expression");
     }
+  }
+
+  #automaton({ accepting, edges }: Dfa, from: number): number {
+    const states = accepting.map(() => this.state());
+    const to = this.state();
+    this.empty[from].push(states[0]);
+    states.forEach((state, i) => {
+      for (const [first, last, next] of edges[i]) this.moves[state].push([[[first, last]], states[next]]);
+      if (accepting[i]) this.empty[state].push(to);
+    });
+    return to;
   }
 
   #repeat({ body, least, most }: Syntax & { kind: "repeat" }, from: number): number {
@@ -133,13 +149,11 @@ function determinize(nfa: Nfa, first: number, last: number, budget: Budget): Dfa
   }, budget);
 }
 
+const any: Syntax = { kind: "repeat", body: { kind: "set", ranges: ANY }, least: 0, most: Infinity };
+
 /** The automaton of texts in which an expression matches somewhere, as JSON Schema's `pattern` means it. */
 export function searchDfa(source: string, budget: Budget): Dfa {
-  const nfa = new Nfa(budget);
-  const any: Syntax = { kind: "repeat", body: { kind: "set", ranges: ANY }, least: 0, most: Infinity };
-  const first = nfa.state();
-  const last = nfa.add({ kind: "sequence", parts: [any, parseRegex(source), any] }, first);
-  return determinize(nfa, first, last, budget);
+  return syntaxDfa({ kind: "sequence", parts: [any, parseRegex(source), any] }, budget);
 }
 
 /** The automaton of texts that an expression matches from beginning to end. */
@@ -149,9 +163,12 @@ export function matchDfa(source: string, budget: Budget): Dfa {
 
 /** As {@linkcode matchDfa}, of a tree. */
 export function syntaxDfa(syntax: Syntax, budget: Budget): Dfa {
-  const nfa = new Nfa(budget);
-  const first = nfa.state();
-  return determinize(nfa, first, nfa.add(syntax, first), budget);
+  const dfaOf = (plain: Syntax): Dfa => {
+    const nfa = new Nfa(budget);
+    const first = nfa.state();
+    return determinize(nfa, first, nfa.add(plain, first), budget);
+  };
+  return dfaOf(withoutLookaheads(syntax, any, dfaOf, budget));
 }
 
 /** An expression that is a set of code points. */

@@ -1,6 +1,7 @@
 /** Regular expressions of ECMA-262 with the `u` flag, as trees. @module */
 
 import { GrammarError } from "../error.ts";
+import type { Dfa } from "./dfa.ts";
 import { ANY, CODE_POINT_MAX, difference, intersection, type Range, type Ranges, union } from "./ranges.ts";
 import { property } from "./properties.ts";
 
@@ -9,7 +10,11 @@ export type Syntax =
   | { readonly kind: "set"; readonly ranges: Ranges }
   | { readonly kind: "sequence" | "choice"; readonly parts: readonly Syntax[] }
   | { readonly kind: "repeat"; readonly body: Syntax; readonly least: number; readonly most: number }
-  | { readonly kind: "start" | "end" };
+  | { readonly kind: "start" | "end" }
+  /** What follows begins with it, or does not. */
+  | { readonly kind: "look"; readonly ahead: Syntax; readonly negative: boolean }
+  /** What an automaton accepts; no expression is read as one. */
+  | { readonly kind: "automaton"; readonly dfa: Dfa };
 
 const DIGIT: Ranges = [[0x30, 0x39]];
 const WORD: Ranges = [[0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]];
@@ -95,7 +100,7 @@ class Parser {
   #repeats(body: Syntax): Syntax {
     const bounds = this.#bounds();
     if (bounds === undefined) return body;
-    if (body.kind === "start" || body.kind === "end") this.#fail("nothing to repeat");
+    if (body.kind === "start" || body.kind === "end" || body.kind === "look") this.#fail("nothing to repeat");
     this.#take("?"); // as few as possible or as many: the same language
     if (this.#bounds() !== undefined) this.#fail("nothing to repeat");
     return { kind: "repeat", body, least: bounds[0], most: bounds[1] };
@@ -136,14 +141,13 @@ class Parser {
 
   #group(): Syntax {
     if (this.#take("?")) {
-      for (
-        const [sign, what] of [["=", "lookahead"], ["!", "lookahead"], ["<=", "lookbehind"], [
-          "<!",
-          "lookbehind",
-        ]]
-      ) {
-        if (this.#peek(sign)) this.#fail(`${what} is not supported`);
+      for (const sign of ["=", "!"]) {
+        if (!this.#take(sign)) continue;
+        const ahead = this.#choice();
+        if (!this.#take(")")) this.#fail(") is missing");
+        return { kind: "look", ahead, negative: sign === "!" };
       }
+      if (this.#peek("<=") || this.#peek("<!")) this.#fail("lookbehind is not supported");
       if (this.#take("<")) {
         while (this.#at < this.#text.length && !this.#peek(">")) this.#at++;
         if (!this.#take(">")) this.#fail("a group's name without an end");
