@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xff5ce6ff;
+export const abiHash = 0x70ab9e67;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -605,6 +605,10 @@ export const symbols = {
     result: "i32",
   },
   kumi_cpu_quota: {
+    parameters: [],
+    result: "i32",
+  },
+  kumi_thread_give_way: {
     parameters: [],
     result: "i32",
   },

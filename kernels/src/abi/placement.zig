@@ -80,6 +80,11 @@ pub fn usableCpus() status.Error!u32 {
     return cpus.limited(availableOrAll().count());
 }
 
+/// Lets other threads go before the calling one from now on. Returns 1, or 0 where the system does not do that.
+pub fn giveWay() status.Error!u32 {
+    return @intFromBool(cpus.giveWay());
+}
+
 /// The control group's quota in thousandths of a CPU's time; 0 without one.
 pub fn cpuQuota() status.Error!u32 {
     return cpus.quota() orelse 0;
