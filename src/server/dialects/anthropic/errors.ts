@@ -12,10 +12,17 @@ const TYPES: Readonly<Record<number, string>> = {
   503: "overloaded_error",
 };
 
+/** What clients' loops over tools look for: then they send the whole conversation each time. */
+const NO_THREADS = { details: { error_code: "thread_unsupported_request", unsupported: ["thread"] } };
+
 export const ANTHROPIC_ERRORS = {
-  body: ({ status, message }: ApiError) => ({
+  body: ({ status, message, param }: ApiError) => ({
     type: "error",
-    error: { type: TYPES[status] ?? "invalid_request_error", message },
+    error: {
+      type: TYPES[status] ?? "invalid_request_error",
+      message,
+      ...param === "thread" ? NO_THREADS : {},
+    },
   }),
   // Their own status of a server that has no room; clients try again.
   status: ({ status }: ApiError) => status === 503 ? 529 : status,

@@ -97,6 +97,7 @@ export const FOREIGN: Shape = {
   ...unused(["metadata", "service_tier", "betas", "inference_geo", "cache_control", "speed"]),
   mcp_servers: unsupported(SERVER_TOOLS, { empty: true }),
   container: unsupported("Containers are not supported by this server"),
+  thread: unsupported("Conversations are not kept by this server: send all of it"),
   context_management: unsupported(
     "Changes of the conversation by the server are not supported by this server",
     {
