@@ -1,27 +1,12 @@
 /** GET /ui/feed: what the machine is doing, for pages that look on. @module */
 
-import type { LatencyClass } from "../../../scheduler/mod.ts";
 import { ApiError } from "../api_error.ts";
-import type { ConnectionFigures } from "../metrics/server_metrics.ts";
-import type { RequestMetrics } from "../metrics/request_metrics.ts";
-import type { Model } from "../../client/model.ts";
 import { type CancelReason, type EventSource, EventStream, eventText } from "../sse.ts";
 import type { Route } from "../service.ts";
-import { frameOf, helloOf } from "./frame.ts";
+import { type FeedOptions, frameOf, helloOf } from "./frame.ts";
 
 /** Ms from one frame to the next. */
 const INTERVAL_MS = 1000;
-
-/** What a feed is made of. */
-export interface FeedOptions {
-  readonly modelName: string;
-  /** The engine's. */
-  readonly classes: readonly LatencyClass[];
-  /** The model; null while it is not there. */
-  readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
-  readonly requests: RequestMetrics;
-  readonly connections?: () => ConnectionFigures | undefined;
-}
 
 /** Looks at the engine once a second while somebody looks on, however many they are, and not otherwise. */
 export class Feed {

@@ -4,7 +4,21 @@ import process from "node:process";
 import type { Health, ModelStats, WorkerStats } from "../../client/client.ts";
 import type { ModelInfo } from "../../protocol/model_info.ts";
 import type { FeedClass, FeedFrame, FeedHello, FeedWorker } from "../../ui/feed.ts";
-import type { FeedOptions } from "./feed.ts";
+import type { LatencyClass } from "../../../scheduler/mod.ts";
+import type { Model } from "../../client/model.ts";
+import type { RequestMetrics } from "../metrics/request_metrics.ts";
+import type { ConnectionFigures } from "../metrics/server_metrics.ts";
+
+/** What a feed is made of. */
+export interface FeedOptions {
+  readonly modelName: string;
+  /** The engine's. */
+  readonly classes: readonly LatencyClass[];
+  /** The model; null while it is not there. */
+  readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
+  readonly requests: RequestMetrics;
+  readonly connections?: () => ConnectionFigures | undefined;
+}
 
 export function helloOf({ modelName, classes, requests }: FeedOptions, info: ModelInfo): FeedHello {
   const { ttft, itl } = requests.figuresOf(classes[0].name);
