@@ -169,6 +169,7 @@ const TINY_SHAPES = {
   "dots1-tiny": {
     ...TINY,
     family: "dots1",
+    kvHeads: 4,
     optional: ["exp_probs_b.bias"],
     entries: keys("dots1", {
       expert_count: 8,
