@@ -45,7 +45,8 @@ export const PART = object({
   refusal: content,
 }, { others: unused(["cache_control", "annotations", "logprobs", "parsed", "prompt_cache_breakpoint"]) });
 
-const FUNCTION = object({ name }, { arguments: UNUSED });
+/** Clients that have read the arguments send back what they read, too. */
+const FUNCTION = object({ name }, { arguments: UNUSED }, { others: unused(["parsed_arguments"]) });
 
 export const TOOL_CALL = object({}, {
   id: name,

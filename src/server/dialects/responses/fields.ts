@@ -58,7 +58,7 @@ export const ITEM = object({}, {
   name,
   arguments: content,
   output: parts,
-}, { others: unused(["id", "status", "encrypted_content", "phase"]) });
+}, { others: unused(["id", "status", "encrypted_content", "phase", "parsed_arguments"]) });
 
 const TOOL = object({
   type: tag(["function"], {
