@@ -7,6 +7,7 @@ import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../runner/model_runner.ts";
 import { LOGITS_ROWS_DEFAULT } from "../runner/sizes.ts";
 import { readGapTokens } from "../tokenizer/gap_tokens.ts";
+import { readRerankPrompt } from "../tokenizer/rerank_prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Constraints } from "./constraints.ts";
 import { Engine } from "./engine.ts";
@@ -202,6 +203,7 @@ export class EngineHost {
           bosToken: tokenizer.bos === undefined ? undefined : tokenizer.tokenText(tokenizer.bos),
           eosToken: tokenizer.eos === undefined ? undefined : tokenizer.tokenText(tokenizer.eos),
           gap: readGapTokens(file.metadata, tokenizer),
+          rerankPrompt: readRerankPrompt(file.metadata, tokenizer),
           notes: [...warnings, ...loadNotes(file, runner.hyperparameters, runner, options)],
           fingerprint: fingerprintOf(file, options.kvFormat ?? kvFormatNames[0], runner.kernels.isa),
         }),

@@ -24,6 +24,7 @@ export function describeModel(
     | "bosToken"
     | "eosToken"
     | "gap"
+    | "rerankPrompt"
     | "notes"
     | "fingerprint"
   >,

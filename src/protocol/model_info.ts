@@ -1,5 +1,6 @@
 import type { FilePooling } from "../models/hyperparameters.ts";
 import type { GapTokens } from "../tokenizer/gap_tokens.ts";
+import type { RerankPrompt } from "../tokenizer/rerank_prompt.ts";
 import type { FileSampling } from "./file_sampling.ts";
 
 /** How a model calls tools. */
@@ -54,6 +55,8 @@ export interface ModelInfo {
   eosToken?: string;
   /** The tokens with which it is asked to fill a gap between two texts, where it has such. */
   gap?: GapTokens;
+  /** How it is asked whether a document answers a query, where it was trained to be. */
+  rerankPrompt?: RerankPrompt;
   /** How the file would have its model sampled; used where a request says nothing. */
   sampling: FileSampling;
   /** Sentences about what is otherwise than the file or a user would have it, such as a shorter context. */

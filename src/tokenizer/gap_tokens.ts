@@ -8,6 +8,9 @@ export interface GapTokens {
   prefix: number;
   suffix: number;
   middle: number;
+  /** What stands before the name of a repository, and of each of its files, for models that were shown whole ones. */
+  repository?: number;
+  file?: number;
   /** Tokens that end what fills the gap, beside the model's own. */
   ends: number[];
 }
@@ -28,10 +31,19 @@ const PARTS = {
   },
 } as const;
 
-/** After them another file begins, or nothing. */
+/** With them a repository begins, and a file of it. */
+const FILES = {
+  repository: {
+    keys: ["fim_rep_token_id"],
+    texts: ["<|repo_name|>", "<|fim_repo|>", "<repo_name>", "<reponame>"],
+  },
+  file: { keys: ["fim_sep_token_id"], texts: ["<|file_sep|>", "<file_sep>"] },
+} as const;
+
+/** After them nothing comes, or another file. */
 const ENDS = {
-  keys: ["fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id"],
-  texts: ["<|fim_pad|>", "<fim_pad>", "<|repo_name|>", "<|fim_repo|>", "<|file_sep|>", "▁<EOT>", "<EOT>"],
+  keys: ["fim_pad_token_id", ...FILES.repository.keys, ...FILES.file.keys],
+  texts: ["<|fim_pad|>", "<fim_pad>", ...FILES.repository.texts, ...FILES.file.texts, "▁<EOT>", "<EOT>"],
 };
 
 /** The tokens of a model that knows gaps. Throws TokenizerError for ids that are none. */
@@ -45,5 +57,14 @@ export function readGapTokens(metadata: Metadata, tokenizer: Tokenizer): GapToke
   const [suffix] = all(PARTS.suffix);
   const [middle] = all(PARTS.middle);
   if (prefix === undefined || suffix === undefined || middle === undefined) return undefined;
-  return { prefix, suffix, middle, ends: [...new Set(all(ENDS))] };
+  const [repository] = all(FILES.repository);
+  const [file] = all(FILES.file);
+  return {
+    prefix,
+    suffix,
+    middle,
+    ...repository === undefined ? {} : { repository },
+    ...file === undefined ? {} : { file },
+    ends: [...new Set(all(ENDS))],
+  };
 }

@@ -2,6 +2,7 @@
 
 import { DEFAULT_CLASSES, type LatencyClass } from "../../../scheduler/mod.ts";
 import type { Endpoint } from "../dialects/dialect.ts";
+import type { ModelHost } from "../model_host.ts";
 import type { Service } from "../service.ts";
 import { printFault } from "../../process/print.ts";
 import { BatchStore } from "./batch_store.ts";
@@ -9,7 +10,7 @@ import { BATCH_DEFAULTS } from "./defaults.ts";
 import { FileStore } from "./file_store.ts";
 import { type BatchStatus, nowSeconds } from "./objects.ts";
 import { TenantFolders } from "./records.ts";
-import type { BatchWorker } from "./worker.ts";
+import type { BatchPower, BatchWorker } from "./worker.ts";
 
 /** Where a server keeps files and batches, and how much. */
 export interface BatchOptions {
@@ -47,6 +48,7 @@ export class Batches {
   readonly #loading: Promise<BatchWorker>;
   #worker: BatchWorker | null = null;
   readonly #lock: Deno.FsFile;
+  readonly #host: ModelHost;
   readonly #ageSeconds: number;
   readonly #ended = new Map<BatchStatus, number>();
   readonly #requests = new Map<string, number>();
@@ -73,10 +75,8 @@ export class Batches {
     this.batches = new BatchStore(folders);
     this.#loading = this.#load(service, endpoints, classes);
     this.#loading.catch((error) => printFault("kumi: batches cannot be done:", error));
-    const { host } = service.models.first;
-    host.settled.then(async () => {
-      if (host.takesRequests) await this.wake();
-    });
+    this.#host = service.models.first.host;
+    this.#host.settled.then(() => this.wake()).catch(() => {});
     this.#sweeping = setInterval(() => this.sweep(), SWEEP_MS);
     Deno.unrefTimer(this.#sweeping);
     this.sweep();
@@ -95,7 +95,8 @@ export class Batches {
 
   /** Begins what can be begun. */
   async wake(): Promise<void> {
-    (await this.#loading).wake();
+    const worker = await this.#loading;
+    if (this.#host.takesRequests) worker.wake();
   }
 
   /** Ends a batch that is to be cancelled. */
@@ -118,7 +119,7 @@ export class Batches {
       batches,
       asker: new BulkAsker(service, endpoints),
       lineBytesMax: service.bodies.bytesMax,
-      power: () => Promise.resolve(powerOf(service, classes)),
+      power: () => powerOf(service, classes),
       onEnd: ({ status }) => add(this.#ended, status),
       onRequest: (outcome) => add(this.#requests, outcome),
     });
@@ -145,8 +146,9 @@ function add<K>(counts: Map<K, number>, key: K): void {
 }
 
 /** The class of the name "batch", or the least urgent one where there is none. */
-function powerOf({ models }: Service, classes: readonly LatencyClass[] = DEFAULT_CLASSES) {
+function powerOf({ models }: Service, classes: readonly LatencyClass[] = DEFAULT_CLASSES): BatchPower | null {
   const { host } = models.first;
+  if (!host.takesRequests) return null;
   const { info } = host.model;
   const least = classes.toSorted((a, b) => a.priority - b.priority)[0];
   const { name, maxBatch } = classes.find(({ name }) => name === CLASS) ?? least;

@@ -26,8 +26,8 @@ export interface BatchWorkerOptions {
   readonly asker: Pick<BulkAsker, "ask">;
   /** Longest line of a file. */
   readonly lineBytesMax: number;
-  /** Resolves once the engine can be asked. */
-  readonly power: () => Promise<BatchPower>;
+  /** null where the engine takes no requests. */
+  readonly power: () => BatchPower | null;
   /** Told of each batch that ended. */
   readonly onEnd?: (batch: StoredBatch) => void;
   /** Told of each request that has a line. */
@@ -176,7 +176,9 @@ export class BatchWorker {
 
   async #run(tenant: string, id: string, requests: RequestFile, signal: AbortSignal): Promise<void> {
     const { files, batches, asker, power, onRequest } = this.#options;
-    const { class: name, parallel, tokensMax } = await power();
+    const available = power();
+    if (available === null) throw new EngineGoneError("the model takes no requests");
+    const { class: name, parallel, tokensMax } = available;
     signal.throwIfAborted();
     const total = requests.entries.length;
     const batch = batches.find(tenant, id);

@@ -38,6 +38,8 @@ const BUSY: ReadonlySet<string | undefined> = new Set([
 ]);
 const GONE: ReadonlySet<string | undefined> = new Set(["engine_unavailable", "failed", "draining"]);
 const OK = 200;
+/** What the access log calls them. */
+const METHOD = "BATCH";
 const RETRY_MS = 1000;
 
 /** Asks for answers. A request that finds no room waits and is asked again; everything else is its answer. */
@@ -59,16 +61,35 @@ export class BulkAsker {
     while (true) {
       signal.throwIfAborted();
       const id = newId();
+      const answered = this.#watch(id, request.path, options.tenant);
       try {
-        return { status_code: OK, request_id: id, body: await this.#answer(dialect, request, id, options) };
+        const body = await this.#answer(dialect, request, id, options);
+        answered(OK);
+        return { status_code: OK, request_id: id, body };
       } catch (thrown) {
-        signal.throwIfAborted();
         const error = toApiError(thrown);
+        answered(error.status, error.code);
+        signal.throwIfAborted();
         if (GONE.has(error.code)) throw new EngineGoneError(error.message, { cause: thrown });
         if (!BUSY.has(error.code)) return failure(dialect, id, error, thrown);
         await delay(Number(error.headers["retry-after"]) * 1000 || RETRY_MS, signal);
       }
     }
+  }
+
+  /** Who watches hears of it as of a request over HTTP. */
+  #watch(id: string, route: string, tenant: string): (status: number, code?: string) => void {
+    const startedAt = performance.now();
+    return (status, code) =>
+      this.#service.observer.answered?.({
+        id,
+        method: METHOD,
+        route,
+        status,
+        tenant,
+        headMs: performance.now() - startedAt,
+        ...code === undefined ? {} : { code },
+      });
   }
 
   async #answer(

@@ -23,6 +23,24 @@ Deno.test("gapPrompt() puts the model's tokens around both texts", async () => {
   await assertRejects(() => gapPrompt({ text: "a" }, "b", asked({})), ApiError, "no tokens for it");
 });
 
+Deno.test("gapPrompt() puts other files before, with the tokens that the model has for them", async () => {
+  const beside = [{ filename: "f", text: "x" }, { text: "y" }];
+  const letters = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0));
+  const tokens = async (info: object) =>
+    (await gapPrompt({ text: "a" }, "b", asked(info), { beside, begun: "c" })).tokens;
+  const middle = [10, 97, 11, 98, 12, 99];
+  const files = [20, ...letters("f\nx\n"), 20, ...letters("file\ny\n"), 20, ...letters("current\n")];
+  assertEquals(await tokens({ gap: { ...gap, file: 20, repository: 21 } }), [
+    1,
+    21,
+    ...letters("repository\n"),
+    ...files,
+    ...middle,
+  ]);
+  assertEquals(await tokens({ gap: { ...gap, file: 20 } }), [1, ...files, ...middle]);
+  assertEquals(await tokens({ gap }), [1, ...letters("f\nx\ny\n"), ...middle]);
+});
+
 Deno.test("completions with a suffix ask for what stands before it", async () => {
   const plan = (body: object) =>
     COMPLETIONS.plan!(readFields(COMPLETIONS_BODY, { prompt: "a", ...body }), asked({ gap }));
