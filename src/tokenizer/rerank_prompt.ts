@@ -1,6 +1,6 @@
 /** How a model is asked whether a document answers a query, where it was trained to be. @module */
 
-import { type Metadata, readString } from "./metadata.ts";
+import type { Metadata } from "./metadata.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** A model's question, and the tokens of which one is its answer. */
@@ -26,11 +26,11 @@ const PLACES = ["{query}", "{document}"];
  * and knows the control tokens of Qwen3's prompt. Undefined for all others.
  */
 export function readRerankPrompt(metadata: Metadata, tokenizer: Tokenizer): RerankPrompt | undefined {
-  const own = readString(metadata, "chat_template.rerank");
+  const own = metadata.get("tokenizer.chat_template.rerank");
   const name = metadata.get("general.name");
   const isCalled = typeof name === "string" && /rerank/i.test(name) &&
     tokenizer.controlId("<|im_start|>") !== undefined;
-  const template = own ?? (isCalled ? QWEN3 : undefined);
+  const template = typeof own === "string" ? own : isCalled ? QWEN3 : undefined;
   if (template === undefined || !PLACES.every((place) => template.split(place).length === 2)) {
     return undefined;
   }

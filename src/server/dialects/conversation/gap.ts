@@ -15,7 +15,7 @@ export interface GapPrompt {
 
 /** A text beside the one with the gap, such as another file that is open. */
 export interface Beside {
-  readonly filename?: string;
+  readonly filename?: string | null;
   readonly text: string;
 }
 
@@ -66,11 +66,11 @@ export async function gapPrompt(
 function besideTexts(beside: readonly Beside[], knowsFiles: boolean): string[] {
   if (beside.length === 0) return [];
   if (!knowsFiles) {
-    return beside.map(({ filename, text }) => `${filename === undefined ? "" : `${filename}\n`}${text}\n`);
+    return beside.map(({ filename, text }) => `${filename ? `${filename}\n` : ""}${text}\n`);
   }
   return [
     `${REPOSITORY}\n`,
-    ...beside.map(({ filename = "file", text }) => `${filename}\n${text}\n`),
+    ...beside.map(({ filename, text }) => `${filename || "file"}\n${text}\n`),
     "current\n",
   ];
 }
