@@ -17,7 +17,10 @@ const QWEN = ["<|im_start|>", "<|im_end|>"];
 Deno.test("readRerankPrompt() takes the file's template, or Qwen3's for a file that is called a reranker", () => {
   const own = promptOf(MERGES, [], undefined, "{query} {document}");
   assertEquals([own?.template, own?.yes !== own?.no], ["{query} {document}", true]);
-  assertStringIncludes(promptOf(MERGES, QWEN, "Qwen3 Reranker 0.6B")!.template, "<Query>: {query}\n<Document>: {document}");
+  assertStringIncludes(
+    promptOf(MERGES, QWEN, "Qwen3 Reranker 0.6B")!.template,
+    "<Query>: {query}\n<Document>: {document}",
+  );
 });
 
 Deno.test("readRerankPrompt() gives nothing for other models", () => {
