@@ -6,7 +6,9 @@ import openai
 from common import *
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
+from shapes import *
 
 AT = {"model": MODEL, "base_url": URL, "api_key": KEY}
 chat = ChatOpenAI(temperature=0, max_retries=0, **AT)
@@ -58,6 +60,30 @@ def embeddings():
     assert len(one) == len(embedder.embed_query("a lamp")) and one != two
 
 
+def objects():
+    for method in ["json_schema", "function_calling"]:
+        shaped = chat.with_structured_output(Person, method=method)
+        assert_person(shaped.invoke(PEOPLE))
+    assert_person(list(chat.with_structured_output(Person).stream(PEOPLE))[-1])
+
+
+def tools():
+    @tool(args_schema=Add)
+    def add(a, b):
+        """Adds two numbers."""
+        return a + b
+
+    bound = chat.bind_tools([add], tool_choice="add", parallel_tool_calls=False)
+    answer = bound.invoke(QUESTION)
+    assert_sum(answer.tool_calls[0]["args"])
+    result = add.invoke(answer.tool_calls[0])
+    assert isinstance(chat.invoke([HumanMessage(QUESTION), answer, result], max_tokens=30).content, str)
+    whole = None
+    for chunk in bound.stream(QUESTION):
+        whole = chunk if whole is None else whole + chunk
+    assert_sum(whole.tool_calls[0]["args"])
+
+
 def errors():
     raises(ContextOverflowError, lambda: chat.invoke(TOO_LONG))
     raises(
@@ -70,4 +96,4 @@ async def concurrency():
     assert len({answer.content for answer in answers}) == 1
 
 
-asyncio.run(checks(plain, streamed, abort_plain, abort_streamed, embeddings, errors, concurrency))
+asyncio.run(checks(plain, streamed, objects, tools, abort_plain, abort_streamed, embeddings, errors, concurrency))

@@ -4,6 +4,7 @@ import asyncio
 
 import openai
 from common import *
+from shapes import *
 
 client = openai.OpenAI(base_url=URL, api_key=KEY, max_retries=0)
 patient = openai.AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=5)
@@ -94,6 +95,35 @@ def errors():
     raises(openai.BadRequestError, lambda: create(model=MODEL, messages=MESSAGES, temperature=9))
 
 
+def objects():
+    parse = client.chat.completions.parse
+    assert_person(parse(model=MODEL, messages=ASKED, response_format=Person).choices[0].message.parsed)
+    with client.chat.completions.stream(model=MODEL, messages=ASKED, response_format=Person) as stream:
+        assert_person(stream.get_final_completion().choices[0].message.parsed)
+    assert_person(client.responses.parse(model=MODEL, input=ASKED, text_format=Person).output_parsed)
+    with client.responses.stream(model=MODEL, input=ASKED, text_format=Person) as stream:
+        assert any(event.type == "response.output_text.delta" for event in stream)
+        assert_person(stream.get_final_response().output_parsed)
+
+
+def tools():
+    once = {"tool_choice": "required", "parallel_tool_calls": False}
+    tool = openai.pydantic_function_tool(Add)
+    answer = client.chat.completions.parse(model=MODEL, messages=QUESTIONS, tools=[tool], **once)
+    message = answer.choices[0].message
+    assert isinstance(message.tool_calls[0].function.parsed_arguments, Add)
+    # What it gave, with a result, goes back as it is.
+    result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "42"}
+    history = [*QUESTIONS, message.model_dump(), result]
+    assert_answer(create(model=MODEL, messages=history, max_tokens=30).choices[0].message.content)
+    add = {"type": "function", "name": "Add", "parameters": Add.model_json_schema()}
+    with client.responses.stream(model=MODEL, input=QUESTIONS, tools=[add], **once) as stream:
+        deltas = [event.delta for event in stream if event.type == "response.function_call_arguments.delta"]
+        call = stream.get_final_response().output[0]
+    assert "".join(deltas) == call.arguments
+    assert_sum(json.loads(call.arguments))
+
+
 async def concurrency():
     calls = [
         patient.chat.completions.create(model=MODEL, messages=MESSAGES, temperature=0)
@@ -103,4 +133,17 @@ async def concurrency():
     assert len(texts) == 1, texts
 
 
-asyncio.run(checks(plain, streamed, options, abort_plain, abort_streamed, embeddings, errors, concurrency))
+asyncio.run(
+    checks(
+        plain,
+        streamed,
+        options,
+        objects,
+        tools,
+        abort_plain,
+        abort_streamed,
+        embeddings,
+        errors,
+        concurrency,
+    )
+)
