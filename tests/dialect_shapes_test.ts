@@ -85,7 +85,7 @@ Deno.test("/v1/messages reads system, blocks and results of tools", async () => 
   const image = { type: "image", source: {} };
   assertEquals(refusal({ messages: [{ role: "user", content: [image] }] }), "messages[0].content[0].type");
   assertEquals(refusal({ tool_choice: { type: "some" } }), "tool_choice.type");
-  assertEquals(refusal({ output_config: { format: { type: "json_schema" } } }), "output_config.format");
+  assertEquals(refusal({ output_config: { format: { type: "text" } } }), "output_config.format.type");
   assertEquals(refusal({ max_tokens: null }), "max_tokens");
 });
 

@@ -57,6 +57,7 @@ const least = struct {
         _ = @import("ops/expert_rows.zig");
         _ = @import("abi/kv_blocks.zig");
         _ = @import("grammar/characters.zig");
+        _ = @import("grammar/closing.zig");
         _ = @import("grammar/matcher.zig");
         _ = @import("grammar/vocabulary.zig");
         _ = @import("abi/machine.zig");

@@ -6,15 +6,14 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
-import { type Piece, readAnswer } from "../client/conversation/pieces.ts";
+import { type AnswerManner, type Piece, piecesOf } from "../client/conversation/pieces.ts";
 import type { GenerationResult } from "../client/generation.ts";
-import type { ToolFormat } from "../grammar/tools/format.ts";
 
 /** The id of a call, of its number within the answer. */
 type CallId = (index: number) => string;
 
 export function usageOf({ usage }: GenerationResult): LanguageModelV4Usage {
-  const { promptTokens, cachedTokens, completionTokens } = usage;
+  const { promptTokens, cachedTokens, completionTokens, reasoningTokens: reasoning } = usage;
   return {
     inputTokens: {
       total: promptTokens,
@@ -22,7 +21,7 @@ export function usageOf({ usage }: GenerationResult): LanguageModelV4Usage {
       cacheRead: cachedTokens,
       cacheWrite: undefined,
     },
-    outputTokens: { total: completionTokens, text: completionTokens, reasoning: undefined },
+    outputTokens: { total: completionTokens, text: completionTokens - (reasoning ?? 0), reasoning },
   };
 }
 
@@ -35,11 +34,12 @@ export function endingOf({ finishReason }: GenerationResult, hasCalls: boolean):
 /** A whole answer; a call that was cut is left out. */
 export function contentOf(
   result: GenerationResult,
-  format: ToolFormat | undefined,
+  manner: AnswerManner,
   callId: CallId,
 ): LanguageModelV4Content[] {
-  return readAnswer(result, format).flatMap((piece): LanguageModelV4Content[] => {
+  return piecesOf(result, manner).flatMap((piece): LanguageModelV4Content[] => {
     if (piece.kind === "text") return [{ type: "text", text: piece.text }];
+    if (piece.kind === "thought") return [{ type: "reasoning", text: piece.text }];
     if (!isJson(piece.arguments)) return [];
     return [{
       type: "tool-call",
@@ -60,11 +60,14 @@ function isJson(text: string): boolean {
   }
 }
 
+/** Blocks of texts, as the SDK names them. */
+const BLOCKS = { text: "text", thought: "reasoning" } as const;
+
 /** Writes the parts of a stream: blocks, each begun, told and closed. */
 export class StreamWriter {
   readonly #callId: CallId;
   /** The block that has begun and not ended. */
-  #open: { kind: "text"; id: string } | { kind: "call"; id: string; name: string; input: string } | null =
+  #open: { kind: "text" | "thought"; id: string } | { kind: "call"; id: string; name: string; input: string } | null =
     null;
   #blocks = 0;
   /** Whether a call is whole. */
@@ -78,7 +81,8 @@ export class StreamWriter {
     return pieces.flatMap((piece): LanguageModelV4StreamPart[] => {
       switch (piece.kind) {
         case "text":
-          return this.#text(piece.text);
+        case "thought":
+          return this.#text(piece.kind, piece.text);
         case "call": {
           const id = this.#callId(piece.index);
           const closing = this.close();
@@ -94,12 +98,13 @@ export class StreamWriter {
     });
   }
 
-  #text(delta: string): LanguageModelV4StreamPart[] {
-    if (this.#open?.kind === "text") return [{ type: "text-delta", id: this.#open.id, delta }];
+  #text(kind: "text" | "thought", delta: string): LanguageModelV4StreamPart[] {
+    const name = BLOCKS[kind];
+    if (this.#open?.kind === kind) return [{ type: `${name}-delta`, id: this.#open.id, delta }];
     const id = String(this.#blocks++);
     const closing = this.close();
-    this.#open = { kind: "text", id };
-    return [...closing, { type: "text-start", id }, { type: "text-delta", id, delta }];
+    this.#open = { kind, id };
+    return [...closing, { type: `${name}-start`, id }, { type: `${name}-delta`, id, delta }];
   }
 
   /** Ends the block that is open. */
@@ -107,7 +112,7 @@ export class StreamWriter {
     const open = this.#open;
     this.#open = null;
     if (open === null) return [];
-    if (open.kind === "text") return [{ type: "text-end", id: open.id }];
+    if (open.kind !== "call") return [{ type: `${BLOCKS[open.kind]}-end`, id: open.id }];
     const end = { type: "tool-input-end", id: open.id } as const;
     if (!isJson(open.input)) return [end];
     this.hasCalls = true;

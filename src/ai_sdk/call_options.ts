@@ -1,9 +1,9 @@
 /** From the options of the AI SDK's calls to those of chats. @module */
 
 import type { LanguageModelV4CallOptions, SharedV4Warning } from "@ai-sdk/provider";
-import { callingOf, formatNamed, type ToolRequest } from "../client/conversation/calling.ts";
+import { callingOf, type ToolRequest } from "../client/conversation/calling.ts";
 import { withSchemaPrompt } from "../client/conversation/object_generation.ts";
-import type { ToolFormat } from "../grammar/tools/format.ts";
+import { type AnswerManner, mannerOf } from "../client/conversation/pieces.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import type { ChatOptions } from "../protocol/options/generation.ts";
 import type { ChatMessage } from "../protocol/request.ts";
@@ -14,8 +14,8 @@ import { toMessages } from "./prompt.ts";
 export interface Asked {
   readonly messages: ChatMessage[];
   readonly options: ChatOptions;
-  /** How calls are written, where there are tools. */
-  readonly format?: ToolFormat;
+  /** How answers are written. */
+  readonly manner: AnswerManner;
   readonly warnings: SharedV4Warning[];
 }
 
@@ -23,7 +23,10 @@ export interface Asked {
 type OwnOptions = ChatOptions & { tellSchema?: boolean };
 
 /** Throws a ToolRequestError, or an error that the SDK knows. */
-export function toChat(call: LanguageModelV4CallOptions, { toolCalls }: Pick<ModelInfo, "toolCalls">): Asked {
+export function toChat(
+  call: LanguageModelV4CallOptions,
+  info: Pick<ModelInfo, "toolCalls" | "thoughts">,
+): Asked {
   const { tellSchema = true, ...own } = (call.providerOptions?.kumi ?? {}) as OwnOptions;
   const warnings: SharedV4Warning[] = [];
   const tools = toolsOf(call, warnings);
@@ -39,21 +42,23 @@ export function toChat(call: LanguageModelV4CallOptions, { toolCalls }: Pick<Mod
     stop: call.stopSequences,
     seed: call.seed,
     ...thinkingOf(call.reasoning),
+    // The signs of thoughts may be control tokens, which are no text otherwise.
+    specialTokens: (info.thoughts?.control.length ?? 0) > 0,
     ...own,
+    // They are read here, together with the calls.
+    splitReasoning: false,
     signal: call.abortSignal,
   };
   const told = schema !== undefined && tellSchema ? withSchemaPrompt(messages, schema) : messages;
+  const grammar = schema === undefined ? undefined : { kind: "schema", schema } as const;
   if (tools === undefined) {
-    const grammar = schema === undefined ? {} : { grammar: { kind: "schema", schema } as const };
-    return { messages: told, options: { ...options, ...grammar }, warnings };
+    const form = grammar === undefined ? {} : { grammar };
+    return { messages: told, options: { ...options, ...form }, manner: mannerOf(info), warnings };
   }
-  if (schema !== undefined) {
-    const details = "beside tools the schema is told to the model, and not kept to";
-    warnings.push({ type: "compatibility", feature: "responseFormat", details });
-  }
-  const calling = callingOf(tools, toolCalls);
-  const format = formatNamed(toolCalls);
-  return { messages: told, options: { ...options, ...calling.shape, ...calling.options }, format, warnings };
+  // With both the answer is one of them.
+  const calling = callingOf(tools, info.toolCalls, grammar);
+  const manner = mannerOf(info, tools.tools);
+  return { messages: told, options: { ...options, ...calling.shape, ...calling.options }, manner, warnings };
 }
 
 function schemaOf({ responseFormat }: LanguageModelV4CallOptions): unknown {

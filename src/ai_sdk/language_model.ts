@@ -33,13 +33,13 @@ export class KumiLanguageModel implements LanguageModelV4 {
 
   async doGenerate(call: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
     const asked = toChat(call, this.#model.info);
-    const { format, messages, warnings } = asked;
+    const { manner, messages, warnings } = asked;
     const result = await this.#begin(asked).result.catch((error) => {
       throw callError(error);
     });
     // The generation has what came by then; the SDK wants the reason.
     if (result.finishReason === "abort") call.abortSignal?.throwIfAborted();
-    const content = contentOf(result, format, (index) => callIdAfter(messages, index));
+    const content = contentOf(result, manner, (index) => callIdAfter(messages, index));
     return {
       content,
       finishReason: endingOf(result, content.some(({ type }) => type === "tool-call")),
@@ -79,12 +79,15 @@ export class KumiLanguageModel implements LanguageModelV4 {
   }
 
   async *#parts(generation: Generation, asked: Asked): AsyncGenerator<LanguageModelV4StreamPart, void, void> {
-    const reader = new AnswerReader(asked.format);
+    let reader: AnswerReader | undefined;
     const writer = new StreamWriter((index) => callIdAfter(asked.messages, index));
     yield { type: "stream-start", warnings: asked.warnings };
     yield { type: "response-metadata", modelId: this.modelId, timestamp: new Date() };
-    for await (const text of generation) yield* writer.write(reader.push(text));
-    yield* writer.write(reader.end());
+    for await (const text of generation) {
+      reader ??= new AnswerReader(asked.manner, generation.thoughts);
+      yield* writer.write(reader.push(text));
+    }
+    if (reader !== undefined) yield* writer.write(reader.end());
     yield* writer.close();
     const result = await generation.result;
     yield { type: "finish", usage: usageOf(result), finishReason: endingOf(result, writer.hasCalls) };

@@ -1,3 +1,4 @@
+import type { ThoughtFormat } from "../grammar/thoughts/format.ts";
 import { AnswerLengths, DEFAULT_CLASSES, PromptLengths, Router } from "../../scheduler/mod.ts";
 import { wallClock } from "../protocol/clock.ts";
 import { EngineError, fromWireError, QuarantineError } from "../protocol/errors.ts";
@@ -97,16 +98,17 @@ export class EngineClient implements AsyncDisposable {
     return this.#info;
   }
 
-  /** Starts an answer. An aborted signal ends it with what it has so far. */
+  /** Starts an answer. An aborted signal ends it with what it has so far. `thoughts`: set where they are told apart. */
   generate(
     request: WorkRequest,
     signal?: AbortSignal,
     listener: GenerationListener = {},
+    thoughts?: ThoughtFormat,
   ): Generation {
     this.#assertOpen();
     const id = this.#nextId++;
     const onAbort = () => this.#abort(id);
-    const generation = new Generation(onAbort, listener, signal);
+    const generation = new Generation(onAbort, listener, signal, thoughts);
     const priority = this.#priorities.get(request.class) ?? 0;
     const told = this.#overrule?.draw() ? { ...request, overrule: {} } : request;
     const pending = new PendingRequest(id, told, priority, generation, wallClock);

@@ -1,10 +1,16 @@
 import { AlignedLogprobs } from "./aligned_logprobs.ts";
+import { AnswerReader } from "../grammar/answer_reader.ts";
+import type { ThoughtFormat, ThoughtsAt } from "../grammar/thoughts/format.ts";
 import type { Completion, PromptLogprob, StepEvent, TokenLogprob } from "../protocol/answer.ts";
 import type { GenerationListener } from "../protocol/options/generation.ts";
 
 /** A finished answer. */
 export interface GenerationResult extends Completion {
   text: string;
+  /** What the model thought before, where that is told apart from the text. */
+  reasoning?: string;
+  /** Where the answer began, if the model marks its thoughts. */
+  thoughts?: ThoughtsAt;
   /** One for each token of the text, where they were asked for: the bytes of all, joined, are the text. */
   logprobs?: TokenLogprob[];
   /** One for each token of the prompt, where they were asked for. */
@@ -34,7 +40,11 @@ export class Generation implements AsyncIterable<string> {
   readonly #cancel: () => void;
   readonly #listener: GenerationListener;
   readonly #signal?: AbortSignal;
+  readonly #thoughtFormat?: ThoughtFormat;
   readonly #parts: string[] = [];
+  readonly #reasoning: string[] = [];
+  #thoughts?: ThoughtsAt;
+  #reader?: AnswerReader;
   readonly #aligned = new AlignedLogprobs();
   /** Undefined where nobody asked for them. */
   #logprobs: TokenLogprob[] | undefined;
@@ -47,9 +57,18 @@ export class Generation implements AsyncIterable<string> {
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  /** `cancel` is called once at most, when the reader wants no more. `signal`: what an abort is told from. */
-  constructor(cancel: () => void, listener: GenerationListener = {}, signal?: AbortSignal) {
+  /**
+   * `cancel` is called once at most, when the reader wants no more. `signal`: what an abort is told from. `thoughts`: set where
+   * they are to be told apart from the text.
+   */
+  constructor(
+    cancel: () => void,
+    listener: GenerationListener = {},
+    signal?: AbortSignal,
+    thoughts?: ThoughtFormat,
+  ) {
     this.#cancel = cancel;
+    this.#thoughtFormat = thoughts;
     this.#signal = signal;
     this.#listener = listener;
     this.result = this.#settle.promise;
@@ -60,10 +79,11 @@ export class Generation implements AsyncIterable<string> {
   /** Takes what a step gave. For the engine's client. */
   push(event: StepEvent): void {
     if (this.#ended) return;
-    const { text, completion, promptLogprobs } = event;
+    const { completion, promptLogprobs } = event;
     if (promptLogprobs !== undefined) (this.#promptLogprobs ??= []).push(...promptLogprobs);
-    const logprobs = event.logprobs && this.#align(event.logprobs, text, completion !== undefined);
-    if (!this.#tell(event, logprobs)) return;
+    const logprobs = event.logprobs && this.#align(event.logprobs, event.text, completion !== undefined);
+    const { text, reasoning } = this.#split(event);
+    if (!this.#tell({ ...event, text }, logprobs, reasoning)) return;
     this.#parts.push(text);
     this.#pending += text;
     if (completion !== undefined) {
@@ -71,11 +91,33 @@ export class Generation implements AsyncIterable<string> {
       this.#wasAborted = completion.finishReason === "abort";
       this.#text = this.#parts.join("");
       const result: GenerationResult = { text: this.#text, ...completion };
+      if (this.#thoughts !== undefined) result.thoughts = this.#thoughts;
+      if (this.#reader !== undefined) result.reasoning = this.#reasoning.join("");
       if (this.#logprobs !== undefined) result.logprobs = this.#logprobs;
       if (this.#promptLogprobs !== undefined) result.promptLogprobs = this.#promptLogprobs;
       this.#settle.resolve(result);
     }
     this.#wake?.();
+  }
+
+  /** Where the answer begins, once it was taken, if the model marks its thoughts. */
+  get thoughts(): ThoughtsAt | undefined {
+    return this.#thoughts;
+  }
+
+  /** What an event says, and what was thought. */
+  #split({ text, thoughts, completion }: StepEvent): { text: string; reasoning: string } {
+    if (thoughts !== undefined && this.#thoughts === undefined) {
+      this.#thoughts = thoughts;
+      this.#reader = this.#thoughtFormat && new AnswerReader({ thoughts: this.#thoughtFormat }, thoughts);
+    }
+    if (this.#reader === undefined) return { text, reasoning: "" };
+    const pieces = [...this.#reader.push(text), ...completion === undefined ? [] : this.#reader.end()];
+    const joined = (kind: "text" | "thought") =>
+      pieces.flatMap((piece) => piece.kind === kind ? [piece.text] : []).join("");
+    const reasoning = joined("thought");
+    this.#reasoning.push(reasoning);
+    return { text: joined("text"), reasoning };
   }
 
   /** The log-probabilities that belong to the text that is out with this event. */
@@ -88,16 +130,18 @@ export class Generation implements AsyncIterable<string> {
 
   /** Calls the listeners; what one throws ends the answer. */
   #tell(
-    { promptTokens, prefixHashes, tokens, text, promptLogprobs }: StepEvent,
+    { promptTokens, prefixHashes, thoughts, tokens, text, promptLogprobs }: StepEvent,
     logprobs: TokenLogprob[] | undefined,
+    reasoning: string,
   ): boolean {
     const { onAccepted, onTokens, onPart } = this.#listener;
     try {
-      if (promptTokens !== undefined) onAccepted?.(promptTokens, prefixHashes);
+      if (promptTokens !== undefined) onAccepted?.(promptTokens, prefixHashes, thoughts);
       if (tokens.length > 0) onTokens?.(tokens);
       const hasNews = tokens.length > 0 || text !== "" || (logprobs?.length ?? 0) > 0;
-      if (promptLogprobs !== undefined) onPart?.({ tokens, text, logprobs, promptLogprobs });
-      else if (hasNews) onPart?.({ tokens, text, logprobs });
+      const thought = reasoning === "" ? {} : { reasoning };
+      if (promptLogprobs !== undefined) onPart?.({ tokens, text, ...thought, logprobs, promptLogprobs });
+      else if (hasNews || reasoning !== "") onPart?.({ tokens, text, ...thought, logprobs });
       return true;
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));

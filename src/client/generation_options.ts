@@ -66,9 +66,11 @@ export const isMessages: Check = listOf((label, message) => {
 export function resolveRequest(
   prompt: Prompt,
   options: GenerationOptions,
-  info: Pick<ModelInfo, "vocab" | "sampling" | "defaultClass">,
+  info: Pick<ModelInfo, "vocab" | "sampling" | "defaultClass" | "thoughts">,
 ): GenerationRequest {
   const { vocab, sampling } = info;
+  // Prompts that are texts have no thoughts that anybody could know of.
+  const thoughts = "messages" in prompt ? info.thoughts : undefined;
   const { minTokens = 0, stopTokens = [] } = options;
   const maxTokens = optionalNumber(options, "maxTokens");
   const stopTokensMax = GENERATION.stopTokens.kind.max;
@@ -82,6 +84,7 @@ export function resolveRequest(
       `Option "minTokens" must be at most "maxTokens", ${maxTokens}, current value is ${minTokens}`,
     );
   }
+  const reasoningTokens = optionalNumber(options, "reasoningTokens");
   const promptLogprobs = optionalNumber(options, "promptLogprobs");
   const isToken = { min: 0, max: vocab - 1, integer: true } as const;
   return {
@@ -89,14 +92,26 @@ export function resolveRequest(
     sampling: resolveSampling(options, vocab, sampling),
     maxTokens,
     ...promptLogprobs === undefined ? {} : { promptLogprobs },
-    ...options.grammar === undefined ? {} : { grammar: compiledGrammar(options.grammar) },
+    ...options.grammar === undefined ? {} : compiledGrammar(options.grammar, thoughts),
+    ...options.closeOnLength === true ? { closeOnLength: true } : {},
+    ...reasoningTokens === undefined ? {} : { reasoningTokens },
     ...options.endLogprob === true ? { endLogprob: true } : {},
     stop: resolveStops(options.stop),
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
     ignoreEnd: options.ignoreEnd ?? false,
     minTokens: optionalNumber(options, "minTokens") ?? 0,
-    specialTokens: options.specialTokens ?? false,
+    // The marks of thoughts may be control tokens, which are no text otherwise.
+    specialTokens: options.specialTokens ??
+      (splitsReasoning(options, info) && info.thoughts!.control.length > 0),
   };
+}
+
+/** Whether what a model thinks is told apart from what it says. */
+export function splitsReasoning(
+  { splitReasoning, grammar }: Pick<GenerationOptions, "splitReasoning" | "grammar">,
+  { thoughts }: Pick<ModelInfo, "thoughts">,
+): boolean {
+  return thoughts !== undefined && (splitReasoning ?? grammar !== undefined);
 }
 
 /** The same for an embedding. */
@@ -129,7 +144,7 @@ function resolveAsking(
 /** The number of an option within its range, if it was given. */
 function optionalNumber(
   options: GenerationOptions,
-  name: "maxTokens" | "promptLogprobs" | "minTokens" | "priority" | "deadlineMs",
+  name: "maxTokens" | "promptLogprobs" | "minTokens" | "reasoningTokens" | "priority" | "deadlineMs",
 ): number | undefined {
   const value = options[name];
   return value === undefined ? undefined : checkNumber(name, value, rangeOf(GENERATION[name].kind));

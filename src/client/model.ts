@@ -34,7 +34,14 @@ import {
   resolvePooling,
   toTexts,
 } from "./embedding.ts";
-import { isMessages, resolveEmbedding, resolveRequest, shapeOf } from "./generation_options.ts";
+import {
+  isMessages,
+  resolveEmbedding,
+  resolveRequest,
+  shapeOf,
+  splitsReasoning,
+} from "./generation_options.ts";
+import { type ThoughtFormat, thoughtFormatNamed } from "../grammar/thoughts/format.ts";
 import { layoutWorkers } from "./layout.ts";
 import { locateModel } from "./locate_model.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
@@ -215,7 +222,7 @@ export class Model implements AsyncDisposable {
     if (!hasHandlers(options)) return this.#chat(messages, options);
     checkOptions("chat()", options, TOOL_CHAT_CHECKS);
     isMessages("messages", messages);
-    return new ToolChat((...asked) => this.#chat(...asked), messages, options, this.info.toolCalls);
+    return new ToolChat((...asked) => this.#chat(...asked), messages, options, this.info);
   }
 
   #chat(messages: readonly ChatMessage[], options: ChatOptions): Generation {
@@ -302,14 +309,21 @@ export class Model implements AsyncDisposable {
   }
 
   #start(prompt: Prompt, options: GenerationOptions): Generation {
-    return this.#send(resolveRequest(prompt, options, this.info), options);
+    const { thoughts } = this.info;
+    const splits = "messages" in prompt && splitsReasoning(options, this.info);
+    return this.#send(
+      resolveRequest(prompt, options, this.info),
+      options,
+      splits ? thoughtFormatNamed(thoughts!.format) : undefined,
+    );
   }
 
   #send(
     request: WorkRequest,
     { signal, onAccepted, onTokens, onPart }: GenerationListener & { signal?: AbortSignal },
+    thoughts?: ThoughtFormat,
   ): Generation {
-    return this.#client.generate(request, signal, { onAccepted, onTokens, onPart });
+    return this.#client.generate(request, signal, { onAccepted, onTokens, onPart }, thoughts);
   }
 
   /**

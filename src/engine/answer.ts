@@ -17,6 +17,7 @@ import type {
 } from "../protocol/answer.ts";
 import type { GenerationRequest } from "../protocol/request.ts";
 import { StopStringFilter } from "./stop_strings.ts";
+import type { Thinking } from "./thinking.ts";
 import type { Wants, Work, WorkPlan } from "./work.ts";
 
 /** The first token of a prompt, which has no score. */
@@ -49,11 +50,17 @@ export class Answer implements Work {
   /** The token that nothing stands before, until it is told. */
   #firstToken?: FirstToken;
   readonly #stops: StopStringFilter;
+  /** Follows what is thought, where the model's thoughts are marked. */
+  readonly #thinking?: Thinking;
+  /** Text of which it is not known yet whether it is said. */
+  #held = "";
   /** Sampling without the tokens that end an answer, for as long as it must not end. */
   readonly #endless: SamplingParams;
   readonly #promptTokens: number;
   #cachedTokens = 0;
   #completionTokens = 0;
+  /** Whether tokens were taken in place of chosen ones because the limit is near. */
+  #isClosed = false;
   /** Since the last event. */
   #tokens: number[] = [];
   #text = "";
@@ -70,9 +77,11 @@ export class Answer implements Work {
     tokenizer: Tokenizer,
     contextLength: number,
     constraint?: Constraint,
+    thinking?: Thinking,
   ) {
     this.id = id;
     this.constraint = constraint;
+    this.#thinking = thinking;
     this.request = request;
     this.overruled = request.overrule?.reason;
     this.#maxTokens = Math.min(contextLength - promptTokens.length, request.maxTokens ?? Infinity);
@@ -126,6 +135,7 @@ export class Answer implements Work {
       promptTokens: this.#promptTokens,
       cachedTokens: this.#cachedTokens,
       completionTokens: this.#completionTokens,
+      ...this.#thinking === undefined ? {} : { reasoningTokens: this.#thinking.tokens },
     };
   }
 
@@ -140,12 +150,40 @@ export class Answer implements Work {
    */
   #restore(token: number): void {
     this.#completionTokens++;
+    this.#thinking?.next(this.constraint);
     this.constraint?.accept(token);
-    if (this.#hasText(token)) this.#stops.push(this.#decoder.push(token), this.#mayStop);
+    this.#hear(token);
   }
 
-  /** Takes the next token: decides whether the answer ends with it, and what text it gives. */
-  accept({ id, logprob, top }: SampledToken, now: number): void {
+  /**
+   * Takes the next token: decides whether the answer ends with it, and what text it gives. Returns the one that it took: another
+   * one than was chosen where one must come.
+   */
+  accept({ id: chosen, logprob: ofChosen, top }: SampledToken, now: number): number {
+    const id = this.#closing(this.#thinking?.next(this.constraint) ?? chosen);
+    const logprob = id === chosen ? ofChosen : top.find((other) => other.id === id)?.logprob ?? -Infinity;
+    this.#take({ id, logprob, top }, now);
+    return id;
+  }
+
+  /**
+   * The token itself, or the first one of the shortest way to the end where behind the token there were none within the limit. What
+   * is taken depends on the tokens before alone: nothing but the reason of the end is to be remembered.
+   */
+  #closing(id: number): number {
+    const { constraint } = this;
+    if (this.request.closeOnLength !== true || constraint === undefined || this.#ends.has(id)) return id;
+    const left = this.#maxTokens - this.#completionTokens;
+    if (constraint.closesBehind(id, left - 1)) return id;
+    const way = constraint.closing(left);
+    // The limit allows no end at all.
+    if (way === undefined) return id;
+    this.#isClosed = true;
+    const [end] = this.#tokenizer.eogIds;
+    return way[0] ?? end ?? id;
+  }
+
+  #take({ id, logprob, top }: SampledToken, now: number): void {
     this.#tokens.push(id);
     this.#completionTokens++;
     this.#firstTokenAt ??= now;
@@ -158,17 +196,14 @@ export class Answer implements Work {
     }
     if (isEnd) {
       if (this.request.stopTokens.includes(id)) this.#stop = id;
-      return this.finish("stop");
+      return this.finish(this.#isClosed ? "length" : "stop");
     }
     this.constraint?.accept(id);
-    const { text, stop } = this.#stops.push(
-      this.#hasText(id) ? this.#decoder.push(id) : "",
-      this.#mayStop,
-    );
+    const { text, stop } = this.#hear(id);
     this.#text += text;
     this.#stop = stop;
     if (stop !== undefined) this.finishReason = "stop";
-    else if (this.constraint?.isEnd) this.finish("stop");
+    else if (this.constraint?.isEnd) this.finish(this.#isClosed ? "length" : "stop");
     else if (this.#completionTokens >= this.#maxTokens) this.finish("length");
   }
 
@@ -179,10 +214,23 @@ export class Answer implements Work {
     while (forced.length < FORCED_MAX && this.finishReason === undefined) {
       const id = this.constraint.only;
       if (id === undefined) break;
-      forced.push(id);
-      this.accept({ id, logprob: 0, top: [] }, now);
+      forced.push(this.accept({ id, logprob: 0, top: [] }, now));
     }
     return forced;
+  }
+
+  /** The text that a token gives, and the stop string that it completes: in what is said, not in thoughts. */
+  #hear(id: number): { text: string; stop?: string } {
+    const text = this.#hasText(id) ? this.#decoder.push(id) : "";
+    const thinking = this.#thinking;
+    if (thinking === undefined) return this.#stops.push(text, this.#mayStop);
+    const wasSaid = thinking.isSaid;
+    thinking.push(id);
+    const all = this.#held + text;
+    this.#held = thinking.isSaid === undefined ? all : "";
+    if (thinking.isSaid === undefined) return { text: "" };
+    if (thinking.isSaid) return this.#stops.push(all, this.#mayStop);
+    return { text: wasSaid ? this.#stops.flush() + all : all };
   }
 
   get #wantsLogprobs(): boolean {
@@ -237,7 +285,8 @@ export class Answer implements Work {
 
   /** Ends the answer. What was held back as a possible stop string was text after all. */
   finish(reason: FinishReason): void {
-    const { text, stop } = this.#stops.push(this.#decoder.flush(), this.#mayStop);
+    const { text, stop } = this.#stops.push(this.#held + this.#decoder.flush(), this.#mayStop);
+    this.#held = "";
     this.#text += stop === undefined ? text + this.#stops.flush() : text;
     this.finishReason = reason;
   }

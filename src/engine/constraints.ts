@@ -20,14 +20,20 @@ export interface Constraint extends Disposable {
   readonly isEnd: boolean;
   /** The one token that may come next; undefined where there is a choice. */
   readonly only: number | undefined;
+  /** Whether these tokens may come next. */
+  takes(tokens: readonly number[]): boolean;
+  /** The tokens of the shortest way to where the answer may end, if they are `most` or fewer. */
+  closing(most: number): readonly number[] | undefined;
+  /** Whether there would be such a way behind a token. */
+  closesBehind(token: number, most: number): boolean;
   /** Takes the answer's next token. Throws an Error for one that may not come, which sampling never gives. */
   accept(token: number): void;
 }
 
 /** Gives answers their constraints. */
 export interface ConstraintSource {
-  /** `words`: a compiled grammar. Throws where it is none. */
-  open(words: Uint32Array<ArrayBuffer>): Constraint;
+  /** `words`: a compiled grammar; `entry`: bytes with which its texts begin before the answer does. Throws where it is none. */
+  open(words: Uint32Array<ArrayBuffer>, entry?: Uint8Array): Constraint;
 }
 
 interface Shared {
@@ -53,19 +59,21 @@ export class Constraints implements ConstraintSource {
     this.#tokenizer = tokenizer;
   }
 
-  open(words: Uint32Array<ArrayBuffer>): Constraint {
+  open(words: Uint32Array<ArrayBuffer>, entry = new Uint8Array()): Constraint {
     const key = hashOf(words);
     let shared = this.#known.get(key);
     // Two grammars of one hash do not share: the second one is made for itself.
     if (shared === undefined || !sameWords(shared.words, words)) {
       const grammar = this.#kernels.createGrammar(this.#words, words, [...this.#tokenizer.eogIds]);
       shared = { words, grammar, users: 0, epoch: 0 };
-      if (this.#known.has(key)) return new Following(shared, (own) => own.grammar[Symbol.dispose]());
+      if (this.#known.has(key)) {
+        return new Following(shared, entry, (own) => own.grammar[Symbol.dispose]());
+      }
     }
     this.#known.delete(key);
     this.#known.set(key, shared);
     shared.users++;
-    const following = new Following(shared, (own) => {
+    const following = new Following(shared, entry, (own) => {
       own.users--;
       this.#forget();
     });
@@ -108,15 +116,17 @@ export class Constraints implements ConstraintSource {
 class Following implements Constraint {
   readonly #shared: Shared;
   readonly #release: (shared: Shared) => void;
+  readonly #entry: Uint8Array;
   readonly #tokens: number[] = [];
   #state: number;
   #epoch: number;
   #isOpen = true;
 
-  constructor(shared: Shared, release: (shared: Shared) => void) {
+  constructor(shared: Shared, entry: Uint8Array, release: (shared: Shared) => void) {
     this.#shared = shared;
+    this.#entry = entry;
     this.#release = release;
-    this.#state = shared.grammar.start();
+    this.#state = this.#begin();
     this.#epoch = shared.epoch;
   }
 
@@ -140,6 +150,28 @@ class Following implements Constraint {
     return this.#shared.grammar.only(this.#state);
   }
 
+  takes(tokens: readonly number[]): boolean {
+    this.#catchUp();
+    let at: number | undefined = this.#state;
+    for (const token of tokens) {
+      if (at === undefined) return false;
+      at = this.#shared.grammar.accept(at, token).state;
+    }
+    return at !== undefined;
+  }
+
+  closing(most: number): readonly number[] | undefined {
+    this.#catchUp();
+    return this.#shared.grammar.closing(this.#state, most);
+  }
+
+  closesBehind(token: number, most: number): boolean {
+    this.#catchUp();
+    const { grammar } = this.#shared;
+    const { state } = grammar.accept(this.#state, token);
+    return state !== undefined && grammar.closing(state, most) !== undefined;
+  }
+
   accept(token: number): void {
     this.#catchUp();
     const { state, full } = this.#shared.grammar.accept(this.#state, token);
@@ -155,7 +187,14 @@ class Following implements Constraint {
     if (this.#epoch === this.#shared.epoch) return;
     const { grammar } = this.#shared;
     this.#epoch = this.#shared.epoch;
-    this.#state = this.#tokens.reduce((at, token) => grammar.accept(at, token).state!, grammar.start());
+    this.#state = this.#tokens.reduce((at, token) => grammar.accept(at, token).state!, this.#begin());
+  }
+
+  #begin(): number {
+    const { grammar } = this.#shared;
+    const state = grammar.acceptBytes(grammar.start(), this.#entry);
+    if (state === undefined) throw new Error("The grammar does not begin where the answer does");
+    return state;
   }
 
   [Symbol.dispose](): void {
@@ -172,6 +211,8 @@ class Following implements Constraint {
 export function tokenForm(tokenizer: Tokenizer, id: number): Uint8Array {
   if (tokenizer.eogIds.has(id)) return new Uint8Array(0);
   const bytes = tokenizer.makeTokenBytes(id);
+  // Single bytes may be tokens, too: this one means a control token, and none is to be spelled.
+  if (bytes.includes(CONTROL_BYTE)) return new Uint8Array(0);
   return tokenizer.isControl(id) ? Uint8Array.of(CONTROL_BYTE, ...bytes) : bytes;
 }
 

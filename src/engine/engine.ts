@@ -9,6 +9,8 @@ import {
   type StepResult,
 } from "../../scheduler/mod.ts";
 import { BLOCK_TOKENS } from "../runner/batch.ts";
+import type { ThoughtFormat } from "../grammar/thoughts/format.ts";
+import { entryBytes } from "../grammar/thoughts/grammar.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
 import type { SampledToken } from "../runner/sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
@@ -28,6 +30,7 @@ import { type GenerationRequest, isEmbedding, type Prompt, type WorkRequest } fr
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
 import { StepFit } from "./step_fit.ts";
+import { Thinking } from "./thinking.ts";
 import { EngineTally, type StepShare } from "./tally.ts";
 import { EngineWatch } from "./view.ts";
 import type { EngineView } from "../protocol/view.ts";
@@ -71,6 +74,8 @@ export interface EngineParts {
   prefixHashKey?: string;
   /** For answers that must follow a grammar. Default: there are none. */
   constraints?: ConstraintSource;
+  /** How the model marks its thoughts in a conversation, if it does. */
+  thoughts?: ThoughtFormat;
   /** Told which requests the next step computes, before it begins. */
   onStep?: (ids: readonly number[]) => void;
   /** Ms since 1970. */
@@ -118,6 +123,7 @@ export class Engine {
   readonly #cache: PrefixCache;
   readonly #scheduler: Scheduler;
   readonly #constraints?: ConstraintSource;
+  readonly #thoughts?: ThoughtFormat;
   readonly #onStep: (ids: readonly number[]) => void;
   readonly #now: () => number;
   readonly #tally: EngineTally;
@@ -138,6 +144,7 @@ export class Engine {
     this.#chatTemplate = parts.chatTemplate;
     this.#allocator = allocator;
     this.#constraints = parts.constraints;
+    this.#thoughts = parts.thoughts;
     this.#onStep = parts.onStep ?? (() => {});
     this.#now = parts.now ?? wallClock;
     this.#tally = new EngineTally(classes);
@@ -173,11 +180,12 @@ export class Engine {
     let constraint: Constraint | undefined;
     try {
       const tokens = this.#promptTokens(request);
-      constraint = isEmbedding(request) ? undefined : this.#constraintOf(request);
+      const thinking = isEmbedding(request) ? undefined : this.#thinkingOf(request, tokens);
+      constraint = isEmbedding(request) ? undefined : this.#constraintOf(request, thinking);
       const { contextLength, hyperparameters: { hidden } } = this.#runner;
       const work = isEmbedding(request)
         ? new EmbeddingWork(id, request, tokens, hidden)
-        : new Answer(id, request, tokens, this.#tokenizer, contextLength, constraint);
+        : new Answer(id, request, tokens, this.#tokenizer, contextLength, constraint, thinking);
       this.#schedule(work);
       this.#works.set(id, work);
       this.#tally.accept(request.class);
@@ -185,6 +193,7 @@ export class Engine {
       if (this.#hashKey !== undefined) {
         accepted.prefixHashes = prefixHashes(this.#hashKey, request.tenant, tokens, BLOCK_TOKENS);
       }
+      if (thinking !== undefined) accepted.thoughts = thinking.at;
       this.#events.push(accepted);
     } catch (error) {
       constraint?.[Symbol.dispose]();
@@ -193,10 +202,20 @@ export class Engine {
     }
   }
 
-  #constraintOf({ grammar }: GenerationRequest): Constraint | undefined {
+  #constraintOf({ grammar, grammarThinks }: GenerationRequest, thinking?: Thinking): Constraint | undefined {
     if (grammar === undefined) return undefined;
     if (this.#constraints === undefined) throw new EngineError("This engine follows no grammars");
-    return this.#constraints.open(grammar);
+    return this.#constraints.open(
+      grammar,
+      grammarThinks === true ? entryBytes(thinking?.at ?? "outside") : undefined,
+    );
+  }
+
+  /** Conversations alone have thoughts apart. */
+  #thinkingOf({ prompt, reasoningTokens: budget }: GenerationRequest, promptTokens: number[]) {
+    const format = this.#thoughts;
+    if (format === undefined || !("messages" in prompt)) return undefined;
+    return new Thinking({ format, tokenizer: this.#tokenizer, promptTokens, budget });
   }
 
   #schedule(work: Work): void {
@@ -420,19 +439,20 @@ export class Engine {
   }
 
   #advance(work: Work, chooser: Chooser, sampled: SampledToken): StepResult | null {
+    let token: number;
     let forced: readonly number[];
     try {
       if (sampled.id >= this.#runner.hyperparameters.vocab) {
         throw new Error("The model's logits are not numbers: its file may be damaged");
       }
-      chooser.accept(sampled, this.#now());
+      token = chooser.accept(sampled, this.#now());
       forced = work.finishReason === undefined ? chooser.takeForced(this.#now()) : [];
     } catch (error) {
       this.#fail(work.id, error);
       return null;
     }
     this.#report(work);
-    return { id: work.id, token: sampled.id, forced, isLast: work.finishReason !== undefined };
+    return { id: work.id, token, forced, isLast: work.finishReason !== undefined };
   }
 
   #stop(id: number, reason: FinishReason): void {

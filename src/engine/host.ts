@@ -2,6 +2,7 @@ import { defaultClass } from "../../scheduler/mod.ts";
 import { LIBRARY_CLASSES } from "../protocol/classes.ts";
 import type { ChatMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import { TemplateError } from "../tokenizer/error.ts";
+import { thoughtFormatOf } from "../grammar/thoughts/format.ts";
 import { kvFormatNames } from "../gguf/kv_format.ts";
 import { freeContext } from "../ffi/context.ts";
 import { loadModelRunner, type ModelRunner } from "../runner/model_runner.ts";
@@ -16,7 +17,7 @@ import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "../protocol/errors.ts";
 import { machineReply } from "./machine_reply.ts";
 import { loadNotes, named, readModel } from "../runner/model_file.ts";
-import { describeModel, fingerprintOf, toolCallsOf } from "./model_info.ts";
+import { describeModel, fingerprintOf, thoughtsOf, toolCallsOf } from "./model_info.ts";
 import {
   CONTROL_STEP_IDS,
   CONTROL_STEP_IDS_MAX,
@@ -181,12 +182,14 @@ export class EngineHost {
         ? new NoChatTemplate(chatTemplate)
         : chatTemplate;
       const constraints = new Constraints(runner.kernels, tokenizer);
+      const template = chatTemplate instanceof TemplateError ? "" : chatTemplate.source;
       this.#engine = new Engine({
         runner,
         tokenizer,
         chatTemplate: this.#chatTemplate,
         allocator,
         constraints,
+        thoughts: thoughtFormatOf(template),
         sequencesMax: options.sequencesMax,
         classes,
         ageingMs,
@@ -199,7 +202,8 @@ export class EngineHost {
         info: describeModel(file, runner, {
           defaultClass: defaultClass(classes),
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
-          toolCalls: toolCallsOf(chatTemplate instanceof TemplateError ? "" : chatTemplate.source, tokenizer),
+          toolCalls: toolCallsOf(template, tokenizer),
+          thoughts: thoughtsOf(template, tokenizer),
           bosToken: tokenizer.bos === undefined ? undefined : tokenizer.tokenText(tokenizer.bos),
           eosToken: tokenizer.eos === undefined ? undefined : tokenizer.tokenText(tokenizer.eos),
           gap: readGapTokens(file.metadata, tokenizer),

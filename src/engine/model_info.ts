@@ -4,6 +4,9 @@ import { elementCount, tensorType } from "../gguf/tensor_types.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
 import { VERSION } from "../protocol/version.ts";
 import { readFileSampling } from "../protocol/file_sampling.ts";
+import { signsIn } from "../grammar/signs.ts";
+import type { Thoughts } from "../grammar/thoughts/with_thoughts.ts";
+import { thoughtFormatOf } from "../grammar/thoughts/format.ts";
 import { formatOf, HERMES, signsOf } from "../grammar/tools/format.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { ModelInfo, ToolCalls } from "../protocol/model_info.ts";
@@ -21,6 +24,7 @@ export function describeModel(
     | "defaultClass"
     | "hasChatTemplate"
     | "toolCalls"
+    | "thoughts"
     | "bosToken"
     | "eosToken"
     | "gap"
@@ -62,6 +66,17 @@ export function toolCallsOf(template: string, tokenizer: Tokenizer): ToolCalls {
   const format = known ?? HERMES;
   const control = signsOf(format).filter((sign) => tokenizer.controlId(sign) !== undefined);
   return { format: format.name, isNative: known !== undefined, control };
+}
+
+/** How a model with a chat template marks its thoughts; undefined where it does not. */
+export function thoughtsOf(template: string, tokenizer: Tokenizer): Thoughts | undefined {
+  const format = thoughtFormatOf(template);
+  if (format === undefined) return undefined;
+  const signs = signsIn([format.open, format.close, ...format.endings, ...format.around ?? [], ...format.signs ?? []]);
+  return {
+    format: format.name,
+    control: signs.filter((sign) => tokenizer.controlId(sign) !== undefined),
+  };
 }
 
 /** Equal where the same request with the same seed has the same answer. */

@@ -14,7 +14,8 @@ export interface Chooser {
   readonly sampling: SamplingParams;
   /** What it must follow, if anything. */
   readonly constraint?: Constraint;
-  accept(token: SampledToken, now: number): void;
+  /** Returns the token that it took: another one where one must come. */
+  accept(token: SampledToken, now: number): number;
   /** Takes the tokens behind it to which there is no other: nobody need compute logits for them. */
   takeForced(now: number): readonly number[];
 }

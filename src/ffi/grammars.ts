@@ -113,6 +113,22 @@ export class Grammar extends NativeObject {
     return word[0] === limits.grammarStateNone ? undefined : word[0];
   }
 
+  /**
+   * The fewest tokens known that make a text whole, empty where it may end as it is; undefined where they are more than `most`, or
+   * none do.
+   */
+  closing(state: number, most: number): number[] | undefined {
+    const room = new Uint32Array(Math.max(1, Math.min(most, limits.grammarClosingMax - 1)));
+    const status = this.#native.kumi_grammar_closing(
+      this.id,
+      u32(state, "state"),
+      asBuffer(room),
+      room.byteLength,
+    );
+    if (status < 0) check(status, "close", { state });
+    return status > most || status === limits.grammarClosingMax ? undefined : [...room.subarray(0, status)];
+  }
+
   /** A bit for each token that may follow. */
   mask(state: number): Uint32Array<ArrayBuffer> {
     const words = new Uint32Array(Math.ceil(this.#tokens / 64) * 2);

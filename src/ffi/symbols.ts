@@ -18,6 +18,7 @@ export const limits = {
   expertsUsedMax: 64,
   ropePositionsMax: 1048576,
   grammarMagic: 827475787,
+  grammarClosingMax: 1048576,
   grammarStateNone: 4294967295,
   grammarUnlimited: 4294967295,
   sampleTopMax: 20,
@@ -1177,6 +1178,15 @@ export const symbols = {
       "u32", // id
       "u32", // state
       "buffer", // out_token
+    ],
+    result: "i32",
+  },
+  kumi_grammar_closing: {
+    parameters: [
+      "u32", // grammar
+      "u32", // state
+      "buffer", // out
+      "u32", // out_bytes
     ],
     result: "i32",
   },

@@ -72,6 +72,26 @@ export class Rules {
     return rule;
   }
 
+  /** Rules of another grammar as part of this one: what stands for their first. */
+  embed(others: readonly Expression[]): Expression {
+    const own = others.map(() => this.declare());
+    const moved = (part: Expression): Expression => {
+      switch (part.kind) {
+        case "rule":
+          return own[part.rule];
+        case "repeat":
+          return { ...part, body: moved(part.body) };
+        case "sequence":
+        case "choice":
+          return part.parts.length === 0 ? part : { ...part, parts: part.parts.map(moved) };
+        default:
+          return part;
+      }
+    };
+    others.forEach((body, i) => this.define(own[i], moved(body)));
+    return own[0];
+  }
+
   /** All of them. Throws an Error where one was declared and not defined. */
   get all(): readonly Expression[] {
     return this.#rules.map((rule, i) => {

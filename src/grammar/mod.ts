@@ -18,6 +18,8 @@ import type { Expression } from "./expression.ts";
 import { gbnfRules } from "./gbnf.ts";
 import { schemaRules } from "./json_schema/compile.ts";
 import { compileRules } from "./network.ts";
+import { HARMONY_THOUGHTS, thoughtFormatNamed } from "./thoughts/format.ts";
+import { harmonyRules, thoughtRules } from "./thoughts/grammar.ts";
 import { TOOL_FORMATS } from "./tools/format.ts";
 import { type ToolChoice, toolRules } from "./tools/grammar.ts";
 
@@ -38,11 +40,22 @@ export type GrammarSpec =
     readonly format: string;
     /** Which of the format's signs are control tokens of the vocabulary. */
     readonly control: readonly string[];
+    /** What an answer without a call must be; undefined: any text. */
+    readonly answer?: GrammarSource;
   } & ToolChoice)
   /** A text of a grammar in llama.cpp's notation. */
   | { readonly kind: "gbnf"; readonly grammar: string }
-  /** What `compileGrammar` has made of one of these. */
-  | { readonly kind: "compiled"; readonly words: Uint32Array<ArrayBuffer> };
+  /** What a model thinks, and then what the answer must be: for answers in a conversation. */
+  | {
+    readonly kind: "thoughts";
+    /** Name of the format of thoughts. */
+    readonly format: string;
+    /** Which of its signs are control tokens of the vocabulary. */
+    readonly control: readonly string[];
+    readonly then: GrammarSource;
+  }
+  /** What `compileGrammar` has made of one of these; `thinks`: of one of kind "thoughts". */
+  | { readonly kind: "compiled"; readonly words: Uint32Array<ArrayBuffer>; readonly thinks?: boolean };
 
 /** One that is to be compiled. */
 export type GrammarSource = Exclude<GrammarSpec, { readonly kind: "compiled" }>;
@@ -59,7 +72,17 @@ export function rulesOf(spec: GrammarSource): readonly Expression[] {
     case "tools": {
       const format = TOOL_FORMATS.find(({ name }) => name === spec.format);
       if (format === undefined) throw new GrammarError(`There is no format of calls named ${spec.format}`);
-      return toolRules(format, spec, (text) => spec.control.includes(text));
+      const answer = spec.answer && rulesOf(spec.answer);
+      return toolRules(format, { ...spec, answer }, (text) => spec.control.includes(text));
+    }
+    case "thoughts": {
+      const format = thoughtFormatNamed(spec.format);
+      if (format === undefined) throw new GrammarError(`There is no format of thoughts named ${spec.format}`);
+      const isControl = (text: string) => spec.control.includes(text);
+      if (format !== HARMONY_THOUGHTS) return thoughtRules(format, rulesOf(spec.then), isControl);
+      const { then } = spec;
+      if (then.kind !== "tools") return harmonyRules({ said: rulesOf(then) }, isControl);
+      return harmonyRules({ calls: then, said: then.answer && rulesOf(then.answer) }, isControl);
     }
     case "regex": {
       const budget = new Budget(WORK_MAX, "The pattern");

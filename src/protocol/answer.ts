@@ -4,6 +4,7 @@
  */
 
 import type { RefusalReason } from "../../scheduler/mod.ts";
+import type { ThoughtsAt } from "../grammar/thoughts/format.ts";
 
 /**
  * Why an answer ended: the model or a stop string or token, the limit of tokens, the caller, or its deadline.
@@ -44,6 +45,8 @@ export interface Usage {
   cachedTokens: number;
   /** All tokens that were chosen, a final end token included. */
   completionTokens: number;
+  /** Those of them that are thoughts, marks included; undefined where the model does not mark any. */
+  reasoningTokens?: number;
 }
 
 /** How long a request took. */
@@ -99,6 +102,8 @@ export interface StepEvent {
   promptTokens?: number;
   /** Beside them, where a key was given: a hash for each full block of the prompt. */
   prefixHashes?: string[];
+  /** And, where the model marks its thoughts in a conversation, where its answer begins. */
+  thoughts?: ThoughtsAt;
   /** Tokens that were chosen. */
   tokens: number[];
   /** What they add to the text; some add nothing yet. */
@@ -117,4 +122,7 @@ export interface StepEvent {
 }
 
 /** What a step added to an answer. */
-export type AnswerPart = Pick<StepEvent, "tokens" | "text" | "logprobs" | "promptLogprobs">;
+export interface AnswerPart extends Pick<StepEvent, "tokens" | "text" | "logprobs" | "promptLogprobs"> {
+  /** What the model thinks, where that is told apart from the text. */
+  reasoning?: string;
+}

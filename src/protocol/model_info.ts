@@ -1,6 +1,7 @@
 import type { FilePooling } from "../models/hyperparameters.ts";
 import type { GapTokens } from "../tokenizer/gap_tokens.ts";
 import type { RerankPrompt } from "../tokenizer/rerank_prompt.ts";
+import type { Thoughts } from "../grammar/thoughts/with_thoughts.ts";
 import type { FileSampling } from "./file_sampling.ts";
 
 /** How a model calls tools. */
@@ -50,6 +51,8 @@ export interface ModelInfo {
   hasChatTemplate: boolean;
   /** How it calls tools. */
   toolCalls: ToolCalls;
+  /** How it marks its thoughts; undefined where its chat template knows none. */
+  thoughts?: Thoughts;
   /** Names of the tokens that begin and end a text, where the model has such. */
   bosToken?: string;
   eosToken?: string;

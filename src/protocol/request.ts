@@ -89,6 +89,12 @@ export interface GenerationRequest extends CheckedRequest {
   minTokens?: number;
   /** What the answer must be, compiled. It ends where nothing more may follow. */
   grammar?: Uint32Array<ArrayBuffer>;
+  /** Whether the grammar's texts begin with thoughts, where an answer's do. */
+  grammarThinks?: boolean;
+  /** Whether what the grammar has open is closed when the limit of tokens comes near. */
+  closeOnLength?: boolean;
+  /** Most tokens of thoughts: then their end is written, and the answer goes on. */
+  reasoningTokens?: number;
   /** Whether control tokens are written into the text. */
   specialTokens?: boolean;
 }

@@ -43,7 +43,7 @@ export async function planCall(
 ): Promise<{ plan: Plan; chosen: NamedModel }> {
   try {
     const { fields, asked, chosen } = await readCall(service, dialect, call);
-    const plan = await withGrammars(await dialect.plan!(fields, asked));
+    const plan = await withGrammars(await dialect.plan!(fields, asked), asked.model.info);
     if (!chosen.host.hasClass(plan.class)) throw unknownClass(chosen);
     return { plan, chosen };
   } catch (error) {

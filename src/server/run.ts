@@ -2,6 +2,7 @@
 
 import { IN_FLIGHT_MAX, inOrder } from "../client/embedding.ts";
 import type { Generation, GenerationResult } from "../client/generation.ts";
+import type { ThoughtsAt } from "../grammar/thoughts/format.ts";
 import type { AnswerPart } from "../protocol/answer.ts";
 import type { Model } from "../client/model.ts";
 import type { ApiError } from "./api_error.ts";
@@ -13,7 +14,7 @@ import { printFault } from "../process/print.ts";
 
 /** Who hears of a run. */
 export interface RunListener {
-  accepted?(index: number, promptTokens: number): void;
+  accepted?(index: number, promptTokens: number, thoughts?: ThoughtsAt): void;
   part(index: number, part: AnswerPart): void;
   ended(index: number, result: GenerationResult): void;
 }
@@ -89,8 +90,8 @@ export class Run {
   #start(model: Model, work: Work, index: number): Generation {
     const heard = {
       signal: this.#abort.signal,
-      onAccepted: (promptTokens: number, prefixHashes?: readonly string[]) =>
-        this.#accept(index, promptTokens, prefixHashes),
+      onAccepted: (promptTokens: number, prefixHashes?: readonly string[], thoughts?: ThoughtsAt) =>
+        this.#accept(index, promptTokens, prefixHashes, thoughts),
       onPart: (part: AnswerPart) => this.#part(index, part),
     };
     const { prompt, options } = work;
@@ -104,13 +105,18 @@ export class Run {
     return model.generate("text" in prompt ? prompt.text : prompt.tokens, { ...options, ...heard });
   }
 
-  #accept(index: number, promptTokens: number, prefixHashes?: readonly string[]): void {
+  #accept(
+    index: number,
+    promptTokens: number,
+    prefixHashes?: readonly string[],
+    thoughts?: ThoughtsAt,
+  ): void {
     const watched = this.#watched[index];
     if (watched.isAccepted) return;
     watched.isAccepted = true;
     watched.promptTokens = promptTokens;
     const { tenant, observer, listener, startedAt } = this.#options;
-    listener?.accepted?.(index, promptTokens);
+    listener?.accepted?.(index, promptTokens, thoughts);
     const { class: name } = this.#plan;
     observer.accepted({ id: watched.id, class: name, promptTokens, tenant, startedAt, prefixHashes });
     if (this.#watched.every(({ isAccepted }) => isAccepted)) this.#accepted.resolve();

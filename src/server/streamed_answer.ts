@@ -1,6 +1,7 @@
 /** Answers as a stream of events. @module */
 
 import type { GenerationResult } from "../client/generation.ts";
+import type { ThoughtsAt } from "../grammar/thoughts/format.ts";
 import type { AnswerPart } from "../protocol/answer.ts";
 import type { PromptLogprob, TokenLogprob } from "../protocol/answer.ts";
 import type { ApiError } from "./api_error.ts";
@@ -17,6 +18,7 @@ interface Waiting extends SoFar {
   isDone: boolean;
   promptTokens: number;
   completionTokens: number;
+  thoughts?: ThoughtsAt;
 }
 
 /** Rough bytes of a log-probability in an event. */
@@ -46,8 +48,9 @@ export class StreamedAnswer implements EventSource {
   }
 
   /** The engine has taken the prompt of an answer. */
-  accepted(index: number, promptTokens: number): void {
+  accepted(index: number, promptTokens: number, thoughts?: ThoughtsAt): void {
     this.#answers[index].promptTokens = promptTokens;
+    this.#answers[index].thoughts = thoughts;
   }
 
   get waiting(): number {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { GenerationResult } from "../client/generation.ts";
 import { ApiError } from "./api_error.ts";
-import { ChatAnswers } from "./dialects/chat.ts";
+import { ChatAnswers } from "./dialects/openai/chat_answers.ts";
 import { TextAnswers } from "./dialects/completions.ts";
 import { ChunkEvents } from "./dialects/openai/answers.ts";
 import { askedFor } from "../../tests/support/asked.ts";

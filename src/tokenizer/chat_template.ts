@@ -166,12 +166,14 @@ export class ChatTemplate {
     const { tools = [] } = options;
     const variables: Record<string, unknown> = {
       ...checkVariables(options.templateVariables ?? {}),
-      messages,
+      messages: /\.thinking\b/.test(this.source) ? messages.map(withThinking) : messages,
       ...this.#tokens,
       add_generation_prompt: options.addGenerationPrompt ?? !continues,
     };
     if (tools.length > 0) variables.tools = variables.xml_tools = tools;
-    if (options.enableThinking !== undefined) variables.enable_thinking = options.enableThinking;
+    // Some templates call it so, some so.
+    const thinks = options.enableThinking;
+    if (thinks !== undefined) variables.enable_thinking = variables.thinking = thinks;
     const effort = options.reasoningEffort;
     if (effort !== undefined && REASONING_EFFORTS.includes(effort)) variables.reasoning_effort = effort;
     return this.#renderer.render(variables, now).toWellFormed();
@@ -214,6 +216,13 @@ function checkVariables(variables: ChatVariables): ChatVariables {
     }
   }
   return variables;
+}
+
+/** Thoughts by another name that templates have for them: not beside a content where there are calls, as one refuses that. */
+function withThinking(message: ChatMessage): ChatMessage & { thinking?: string } {
+  const { reasoning_content: thinking, content, tool_calls = [] } = message;
+  if (thinking === undefined || (tool_calls.length > 0 && content !== "")) return message;
+  return { ...message, thinking };
 }
 
 function sameItems(a: readonly number[], b: readonly number[]): boolean {

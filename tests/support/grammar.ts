@@ -66,11 +66,22 @@ export class TextGrammars implements Disposable {
     return this.#kernels.createGrammar(this.#vocabulary, compileGrammar(source), [END]);
   }
 
-  /** A random text of a grammar, token by token; null where it does not end in time. */
-  sample(grammar: Grammar, random: () => number, bytesMax: number): string | null {
+  /** A random text of a grammar, token by token, behind `entry`; null where it does not end in time. */
+  sample(
+    grammar: Grammar,
+    random: () => number,
+    bytesMax: number,
+    entry = new Uint8Array(),
+  ): string | null {
     const bytes: number[] = [];
-    let state = grammar.start();
+    let state = grammar.acceptBytes(grammar.start(), entry)!;
     while (bytes.length < bytesMax) {
+      // Free text would not end by itself.
+      if (bytes.length > bytesMax / 3 && random() < 0.05) {
+        const way = grammar.closing(state, 4096);
+        const rest = way?.flatMap((id) => [...this.#tokens[id]]);
+        if (rest !== undefined) return decoder.decode(Uint8Array.from([...bytes, ...rest]));
+      }
       const mask = grammar.mask(state);
       const all = Array.from(this.#tokens, (_, id) => id).filter((id) =>
         (mask[id >> 5] >>> (id & 31) & 1) === 1

@@ -173,6 +173,17 @@ pub fn only(id: u32, state: u32, out: buffers.Output) status.Error!void {
     }
 }
 
+/// out: the fewest tokens known that make the text whole, as many as there is room for. Returns how many there are, with `closing_max`
+/// where there are more, or none.
+pub fn closing(id: u32, state: u32, out: buffers.Output, out_bytes: u32) status.Error!u32 {
+    const room = try buffers.room(u32, out, out_bytes, out_bytes / 4);
+    const grammar = try enter(id);
+    defer leave(grammar);
+    return @min(try grammar.matcher.close(state, room), closing_max);
+}
+
+pub const closing_max: u32 = 1 << 20;
+
 /// out: a bit for each token that may follow a state, in words of 64.
 pub fn mask(id: u32, state: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
     const grammar = try enter(id);

@@ -4,6 +4,7 @@ const std = @import("std");
 const Grammar = @import("grammar.zig").Grammar;
 const states_module = @import("states.zig");
 const States = states_module.States;
+const Closing = @import("closing.zig").Closing;
 const Masks = @import("mask.zig").Masks;
 const Vocabulary = @import("vocabulary.zig").Vocabulary;
 const WideMasks = @import("wide.zig").WideMasks;
@@ -23,6 +24,8 @@ pub const Matcher = struct {
     states: States,
     masks: Masks,
     kept_bytes: usize = kept_bytes_default,
+    /// Made when somebody asks.
+    closing: ?Closing = null,
 
     /// `wide`: of a vocabulary; must outlive it. `ends`: tokens that end an answer.
     pub fn create(gpa: std.mem.Allocator, words: []const u32, wide: *WideMasks, ends: []const u32) Error!*Matcher {
@@ -47,6 +50,7 @@ pub const Matcher = struct {
 
     pub fn deinit(matcher: *Matcher) void {
         const gpa = matcher.gpa;
+        if (matcher.closing) |*closing| closing.deinit();
         matcher.masks.deinit();
         matcher.states.deinit();
         matcher.grammar.deinit(gpa);
@@ -97,6 +101,13 @@ pub const Matcher = struct {
     /// Nothing may follow.
     pub fn isEnd(matcher: *const Matcher, state: u32) bool {
         return matcher.states.get(matcher.find(state) orelse return false).items.len == 0;
+    }
+
+    /// The fewest tokens known that make the text whole, as many as there is room for. Returns how many; `closing.never`: none do.
+    pub fn close(matcher: *Matcher, state: u32, room: []u32) Error!u32 {
+        const at = matcher.find(state) orelse return error.InvalidArgument;
+        if (matcher.closing == null) matcher.closing = try .init(matcher.gpa, &matcher.grammar);
+        return matcher.closing.?.tokens(&matcher.states, matcher.masks.vocabulary, at, room);
     }
 
     /// The bytes that must follow, as far as there is one way only; how many were written.
@@ -245,6 +256,41 @@ test "a mask has the tokens that can follow, and accept goes where they lead" {
         const ended = text.len > 4 and (text[text.len - 1] == '"' or text[text.len - 1] == '7');
         try testing.expectEqual(ended or std.mem.eql(u8, text, "\"az\""), mask[0] & 1 != 0);
         try testing.expectEqual(mask[0] & 1 != 0, matcher.mayEnd(state));
+    }
+}
+
+test "closing is the shortest way to the end, in the fewest tokens" {
+    const gpa = testing.allocator;
+    var room: std.ArrayList(u32) = .empty;
+    defer room.deinit(gpa);
+    try Example.words(&room);
+    const bytes = "\"a7,\"aaaa\"\xc3\xa9zaa";
+    var vocabulary: Vocabulary = try .init(gpa, bytes, &.{ 0, 1, 2, 3, 4, 6, 8, 10, 11, 12, 13, 15 });
+    defer vocabulary.deinit(gpa);
+    var wide: WideMasks = try .init(gpa, &vocabulary);
+    defer wide.deinit();
+    const matcher: *Matcher = try .create(gpa, room.items, &wide, &.{});
+    defer matcher.deinit();
+    var tokens: [8]u32 = undefined;
+    for ([_]struct { []const u8, []const u8 }{
+        .{ "", "\"aa\"" },
+        .{ "\"", "aa\"" },
+        .{ "\"aa", "\"" },
+        .{ "\"aa\"", "" },
+        .{ "\"aa\",", "7" },
+        .{ "\"a\xc3", "\xa9\"" },
+    }) |case| {
+        const state = try matcher.accept(try matcher.start(), case[0]);
+        const n = try matcher.close(state, &tokens);
+        var text: std.ArrayList(u8) = .empty;
+        defer text.deinit(gpa);
+        for (tokens[0..n]) |id| try text.appendSlice(gpa, vocabulary.token(id));
+        try testing.expect(begins(text.items) or case[0].len > 0);
+        try testing.expectEqual(case[1].len, text.items.len);
+        try testing.expect(matcher.mayEnd(try matcher.accept(state, text.items)));
+        try testing.expect(n <= text.items.len);
+        // Without room for all of them their count is told.
+        try testing.expectEqual(n, try matcher.close(state, tokens[0..0]));
     }
 }
 

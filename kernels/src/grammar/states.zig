@@ -13,7 +13,7 @@ const Grammar = grammar_module.Grammar;
 /// No state: the text cannot be.
 pub const none: u32 = 0xffff_ffff;
 /// The text is whole when this frame is reached.
-const bottom: u32 = 0;
+pub const bottom: u32 = 0;
 /// The set of `bottom` alone.
 const bottom_set: u32 = 0;
 /// Places that a state keeps. What a grammar allows beyond is not found: what is found stays right.

@@ -38,8 +38,15 @@ export function formatNamed({ format }: ToolCalls): ToolFormat {
   return TOOL_FORMATS.find(({ name }) => name === format)!;
 }
 
-/** Throws a ToolRequestError for a choice of a tool that is not there, and for two tools of one name. */
-export function callingOf({ tools, choice, parallel }: ToolRequest, { format, control }: ToolCalls): Calling {
+/**
+ * `answer`: what an answer must be that calls none. Throws a ToolRequestError for a choice of a tool that is not there, and for two
+ * tools of one name.
+ */
+export function callingOf(
+  { tools, choice, parallel }: ToolRequest,
+  { format, control }: ToolCalls,
+  answer?: GrammarSource,
+): Calling {
   const names = tools.map((tool) => tool.function.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) {
@@ -61,6 +68,7 @@ export function callingOf({ tools, choice, parallel }: ToolRequest, { format, co
     tools: wanted.map(({ function: { name, parameters } }) => ({ name, parameters })),
     required: choice !== "auto",
     parallel,
+    ...answer === undefined ? {} : { answer },
   };
   // The signs of calls may be control tokens, which are no text otherwise.
   return { shape: { tools }, options: { grammar, specialTokens: true } };

@@ -5,7 +5,6 @@ import type { FinishReason } from "../../protocol/answer.ts";
 import type { ChatMessage } from "../../protocol/request.ts";
 import type { Generation, GenerationResult } from "../generation.ts";
 import { partialJson } from "./partial_json.ts";
-import { AnswerReader, readAnswer } from "./pieces.ts";
 import { type AnySchema, checkValue, issuesText, type SchemaIssue } from "./schema.ts";
 
 /** A finished object. */
@@ -70,10 +69,9 @@ export class ObjectGeneration<T> implements AsyncIterable<PartialObject<T>> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<PartialObject<T>, void, void> {
-    const reader = new AnswerReader();
     let text = "", told = "";
     for await (const part of this.#generation) {
-      for (const piece of reader.push(part)) if (piece.kind === "text") text += piece.text;
+      text += part;
       const value = partialJson(text);
       const now = JSON.stringify(value);
       if (value === undefined || now === told) continue;
@@ -91,8 +89,7 @@ async function checked<T>(
 ): Promise<ObjectResult<T>> {
   const { finishReason, usage: { completionTokens } } = result;
   if (finishReason === "abort") signal?.throwIfAborted();
-  const text = readAnswer(result).map((piece) => piece.kind === "text" ? piece.text : "").join("");
-  const value = parsed(text);
+  const value = parsed(result.text);
   // A number that was cut is a number, too.
   const isWhole = value !== undefined &&
     (finishReason === "stop" || typeof value === "object" && value !== null);

@@ -1,65 +1,42 @@
-/**
- * What an answer is made of. The text of a model is read here, as it comes, by the library and by all dialects of the server
- * alike: what in it is said to the user, and what is called.
- * @module
- */
+/** What an answer is made of, read by the library and by all dialects of the server alike. @module */
 
-import { CallParser } from "../../grammar/tools/call_parser.ts";
-import type { ToolFormat } from "../../grammar/tools/format.ts";
 import type { GenerationResult } from "../generation.ts";
+import { type AnswerManner, readAnswer, type WholePiece } from "../../grammar/answer_reader.ts";
+import { thoughtFormatNamed } from "../../grammar/thoughts/format.ts";
+import type { ToolDeclaration } from "../../grammar/tools/prompt.ts";
+import type { ModelInfo } from "../../protocol/model_info.ts";
+import { formatNamed } from "./calling.ts";
 
-/** A part of an answer; texts in a row belong together, and so do the arguments behind the call that they are of. */
-export type Piece =
-  | { readonly kind: "text"; readonly text: string }
-  /** A call of a tool begins. */
-  | { readonly kind: "call"; readonly index: number; readonly name: string }
-  /** More of its arguments, as JSON text. */
-  | { readonly kind: "arguments"; readonly index: number; readonly text: string };
+export {
+  type AnswerManner,
+  AnswerReader,
+  type Piece,
+  type WholePiece,
+} from "../../grammar/answer_reader.ts";
 
-/** Reads one answer as it comes. */
-export class AnswerReader {
-  readonly #calls?: CallParser;
-
-  /** `format`: how calls are written, where there are tools. */
-  constructor(format?: ToolFormat) {
-    this.#calls = format && new CallParser(format);
-  }
-
-  /** Whether a tool was called. */
-  get hasCalls(): boolean {
-    return (this.#calls?.calls ?? 0) > 0;
-  }
-
-  /** What more text says. */
-  push(text: string): Piece[] {
-    if (this.#calls !== undefined) return this.#calls.push(text);
-    return text === "" ? [] : [{ kind: "text", text }];
-  }
-
-  /** What was kept back, once there is no more. */
-  end(): Piece[] {
-    return this.#calls?.end() ?? [];
-  }
+/** How a model writes answers; calls are looked for where there are tools. */
+export function mannerOf(
+  { thoughts, toolCalls }: Pick<ModelInfo, "thoughts" | "toolCalls">,
+  tools?: readonly ToolDeclaration[],
+): AnswerManner {
+  return {
+    thoughts: thoughts && thoughtFormatNamed(thoughts.format),
+    calls: tools && formatNamed(toolCalls),
+    tools: tools?.map((tool) => tool.function),
+  };
 }
 
-/** A whole part of an answer. */
-export type WholePiece =
-  | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "call"; readonly index: number; readonly name: string; readonly arguments: string };
-
 /** The parts of a whole answer, each joined. */
-export function readAnswer({ text }: Pick<GenerationResult, "text">, format?: ToolFormat): WholePiece[] {
-  const reader = new AnswerReader(format);
-  const whole: WholePiece[] = [];
-  for (const piece of [...reader.push(text), ...reader.end()]) {
-    const last = whole.at(-1);
-    if (piece.kind === "call") whole.push({ ...piece, arguments: "" });
-    else if (piece.kind === "arguments" && last?.kind === "call") {
-      whole[whole.length - 1] = { ...last, arguments: last.arguments + piece.text };
-    } else if (piece.kind === "text") {
-      if (last?.kind === "text") whole[whole.length - 1] = { ...last, text: last.text + piece.text };
-      else whole.push(piece);
-    }
-  }
-  return whole;
+export function piecesOf({ text, thoughts }: GenerationResult, manner: AnswerManner): WholePiece[] {
+  return readAnswer(text, manner, thoughts);
+}
+
+/** All that was thought. */
+export function thoughtIn(pieces: readonly WholePiece[]): string {
+  return pieces.flatMap((piece) => piece.kind === "thought" ? [piece.text] : []).join("\n");
+}
+
+/** All that was said. */
+export function textIn(pieces: readonly WholePiece[]): string {
+  return pieces.flatMap((piece) => piece.kind === "text" ? [piece.text] : []).join("");
 }

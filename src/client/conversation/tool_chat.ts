@@ -5,13 +5,13 @@
  */
 
 import type { FinishReason, Usage } from "../../protocol/answer.ts";
-import type { ToolCalls } from "../../protocol/model_info.ts";
+import type { ModelInfo } from "../../protocol/model_info.ts";
 import type { ChatOptions } from "../../protocol/options/generation.ts";
 import type { ChatMessage } from "../../protocol/request.ts";
 import type { Generation, GenerationResult } from "../generation.ts";
-import { callIdAfter, callingOf, formatNamed } from "./calling.ts";
+import { callIdAfter, callingOf } from "./calling.ts";
 import { TOOL_CHAT, type ToolChatOptions } from "./options.ts";
-import { AnswerReader, readAnswer } from "./pieces.ts";
+import { AnswerReader, mannerOf, piecesOf, textIn, thoughtIn } from "./pieces.ts";
 import { type ChatCall, declarationsOf, runCall, type ToolResult } from "./tools.ts";
 
 /** What happens in a chat with tools; `round` from 0. */
@@ -52,7 +52,7 @@ export class ToolChat implements AsyncIterable<string> {
   readonly result: Promise<ToolChatResult>;
   readonly #answering: Answering;
   readonly #options: ToolChatOptions;
-  readonly #toolCalls: ToolCalls;
+  readonly #info: Pick<ModelInfo, "toolCalls" | "thoughts">;
   readonly #given: readonly ChatMessage[];
   readonly #left = new AbortController();
   readonly #signal: AbortSignal;
@@ -70,11 +70,11 @@ export class ToolChat implements AsyncIterable<string> {
     answering: Answering,
     messages: readonly ChatMessage[],
     options: ToolChatOptions,
-    toolCalls: ToolCalls,
+    info: Pick<ModelInfo, "toolCalls" | "thoughts">,
   ) {
     this.#answering = answering;
     this.#options = options;
-    this.#toolCalls = toolCalls;
+    this.#info = info;
     this.#given = messages;
     const { signal, deadlineMs } = options;
     this.#signal = signal === undefined ? this.#left.signal : AbortSignal.any([signal, this.#left.signal]);
@@ -92,8 +92,8 @@ export class ToolChat implements AsyncIterable<string> {
     const messages = [...this.#given];
     const { maxRounds = TOOL_CHAT.maxRounds.default, tools } = this.#options;
     for (let round = 0, answer = first;; round++) {
-      const { text, calls, result } = await this.#read(answer, round, messages);
-      messages.push(turnOf(text, calls));
+      const { text, thought, calls, result } = await this.#read(answer, round, messages);
+      messages.push(turnOf(text, thought, calls));
       const end = (finishReason: ToolChatResult["finishReason"], pending: ChatCall[] = []) =>
         this.#whole(text, messages, finishReason, pending);
       if (result.finishReason !== "stop" || calls.length === 0) return end(result.finishReason, calls);
@@ -117,43 +117,45 @@ export class ToolChat implements AsyncIterable<string> {
       choice: round === 0 ? toolChoice ?? TOOL_CHAT.toolChoice.default : "auto",
       parallel: parallelToolCalls ?? TOOL_CHAT.parallelToolCalls.default,
     } as const;
-    const calling = callingOf(request, this.#toolCalls);
+    const calling = callingOf(request, this.#info.toolCalls);
     return this.#answering(messages, {
       ...options,
       ...round === 0 ? {} : { continueFinalMessage: undefined, addGenerationPrompt: undefined },
       ...this.#deadline === undefined ? {} : { deadlineMs: Math.max(1, this.#deadline - performance.now()) },
       ...calling.shape,
       ...calling.options,
+      // They are read here, together with the calls.
+      splitReasoning: false,
       signal: this.#signal,
     });
   }
 
   /** An answer, told as it comes. */
   async #read(answer: Generation, round: number, messages: readonly ChatMessage[]) {
-    const format = formatNamed(this.#toolCalls);
-    const reader = new AnswerReader(format);
+    const manner = mannerOf(this.#info, declarationsOf(this.#options.tools));
+    let reader: AnswerReader | undefined;
     const tell = (pieces: ReturnType<AnswerReader["push"]>) => {
       for (const piece of pieces) {
         if (piece.kind === "text") this.#tell({ kind: "text", round, text: piece.text });
       }
     };
     try {
-      for await (const part of answer) tell(reader.push(part));
+      for await (const part of answer) tell((reader ??= new AnswerReader(manner, answer.thoughts)).push(part));
     } catch (error) {
       if (!this.#signal.aborted) throw error;
     }
-    tell(reader.end());
+    tell(reader?.end() ?? []);
     const result = await answer.result;
     this.#rounds.push(result);
-    const pieces = readAnswer(result, format);
-    const text = pieces.map((piece) => piece.kind === "text" ? piece.text : "").join("");
+    const pieces = piecesOf(result, manner);
+    const text = textIn(pieces);
     const calls = pieces.flatMap((piece) => {
       const args = piece.kind === "call" ? parsed(piece.arguments) : undefined;
       if (piece.kind !== "call" || args === undefined) return [];
       return [{ id: callIdAfter(messages, piece.index), name: piece.name, arguments: args }];
     });
     for (const call of calls) this.#tell({ kind: "call", round, call });
-    return { text, calls, result };
+    return { text, thought: thoughtIn(pieces), calls, result };
   }
 
   /** Runs calls at the same time and adds their results to the conversation; false: aborted. */
@@ -186,7 +188,8 @@ export class ToolChat implements AsyncIterable<string> {
     finishReason: ToolChatResult["finishReason"],
     pending: ChatCall[],
   ): ToolChatResult {
-    const sum = (name: keyof Usage) => this.#rounds.reduce((total, { usage }) => total + usage[name], 0);
+    const sum = (name: keyof Usage) => this.#rounds.reduce((total, { usage }) => total + (usage[name] ?? 0), 0);
+    const thinks = this.#rounds.some(({ usage }) => usage.reasoningTokens !== undefined);
     return {
       text,
       messages: messages.slice(this.#given.length),
@@ -198,6 +201,7 @@ export class ToolChat implements AsyncIterable<string> {
         promptTokens: sum("promptTokens"),
         cachedTokens: sum("cachedTokens"),
         completionTokens: sum("completionTokens"),
+        ...thinks ? { reasoningTokens: sum("reasoningTokens") } : {},
       },
     };
   }
@@ -234,12 +238,13 @@ export class ToolChat implements AsyncIterable<string> {
   }
 }
 
-function turnOf(content: string, calls: readonly ChatCall[]): ChatMessage {
+function turnOf(content: string, thought: string, calls: readonly ChatCall[]): ChatMessage {
   const tool_calls = calls.map(({ id, name, arguments: given }) => ({
     id,
     function: { name, arguments: given },
   }));
-  return { role: "assistant", content, ...calls.length === 0 ? {} : { tool_calls } };
+  const reasoning = thought === "" ? {} : { reasoning_content: thought };
+  return { role: "assistant", content, ...reasoning, ...calls.length === 0 ? {} : { tool_calls } };
 }
 
 /** Undefined where arguments were cut. */

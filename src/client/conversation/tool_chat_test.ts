@@ -48,7 +48,7 @@ const ENDLESS = "and so on";
 
 function chat(texts: readonly string[], options: ToolChatOptions, end?: Partial<Completion>) {
   const { asked, answering } = scripted(texts, end);
-  return { asked, chat: new ToolChat(answering, ASKED, options, CALLS) };
+  return { asked, chat: new ToolChat(answering, ASKED, options, { toolCalls: CALLS }) };
 }
 
 const add = tool({
@@ -201,7 +201,7 @@ Deno.test("an answer that fails rejects the chat, and its loops throw that", asy
     generation.fail(new Error("refused"));
     return generation;
   };
-  const running = new ToolChat(failing, ASKED, { tools: { add } }, CALLS);
+  const running = new ToolChat(failing, ASKED, { tools: { add } }, { toolCalls: CALLS });
   await assertRejects(() => running.result, Error, "refused");
   await assertRejects(() => Array.fromAsync(running), Error, "refused");
 });

@@ -1,6 +1,9 @@
 /** Takes an answer apart as it comes: its text, and the calls of tools in it. @module */
 
+import { overlap } from "../overlap.ts";
+import { type ArgumentReader, JsonArguments, TaggedArguments } from "./arguments.ts";
 import type { ToolFormat } from "./format.ts";
+import type { Tool } from "./grammar.ts";
 
 /** What a part of an answer is. */
 export type AnswerPiece =
@@ -25,13 +28,13 @@ export class CallParser {
   #state: "text" | "head" | "arguments" | "between" = "text";
   #calls = 0;
   #hasText = false;
-  /** Brackets that are open in the arguments, and whether they are inside a string, behind a backslash. */
-  #depth = 0;
-  #inString = false;
-  #escaped = false;
+  #arguments: ArgumentReader = new JsonArguments();
+  readonly #tools: readonly Tool[];
 
-  constructor(format: ToolFormat) {
+  /** `tools`: those that may be called; arguments that are no JSON are read by their schemas. */
+  constructor(format: ToolFormat, tools: readonly Tool[] = []) {
     this.#format = format;
+    this.#tools = tools;
   }
 
   /** Calls so far. */
@@ -51,7 +54,11 @@ export class CallParser {
     const rest = this.#held;
     this.#held = "";
     if (this.#state === "between" || rest === "") return [];
-    if (this.#state === "arguments") return [{ kind: "arguments", index: this.#calls - 1, text: rest }];
+    if (this.#state === "arguments") {
+      // Parameters that were cut stay as far as they were told.
+      if (this.#format.tags !== undefined) return [];
+      return [{ kind: "arguments", index: this.#calls - 1, text: rest }];
+    }
     return [{ kind: "text", text: this.#state === "head" ? this.#format.trigger + rest : rest }];
   }
 
@@ -63,7 +70,7 @@ export class CallParser {
       case "head":
         return this.#head(pieces);
       case "arguments":
-        return this.#arguments(pieces);
+        return this.#readArguments(pieces);
       case "between":
         return this.#between();
     }
@@ -99,45 +106,48 @@ export class CallParser {
   }
 
   #head(pieces: AnswerPiece[]): boolean {
-    const { call: [before, between], open } = this.#format;
-    let name: string, length: number;
-    if (before.includes('"name"')) {
-      const found = HEAD_OF_OBJECT.exec(this.#held);
-      if (found === null) return false;
-      [name, length] = [JSON.parse(`"${found[1]}"`), found[0].length];
-    } else {
-      const start = this.#held.startsWith(open + before) ? open.length + before.length : 0;
-      const end = this.#held.indexOf(between, start);
-      if (end < 0) return false;
-      [name, length] = [this.#held.slice(start, end).trim(), end + between.length];
-    }
+    const head = this.#headAt();
+    if (head === undefined) return false;
+    const [name, length] = head;
     this.#held = this.#held.slice(length);
     pieces.push({ kind: "call", index: this.#calls++, name });
     this.#state = "arguments";
-    [this.#depth, this.#inString, this.#escaped] = [0, false, false];
+    const { tags, call: [, , after] } = this.#format;
+    this.#arguments = tags === undefined
+      ? new JsonArguments()
+      : new TaggedArguments(tags, after, this.#tools.find((tool) => tool.name === name));
     return true;
   }
 
-  #arguments(pieces: AnswerPiece[]): boolean {
-    let end = 0;
-    for (; end < this.#held.length; end++) {
-      const c = this.#held[end];
-      if (this.#escaped) this.#escaped = false;
-      else if (this.#inString) {
-        if (c === "\\") this.#escaped = true;
-        else if (c === '"') this.#inString = false;
-      } else if (c === '"') this.#inString = true;
-      else if (c === "{" || c === "[") this.#depth++;
-      else if ((c === "}" || c === "]") && --this.#depth <= 0) {
-        end++;
-        this.#state = "between";
-        break;
-      }
+  /** A call's name, and how long its head is; undefined where more must come first. */
+  #headAt(): [name: string, length: number] | undefined {
+    const { call: [before, between], open, tags } = this.#format;
+    if (before.includes('"name"') && tags === undefined) {
+      const found = HEAD_OF_OBJECT.exec(this.#held);
+      return found === null ? undefined : [JSON.parse(`"${found[1]}"`), found[0].length];
     }
-    const text = this.#held.slice(0, end);
-    this.#held = this.#held.slice(end);
-    if (text !== "") pieces.push({ kind: "arguments", index: this.#calls - 1, text });
-    return this.#state === "between";
+    if (tags !== undefined) {
+      // Line ends around names are not all alike.
+      const start = this.#held.trimStart();
+      const sign = before.trim();
+      if (!start.startsWith(sign)) return undefined;
+      const [name] = /^[^\s<>"]*/.exec(start.slice(sign.length))!;
+      const rest = start.slice(sign.length + name.length);
+      const end = rest.startsWith(between.trim()) ? between.trim().length : 0;
+      const isWhole = rest !== "" && (between.trim() === "" || end > 0);
+      return name !== "" && isWhole ? [name, this.#held.length - rest.length + end] : undefined;
+    }
+    const start = this.#held.startsWith(open + before) ? open.length + before.length : 0;
+    const end = this.#held.indexOf(between, start);
+    return end < 0 ? undefined : [this.#held.slice(start, end).trim(), end + between.length];
+  }
+
+  #readArguments(pieces: AnswerPiece[]): boolean {
+    const { json, rest, isDone } = this.#arguments.read(this.#held);
+    this.#held = rest;
+    if (json !== "") pieces.push({ kind: "arguments", index: this.#calls - 1, text: json });
+    if (isDone) this.#state = "between";
+    return isDone;
   }
 
   /** Behind a call: its end, then another one or nothing. */
@@ -163,12 +173,4 @@ export class CallParser {
 /** Whether a text is the beginning of another one, or goes on behind it. */
 function couldBegin(text: string, whole: string): boolean {
   return whole.startsWith(text) || text.startsWith(whole);
-}
-
-/** How much of a text's end is the beginning of another one. */
-function overlap(text: string, whole: string): number {
-  for (let n = Math.min(text.length, whole.length - 1); n > 0; n--) {
-    if (text.endsWith(whole.slice(0, n))) return n;
-  }
-  return 0;
 }

@@ -1,5 +1,8 @@
 /** How models write calls of tools: where a call begins, and the signs around its name and its arguments. @module */
 
+import { signsIn } from "../signs.ts";
+import type { ParameterTags } from "./tagged.ts";
+
 /** One way of writing calls. All that is not name or arguments is fixed. */
 export interface ToolFormat {
   readonly name: string;
@@ -9,6 +12,8 @@ export interface ToolFormat {
   readonly open: string;
   /** Before a call's name, between name and arguments, and behind them. */
   readonly call: readonly [before: string, between: string, after: string];
+  /** Set: arguments are no JSON, but parameters between these. */
+  readonly tags?: ParameterTags;
   /** Between two calls; undefined: an answer has one. */
   readonly separator?: string;
   /** Behind the last call. */
@@ -60,6 +65,74 @@ export const DEEPSEEK: ToolFormat = {
   close: "<｜tool▁calls▁end｜>",
 };
 
+/** DeepSeek V3.1: names and arguments without anything around them. */
+export const DEEPSEEK31: ToolFormat = {
+  ...DEEPSEEK,
+  name: "deepseek-v3.1",
+  call: ["<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>"],
+  separator: "",
+};
+
+/** Mistral Small 3.2, Magistral, Devstral and what came after them: each call has its sign. */
+export const MISTRAL_ARGS: ToolFormat = {
+  name: "mistral-args",
+  trigger: "[TOOL_CALLS]",
+  open: "",
+  call: ["", "[ARGS]", ""],
+  separator: "[TOOL_CALLS]",
+  close: "",
+};
+
+/** Phi-4 mini: a list. */
+export const PHI4: ToolFormat = {
+  ...MISTRAL,
+  name: "phi4",
+  trigger: "<|tool_call|>",
+  close: "]<|/tool_call|>",
+};
+
+/** Qwen3-Coder: parameters as tags, texts as they are. */
+export const QWEN_CODER: ToolFormat = {
+  name: "qwen3-coder",
+  trigger: "<tool_call>",
+  open: "",
+  call: ["\n<function=", ">\n", "</function>\n</tool_call>"],
+  tags: { before: "<parameter=", between: ">", after: "</parameter>", ownLines: true },
+  separator: "\n<tool_call>",
+  close: "",
+};
+
+/** GLM 4.5 to 4.7: names and values as tags. */
+export const GLM: ToolFormat = {
+  name: "glm",
+  trigger: "<tool_call>",
+  open: "",
+  call: ["", "\n", "</tool_call>"],
+  tags: { before: "<arg_key>", between: "</arg_key>\n<arg_value>", after: "</arg_value>" },
+  separator: "\n<tool_call>",
+  close: "",
+};
+
+/** MiniMax M2. */
+export const MINIMAX: ToolFormat = {
+  name: "minimax",
+  trigger: "<minimax:tool_call>",
+  open: "\n",
+  call: ['<invoke name="', '">\n', "</invoke>\n"],
+  tags: { before: '<parameter name="', between: '">', after: "</parameter>" },
+  separator: "",
+  close: "</minimax:tool_call>",
+};
+
+/** gpt-oss: a message to the function, on a channel of its own. Its grammar and its reader are its own, too. */
+export const HARMONY: ToolFormat = {
+  name: "harmony",
+  trigger: "<|channel|>commentary to=functions.",
+  open: "",
+  call: ["", "<|constrain|>json<|message|>", "<|call|>"],
+  close: "<|end|><|start|>assistant<|channel|>final<|message|><|return|>",
+};
+
 /** Functionary 3.2: names behind signs, arguments on the next line. */
 export const FUNCTIONARY: ToolFormat = {
   name: "functionary",
@@ -70,13 +143,21 @@ export const FUNCTIONARY: ToolFormat = {
   close: "",
 };
 
-export const TOOL_FORMATS: readonly ToolFormat[] = [HERMES, LLAMA3, MISTRAL, GRANITE, DEEPSEEK, FUNCTIONARY];
+export const TOOL_FORMATS: readonly ToolFormat[] = [
+  ...[HERMES, LLAMA3, MISTRAL, MISTRAL_ARGS, GRANITE, PHI4, DEEPSEEK, DEEPSEEK31, FUNCTIONARY],
+  ...[QWEN_CODER, GLM, MINIMAX, HARMONY],
+];
 
 /** How a template's model writes calls; undefined where the template knows no tools. */
 export function formatOf(template: string): ToolFormat | undefined {
   if (!/\btools\b|\bxml_tools\b/.test(template)) return undefined;
-  if (template.includes(DEEPSEEK.trigger)) return DEEPSEEK;
-  if (template.includes(MISTRAL.trigger)) return MISTRAL;
+  if (template.includes("<|channel|>") && template.includes("functions")) return HARMONY;
+  if (template.includes(DEEPSEEK.trigger)) return template.includes("```json") ? DEEPSEEK : DEEPSEEK31;
+  if (template.includes(MISTRAL.trigger)) return template.includes("[ARGS]") ? MISTRAL_ARGS : MISTRAL;
+  if (template.includes(MINIMAX.trigger)) return MINIMAX;
+  if (template.includes("<arg_key>")) return GLM;
+  if (template.includes("<function=") && template.includes("<parameter=")) return QWEN_CODER;
+  if (template.includes("<|/tool|>")) return PHI4;
   if (template.includes("tool_call|>")) return GRANITE;
   if (template.includes("<tool_call>")) return HERMES;
   if (template.includes(">>>all")) return FUNCTIONARY;
@@ -84,16 +165,8 @@ export function formatOf(template: string): ToolFormat | undefined {
   return undefined;
 }
 
-/** Signs within a format's texts that vocabularies may have as control tokens. */
-const SIGN = /(<[|｜][^>]*[|｜]>|\[TOOL_CALLS\]|<\/?tool_call>)/;
-
-/** A text cut into its signs and what is between them. */
-export function partsOf(value: string): string[] {
-  return value.split(SIGN).filter((part) => part !== "");
-}
-
 /** All signs of a format. */
-export function signsOf({ trigger, open, call, separator = "", close }: ToolFormat): string[] {
-  const parts = [trigger, open, ...call, separator, close].flatMap(partsOf);
-  return [...new Set(parts)].filter((part) => SIGN.test(part));
+export function signsOf({ trigger, open, call, tags, separator = "", close }: ToolFormat): string[] {
+  const parameters = tags === undefined ? [] : [tags.before, tags.between, tags.after];
+  return signsIn([trigger, open, ...call, ...parameters, separator, close]);
 }

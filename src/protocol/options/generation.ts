@@ -1,6 +1,7 @@
 /** The options of an answer, beside those of sampling. @module */
 
 import type { GrammarSpec } from "../../grammar/mod.ts";
+import type { ThoughtsAt } from "../../grammar/thoughts/format.ts";
 import type { ToolDeclaration } from "../../grammar/tools/prompt.ts";
 import { limits } from "../../ffi/symbols.ts";
 import { type ChatVariables, REASONING_EFFORTS } from "../../tokenizer/template_options.ts";
@@ -15,9 +16,10 @@ import { SAMPLING, type SamplingOptions } from "./sampling.ts";
 export interface GenerationListener {
   /**
    * The request was taken; nothing was computed for it yet. After a worker's end it may be said again.
-   * `prefixHashes`: where the model was loaded with a `prefixHashKey`.
+   * `prefixHashes`: where the model was loaded with a `prefixHashKey`. `thoughts`: where the answer begins, if the model
+   * marks its thoughts.
    */
-  onAccepted?: (promptTokens: number, prefixHashes?: readonly string[]) => void;
+  onAccepted?: (promptTokens: number, prefixHashes?: readonly string[], thoughts?: ThoughtsAt) => void;
   /** The ids of new tokens. */
   onTokens?: (tokens: readonly number[]) => void;
   /**
@@ -58,6 +60,18 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
    * a text of a grammar in llama.cpp's notation. It ends where nothing more may follow.
    */
   grammar?: GrammarSpec;
+  /**
+   * Give what the model thinks apart from the text: as `reasoning` of parts and of the result, where its chat template marks
+   * thoughts. Default: with a grammar, which is of what comes behind them.
+   */
+  splitReasoning?: boolean;
+  /** Most tokens that the model thinks in a conversation: then their end is written, and it answers. Default: no limit. */
+  reasoningTokens?: number;
+  /**
+   * With a grammar: where `maxTokens` comes near, what is open is closed in the shortest way, so that the text is whole. The answer
+   * then ends with finishReason "length", unless there was room for more. Default false.
+   */
+  closeOnLength?: boolean;
   /** Write control tokens into the answer's text; the one that ends it never is. Default false. */
   specialTokens?: boolean;
   /**
@@ -196,6 +210,23 @@ export const GENERATION = {
     setBy: ["client"],
   },
   grammar: { kind: own<GrammarSpec>(isRecord), doc: "what the answer must be", isCallers: true },
+  splitReasoning: {
+    kind: boolean,
+    doc: "give what the model thinks apart from the text; default: with a grammar",
+    isCallers: true,
+  },
+  reasoningTokens: {
+    kind: integer(0, 2 ** 31),
+    unit: "tokens",
+    doc: "most tokens that the model thinks before it answers",
+    setBy: ["client"],
+    field: { name: "thinking_token_budget" },
+  },
+  closeOnLength: {
+    kind: boolean,
+    default: false,
+    doc: "where the limit of tokens comes near, close what a grammar has open in the shortest way",
+  },
   specialTokens: { kind: boolean, default: false, doc: "write control tokens into the answer's text" },
   ...ASKING,
   ...LISTENER,

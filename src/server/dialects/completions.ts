@@ -21,12 +21,14 @@ import { alternatives, GENERATION_FIELDS, prompts } from "./openai/fields.ts";
 import { FOREIGN_FIELDS, FOREIGN_TEXT_FIELDS } from "./openai/foreign_fields.ts";
 import { TEXT_MAX } from "./openai/message_fields.ts";
 import { type GenerationPlan, planGeneration, toPrompts } from "./openai/plan.ts";
+import { OWN_TEXT_FIELDS } from "./own.ts";
 import { withExtraBody } from "./openai/unpack.ts";
 
 const PROMPTS_MAX = 128;
 
 export const COMPLETIONS_BODY = object({ prompt: prompts(PROMPTS_MAX) }, {
   ...GENERATION_FIELDS,
+  ...OWN_TEXT_FIELDS,
   logprobs: alternatives("Give the log-probability of each token, and of so many likeliest alternatives."),
   suffix: text(TEXT_MAX, { help: "What stands behind the answer, for models that fill gaps." }),
   echo: flag("Begin the text, and with `logprobs` the lists of tokens, with the prompt.", false),

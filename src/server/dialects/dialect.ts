@@ -7,6 +7,7 @@
  */
 
 import type { GenerationResult } from "../../client/generation.ts";
+import type { ThoughtsAt } from "../../grammar/thoughts/format.ts";
 import type { AnswerPart } from "../../protocol/answer.ts";
 import type { ChatOptions } from "../../protocol/options/generation.ts";
 import type { Model } from "../../client/model.ts";
@@ -112,6 +113,8 @@ export interface Plan {
 export interface SoFar {
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Where the answer begins, if the model marks its thoughts. */
+  readonly thoughts?: ThoughtsAt;
 }
 
 /** How a stream is sent that is not one of server-sent events. */

@@ -4,9 +4,10 @@ import { MessageEvents, wholeMessage } from "./anthropic/answers.ts";
 import { ANTHROPIC_ERRORS } from "./anthropic/errors.ts";
 import { COUNT_BODY, MESSAGES_BODY } from "./anthropic/fields.ts";
 import { toConversation } from "./anthropic/turns.ts";
-import { toolsOf } from "./anthropic/tools.ts";
+import { structureOf, toolsOf } from "./anthropic/tools.ts";
 import { planChat } from "./conversation/request.ts";
-import { formatNamed } from "../../client/conversation/calling.ts";
+import { mannerOf } from "../../client/conversation/pieces.ts";
+import { thinkingOf } from "./conversation/thinking.ts";
 import { dialect, type Plan } from "./dialect.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 
@@ -24,12 +25,15 @@ export const MESSAGES = dialect({
   plan(fields, asked): Plan {
     const { temperature, top_p: topP, top_k, max_tokens: maxTokens, stop_sequences: stop } = fields;
     const options = { temperature, topP, topK: top_k === -1 ? 0 : top_k, maxTokens, stop };
-    const tools = toolsOf(fields);
-    const format = tools && formatNamed(asked.model.info.toolCalls);
+    const tools = toolsOf(fields), structure = structureOf(fields);
+    const manner = mannerOf(asked.model.info, tools?.tools);
     return {
-      ...planChat({ ...toConversation(fields), options, tools, urgency: fields }, asked),
-      whole: ([result]) => wholeMessage(asked, result, format),
-      events: fields.stream ? new MessageEvents(asked, format) : undefined,
+      ...planChat(
+        { ...toConversation(fields), options, tools, structure, own: fields.kumi, urgency: fields },
+        asked,
+      ),
+      whole: ([result]) => wholeMessage(asked, result, manner),
+      events: fields.stream ? new MessageEvents(asked, manner) : undefined,
     };
   },
 });
@@ -42,7 +46,8 @@ export const COUNT_TOKENS = dialect({
   errorStatuses: ERRORS,
   errors: ANTHROPIC_ERRORS,
   async reply(fields, { model }) {
-    const { messages, shape } = toConversation(fields);
+    const { messages, thinking } = toConversation(fields);
+    const { shape } = thinkingOf(thinking);
     const tools = toolsOf(fields)?.tools;
     return { input_tokens: (await model.renderChat(messages, { ...shape, tools })).tokens.length };
   },

@@ -4,6 +4,7 @@ import { embeddingOf } from "../../client/embedding.ts";
 import type { GenerationResult } from "../../client/generation.ts";
 import { badField } from "../api_error.ts";
 import { gapPrompt } from "./conversation/gap.ts";
+import { type AnswerManner, mannerOf } from "../../client/conversation/pieces.ts";
 import { planChat } from "./conversation/request.ts";
 import { type Asked, dialect, type Plan } from "./dialect.ts";
 import { planEmbeddings } from "./embeddings.ts";
@@ -16,17 +17,27 @@ import {
   wholeAnswer,
   withoutTag,
 } from "./ollama/answers.ts";
-import { shapeOf, toMessages, toOptions } from "./ollama/asking.ts";
+import { structureOf, thinkingFields, toMessages, toolsOf, toOptions } from "./ollama/asking.ts";
 import { CHAT_BODY, EMBED_BODY, GENERATE_BODY } from "./ollama/fields.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
-import { urgencyOf } from "./urgency.ts";
+import { type Own, ownOptions } from "./own.ts";
+import type { Structure } from "./openai/structure.ts";
+import { type Urgency, urgencyOf } from "./urgency.ts";
+import type { ChatOptions } from "../../protocol/options/generation.ts";
+import type { Prompt } from "../../protocol/request.ts";
 
 /** What becomes of a request's work. */
-function answering(work: Pick<Plan, "works" | "class">, place: Place, isStream: boolean, asked: Asked): Plan {
+function answering(
+  work: Pick<Plan, "works" | "class">,
+  place: Place,
+  isStream: boolean,
+  asked: Asked,
+  manner: AnswerManner = {},
+): Plan {
   return {
     ...work,
-    whole: ([result]) => wholeAnswer(asked, place, result),
-    events: isStream ? new LineEvents(asked, place) : undefined,
+    whole: ([result]) => wholeAnswer(asked, place, manner, result),
+    events: isStream ? new LineEvents(asked, place, manner) : undefined,
   };
 }
 
@@ -45,15 +56,20 @@ export const OLLAMA_CHAT = dialect({
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
   plan(fields, asked): Plan {
-    const { messages = [], options, think, stream = true } = fields;
+    const { messages = [], options, think, format, stream = true } = fields;
     if (messages.length === 0) return nothing("message", asked);
+    const tools = toolsOf(fields);
     const request = {
       messages: toMessages(messages),
-      shape: shapeOf(think),
+      thinking: thinkingFields(think),
+      tools,
+      structure: structureOf(format),
       options: toOptions(options),
+      own: fields.kumi,
       urgency: fields,
     };
-    return answering(planChat(request, asked), "message", stream, asked);
+    const manner = mannerOf(asked.model.info, tools?.tools);
+    return answering(planChat(request, asked), "message", stream, asked, manner);
   },
 });
 
@@ -67,12 +83,13 @@ export const OLLAMA_GENERATE = dialect({
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
   async plan(fields, asked): Promise<Plan> {
-    const { prompt = "", suffix = "", system = "", raw = false, options, think, stream = true } = fields;
+    const { prompt = "", suffix = "", system = "", raw = false, think, stream = true } = fields;
+    const options = toOptions(fields.options);
+    const structure = structureOf(fields.format);
     if (suffix !== "") {
       const { tokens, stopTokens } = await gapPrompt({ text: prompt }, suffix, asked);
-      const all = { ...urgencyOf(fields, asked), ...toOptions(options), stopTokens };
-      const work = { kind: "generating", prompt: { tokens }, options: all } as const;
-      return answering({ works: [work], class: all.class }, "response", stream, asked);
+      const work = textWork({ tokens }, { ...options, stopTokens }, structure, fields, asked);
+      return answering(work, "response", stream, asked);
     }
     if (prompt === "") return nothing("response", asked);
     const isChat = !raw && asked.model.info.hasChatTemplate;
@@ -80,21 +97,43 @@ export const OLLAMA_GENERATE = dialect({
       throw badField("system", '"system" needs a chat template, and "raw" false', "unsupported_value");
     }
     if (!isChat) {
-      const all = { ...urgencyOf(fields, asked), ...toOptions(options) };
-      const work = {
-        works: [{ kind: "generating", prompt: { text: prompt }, options: all } as const],
-        class: all.class,
-      };
-      return answering(work, "response", stream, asked);
+      return answering(
+        textWork({ text: prompt }, options, structure, fields, asked),
+        "response",
+        stream,
+        asked,
+      );
     }
     const messages = [
       ...system === "" ? [] : [{ role: "system", content: system }],
       { role: "user", content: prompt },
     ];
-    const request = { messages, shape: shapeOf(think), options: toOptions(options), urgency: fields };
-    return answering(planChat(request, asked), "response", stream, asked);
+    const request = {
+      messages,
+      thinking: thinkingFields(think),
+      structure,
+      options,
+      own: fields.kumi,
+      urgency: fields,
+    };
+    const manner = mannerOf(asked.model.info);
+    return answering(planChat(request, asked), "response", stream, asked, manner);
   },
 });
+
+/** What continues a text without a template. */
+function textWork(
+  prompt: Prompt,
+  options: ChatOptions,
+  structure: Structure | undefined,
+  fields: Urgency & { readonly kumi?: Own },
+  asked: Asked,
+): Pick<Plan, "works" | "class"> {
+  const { class: name, ...rest } = urgencyOf(fields, asked);
+  const grammar = structure === undefined ? {} : { grammar: structure.grammar };
+  const all = { class: name, ...rest, ...options, ...ownOptions(fields.kumi), ...grammar };
+  return { works: [{ kind: "generating", prompt, options: all, grammarField: "format" }], class: name };
+}
 
 export const OLLAMA_EMBED = dialect({
   summary: "Turn texts into vectors of length 1, as Ollama's clients ask for it",

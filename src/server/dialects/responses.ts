@@ -2,7 +2,7 @@
 
 import { badField } from "../api_error.ts";
 import { planChat } from "./conversation/request.ts";
-import { formatNamed } from "../../client/conversation/calling.ts";
+import { mannerOf } from "../../client/conversation/pieces.ts";
 import { dialect, type Plan } from "./dialect.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 import { withExtraBody } from "./openai/unpack.ts";
@@ -29,13 +29,16 @@ export const RESPONSES = dialect({
       );
     }
     const tools = toolsOf(fields);
-    const format = tools && formatNamed(asked.model.info.toolCalls);
+    const manner = mannerOf(asked.model.info, tools?.tools);
     const options = { temperature, topP, maxTokens };
     const structure = structureOf(fields);
     return {
-      ...planChat({ ...toConversation(fields), options, tools, structure, urgency: fields }, asked),
-      whole: ([result]) => wholeResponse(asked, fields, result, format),
-      events: fields.stream ? new ResponseEvents(asked, fields, format) : undefined,
+      ...planChat(
+        { ...toConversation(fields), options, tools, structure, own: fields.kumi, urgency: fields },
+        asked,
+      ),
+      whole: ([result]) => wholeResponse(asked, fields, result, manner),
+      events: fields.stream ? new ResponseEvents(asked, fields, manner) : undefined,
     };
   },
 });

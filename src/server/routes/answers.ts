@@ -46,7 +46,7 @@ export async function asStream(
     observer: service.observer,
     startedAt,
     listener: {
-      accepted: (index, promptTokens) => answer.accepted(index, promptTokens),
+      accepted: (index, promptTokens, thoughts) => answer.accepted(index, promptTokens, thoughts),
       part: (index, part) => {
         if (answer.part(index, part)) stream?.notify();
       },

@@ -1,7 +1,7 @@
 /** Fields in words, for the documentation page. @module */
 
 import * as z from "zod";
-import { LENGTHS, type ObjectSchema, RECORDS, UNSUPPORTED } from "./fields.ts";
+import { LENGTHS, type ObjectSchema, RECORDS, UNSUPPORTED, UNUSED } from "./fields.ts";
 
 /** A field in words. */
 export interface DescribedField {
@@ -16,7 +16,7 @@ export interface DescribedField {
 export function describeFields(schema: ObjectSchema, prefix = ""): DescribedField[] {
   return Object.entries(schema.shape).flatMap(([name, wrapped]) => {
     const field = unwrapped(wrapped);
-    if (field instanceof z.ZodUnknown) return [];
+    if (field === UNUSED) return [];
     const unsupported = UNSUPPORTED.get(field);
     const { description = "", default: fallback } = z.globalRegistry.get(field) ?? {};
     const does = unsupported === undefined ? description : `${unsupported.what}.`;
@@ -33,9 +33,15 @@ export function describeFields(schema: ObjectSchema, prefix = ""): DescribedFiel
   });
 }
 
-/** Names of an object's fields that change nothing. */
-export function unusedFields(schema: ObjectSchema): string[] {
-  return Object.keys(schema.shape).filter((name) => unwrapped(schema.shape[name]) instanceof z.ZodUnknown);
+/** Names of the fields of an object, and of those in it, that change nothing. */
+export function unusedFields(schema: ObjectSchema, prefix = ""): string[] {
+  return Object.entries(schema.shape).flatMap(([name, wrapped]) => {
+    const field = unwrapped(wrapped);
+    if (field === UNUSED) return [prefix + name];
+    const inner = innerFields(field);
+    const isPlain = field instanceof z.ZodObject;
+    return inner === undefined ? [] : unusedFields(inner, `${prefix}${name}${isPlain ? "" : "[]"}.`);
+  });
 }
 
 function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {

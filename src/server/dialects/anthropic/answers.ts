@@ -2,9 +2,9 @@
 
 import type { GenerationResult } from "../../../client/generation.ts";
 import type { ApiError } from "../../api_error.ts";
-import type { ToolFormat } from "../../../grammar/tools/format.ts";
 import { eventText } from "../../sse.ts";
-import { AnswerReader, type Piece, readAnswer } from "../../../client/conversation/pieces.ts";
+import { type AnswerManner, AnswerReader, type Piece, piecesOf, type WholePiece } from "../../../client/conversation/pieces.ts";
+import { inputOf } from "../conversation/tools.ts";
 import type { Asked, EventWriter, SoFar } from "../dialect.ts";
 import { ANTHROPIC_ERRORS } from "./errors.ts";
 
@@ -30,48 +30,54 @@ function usageOf({ usage: { promptTokens, cachedTokens, completionTokens } }: Ge
   };
 }
 
+/** Thoughts come back as they are: nobody checks them. */
+const UNSIGNED = "";
+
 /** The id of a call. */
 const toolUseId = (asked: Asked, index: number) => `toolu_${asked.id}_${index}`;
 
-/** Arguments that were cut are no JSON. */
-function inputOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
-}
-
-export function wholeMessage(asked: Asked, result: GenerationResult, format?: ToolFormat) {
-  const pieces = readAnswer(result, format);
+export function wholeMessage(asked: Asked, result: GenerationResult, manner: AnswerManner) {
+  const pieces = piecesOf(result, manner);
   return messageOf(asked, {
-    content: pieces.map((piece) =>
-      piece.kind === "text" ? { type: "text", text: piece.text } : {
-        type: "tool_use",
-        id: toolUseId(asked, piece.index),
-        name: piece.name,
-        input: inputOf(piece.arguments),
-      }
-    ),
+    content: pieces.map((piece) => blockOf(asked, piece)),
     ...ending(result, pieces.some(({ kind }) => kind === "call")),
     usage: usageOf(result),
   });
 }
 
+function blockOf(asked: Asked, piece: WholePiece) {
+  switch (piece.kind) {
+    case "text":
+      return { type: "text", text: piece.text };
+    case "thought":
+      return { type: "thinking", thinking: piece.text, signature: UNSIGNED };
+    case "call":
+      return {
+        type: "tool_use",
+        id: toolUseId(asked, piece.index),
+        name: piece.name,
+        input: inputOf(piece.arguments),
+      };
+  }
+}
+
 /** A stream: the message, its blocks one after the other, its end. */
 export class MessageEvents implements EventWriter {
   readonly #asked: Asked;
-  readonly #reader: AnswerReader;
+  readonly #manner: AnswerManner;
+  #reader: AnswerReader;
   /** The kind of the block that has begun and not ended. */
-  #open?: "text" | "call";
+  #open?: "text" | "call" | "thought";
   #index = 0;
 
-  constructor(asked: Asked, format?: ToolFormat) {
+  constructor(asked: Asked, manner: AnswerManner) {
     this.#asked = asked;
-    this.#reader = new AnswerReader(format);
+    this.#manner = manner;
+    this.#reader = new AnswerReader(manner);
   }
 
-  first(_index: number, { promptTokens }: SoFar): string {
+  first(_index: number, { promptTokens, thoughts }: SoFar): string {
+    this.#reader = new AnswerReader(this.#manner, thoughts);
     const message = messageOf(this.#asked, {
       content: [],
       stop_reason: null,
@@ -112,6 +118,11 @@ export class MessageEvents implements EventWriter {
         events += this.#begin("call", block);
       } else if (piece.kind === "arguments") {
         events += this.#delta({ type: "input_json_delta", partial_json: piece.text });
+      } else if (piece.kind === "thought") {
+        if (this.#open !== "thought") {
+          events += this.#begin("thought", { type: "thinking", thinking: "", signature: UNSIGNED });
+        }
+        events += this.#delta({ type: "thinking_delta", thinking: piece.text });
       } else {
         if (this.#open !== "text") events += this.#begin("text", { type: "text", text: "" });
         events += this.#delta({ type: "text_delta", text: piece.text });
@@ -120,7 +131,7 @@ export class MessageEvents implements EventWriter {
     return events;
   }
 
-  #begin(kind: "text" | "call", content_block: object): string {
+  #begin(kind: "text" | "call" | "thought", content_block: object): string {
     const closing = this.#close();
     this.#open = kind;
     return closing + event("content_block_start", { index: this.#index, content_block });
@@ -132,8 +143,11 @@ export class MessageEvents implements EventWriter {
 
   #close(): string {
     if (this.#open === undefined) return "";
+    const signed = this.#open === "thought"
+      ? this.#delta({ type: "signature_delta", signature: UNSIGNED })
+      : "";
     this.#open = undefined;
-    return event("content_block_stop", { index: this.#index++ });
+    return signed + event("content_block_stop", { index: this.#index++ });
   }
 }
 

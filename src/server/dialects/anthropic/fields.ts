@@ -13,13 +13,13 @@ import {
   tag,
   text,
   unsupported,
-  UNUSED,
   unused,
   word,
 } from "../../schema/fields.ts";
 import { fieldOf } from "../../schema/of_option.ts";
 import { model } from "../openai/fields.ts";
 import { TEXT_MAX } from "../openai/message_fields.ts";
+import { OWN_CHAT_FIELDS } from "../own.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
 import { FILES, IMAGES, SERVER_TOOLS } from "../refusals.ts";
 
@@ -50,7 +50,7 @@ const BLOCK = object({
   thinking: content,
   id: name,
   name,
-  input: UNUSED,
+  input: anything(),
   tool_use_id: name,
   content: choice("a string or a list of objects", [content, list(TEXT_BLOCK, 0, BLOCKS_MAX)]),
 }, { others: unused(["cache_control", "citations", "signature", "data", "is_error", "caller"]) });
@@ -62,7 +62,12 @@ export const TURN = object({
   }),
 }, {});
 
-const SHAPES = "Answers in a JSON format are not supported by this server yet";
+const FORMAT = object({ type: word(["json_schema"]) }, {
+  schema: anything({ help: "A JSON Schema that the answer fits." }),
+}, {
+  others: unused(["name"]),
+  help: "The form of the answer; together with tools, of one that calls none.",
+});
 
 /** What the conversation is made of. */
 export const CONVERSATION_FIELDS = {
@@ -70,11 +75,18 @@ export const CONVERSATION_FIELDS = {
     help: "What the model is told before the conversation.",
   }),
   thinking: object({ type: word(["enabled", "disabled", "adaptive"]) }, {
-    budget_tokens: integer(1, 2 ** 31),
+    budget_tokens: integer(1, 2 ** 31, { help: "Most tokens of thoughts; then the answer begins." }),
   }, {
     others: unused(["display"]),
-    help: "Whether the model thinks first, where its template knows that; a budget is not kept.",
+    help: "Whether the model thinks first, where its template knows that, and for how long.",
   }),
+  output_config: object({}, {
+    effort: word(["none", "minimal", "low", "medium", "high", "xhigh", "max"], {
+      help: "How much the model thinks, where its template knows that.",
+    }),
+    format: FORMAT,
+  }, { others: unused(["task_budget"]) }),
+  output_format: FORMAT,
 };
 
 const TOOL = object({ name: text(64, { min: 1 }) }, {
@@ -104,10 +116,6 @@ export const FOREIGN: Shape = {
       empty: true,
     },
   ),
-  output_config: object({}, {}, {
-    others: { effort: UNUSED, format: unsupported(SHAPES) },
-  }),
-  output_format: unsupported(SHAPES),
 };
 
 const TOOL_FIELDS = {
@@ -134,6 +142,7 @@ export const MESSAGES_BODY = object({
     help: "The answer ends before the first of these texts.",
   }),
   stream: flag("Send the answer as server-sent events.", false),
+  ...OWN_CHAT_FIELDS,
   ...URGENCY_FIELDS,
 }, { others: FOREIGN });
 

@@ -1,9 +1,11 @@
-/** Tools of Anthropic's requests. @module */
+/** Tools and forms of answers in Anthropic's requests. @module */
 
 import type { FieldsOf } from "../../schema/read.ts";
 import type { ToolRequest } from "../conversation/tools.ts";
 import { declaration } from "../openai/tools.ts";
 import { badField } from "../../api_error.ts";
+import type { Structure } from "../openai/structure.ts";
+import { oneOf } from "../openai/sampling.ts";
 import type { COUNT_BODY } from "./fields.ts";
 
 /** The tools that an answer may call; undefined where there are none. Throws an ApiError, 400. */
@@ -26,4 +28,20 @@ export function toolsOf(
     throw badField("tool_choice.name", '"tool_choice.name" is missing', "missing_field");
   }
   return { tools: given, choice: { name: chosen.name }, parallel };
+}
+
+/** What the answer must be. Throws an ApiError, 400. */
+export function structureOf(
+  { output_config, output_format }: FieldsOf<typeof COUNT_BODY>,
+): Structure | undefined {
+  const given = oneOf({
+    output_format: output_format ?? undefined,
+    "output_config.format": output_config?.format ?? undefined,
+  });
+  if (given === undefined) return undefined;
+  const field = output_format === given ? "output_format" : "output_config.format";
+  if (given.schema === undefined || given.schema === null) {
+    throw badField(field, `"${field}" of type json_schema needs a "schema"`);
+  }
+  return { field, grammar: { kind: "schema", schema: given.schema } };
 }

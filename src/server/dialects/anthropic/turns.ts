@@ -1,6 +1,7 @@
 /** From the turns of Anthropic's requests to a conversation. @module */
 
-import type { ChatMessage, PromptShape } from "../../../protocol/request.ts";
+import type { ChatMessage } from "../../../protocol/request.ts";
+import type { ThinkingRequest } from "../conversation/thinking.ts";
 import type { FieldsOf } from "../../schema/read.ts";
 import { badField } from "../../api_error.ts";
 import type { COUNT_BODY } from "./fields.ts";
@@ -11,15 +12,19 @@ type Block = Exclude<Turn["content"], string>[number];
 
 /** The conversation, and what it says of how it becomes a prompt. Throws an ApiError, 400. */
 export function toConversation(
-  { system, messages, thinking }: Fields,
-): { messages: ChatMessage[]; shape: PromptShape } {
+  { system, messages, thinking, output_config }: Fields,
+): { messages: ChatMessage[]; thinking: ThinkingRequest } {
   const first = textOf(system ?? "", "system");
   return {
     messages: [
       ...first === "" ? [] : [{ role: "system", content: first }],
       ...messages.flatMap((turn, i) => toMessages(turn, `messages[${i}]`)),
     ],
-    shape: { enableThinking: thinking === undefined ? undefined : thinking.type !== "disabled" },
+    thinking: {
+      enabled: thinking === undefined ? undefined : thinking.type !== "disabled",
+      effort: output_config?.effort ?? undefined,
+      budget: thinking?.type === "enabled" ? thinking.budget_tokens ?? undefined : undefined,
+    },
   };
 }
 

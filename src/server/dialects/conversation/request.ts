@@ -9,7 +9,10 @@ import type { ChatMessage, PromptShape } from "../../../protocol/request.ts";
 import { badField } from "../../api_error.ts";
 import type { Asked, Generating, Plan } from "../dialect.ts";
 import type { Structure } from "../openai/structure.ts";
-import { callingOf, type ToolRequest } from "./tools.ts";
+import { formOf } from "./form.ts";
+import { thinkingOf, type ThinkingRequest } from "./thinking.ts";
+import type { ToolRequest } from "./tools.ts";
+import { type Own, ownOptions } from "../own.ts";
 import { type Urgency, urgencyOf } from "../urgency.ts";
 
 /** How the answer is made: what of the options has the same meaning in all dialects. */
@@ -35,6 +38,9 @@ export interface ChatRequest {
   /** How the conversation becomes a prompt. */
   readonly shape?: PromptShape;
   readonly options: AnswerOptions;
+  readonly thinking?: ThinkingRequest;
+  /** What only this server knows. */
+  readonly own?: Own;
   readonly tools?: ToolRequest;
   /** What the answer must be. */
   readonly structure?: Structure;
@@ -44,21 +50,13 @@ export interface ChatRequest {
 /** The work of a request and its latency class. Throws an ApiError, 400. */
 export function planChat(request: ChatRequest, asked: Asked): Pick<Plan, "class"> & { works: [Generating] } {
   const { messages, shape = {}, options, urgency = {} } = request;
-  const { tools, structure } = request;
-  if (tools !== undefined && structure !== undefined) {
-    const { field } = structure;
-    throw badField(
-      field,
-      `"${field}" together with "tools" is not supported by this server`,
-      "unsupported_value",
-    );
-  }
-  const calling = tools && callingOf(tools, asked.model.info.toolCalls);
-  const grammar = structure && { grammar: structure.grammar };
-  const all = { ...urgencyOf(urgency, asked), ...options, ...calling?.options, ...grammar };
-  const prompt = { messages, ...shape, ...calling?.shape };
+  const form = formOf(request.tools, request.structure, asked.model.info);
+  const thinking = thinkingOf(request.thinking ?? {}, request.own);
+  const own = ownOptions(request.own);
+  const all = { ...urgencyOf(urgency, asked), ...options, ...own, ...thinking.options, ...form.options };
+  const prompt = { messages, ...shape, ...thinking.shape, ...form.shape };
   return {
-    works: [{ kind: "generating", prompt, options: all, grammarField: structure?.field ?? "tools" }],
+    works: [{ kind: "generating", prompt, options: all, grammarField: form.field }],
     class: all.class,
   };
 }

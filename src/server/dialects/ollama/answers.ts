@@ -2,8 +2,9 @@
 
 import type { GenerationResult } from "../../../client/generation.ts";
 import type { ApiError, ErrorShape } from "../../api_error.ts";
-import { AnswerReader, type Piece, readAnswer } from "../../../client/conversation/pieces.ts";
-import type { Asked, EventWriter, StreamFormat } from "../dialect.ts";
+import { type AnswerManner, AnswerReader, type Piece, piecesOf, textIn, thoughtIn } from "../../../client/conversation/pieces.ts";
+import { callId, inputOf, type OpenCall } from "../conversation/tools.ts";
+import type { Asked, EventWriter, SoFar, StreamFormat } from "../dialect.ts";
 
 export const OLLAMA_ERRORS = { body: ({ message }: ApiError) => ({ error: message }) } satisfies ErrorShape;
 
@@ -22,10 +23,31 @@ export function withoutTag(body: unknown): unknown {
 /** Where the text of an answer stands: a message, or the object itself. */
 export type Place = "message" | "response";
 
+/** A call as clients know it: its arguments are an object. */
+interface Call {
+  readonly id: string;
+  readonly function: { readonly index: number; readonly name: string; readonly arguments: unknown };
+}
+
+/** What a part of an answer says. */
+interface Told {
+  readonly text?: string;
+  readonly thought?: string;
+  readonly calls?: readonly Call[];
+}
+
 /** The object of a part, which does not end the answer. */
-function partOf({ modelName }: Asked, place: Place, text: string) {
-  const told = place === "message" ? { message: { role: "assistant", content: text } } : { response: text };
+function partOf({ modelName }: Asked, place: Place, { text = "", thought = "", calls = [] }: Told) {
+  const thinking = thought === "" ? {} : { thinking: thought };
+  const tool_calls = calls.length === 0 ? {} : { tool_calls: calls };
+  const told = place === "message"
+    ? { message: { role: "assistant", content: text, ...thinking, ...tool_calls } }
+    : { response: text, ...thinking };
   return { model: modelName, created_at: new Date().toISOString(), ...told };
+}
+
+function callOf({ id }: Asked, { index, name, text }: OpenCall): Call {
+  return { id: callId(id, 0, index), function: { index, name, arguments: inputOf(text) } };
 }
 
 const nanoseconds = (ms: number) => Math.round(ms * 1e6);
@@ -48,12 +70,16 @@ function ending(
 
 /** The model is there: the answer to a request that asks for nothing. */
 export function loaded(asked: Asked, place: Place) {
-  return { ...partOf(asked, place, ""), done: true, done_reason: "load" };
+  return { ...partOf(asked, place, {}), done: true, done_reason: "load" };
 }
 
-export function wholeAnswer(asked: Asked, place: Place, result: GenerationResult) {
-  const text = readAnswer(result).map((piece) => piece.kind === "text" ? piece.text : "").join("");
-  return { ...partOf(asked, place, text), ...ending(result) };
+export function wholeAnswer(asked: Asked, place: Place, manner: AnswerManner, result: GenerationResult) {
+  const pieces = piecesOf(result, manner);
+  const calls = pieces.flatMap((piece) =>
+    piece.kind === "call" ? [callOf(asked, { ...piece, text: piece.arguments })] : []
+  );
+  const told = { text: textIn(pieces), thought: thoughtIn(pieces), calls };
+  return { ...partOf(asked, place, told), ...ending(result) };
 }
 
 /** What a stream is one of. */
@@ -66,14 +92,20 @@ export class LineEvents implements EventWriter {
   readonly format: StreamFormat = { contentType: LINES, keepAlive: " " };
   readonly #asked: Asked;
   readonly #place: Place;
-  readonly #reader = new AnswerReader();
+  readonly #manner: AnswerManner;
+  #reader: AnswerReader;
+  /** A call that has begun: clients get calls whole. */
+  #call?: OpenCall;
 
-  constructor(asked: Asked, place: Place) {
+  constructor(asked: Asked, place: Place, manner: AnswerManner) {
     this.#asked = asked;
     this.#place = place;
+    this.#manner = manner;
+    this.#reader = new AnswerReader(manner);
   }
 
-  first(): string {
+  first(_index: number, { thoughts }: SoFar): string {
+    this.#reader = new AnswerReader(this.#manner, thoughts);
     return "";
   }
 
@@ -82,8 +114,8 @@ export class LineEvents implements EventWriter {
   }
 
   last(_index: number, result: GenerationResult): string {
-    const end = { ...partOf(this.#asked, this.#place, ""), ...ending(result) };
-    return this.#write(this.#reader.end()) + line(end);
+    const end = { ...partOf(this.#asked, this.#place, {}), ...ending(result) };
+    return this.#write(this.#reader.end()) + this.#endCall() + line(end);
   }
 
   end(): string {
@@ -95,9 +127,31 @@ export class LineEvents implements EventWriter {
   }
 
   #write(pieces: readonly Piece[]): string {
-    const texts = pieces.flatMap((piece) => piece.kind === "text" ? [piece.text] : []);
-    return texts.map((text) => line({ ...partOf(this.#asked, this.#place, text), done: false })).join(
-      "",
-    );
+    return pieces.map((piece) => {
+      switch (piece.kind) {
+        case "call": {
+          const before = this.#endCall();
+          this.#call = { index: piece.index, name: piece.name, text: "" };
+          return before;
+        }
+        case "arguments":
+          this.#call = { ...this.#call!, text: this.#call!.text + piece.text };
+          return "";
+        case "thought":
+          return this.#line({ thought: piece.text });
+        case "text":
+          return this.#endCall() + this.#line({ text: piece.text });
+      }
+    }).join("");
+  }
+
+  #endCall(): string {
+    const call = this.#call;
+    this.#call = undefined;
+    return call === undefined ? "" : this.#line({ calls: [callOf(this.#asked, call)] });
+  }
+
+  #line(told: Told): string {
+    return line({ ...partOf(this.#asked, this.#place, told), done: false });
   }
 }

@@ -1,9 +1,13 @@
 /** From the fields of Ollama's requests to what the engine is asked. @module */
 
 import type { output } from "zod";
-import type { ChatMessage, PromptShape } from "../../../protocol/request.ts";
-import { REASONING_EFFORTS } from "../../../tokenizer/template_options.ts";
+import type { ChatMessage } from "../../../protocol/request.ts";
 import type { FieldsOf, Given } from "../../schema/read.ts";
+import type { ThinkingRequest } from "../conversation/thinking.ts";
+import type { ToolRequest } from "../conversation/tools.ts";
+import type { Structure } from "../openai/structure.ts";
+import { declaration } from "../openai/tools.ts";
+import { badField } from "../../api_error.ts";
 import type { AnswerOptions } from "../conversation/request.ts";
 import { PENALTY_TOKENS_MAX } from "../openai/fields.ts";
 import type { CHAT_BODY, OPTIONS } from "./fields.ts";
@@ -32,12 +36,28 @@ export function toMessages(messages: readonly Message[]): ChatMessage[] {
 }
 
 /** Whether to think, and how much. */
-export function shapeOf(think: boolean | string | undefined): PromptShape {
-  if (think === undefined) return {};
-  return {
-    enableThinking: think !== false,
-    reasoningEffort: REASONING_EFFORTS.find((each) => each === think),
-  };
+export function thinkingFields(think: boolean | string | undefined): ThinkingRequest {
+  return typeof think === "string" ? { effort: think } : { enabled: think };
+}
+
+/** The tools that an answer may call; undefined where there are none. */
+export function toolsOf(
+  { tools }: Pick<FieldsOf<typeof CHAT_BODY>, "tools">,
+): ToolRequest | undefined {
+  if (tools === undefined || tools.length === 0) return undefined;
+  return { tools: tools.map((tool) => declaration(tool.function)), choice: "auto", parallel: true };
+}
+
+/** What the answer must be. Throws an ApiError, 400. */
+export function structureOf(format: unknown): Structure | undefined {
+  const field = "format";
+  if (format === undefined || format === null || format === "") return undefined;
+  if (format === "json") return { field, grammar: { kind: "schema", schema: { type: "object" } } };
+  if (typeof format === "object") return { field, grammar: { kind: "schema", schema: format } };
+  throw badField(
+    field,
+    `"format" must be "json" or a JSON Schema, current value is ${JSON.stringify(format)}`,
+  );
 }
 
 /** Options in the library's names. Ollama writes −1 and −2 for "no limit", −1 for "any" and "all". */

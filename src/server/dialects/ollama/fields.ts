@@ -3,6 +3,7 @@
 import { EMBEDDING, GENERATION } from "../../../protocol/options/generation.ts";
 import { CHAT_LIMITS, CHAT_ROLES } from "../../../tokenizer/conversation.ts";
 import {
+  anything,
   choice,
   flag,
   integer,
@@ -10,7 +11,6 @@ import {
   object,
   type Shape,
   text,
-  unsupported,
   UNUSED,
   unused,
   word,
@@ -18,11 +18,13 @@ import {
 import { fieldOf } from "../../schema/of_option.ts";
 import { model, PENALTY_TOKENS_MAX } from "../openai/fields.ts";
 import { TEXT_MAX } from "../openai/message_fields.ts";
+import { OWN_CHAT_FIELDS } from "../own.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
 import { here } from "../refusals.ts";
 
 const NAME_MAX = 256;
 const CALLS_MAX = 128;
+const TOOLS_MAX = 128;
 const content = text(TEXT_MAX);
 const name = text(NAME_MAX);
 const stopText = text(256);
@@ -76,13 +78,14 @@ const ANSWERING = {
   think: choice("true or false or a word", [flag(), word(["low", "medium", "high", "max"])], {
     help: "Whether the model thinks first, where its template knows that.",
   }),
+  format: anything({ help: '"json" for any object of JSON, or a JSON Schema that the answer fits.' }),
   stream: flag("false: one object in place of a line for each part.", true),
+  ...OWN_CHAT_FIELDS,
   ...URGENCY_FIELDS,
 };
 
 const FOREIGN: Shape = {
   keep_alive: UNUSED,
-  format: here("Answers in a JSON format are not supported", { empty: true }),
   truncate: UNUSED,
   shift: UNUSED,
   logprobs: here("Log-probabilities are not supported", { values: [false] }),
@@ -91,7 +94,7 @@ const FOREIGN: Shape = {
 
 const CALL = object(
   {
-    function: object({ name }, { arguments: UNUSED }, { others: unused(["index", "description"]) }),
+    function: object({ name }, { arguments: anything() }, { others: unused(["index", "description"]) }),
   },
   { id: name },
   { others: unused(["type"]) },
@@ -106,13 +109,28 @@ const MESSAGE = object({ role: word(CHAT_ROLES) }, {
   tool_call_id: name,
 }, { others: { images: IMAGES } });
 
+const TOOL = object(
+  {
+    type: word(["function"]),
+    function: object({ name: text(64, { min: 1 }) }, {
+      description: text(1 << 16),
+      parameters: anything({ help: "A JSON Schema of the arguments." }),
+    }, { others: unused(["strict", "returns"]) }),
+  },
+  {},
+  { others: unused(["items"]) },
+);
+
 export const CHAT_BODY = object({}, {
   ...ANSWERING,
   messages: list(MESSAGE, 0, CHAT_LIMITS.messages, {
     help: "The conversation; none: only whether the model is there.",
   }),
+  tools: list(TOOL, 0, TOOLS_MAX, {
+    help: "Functions that the answer may call; their arguments always fit their schemas.",
+  }),
 }, {
-  others: { ...FOREIGN, tools: unsupported("Tools are not supported by this server yet", { empty: true }) },
+  others: FOREIGN,
 });
 
 export const GENERATE_BODY = object({}, {

@@ -80,10 +80,20 @@ export const SHOW = dialect({
     template: "",
     details: detailsOf(info),
     model_info: modelInfo(info),
-    capabilities: ["completion"],
+    capabilities: capabilitiesOf(info),
     modified_at: STARTED,
   }),
 });
+
+/** What it can, in Ollama's words. */
+function capabilitiesOf({ hasChatTemplate, thoughts, gap, pooling }: ModelInfo): string[] {
+  return [
+    pooling === "none" ? "completion" : "embedding",
+    ...hasChatTemplate ? ["tools"] : [],
+    ...thoughts === undefined ? [] : ["thinking"],
+    ...gap === undefined ? [] : ["insert"],
+  ];
+}
 
 function modelInfo(info: ModelInfo) {
   const { architecture } = info;

@@ -21,7 +21,9 @@ export function headOf({ id, created, model, modelName }: Asked, prefix: string,
 export function usageOf(results: readonly GenerationResult[], n: number) {
   const prompts = results.filter((_, i) => i % n === 0);
   const sum = (of: readonly GenerationResult[], field: keyof Usage) =>
-    of.reduce((total, { usage }) => total + usage[field], 0);
+    of.reduce((total, { usage }) => total + (usage[field] ?? 0), 0);
+  const thinks = results.some(({ usage }) => usage.reasoningTokens !== undefined);
+  const details = { reasoning_tokens: sum(results, "reasoningTokens") };
   const promptTokens = sum(prompts, "promptTokens");
   const completionTokens = sum(results, "completionTokens");
   return {
@@ -29,6 +31,7 @@ export function usageOf(results: readonly GenerationResult[], n: number) {
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: sum(prompts, "cachedTokens") },
+    ...thinks ? { completion_tokens_details: details } : {},
   };
 }
 
@@ -52,7 +55,7 @@ export function promptField(results: readonly GenerationResult[], index: number,
 /** The objects of a stream, one or several at once. `index`: the place of an answer. */
 export interface Chunks {
   /** Before the first part; null where there is nothing to say. */
-  first(index: number): object | null;
+  first(index: number, soFar: SoFar): object | null;
   part(
     index: number,
     text: string,
@@ -87,7 +90,7 @@ export class ChunkEvents implements EventWriter {
   }
 
   first(index: number, soFar: SoFar): string {
-    const chunk = this.#chunks.first(index);
+    const chunk = this.#chunks.first(index, soFar);
     return chunk === null ? "" : this.#event(chunk, soFar);
   }
 

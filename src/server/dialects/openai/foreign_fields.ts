@@ -9,7 +9,9 @@ import { list, type Shape, unused } from "../../schema/fields.ts";
 import { here } from "../refusals.ts";
 
 const SAMPLER = (name: string) => `${name} is not supported`;
-const THOUGHTS = "A budget for thoughts is not supported";
+const THOUGHTS = here("A budget for thoughts in texts without a chat template is not supported", {
+  values: [-1],
+});
 
 const TRUNCATION = here("Cutting prompts that are too long is not supported");
 const NO_BOS = here("A prompt without BOS is not supported (a list of tokens is)", { values: [true] });
@@ -64,10 +66,6 @@ export const FOREIGN_FIELDS: Shape = {
   watermarking: here("Watermarks are not supported", { values: [false] }),
   repetition_detection: here("An end at repetitions is not supported"),
   logprob_token_ids: here("Log-probabilities of chosen tokens are not supported", { empty: true }),
-  thinking_token_budget: here(THOUGHTS, { values: [-1] }),
-  reasoning_budget: here(THOUGHTS, { values: [-1] }),
-  reasoning_budget_tokens: here(THOUGHTS, { values: [-1] }),
-  thinking_budget_tokens: here(THOUGHTS, { values: [-1] }),
   use_beam_search: here("Beam search is not supported", { values: [false] }),
   logits_processors: here("Logits processors are not supported", { empty: true }),
   allowed_token_ids: here("A list of allowed tokens is not supported"),
@@ -95,7 +93,7 @@ export const FOREIGN_FIELDS: Shape = {
 
 /** Only in chats. */
 export const FOREIGN_CHAT_FIELDS: Shape = {
-  ...unused(["parse_tool_calls", "reasoning"]),
+  ...unused(["parse_tool_calls"]),
   modalities: list(here("Another modality than text is not supported", { values: ["text"] }), 0, 8),
   audio: here("Audio is not supported"),
   web_search_options: here("Web search is not supported"),
@@ -105,15 +103,17 @@ export const FOREIGN_CHAT_FIELDS: Shape = {
   add_special_tokens: here("Another BOS before a chat template's text is not supported", {
     values: [false],
   }),
-  include_reasoning: here("Leaving out what the model thought is not supported", { values: [true] }),
-  reasoning_format: here("Thoughts apart from the answer are not supported", {
-    values: ["none", "auto"],
+  thinking_forced_open: here("Thoughts that the template does not begin are not supported", {
+    values: [false],
   }),
-  thinking_forced_open: here("Thoughts apart from the answer are not supported", { values: [false] }),
 };
 
 /** Only in completions. */
 export const FOREIGN_TEXT_FIELDS: Shape = {
+  thinking_token_budget: THOUGHTS,
+  reasoning_budget: THOUGHTS,
+  reasoning_budget_tokens: THOUGHTS,
+  thinking_budget_tokens: THOUGHTS,
   prompt_embeds: here("Prompts as vectors are not supported", { empty: true }),
   add_special_tokens: NO_BOS,
 };

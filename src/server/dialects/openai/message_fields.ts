@@ -2,6 +2,7 @@
 
 import { CHAT_ROLES } from "../../../tokenizer/conversation.ts";
 import {
+  anything,
   choice,
   flag,
   list,
@@ -9,7 +10,6 @@ import {
   tag,
   text,
   unsupported,
-  UNUSED,
   unused,
   word,
 } from "../../schema/fields.ts";
@@ -46,7 +46,7 @@ export const PART = object({
 }, { others: unused(["cache_control", "annotations", "logprobs", "parsed", "prompt_cache_breakpoint"]) });
 
 /** Clients that have read the arguments send back what they read, too. */
-const FUNCTION = object({ name }, { arguments: UNUSED }, { others: unused(["parsed_arguments"]) });
+const FUNCTION = object({ name }, { arguments: anything() }, { others: unused(["parsed_arguments"]) });
 
 export const TOOL_CALL = object({}, {
   id: name,
@@ -68,7 +68,9 @@ export const MESSAGE = object({
   tool_calls: list(TOOL_CALL, 0, CALLS_MAX, {
     help: "What the assistant called; written by the template, or as text where it knows no tools.",
   }),
-  function_call: object({ name }, { arguments: UNUSED }, { help: "The older form of one of tool_calls." }),
+  function_call: object({ name }, { arguments: anything() }, {
+    help: "The older form of one of tool_calls.",
+  }),
   tool_call_id: text(NAME_MAX, { help: "Which call a message of role tool answers." }),
   prefix: flag("In the last message: as continue_final_message."),
 }, {

@@ -4,10 +4,16 @@ import { IN_FLIGHT_MAX } from "../../../client/embedding.ts";
 import type { Prompt } from "../../../protocol/request.ts";
 import { badField } from "../../api_error.ts";
 import type { Asked, Generating } from "../dialect.ts";
+import { type Own, ownOptions } from "../own.ts";
 import { urgencyOf } from "../urgency.ts";
 import type { GenerationFields } from "./fields.ts";
 import { structureOf } from "./structure.ts";
 import { type LimitFields, limitOf, toSampling } from "./sampling.ts";
+
+/** Those that only this server knows. */
+interface OwnFields {
+  readonly kumi?: Own;
+}
 
 /** Most answers to one request, prompts times `n`: evaluation tools send so many prompts together. */
 const ANSWERS_MAX = 128;
@@ -60,7 +66,7 @@ export function checkTokens(field: string, tokens: readonly number[], vocab: num
 
 /** Throws an ApiError, 400. */
 export function planGeneration(
-  fields: GenerationFields & LimitFields,
+  fields: GenerationFields & LimitFields & OwnFields,
   prompts: readonly Prompt[],
   telling: Telling,
   asked: Asked,
@@ -142,7 +148,7 @@ function promptOptions({ prompt_logprobs, stream }: GenerationFields, { logprobs
 }
 
 /** What a request's fields and headers say for all of its prompts. Throws an ApiError, 400. */
-function toOptions(fields: GenerationFields & LimitFields, asked: Asked) {
+function toOptions(fields: GenerationFields & LimitFields & OwnFields, asked: Asked) {
   const { logit_bias = {}, stop_token_ids = [] } = fields;
   const { vocab } = asked.model.info;
   checkTokens("logit_bias", Object.keys(logit_bias).map(Number), vocab);
@@ -150,6 +156,7 @@ function toOptions(fields: GenerationFields & LimitFields, asked: Asked) {
   return {
     ...urgencyOf(fields, asked),
     ...toSampling(fields),
+    ...ownOptions(fields.kumi),
     logitBias: logit_bias,
     stop: fields.stop,
     stopTokens: stop_token_ids,

@@ -4,7 +4,7 @@ import { HERMES } from "../../../grammar/tools/format.ts";
 import { ApiError } from "../../api_error.ts";
 import { object } from "../../schema/fields.ts";
 import { readFields } from "../../schema/read.ts";
-import { ChatAnswers } from "../chat.ts";
+import { ChatAnswers } from "./chat_answers.ts";
 import { callingOf } from "../conversation/tools.ts";
 import type { Asked } from "../dialect.ts";
 import { TOOL_FIELDS, toolsOf } from "./tools.ts";
@@ -90,7 +90,7 @@ const call = {
 Deno.test("a chat's answer has its calls apart from its text, whole and in parts", () => {
   const plan = { n: 1, includeUsage: false };
   // deno-lint-ignore no-explicit-any
-  const { choices: [choice] } = new ChatAnswers(asked, plan, HERMES).whole([result]) as any;
+  const { choices: [choice] } = new ChatAnswers(asked, plan, { calls: HERMES }).whole([result]) as any;
   assertEquals(choice.message, {
     role: "assistant",
     content: "One moment.\n",
@@ -99,7 +99,8 @@ Deno.test("a chat's answer has its calls apart from its text, whole and in parts
   });
   assertEquals(choice.finish_reason, "tool_calls");
 
-  const answers = new ChatAnswers(asked, plan, HERMES);
+  const answers = new ChatAnswers(asked, plan, { calls: HERMES });
+  answers.first(0, { promptTokens: 1, completionTokens: 0 });
   const chunks = [...TEXT].flatMap((letter) => [answers.part(0, letter)].flat()).concat(
     [answers.last(0, result)].flat(),
   );
@@ -120,7 +121,7 @@ Deno.test("a chat's answer has its calls apart from its text, whole and in parts
 
 Deno.test("an answer without calls is as it would be without tools", () => {
   const plain = { ...result, text: "It is <tool warm." };
-  const answers = new ChatAnswers(asked, { n: 1, includeUsage: false }, HERMES);
+  const answers = new ChatAnswers(asked, { n: 1, includeUsage: false }, { calls: HERMES });
   // deno-lint-ignore no-explicit-any
   const { choices: [choice] } = answers.whole([plain]) as any;
   assertEquals(choice.message, { role: "assistant", content: "It is <tool warm.", refusal: null });

@@ -4,23 +4,16 @@ import type { GenerationResult } from "../../../client/generation.ts";
 import { type ApiError, OPENAI_ERRORS } from "../../api_error.ts";
 import { eventText } from "../../sse.ts";
 import type { FieldsOf } from "../../schema/read.ts";
-import type { ToolFormat } from "../../../grammar/tools/format.ts";
-import { AnswerReader, type Piece, readAnswer } from "../../../client/conversation/pieces.ts";
-import { callId } from "../conversation/tools.ts";
-import type { Asked, EventWriter } from "../dialect.ts";
+import { type AnswerManner, AnswerReader, type Piece, piecesOf, type WholePiece } from "../../../client/conversation/pieces.ts";
+import { callId, type OpenCall } from "../conversation/tools.ts";
+import type { Asked, EventWriter, SoFar } from "../dialect.ts";
 import type { RESPONSES_BODY } from "./fields.ts";
 
 type Fields = FieldsOf<typeof RESPONSES_BODY>;
 type Status = "in_progress" | "completed" | "incomplete" | "failed";
 
-/** A call that is being told. */
-interface OpenCall {
-  readonly index: number;
-  readonly name: string;
-  readonly text: string;
-}
-
 /** A part of a message that is whole. */
+const thoughtPart = (text: string) => ({ type: "reasoning_text", text });
 const textPart = (text: string) => ({ type: "output_text", text, annotations: [], logprobs: [] });
 
 /** The objects of one response. */
@@ -39,6 +32,12 @@ class Writer {
     return { id: this.itemId(index), type: "message", status, role: "assistant", content };
   }
 
+  /** Thoughts at a place of the output. */
+  thoughts(index: number, text: string, status: Status) {
+    const content = status === "in_progress" ? [] : [thoughtPart(text)];
+    return { id: this.itemId(index, "rs"), type: "reasoning", status, summary: [], content };
+  }
+
   /** A call at a place of the output; `index`: its number among the calls. */
   call(place: number, { index, name, text }: OpenCall, status: Status) {
     const { id } = this.#asked;
@@ -52,8 +51,8 @@ class Writer {
     };
   }
 
-  itemId(index: number): string {
-    return `msg_${this.#asked.id}_${index}`;
+  itemId(index: number, prefix = "msg"): string {
+    return `${prefix}_${this.#asked.id}_${index}`;
   }
 
   response(status: Status, output: readonly unknown[], more: object = {}) {
@@ -91,7 +90,8 @@ class Writer {
 
   /** The response once its answer is whole. */
   ended(result: GenerationResult, output: readonly unknown[]) {
-    const { finishReason, usage: { promptTokens, cachedTokens, completionTokens } } = result;
+    const { finishReason, usage } = result;
+    const { promptTokens, cachedTokens, completionTokens, reasoningTokens = 0 } = usage;
     const isWhole = finishReason === "stop";
     return this.response(isWhole ? "completed" : "incomplete", output, {
       ...isWhole ? {} : { incomplete_details: { reason: "max_output_tokens" } },
@@ -99,42 +99,50 @@ class Writer {
         input_tokens: promptTokens,
         input_tokens_details: { cached_tokens: cachedTokens },
         output_tokens: completionTokens,
-        output_tokens_details: { reasoning_tokens: 0 },
+        output_tokens_details: { reasoning_tokens: reasoningTokens },
         total_tokens: promptTokens + completionTokens,
       },
     });
   }
 }
 
-export function wholeResponse(asked: Asked, fields: Fields, result: GenerationResult, format?: ToolFormat) {
+export function wholeResponse(
+  asked: Asked,
+  fields: Fields,
+  result: GenerationResult,
+  manner: AnswerManner,
+) {
   const writer = new Writer(asked, fields);
   const status = result.finishReason === "stop" ? "completed" : "incomplete";
-  const items = readAnswer(result, format).map((piece, i) =>
-    piece.kind === "text"
-      ? writer.item(i, piece.text, status)
-      : writer.call(i, { index: piece.index, name: piece.name, text: piece.arguments }, status)
-  );
-  return writer.ended(result, items);
+  const itemOf = (piece: WholePiece, i: number) => {
+    if (piece.kind === "text") return writer.item(i, piece.text, status);
+    if (piece.kind === "thought") return writer.thoughts(i, piece.text, status);
+    return writer.call(i, { index: piece.index, name: piece.name, text: piece.arguments }, status);
+  };
+  return writer.ended(result, piecesOf(result, manner).map(itemOf));
 }
 
 /** A stream: the response, its items with their parts, each begun, told and closed. */
 export class ResponseEvents implements EventWriter {
   readonly #writer: Writer;
-  readonly #reader: AnswerReader;
+  readonly #manner: AnswerManner;
+  #reader: AnswerReader;
   /** Items that are whole. */
   readonly #output: unknown[] = [];
   /** The kind of the item that has begun and not ended, and its text or call so far. */
-  #open?: "text" | "call";
+  #open?: "text" | "call" | "thought";
   #text = "";
   #call: OpenCall = { index: 0, name: "", text: "" };
   #sequence = 0;
 
-  constructor(asked: Asked, fields: Fields, format?: ToolFormat) {
+  constructor(asked: Asked, fields: Fields, manner: AnswerManner) {
     this.#writer = new Writer(asked, fields);
-    this.#reader = new AnswerReader(format);
+    this.#manner = manner;
+    this.#reader = new AnswerReader(manner);
   }
 
-  first(): string {
+  first(_index: number, { thoughts }: SoFar): string {
+    this.#reader = new AnswerReader(this.#manner, thoughts);
     const response = this.#writer.response("in_progress", []);
     return this.#event("response.created", { response }) + this.#event("response.in_progress", { response });
   }
@@ -173,25 +181,27 @@ export class ResponseEvents implements EventWriter {
           delta: piece.text,
         });
       } else {
-        if (this.#open !== "text") events += this.#close("completed") + this.#beginText();
+        if (this.#open !== piece.kind) events += this.#close("completed") + this.#beginText(piece.kind);
         this.#text += piece.text;
-        events += this.#event("response.output_text.delta", {
-          ...this.#place(),
-          delta: piece.text,
-          logprobs: [],
-        });
+        const delta = { ...this.#place(), delta: piece.text };
+        events += piece.kind === "thought"
+          ? this.#event("response.reasoning_text.delta", delta)
+          : this.#event("response.output_text.delta", { ...delta, logprobs: [] });
       }
     }
     return events;
   }
 
-  #beginText(): string {
-    this.#open = "text";
+  #beginText(kind: "text" | "thought"): string {
+    this.#open = kind;
     this.#text = "";
     const index = this.#output.length;
-    const item = this.#writer.item(index, "", "in_progress");
+    const item = kind === "text"
+      ? this.#writer.item(index, "", "in_progress")
+      : this.#writer.thoughts(index, "", "in_progress");
+    const part = kind === "text" ? textPart("") : thoughtPart("");
     return this.#event("response.output_item.added", { output_index: index, item }) +
-      this.#event("response.content_part.added", { ...this.#place(), part: textPart("") });
+      this.#event("response.content_part.added", { ...this.#place(), part });
   }
 
   #beginCall({ index, name }: Piece & { kind: "call" }): string {
@@ -204,28 +214,47 @@ export class ResponseEvents implements EventWriter {
 
   #close(status: Status): string {
     if (this.#open === undefined) return "";
-    const place = this.#place();
-    const { item_id, output_index } = place;
-    const isCall = this.#open === "call";
-    const item = isCall
-      ? this.#writer.call(output_index, this.#call, status)
-      : this.#writer.item(output_index, this.#text, status);
-    const events = isCall
-      ? this.#event("response.function_call_arguments.done", {
-        item_id,
-        output_index,
-        arguments: this.#call.text,
-      })
-      : this.#event("response.output_text.done", { ...place, text: this.#text, logprobs: [] }) +
-        this.#event("response.content_part.done", { ...place, part: textPart(this.#text) });
+    const { output_index } = this.#place();
+    const [item, events] = this.#closed(this.#open, status);
     this.#output.push(item);
     this.#open = undefined;
     return events + this.#event("response.output_item.done", { output_index, item });
   }
 
+  /** The item that is whole now, and what is told of its parts. */
+  #closed(kind: "text" | "call" | "thought", status: Status): [item: unknown, events: string] {
+    const place = this.#place();
+    const { item_id, output_index } = place;
+    const text = this.#text;
+    switch (kind) {
+      case "call":
+        return [
+          this.#writer.call(output_index, this.#call, status),
+          this.#event("response.function_call_arguments.done", {
+            item_id,
+            output_index,
+            arguments: this.#call.text,
+          }),
+        ];
+      case "thought":
+        return [
+          this.#writer.thoughts(output_index, text, status),
+          this.#event("response.reasoning_text.done", { ...place, text }) +
+          this.#event("response.content_part.done", { ...place, part: thoughtPart(text) }),
+        ];
+      case "text":
+        return [
+          this.#writer.item(output_index, text, status),
+          this.#event("response.output_text.done", { ...place, text, logprobs: [] }) +
+          this.#event("response.content_part.done", { ...place, part: textPart(text) }),
+        ];
+    }
+  }
+
   #place() {
     const index = this.#output.length;
-    return { item_id: this.#writer.itemId(index), output_index: index, content_index: 0 };
+    const prefix = this.#open === "thought" ? "rs" : "msg";
+    return { item_id: this.#writer.itemId(index, prefix), output_index: index, content_index: 0 };
   }
 
   #event(type: string, data: object): string {

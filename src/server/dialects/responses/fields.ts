@@ -20,6 +20,7 @@ import {
 import { fieldOf } from "../../schema/of_option.ts";
 import { model } from "../openai/fields.ts";
 import { PART, TEXT_MAX } from "../openai/message_fields.ts";
+import { OWN_CHAT_FIELDS } from "../own.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
 import { here, SERVER_TOOLS } from "../refusals.ts";
 
@@ -109,7 +110,7 @@ export const RESPONSES_BODY = object({
     }, { others: unused(["name", "strict", "description"]) }),
   }, { others: unused(["verbosity"]), help: "The form of the answer." }),
   reasoning: object({}, {
-    effort: word(["none", "minimal", "low", "medium", "high", "xhigh"]),
+    effort: word(["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
   }, {
     others: unused(["summary", "generate_summary", "context"]),
     help: "How much the model thinks first, where its template knows that.",
@@ -124,5 +125,6 @@ export const RESPONSES_BODY = object({
   parallel_tool_calls: flag("Whether the answer may call several functions.", true),
   stream: flag("Send the answer as server-sent events.", false),
   stream_options: object({}, {}, { others: { include_obfuscation: UNUSED } }),
+  ...OWN_CHAT_FIELDS,
   ...URGENCY_FIELDS,
 }, { others: FOREIGN });

@@ -1,11 +1,11 @@
 /** From the items of a Responses request to a conversation. @module */
 
 import type { output } from "zod";
-import type { ChatMessage, PromptShape } from "../../../protocol/request.ts";
-import { REASONING_EFFORTS } from "../../../tokenizer/template_options.ts";
+import type { ChatMessage } from "../../../protocol/request.ts";
 import { badField } from "../../api_error.ts";
 import type { FieldsOf } from "../../schema/read.ts";
 import { requireMessages } from "../conversation/request.ts";
+import type { ThinkingRequest } from "../conversation/thinking.ts";
 import type { ITEM, RESPONSES_BODY } from "./fields.ts";
 
 type Fields = FieldsOf<typeof RESPONSES_BODY>;
@@ -14,21 +14,14 @@ type Item = output<typeof ITEM>;
 /** The conversation, and what it says of how it becomes a prompt. Throws an ApiError, 400. */
 export function toConversation(
   { input, instructions, reasoning }: Fields,
-): { messages: ChatMessage[]; shape: PromptShape } {
+): { messages: ChatMessage[]; thinking: ThinkingRequest } {
   const messages: ChatMessage[] = instructions === undefined || instructions === ""
     ? []
     : [{ role: "system", content: instructions }];
   if (typeof input === "string") messages.push({ role: "user", content: input });
   else input.forEach((item, i) => addItem(messages, item, `input[${i}]`));
   requireMessages(messages, "input");
-  const effort = reasoning?.effort ?? undefined;
-  return {
-    messages,
-    shape: {
-      enableThinking: effort === undefined ? undefined : effort !== "none",
-      reasoningEffort: REASONING_EFFORTS.find((each) => each === effort),
-    },
-  };
+  return { messages, thinking: { effort: reasoning?.effort ?? undefined } };
 }
 
 /** Thoughts and calls are items of their own here, and belong to an assistant's message. */

@@ -1,0 +1,31 @@
+/** What clients may ask for that other servers have no name for: the fields of `kumi`, in all dialects alike. @module */
+
+import { GENERATION } from "../../protocol/options/generation.ts";
+import { docOf } from "../../protocol/options/option.ts";
+import { flag, object } from "../schema/fields.ts";
+import { fieldOf } from "../schema/of_option.ts";
+
+const close_on_length = flag(
+  "With a form of the answer: where the limit of tokens comes near, close what is open in the shortest way.",
+  false,
+);
+const thinking_tokens = fieldOf(GENERATION.reasoningTokens, {
+  help: docOf(GENERATION.reasoningTokens, "client"),
+});
+const help = "What only this server knows.";
+
+/** Of conversations. */
+export const OWN_CHAT_FIELDS = { kumi: object({}, { close_on_length, thinking_tokens }, { help }) };
+/** Of texts, in which no thoughts are known. */
+export const OWN_TEXT_FIELDS = { kumi: object({}, { close_on_length }, { help }) };
+
+/** These, read. */
+export interface Own {
+  readonly close_on_length?: boolean | null;
+  readonly thinking_tokens?: number | null;
+}
+
+/** What of it has the same meaning for all answers. */
+export function ownOptions(own: Own | undefined): { readonly closeOnLength?: true } {
+  return own?.close_on_length === true ? { closeOnLength: true } : {};
+}
