@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x70ab9e67;
+export const abiHash = 0x321349ad;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
