@@ -1,6 +1,6 @@
 /** The grammar of answers that may call tools: text, then calls whose arguments fit their schemas. @module */
 
-import type { Dfa, Edge } from "../automata/dfa.ts";
+import type { Edge } from "../automata/dfa.ts";
 import {
   choice,
   CONTROL_BYTE,
