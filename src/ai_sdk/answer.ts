@@ -67,8 +67,10 @@ const BLOCKS = { text: "text", thought: "reasoning" } as const;
 export class StreamWriter {
   readonly #callId: CallId;
   /** The block that has begun and not ended. */
-  #open: { kind: "text" | "thought"; id: string } | { kind: "call"; id: string; name: string; input: string } | null =
-    null;
+  #open:
+    | { kind: "text" | "thought"; id: string }
+    | { kind: "call"; id: string; name: string; input: string }
+    | null = null;
   #blocks = 0;
   /** Whether a call is whole. */
   hasCalls = false;

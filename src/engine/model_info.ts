@@ -72,7 +72,13 @@ export function toolCallsOf(template: string, tokenizer: Tokenizer): ToolCalls {
 export function thoughtsOf(template: string, tokenizer: Tokenizer): Thoughts | undefined {
   const format = thoughtFormatOf(template);
   if (format === undefined) return undefined;
-  const signs = signsIn([format.open, format.close, ...format.endings, ...format.around ?? [], ...format.signs ?? []]);
+  const signs = signsIn([
+    format.open,
+    format.close,
+    ...format.endings,
+    ...format.around ?? [],
+    ...format.signs ?? [],
+  ]);
   return {
     format: format.name,
     control: signs.filter((sign) => tokenizer.controlId(sign) !== undefined),

@@ -7,12 +7,7 @@ import type { ToolDeclaration } from "../../grammar/tools/prompt.ts";
 import type { ModelInfo } from "../../protocol/model_info.ts";
 import { formatNamed } from "./calling.ts";
 
-export {
-  type AnswerManner,
-  AnswerReader,
-  type Piece,
-  type WholePiece,
-} from "../../grammar/answer_reader.ts";
+export { type AnswerManner, AnswerReader, type Piece, type WholePiece } from "../../grammar/answer_reader.ts";
 
 /** How a model writes answers; calls are looked for where there are tools. */
 export function mannerOf(

@@ -140,7 +140,9 @@ export class ToolChat implements AsyncIterable<string> {
       }
     };
     try {
-      for await (const part of answer) tell((reader ??= new AnswerReader(manner, answer.thoughts)).push(part));
+      for await (const part of answer) {
+        tell((reader ??= new AnswerReader(manner, answer.thoughts)).push(part));
+      }
     } catch (error) {
       if (!this.#signal.aborted) throw error;
     }
@@ -188,7 +190,8 @@ export class ToolChat implements AsyncIterable<string> {
     finishReason: ToolChatResult["finishReason"],
     pending: ChatCall[],
   ): ToolChatResult {
-    const sum = (name: keyof Usage) => this.#rounds.reduce((total, { usage }) => total + (usage[name] ?? 0), 0);
+    const sum = (name: keyof Usage) =>
+      this.#rounds.reduce((total, { usage }) => total + (usage[name] ?? 0), 0);
     const thinks = this.#rounds.some(({ usage }) => usage.reasoningTokens !== undefined);
     return {
       text,

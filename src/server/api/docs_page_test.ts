@@ -16,7 +16,15 @@ Deno.test("docsPage() lists what changes nothing, wherever it stands, and nothin
   const page = docsPage([], [endpoint]);
   const [, listed] = /Taken, and changes nothing: (.*?)\.<\/p>/.exec(page)!;
   const names = [...listed.matchAll(/<code>(.*?)<\/code>/g)].map(([, name]) => name);
-  const some = ["user", "store", "metadata", "service_tier", "prompt_cache_key", "safety_identifier", "verbosity"];
+  const some = [
+    "user",
+    "store",
+    "metadata",
+    "service_tier",
+    "prompt_cache_key",
+    "safety_identifier",
+    "verbosity",
+  ];
   for (const name of [...some, "prediction", "messages[].cache_control"]) assert(names.includes(name), name);
   for (const name of ["logit_bias", "guided_json", "tools[].function.parameters", "parallel_tool_calls"]) {
     assert(!names.includes(name), name);

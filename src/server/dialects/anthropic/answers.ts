@@ -3,7 +3,13 @@
 import type { GenerationResult } from "../../../client/generation.ts";
 import type { ApiError } from "../../api_error.ts";
 import { eventText } from "../../sse.ts";
-import { type AnswerManner, AnswerReader, type Piece, piecesOf, type WholePiece } from "../../../client/conversation/pieces.ts";
+import {
+  type AnswerManner,
+  AnswerReader,
+  type Piece,
+  piecesOf,
+  type WholePiece,
+} from "../../../client/conversation/pieces.ts";
 import { inputOf } from "../conversation/tools.ts";
 import type { Asked, EventWriter, SoFar } from "../dialect.ts";
 import { ANTHROPIC_ERRORS } from "./errors.ts";

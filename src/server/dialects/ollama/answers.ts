@@ -2,7 +2,14 @@
 
 import type { GenerationResult } from "../../../client/generation.ts";
 import type { ApiError, ErrorShape } from "../../api_error.ts";
-import { type AnswerManner, AnswerReader, type Piece, piecesOf, textIn, thoughtIn } from "../../../client/conversation/pieces.ts";
+import {
+  type AnswerManner,
+  AnswerReader,
+  type Piece,
+  piecesOf,
+  textIn,
+  thoughtIn,
+} from "../../../client/conversation/pieces.ts";
 import { callId, inputOf, type OpenCall } from "../conversation/tools.ts";
 import type { Asked, EventWriter, SoFar, StreamFormat } from "../dialect.ts";
 

@@ -2,7 +2,14 @@
 
 import type { GenerationResult } from "../../../client/generation.ts";
 import type { TokenLogprob, TopLogprob } from "../../../protocol/answer.ts";
-import { type AnswerManner, AnswerReader, type Piece, piecesOf, textIn, thoughtIn } from "../../../client/conversation/pieces.ts";
+import {
+  type AnswerManner,
+  AnswerReader,
+  type Piece,
+  piecesOf,
+  textIn,
+  thoughtIn,
+} from "../../../client/conversation/pieces.ts";
 import { callId } from "../conversation/tools.ts";
 import type { Asked, SoFar } from "../dialect.ts";
 import { type Chunks, ending, headOf, promptField, usageOf } from "./answers.ts";

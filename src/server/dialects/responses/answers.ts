@@ -4,7 +4,13 @@ import type { GenerationResult } from "../../../client/generation.ts";
 import { type ApiError, OPENAI_ERRORS } from "../../api_error.ts";
 import { eventText } from "../../sse.ts";
 import type { FieldsOf } from "../../schema/read.ts";
-import { type AnswerManner, AnswerReader, type Piece, piecesOf, type WholePiece } from "../../../client/conversation/pieces.ts";
+import {
+  type AnswerManner,
+  AnswerReader,
+  type Piece,
+  piecesOf,
+  type WholePiece,
+} from "../../../client/conversation/pieces.ts";
 import { callId, type OpenCall } from "../conversation/tools.ts";
 import type { Asked, EventWriter, SoFar } from "../dialect.ts";
 import type { RESPONSES_BODY } from "./fields.ts";
