@@ -30,6 +30,12 @@ const COMMAND: Command = {
     { name: "requests", value: "N", help: "requests of each run", default: "500" },
     { name: "repeats", value: "N", help: "runs of each point; their medians count", default: "3" },
     { name: "points", value: "N", help: "so many of the eight points", default: "8" },
+    {
+      name: "lengths",
+      value: "FACTOR",
+      help: "times the lengths of prompts and answers: shorter for slow models",
+      default: "1",
+    },
     { name: "json", help: "one JSON object a line instead of a table" },
   ],
   run: runPrediction,
@@ -131,6 +137,12 @@ async function overheadOf(bed: Bed): Promise<{ ttftMs: number }> {
   return { ttftMs: quantile(ascending(ttfts), 0.5) };
 }
 
+/** The same classes with prompts and answers so many times as long. */
+function scaledMix(mix: string, factor: number): string {
+  const times = (tokens: string) => Math.max(2, Math.round(Number(tokens) * factor));
+  return mix.replace(/:(\d+)\/(\d+)/g, (_, input, output) => `:${times(input)}/${times(output)}`);
+}
+
 function arrivalsOf(mix: string, perSecond: number, requests: number, seed: number): Arrival[] {
   const classes = parseClasses(mix);
   return poissonArrivals(classes, { perSecond, seconds: 3 * requests / perSecond, seed }).slice(0, requests);
@@ -147,9 +159,10 @@ function serverOf(step: StepModel, { workers }: WorkerLayout): SimulatedServer {
   return { ...SERVER, step, workers, classes };
 }
 
-async function calibrate(model: string, requests: number): Promise<StepModel> {
+async function calibrate(model: string, requests: number, lengths: number): Promise<StepModel> {
   await using bed = await openBed(model, CALIBRATION.layout);
-  const { mix, load } = CALIBRATION;
+  const { load } = CALIBRATION;
+  const mix = scaledMix(CALIBRATION.mix, lengths);
   // First at a rate that any machine can do, to know what this one can.
   let step: StepModel = { ...await warm(bed), requestMs: 0, tokenMs: 0 };
   const perSecond = load * capacityOf(serverOf(step, CALIBRATION.layout), mix);
@@ -223,9 +236,10 @@ async function runPrediction(args: Arguments): Promise<number> {
     count = number("points", 1, POINTS.length);
   const asked = args.values.get("model")!;
   const model = asked === "demo" ? asked : await resolveModelFile(asked);
-  const step = await calibrate(model, requests);
+  const lengths = numberOption(args, "lengths", { min: 0.01, max: 100, integer: false })!;
+  const step = await calibrate(model, requests, lengths);
   console.error(JSON.stringify(step));
-  const points = POINTS.slice(0, count);
+  const points = POINTS.slice(0, count).map((each) => ({ ...each, mix: scaledMix(each.mix, lengths) }));
   const rows: string[][] = [];
   for (const layout of [ONE, TWO]) {
     const own = points.filter((point) => point.layout === layout);

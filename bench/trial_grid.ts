@@ -27,11 +27,17 @@ import { runScript } from "./support/script.ts";
 const COMMAND: Command = {
   name: "bench/trial_grid.ts",
   summary: "a trial's choice beside a grid of other points, and its configuration served again",
-  usage: "REPORT.json [--points N] [--runs N] [--seconds S] [--results FILE]",
+  usage: "REPORT.json [--points N] [--runs N] [--drop SHARE] [--seconds S] [--results FILE]",
   positionals: { min: 1, max: 1 },
   options: [
     { name: "points", value: "N", help: "points of the grid, beside the chosen one", default: "48" },
     { name: "runs", value: "N", help: "of each point", default: "3" },
+    {
+      name: "drop",
+      value: "SHARE",
+      help: "points whose first run had less than this share of the best are not run again",
+      default: "0",
+    },
     { name: "seconds", value: "S", help: "of each run (default: as the trial's first round)" },
     {
       name: "results",
@@ -93,9 +99,12 @@ async function runGrid(args: Arguments): Promise<number> {
 
   await checkServing(report, runs, measure);
   const points = drawPoints(report, number("points", 1, 10_000)!);
+  const drop = number("drop", 0, 1, false)!;
   const values: number[][] = points.map(() => []);
   for (let run = 0; run < runs; run++) {
+    const best = Math.max(0, ...values.map(([first]) => first ?? 0));
     for (const [i, settings] of points.entries()) {
+      if (run > 0 && i > 0 && (values[i][0] ?? 0) < drop * best) continue;
       const key = `${JSON.stringify(settings)} run ${run}`;
       const { goodPerSecond } = await measure(key, { settings, perSecond, seconds, seed: 5000 + run });
       if (goodPerSecond !== null) values[i].push(goodPerSecond);
