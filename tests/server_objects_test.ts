@@ -1,5 +1,5 @@
 /**
- * Objects and tools by the helpers of clients of others: npm's openai, @anthropic-ai/sdk, the AI SDK, LangChain.
+ * Objects and tools by the helpers of clients of others: npm's openai, @anthropic-ai/sdk, ollama, the AI SDK, LangChain.
  * Skipped by name where they cannot be had.
  */
 
@@ -11,6 +11,7 @@ import { startServer } from "./support/server.ts";
 const openai = await npmModules("openai@7", "openai@7/helpers/zod");
 const anthropic = await npmModules("@anthropic-ai/sdk@1", "@anthropic-ai/sdk@1/helpers/beta/zod");
 const ai = await npmModules("ai@7", "@ai-sdk/openai-compatible@3");
+const ollama = await npmModules("ollama@0.6/browser");
 const langchain = await npmModules(
   "@langchain/openai@1",
   "@langchain/core@1/tools",
@@ -140,12 +141,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: named("npm's @anthropic-ai/sdk: the tool runner, streams", anthropic),
+  name: named("npm's @anthropic-ai/sdk: the tool runner, streams, parse", anthropic),
   ignore: anthropic === null,
   ...LOOSE,
   fn: async (t) => {
     await using server = await startServer();
-    const [{ default: Anthropic }, { betaZodTool }] = anthropic!;
+    const [{ default: Anthropic }, { betaZodTool, betaZodOutputFormat }] = anthropic!;
     const client = new Anthropic({ baseURL: server.url, apiKey: "any", maxRetries: 0 });
 
     await t.step("the tool runner, whole and streamed", async () => {
@@ -185,6 +186,16 @@ Deno.test({
       const { content, stop_reason } = await stream.finalMessage();
       assertEquals([JSON.parse(json), stop_reason], [content[0].input, "tool_use"]);
       isSum(content[0].input);
+    });
+
+    await t.step("messages of a shape", async () => {
+      // This helper sends no bounds: it only tells the model of them.
+      const format = betaZodOutputFormat(z.object({ name: z.string(), age: z.int() }));
+      const asked = { model: "demo", max_tokens: 100, messages: PEOPLE };
+      for (const given of [{ output_config: { format } }, { output_format: format }]) {
+        const { parsed_output } = await client.beta.messages.parse({ ...asked, ...given });
+        assertEquals(Object.keys(parsed_output), ["name", "age"]);
+      }
     });
   },
 });
@@ -267,5 +278,50 @@ Deno.test({
     const chunks = await collect<Module>(await bound.stream([question]));
     const whole = chunks.reduce((sum, chunk) => sum.concat(chunk));
     isSum(whole.tool_calls[0].args);
+  },
+});
+
+Deno.test({
+  name: named("npm's ollama: formats and tools", ollama),
+  ignore: ollama === null,
+  ...LOOSE,
+  fn: async () => {
+    await using server = await startServer();
+    const client = new ollama![0].Ollama({ host: server.url });
+    const options = { temperature: 0, num_predict: 100 };
+    const shaped = await client.chat({
+      model: "demo",
+      messages: PEOPLE,
+      format: z.toJSONSchema(PERSON),
+      options,
+    });
+    isPerson(JSON.parse(shaped.message.content));
+    const generated = await client.generate({
+      model: "demo",
+      prompt: PEOPLE[0].content,
+      format: "json",
+      options,
+    });
+    assertEquals(typeof JSON.parse(generated.response), "object");
+    const tools = [{
+      type: "function",
+      function: { name: "add", description: DESCRIPTION, parameters: z.toJSONSchema(SUM) },
+    }];
+    const answer = await client.chat({ model: "demo", messages: QUESTION, tools, options });
+    // The toy rarely calls by itself; a call that is there fits, and a history with one is taken.
+    for (const call of answer.message.tool_calls ?? []) isSum(call.function.arguments);
+    const call = { function: { name: "add", arguments: { a: 17, b: 25 } } };
+    const history = [
+      ...QUESTION,
+      { role: "assistant", content: "", tool_calls: [call] },
+      { role: "tool", content: "42", tool_name: "add" },
+    ];
+    const next = await client.chat({
+      model: "demo",
+      messages: history,
+      tools,
+      options: { ...options, num_predict: 20 },
+    });
+    assert(next.eval_count > 0);
   },
 });
