@@ -10,7 +10,7 @@ import { randomFrom } from "../src/loadtest/random.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { loadAjv } from "./support/ajv.ts";
 import { TextGrammars } from "./support/grammar.ts";
-import { orders } from "./support/json_orders.ts";
+import { ORDERED_MAX, orders } from "./support/json_orders.ts";
 import { mutated, randomJsonSchema, randomValue } from "./support/random_json_schema.ts";
 import { groupsOf, hasSuite } from "./support/schema_suite.ts";
 
@@ -30,15 +30,33 @@ function open(grammars: TextGrammars, schema: unknown): Grammar | "never" | null
   }
 }
 
-/** Ajv takes names of hosts that end in a dot or have labels of more than 63 characters, which RFC 1123 does not. */
+/** What Ajv takes and the standards do not, or what answers are documented not to be, by a word of the schema. */
+const LAX: readonly (readonly [schema: RegExp, value: RegExp])[] = [
+  // Names of hosts that end in a dot or have labels of more than 63 characters (RFC 1123), names before "@" of more than 64 (RFC 5321).
+  [/"(hostname|email)"/, /\."|[^.@"]{64}|[^@"]{65}@/],
+  // An offset without its colon: RFC 3339.
+  [/"(date-)?time"/, /[+-]\d{4}"/],
+  [/"duration"/, /\d{41}/],
+  // Numbers with bounds have no exponents.
+  [/imum"/, /\de[+-]?\d/],
+];
+
 function isLax(value: unknown, schema: unknown): boolean {
-  return /"(hostname|email)"/.test(JSON.stringify(schema)) && /\."|[^.@"]{64}/.test(JSON.stringify(value));
+  const [told, text] = [JSON.stringify(schema), JSON.stringify(value)];
+  return LAX.some(([word, part]) => word.test(told) && part.test(text));
+}
+
+/** Not all orders of so many members are tried: that none was taken says nothing. */
+function isLarge(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const members = Object.values(value);
+  return !Array.isArray(value) && members.length > ORDERED_MAX || members.some(isLarge);
 }
 
 function takes(grammar: Grammar | "never", value: unknown): boolean {
   if (grammar === "never") return false;
   return orders(value).some((each) => {
-    const state = grammar.acceptBytes(grammar.start(), new TextEncoder().encode(JSON.stringify(each)));
+    const state = grammar.acceptBytes(grammar.start(), new TextEncoder().encode(each));
     return state !== undefined && grammar.info(state).mayEnd;
   });
 }
@@ -72,7 +90,7 @@ Deno.test({
         values++;
         const isValid = valid(value);
         if (isValid) taken++;
-        if (takes(grammar, value) !== isValid && !(isValid && isLax(value, schema))) {
+        if (takes(grammar, value) !== isValid && !(isValid && (isLax(value, schema) || isLarge(value)))) {
           wrong.push(
             `${isValid ? "valid and not taken" : "taken and not valid"}: ${
               JSON.stringify(value)

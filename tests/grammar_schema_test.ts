@@ -48,7 +48,7 @@ for (const [draft, share] of [["draft7", 0.75], ["draft2020-12", 0.55]] as const
         for (const { description: about, data, valid } of tests) {
           const name = `${file} | ${description} | ${about}`;
           if (KNOWN.some(([pattern]) => pattern.test(name))) continue;
-          const taken = orders(data).some((value) => matches(JSON.stringify(value)));
+          const taken = orders(data).some((text) => matches(text));
           if (taken !== valid) wrong.push(name);
         }
       }

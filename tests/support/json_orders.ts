@@ -1,28 +1,37 @@
 /** Values of JSON with their members in other orders. @module */
 
-/** All orders of a few members of any object in a value: an answer has one of them. */
-export function orders(value: unknown): unknown[] {
-  if (typeof value !== "object" || value === null) return [value];
-  if (Array.isArray(value)) {
-    return value.reduce<unknown[][]>(
-      (lists, item) => bounded(lists.flatMap((list) => orders(item).map((each) => [...list, each]))),
-      [[]],
+/** Objects with more members keep their order. */
+export const ORDERED_MAX = 5;
+
+/**
+ * All orders of a few members of any object in a value, as texts: an answer is one of them. (As values they could not
+ * be told apart: JavaScript puts names that are numbers first.)
+ */
+export function orders(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [JSON.stringify(value)];
+  if (Array.isArray(value)) return joined(value.map(orders)).map((items) => `[${items}]`);
+  const members = Object.entries(value).map(([name, member]) =>
+    orders(member).map((text) => `${JSON.stringify(name)}:${text}`)
+  );
+  const orderings = members.length > ORDERED_MAX ? [members] : permutations(members);
+  return bounded(orderings.flatMap((each) => joined(each).map((items) => `{${items}}`)));
+}
+
+/** One of each list after another, in all ways. */
+function joined(lists: readonly (readonly string[])[]): string[] {
+  return lists.reduce<string[]>(
+    (texts, list, i) =>
+      bounded(texts.flatMap((text) => list.map((each) => i === 0 ? each : `${text},${each}`))),
+    [""],
+  );
+}
+
+function permutations<T>(all: readonly T[]): T[][] {
+  return all.length === 0
+    ? [[]]
+    : all.flatMap((first) =>
+      permutations(all.filter((each) => each !== first)).map((rest) => [first, ...rest])
     );
-  }
-  const permute = (names: string[]): string[][] =>
-    names.length === 0
-      ? [[]]
-      : names.flatMap((name) => permute(names.filter((one) => one !== name)).map((rest) => [name, ...rest]));
-  const names = Object.keys(value);
-  const named = names.length > 5 ? [names] : permute(names);
-  const members = new Map(Object.entries(value).map(([name, member]) => [name, orders(member)]));
-  return bounded(named.flatMap((order) =>
-    order.reduce<Record<string, unknown>[]>(
-      (objects, name) =>
-        bounded(objects.flatMap((object) => members.get(name)!.map((each) => ({ ...object, [name]: each })))),
-      [{}],
-    )
-  ));
 }
 
 const ORDERS_MAX = 3000;
