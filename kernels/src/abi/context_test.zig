@@ -205,7 +205,7 @@ test "matmul, norm, gather and embedding check their shapes" {
     try std.testing.expectError(error.InvalidArgument, layers.capLogits(context, 1, 3, 1, 1, -1));
     try std.testing.expectError(error.InvalidArgument, layers.capLogits(context, 1, 3, 1, std.math.nan(f32), 1));
     try std.testing.expectError(error.RegionOutsideWorkspace, layers.capLogits(context, 1, 0xFFFF_FFFF, 1, 1, 1));
-    try std.testing.expectError(error.InvalidArgument, layers.gateUp(context, 0, form_f32, 1, w, none, w, none, 8, 9, 2, 10, form_f32));
+    try std.testing.expectError(error.InvalidArgument, layers.gateUp(context, 0, form_f32, 1, w, none, w, none, 8, 9, 99, 10, form_f32));
 }
 
 test "norms, biases and functions of a feed-forward without a gate" {

@@ -140,7 +140,7 @@ pub const Closing = struct {
                     best = item;
                 }
             }
-            const byte = closing.byteOf(best orelse return never) orelse return never;
+            const byte = closing.byteOf(vocabulary, best orelse return never) orelse return never;
             if (closing.path.items.len == path_max) return never;
             try closing.path.append(closing.gpa, byte);
             at = try states.step(at, byte);
@@ -149,18 +149,21 @@ pub const Closing = struct {
         return cover(closing.gpa, vocabulary, closing.path.items, room);
     }
 
-    /// The byte with which the shortest way through an item's terminal goes on.
-    fn byteOf(closing: *const Closing, item: Item) ?u8 {
+    /// The byte with which the shortest way through an item's terminal goes on: of several one that is a token by itself.
+    fn byteOf(closing: *const Closing, vocabulary: *const Vocabulary, item: Item) ?u8 {
         const terminal = &closing.grammar.terminals[item.terminal];
         if (terminal.kind == .literal) return terminal.literal[item.state];
         const steps = closing.steps[closing.firsts[item.terminal]..];
+        var any: ?u8 = null;
         for (0..256) |byte| {
             const to = terminal.automaton.step(item.state, @intCast(byte));
             if (to == grammar_module.dead) continue;
             const left = if (terminal.automaton.accepts(to)) 0 else steps[to];
-            if (left +| 1 == steps[item.state]) return @intCast(byte);
+            if (left +| 1 != steps[item.state]) continue;
+            if (isToken(vocabulary, @intCast(byte))) return @intCast(byte);
+            if (any == null) any = @intCast(byte);
         }
-        return null;
+        return any;
     }
 };
 
@@ -181,6 +184,12 @@ fn measureAutomaton(automaton: *const grammar_module.Automaton, steps: []u32) vo
         }
         if (!changed) return;
     }
+}
+
+fn isToken(vocabulary: *const Vocabulary, byte: u8) bool {
+    var at: usize = 0;
+    while (at < vocabulary.nodes.len and vocabulary.nodes[at].byte != byte) at = vocabulary.nodes[at].end;
+    return at < vocabulary.nodes.len and vocabulary.nodes[at].token != vocabulary_module.none;
 }
 
 /// The fewest tokens whose bytes, joined, are a path.
