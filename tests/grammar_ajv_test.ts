@@ -32,8 +32,9 @@ function open(grammars: TextGrammars, schema: unknown): Grammar | "never" | null
 
 /** What Ajv takes and the standards do not, or what answers are documented not to be, by a word of the schema. */
 const LAX: readonly (readonly [schema: RegExp, value: RegExp])[] = [
-  // Names of hosts that end in a dot or have labels of more than 63 characters (RFC 1123), names before "@" of more than 64 (RFC 5321).
-  [/"(hostname|email)"/, /\."|[^.@"]{64}|[^@"]{65}@/],
+  // Names of hosts that end in a dot or have labels of more than 63 characters (RFC 1123), names before "@" of more than 64 (RFC 5321);
+  // of four labels and more, answers have none above 24.
+  [/"(hostname|email)"/, /\."|[^.@"]{64}|[^@"]{65}@|(?=[^"]*\.[^"]*\.[^"]*\.)[^"]*[^.@"]{25}/],
   // An offset without its colon: RFC 3339.
   [/"(date-)?time"/, /[+-]\d{4}"/],
   [/"duration"/, /\d{41}/],
