@@ -223,7 +223,13 @@ Deno.test({
       await untilText(page, ".tiles", /Running/);
       const leave = new AbortController();
       const endless = { prompt: "Once", ignore_eos: true, temperature: 1, seed: 1, n: 6, class: "batch" };
-      const load = server.post("/v1/completions", endless, { signal: leave.signal }).catch(() => {});
+      // The toy ends soon: it is asked again and again.
+      const load = (async () => {
+        while (!leave.signal.aborted) {
+          const response = await server.post("/v1/completions", endless, { signal: leave.signal });
+          await response.text();
+        }
+      })().catch(() => {});
       await untilText(page, "[data-tile=running] dd", /^6$/);
       await untilText(page, ".step", /Bulk: 6 × next token/);
       leave.abort();

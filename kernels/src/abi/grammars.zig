@@ -173,8 +173,8 @@ pub fn only(id: u32, state: u32, out: buffers.Output) status.Error!void {
     }
 }
 
-/// out: the fewest tokens known that make the text whole, as many as there is room for. Returns how many there are, with `closing_max`
-/// where there are more, or none.
+/// out: the fewest tokens known that make the text whole, as many as there is room for. Returns how many there are, with
+/// `closing_max` where there are more, or none.
 pub fn closing(id: u32, state: u32, out: buffers.Output, out_bytes: u32) status.Error!u32 {
     const room = try buffers.room(u32, out, out_bytes, out_bytes / 4);
     const grammar = try enter(id);

@@ -1,5 +1,5 @@
-//! The shortest way to the end of a text that follows a grammar: from each place it is known how many bytes are needed at least, so
-//! the way is gone byte by byte, and its bytes are taken as the fewest tokens that they can be.
+//! The shortest way to the end of a text that follows a grammar: from each place it is known how many bytes are needed at
+//! least, so the way is gone byte by byte, and its bytes are taken as the fewest tokens that they can be.
 
 const std = @import("std");
 const grammar_module = @import("grammar.zig");
@@ -14,7 +14,8 @@ const Vocabulary = vocabulary_module.Vocabulary;
 pub const never: u32 = 0xffff_ffff;
 /// Bytes of the longest way that is gone.
 const path_max = 1 << 16;
-/// Passes over a network or an automaton. Ways are found from the end backwards, which is how both are numbered: few are needed.
+/// Passes over a network or an automaton. Ways are found from the end backwards, which is how both are numbered: few are
+/// needed.
 const passes_max = 256;
 
 pub const Error = error{ OutOfMemory, InvalidArgument };
@@ -24,7 +25,8 @@ pub const Closing = struct {
     grammar: *const Grammar,
     /// Fewest bytes from each state of the network to the end of its rule.
     rest: []u32,
-    /// Fewest bytes, one at least, from each state of a terminal's automaton to one that accepts: those of terminal i begin at firsts[i].
+    /// Fewest bytes, one at least, from each state of a terminal's automaton to one that accepts: those of terminal i begin
+    /// at firsts[i].
     steps: []u32,
     firsts: []u32,
     /// Fewest bytes behind a set of frames, as far as somebody has asked; of one epoch of the states.

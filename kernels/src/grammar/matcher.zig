@@ -103,7 +103,8 @@ pub const Matcher = struct {
         return matcher.states.get(matcher.find(state) orelse return false).items.len == 0;
     }
 
-    /// The fewest tokens known that make the text whole, as many as there is room for. Returns how many; `closing.never`: none do.
+    /// The fewest tokens known that make the text whole, as many as there is room for. Returns how many; `closing.never`:
+    /// none do.
     pub fn close(matcher: *Matcher, state: u32, room: []u32) Error!u32 {
         const at = matcher.find(state) orelse return error.InvalidArgument;
         if (matcher.closing == null) matcher.closing = try .init(matcher.gpa, &matcher.grammar);
