@@ -8,11 +8,13 @@
  * @module
  */
 
+import process from "node:process";
 import { parseArgs } from "@std/cli";
 import { loadModel, type Model } from "../mod.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { GrammarCompiler } from "../src/grammar/apart.ts";
 import { compileGrammar, type GrammarSource } from "../src/grammar/mod.ts";
+import { interval } from "../src/trial/statistics.ts";
 import { ascending, quantile } from "../src/loadtest/quantile.ts";
 import { HOSTILE_SCHEMAS } from "./support/hostile_schemas.ts";
 
@@ -71,6 +73,8 @@ await using model = await loadModel(String(path), {
 
 interface Round {
   readonly tokensPerSecond: number;
+  /** Of this process, for each token. */
+  readonly cpuMs: number;
   /** Ms between the tokens of the one stream without a schema. */
   readonly gaps: number[];
 }
@@ -86,17 +90,22 @@ async function run(model: Model, first: number, seed: number): Promise<Round> {
       ignoreEnd: true,
       grammar: i >= first ? grammars[i] : undefined,
     });
-  const began = performance.now();
+  const began = performance.now(), cpuBefore = process.cpuUsage();
   const answers = Array.from({ length: sequences }, (_, i) => answer(i));
   const watched = (async () => {
     for await (const part of answers[0]) if (part !== "") times.push(performance.now());
   })();
   const results = await Promise.all(answers.map(({ result }) => result));
   const seconds = (performance.now() - began) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
   await watched;
   const made = results.reduce((sum, { usage }) => sum + usage.completionTokens, 0);
   // The first tokens come with the prompts of all others.
-  return { tokensPerSecond: made / seconds, gaps: times.slice(1).map((time, i) => time - times[i]).slice(2) };
+  return {
+    tokensPerSecond: made / seconds,
+    cpuMs: (user + system) / 1000 / made,
+    gaps: times.slice(1).map((time, i) => time - times[i]).slice(2),
+  };
 }
 
 /** One stream alone, while schemas are compiled as a server does, one after another, or none. */
@@ -153,13 +162,31 @@ if (args.hostile) {
   const conditions = [["none follow schemas", sequences], ["all but one", 1], ["all", 0]] as const;
   const found = new Map<string, Round[]>(conditions.map(([name]) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const [name, first] of conditions) found.get(name)!.push(await run(model, first, 1000 * round));
+    const turn = round % 2 === 0 ? conditions : conditions.toReversed();
+    for (const [name, first] of turn) found.get(name)!.push(await run(model, first, 1000 * round));
   }
   const rows = conditions.map(([name]) => {
     const all = found.get(name)!;
     const speeds = all.map(({ tokensPerSecond }) => tokensPerSecond.toFixed(0)).join(" ");
     const median = quantile(ascending(all.map(({ tokensPerSecond }) => tokensPerSecond)), 0.5);
-    return [name, speeds, median.toFixed(0), ...figures(all.flatMap(({ gaps }) => gaps))];
+    const plain = found.get(conditions[0][0])!;
+    const ratio = (read: (round: Round) => number) => {
+      const { mean, low, high } = interval(all.map((each, i) => read(each) / read(plain[i])));
+      return `${mean.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
+    };
+    return [
+      name,
+      speeds,
+      median.toFixed(0),
+      ratio(({ tokensPerSecond }) => tokensPerSecond),
+      ratio(({ cpuMs }) => cpuMs),
+      ...figures(all.flatMap(({ gaps }) => gaps)),
+    ];
   });
-  console.log(renderTable(["sequences", "tokens/s", "median", "ITL p50 ms", "p99"], rows));
+  console.log(
+    renderTable(
+      ["sequences", "tokens/s", "median", "ratio (95 %)", "CPU time's ratio", "ITL p50 ms", "p99"],
+      rows,
+    ),
+  );
 }

@@ -1,5 +1,5 @@
 //! Root of the unit tests; built once per instruction-set level. What the library compiles once, for the least level, is
-//! tested on that level alone; the ops and what they inline are tested on every level.
+//! tested on that level alone; an op and what it inlines, on every level that compiles it.
 
 const builtin = @import("builtin");
 const std = @import("std");
@@ -11,41 +11,55 @@ const levels = isa_levels.of(builtin.cpu.arch);
 const is_least = std.mem.eql(u8, options.level, levels[levels.len - 1].name);
 
 test {
-    _ = @import("emulation/tile_test.zig");
-    _ = @import("kv/elements.zig");
-    _ = @import("ops/math.zig");
-    _ = @import("ops/measure.zig");
-    _ = @import("isa/model_bf16.zig");
-    _ = @import("ops/activate.zig");
-    _ = @import("ops/attention/attention_test.zig");
-    _ = @import("ops/cap_logits.zig");
-    _ = @import("ops/embed.zig");
-    _ = @import("ops/epilogue.zig");
-    _ = @import("ops/gather_columns.zig");
-    _ = @import("ops/gather_rows.zig");
-    _ = @import("ops/glu.zig");
-    _ = @import("ops/isa_test.zig");
-    _ = @import("ops/layer_norm.zig");
-    _ = @import("ops/logits.zig");
-    _ = @import("ops/matmul/matmul.zig");
-    _ = @import("ops/matmul/amx_parts.zig");
-    _ = @import("ops/matmul/strategies.zig");
-    if (simd.has_tiles) _ = @import("ops/matmul/amx_bf16.zig");
-    _ = @import("ops/matmul/matmul_test.zig");
-    _ = @import("ops/mix_experts.zig");
-    _ = @import("ops/quantize_activations.zig");
-    _ = @import("ops/rms_norm.zig");
-    _ = @import("ops/rope.zig");
-    _ = @import("ops/rope_append.zig");
-    _ = @import("ops/route.zig");
-    _ = @import("ops/sample_test.zig");
-    _ = @import("ops/score.zig");
-    _ = @import("quant/activations.zig");
-    _ = @import("quant/format.zig");
-    _ = @import("quant/transpose.zig");
-    _ = @import("isa/simd.zig");
+    _ = products;
+    if (isa_levels.named(options.level).builds_on == null) _ = rest;
     if (is_least) _ = least;
 }
+
+/// The ops that every level compiles for itself (`of_products` in isa_ops.zig), and what they inline.
+const products = struct {
+    test {
+        _ = @import("emulation/tile_test.zig");
+        _ = @import("isa/model_bf16.zig");
+        _ = @import("isa/simd.zig");
+        _ = @import("ops/epilogue.zig");
+        _ = @import("ops/matmul/amx_parts.zig");
+        _ = @import("ops/matmul/matmul.zig");
+        _ = @import("ops/matmul/matmul_test.zig");
+        _ = @import("ops/matmul/strategies.zig");
+        if (simd.has_tiles) _ = @import("ops/matmul/amx_bf16.zig");
+        _ = @import("ops/measure.zig");
+        _ = @import("ops/quantize_activations.zig");
+        _ = @import("quant/activations.zig");
+        _ = @import("quant/format.zig");
+        _ = @import("quant/transpose.zig");
+    }
+};
+
+/// The ops that a level takes from the one that it builds on: compiled for itself they would be none that the library has.
+const rest = struct {
+    test {
+        _ = @import("kv/elements.zig");
+        _ = @import("ops/math.zig");
+        _ = @import("ops/activate.zig");
+        _ = @import("ops/attention/attention_test.zig");
+        _ = @import("ops/cap_logits.zig");
+        _ = @import("ops/embed.zig");
+        _ = @import("ops/gather_columns.zig");
+        _ = @import("ops/gather_rows.zig");
+        _ = @import("ops/glu.zig");
+        _ = @import("ops/isa_test.zig");
+        _ = @import("ops/layer_norm.zig");
+        _ = @import("ops/logits.zig");
+        _ = @import("ops/mix_experts.zig");
+        _ = @import("ops/rms_norm.zig");
+        _ = @import("ops/rope.zig");
+        _ = @import("ops/rope_append.zig");
+        _ = @import("ops/route.zig");
+        _ = @import("ops/sample_test.zig");
+        _ = @import("ops/score.zig");
+    }
+};
 
 const least = struct {
     test {

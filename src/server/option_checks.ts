@@ -56,6 +56,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   canaryMs: isLimit,
   classes: LOAD_CHECKS.classes,
   connections: isFunction,
+  energy: isFunction,
   onBody: isFunction,
   clientLeft: isFunction,
   accessLog: isFunction,

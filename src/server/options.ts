@@ -4,6 +4,7 @@ import type { LatencyClass } from "../../scheduler/mod.ts";
 import type { LoadOptions } from "../protocol/options/load.ts";
 import type { BatchOptions } from "./batches/batches.ts";
 import type { DocumentAnswer } from "./documents.ts";
+import type { EnergyFigures } from "./energy.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";
@@ -31,6 +32,8 @@ export interface HandlerOptions extends OriginRules {
   readonly classes?: readonly LatencyClass[];
   /** How many connections there are, for the metrics, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
+  /** What the machine takes, for the metrics and the page, where somebody counts it. */
+  readonly energy?: () => EnergyFigures | undefined;
   /** Told when the body of a request has been read. */
   readonly onBody?: (request: Request) => void;
   /**

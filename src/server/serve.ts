@@ -4,6 +4,7 @@ import { checkOptions } from "../protocol/arguments.ts";
 import { loadModel, type Model } from "../client/model.ts";
 import { LOAD, type LoadOptions } from "../protocol/options/load.ts";
 import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
+import { ServerEnergy } from "./energy.ts";
 import { ApiKeys } from "./guard/keys.ts";
 import { hostName, isLoopback } from "./guard/origin.ts";
 import { type Handler, handlerOf } from "./handler.ts";
@@ -62,11 +63,13 @@ export function serve(options: ServeOptions = {}): KumiServer {
     progress: (progress) => handler?.noteProgress(progress),
   });
   loading.catch(() => {});
+  const energy = new ServerEnergy();
   let server: Listening | undefined;
   try {
     handler = handlerOf(loading, {
       ...options,
       connections: () => server?.figures,
+      energy: () => energy.figures,
       onBody: (request) => server?.arrive?.(request),
       clientLeft: (request) => server?.left?.(request),
       modelName: options.modelName ?? defaultModelName(spec),
@@ -77,7 +80,7 @@ export function serve(options: ServeOptions = {}): KumiServer {
     abort.abort(error);
     throw error;
   }
-  const running = new Running({ server, handler, loading, abort, drainMs: drainSeconds * 1000 });
+  const running = new Running({ server, handler, energy, loading, abort, drainMs: drainSeconds * 1000 });
   options.onListen?.(running.url);
   return running;
 }
@@ -86,6 +89,7 @@ export function serve(options: ServeOptions = {}): KumiServer {
 interface Parts {
   readonly server: Listening;
   readonly handler: Handler;
+  readonly energy: ServerEnergy;
   readonly loading: Promise<Model>;
   /** Stops loading. */
   readonly abort: AbortController;
@@ -115,6 +119,7 @@ class Running implements KumiServer {
   async #load(): Promise<Model> {
     try {
       const model = await this.#parts.loading;
+      if (this.#ending === null) this.#parts.energy.start();
       await this.#parts.handler.settled;
       return model;
     } catch (error) {
@@ -128,10 +133,11 @@ class Running implements KumiServer {
   }
 
   async #end(): Promise<void> {
-    const { server, handler, loading, abort, drainMs } = this.#parts;
+    const { server, handler, energy, loading, abort, drainMs } = this.#parts;
     abort.abort(new DOMException("The server was shut down", "AbortError"));
     await handler.drain(drainMs);
     handler.close();
+    energy[Symbol.dispose]();
     // Clients that do not read the end of their answers must not keep the server.
     const timer = setTimeout(() => server.cut(), FLUSH_MS);
     await server.shutdown();

@@ -5,6 +5,7 @@ import type { Model } from "../client/model.ts";
 import { AccessLog } from "./access_log.ts";
 import { ApiError } from "./api_error.ts";
 import type { BatchFigures } from "./batches/batches.ts";
+import type { EnergyFigures } from "./energy.ts";
 import { Feed } from "./feed/feed.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
 import { queueReport } from "./metrics/queue_report.ts";
@@ -20,6 +21,8 @@ export interface WatchOptions {
   readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
   /** How many connections there are, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
+  /** What the machine takes, where somebody counts it. */
+  readonly energy?: () => EnergyFigures | undefined;
   /** How it is with batches, where there are any. */
   readonly batchFigures?: () => BatchFigures | undefined;
   /** Takes a line of JSON for each request; default: nobody. */
@@ -41,15 +44,16 @@ export interface Watch {
 
 /** An observer for the server, and the routes that tell what it saw. */
 export function watch(options: WatchOptions): Watch {
-  const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections, batchFigures } = options;
-  const metrics = new ServerMetrics({ modelName, classes, source, connections, batchFigures });
+  const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections, energy, batchFigures } =
+    options;
+  const metrics = new ServerMetrics({ modelName, classes, source, connections, energy, batchFigures });
   const observers: RequestObserver[] = [metrics.requests];
   if (accessLog !== undefined) {
     // An answer is called like its request, with a number behind it where there are several.
     observers.push(new AccessLog({ write: accessLog, requestOf: (answer) => answer.replace(/-\d+$/, "") }));
   }
   if (options.observer !== undefined) observers.push(options.observer);
-  const feed = new Feed({ modelName, classes, source, requests: metrics.requests, connections });
+  const feed = new Feed({ modelName, classes, source, requests: metrics.requests, connections, energy });
   const routes = watchRoutes(metrics, source);
   if (options.page !== false) routes.push(feed.route);
   return { observer: new Observers(observers), routes, close: () => feed.close() };

@@ -66,6 +66,8 @@ export interface FeedFrame {
   readonly restarts: number;
   readonly pending: number;
   readonly connections?: number;
+  /** What the machine took since the start; absent where nothing counts it. */
+  readonly joules?: number;
   /** Of the process. */
   readonly residentBytes: number;
   readonly cpuSeconds: number;

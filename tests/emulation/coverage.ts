@@ -28,7 +28,7 @@ export function readRuns(output: string, way: Way): Ran[] {
 const LETTERS: Record<Way, string> = { native: "n", bochs: "b", trap: "t", qemu: "q" };
 const LEGEND =
   "runs of an op in tests: n natively, b under Bochs, t with a trap that computes tile instructions, " +
-  "q under qemu; - none";
+  "q under qemu; - none: a level that builds on another compiles no more than multiplications for itself";
 
 /**
  * A row for each op and format, a column for each level; below it what was skipped and why. Empty for no

@@ -20,6 +20,8 @@ const PROGRAMS = `${PREFIX}/tests`;
 const REPLAYED = new Set(["native", "static"]);
 const NATIVE_TIMEOUT_MS = 10 * 60 * 1000;
 const BOCHS_TIMEOUT_MS = 10 * 60 * 1000;
+/** An emulator computes on one processor, and takes 1 GiB of memory for its own. */
+const EMULATORS_MAX = 2;
 const PROBE_TIMEOUT_MS = 60 * 1000;
 
 /** What a run of tests says. */
@@ -160,8 +162,15 @@ export async function emulatedTests(run: Build, signal: AbortSignal): Promise<Le
     return report.outcome;
   }
   const bochs: Bochs = { root, loader: `${PROGRAMS}/loader` };
-  for (const model of MODELS) await checkDetection(bochs, model, report, signal);
-  for (const program of await programs("static")) await runEmulated(bochs, program, report, signal);
+  // The longest first.
+  const runs = [
+    ...(await programs("static")).map((program) => () => runEmulated(bochs, program, report, signal)),
+    ...MODELS.map((model) => () => checkDetection(bochs, model, report, signal)),
+  ];
+  const atOnce = Math.min(EMULATORS_MAX, navigator.hardwareConcurrency);
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (let run = runs.shift(); run !== undefined; run = runs.shift()) await run();
+  }));
   return report.outcome;
 }
 

@@ -6,6 +6,7 @@ import type { ModelInfo } from "../../protocol/model_info.ts";
 import type { FeedClass, FeedFrame, FeedHello, FeedWorker } from "../../ui/feed.ts";
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { Model } from "../../client/model.ts";
+import type { EnergyFigures } from "../energy.ts";
 import type { RequestMetrics } from "../metrics/request_metrics.ts";
 import type { ConnectionFigures } from "../metrics/server_metrics.ts";
 
@@ -18,6 +19,7 @@ export interface FeedOptions {
   readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
   readonly requests: RequestMetrics;
   readonly connections?: () => ConnectionFigures | undefined;
+  readonly energy?: () => EnergyFigures | undefined;
 }
 
 export function helloOf({ modelName, classes, requests }: FeedOptions, info: ModelInfo): FeedHello {
@@ -48,6 +50,7 @@ export function frameOf(options: FeedOptions, stats: ModelStats, health: Health)
     restarts: stats.restarts,
     pending: stats.pending,
     connections: options.connections?.()?.open,
+    joules: options.energy?.()?.joules,
     residentBytes: Deno.memoryUsage().rss,
     cpuSeconds: (user + system) / 1e6,
     classes: names.map((name) => classOf(name, options, stats.workers)),

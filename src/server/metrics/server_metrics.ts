@@ -1,6 +1,7 @@
 import process from "node:process";
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { Model } from "../../client/model.ts";
+import type { EnergyFigures } from "../energy.ts";
 import type { BatchFigures } from "../batches/batches.ts";
 import type { ModelStats } from "../../client/client.ts";
 import { writeBatches } from "./batch_metrics.ts";
@@ -27,6 +28,8 @@ export interface ServerMetricsOptions {
   readonly source: () => StatsSource | null;
   /** How many connections there are, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
+  /** What the machine takes, where somebody counts it. */
+  readonly energy?: () => EnergyFigures | undefined;
   /** How it is with batches, where there are any. */
   readonly batchFigures?: () => BatchFigures | undefined;
   /** Longest wait for the workers' figures in ms; then those of the last time are told. Default 1000. */
@@ -46,8 +49,10 @@ export class ServerMetrics {
   #last: { stats: ModelStats; atMs: number } | null = null;
 
   constructor(options: ServerMetricsOptions) {
-    const { connections = () => undefined, batchFigures = () => undefined } = options;
-    this.#options = { patienceMs: 1000, now: () => performance.now(), ...options, connections, batchFigures };
+    const nothing = () => undefined;
+    const { connections = nothing, batchFigures = nothing, energy = nothing } = options;
+    const defaults = { patienceMs: 1000, now: () => performance.now() };
+    this.#options = { ...defaults, ...options, connections, batchFigures, energy };
     this.requests = new RequestMetrics(options.classes);
   }
 
@@ -72,6 +77,7 @@ export class ServerMetrics {
     }
     writeConnections(text, this.#options.connections());
     writeBatches(text, this.#options.batchFigures());
+    writeEnergy(text, this.#options.energy());
     text.family("process_start_time_seconds", "gauge", "Start of the server, in seconds since 1970.")
       .sample(this.#startedAtSeconds);
     const { user, system } = process.cpuUsage();
@@ -111,4 +117,10 @@ function writeConnections(text: MetricsText, figures: ConnectionFigures | undefi
     "Connections that were refused or ended, by reason.",
   );
   for (const [reason, count] of Object.entries(figures.refused)) text.sample(count, { reason });
+}
+
+function writeEnergy(text: MetricsText, figures: EnergyFigures | undefined): void {
+  if (figures === undefined) return;
+  text.family("kumi:energy_joules_total", "counter", "What the machine took since the start, as counted.")
+    .sample(figures.joules, { source: figures.source });
 }

@@ -100,6 +100,18 @@ Deno.test("ServerMetrics.scrape() answers while the model loads and when the eng
   assertStringIncludes(await gone.scrape(), 'kumi:ready{model_name="m"} 1\n');
 });
 
+Deno.test("ServerMetrics.scrape() tells what the machine took only while somebody counts it", async () => {
+  let figures: { source: "rapl"; joules: number } | undefined = { source: "rapl", joules: 12.5 };
+  const options = { modelName: "m", classes: LIBRARY_CLASSES, source: () => null, energy: () => figures };
+  const metrics = new ServerMetrics(options);
+  assertStringIncludes(
+    await metrics.scrape(),
+    'kumi:energy_joules_total{model_name="m",source="rapl"} 12.5\n',
+  );
+  figures = undefined;
+  assert(!(await metrics.scrape()).includes("energy"));
+});
+
 Deno.test("queueReport() sums classes over workers and keeps the place of one that cannot tell", () => {
   const stats = modelStats();
   const two = { ...stats, workers: [{ ...stats.workers[0], worker: 0 }, ...stats.workers] };

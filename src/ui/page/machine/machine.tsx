@@ -12,7 +12,7 @@ import { feed, type FeedState, followFeed, KEPT } from "./feed.ts";
 import { KvMap } from "./kv_map.tsx";
 import { type Line, Plot } from "./plot.tsx";
 import { Queue } from "./queue.tsx";
-import { cpuShare, hitShare, latencies, tokenRates } from "./series.ts";
+import { cpuShare, energyUse, hitShare, latencies, tokenRates } from "./series.ts";
 import { StepBar } from "./step_bar.tsx";
 
 /** What of the feed is shown: all of it, or what was there when the reader paused. */
@@ -205,10 +205,10 @@ function Tiles(
   const sum = (read: (each: FeedFrame["classes"][number]) => number) =>
     frame.classes.reduce((total, each) => total + read(each), 0);
   const engines = frame.workers.flatMap(({ engine }) => engine ?? []);
-  const hits = hitShare(frame), cpu = cpuShare(frames);
+  const hits = hitShare(frame), cpu = cpuShare(frames), energy = energyUse(frames);
   const used = engines.reduce((total, { kv }) => total + kv.allocatedBytes - kv.cachedBytes, 0);
   const reserved = engines.reduce((total, { kv }) => total + kv.reservedBytes, 0);
-  const tiles: readonly [name: string, value: string, key: string][] = [
+  const tiles: [name: string, value: string, key: string][] = [
     [words.tokensASecond, count(rates.reduce((total, each) => total + each, 0)), "throughput"],
     [words.running, count(sum(({ running }) => running)), "running"],
     [words.waiting, count(sum(({ waiting }) => waiting)), "waiting"],
@@ -224,6 +224,15 @@ function Tiles(
     [words.memory, bytes(frame.residentBytes), "memory"],
     [words.connections, frame.connections === undefined ? "–" : count(frame.connections), "connections"],
   ];
+  if (energy !== null) {
+    tiles.push([words.watts, `${count(energy.watts, 0)} W`, "watts"]);
+    const { joulesPerToken } = energy;
+    tiles.push([
+      words.joulesPerToken,
+      joulesPerToken === null ? "–" : `${count(joulesPerToken, 2)} J`,
+      "joules",
+    ]);
+  }
   return (
     <dl class="tiles">
       {tiles.map(([name, value, key]) => (

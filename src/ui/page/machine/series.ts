@@ -61,6 +61,21 @@ export function cpuShare(frames: readonly FeedFrame[]): number | null {
   return rate(before.cpuSeconds, after.cpuSeconds, after.at - before.at);
 }
 
+/** Watts that the machine took between two frames, and J for each token of answers; null where nothing is known. */
+export function energyUse(
+  frames: readonly FeedFrame[],
+): { watts: number; joulesPerToken: number | null } | null {
+  const after = frames.at(-1), before = frames.at(-1 - WINDOW) ?? frames[0];
+  if (after?.joules === undefined || before.joules === undefined || after === before) return null;
+  const joules = after.joules - before.joules;
+  const tokens = (frame: FeedFrame) => frame.classes.reduce((sum, each) => sum + each.generatedTokens, 0);
+  const made = tokens(after) - tokens(before);
+  return {
+    watts: rate(before.joules, after.joules, after.at - before.at),
+    joulesPerToken: made > 0 ? joules / made : null,
+  };
+}
+
 /** Share of prompts' tokens that the prefix cache had, since the start; null before any. */
 export function hitShare({ workers }: FeedFrame): number | null {
   let prompt = 0, cached = 0;

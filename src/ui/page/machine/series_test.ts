@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { FeedFrame } from "../../feed.ts";
-import { cpuShare, hitShare, latencies, quantile, tokenRates } from "./series.ts";
+import { cpuShare, energyUse, hitShare, latencies, quantile, tokenRates } from "./series.ts";
 
 function frame(
   at: number,
@@ -44,4 +44,13 @@ Deno.test("cpuShare() is in cores, hitShare() of prompts' tokens", () => {
     0.25,
   );
   assertEquals(hitShare(frame(0, 0, [])), null);
+});
+
+Deno.test("energyUse() is of the last frames, and of nothing where nothing counts", () => {
+  const frames = [frame(0, 10, [], { joules: 100 }), frame(2000, 60, [], { joules: 300 })];
+  assertEquals(energyUse(frames), { watts: 100, joulesPerToken: 4 });
+  assertEquals(energyUse(frames.slice(0, 1)), null);
+  assertEquals(energyUse([frame(0, 0, []), frame(1000, 9, [])]), null);
+  const idle = [frame(0, 10, [], { joules: 100 }), frame(1000, 10, [], { joules: 120 })];
+  assertEquals(energyUse(idle), { watts: 20, joulesPerToken: null });
 });

@@ -136,6 +136,8 @@ export const en = {
   hits: "Prefix hits",
   preemptions: "Preemptions",
   cpu: "CPU cores",
+  watts: "Power of the machine",
+  joulesPerToken: "Energy per token",
   memory: "Memory",
   connections: "Connections",
   throughput: "Tokens a second, by class",

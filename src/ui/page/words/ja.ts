@@ -137,6 +137,8 @@ export const ja: Words = {
   hits: "接頭辞の再利用",
   preemptions: "プリエンプション",
   cpu: "CPUコア",
+  watts: "マシンの消費電力",
+  joulesPerToken: "トークンあたりの電力量",
   memory: "メモリー",
   connections: "接続",
   throughput: "クラス別のトークン/秒",
