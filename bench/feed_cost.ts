@@ -44,7 +44,9 @@ async function runFeedCost(args: Arguments): Promise<number> {
   const periods: { looked: Period[]; alone: Period[] } = { looked: [], alone: [] };
   for (let pair = 0; pair < number("pairs"); pair++) {
     for (const kind of pair % 2 === 0 ? ["alone", "looked"] as const : ["looked", "alone"] as const) {
-      periods[kind].push(await measure(server, seconds, kind === "looked"));
+      const period = await measure(server, seconds, kind === "looked");
+      periods[kind].push(period);
+      console.error(`${kind} ${period.tokensPerSecond.toFixed(1)} tokens/s`);
     }
   }
   over.abort();
@@ -90,8 +92,10 @@ async function measure(server: ServerProcess, seconds: number, isLooked: boolean
 async function look(url: string, signal: AbortSignal): Promise<void> {
   let bytes = 0;
   try {
-    const { body } = await fetch(`${url}/ui/feed`, { signal });
-    for await (const part of body!) bytes += part.length;
+    const response = await fetch(`${url}/ui/feed`, { signal });
+    const reader = response.body!.getReader();
+    signal.addEventListener("abort", () => void reader.cancel());
+    for (let part = await reader.read(); !part.done; part = await reader.read()) bytes += part.value.length;
   } catch (error) {
     if (!signal.aborted) throw error;
   }
