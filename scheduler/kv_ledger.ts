@@ -114,6 +114,17 @@ export class KvLedger {
     return true;
   }
 
+  /** Tokens behind the first `tokens` that there are blocks for. */
+  roomBehind({ tables }: Sequence, tokens: number): number {
+    return Math.max(0, Math.min(...tables.map(({ end }) => end)) * this.#blockTokens - tokens);
+  }
+
+  /** Takes back the blocks behind those that the tokens of a sequence need. */
+  cut({ tables, tokens }: Sequence): void {
+    const places = Math.ceil(tokens.length / this.#blockTokens);
+    for (const table of tables) if (table.end > places) this.#cache.release(table.split(places).runs);
+  }
+
   /** What is missing up to a place, by group; null, and nothing is taken, where a group gets nothing. */
   #allocate(sequence: Sequence, places: number, room: number): (readonly BlockRun[])[] | null {
     const taken: (readonly BlockRun[])[] = [];

@@ -33,6 +33,7 @@ export {
 } from "./scheduler.ts";
 export { AnswerLengths, PromptLengths } from "./request_lengths.ts";
 export type { SchedulerRequest, Sequence, StepItem } from "./sequence.ts";
+export type { DraftSource, SpeculationOptions } from "./speculator.ts";
 export { attendedKv, StepCost, type StepLoad, type StepTimes } from "./step_cost.ts";
 export { StepTimeModel } from "./step_time_model.ts";
 export { type RoutedRequest, Router, type RouterOptions, type WorkerLoss } from "./router.ts";

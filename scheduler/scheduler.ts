@@ -19,6 +19,7 @@ import { PrefixCache } from "./prefix_cache.ts";
 import type { PlaybackState } from "./playback.ts";
 import { PrefixHints } from "./prefix_hints.ts";
 import { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";
+import { type SpeculationOptions, Speculator } from "./speculator.ts";
 import { SteadyClock } from "./steady_clock.ts";
 import { StepPlanner } from "./step_planner.ts";
 import type { StepLimits } from "./step_builder.ts";
@@ -35,6 +36,10 @@ export interface SchedulerOptions {
   readonly stepTokensMax: number;
   /** Most sequences in a step. */
   readonly stepSequencesMax: number;
+  /** Most tokens in a step whose logits are wanted: guesses need those of each. Default: as many as sequences. */
+  readonly stepRowsMax?: number;
+  /** How steps guess what comes next; default: they do not. */
+  readonly speculation?: SpeculationOptions;
   /** Default: `interactive` and `batch`. */
   readonly classes?: readonly LatencyClass[];
   /**
@@ -70,8 +75,10 @@ export interface StepResult {
   readonly id: number;
   /** The token that was chosen; none: the request wanted none and ends. */
   readonly token?: number;
-  /** Tokens behind it that were no choice: they are computed together. */
-  readonly forced?: readonly number[];
+  /** Tokens behind it: guesses that were right, what was chosen behind them, and tokens that were no choice. */
+  readonly more?: readonly number[];
+  /** So many of all these tokens, from the first on, are what was guessed: the step has computed them. */
+  readonly guessed?: number;
   /** Whether the request ends with it. */
   readonly isLast?: boolean;
 }
@@ -111,6 +118,7 @@ export class Scheduler {
   readonly #planner: StepPlanner;
   readonly #model = new StepTimeModel();
   readonly #gap = new StepGap();
+  readonly #speculator?: Speculator;
   readonly #pace = new ForecastPace();
   readonly #hints = new PrefixHints();
   /** What holds until a step, or anything but a request that comes, changes it. */
@@ -126,6 +134,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions) {
     const { allocator, blockTokens, stepTokensMax, stepSequencesMax, classes = DEFAULT_CLASSES } = options;
+    const { stepRowsMax = stepSequencesMax, speculation } = options;
     checkClasses(classes);
     if (!(stepTokensMax >= 1) || !(stepSequencesMax >= 1)) {
       throw new RangeError(
@@ -139,13 +148,21 @@ export class Scheduler {
     );
     this.#ledger = new KvLedger(allocator, cache, { blockTokens, stepTokensMax, windows });
     this.#blockTokens = blockTokens;
-    this.#limits = { tokensMax: stepTokensMax, itemsMax: stepSequencesMax, firstChunk: FIRST_CHUNK };
+    this.#limits = {
+      tokensMax: stepTokensMax,
+      itemsMax: stepSequencesMax,
+      rowsMax: stepRowsMax,
+      firstChunk: FIRST_CHUNK,
+    };
+    if (speculation !== undefined) this.#speculator = new Speculator(this.#model, speculation);
     this.#planner = new StepPlanner({
       queues: this.#queues,
       ledger: this.#ledger,
       limits: this.#limits,
       model: this.#model,
       ageingMs: options.ageingMs ?? AGEING_MS,
+      speculator: this.#speculator,
+      betweenMs: (sequences) => this.#gap.coefficients[0] + this.#gap.coefficients[1] * sequences,
     });
   }
 
@@ -297,11 +314,20 @@ export class Scheduler {
       if (item.reachesEnd && !this.#leaving.has(item) && !tokens.has(item.id)) {
         throw new RangeError(`Step ${step} has no result for request ${item.id}`);
       }
+      const { guessed = 0, more = [] } = tokens.get(item.id) ?? {};
+      if (guessed > Math.min(item.draft.length, 1 + more.length)) {
+        throw new RangeError(
+          `Request ${item.id} cannot have ${guessed} right guesses of ${item.draft.length}`,
+        );
+      }
     }
     this.#step = null;
     this.#settled.clear();
     const time = this.#clock.advance(now);
     this.#model.observe(load, elapsedMs);
+    if (items.every(({ isDecoding, reachesEnd }) => isDecoding && reachesEnd)) {
+      this.#speculator?.observe(load, elapsedMs);
+    }
     const ended: Sequence[] = [];
     for (const item of items) if (this.#advance(item, tokens.get(item.id), time)) ended.push(item);
     for (const sequence of ended) {
@@ -320,6 +346,7 @@ export class Scheduler {
     this.#settled.clear();
     for (const item of items) {
       item.count = 0;
+      this.#dropDraft(item);
       if (this.#leaving.delete(item)) this.#ledger.release(item);
     }
     return true;
@@ -336,6 +363,7 @@ export class Scheduler {
     }
     sequence.servedAt = now;
     this.#queues[sequence.class].servedAt = now;
+    if (reachesEnd) this.#say(sequence, result!);
     if (reachesEnd && !sequence.isPromptCached) {
       this.#ledger.offer(sequence);
       this.#forgetHints(sequence);
@@ -343,18 +371,32 @@ export class Scheduler {
     }
     this.#ledger.pass(sequence);
     if (!reachesEnd) return false;
-    const { token, forced = [], isLast = token === undefined } = result!;
-    for (const each of token === undefined ? [] : [token, ...forced]) {
-      sequence.tokens.push(each);
-      this.#queues[sequence.class].noteToken(sequence);
-    }
-    sequence.forced = forced.length;
     if (sequence.playedMs !== undefined) {
       const { ttftSloMs } = this.#queues[sequence.class].config;
       this.#pace.note(sequence.playedMs, now - sequence.arrivedAt, ttftSloMs);
       sequence.playedMs = undefined;
     }
+    const { token, isLast = token === undefined } = result!;
     return isLast || sequence.tokens.length >= sequence.tokensMax;
+  }
+
+  /** Adds what was chosen behind a sequence's tokens. */
+  #say(sequence: Sequence, { token, more = [], guessed = 0 }: StepResult): void {
+    for (const each of token === undefined ? [] : [token, ...more]) {
+      sequence.tokens.push(each);
+      this.#queues[sequence.class].noteToken(sequence);
+    }
+    sequence.forced = more.length - guessed;
+    sequence.first += guessed;
+    this.#speculator?.settle(sequence, guessed);
+    this.#dropDraft(sequence);
+  }
+
+  /** What was guessed wrong is overwritten by what comes in its place; blocks that only it needed are free. */
+  #dropDraft(sequence: Sequence): void {
+    if (sequence.draft.length === 0) return;
+    sequence.draft = [];
+    this.#ledger.cut(sequence);
   }
 
   #check(request: SchedulerRequest): ClassQueue {
@@ -421,6 +463,7 @@ export class Scheduler {
   #end(sequence: Sequence): void {
     this.#settled.clear();
     this.#forgetHints(sequence);
+    this.#speculator?.forget(sequence.id);
     this.#sequences.delete(sequence.id);
     this.#withDeadline.delete(sequence);
     this.#queues[sequence.class].remove(sequence);

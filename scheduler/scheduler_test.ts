@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MemoryAllocator } from "./memory_allocator.ts";
 import { BATCH, Bench, INTERACTIVE } from "./testing/scheduler_bench.ts";
-import type { BlockRun, LatencyClass } from "./mod.ts";
+import type { BlockRun, LatencyClass, SchedulerOptions } from "./mod.ts";
 
 Deno.test("a request computes its prompt in chunks, then token by token, and ends after maxTokens", () => {
   const bench = new Bench();
@@ -24,7 +24,7 @@ Deno.test("tokens that were no choice are computed with the one before them, bef
   const bench = new Bench({ stepTokensMax: 20 });
   bench.submit(1, "interactive", 4);
   const plan = bench.plan();
-  bench.scheduler.complete(plan.step, [{ id: 1, token: 9, forced: [7, 8] }], 5, 5);
+  bench.scheduler.complete(plan.step, [{ id: 1, token: 9, more: [7, 8] }], 5, 5);
   bench.submit(2, "interactive", 30);
   const next = bench.plan();
   assertEquals(next.items.map(({ id, first, count, reachesEnd }) => [id, first, count, reachesEnd]), [
@@ -334,4 +334,102 @@ Deno.test("submit() throws for what the caller should have known", () => {
   assertThrows(() => bench.submit(1, "batch", 0), RangeError, "must have tokens");
   bench.submit(1, "batch", 4);
   assertThrows(() => bench.submit(1, "batch", 4), RangeError, "is there already");
+});
+
+/** Guesses right, or wrong, or as many as asked for. */
+function guessingBench(answer: (count: number) => number[], more: Partial<SchedulerOptions> = {}): Bench {
+  const source = {
+    msPerToken: 0,
+    guess: (_: number, __: unknown, count: number) => answer(count),
+    forget: () => {},
+  };
+  const bench = new Bench({ speculation: { source }, stepRowsMax: 40, ...more }, 1000);
+  bench.stepMs = 40;
+  bench.warmUp();
+  return bench;
+}
+
+Deno.test("guesses are computed behind the last token, and what was right is not computed again", () => {
+  const bench = guessingBench((count) => new Array(count).fill(7));
+  bench.submit(1, "batch", 4, { maxTokens: 40 });
+  bench.step();
+  const plan = bench.plan();
+  const [{ count, draft, first }] = plan.items;
+  assertEquals([first, count], [4, 1]);
+  assert(draft.length >= 2, `${draft.length}`);
+  assertEquals(plan.load.tokens, 1 + draft.length);
+  const more = [7, 9];
+  bench.scheduler.complete(plan.step, [{ id: 1, token: 7, more, guessed: 2 }], 45, bench.now += 45);
+  const [next] = bench.plan().items;
+  assertEquals([next.first, next.count, next.tokens.slice(4)], [7, 1, [7, 7, 7, 9]]);
+});
+
+Deno.test("the blocks of wrong guesses are free again, also after a step that was abandoned", () => {
+  let guess = 7;
+  const bench = guessingBench((count) => new Array(count).fill(guess));
+  bench.submit(1, "batch", 7, { maxTokens: 400 });
+  for (let i = 0; i < 10; i++) bench.step();
+  guess = 1;
+  for (const end of ["complete", "abandon"] as const) {
+    const plan = bench.plan();
+    const [{ draft, tokens, tables: [table] }] = plan.items;
+    assert(draft.length > 4, `${draft.length}`);
+    assert(table.end > Math.ceil(tokens.length / 4));
+    if (end === "abandon") bench.scheduler.abandon(plan.step);
+    else bench.complete(plan);
+    const [{ blocks, tokens: { length } }] = [...bench.scheduler.sequences()];
+    assertEquals(blocks, Math.ceil(length / 4), end);
+  }
+});
+
+Deno.test("nothing is guessed beside a prompt, with more than two answers, or while somebody waits", () => {
+  const bench = guessingBench((count) => new Array(count).fill(7), {
+    classes: [INTERACTIVE, { ...BATCH, maxBatch: 3 }],
+  });
+  const drafts = () => {
+    const plan = bench.plan();
+    const guessed = plan.items.map(({ draft }) => draft.length > 0);
+    bench.complete(plan);
+    return guessed;
+  };
+  const submit = (id: number, tokens: number) => bench.submit(id, "batch", tokens, { maxTokens: 100 });
+  submit(1, 4);
+  bench.step();
+  assertEquals(drafts(), [true]);
+  submit(2, 8);
+  assertEquals(drafts(), [false, false], "the second one's prompt");
+  assertEquals(drafts().includes(true), true);
+  submit(3, 4);
+  bench.step();
+  assertEquals(drafts(), [false, false, false]);
+  bench.scheduler.cancel(3);
+  bench.scheduler.cancel(2);
+  assertEquals(drafts(), [true]);
+});
+
+Deno.test("guesses keep to the ITL objective, and to the rows of logits that there are", () => {
+  const urgent = guessingBench((count) => new Array(count).fill(7));
+  urgent.submit(1, "interactive", 4, { maxTokens: 100 });
+  urgent.step();
+  for (let i = 0; i < 10; i++) {
+    const plan = urgent.plan();
+    assert(plan.predictedMs! <= 50, `${plan.predictedMs}`);
+    urgent.complete(plan);
+  }
+  const narrow = guessingBench((count) => new Array(count).fill(7), { stepSequencesMax: 2, stepRowsMax: 3 });
+  narrow.submit(1, "batch", 4, { maxTokens: 100 });
+  narrow.step();
+  assertEquals(narrow.plan().items.map(({ draft }) => draft.length), [2]);
+});
+
+Deno.test("a step with more right guesses than there were is refused", () => {
+  const bench = new Bench();
+  bench.submit(1, "batch", 8);
+  const { step } = bench.plan();
+  const results = [{ id: 1, token: 3, guessed: 1 }];
+  assertThrows(
+    () => bench.scheduler.complete(step, results, 5, 5),
+    RangeError,
+    "cannot have 1 right guesses of 0",
+  );
 });

@@ -24,6 +24,10 @@ export interface SchedulerRequest {
    * computed.
    */
   readonly sharesPrefix?: boolean;
+  /** Whether steps may guess how it goes on; default true. */
+  readonly speculates?: boolean;
+  /** A text that it may go on with, as far as somebody knows. */
+  readonly foretold?: readonly number[];
 }
 
 /** The part of a sequence that one step computes: tokens `first` to `first + count − 1`. */
@@ -37,6 +41,8 @@ export interface StepItem {
   readonly tables: readonly Pick<BlockTable, "start" | "end" | "runs" | "blocks" | "blockAt">[];
   /** Whether it reaches the last token, so that its logits choose the next one. */
   readonly reachesEnd: boolean;
+  /** Guesses of what follows the last token: they are computed behind it. */
+  readonly draft: readonly number[];
 }
 
 /**
@@ -50,6 +56,8 @@ export class Sequence implements StepItem {
   readonly class: number;
   readonly tenant: string;
   readonly sharesPrefix: boolean;
+  readonly speculates: boolean;
+  readonly foretold: readonly number[];
   readonly priority: number;
   readonly tokens: number[];
   readonly promptTokens: number;
@@ -63,6 +71,8 @@ export class Sequence implements StepItem {
   first = 0;
   /** Tokens that the step being planned computes. */
   count = 0;
+  /** Guesses that it computes behind them. */
+  draft: readonly number[] = [];
   /** Tokens at its end that no logits have chosen. */
   forced = 0;
   /** KV blocks, for each group of layers. */
@@ -98,6 +108,8 @@ export class Sequence implements StepItem {
     this.tables = Array.from({ length: groups }, () => new BlockTable());
     this.tenant = request.tenant ?? "";
     this.sharesPrefix = request.sharesPrefix ?? true;
+    this.speculates = request.speculates ?? true;
+    this.foretold = request.foretold ?? [];
     this.priority = request.priority ?? 0;
     this.tokens = [...request.tokens];
     this.promptTokens = request.tokens.length - restoredTokens;

@@ -8,6 +8,8 @@ export interface StepLimits {
   readonly tokensMax: number;
   /** Most sequences in a step. */
   readonly itemsMax: number;
+  /** Most tokens in a step whose logits are wanted. */
+  readonly rowsMax: number;
   /** Tokens of prompts beside others' latency objectives, until steps have been measured. */
   readonly firstChunk: number;
 }
@@ -53,6 +55,19 @@ export class StepBuilder {
     this.items.push(sequence);
     this.#tokens += count;
     this.#kv += attendedKv(sequence.first, count);
+  }
+
+  /** Adds guesses of what comes behind a sequence that the step computes to its end. */
+  addDraft(sequence: Sequence, draft: readonly number[]): void {
+    sequence.draft = draft;
+    this.#tokens += draft.length;
+    this.#kv += attendedKv(sequence.tokens.length, draft.length);
+  }
+
+  /** Tokens that could be added to it whose logits are wanted. */
+  get rowsLeft(): number {
+    const { tokensMax, rowsMax } = this.#limits;
+    return Math.min(tokensMax - this.#tokens, rowsMax - this.items.length);
   }
 
   /** Takes a sequence out again. */

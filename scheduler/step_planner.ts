@@ -1,7 +1,8 @@
 import type { ClassQueue } from "./class_queue.ts";
 import type { KvLedger } from "./kv_ledger.ts";
 import type { Sequence } from "./sequence.ts";
-import { calmLimitMs, itlLimitMs, promptFloor, QUANTUM_TOKENS } from "./step_budget.ts";
+import { SPECULATING_MAX, type Speculator } from "./speculator.ts";
+import { calmLimitMs, itlLimitMs, plannedMs, promptFloor, QUANTUM_TOKENS } from "./step_budget.ts";
 import { StepBuilder, type StepLimits } from "./step_builder.ts";
 import type { StepLoad, StepTimeModel } from "./step_time_model.ts";
 
@@ -18,6 +19,10 @@ export interface PlannerParts {
   readonly limits: StepLimits;
   readonly model: StepTimeModel;
   readonly ageingMs: number;
+  /** Guesses how answers go on; none: nothing is guessed. */
+  readonly speculator?: Speculator;
+  /** Ms between two steps with so many sequences. */
+  betweenMs(sequences: number): number;
 }
 
 /** What a step computes and what it took to make room for it. */
@@ -32,7 +37,7 @@ export interface PlannedStep {
  * Fills a step. In this order: classes that have not been served for too long get a little; sequences of
  * classes with an ITL objective get their next token; then class by class, highest priority first, running
  * sequences and new ones, as far as the objectives of those who are alive allow. Where KV blocks are short,
- * sequences of lower rank give theirs up.
+ * sequences of lower rank give theirs up. Where nobody else needs the step, it guesses how answers go on.
  */
 export class StepPlanner {
   readonly #parts: PlannerParts;
@@ -63,6 +68,7 @@ export class StepPlanner {
     this.#serveDue(queues.filter((queue) => now - queue.servedAt >= ageingMs));
     for (const queue of queues) if (queue.config.itlSloMs !== undefined) this.#decode(queue, Infinity);
     this.#fillClasses();
+    this.#speculate();
     const { items, load } = this.#builder;
     return { items, load, preempted: this.#preempted, waitMs: items.length > 0 ? undefined : this.#waitMs() };
   }
@@ -296,6 +302,46 @@ export class StepPlanner {
       if (isHurt) limitMs = Math.min(limitMs, itlLimitMs(config.itlSloMs, decodeMs));
     }
     return limitMs;
+  }
+
+  /** Adds guesses to a step that only goes on with a few answers. They take room from nobody, and nobody loses KV blocks for them. */
+  #speculate(): void {
+    const { speculator, betweenMs, model } = this.#parts;
+    const { items, load, rowsLeft } = this.#builder;
+    if (speculator === undefined || !model.isReady || !this.#isQuiet()) return;
+    const decodeMs = model.predict(load);
+    const { queues } = this.#parts;
+    const limitMs = Math.min(
+      calmLimitMs(queues.flatMap(({ config }) => config.itlSloMs ?? []), decodeMs, model),
+      ...queues.map((queue) => this.#limitMs(queue, decodeMs)),
+    );
+    const drafts = speculator.propose(items, {
+      load,
+      tokens: rowsLeft,
+      limitMs: plannedMs(limitMs, model),
+      betweenMs: betweenMs(items.length),
+    });
+    items.forEach((sequence, i) => this.#addDraft(sequence, drafts[i]));
+  }
+
+  /** Whether all that is to be done is to go on with a few answers. */
+  #isQuiet(): boolean {
+    const { items } = this.#builder;
+    if (items.length === 0 || items.length > SPECULATING_MAX) return false;
+    if (!items.every(({ isDecoding, reachesEnd }) => isDecoding && reachesEnd)) return false;
+    return this.#parts.queues.every((queue) =>
+      queue.opensIn(this.#now) > 0 && queue.running.every(({ isPaused, count }) => isPaused || count > 0)
+    );
+  }
+
+  #addDraft(sequence: Sequence, draft: readonly number[]): void {
+    const { ledger } = this.#parts;
+    if (draft.length === 0) return;
+    const end = sequence.tokens.length;
+    const wanted = ledger.missing(sequence, end + draft.length);
+    const hasRoom = wanted <= ledger.availableBlocks && ledger.reserve(sequence, end + draft.length);
+    const room = hasRoom ? draft.length : ledger.roomBehind(sequence, end);
+    if (room > 0) this.#builder.addDraft(sequence, draft.slice(0, room));
   }
 
   #index(queue: ClassQueue): number {

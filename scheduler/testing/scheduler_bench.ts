@@ -63,7 +63,11 @@ export class Bench {
   complete(plan: StepPlan): number[] | null {
     const elapsed = this.stepMs + plan.load.tokens;
     this.now += elapsed;
-    const results = plan.items.filter((item) => item.reachesEnd).map(({ id }) => ({ id, token: 7 }));
+    const results = plan.items.filter((item) => item.reachesEnd).map(({ id, draft }) => {
+      const wrong = draft.findIndex((token) => token !== 7);
+      const guessed = wrong < 0 ? draft.length : wrong;
+      return { id, token: 7, more: new Array(guessed).fill(7), guessed };
+    });
     return this.scheduler.complete(plan.step, results, elapsed, this.now);
   }
 

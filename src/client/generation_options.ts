@@ -94,6 +94,8 @@ export function resolveRequest(
     ...promptLogprobs === undefined ? {} : { promptLogprobs },
     ...options.grammar === undefined ? {} : compiledGrammar(options.grammar, thoughts),
     ...options.closeOnLength === true ? { closeOnLength: true } : {},
+    ...options.speculation === false ? { speculation: false } : {},
+    ...options.prediction === undefined ? {} : { prediction: options.prediction },
     ...reasoningTokens === undefined ? {} : { reasoningTokens },
     ...options.endLogprob === true ? { endLogprob: true } : {},
     stop: resolveStops(options.stop),

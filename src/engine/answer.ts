@@ -59,6 +59,8 @@ export class Answer implements Work {
   readonly #promptTokens: number;
   #cachedTokens = 0;
   #completionTokens = 0;
+  #guessedTokens = 0;
+  #rightTokens = 0;
   /** Whether tokens were taken in place of chosen ones because the limit is near. */
   #isClosed = false;
   /** Since the last event. */
@@ -95,6 +97,10 @@ export class Answer implements Work {
         : promptTokens,
       maxTokens: Math.max(1, this.#maxTokens),
       sharesPrefix: this.#scorer === undefined,
+      speculates: request.speculation,
+      foretold: request.prediction === undefined
+        ? []
+        : tokenizer.encode(request.prediction, { addSpecial: false }),
     };
     this.#promptTokens = promptTokens.length;
     this.#tokenizer = tokenizer;
@@ -136,6 +142,10 @@ export class Answer implements Work {
       cachedTokens: this.#cachedTokens,
       completionTokens: this.#completionTokens,
       ...this.#thinking === undefined ? {} : { reasoningTokens: this.#thinking.tokens },
+      ...this.request.prediction === undefined ? {} : {
+        acceptedPredictionTokens: this.#rightTokens,
+        rejectedPredictionTokens: this.#guessedTokens - this.#rightTokens,
+      },
     };
   }
 
@@ -217,6 +227,11 @@ export class Answer implements Work {
       forced.push(this.accept({ id, logprob: 0, top: [] }, now));
     }
     return forced;
+  }
+
+  noteGuesses(guessed: number, right: number): void {
+    this.#guessedTokens += guessed;
+    this.#rightTokens += right;
   }
 
   /** The text that a token gives, and the stop string that it completes: in what is said, not in thoughts. */

@@ -20,8 +20,8 @@ export interface Constraint extends Disposable {
   readonly isEnd: boolean;
   /** The one token that may come next; undefined where there is a choice. */
   readonly only: number | undefined;
-  /** Whether these tokens may come next. */
-  takes(tokens: readonly number[]): boolean;
+  /** So many of these tokens, from the first on, may come next. */
+  fits(tokens: readonly number[]): number;
   /** The tokens of the shortest way to where the answer may end, if they are `most` or fewer. */
   closing(most: number): readonly number[] | undefined;
   /** Whether there would be such a way behind a token. */
@@ -150,14 +150,14 @@ class Following implements Constraint {
     return this.#shared.grammar.only(this.#state);
   }
 
-  takes(tokens: readonly number[]): boolean {
+  fits(tokens: readonly number[]): number {
     this.#catchUp();
     let at: number | undefined = this.#state;
-    for (const token of tokens) {
-      if (at === undefined) return false;
+    for (const [i, token] of tokens.entries()) {
       at = this.#shared.grammar.accept(at, token).state;
+      if (at === undefined) return i;
     }
-    return at !== undefined;
+    return tokens.length;
   }
 
   closing(most: number): readonly number[] | undefined {

@@ -4,6 +4,7 @@ import {
   type LatencyClass,
   PrefixCache,
   Scheduler,
+  type SpeculationOptions,
   type StepItem,
   type StepPlan,
   type StepResult,
@@ -12,7 +13,6 @@ import { BLOCK_TOKENS } from "../runner/batch.ts";
 import type { ThoughtFormat } from "../grammar/thoughts/format.ts";
 import { entryBytes } from "../grammar/thoughts/grammar.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
-import type { SampledToken } from "../runner/sample_batch.ts";
 import type { ChatMessage as TemplateMessage, ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Answer } from "./answer.ts";
@@ -26,6 +26,7 @@ import { EmbeddingWork } from "./embedding_work.ts";
 import { prefixHashes } from "./prefix_hashes.ts";
 import { scoreRows } from "./prompt_scorer.ts";
 import type { FinishReason, StepEvent } from "../protocol/answer.ts";
+import { chooseTokens, type Ready } from "./token_chooser.ts";
 import { type GenerationRequest, isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
@@ -34,7 +35,7 @@ import { Thinking } from "./thinking.ts";
 import { EngineTally, type StepShare } from "./tally.ts";
 import { EngineWatch } from "./view.ts";
 import type { EngineView } from "../protocol/view.ts";
-import type { Chooser, Wants, Work } from "./work.ts";
+import type { Wants, Work } from "./work.ts";
 
 /** What the engine needs of a model. */
 export type StepRunner =
@@ -76,6 +77,8 @@ export interface EngineParts {
   constraints?: ConstraintSource;
   /** How the model marks its thoughts in a conversation, if it does. */
   thoughts?: ThoughtFormat;
+  /** How steps guess the next tokens of answers; default: they do not. */
+  speculation?: Pick<SpeculationOptions, "source">;
   /** Told which requests the next step computes, before it begins. */
   onStep?: (ids: readonly number[]) => void;
   /** Ms since 1970. */
@@ -103,7 +106,7 @@ interface Slice {
   readonly item: StepItem;
   readonly work: Work;
   readonly wants: Wants;
-  /** The row after its last one. */
+  /** The row after that of its last token: the first one of its guesses, if it has any. */
   readonly end: number;
 }
 
@@ -163,6 +166,11 @@ export class Engine {
       ageingMs: parts.ageingMs,
       windows: runner.kvWindows,
       cache: this.#cache,
+      stepRowsMax: logitsRowsMax,
+      speculation: parts.speculation && {
+        ...parts.speculation,
+        fits: (id, tokens) => this.#works.get(id)?.constraint?.fits(tokens) ?? tokens.length,
+      },
     });
   }
 
@@ -370,16 +378,24 @@ export class Engine {
     }
     scoreRows(this.#runner, slices.flatMap(({ wants }) => wants.scored));
     const ended = slices.flatMap((slice) => this.#pass(slice) ?? []);
-    const chosen = this.#sample(slices);
+    const chosen = chooseTokens(this.#ready(slices), {
+      runner: this.#runner,
+      now: this.#now,
+      onError: (work, error) => this.#fail(work.id, error),
+    });
+    for (const { id } of chosen) this.#report(this.#works.get(id)!);
     const endedAt = this.#now();
     const ms = endedAt - startedAt;
+    const draftTokens = items.reduce((sum, { draft }) => sum + draft.length, 0);
     this.#tally.step({
       ms,
       sequences: items.length,
       computedTokens: load.tokens,
-      generatedTokens: chosen.reduce((sum, { forced = [] }) => sum + 1 + forced.length, 0),
+      generatedTokens: chosen.reduce((sum, { more = [] }) => sum + 1 + more.length, 0),
+      draftTokens,
+      acceptedTokens: chosen.reduce((sum, { guessed = 0 }) => sum + guessed, 0),
     });
-    this.#fit.observe({ ...load, rows: chosen.length }, ms);
+    this.#fit.observe({ ...load, rows: chosen.length + draftTokens }, ms);
     const shares = this.#shares(slices);
     this.#tally.share(ms, shares);
     this.#watch.noteStep(ms, shares);
@@ -389,20 +405,23 @@ export class Engine {
   /** What each slice took of a step, by the model of its time. */
   #shares(slices: readonly Slice[]): StepShare[] {
     const [fixedMs, msPerToken, msPerKvEntry] = this.#scheduler.stepTime.coefficients;
-    return slices.map(({ item: { first, count }, work }) => ({
-      class: work.request.class,
-      isDecode: first >= work.plan.tokens.length,
-      tokens: count,
-      weight: fixedMs / slices.length + msPerToken * count + msPerKvEntry * attendedKv(first, count),
-    }));
+    return slices.map(({ item: { first, count, draft }, work }) => {
+      const tokens = count + draft.length;
+      return {
+        class: work.request.class,
+        isDecode: first >= work.plan.tokens.length,
+        tokens,
+        weight: fixedMs / slices.length + msPerToken * tokens + msPerKvEntry * attendedKv(first, tokens),
+      };
+    });
   }
 
   /** What the works of a step want of their slices. */
   #slices(items: readonly StepItem[]): Slice[] {
-    let end = 0;
+    let next = 0;
     return items.map((item) => {
-      const start = end;
-      end += item.count;
+      const start = next, end = start + item.count;
+      next = end + item.draft.length;
       const work = this.#works.get(item.id)!;
       return { item, work, wants: work.wants(item, start), end };
     });
@@ -421,38 +440,11 @@ export class Engine {
     return isLast ? { id: work.id, isLast } : null;
   }
 
-  /** Chooses the next token of every sequence that wants one. */
-  #sample(slices: readonly Slice[]): StepResult[] {
-    const ready = slices.flatMap(({ item, work, wants: { token }, end }) =>
-      token === undefined || !this.#works.has(work.id) ? [] : [{ item, work, token, row: end - 1 }]
+  /** The sequences that want their next tokens. */
+  #ready(slices: readonly Slice[]): Ready[] {
+    return slices.flatMap(({ item, work, wants: { token: chooser }, end }) =>
+      chooser === undefined || !this.#works.has(work.id) ? [] : [{ item, work, chooser, row: end - 1 }]
     );
-    if (ready.length === 0) return [];
-    this.#runner.logits(ready.map(({ row }) => row));
-    const sampled = this.#runner.sample(
-      ready.map(({ item, token }) => ({
-        params: token.sampling,
-        tokens: item.tokens,
-        constraint: token.constraint?.state,
-      })),
-    );
-    return ready.flatMap(({ work, token }, i) => this.#advance(work, token, sampled[i]) ?? []);
-  }
-
-  #advance(work: Work, chooser: Chooser, sampled: SampledToken): StepResult | null {
-    let token: number;
-    let forced: readonly number[];
-    try {
-      if (sampled.id >= this.#runner.hyperparameters.vocab) {
-        throw new Error("The model's logits are not numbers: its file may be damaged");
-      }
-      token = chooser.accept(sampled, this.#now());
-      forced = work.finishReason === undefined ? chooser.takeForced(this.#now()) : [];
-    } catch (error) {
-      this.#fail(work.id, error);
-      return null;
-    }
-    this.#report(work);
-    return { id: work.id, token, forced, isLast: work.finishReason !== undefined };
   }
 
   #stop(id: number, reason: FinishReason): void {

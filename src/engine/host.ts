@@ -177,7 +177,7 @@ export class EngineHost {
       this.#runner = runner;
       this.#tokenizer = tokenizer;
       const allocator = createKvPool(runner, options);
-      const { classes = LIBRARY_CLASSES, ageingMs, prefixCache, prefixHashKey } = options;
+      const { classes = LIBRARY_CLASSES, ageingMs, prefixCache, prefixHashKey, speculation } = options;
       this.#chatTemplate = chatTemplate instanceof TemplateError
         ? new NoChatTemplate(chatTemplate)
         : chatTemplate;
@@ -195,6 +195,7 @@ export class EngineHost {
         ageingMs,
         prefixCache,
         prefixHashKey,
+        speculation: speculation === "off" ? undefined : {},
         onStep: (ids) => this.#noteStep(ids),
       });
       this.#post({

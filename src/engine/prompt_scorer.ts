@@ -1,8 +1,6 @@
 import type { StepItem } from "../../scheduler/mod.ts";
 import type { ScoredToken } from "../runner/model_runner.ts";
-import type { SampledToken, SampleRequest } from "../runner/sample_batch.ts";
-import { samplingDefaults } from "../protocol/options/sampling.ts";
-import type { SamplingParams } from "../protocol/sampling.ts";
+import { GREEDY, type SampledToken, type SampleRequest } from "../runner/sample_batch.ts";
 
 /** What scores tokens: the runner, after a step. */
 interface Scoring {
@@ -78,14 +76,6 @@ export class PromptScorer {
     return scores;
   }
 }
-
-/** Nothing is drawn: only the alternatives are of interest. */
-const GREEDY: SamplingParams = {
-  ...samplingDefaults as Omit<SamplingParams, "logitBias" | "seed">,
-  temperature: 0,
-  logitBias: [],
-  seed: 0,
-};
 
 /**
  * Computes the scores of a step's rows, as many at a time as there is room for logits, and gives each to its

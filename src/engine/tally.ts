@@ -17,6 +17,17 @@ export interface StepShare {
   readonly weight: number;
 }
 
+/** What a step did. */
+export interface StepCounts {
+  readonly ms: number;
+  readonly sequences: number;
+  readonly computedTokens: number;
+  readonly generatedTokens: number;
+  /** Tokens that were guessed, and those of them that were right. */
+  readonly draftTokens: number;
+  readonly acceptedTokens: number;
+}
+
 /** Counts what happens in an engine. */
 export class EngineTally {
   readonly #classes = new Map<string, Omit<ClassFigures, keyof ClassStats>>();
@@ -26,6 +37,8 @@ export class EngineTally {
     generatedTokens: 0,
     promptTokens: 0,
     cachedTokens: 0,
+    draftTokens: 0,
+    acceptedTokens: 0,
     preemptions: 0,
   };
 
@@ -61,10 +74,12 @@ export class EngineTally {
     this.#classes.get(name)!.failed++;
   }
 
-  step(step: { ms: number; sequences: number; computedTokens: number; generatedTokens: number }): void {
+  step(step: StepCounts): void {
     this.#sums.steps++;
     this.#sums.computedTokens += step.computedTokens;
     this.#sums.generatedTokens += step.generatedTokens;
+    this.#sums.draftTokens += step.draftTokens;
+    this.#sums.acceptedTokens += step.acceptedTokens;
     this.#stepMs.observe(step.ms);
     this.#stepTokens.observe(step.computedTokens);
     this.#stepSequences.observe(step.sequences);

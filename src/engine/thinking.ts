@@ -68,7 +68,7 @@ export class Thinking {
   #ending(constraint?: Constraint): number[] {
     for (const text of this.#format.endings) {
       const tokens = this.#tokenizer.encode(text, { parseSpecial: true });
-      if (constraint === undefined || constraint.takes(tokens)) return tokens;
+      if (constraint === undefined || constraint.fits(tokens) === tokens.length) return tokens;
     }
     return [];
   }

@@ -18,6 +18,8 @@ export interface Chooser {
   accept(token: SampledToken, now: number): number;
   /** Takes the tokens behind it to which there is no other: nobody need compute logits for them. */
   takeForced(now: number): readonly number[];
+  /** Notes that so many tokens were guessed, and so many of them right. */
+  noteGuesses(guessed: number, right: number): void;
 }
 
 /** What a work wants of a step that computes a slice of its tokens. */
@@ -38,6 +40,10 @@ export interface WorkPlan {
   readonly maxTokens: number;
   /** Whether keys and values that are known may stand for computing. */
   readonly sharesPrefix: boolean;
+  /** Whether steps may guess its next tokens; default true. */
+  readonly speculates?: boolean;
+  /** What its answer is expected to be, if anything. */
+  readonly foretold?: readonly number[];
 }
 
 /** A request on its way: an answer that is generated, or an embedding. */

@@ -47,6 +47,9 @@ export interface Usage {
   completionTokens: number;
   /** Those of them that are thoughts, marks included; undefined where the model does not mark any. */
   reasoningTokens?: number;
+  /** Where the answer was foretold: tokens that were guessed and right, and guessed and wrong. */
+  acceptedPredictionTokens?: number;
+  rejectedPredictionTokens?: number;
 }
 
 /** How long a request took. */

@@ -5,12 +5,21 @@ import type { CallersOption, LoadOptions } from "./options/load.ts";
 /** What of a model's options its engine has to know. */
 type Travelling = Omit<LoadOptions, CallersOption>;
 
+/** Those that are the scheduler's. */
+type SchedulingOption =
+  | "sequencesMax"
+  | "classes"
+  | "ageingMs"
+  | "prefixCache"
+  | "prefixHashKey"
+  | "speculation";
+
 /**
  * How a model lies in memory and is computed: of {@linkcode LoadOptions}, and what planning adds. All
  * optional.
  */
 export interface ComputeOptions
-  extends Omit<Travelling, "sequencesMax" | "classes" | "ageingMs" | "prefixCache" | "prefixHashKey"> {
+  extends Omit<Travelling, SchedulingOption> {
   /**
    * Threads of the kernels; default: `cpus`, or the cores this process may use, or 1 for a model of a few MB.
    */

@@ -97,6 +97,10 @@ export interface GenerationRequest extends CheckedRequest {
   reasoningTokens?: number;
   /** Whether control tokens are written into the text. */
   specialTokens?: boolean;
+  /** Whether steps may guess its next tokens; default true. */
+  speculation?: boolean;
+  /** What the answer is expected to be, to guess from. */
+  prediction?: string;
 }
 
 /** The prompt's embedding is wanted, and nothing is generated. */

@@ -85,6 +85,9 @@ export interface EngineStats {
   computedTokens: number;
   /** Tokens that were chosen. */
   generatedTokens: number;
+  /** Tokens that steps guessed ahead and computed, and those of them that were right. */
+  draftTokens: number;
+  acceptedTokens: number;
   /** Of the requests that have ended: tokens of their prompts, and how many of those the prefix cache had. */
   promptTokens: number;
   cachedTokens: number;

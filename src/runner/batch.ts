@@ -11,14 +11,21 @@ export interface KvTable {
   readonly runs: readonly KvRun[];
 }
 
-/** The part of a sequence that one step computes: tokens `first` to `first + count − 1`. */
+/** The part of a sequence that one step computes: tokens `first` to `first + count − 1`, and guesses of those behind them. */
 export interface SequenceSlice {
   /** All tokens of the sequence so far; token i has position i. */
   readonly tokens: ArrayLike<number>;
   readonly first: number;
   readonly count: number;
+  /** Tokens that are computed as if they followed; default: none. */
+  readonly draft?: ArrayLike<number>;
   /** One for each group of layers. */
   readonly tables: readonly KvTable[];
+}
+
+/** Tokens of a slice, its guesses among them. */
+export function sizeOf({ count, draft }: Pick<SequenceSlice, "count" | "draft">): number {
+  return count + (draft?.length ?? 0);
 }
 
 const WORD_BYTES = 4;
@@ -67,13 +74,13 @@ export class BatchBuffer {
           extentsAt + extents * EXTENT_WORDS,
         );
         words[word] = token;
-        words[word + 1] = slice.count;
+        words[word + 1] = sizeOf(slice);
         words[word + 2] = slice.first;
         words[word + 3] = extents;
         words[word + 4] = count;
         words[word + 5] = slice.tables[group].start * BLOCK_TOKENS;
         word += SEQUENCE_WORDS;
-        token += slice.count;
+        token += sizeOf(slice);
         extents += count;
       }
     }
@@ -90,7 +97,7 @@ export class BatchBuffer {
   #countTokens(slices: readonly SequenceSlice[]): number {
     let tokens = 0;
     for (const slice of slices) {
-      const { count, first, tables } = slice;
+      const { count, first, draft = [], tables } = slice;
       if (count < 1) throw new RangeError(`Cannot compute a slice of ${count} tokens`);
       if (tables.length !== this.#groups) {
         throw new RangeError(
@@ -98,8 +105,10 @@ export class BatchBuffer {
         );
       }
       const room = this.#ids.length - tokens;
-      for (let i = 0; i < Math.min(count, room); i++) this.#ids[tokens + i] = slice.tokens[first + i];
-      tokens += count;
+      for (let i = 0; i < Math.min(sizeOf(slice), room); i++) {
+        this.#ids[tokens + i] = i < count ? slice.tokens[first + i] : draft[i - count];
+      }
+      tokens += sizeOf(slice);
     }
     if (tokens < 1 || tokens > this.#ids.length) {
       throw new RangeError(`A step must have 1 to ${this.#ids.length} tokens, current value is ${tokens}`);
@@ -109,13 +118,14 @@ export class BatchBuffer {
 
   /** Writes where a slice's tokens go and where its positions lie in one group. Returns how many extents. */
   #writeTable(
-    { first, count }: SequenceSlice,
+    slice: SequenceSlice,
     { start, runs }: KvTable,
     tokenAt: number,
     extentAt: number,
   ): number {
     const words = this.#words;
-    const end = first + count;
+    const { first } = slice;
+    const end = first + sizeOf(slice);
     // The first one of this run.
     let position = start * BLOCK_TOKENS;
     let extents = 0;

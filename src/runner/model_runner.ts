@@ -1,8 +1,8 @@
-import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice } from "./batch.ts";
+import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice, sizeOf } from "./batch.ts";
 import { type Arena, KernelError, Kernels, type Region } from "../ffi/context.ts";
 import type { KvBlocks } from "../ffi/kv_blocks.ts";
 import { machineInfo } from "../ffi/machine.ts";
-import { activationForms, structs } from "../ffi/symbols.ts";
+import { activationForms, limits, structs } from "../ffi/symbols.ts";
 import { formatTypeId } from "../gguf/mod.ts";
 import { Decoder } from "../layers/decoder.ts";
 import { memoryBytes } from "../layers/formats.ts";
@@ -18,7 +18,7 @@ import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { type ModelFile, type SharedWeights, TensorLoader } from "../models/loading.ts";
 import { listenToProducts, type ProductListener } from "./product_inputs.ts";
 import { kvSlotBytes, kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./sizes.ts";
-import { SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
+import { GREEDY, SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
 
 /** What a runner is given beside the file. All optional. */
 export interface RunnerOptions extends ComputeOptions {
@@ -121,7 +121,7 @@ export class ModelRunner implements Disposable {
   ): boolean {
     const { ids, descriptor } = this.#batch.encode(slices);
     this.kernels.setBatch(this.kvArena, descriptor);
-    this.#ropes.reach(slices.reduce((end, { first, count }) => Math.max(end, first + count), 0));
+    this.#ropes.reach(slices.reduce((end, slice) => Math.max(end, slice.first + sizeOf(slice)), 0));
     this.#rows = 0;
     const step = () => this.#decoder.forward(ids, interrupted);
     if (interrupted === undefined || expected === null) return step();
@@ -166,12 +166,17 @@ export class ModelRunner implements Disposable {
     return values;
   }
 
-  /** Chooses a token for each row of the logits computed last. */
-  sample(requests: readonly SampleRequest[]): SampledToken[] {
-    this.#expectRows(requests.length);
-    const { params, data, out } = this.#samples.encode(requests);
-    this.kernels.sample(this.#logits, this.hyperparameters.vocab, requests.length, params, data, out);
-    return this.#samples.decode(requests.length);
+  /** Chooses a token for each of so many rows, from row `rowFirst` on, of the logits computed last. */
+  sample(requests: readonly SampleRequest[], rowFirst = 0): SampledToken[] {
+    if (rowFirst + requests.length > this.#rows) this.#expectRows(rowFirst + requests.length);
+    const { vocab } = this.hyperparameters;
+    // Regions begin at whole units: where a row does not, those before it are looked at, too.
+    const before = rowFirst % (REGION_FLOATS / Math.min(vocab & -vocab, REGION_FLOATS));
+    const all = before === 0 ? requests : [...Array<SampleRequest>(before).fill(NO_CHOICE), ...requests];
+    const { params, data, out } = this.#samples.encode(all);
+    const logits = this.#logits + (rowFirst - before) * vocab / REGION_FLOATS;
+    this.kernels.sample(logits, vocab, all.length, params, data, out);
+    return this.#samples.decode(all.length).slice(before);
   }
 
   /** The log-probability and place of one target token for each row of the logits computed last, and the likeliest token. */
@@ -228,6 +233,10 @@ export interface ScoredToken {
   /** Place among all tokens, the likeliest is 1. */
   rank: number;
 }
+
+/** Floats in a unit of regions. */
+const REGION_FLOATS = limits.unitBytes / Float32Array.BYTES_PER_ELEMENT;
+const NO_CHOICE: SampleRequest = { params: GREEDY, tokens: [] };
 
 const SCORE_WORDS = structs.ScoreResult.bytes / Uint32Array.BYTES_PER_ELEMENT;
 

@@ -1,5 +1,14 @@
 import { limits, structs } from "../ffi/symbols.ts";
+import { samplingDefaults } from "../protocol/options/sampling.ts";
 import type { SamplingParams } from "../protocol/sampling.ts";
+
+/** Nothing is drawn: for rows of which only the alternatives are of interest, or nothing. */
+export const GREEDY: SamplingParams = {
+  ...samplingDefaults as Omit<SamplingParams, "logitBias" | "seed">,
+  temperature: 0,
+  logitBias: [],
+  seed: 0,
+};
 
 /** What is needed to choose the next token of one sequence. */
 export interface SampleRequest {

@@ -245,6 +245,11 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     invariant: "quarantine",
     deathsMax: Infinity,
   },
+  "trust-guesses": {
+    what: "guesses of what an answer goes on with are taken for the answer",
+    invariant: "oracle-prefix",
+    trustsGuesses: true,
+  },
   "never-look-again": {
     what: "nobody plans again after an empty step",
     invariant: "no-stall",

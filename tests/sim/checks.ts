@@ -49,22 +49,30 @@ export function checkCache({ cache }: SimWorker): void {
 }
 
 /** A step keeps to its limits and the slices are what is missing. */
-export function checkPlan(plan: StepPlan, { stepTokensMax, stepSequencesMax, blockTokens }: Scenario): void {
+export function checkPlan(plan: StepPlan, scenario: Scenario): void {
+  const { stepTokensMax, stepSequencesMax, stepRowsMax, blockTokens } = scenario;
   const ids = new Set<number>();
-  let tokens = 0;
-  for (const { id, first, count, tokens: all, tables } of plan.items) {
+  let tokens = 0, rows = 0;
+  for (const { id, first, count, tokens: all, tables, draft } of plan.items) {
     if (ids.has(id)) violate("step-bounds", `request ${id} is in the step twice`);
     ids.add(id);
     if (count < 1 || first + count > all.length) {
       violate("step-bounds", `request ${id} computes ${first} + ${count}`);
     }
-    for (const { end } of tables) {
-      if (end * blockTokens < first + count) violate("step-bounds", `request ${id} has ${end} blocks`);
+    if (draft.length > 0 && first + count < all.length) {
+      violate("step-bounds", `request ${id} guesses too early`);
     }
-    tokens += count;
+    for (const { end } of tables) {
+      if (end * blockTokens < first + count + draft.length) {
+        violate("step-bounds", `request ${id} has ${end} blocks`);
+      }
+    }
+    tokens += count + draft.length;
+    rows += Number(first + count === all.length) + draft.length;
   }
   if (tokens > stepTokensMax) violate("step-bounds", `${tokens} tokens in a step`);
   if (ids.size > stepSequencesMax) violate("step-bounds", `${ids.size} sequences in a step`);
+  if (rows > stepRowsMax) violate("step-bounds", `${rows} rows of logits in a step`);
 }
 
 /**

@@ -27,6 +27,11 @@ export class Client {
     return this.isAccepted && this.endReason === null;
   }
 
+  /** Guesses `count` tokens of the answer from token `from` on, as well as `isRight` says. */
+  guess(from: number, count: number, isRight: () => boolean): number[] {
+    return Array.from({ length: count }, (_, i) => isRight() ? this.#oracle.token(from + i) : -1);
+  }
+
   /** Takes a token of the answer. */
   receive(token: number): void {
     const { id } = this.request;

@@ -80,14 +80,14 @@ export class FakeKernel {
     this.#tenants = new Uint8Array(allocator.blocks);
   }
 
-  /** Computes a slice and chooses the next token if it reaches the end. */
+  /** Computes a slice, its guesses too, and chooses the next tokens if it reaches the end. */
   compute(item: StepItem, tenant: number): StepResult | null {
-    const { first, count, tokens } = item;
+    const { first, count, tokens, draft } = item;
     const end = first + count;
     this.#checkReads(item, tenant);
-    for (let position = first; position < end; position++) {
+    for (let position = first; position < end + draft.length; position++) {
       const before = position === 0 ? 1 : this.#hashes[this.#slot(item, 0, position - 1)!];
-      const hash = mix(before, tokens[position]);
+      const hash = mix(before, position < end ? tokens[position] : draft[position - end]);
       item.tables.forEach((_, group) => {
         const slot = this.#slot(item, group, position);
         if (slot === undefined) {
@@ -97,13 +97,22 @@ export class FakeKernel {
       });
     }
     this.#checkWindows(item);
-    if (!item.reachesEnd) return null;
-    const token = chooseToken(
-      this.#blockTokens,
-      end,
-      (position) => this.#hashes[this.#slot(item, 0, position)!],
-    );
-    return { id: item.id, token, isLast: isEnd(token) };
+    return item.reachesEnd ? this.#choose(item) : null;
+  }
+
+  /** The next token, and those behind it as long as they were guessed. */
+  #choose(item: StepItem): StepResult {
+    const { id, draft, tokens } = item;
+    const chosen: number[] = [];
+    let guessed = 0;
+    for (;;) {
+      const hashAt = (position: number) => this.#hashes[this.#slot(item, 0, position)!];
+      const token = chooseToken(this.#blockTokens, tokens.length + guessed, hashAt);
+      chosen.push(token);
+      if (token !== draft[guessed] || isEnd(token)) break;
+      guessed++;
+    }
+    return { id, token: chosen[0], more: chosen.slice(1), guessed, isLast: isEnd(chosen.at(-1)!) };
   }
 
   #slot({ tables }: StepItem, group: number, position: number): number | undefined {
@@ -137,7 +146,8 @@ export class FakeKernel {
 
   /** What each query of a slice sees in a group with a window is what the first group has there. */
   #checkWindows(item: StepItem): void {
-    const { id, first, count } = item;
+    const { id, first } = item;
+    const count = item.count + item.draft.length;
     this.#windows.forEach((window, group) => {
       if (window === undefined) return;
       for (let position = Math.max(0, first + 1 - window); position < first + count; position++) {

@@ -24,6 +24,8 @@ export interface Sabotage {
   ignoresOwner?: boolean;
   /** Completions are passed on although the scheduler does not know the step. */
   passesDuplicates?: boolean;
+  /** What was guessed is taken without a look at what the model chose. */
+  trustsGuesses?: boolean;
   /** Nobody looks again after an empty plan. */
   ignoresWait?: boolean;
 }

@@ -35,6 +35,9 @@ export interface Scenario {
   readonly windows: KvWindows;
   readonly stepTokensMax: number;
   readonly stepSequencesMax: number;
+  readonly stepRowsMax: number;
+  /** Share of the guesses that are right; undefined: nothing is guessed. */
+  readonly guesses?: number;
   readonly ageingMs: number;
   readonly classes: readonly LatencyClass[];
   readonly requests: readonly SimRequest[];
@@ -62,6 +65,7 @@ export function createScenario(seed: number): Scenario {
     windows,
     stepTokensMax: random.int(stepSequencesMax, 64),
     stepSequencesMax,
+    ...createGuesses(seed, stepSequencesMax),
     ageingMs: random.int(100, 400),
     cost: {
       a: random.int(1, 8),
@@ -100,6 +104,13 @@ function createWindows(seed: number, longest: number): KvWindows {
     undefined,
     ...Array.from({ length: random.int(1, 3) }, () => random.pick([1, 5, 16, random.int(2, longest), 1000])),
   ];
+}
+
+/** In two of three scenarios answers are guessed, more or less well. */
+function createGuesses(seed: number, stepSequencesMax: number): Pick<Scenario, "stepRowsMax" | "guesses"> {
+  const random = new Random(seed ^ 0x677565);
+  const stepRowsMax = stepSequencesMax + random.int(0, 20);
+  return { stepRowsMax, guesses: random.chance(1 / 3) ? undefined : random.pick([0.3, 0.8, 0.97]) };
 }
 
 function createClasses(random: Random, { stepSequencesMax, ageingMs }: {

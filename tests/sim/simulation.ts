@@ -18,6 +18,9 @@ export interface SimReport {
   readonly ended: Readonly<Record<EndReason, number>>;
   readonly tokens: number;
   readonly computedTokens: number;
+  /** Tokens that were guessed, and those of them that were right. */
+  readonly guessed: number;
+  readonly guessedRight: number;
   readonly preemptions: number;
   readonly deaths: number;
 }
@@ -51,7 +54,18 @@ export class Simulation {
   #hasJumped = false;
   #workerIds = 0;
   #arrived = 0;
-  #counts = { events: 0, steps: 0, accepted: 0, refused: 0, tokens: 0, computed: 0, preempted: 0, deaths: 0 };
+  #counts = {
+    events: 0,
+    steps: 0,
+    accepted: 0,
+    refused: 0,
+    tokens: 0,
+    computed: 0,
+    preempted: 0,
+    deaths: 0,
+    guessed: 0,
+    right: 0,
+  };
 
   constructor(scenario: Scenario, sabotage: Sabotage = {}) {
     this.#scenario = scenario;
@@ -237,7 +251,11 @@ export class Simulation {
   #finish(worker: SimWorker, plan: StepPlan, ms: number): void {
     worker.plan = null;
     const results = worker.compute(plan);
-    for (const { count } of plan.items) this.#counts.computed += count;
+    for (const { count, draft } of plan.items) {
+      this.#counts.computed += count + draft.length;
+      this.#counts.guessed += draft.length;
+    }
+    for (const { guessed = 0 } of results) this.#counts.right += guessed;
     for (const { id } of plan.items) worker.starvation.serve(id, this.#now);
     this.#deliver(worker, plan, results, ms);
     if (this.#faultsOn() && this.#random.chance(this.#scenario.faults.duplicate)) {
@@ -251,13 +269,15 @@ export class Simulation {
   #deliver(worker: SimWorker, plan: StepPlan, results: readonly StepResult[], ms: number): void {
     const ended = worker.scheduler.complete(plan.step, results, ms, this.#clock);
     if (ended === null && !this.#sabotage.passesDuplicates) return;
-    for (const { id, token } of results) {
+    for (const { id, token, more = [] } of results) {
       if (!this.#sabotage.ignoresOwner && !this.#router.owns(worker.id, id)) continue;
       const client = this.#clients[id];
-      client.receive(token!);
-      this.#counts.tokens++;
-      this.#router.progress(id, client.request.maxTokens - client.emitted.length);
-      this.#read(worker, client);
+      for (const each of [token!, ...more]) {
+        client.receive(each);
+        this.#counts.tokens++;
+        this.#router.progress(id, client.request.maxTokens - client.emitted.length);
+        this.#read(worker, client);
+      }
     }
     for (const id of ended ?? []) this.#end(worker, id, "done");
   }
@@ -378,7 +398,8 @@ export class Simulation {
   }
 
   #report(): SimReport {
-    const { events, steps, accepted, refused, tokens, computed, preempted, deaths } = this.#counts;
+    const { events, steps, accepted, refused, tokens, computed, preempted, deaths, guessed, right } =
+      this.#counts;
     const ended = { done: 0, abort: 0, deadline: 0, quarantine: 0 };
     for (const { endReason } of this.#clients) if (endReason !== null) ended[endReason]++;
     return {
@@ -389,6 +410,8 @@ export class Simulation {
       ended,
       tokens,
       computedTokens: computed,
+      guessed,
+      guessedRight: right,
       preemptions: preempted,
       deaths,
     };

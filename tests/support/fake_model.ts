@@ -29,6 +29,8 @@ export class FakeRunner implements StepRunner {
   readonly logitsRowsMax = 4;
   readonly cache: Int32Array;
   readonly steps: number[][] = [];
+  /** The smaller, the sooner answers repeat themselves. */
+  period = 1009;
   failAt = -1;
   #ends: number[] = [];
   #states: number[][] = [];
@@ -48,18 +50,19 @@ export class FakeRunner implements StepRunner {
     this.#states = [];
     let count = 0;
     for (const slice of slices) {
-      for (let p = slice.first; p < slice.first + slice.count; p++) {
-        this.cache[slot(slice, p)] = slice.tokens[p];
-      }
+      const draft = Array.from(slice.draft ?? []), known = slice.first + slice.count;
+      const tokenAt = (p: number) => p < known ? slice.tokens[p] : draft[p - known];
+      const end = known + draft.length;
+      for (let p = slice.first; p < end; p++) this.cache[slot(slice, p)] = tokenAt(p);
       let hash = 7;
-      for (let p = 0; p < slice.first + slice.count; p++) {
-        assertEquals(this.cache[slot(slice, p)], slice.tokens[p], `position ${p} is not in the cache`);
-        hash = (hash * 31 + slice.tokens[p]) % 1009;
+      for (let p = 0; p < end; p++) {
+        assertEquals(this.cache[slot(slice, p)], tokenAt(p), `position ${p} is not in the cache`);
+        hash = (hash * 31 + tokenAt(p)) % this.period;
         if (p < slice.first) continue;
-        this.#states.push([hash, slice.tokens[p]]);
+        this.#states.push([hash, tokenAt(p)]);
         this.#ends.push(1 + hash % (VOCAB - 1));
       }
-      count += slice.count;
+      count += end - slice.first;
     }
     assert(count <= this.batchTokensMax, `${count} tokens in a step`);
     return true;
@@ -70,6 +73,7 @@ export class FakeRunner implements StepRunner {
   }
 
   logits(indices: ArrayLike<number>): void {
+    assert(indices.length <= this.logitsRowsMax, `${indices.length} rows of logits`);
     this.#nexts = Array.from(indices, (index) => this.#ends[index]);
   }
 
@@ -81,8 +85,9 @@ export class FakeRunner implements StepRunner {
     });
   }
 
-  sample(requests: readonly SampleRequest[]) {
-    return requests.map(({ params }, i) => {
+  sample(requests: readonly SampleRequest[], rowFirst = 0) {
+    return requests.map(({ params }, row) => {
+      const i = rowFirst + row;
       const forbidden = new Set(params.logitBias.filter(([, bias]) => bias === -Infinity).map(([id]) => id));
       let id = this.#nexts[i];
       while (forbidden.has(id)) id = 1 + id % (VOCAB - 1);

@@ -75,6 +75,13 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
   /** Write control tokens into the answer's text; the one that ends it never is. Default false. */
   specialTokens?: boolean;
   /**
+   * Whether steps may guess the next tokens from what repeats itself, and check them all at once: the answer is the same to the bit,
+   * and often comes sooner. Default true, where the model was loaded so.
+   */
+  speculation?: boolean;
+  /** A text that the answer is expected to be, or much of it: guesses come from it, too. The answer stays what it is. */
+  prediction?: string;
+  /**
    * Latency class, of those that the model was loaded with. Default: "interactive", or the highest where
    * there is none of that name.
    */
@@ -110,6 +117,7 @@ export interface EmbedOptions
 }
 
 const NAME_CHARACTERS_MAX = 256;
+const TEXT_CHARACTERS_MAX = 2 ** 22;
 const stopText = text(1, 256);
 
 /** Whose and how urgent a request is, whatever it asks for. */
@@ -228,6 +236,15 @@ export const GENERATION = {
     doc: "where the limit of tokens comes near, close what a grammar has open in the shortest way",
   },
   specialTokens: { kind: boolean, default: false, doc: "write control tokens into the answer's text" },
+  speculation: {
+    kind: boolean,
+    default: true,
+    doc: "whether the next tokens may be guessed and checked together: the answer is the same",
+  },
+  prediction: {
+    kind: text(0, TEXT_CHARACTERS_MAX),
+    doc: "a text that the answer is expected to be, for guesses",
+  },
   ...ASKING,
   ...LISTENER,
 } as const satisfies OptionTable;

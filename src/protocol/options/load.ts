@@ -100,6 +100,11 @@ export interface LoadOptions {
   /** Whether prompts that begin alike share what was computed for them; default true. */
   prefixCache?: boolean;
   /**
+   * How the next tokens of answers are guessed: "auto", the default, from what repeats itself in prompt and answer, with one or two
+   * answers at a time and where that pays; "off": they are not.
+   */
+  speculation?: "auto" | "off";
+  /**
    * For recording traffic: what is told of a request that was taken has a hash for each full block of its
    * prompt, keyed with this. Prompts that begin alike have the first hashes in common; nothing else can be
    * seen from them without the key. Default: no hashes.
@@ -126,6 +131,9 @@ export interface LoadOptions {
   /** Stops loading: the promise rejects with the signal's reason, and what was allocated is freed. */
   signal?: AbortSignal;
 }
+
+/** How the next tokens of answers are guessed; the first one is the default. */
+const SPECULATIONS = ["auto", "off"] as const;
 
 export const KV = {
   prefault: {
@@ -239,6 +247,13 @@ export const LOAD = {
     kind: boolean,
     default: true,
     doc: "whether prompts that begin alike share what was computed for them",
+  },
+  speculation: {
+    kind: words(SPECULATIONS),
+    default: SPECULATIONS[0],
+    doc: "whether the next tokens may be guessed and checked together: answers are the same",
+    setBy: ["terminal", "operator"],
+    flag: { value: SPECULATIONS.join("|") },
   },
   prefixHashKey: {
     kind: text(16, 256),

@@ -12,20 +12,27 @@ const close_on_length = flag(
 const thinking_tokens = fieldOf(GENERATION.reasoningTokens, {
   help: docOf(GENERATION.reasoningTokens, "client"),
 });
+const speculation = fieldOf(GENERATION.speculation);
 const help = "What only this server knows.";
 
 /** Of conversations. */
-export const OWN_CHAT_FIELDS = { kumi: object({}, { close_on_length, thinking_tokens }, { help }) };
+export const OWN_CHAT_FIELDS = { kumi: object({}, { close_on_length, thinking_tokens, speculation }, { help }) };
 /** Of texts, in which no thoughts are known. */
-export const OWN_TEXT_FIELDS = { kumi: object({}, { close_on_length }, { help }) };
+export const OWN_TEXT_FIELDS = { kumi: object({}, { close_on_length, speculation }, { help }) };
 
 /** These, read. */
 export interface Own {
   readonly close_on_length?: boolean | null;
   readonly thinking_tokens?: number | null;
+  readonly speculation?: boolean | null;
 }
 
 /** What of it has the same meaning for all answers. */
-export function ownOptions(own: Own | undefined): { readonly closeOnLength?: true } {
-  return own?.close_on_length === true ? { closeOnLength: true } : {};
+export function ownOptions(
+  own: Own | undefined,
+): { readonly closeOnLength?: true; readonly speculation?: false } {
+  return {
+    ...own?.close_on_length === true ? { closeOnLength: true } : {},
+    ...own?.speculation === false ? { speculation: false } : {},
+  };
 }

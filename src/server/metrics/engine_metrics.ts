@@ -47,6 +47,18 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
     "Tokens that steps have computed, again where they had to.",
     ({ computedTokens }) => computedTokens,
   ],
+  [
+    "vllm:spec_decode_num_draft_tokens_total",
+    "counter",
+    "Tokens that were guessed ahead and checked.",
+    ({ draftTokens }) => draftTokens,
+  ],
+  [
+    "vllm:spec_decode_num_accepted_tokens_total",
+    "counter",
+    "Those of them that were right.",
+    ({ acceptedTokens }) => acceptedTokens,
+  ],
   ...fitted("kumi:step_fit_fixed_seconds", "of a step whatever is in it", (fit) => fit.fixedMs),
   ...fitted("kumi:step_fit_seconds_per_token", "that each token adds", (fit) => fit.msPerToken),
   ...fitted(

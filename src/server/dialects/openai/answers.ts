@@ -22,8 +22,16 @@ export function usageOf(results: readonly GenerationResult[], n: number) {
   const prompts = results.filter((_, i) => i % n === 0);
   const sum = (of: readonly GenerationResult[], field: keyof Usage) =>
     of.reduce((total, { usage }) => total + (usage[field] ?? 0), 0);
-  const thinks = results.some(({ usage }) => usage.reasoningTokens !== undefined);
-  const details = { reasoning_tokens: sum(results, "reasoningTokens") };
+  const has = (field: keyof Usage) => results.some(({ usage }) => usage[field] !== undefined);
+  const details = {
+    ...has("reasoningTokens") ? { reasoning_tokens: sum(results, "reasoningTokens") } : {},
+    ...has("acceptedPredictionTokens")
+      ? {
+        accepted_prediction_tokens: sum(results, "acceptedPredictionTokens"),
+        rejected_prediction_tokens: sum(results, "rejectedPredictionTokens"),
+      }
+      : {},
+  };
   const promptTokens = sum(prompts, "promptTokens");
   const completionTokens = sum(results, "completionTokens");
   return {
@@ -31,7 +39,7 @@ export function usageOf(results: readonly GenerationResult[], n: number) {
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: sum(prompts, "cachedTokens") },
-    ...thinks ? { completion_tokens_details: details } : {},
+    ...Object.keys(details).length > 0 ? { completion_tokens_details: details } : {},
   };
 }
 

@@ -6,12 +6,12 @@
 
 import { tokenId } from "../../../protocol/options/kind.ts";
 import { GENERATION } from "../../../protocol/options/generation.ts";
-import { choice, flag, integer, list, object, text, UNUSED } from "../../schema/fields.ts";
+import { choice, flag, integer, list, object, text, UNUSED, word } from "../../schema/fields.ts";
 import { aliasOf, fieldOf } from "../../schema/of_option.ts";
 import type { FieldsOf } from "../../schema/read.ts";
 import { URGENCY_FIELDS } from "../urgency.ts";
 import { STRUCTURE_FIELDS } from "./structure.ts";
-import { TEXT_MAX } from "./message_fields.ts";
+import { PART, PARTS_MAX, TEXT_MAX } from "./message_fields.ts";
 
 const TOKENS_MAX = 2 ** 20;
 const NAME_MAX = 256;
@@ -41,6 +41,11 @@ export const alternatives = (help: string) => fieldOf(GENERATION.logprobs, { hel
 export const model = text(NAME_MAX, { help: "Name of the model as /v1/models tells it; may be left out." });
 
 const sampler = text(32);
+
+const PREDICTION = object({
+  type: word(["content"]),
+  content: choice("a string or a list of objects", [content, list(PART, 0, PARTS_MAX)]),
+}, {}, { help: "What the answer is expected to be: it comes sooner where that is right, and is the same." });
 
 /** What both kinds of generation have. */
 export const GENERATION_FIELDS = {
@@ -81,6 +86,7 @@ export const GENERATION_FIELDS = {
   }, { others: { include_obfuscation: UNUSED }, help: "Only with `stream`." }),
   ...STRUCTURE_FIELDS,
   ...URGENCY_FIELDS,
+  prediction: PREDICTION,
   cache_salt: text(1024, {
     min: 1,
     help: "What was computed for the prompt is only used again for requests with the same.",

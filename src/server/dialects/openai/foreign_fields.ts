@@ -21,7 +21,7 @@ export const FOREIGN_FIELDS: Shape = {
   ...unused([
     // OpenAI's.
     ...["user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"],
-    ...["store", "service_tier", "metadata", "verbosity", "prediction"],
+    ...["store", "service_tier", "metadata", "verbosity"],
     // vLLM's.
     ...["request_id", "spaces_between_special_tokens", "length_penalty", "early_stopping"],
     ...[

@@ -19,7 +19,7 @@ import { AUDIO, FILES, IMAGES, VIDEOS } from "../refusals.ts";
 export const TEXT_MAX = 2 ** 22;
 const NAME_MAX = 256;
 const CALLS_MAX = 128;
-const PARTS_MAX = 1024;
+export const PARTS_MAX = 1024;
 
 const name = text(NAME_MAX);
 const content = text(TEXT_MAX);

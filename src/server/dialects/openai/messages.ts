@@ -32,10 +32,15 @@ function toMessage(fields: MessageFields, path: string): ChatMessage {
 }
 
 function toText({ role, content, refusal }: MessageFields, path: string): string {
-  if (typeof content === "string") return content;
-  if (given(content)) return content.map((part, i) => textOf(part, `${path}.content[${i}]`)).join("\n");
+  if (given(content)) return contentText(content, `${path}.content`);
   if (role === "assistant") return refusal ?? "";
   throw missing(`${path}.content`);
+}
+
+/** A text, or the texts of its parts, joined by line ends. Throws an ApiError, 400. */
+export function contentText(content: string | readonly Part[], path: string): string {
+  if (typeof content === "string") return content;
+  return content.map((part, i) => textOf(part, `${path}[${i}]`)).join("\n");
 }
 
 function textOf({ type, text, refusal }: Part, path: string): string {

@@ -4,6 +4,7 @@ import { IN_FLIGHT_MAX } from "../../../client/embedding.ts";
 import type { Prompt } from "../../../protocol/request.ts";
 import { badField } from "../../api_error.ts";
 import type { Asked, Generating } from "../dialect.ts";
+import { contentText } from "./messages.ts";
 import { type Own, ownOptions } from "../own.ts";
 import { urgencyOf } from "../urgency.ts";
 import type { GenerationFields } from "./fields.ts";
@@ -157,6 +158,9 @@ function toOptions(fields: GenerationFields & LimitFields & OwnFields, asked: As
     ...urgencyOf(fields, asked),
     ...toSampling(fields),
     ...ownOptions(fields.kumi),
+    ...fields.prediction === undefined
+      ? {}
+      : { prediction: contentText(fields.prediction.content, "prediction.content") },
     logitBias: logit_bias,
     stop: fields.stop,
     stopTokens: stop_token_ids,
