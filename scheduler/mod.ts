@@ -32,8 +32,9 @@ export {
   type StepResult,
 } from "./scheduler.ts";
 export { AnswerLengths, PromptLengths } from "./request_lengths.ts";
-export type { SchedulerRequest, Sequence, StepItem } from "./sequence.ts";
-export type { DraftSource, SpeculationOptions } from "./speculator.ts";
+export { KvLedger } from "./kv_ledger.ts";
+export { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";
+export { type DraftSource, SPECULATING_MAX, type SpeculationOptions } from "./speculator.ts";
 export { attendedKv, StepCost, type StepLoad, type StepTimes } from "./step_cost.ts";
 export { StepTimeModel } from "./step_time_model.ts";
 export { type RoutedRequest, Router, type RouterOptions, type WorkerLoss } from "./router.ts";

@@ -28,9 +28,12 @@ export interface Access {
 /** For a command that prints what it knows. */
 export const NOTHING: Access = {};
 
-/** For a command that computes with a model: a path, "demo", `hf:…` or a name of the list. */
-export function modelAccess(spec: string, env: Environment): Access {
-  return { library: true, ...fileAccess(spec, env) };
+/** For a command that computes with models: paths, "demo", `hf:…` or names of the list; undefined for one that is not there. */
+export function modelAccess(spec: string, env: Environment, other?: string): Access {
+  const access = { library: true, ...fileAccess(spec, env) };
+  if (other === undefined) return access;
+  const { hub, run = [] } = fileAccess(other, env);
+  return { ...access, hub: access.hub || hub, run: [...new Set([...access.run ?? [], ...run])] };
 }
 
 /** For a command that only reads a model's file, and may have to download it. */

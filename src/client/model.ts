@@ -78,18 +78,22 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
   checkOptions("loadModel()", options, LOAD_CHECKS);
   const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, onWait, overrule } =
     options;
+  const { draft } = options;
   const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();
-  const path = await locateModel(model, {
-    signal,
-    onWait,
-    progress: (doneBytes, totalBytes) => progress?.({ phase: "download", doneBytes, totalBytes }),
-  });
+  const locate = (spec: string | URL) =>
+    locateModel(spec, {
+      signal,
+      onWait,
+      progress: (doneBytes, totalBytes) => progress?.({ phase: "download", doneBytes, totalBytes }),
+    });
+  const path = await locate(model);
+  const draftPath = draft === undefined ? undefined : await locate(draft);
   const client = await EngineClient.start(
     (worker) => new WorkerTransport(undefined, `kumi engine ${worker}`),
     {
       path,
-      engine: engineOptions(options),
+      engine: { ...engineOptions(options), ...draftPath === undefined ? {} : { draftPath } },
       workers: layoutWorkers({ workers, threads, cpus }, planWorkers),
       shareWeights,
       onStuck,

@@ -19,6 +19,7 @@ import { Answer } from "./answer.ts";
 import { LIBRARY_CLASSES } from "../protocol/classes.ts";
 import { wallClock } from "../protocol/clock.ts";
 import { contextError, EngineError, toWireError } from "../protocol/errors.ts";
+import { DraftModel, type DraftParts } from "./draft_model.ts";
 import type { Constraint, ConstraintSource } from "./constraints.ts";
 import type { KvAllocator } from "./kv_pool.ts";
 import { kvStats } from "./kv_stats.ts";
@@ -79,6 +80,8 @@ export interface EngineParts {
   thoughts?: ThoughtFormat;
   /** How steps guess the next tokens of answers; default: they do not. */
   speculation?: Pick<SpeculationOptions, "source">;
+  /** A smaller model that guesses, too. */
+  draft?: DraftParts;
   /** Told which requests the next step computes, before it begins. */
   onStep?: (ids: readonly number[]) => void;
   /** Ms since 1970. */
@@ -167,11 +170,21 @@ export class Engine {
       windows: runner.kvWindows,
       cache: this.#cache,
       stepRowsMax: logitsRowsMax,
-      speculation: parts.speculation && {
-        ...parts.speculation,
-        fits: (id, tokens) => this.#works.get(id)?.constraint?.fits(tokens) ?? tokens.length,
-      },
+      speculation: this.#speculationOf(parts),
     });
+  }
+
+  #speculationOf({ speculation, draft, runner }: EngineParts): SpeculationOptions | undefined {
+    const samplingOf = (id: number) => {
+      const request = this.#works.get(id)?.request;
+      return request === undefined || isEmbedding(request) ? undefined : request.sampling;
+    };
+    const { vocab } = runner.hyperparameters;
+    return speculation && {
+      ...draft === undefined ? {} : { source: new DraftModel({ ...draft, samplingOf, vocab }) },
+      ...speculation,
+      fits: (id, tokens) => this.#works.get(id)?.constraint?.fits(tokens) ?? tokens.length,
+    };
   }
 
   /** Whether a request has not ended. */

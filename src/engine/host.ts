@@ -28,6 +28,7 @@ import {
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 import type { RenderedChat, WorkRequest } from "../protocol/request.ts";
+import { openDraft } from "./open_draft.ts";
 import { openWeights } from "./open_weights.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
@@ -64,6 +65,7 @@ export class EngineHost {
   readonly #loadAbort = new AbortController();
   #control: Int32Array = new Int32Array(CONTROL_WORDS);
   #runner: ModelRunner | null = null;
+  #draft: ModelRunner | undefined;
   #tokenizer: Tokenizer | null = null;
   #engine: Engine | null = null;
   #chatTemplate: Renders | null = null;
@@ -176,6 +178,11 @@ export class EngineHost {
       for (const id of orphans) freeContext(id, options.libraryPath);
       this.#runner = runner;
       this.#tokenizer = tokenizer;
+      const { draftPath } = options;
+      const draft = draftPath === undefined
+        ? undefined
+        : await openDraft(draftPath, options, { runner, tokenizer }, signal);
+      this.#draft = draft;
       const allocator = createKvPool(runner, options);
       const { classes = LIBRARY_CLASSES, ageingMs, prefixCache, prefixHashKey, speculation } = options;
       this.#chatTemplate = chatTemplate instanceof TemplateError
@@ -196,6 +203,7 @@ export class EngineHost {
         prefixCache,
         prefixHashKey,
         speculation: speculation === "off" ? undefined : {},
+        draft: draft && { runner: draft, allocator: createKvPool(draft, options) },
         onStep: (ids) => this.#noteStep(ids),
       });
       this.#post({
@@ -346,6 +354,7 @@ export class EngineHost {
     this.#engine = null;
     this.#tokenizer = null;
     this.#runner?.close();
+    this.#draft?.close();
     this.#runner = null;
     this.#post({ type: "closed" });
   }

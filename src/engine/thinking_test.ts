@@ -79,6 +79,6 @@ Deno.test("Thinking ends thoughts when their budget is spent, and again the same
 });
 
 Deno.test("Thinking writes no end that the answer's grammar does not take", () => {
-  const never = { takes: () => false } as unknown as Constraint;
+  const never = { fits: () => 0 } as unknown as Constraint;
   assertEquals(spend(3, "<think>\n", never), "a".repeat(20));
 });

@@ -40,4 +40,7 @@ export interface ComputeOptions
 }
 
 /** Options of the engine. All optional. Its classes are {@linkcode LIBRARY_CLASSES} by default. */
-export interface EngineOptions extends ComputeOptions, Travelling {}
+export interface EngineOptions extends ComputeOptions, Travelling {
+  /** The file of a smaller model that guesses ahead. */
+  draftPath?: string;
+}

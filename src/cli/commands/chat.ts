@@ -16,5 +16,5 @@ export const chat: KumiCommand = {
     ...SAMPLING_OPTIONS,
     { name: "stats", help: "speed after each answer" },
   ],
-  access: ({ values }, env) => modelAccess(values.get("model")!, env),
+  access: ({ values }, env) => modelAccess(values.get("model")!, env, values.get("draft")),
 };

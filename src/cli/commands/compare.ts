@@ -28,12 +28,7 @@ export const compare: KumiCommand = {
     "A is the original, B what was made of it, and both are in memory at once. TEXT is a file; each window of N tokens is " +
     "scored on its second half.",
   access: ({ positional: [a = "", b = ""], values }, env) => {
-    const [one, other] = [modelAccess(a, env), modelAccess(b, env)];
-    return {
-      ...one,
-      hub: one.hub || other.hub,
-      run: [...new Set([...one.run ?? [], ...other.run ?? []])],
-      write: values.has("plot") ? "anywhere" : one.write,
-    };
+    const access = modelAccess(a, env, b);
+    return { ...access, write: values.has("plot") ? "anywhere" : access.write };
   },
 };

@@ -19,5 +19,5 @@ export const run: KumiCommand = {
     { name: "json", help: "one JSON object with text, usage and timings instead of the text" },
   ],
   details: 'Text on stdin is appended to the prompt: cat report.txt | kumi run "Summarise this:"',
-  access: ({ values }, env) => modelAccess(values.get("model")!, env),
+  access: ({ values }, env) => modelAccess(values.get("model")!, env, values.get("draft")),
 };

@@ -50,7 +50,7 @@ async function serverAccess(args: Arguments, env: Environment): Promise<Access> 
   const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
   try {
     const settings = resolveSettings({ ...args, env, readFile });
-    const access = modelAccess(settings.model, env);
+    const access = modelAccess(settings.model, env, settings.load.draft);
     const opener = pageOpener(env);
     const recorded = settings.record === undefined ? [] : recordFiles(settings.record);
     return {

@@ -105,6 +105,11 @@ export interface LoadOptions {
    */
   speculation?: "auto" | "off";
   /**
+   * A smaller model with the same tokens that guesses ahead where nothing repeats itself: a path, `hf:…` or a name, as the model itself.
+   * Each worker loads it. Default: none.
+   */
+  draft?: string;
+  /**
    * For recording traffic: what is told of a request that was taken has a hash for each full block of its
    * prompt, keyed with this. Prompts that begin alike have the first hashes in common; nothing else can be
    * seen from them without the key. Default: no hashes.
@@ -255,6 +260,13 @@ export const LOAD = {
     setBy: ["terminal", "operator"],
     flag: { value: SPECULATIONS.join("|") },
   },
+  draft: {
+    kind: text(1, 4096),
+    doc: "a smaller model with the same tokens that guesses ahead",
+    setBy: ["terminal", "operator"],
+    flag: { value: "MODEL" },
+    isCallers: true,
+  },
   prefixHashKey: {
     kind: text(16, 256),
     doc: "for recording traffic: keyed hashes of the blocks of prompts are told with this key",
@@ -300,6 +312,7 @@ export type CallersOption =
   | "cpus"
   | "workers"
   | "shareWeights"
+  | "draft"
   | "onStuck"
   | "overrule"
   | "progress"

@@ -21,14 +21,18 @@ export interface ServerPaths {
 
 /** Deno's permission flags with which the server runs, and without one of which it does not. */
 export function servePermissions(settings: Settings, sources: ConfigSources, paths: ServerPaths): string[] {
-  const isNamed = namedModel(settings.model) !== undefined;
-  const isDownload = isNamed || isHubReference(settings.model);
+  const models = [settings.model, ...settings.load.draft === undefined ? [] : [settings.load.draft]];
+  const isNamed = models.some((model) => namedModel(model) !== undefined);
+  const isRemote = (model: string) => namedModel(model) !== undefined || isHubReference(model);
+  const isDownload = models.some(isRemote);
   const { root } = paths;
   const { record } = settings;
   const recorded = record === undefined ? [] : recordFiles(record);
   const read = [...root === null ? [] : [`${root}/src`, `${root}/scheduler`], paths.library];
-  if (settings.model === "demo") read.push(...root === null ? [] : [`${root}/examples/demo-model`]);
-  else if (!isDownload) read.push(...partPaths(settings.model));
+  for (const model of models) {
+    if (model === "demo") read.push(...root === null ? [] : [`${root}/examples/demo-model`]);
+    else if (!isRemote(model)) read.push(...partPaths(model));
+  }
   read.push(...recorded);
   for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);
   const net = listenHosts(settings);

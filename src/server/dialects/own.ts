@@ -16,7 +16,9 @@ const speculation = fieldOf(GENERATION.speculation);
 const help = "What only this server knows.";
 
 /** Of conversations. */
-export const OWN_CHAT_FIELDS = { kumi: object({}, { close_on_length, thinking_tokens, speculation }, { help }) };
+export const OWN_CHAT_FIELDS = {
+  kumi: object({}, { close_on_length, thinking_tokens, speculation }, { help }),
+};
 /** Of texts, in which no thoughts are known. */
 export const OWN_TEXT_FIELDS = { kumi: object({}, { close_on_length, speculation }, { help }) };
 

@@ -42,10 +42,14 @@ export const model = text(NAME_MAX, { help: "Name of the model as /v1/models tel
 
 const sampler = text(32);
 
-const PREDICTION = object({
-  type: word(["content"]),
-  content: choice("a string or a list of objects", [content, list(PART, 0, PARTS_MAX)]),
-}, {}, { help: "What the answer is expected to be: it comes sooner where that is right, and is the same." });
+const PREDICTION = object(
+  {
+    type: word(["content"]),
+    content: choice("a string or a list of objects", [content, list(PART, 0, PARTS_MAX)]),
+  },
+  {},
+  { help: "What the answer is expected to be: it comes sooner where that is right, and is the same." },
+);
 
 /** What both kinds of generation have. */
 export const GENERATION_FIELDS = {

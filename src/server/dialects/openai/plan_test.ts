@@ -156,3 +156,20 @@ Deno.test("planChat() says how the prompt ends", () => {
 Deno.test("planChat() takes top_logprobs: 0 without logprobs", () => {
   assertEquals(options({ logprobs: false, top_logprobs: 0 }).logprobs, undefined);
 });
+
+Deno.test("planChat() takes a prediction as a text or as parts, and the wish for no guesses", () => {
+  const predicted = (content: unknown) => options({ prediction: { type: "content", content } }).prediction;
+  assertEquals(predicted("one"), "one");
+  assertEquals(predicted([{ type: "text", text: "one" }, { type: "text", text: "two" }]), "one\ntwo");
+  assertEquals(options({}).prediction, undefined);
+  assertEquals(refusal({ prediction: { type: "guess", content: "one" } }).split(":")[0], "prediction.type");
+  assertEquals(refusal({ prediction: "one" }).split(":")[0], "prediction");
+  assertEquals(
+    refusal({ prediction: { type: "content", content: [{ type: "text" }] } }).split(":")[0],
+    "prediction.content[0].text",
+  );
+  assertEquals([options({ kumi: { speculation: false } }).speculation, options({}).speculation], [
+    false,
+    undefined,
+  ]);
+});

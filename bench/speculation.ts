@@ -1,0 +1,143 @@
+/**
+ * How much sooner answers come when the next tokens are guessed and checked together, by kind of work; whether all of them
+ * are the same, token by token; and how many guesses were right. Each prompt is answered with and
+ * without, in turns that change from prompt to prompt; what counts is the time from the first token to the last.
+ *
+ * deno task run bench/speculation.ts MODEL [--draft MODEL] [--kinds "chat,free story"] [--prompts 50] [--tokens 96] [--threads N]
+ *   [--json FILE]
+ * @module
+ */
+
+import { parseArgs } from "@std/cli";
+import { type GenerationResult, loadModel, type Model } from "../mod.ts";
+import { renderTable } from "../src/cli/table.ts";
+import { promptKinds, type SpeculationPrompt } from "./support/speculation_prompts.ts";
+
+const { _: [path], ...args } = parseArgs(Deno.args, {
+  string: ["draft", "kinds", "prompts", "tokens", "threads", "json"],
+  default: { prompts: "50", tokens: "96" },
+});
+if (path === undefined) throw new RangeError("Give a model");
+const kinds = promptKinds();
+const chosen = args.kinds?.split(",").map((name) => name.trim()) ?? Object.keys(kinds);
+const unknown = chosen.find((name) => !Object.hasOwn(kinds, name));
+if (unknown !== undefined) {
+  throw new RangeError(`There is no kind "${unknown}"; there are: ${Object.keys(kinds).join(", ")}`);
+}
+const prompts = Number(args.prompts), maxTokens = Number(args.tokens);
+
+await using model = await loadModel(String(path), {
+  draft: args.draft,
+  threads: args.threads === undefined ? undefined : Number(args.threads),
+});
+
+interface Run {
+  readonly ids: number[];
+  readonly result: GenerationResult;
+  /** From the first token to the last. */
+  readonly ms: number;
+}
+
+async function answer(
+  { text, isChat, options }: SpeculationPrompt,
+  i: number,
+  speculation: boolean,
+): Promise<Run> {
+  const ids: number[] = [], times: number[] = [];
+  const all = {
+    ...options,
+    maxTokens,
+    seed: i,
+    speculation,
+    onTokens: (tokens: readonly number[]) => {
+      ids.push(...tokens);
+      times.push(performance.now());
+    },
+  };
+  const generation = isChat ? model.chat([{ role: "user", content: text }], all) : model.generate(text, all);
+  const result = await generation.result;
+  return { ids, result, ms: (times.at(-1) ?? 0) - (times[0] ?? 0) };
+}
+
+async function guesses(of: Model): Promise<{ drafted: number; accepted: number }> {
+  const { workers } = await of.stats();
+  return workers.reduce(
+    (sum, { draftTokens, acceptedTokens }) => ({
+      drafted: sum.drafted + draftTokens,
+      accepted: sum.accepted + acceptedTokens,
+    }),
+    { drafted: 0, accepted: 0 },
+  );
+}
+
+/** What a kind of work came to. */
+interface KindResult {
+  readonly kind: string;
+  readonly prompts: number;
+  readonly tokens: number;
+  /** Tokens after the first, a second: without guesses and with. */
+  readonly plain: number;
+  readonly guessing: number;
+  readonly speedUp: number;
+  /** Guesses that were right, and how many tokens of a hundred were guessed. */
+  readonly acceptance: number | null;
+  readonly acceptedShare: number;
+  /** Prompts whose answers were not the same. */
+  readonly different: number[];
+}
+
+async function measure(kind: string): Promise<KindResult> {
+  let tokens = 0, later = 0;
+  const ms = { plain: 0, guessing: 0 };
+  const different: number[] = [];
+  const before = await guesses(model);
+  for (let i = 0; i < prompts; i++) {
+    const prompt = kinds[kind](i);
+    const order = i % 2 === 0 ? [false, true] : [true, false];
+    const runs: Run[] = [];
+    for (const speculation of order) runs.push(await answer(prompt, i, speculation));
+    const [plain, guessing] = order[0] ? [runs[1], runs[0]] : runs;
+    ms.plain += plain.ms;
+    ms.guessing += guessing.ms;
+    tokens += plain.ids.length;
+    later += Math.max(0, plain.ids.length - 1);
+    const shown = ({ ids, result: { text, finishReason } }: Run) =>
+      JSON.stringify({ ids, text, finishReason });
+    if (shown(plain) !== shown(guessing)) different.push(i);
+  }
+  const after = await guesses(model);
+  const drafted = after.drafted - before.drafted, accepted = after.accepted - before.accepted;
+  return {
+    kind,
+    prompts,
+    tokens,
+    plain: later * 1000 / ms.plain,
+    guessing: later * 1000 / ms.guessing,
+    speedUp: ms.plain / ms.guessing,
+    acceptance: drafted === 0 ? null : accepted / drafted,
+    acceptedShare: accepted / tokens,
+    different,
+  };
+}
+
+// The first steps of a process measure how long steps take.
+for (const speculation of [false, true]) await answer(kinds[chosen[0]](1000), 1000, speculation);
+const results: KindResult[] = [];
+for (const kind of chosen) results.push(await measure(kind));
+const percent = (share: number | null) => share === null ? "–" : `${(100 * share).toFixed(0)} %`;
+console.log(renderTable(
+  ["", "prompts", "tokens", "tokens/s", "with guesses", "", "guesses right", "of the tokens", "different"],
+  results.map((each) => [
+    each.kind,
+    `${each.prompts}`,
+    `${each.tokens}`,
+    each.plain.toFixed(1),
+    each.guessing.toFixed(1),
+    `${each.speedUp.toFixed(2)}×`,
+    percent(each.acceptance),
+    percent(each.acceptedShare),
+    `${each.different.length}`,
+  ]),
+));
+if (args.json !== undefined) await Deno.writeTextFile(args.json, JSON.stringify(results, null, 2));
+if (results.some(({ different }) => different.length > 0)) Deno.exit(1);
