@@ -114,6 +114,7 @@ function open({ path, share, threads }: Bench, ttftSloMs: number | undefined, wo
     contextLength: CONTEXT,
     kvTokens: 131_072,
     sequencesMax: 2 * MAX_BATCH,
+    speculation: "off", // random weights repeat themselves
     ...ttftSloMs === undefined ? {} : { overrule: { share, seed } },
   });
 }

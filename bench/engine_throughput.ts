@@ -51,7 +51,12 @@ async function runThroughput(args: Arguments): Promise<number> {
   const sizes = { threads, contextLength, kvTokens: batch * (contextLength + 16) };
   using file = await openGguf(path);
   using runner = await loadModelRunner(file, { ...sizes, logitsRowsMax: batch });
-  await using model = await loadModel(path, { ...sizes, sequencesMax: batch, prefixCache: false });
+  await using model = await loadModel(path, {
+    ...sizes,
+    sequencesMax: batch,
+    prefixCache: false,
+    speculation: "off",
+  });
   const bare = prepare(runner, { test: "decode", tokens: tokens - 1, batch, depth: PROMPT });
   const ours: number[] = [], bares: number[] = [];
   for (let round = -1; round < repeat; round++) {

@@ -106,6 +106,7 @@ async function runMixedLoad(args: Arguments): Promise<number> {
       classes,
       kv: { prefault: true },
       prefixCache: false, // runs have the same prompts
+      speculation: "off", // random weights repeat themselves
     });
   const setting: Setting = {
     openMerged: () => open([MERGED]),

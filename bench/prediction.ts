@@ -82,6 +82,7 @@ async function openBed(model: string, { workers, threadsPerWorker }: WorkerLayou
     workers,
     threads: workers * threadsPerWorker,
     canaryMs: 0,
+    speculation: "off", // predictions know of no guesses
     // Nothing is refused: what is late is late.
     classes: DEFAULT_CLASSES.map((each) => ({ ...each, ttftSloMs: undefined })),
   });

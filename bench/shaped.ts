@@ -67,6 +67,7 @@ const grammars = Array.from({ length: sequences }, (_, i) => ({
 await using model = await loadModel(String(path), {
   threads: args.threads === undefined ? undefined : Number(args.threads),
   sequencesMax: sequences,
+  speculation: "off", // random weights repeat themselves
   contextLength: 512,
   kvTokens: sequences * 512,
 });

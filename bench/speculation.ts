@@ -11,6 +11,7 @@
 import { parseArgs } from "@std/cli";
 import { type GenerationResult, loadModel, type Model } from "../mod.ts";
 import { renderTable } from "../src/cli/table.ts";
+import { ascending, quantile } from "../src/loadtest/quantile.ts";
 import { promptKinds, type SpeculationPrompt } from "./support/speculation_prompts.ts";
 
 const { _: [path], ...args } = parseArgs(Deno.args, {
@@ -75,10 +76,12 @@ interface KindResult {
   readonly kind: string;
   readonly prompts: number;
   readonly tokens: number;
-  /** Tokens after the first, a second: without guesses and with. */
+  /** Tokens after the first, a second, without guesses and with: medians over the prompts, as the speed-up is. */
   readonly plain: number;
   readonly guessing: number;
   readonly speedUp: number;
+  /** Of each prompt with more than one token. */
+  readonly speedUps: readonly number[];
   /** Guesses that were right, and how many tokens of a hundred were guessed. */
   readonly acceptance: number | null;
   readonly acceptedShare: number;
@@ -86,9 +89,11 @@ interface KindResult {
   readonly different: number[];
 }
 
+const median = (values: readonly number[]) => quantile(ascending(values), 0.5);
+
 async function measure(kind: string): Promise<KindResult> {
-  let tokens = 0, later = 0;
-  const ms = { plain: 0, guessing: 0 };
+  let tokens = 0;
+  const speeds = { plain: [] as number[], guessing: [] as number[] };
   const different: number[] = [];
   const before = await guesses(model);
   for (let i = 0; i < prompts; i++) {
@@ -97,23 +102,27 @@ async function measure(kind: string): Promise<KindResult> {
     const runs: Run[] = [];
     for (const speculation of order) runs.push(await answer(prompt, i, speculation));
     const [plain, guessing] = order[0] ? [runs[1], runs[0]] : runs;
-    ms.plain += plain.ms;
-    ms.guessing += guessing.ms;
     tokens += plain.ids.length;
-    later += Math.max(0, plain.ids.length - 1);
+    const later = plain.ids.length - 1;
+    if (later > 0) {
+      speeds.plain.push(later * 1000 / plain.ms);
+      speeds.guessing.push(later * 1000 / guessing.ms);
+    }
     const shown = ({ ids, result: { text, finishReason } }: Run) =>
       JSON.stringify({ ids, text, finishReason });
     if (shown(plain) !== shown(guessing)) different.push(i);
   }
   const after = await guesses(model);
+  const speedUps = speeds.plain.map((plain, i) => speeds.guessing[i] / plain);
   const drafted = after.drafted - before.drafted, accepted = after.accepted - before.accepted;
   return {
     kind,
     prompts,
     tokens,
-    plain: later * 1000 / ms.plain,
-    guessing: later * 1000 / ms.guessing,
-    speedUp: ms.plain / ms.guessing,
+    plain: median(speeds.plain),
+    guessing: median(speeds.guessing),
+    speedUp: median(speedUps),
+    speedUps,
     acceptance: drafted === 0 ? null : accepted / drafted,
     acceptedShare: accepted / tokens,
     different,

@@ -111,6 +111,7 @@ async function openLayout(name: string, path: string): Promise<Layout> {
     contextLength: 1152,
     kvTokens: 20 * 1152,
     prefixCache: false,
+    speculation: "off", // random weights repeat themselves
   });
   return { name, model, bytes: Deno.memoryUsage().rss - before };
 }

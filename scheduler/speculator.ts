@@ -40,7 +40,11 @@ const DRAFT_MAX = 15;
 /** Guesses less likely than this, with all before them, are not worth thinking about. */
 const CHANCE_MIN = 0.02;
 /** By so much must tokens come faster with guesses than without. */
-const GAIN_MIN = 1.03;
+const GAIN_MIN = 1.04;
+/** Weight of a step's guesses against the next one's in what they kept of their promise. */
+const PROMISE_MEMORY = 0.98;
+/** The promise is believed as if so many guesses had kept it. */
+const PROMISE_TRUST = 8;
 /** Where computed guesses do not pay, a few are tried after so many tokens, and then ever more rarely. */
 const TRIAL_FIRST = 32, TRIAL_LAST = 1024;
 const TRIAL_TOKENS = 2;
@@ -64,6 +68,8 @@ class Guesses {
   known = 0;
   /** Whether the guess of the step under way is the source's. */
   isComputed = false;
+  /** Tokens of that guess that were expected to be right. */
+  promised = 0;
   /** Tokens until the source is tried though it does not pay, and for how long the next time. */
   trialIn = TRIAL_FIRST;
   trialEvery = TRIAL_FIRST;
@@ -100,6 +106,9 @@ export class Speculator {
   readonly #acceptance = new Acceptance();
   readonly #computed = new Acceptance();
   readonly #guesses = new Map<number, Guesses>();
+  /** Right tokens of guesses, and those that were expected. What is chosen for being likely is often less so than it seems. */
+  #kept = PROMISE_TRUST;
+  #promised = PROMISE_TRUST;
 
   constructor(model: StepTimes, options: SpeculationOptions = {}) {
     this.#times = new DecodeTimes(model);
@@ -121,7 +130,11 @@ export class Speculator {
   /** Notes how many tokens of a sequence's guess were right. */
   settle({ id, draft }: Sequence, right: number): void {
     const guesses = this.#guesses.get(id);
-    if (guesses === undefined || !guesses.isComputed) return;
+    if (guesses === undefined || draft.length === 0) return;
+    const forgotten = (1 - PROMISE_MEMORY) * PROMISE_TRUST;
+    this.#kept = PROMISE_MEMORY * this.#kept + forgotten + right;
+    this.#promised = PROMISE_MEMORY * this.#promised + forgotten + guesses.promised;
+    if (!guesses.isComputed) return;
     guesses.isComputed = false;
     for (let i = 0; i < right; i++) guesses.computed.note(0, true);
     if (right < draft.length) guesses.computed.note(0, false);
@@ -169,6 +182,7 @@ export class Speculator {
     const msPerToken = this.#options.source?.msPerToken ?? 0;
     let expected = chains.length, draftMs = 0;
     let { tokens, kv } = load;
+    const belief = Math.min(1, this.#kept / this.#promised);
     let best = GAIN_MIN * expected / (betweenMs + this.#times.predict(load));
     let chosen = [...lengths];
     for (let added = 0; added < Math.min(room, DRAFT_MAX); added++) {
@@ -182,7 +196,7 @@ export class Speculator {
       reached[next] = chance;
       kv += attendedKv(sequence.tokens.length + lengths[next]++, 1);
       tokens++;
-      expected += chance;
+      expected += belief * chance;
       if (known === undefined) draftMs += msPerToken;
       const ms = this.#times.predict({ tokens, kv }) + draftMs;
       if (ms > limitMs) break;
@@ -207,14 +221,23 @@ export class Speculator {
     return Math.min(TRIAL_TOKENS, room, chances.length);
   }
 
-  #take({ sequence, tokens }: Chain, length: number): readonly number[] {
+  #take({ sequence, tokens, chances }: Chain, length: number): readonly number[] {
     if (length === 0) return [];
+    const guesses = this.#guessesOf(sequence);
+    guesses.promised = promiseOf(chances.slice(0, length));
     if (tokens !== undefined) return tokens.slice(0, length);
     const { source, fits } = this.#options;
     const guess = source!.guess(sequence.id, sequence.tokens, length).slice(0, length);
-    this.#guessesOf(sequence).isComputed = guess.length > 0;
+    guesses.isComputed = guess.length > 0;
     return guess.slice(0, fits?.(sequence.id, guess) ?? guess.length);
   }
+}
+
+/** Tokens that are expected to be right. */
+function promiseOf(chances: readonly number[]): number {
+  let all = 1, promise = 0;
+  for (const chance of chances) promise += all *= chance;
+  return promise;
 }
 
 /** Chances of up to `count` tokens, as long as all of them together are not too unlikely. */

@@ -25,7 +25,12 @@ async function steps(model: Model): Promise<number> {
 }
 
 Deno.test("forced tokens are computed together, and answers are the same", async () => {
-  await using model = await loadModel("demo", { threads: 1, contextLength: 256, prefixCache: false });
+  await using model = await loadModel("demo", {
+    threads: 1,
+    contextLength: 256,
+    prefixCache: false,
+    speculation: "off",
+  });
   const ask = (grammar: GrammarSource, seed: number, logprobs?: number) =>
     model.chat([{ role: "user", content: `Say ${seed}.` }], { grammar, seed, maxTokens: 60, logprobs })
       .result;

@@ -24,7 +24,7 @@ const CONTEXT = 2048;
 const SHORT: RequestKind = { name: "short", class: "interactive", promptTokens: 64, answerTokens: 64 };
 const LONG: RequestKind = { name: "long", class: "interactive", promptTokens: 1024, answerTokens: 64 };
 const KINDS = [{ kind: SHORT, requests: 16, alone: 4 }, { kind: LONG, requests: 8, alone: 2 }];
-const BASE: LoadOptions = { contextLength: CONTEXT, kvTokens: 32_768 };
+const BASE: LoadOptions = { contextLength: CONTEXT, kvTokens: 32_768, speculation: "off" };
 
 /** Loads all conditions, then measures each in each round. Models that wait take no processor time. */
 async function compare(
