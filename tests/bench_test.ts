@@ -58,6 +58,14 @@ Deno.test("bench/experts.ts compares the loads of experts", async () => {
   }
 });
 
+Deno.test("bench/speculation.ts answers alike with guesses and without", async () => {
+  const args = ["demo", "--prompts", "2", "--tokens", "16", "--kinds", "chat,free story"];
+  const output = await deno(["run", "bench/speculation.ts", ...args], "");
+  for (const kind of ["chat", "free story"]) {
+    assertMatch(output, new RegExp(`^${kind} +2 +[0-9]+ .* 0$`, "m"));
+  }
+});
+
 testWithPrograms("bench/startup.ts times kumi run", ["hyperfine"], async () => {
   const folder = await Deno.makeTempDir({ prefix: "kumi-test-" });
   try {
