@@ -1,6 +1,7 @@
 /** Guessed tokens are checked by computing them, and the answer is the one without guesses, to the bit. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { loadModel, ModelError } from "../mod.ts";
 import { compileGrammar, type GrammarSource } from "../src/grammar/mod.ts";
 import { demoModelFile } from "../src/ffi/native_files.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
@@ -123,4 +124,23 @@ Deno.test("guesses never go beyond the context, and little KV cache changes noth
   assertEquals(answers, plain);
   assertEquals(answers.map(({ tokens }) => tokens.length), [108, 98, 88]);
   assert(stats.preemptions > 0 && stats.acceptedTokens > 0, `${stats.preemptions} ${stats.acceptedTokens}`);
+});
+
+Deno.test("loadModel() takes a draft model, which changes no answer, and refuses one with other tokens", async () => {
+  const messages = [{ role: "user", content: "What is a KV cache?" }];
+  const sizes = { threads: 1, contextLength: 256, prefixCache: false };
+  const answers: string[] = [];
+  for (const options of [{ speculation: "off" }, { draft: "demo" }] as const) {
+    await using model = await loadModel("demo", { ...sizes, ...options });
+    for (const seed of [1, 2, 3]) {
+      const { text } = await model.chat(messages, { seed, maxTokens: 120, ignoreEnd: true }).result;
+      answers.push(text);
+    }
+  }
+  assertEquals(answers.slice(3), answers.slice(0, 3));
+  using folder = new TemporaryFolder();
+  const draft = await folder.randomModel("llama-tiny", "q8_0");
+  const error = await assertRejects(() => loadModel("demo", { ...sizes, draft }), ModelError);
+  assertStringIncludes(error.message, "must have the tokens of the model that answers: token ");
+  assertStringIncludes(error.message, draft);
 });

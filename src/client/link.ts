@@ -18,6 +18,9 @@ import type { Transport } from "./transport.ts";
 /** Stuck: in native code for longer than any step takes. No thread can be stopped there. */
 export type LinkState = "loading" | "ready" | "stuck" | "dead";
 
+/** Where a worker writes the native contexts that it has. */
+const CONTEXT_WORDS = [ControlWord.context, ControlWord.draftContext] as const;
+
 /** What a worker is to load. */
 export interface LoadRequest {
   readonly path: string;
@@ -103,10 +106,11 @@ export class Link {
     return [...this.#control.subarray(CONTROL_STEP_IDS, end)];
   }
 
-  /** The native context that a dead worker has left behind, if it can be freed. */
-  get orphan(): number | undefined {
-    if (this.#state !== "dead" || this.#mayRun || this.#control === null) return undefined;
-    return Atomics.load(this.#control, ControlWord.context) || undefined;
+  /** The native contexts that a dead worker has left behind, if they can be freed. */
+  get orphans(): number[] {
+    const control = this.#control;
+    if (this.#state !== "dead" || this.#mayRun || control === null) return [];
+    return CONTEXT_WORDS.map((word) => Atomics.load(control, word)).filter((id) => id !== 0);
   }
 
   /** Asks what the machine offers; before {@linkcode Link.load}. */
@@ -227,7 +231,9 @@ export class Link {
         break;
       case "closed":
         this.weights = undefined;
-        if (this.#control !== null) Atomics.store(this.#control, ControlWord.context, 0);
+        if (this.#control !== null) {
+          for (const word of CONTEXT_WORDS) Atomics.store(this.#control, word, 0);
+        }
         this.#end();
         break;
     }

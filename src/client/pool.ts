@@ -280,8 +280,7 @@ export class WorkerPool {
     // What a dead worker had loaded is still in memory until its context is freed. It can be taken over once.
     let { weights } = slot.link;
     for (let loads = 1; loads === 1 || !this.#isOver; loads++) {
-      const { orphan } = slot.link;
-      if (orphan !== undefined && !slot.orphans.includes(orphan)) slot.orphans.push(orphan);
+      for (const orphan of slot.link.orphans) if (!slot.orphans.includes(orphan)) slot.orphans.push(orphan);
       try {
         this.#adopt(slot, { isReplacement: true });
         slot.link = this.#createLink(slot.index);

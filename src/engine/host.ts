@@ -181,7 +181,10 @@ export class EngineHost {
       const { draftPath } = options;
       const draft = draftPath === undefined
         ? undefined
-        : await openDraft(draftPath, options, { runner, tokenizer }, signal);
+        : await openDraft(draftPath, options, { runner, tokenizer }, {
+          signal,
+          onContext: (id) => Atomics.store(this.#control, ControlWord.draftContext, id),
+        });
       this.#draft = draft;
       const allocator = createKvPool(runner, options);
       const { classes = LIBRARY_CLASSES, ageingMs, prefixCache, prefixHashKey, speculation } = options;

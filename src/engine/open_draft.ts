@@ -4,7 +4,7 @@ import { SPECULATING_MAX } from "../../scheduler/mod.ts";
 import { ModelError } from "../models/error.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 import { named, readModel } from "../runner/model_file.ts";
-import { loadModelRunner, type ModelRunner } from "../runner/model_runner.ts";
+import { loadModelRunner, type ModelRunner, type RunnerOptions } from "../runner/model_runner.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { openWeights } from "./open_weights.ts";
 
@@ -19,10 +19,10 @@ export async function openDraft(
   path: string,
   options: EngineOptions,
   answering: Answering,
-  signal: AbortSignal,
+  own: Pick<RunnerOptions, "signal" | "onContext"> & { readonly signal: AbortSignal },
 ): Promise<ModelRunner> {
   try {
-    using opened = await openWeights(path, { ...options, weights: undefined }, signal);
+    using opened = await openWeights(path, { ...options, weights: undefined }, own.signal);
     const { file } = opened;
     const { tokenizer, hyperparameters: { contextLength: most } } = readModel(file);
     checkTokens(tokenizer, answering.tokenizer);
@@ -33,7 +33,7 @@ export async function openDraft(
       kvTokens: SPECULATING_MAX * contextLength,
       batchTokensMax: answering.runner.batchTokensMax,
       logitsRowsMax: SPECULATING_MAX,
-      signal,
+      ...own,
     });
   } catch (error) {
     throw named(path, error);

@@ -29,10 +29,12 @@ export const ControlWord = {
   stepRequests: 3,
   /** Messages that the caller's thread has sent. */
   posted: 4,
+  /** The native context of the model that guesses, where there is one. */
+  draftContext: 5,
 } as const;
 
 /** Where the ids of the requests in a step begin, in words. */
-export const CONTROL_STEP_IDS = 5;
+export const CONTROL_STEP_IDS = 6;
 /** Most ids that are written down. */
 export const CONTROL_STEP_IDS_MAX = 512;
 export const CONTROL_WORDS = CONTROL_STEP_IDS + CONTROL_STEP_IDS_MAX;
