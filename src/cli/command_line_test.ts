@@ -24,6 +24,7 @@ Deno.test("commandPermissions() opens the network for hf: models alone", async (
   const hub = ["--allow-net=huggingface.co,*.huggingface.co,hf.co,*.hf.co"];
   assertEquals(await net(["chat", "--model", "hf:o/r/f.gguf"]), hub);
   assertEquals(await net(["chat", "--model=hf:o/r/f.gguf"]), hub);
+  assertEquals(await net(["chat", "--draft=hf:o/r/f.gguf"]), hub);
   for (
     const args of [
       ["inspect", "hf:o/r/f.gguf"],
@@ -78,6 +79,7 @@ Deno.test("commandPermissions() lets serve listen where it is told to", async ()
   ]);
   const hub = "huggingface.co,*.huggingface.co,hf.co,*.hf.co";
   assertEquals(await net([], { KUMI_MODEL: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1,${hub}`]);
+  assertEquals(await net([], { KUMI_DRAFT: "hf:o/r/f.gguf" }), [`--allow-net=127.0.0.1,${hub}`]);
 });
 
 Deno.test("commandPermissions() lets report write its page and nothing else", async () => {
