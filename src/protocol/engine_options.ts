@@ -18,8 +18,7 @@ type SchedulingOption =
  * How a model lies in memory and is computed: of {@linkcode LoadOptions}, and what planning adds. All
  * optional.
  */
-export interface ComputeOptions
-  extends Omit<Travelling, SchedulingOption> {
+export interface ComputeOptions extends Omit<Travelling, SchedulingOption> {
   /**
    * Threads of the kernels; default: `cpus`, or the cores this process may use, or 1 for a model of a few MB.
    */
