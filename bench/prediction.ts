@@ -151,8 +151,11 @@ function arrivalsOf(mix: string, perSecond: number, requests: number, seed: numb
 
 /** Requests per second that a simulated server ends with more of them than it can do. */
 function capacityOf(server: SimulatedServer, mix: string): number {
-  const { requestsPerSecond } = predictionOf(simulate(arrivalsOf(mix, 1e5, 400, SEED), server));
-  return requestsPerSecond;
+  const { requestsPerSecond, requests, refused } = predictionOf(
+    simulate(arrivalsOf(mix, 1e5, 400, SEED), server),
+  );
+  // Those for whom its queue has no room are none that it does.
+  return requestsPerSecond * (1 - refused / requests);
 }
 
 function serverOf(step: StepModel, { workers }: WorkerLayout): SimulatedServer {
