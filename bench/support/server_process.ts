@@ -11,20 +11,24 @@ export interface ServerProcess {
   /** CPU time of the process so far; 0 where the system does not tell. */
   cpuMs(): number;
   stop(): Promise<void>;
+  /** Asks it to end in order, as whoever upgrades it does: what is under way ends. */
+  drain(): Promise<void>;
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>;
 }
 
 const TICK_MS = 10;
 
 /**
- * Starts a server on any free port. `args`: as for `kumi serve`. Throws an Error with its log where it does
- * not come up.
+ * Starts a server, on any free port by default. `args`: as for `kumi serve`. Throws an Error with its log where it
+ * does not come up.
  */
-export async function startServerProcess(args: readonly string[]): Promise<ServerProcess> {
+export async function startServerProcess(args: readonly string[], port = 0): Promise<ServerProcess> {
   const map = Deno.env.get("KUMI_STD") === "local" ? [`--import-map=${LOCAL_MAP}`] : [];
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-lock", `--config=${ROOT}/deno.json`, ...map, "--allow-all"],
-      ...[`${ROOT}/src/cli/main.ts`, "serve", "--port", "0", ...args],
+      ...[`${ROOT}/src/cli/main.ts`, "serve", "--port", String(port), ...args],
     ],
     stdin: "null",
     stdout: "null",
@@ -49,6 +53,16 @@ export async function startServerProcess(args: readonly string[]): Promise<Serve
     stop: async () => {
       child.kill("SIGINT");
       child.kill("SIGINT");
+      await child.status;
+      await rest;
+    },
+    drain: async () => {
+      child.kill("SIGTERM");
+      await child.status;
+      await rest;
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
       await child.status;
       await rest;
     },
