@@ -114,7 +114,7 @@ export function refuseForRoom(
   { tokens, maxTokens }: SchedulerRequest,
 ): Admission & { accepted: false } | null {
   const { queueLimit } = queue.config;
-  const isLong = view.ledger.blocksFor(tokens.length + maxTokens) > view.ledger.blocks;
+  const isLong = view.ledger.neededFor(tokens.length + maxTokens) > view.ledger.blocks;
   if (isLong || tokens.length > queueLimit.tokens) return { accepted: false, reason: "too-long" };
   const requestsOver = queue.waiting.length + 1 - queueLimit.requests;
   const tokensOver = queue.waitingTokens + tokens.length - queueLimit.tokens;
@@ -161,8 +161,9 @@ export function settle(view: AdmissionView, index: number): SettledQueue {
 
 /** Lets queues that were played go on with a request that has come since. */
 export function noteArrival(view: AdmissionView, queue: ClassQueue, sequence: Sequence): void {
+  const sizes = sizesOf(view);
   for (const { playback } of view.settled.values()) {
-    playback.add(view.queues.indexOf(queue), playedSequence(queue, sequence, view.blockTokens));
+    playback.add(view.queues.indexOf(queue), playedSequence(queue, sequence, sizes));
   }
 }
 
@@ -187,6 +188,7 @@ export function playbackOf(view: AdmissionView, index: number, priority = -Infin
     ),
     roomTokens: ledger.availableBlocks * blockTokens * placesPerBlock(view),
     blockTokens,
+    stateTokens: stateTokensOf(view),
     coefficients: model.coefficients,
     overrun: model.overrun,
     stretch: model.stretch,
@@ -212,18 +214,25 @@ function placesPerBlock({ queues, ledger }: AdmissionView): number {
   return blocks === 0 ? 1 / ledger.groups : places / blocks;
 }
 
+/** Tokens whose room the state of a sequence takes. */
+function stateTokensOf(view: AdmissionView): number {
+  const { stateBlocks } = view.ledger;
+  return stateBlocks === 0 ? 0 : stateBlocks * view.blockTokens * placesPerBlock(view);
+}
+
 function playedClass(view: AdmissionView, queue: ClassQueue, listed: number, priority: number): PlayedClass {
   const running: PlayedSequence[] = [], waiting: PlayedSequence[] = [];
+  const sizes = sizesOf(view);
   let more = 0;
   for (const sequence of queue.running) {
     if (sequence.isPaused) continue;
-    const played = playedSequence(queue, sequence, view.blockTokens);
+    const played = playedSequence(queue, sequence, sizes);
     if (played.left > 0) running.push(played);
   }
   for (const sequence of queue.waiting) {
     if (sequence.isPaused || sequence.priority < priority) continue;
     if (waiting.length >= listed) more++;
-    else waiting.push(playedSequence(queue, sequence, view.blockTokens));
+    else waiting.push(playedSequence(queue, sequence, sizes));
   }
   return {
     config: queue.config,
@@ -239,8 +248,22 @@ function typicalOutputs(lengths: OutputLengths): number[] {
   return Array.from({ length: TYPICAL_OUTPUTS }, (_, i) => lengths.drawn(0, OUTPUT_MAX, chanceOf(i)));
 }
 
+/** Tokens whose room a KV block, and a state, takes. */
+interface PlayedSizes {
+  readonly blockTokens: number;
+  readonly stateTokens: number;
+}
+
+function sizesOf(view: AdmissionView): PlayedSizes {
+  return { blockTokens: view.blockTokens, stateTokens: stateTokensOf(view) };
+}
+
 /** A sequence as it is after the step under way. */
-function playedSequence(queue: ClassQueue, sequence: Sequence, blockTokens: number): PlayedSequence {
+function playedSequence(
+  queue: ClassQueue,
+  sequence: Sequence,
+  { blockTokens, stateTokens }: PlayedSizes,
+): PlayedSequence {
   const { id, tokens, promptTokens, tokensMax, isRunning, count, cachedTokens, isDecoding, order } = sequence;
   const left = queue.lengths.drawn(tokens.length - promptTokens, tokensMax - promptTokens, chanceOf(order));
   const context = tokens.length;
@@ -248,7 +271,7 @@ function playedSequence(queue: ClassQueue, sequence: Sequence, blockTokens: numb
     return { id, context, missing: context - cachedTokens, left, held: 0, shared: sequence.shared };
   }
   // The beginning that was in the cache before is probably still of use to others when it ends.
-  const held = Math.max(0, sequence.tables[0].end * blockTokens - cachedTokens);
+  const held = Math.max(0, sequence.tables[0].end * blockTokens - cachedTokens) + stateTokens;
   if (count > 0 && sequence.reachesEnd) {
     return { id, context: context + 1, missing: 0, left: left - 1, held };
   }

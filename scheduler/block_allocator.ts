@@ -20,6 +20,13 @@ export interface BlockAllocator {
   release(runs: readonly BlockRun[]): void;
   /** How many refer to a block; 0 for a free one. */
   references(block: number): number;
+  /**
+   * Takes the memory of so many free blocks for something else, without saying which; false, and nothing is
+   * taken, when fewer are free.
+   */
+  lend(blocks: number): boolean;
+  /** Gives such memory back. */
+  restore(blocks: number): void;
 }
 
 /** 128 tokens of an answer, with blocks of 16. */

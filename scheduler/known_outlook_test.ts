@@ -29,7 +29,13 @@ function forecast(
     ...{ waiting: [], more: 0, opensAtMs: 0, outputs: [1000] },
   });
   return {
-    ...{ atMs: 0, classes: [played("a", 1), played("b", 0)], roomTokens: 1e6, blockTokens: 1 },
+    ...{
+      atMs: 0,
+      classes: [played("a", 1), played("b", 0)],
+      roomTokens: 1e6,
+      blockTokens: 1,
+      stateTokens: 0,
+    },
     ...{
       coefficients: [stepMs, 1, 0],
       overrun: 1,

@@ -3,6 +3,9 @@ import type { BlockRun } from "./block_table.ts";
 import { blocksAtOnce, firstSeen, type KvWindows } from "./kv_window.ts";
 import type { PrefixCache } from "./prefix_cache.ts";
 import type { SchedulerRequest, Sequence } from "./sequence.ts";
+import { SNAPSHOT_POLICY, type SnapshotPolicy } from "./snapshot_policy.ts";
+import type { StateSlots } from "./state_slots.ts";
+import { type StateFigures, StateLedger } from "./state_ledger.ts";
 
 /** What a ledger goes by. */
 export interface KvLedgerOptions {
@@ -11,6 +14,9 @@ export interface KvLedgerOptions {
   readonly stepTokensMax: number;
   /** By group of layers. */
   readonly windows: KvWindows;
+  /** For models whose sequences have states. */
+  readonly states?: StateSlots;
+  readonly snapshotPolicy?: SnapshotPolicy;
 }
 
 /**
@@ -25,6 +31,7 @@ export class KvLedger {
   readonly #hasWindows: boolean;
   /** By group, most blocks that a sequence has at a time. */
   readonly #atOnce: readonly number[];
+  readonly #states?: StateLedger;
   /** Sequences that have blocks. */
   #holders = 0;
 
@@ -35,6 +42,8 @@ export class KvLedger {
     this.#blockTokens = blockTokens;
     this.#windows = windows;
     this.#hasWindows = windows.some((window) => window !== undefined);
+    const { states: slots, snapshotPolicy: policy = SNAPSHOT_POLICY } = options;
+    if (slots !== undefined) this.#states = new StateLedger({ slots, cache, blockTokens, policy });
     this.#atOnce = windows.map((window) => blocksAtOnce(window, stepTokensMax, blockTokens));
   }
 
@@ -52,7 +61,27 @@ export class KvLedger {
     return this.#windows.length;
   }
 
-  /** Most blocks that a sequence of so many tokens has at a time. */
+  /** Blocks whose memory the state of a sequence takes. */
+  get stateBlocks(): number {
+    return this.#states?.slotBlocks ?? 0;
+  }
+
+  /** Snapshots and what they came to; undefined where sequences have no states. */
+  get stateFigures(): StateFigures | undefined {
+    return this.#states?.figures;
+  }
+
+  /** Most blocks that a sequence of so many tokens takes at a time, its state's included. */
+  neededFor(tokens: number): number {
+    return this.blocksFor(tokens) + this.stateBlocks;
+  }
+
+  /** Blocks that a sequence has, and those that its state takes. */
+  heldBy(sequence: Sequence): number {
+    return sequence.blocks + (this.#states?.heldBy(sequence) ?? 0);
+  }
+
+  /** Most KV blocks that a sequence of so many tokens has at a time. */
   blocksFor(tokens: number): number {
     const places = Math.ceil(tokens / this.#blockTokens);
     let blocks = 0;
@@ -70,7 +99,7 @@ export class KvLedger {
     for (let group = 0; group < this.#windows.length; group++) {
       blocks += this.#missingIn(sequence, group, places);
     }
-    return blocks;
+    return blocks + (this.#states?.missing(sequence) ?? 0);
   }
 
   #missingIn({ tables }: Sequence, group: number, places: number): number {
@@ -93,21 +122,31 @@ export class KvLedger {
     });
     sequence.first = sequence.tables[0].end * this.#blockTokens;
     if (sequence.first > 0) this.#holders++;
+    this.#states?.attach(sequence);
   }
 
   /**
-   * Gives a sequence blocks for its first `tokens` tokens. False, and nothing is taken, when they cannot be
-   * had.
+   * Gives a sequence blocks for its first `tokens` tokens, and a place for its next state. False when they
+   * cannot be had.
    */
   reserve(sequence: Sequence, tokens: number): boolean {
     const wanted = this.missing(sequence, tokens);
-    if (wanted === 0) return true;
     const short = wanted - this.#allocator.freeBlocks;
     if (short > this.#cache.evictableBlocks) return false;
     if (short > 0) this.#cache.evict(short);
+    return this.#reserveBlocks(sequence, tokens) && (this.#states?.reserve(sequence) ?? true);
+  }
+
+  #reserveBlocks(sequence: Sequence, tokens: number): boolean {
+    const places = Math.ceil(tokens / this.#blockTokens);
+    const wanted = this.#windows.reduce<number>(
+      (sum, _, group) => sum + this.#missingIn(sequence, group, places),
+      0,
+    );
+    if (wanted === 0) return true;
     const holders = this.#holders + (sequence.hasBlocks ? 0 : 1);
     const room = roomBlocks(this.#allocator.freeBlocks - wanted, holders * this.#windows.length);
-    const taken = this.#allocate(sequence, Math.ceil(tokens / this.#blockTokens), room);
+    const taken = this.#allocate(sequence, places, room);
     if (taken === null) return false;
     this.#holders = holders;
     taken.forEach((runs, group) => sequence.tables[group].append(runs));
@@ -140,11 +179,36 @@ export class KvLedger {
     return taken;
   }
 
+  /** A sequence that was attached and has what it needs begins. */
+  begin(sequence: Sequence): void {
+    this.#states?.begin(sequence);
+  }
+
+  /** A prompt that came later begins like a sequence's first `tokens`. */
+  noteFork(sequence: Sequence, tokens: number): void {
+    this.#states?.noteFork(sequence, tokens);
+  }
+
+  /** A step has computed tokens of a sequence: its state is another one now. */
+  advance(sequence: Sequence): void {
+    this.#states?.advance(sequence);
+  }
+
+  /**
+   * A step has computed nothing, or a part of it. False where the sequence has lost its state with that and
+   * has to begin again.
+   */
+  rewind(sequence: Sequence): boolean {
+    return this.#states?.rewind(sequence) ?? true;
+  }
+
   /** Lets others share what has been computed. */
   offer(sequence: Sequence): void {
     if (!sequence.sharesPrefix) return;
     const behind = this.#hasWindows ? this.#firstSeen(sequence) : undefined;
-    this.#cache.insert(sequence.tenant, sequence.tokens.slice(0, sequence.first), sequence.tables, behind);
+    // Without a snapshot behind them blocks are of no use to others.
+    const end = this.#states === undefined ? sequence.first : sequence.keptTokens;
+    this.#cache.insert(sequence.tenant, sequence.tokens.slice(0, end), sequence.tables, behind);
   }
 
   /**
@@ -169,6 +233,7 @@ export class KvLedger {
     if (!sequence.hasBlocks) return;
     this.#holders--;
     this.offer(sequence);
+    this.#states?.release(sequence);
     for (const table of sequence.tables) this.#cache.release(table.clear());
     sequence.first = 0;
   }

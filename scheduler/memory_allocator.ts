@@ -12,6 +12,7 @@ export class MemoryAllocator implements BlockAllocator {
   readonly #free: number[] = [];
   readonly #isListed: Uint8Array;
   #freeBlocks: number;
+  #lent = 0;
 
   constructor(blocks: number) {
     this.blocks = this.#freeBlocks = blocks;
@@ -70,6 +71,19 @@ export class MemoryAllocator implements BlockAllocator {
 
   references(block: number): number {
     return this.#references[block];
+  }
+
+  lend(blocks: number): boolean {
+    if (blocks > this.#freeBlocks) return false;
+    this.#freeBlocks -= blocks;
+    this.#lent += blocks;
+    return true;
+  }
+
+  restore(blocks: number): void {
+    if (blocks > this.#lent) throw new Error(`${blocks} blocks come back, ${this.#lent} were lent`);
+    this.#freeBlocks += blocks;
+    this.#lent -= blocks;
   }
 
   #take(): number {

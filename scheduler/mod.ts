@@ -36,5 +36,8 @@ export { KvLedger } from "./kv_ledger.ts";
 export { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";
 export { type DraftSource, SPECULATING_MAX, type SpeculationOptions } from "./speculator.ts";
 export { attendedKv, StepCost, type StepLoad, type StepTimes } from "./step_cost.ts";
+export { SNAPSHOT_POLICY, type SnapshotPolicy } from "./snapshot_policy.ts";
+export type { StateFigures } from "./state_ledger.ts";
+export { StateSlots } from "./state_slots.ts";
 export { StepTimeModel } from "./step_time_model.ts";
 export { type RoutedRequest, Router, type RouterOptions, type WorkerLoss } from "./router.ts";

@@ -52,6 +52,8 @@ export interface PlaybackState {
   roomTokens: number;
   /** Tokens of a KV block: the last one of a sequence is half empty. */
   readonly blockTokens: number;
+  /** Tokens whose room a sequence's state takes. */
+  readonly stateTokens: number;
   /** Of the model of step times, by which steps are planned. */
   readonly coefficients: readonly [number, number, number];
   readonly overrun: number;
@@ -229,7 +231,7 @@ export class Playback {
       while (started < waiting.length && running.length < config.maxBatch) {
         if (!this.#makeRoom(i, waiting[started])) break;
         const next = waiting[started++];
-        next.held = next.missing + this.#slack;
+        next.held = next.missing + this.#slack + this.#state.stateTokens;
         this.#state.roomTokens -= next.held;
         running.push(next);
         this.#started[i].requests++;
@@ -250,7 +252,8 @@ export class Playback {
     const { classes } = this.#state;
     let running = 0;
     for (const each of classes) running += each.running.length;
-    if (running === 0 || this.#state.roomTokens >= missing + 1 + this.#slack + this.#growth()) return true;
+    const wanted = missing + this.#state.stateTokens;
+    if (running === 0 || this.#state.roomTokens >= wanted + 1 + this.#slack + this.#growth()) return true;
     for (let i = classes.length - 1; i > index; i--) {
       const lower = classes[i];
       if (!lower.config.preemptible) continue;
@@ -260,7 +263,7 @@ export class Playback {
         victim.held = 0;
         victim.missing = victim.context;
         lower.waiting.unshift(victim);
-        if (this.#state.roomTokens > missing) return true;
+        if (this.#state.roomTokens > wanted) return true;
       }
     }
     return false;

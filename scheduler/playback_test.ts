@@ -144,7 +144,15 @@ Deno.test("what is too far away to be played has its first token never, and not 
       classes: [{
         ...{ config: { ...CLASS, maxBatch: 1 }, running: [], waiting, more: 0, opensAtMs: 0, outputs: [10] },
       }],
-      ...{ atMs: 0, roomTokens: 1e9, blockTokens: 1, coefficients: [A, B, 0], overrun: 1, stretch: 1 },
+      ...{
+        atMs: 0,
+        roomTokens: 1e9,
+        blockTokens: 1,
+        stateTokens: 0,
+        coefficients: [A, B, 0],
+        overrun: 1,
+        stretch: 1,
+      },
       ...{ between: [0, 0], pace: 1, tokensMax: 100, itemsMax: 8 },
     });
     const last = sequence();
@@ -163,7 +171,16 @@ Deno.test("steps that take longer than planned, and gaps between them, delay fir
       classes: [{
         ...{ config: CLASS, running: [], waiting: [sequence], more: 0, opensAtMs: 0, outputs: [1] },
       }],
-      ...{ atMs: 0, roomTokens: 1e9, blockTokens: 1, coefficients: [A, B, 0], overrun: 1, stretch, between },
+      ...{
+        atMs: 0,
+        roomTokens: 1e9,
+        blockTokens: 1,
+        stateTokens: 0,
+        coefficients: [A, B, 0],
+        overrun: 1,
+        stretch,
+        between,
+      },
       ...{ pace: 1, tokensMax: 10, itemsMax: 8 },
     });
     return playback.msToFirstToken(sequence);

@@ -1,17 +1,22 @@
 import type { BlockAllocator } from "./block_allocator.ts";
 import { type BlockRun, blocksIn, BlockTable } from "./block_table.ts";
 import { firstSeen, type KvWindows, NO_WINDOWS } from "./kv_window.ts";
+import { countTree, fail, positionsOf } from "./prefix_check.ts";
 import {
   commonTokens,
-  createNode,
+  createChild,
+  createRoot,
   hashTokens,
   lastGap,
   linkAfter,
   type PrefixNode,
   type PrefixPath,
+  splitNode,
   tablesOf,
   unlink,
 } from "./prefix_node.ts";
+import { lastSnapshot, PrefixSnapshots } from "./prefix_snapshots.ts";
+import type { StateSlots } from "./state_slots.ts";
 
 /** What the tree needs to know. */
 export interface PrefixCacheOptions {
@@ -23,6 +28,8 @@ export interface PrefixCacheOptions {
   readonly blocksMax?: number;
   /** How far back queries see, by group of layers; default: one group, to the first token. */
   readonly windows?: KvWindows;
+  /** The states of sequences, for models that have them. */
+  readonly states?: StateSlots;
 }
 
 /** Of a block that the tree does not have. */
@@ -39,6 +46,9 @@ const NOT_CACHED = -1;
  * another ended. What lies further back is kept as well, for those who share only a part of a prompt, but
  * goes first when there is need.
  *
+ * Where sequences have states, a prefix can only be continued after a block behind which a snapshot was kept.
+ * Snapshots go with the blocks before them, and before those that sequences use.
+ *
  * All nodes are in one list from the least to the most recently used, and using a node uses those above it.
  * So the oldest node in the list is always a leaf, and evicting takes the last blocks of the oldest leaf,
  * after those that have fallen behind all windows.
@@ -51,6 +61,7 @@ export class PrefixCache {
   readonly #blockTokens: number;
   readonly #blocksMax: number;
   readonly #windows: KvWindows;
+  readonly #snapshots?: PrefixSnapshots;
   readonly #roots = new Map<string, PrefixNode>();
   /** Both ends of the list: `newer` is the oldest node, `older` the newest one. */
   readonly #list: PrefixNode;
@@ -70,8 +81,9 @@ export class PrefixCache {
     this.#blockTokens = blockTokens;
     this.#blocksMax = blocksMax;
     this.#windows = windows;
+    if (options.states !== undefined) this.#snapshots = new PrefixSnapshots(options.states);
     this.#users = new Int32Array(allocator.blocks).fill(NOT_CACHED);
-    this.#list = this.#createNode("", null, new Int32Array(0), []);
+    this.#list = createRoot("", windows.length);
   }
 
   /** Blocks in the tree. */
@@ -79,18 +91,27 @@ export class PrefixCache {
     return this.#blocks;
   }
 
-  /** Blocks that only the tree refers to: as many can be evicted. */
+  /** Blocks whose memory only the tree has, in snapshots, too: as many can be evicted. */
   get evictableBlocks(): number {
-    return this.#evictable;
+    return this.#evictable + (this.#snapshots?.unusedBlocks ?? 0);
+  }
+
+  /** Whether anything is ever kept. */
+  get isOff(): boolean {
+    return this.#blocksMax === 0;
   }
 
   /** Tokens of a prompt that are in the cache and can be continued. Changes nothing. */
   peek(tenant: string, tokens: ArrayLike<number>): number {
-    const path = this.#find(tenant, tokens);
-    const places = this.#hasWindows
-      ? this.#usable(tablesOf(path, this.#windows.length, this.#placesOf), path.places)
-      : path.places;
-    return places * this.#blockTokens;
+    return this.#usable(this.#find(tenant, tokens)) * this.#blockTokens;
+  }
+
+  /**
+   * Tokens of a prompt that are in the cache, whether or not they can be continued for want of blocks or a
+   * snapshot. Changes nothing.
+   */
+  peekKnown(tenant: string, tokens: ArrayLike<number>): number {
+    return this.#find(tenant, tokens).places * this.#blockTokens;
   }
 
   /**
@@ -100,7 +121,7 @@ export class PrefixCache {
   match(tenant: string, tokens: ArrayLike<number>): BlockTable[] {
     const found = this.#find(tenant, tokens);
     const all = tablesOf(found, this.#windows.length, this.#placesOf);
-    const places = this.#usable(all, found.places);
+    const places = this.#usable(found, all);
     const tables = all.map((table, group) => {
       const start = Math.min(
         places,
@@ -132,7 +153,7 @@ export class PrefixCache {
     if (places === 0 || this.#blocksMax === 0) return;
     let root = this.#roots.get(tenant);
     if (root === undefined) {
-      root = this.#createNode(tenant, null, new Int32Array(0), []);
+      root = createRoot(tenant, this.#windows.length);
       this.#roots.set(tenant, root);
     }
     const path = this.#walk(root, tokens, places);
@@ -151,6 +172,40 @@ export class PrefixCache {
     if (behind !== undefined) this.#noteBehind(nodes, behind);
     this.#dropEmpty(root);
     this.#trim();
+  }
+
+  /**
+   * Keeps the state after `tokens`, whole blocks that the tree has: a snapshot, in a slot that the caller
+   * uses. Gives the slot with this state, which is another one where it was kept before; undefined where the
+   * tree does not have the tokens.
+   */
+  keepSnapshot(tenant: string, tokens: ArrayLike<number>, slot: number): number | undefined {
+    const node = this.#nodeAfter(tenant, tokens);
+    return node === undefined ? undefined : this.#snapshots?.keep(node, slot);
+  }
+
+  /** The slot with the state after `tokens`, if it was kept. */
+  snapshotAfter(tenant: string, tokens: ArrayLike<number>): number | undefined {
+    return this.#nodeAfter(tenant, tokens)?.snapshot;
+  }
+
+  /** Forgets the state after `tokens`, if it was kept. */
+  dropSnapshot(tenant: string, tokens: ArrayLike<number>): void {
+    const node = this.#nodeAfter(tenant, tokens);
+    if (node !== undefined) this.#snapshots?.drop(node);
+  }
+
+  /** Forgets the snapshot in a slot, so that the sequence which uses it may write into it. */
+  dropSlot(slot: number): void {
+    this.#snapshots?.dropSlot(slot);
+  }
+
+  /** The node that ends with `tokens`, by splitting an edge if need be. */
+  #nodeAfter(tenant: string, tokens: ArrayLike<number>): PrefixNode | undefined {
+    const root = this.#roots.get(tenant), places = Math.floor(tokens.length / this.#blockTokens);
+    if (root === undefined || places === 0) return undefined;
+    const path = this.#walk(root, tokens, places);
+    return path.places === places ? path.nodes.at(-1) : undefined;
   }
 
   /** Gives back a caller's references. */
@@ -184,10 +239,13 @@ export class PrefixCache {
         continue;
       }
       firstSkipped = null;
+      freed += this.#snapshots?.drop(leaf) ?? 0;
+      if (freed >= count) break;
       for (const table of leaf.tables) freed += this.#free(table.split(last).runs);
       leaf.tokens = leaf.tokens.subarray(0, last * this.#blockTokens);
       this.#prune(leaf);
     }
+    if (freed < count) freed += this.#snapshots?.evict(this.#list, count - freed) ?? 0;
     return freed;
   }
 
@@ -236,41 +294,17 @@ export class PrefixCache {
 
   /** Checks the tree against itself and the allocator; throws an Error that says what is wrong. */
   verify(): void {
-    let blocks = 0, evictable = 0;
-    const position = new Map<PrefixNode, number>();
-    for (let node = this.#list.newer; node !== this.#list; node = node.newer) {
-      position.set(node, position.size);
-    }
-    const visit = (node: PrefixNode) => {
-      for (const child of node.children.values()) {
-        if (child.parent !== node) fail("a node's parent is another");
-        const places = this.#placesOf(child);
-        if (places === 0) fail("a node has no blocks");
-        if (!position.has(child)) fail("a node is not in the list of uses");
-        if (node.parent !== null && position.get(child)! > position.get(node)!) {
-          fail("a node is older than its child");
-        }
-        child.tables.forEach((table, group) => {
-          if (table.end !== places) fail(`a node has ${places} places, ${table.end} in group ${group}`);
-          if (this.#windows[group] === undefined && table.blocks !== places) {
-            fail(`a node lacks blocks of group ${group}`);
-          }
-          for (const { first, length } of table.runs) {
-            for (let block = first; block < first + length; block++) {
-              const references = this.#allocator.references(block), users = this.#users[block];
-              if (users === NOT_CACHED || references < 1) fail(`block ${block} is free and in the tree`);
-              if (references !== users + 1) {
-                fail(`block ${block} has ${references} references and ${users} users`);
-              }
-              if (users === 0) evictable++;
-              blocks++;
-            }
-          }
-        });
-        visit(child);
-      }
-    };
-    for (const root of this.#roots.values()) visit(root);
+    const { blocks, evictable } = countTree({
+      roots: this.#roots.values(),
+      list: this.#list,
+      windows: this.#windows,
+      allocator: this.#allocator,
+      placesOf: this.#placesOf,
+      usersOf: (block) => this.#users[block],
+      notCached: NOT_CACHED,
+    });
+    const position = positionsOf(this.#list);
+    this.#snapshots?.verify(position.keys());
     for (const node of this.#behind) {
       if (!position.has(node)) fail("a node with blocks behind a window is gone");
     }
@@ -307,10 +341,15 @@ export class PrefixCache {
   }
 
   /**
-   * Places up to `places` after which a sequence can go on: those with all blocks that the next token sees.
+   * Places on a path after which a sequence can go on: those with a snapshot, where there are states, and with
+   * all blocks that the next token sees.
    */
-  #usable(tables: readonly BlockTable[], places: number): number {
-    let usable = places;
+  #usable(path: PrefixPath, known?: readonly BlockTable[]): number {
+    const behindSnapshot = (limit: number) =>
+      this.#snapshots === undefined ? limit : lastSnapshot(path, limit, this.#placesOf);
+    let usable = behindSnapshot(path.places);
+    if (!this.#hasWindows) return usable;
+    const tables = known ?? tablesOf(path, this.#windows.length, this.#placesOf);
     for (let group = 0; group < tables.length;) {
       const window = this.#windows[group];
       const start = firstSeen(window, usable * this.#blockTokens, this.#blockTokens);
@@ -318,7 +357,7 @@ export class PrefixCache {
       if (gap < 0) group++;
       else {
         // It can be no later than where the block is missing; what held for other groups is to be seen again.
-        usable = gap;
+        usable = behindSnapshot(gap);
         group = 0;
       }
     }
@@ -355,22 +394,8 @@ export class PrefixCache {
 
   /** Cuts an edge after `count` blocks; returns the new upper node. */
   #split(lower: PrefixNode, count: number): PrefixNode {
-    const cut = count * this.#blockTokens;
-    const parent = lower.parent!;
-    const rests = lower.tables.map((table) => table.split(count));
-    const upper = this.#createNode(lower.tenant, parent, lower.tokens.slice(0, cut), [...lower.tables]);
-    lower.tables.splice(0, lower.tables.length, ...rests);
-    lower.behind.forEach((place, group) => {
-      upper.behind[group] = Math.min(place, count);
-      lower.behind[group] = Math.max(0, place - count);
-    });
+    const upper = splitNode(lower, count, this.#blockTokens);
     if (this.#behind.has(lower)) this.#behind.add(upper);
-    parent.children.set(upper.key, upper);
-    lower.tokens = lower.tokens.slice(cut);
-    lower.key = this.#hash(lower.tokens, 0);
-    lower.parent = upper;
-    upper.children.set(lower.key, lower);
-    linkAfter(upper, lower);
     return upper;
   }
 
@@ -394,8 +419,7 @@ export class PrefixCache {
       part.skip(to - from - part.end);
       return part;
     });
-    const node = this.#createNode(parent.tenant, parent, copy, own);
-    parent.children.set(node.key, node);
+    const node = createChild(parent, copy, own, this.#blockTokens);
     linkAfter(node, this.#list.older);
     return node;
   }
@@ -475,6 +499,7 @@ export class PrefixCache {
   #remove(node: PrefixNode): void {
     unlink(node);
     this.#behind.delete(node);
+    this.#snapshots?.drop(node);
     const parent = node.parent!;
     parent.children.delete(node.key);
     this.#dropEmpty(parent);
@@ -483,18 +508,4 @@ export class PrefixCache {
   #dropEmpty(node: PrefixNode): void {
     if (node.parent === null && node.children.size === 0) this.#roots.delete(node.tenant);
   }
-
-  #createNode(
-    tenant: string,
-    parent: PrefixNode | null,
-    tokens: Int32Array,
-    tables: BlockTable[],
-  ): PrefixNode {
-    const key = tokens.length === 0 ? 0 : this.#hash(tokens, 0);
-    return createNode({ tenant, parent, tokens, tables, key }, this.#windows.length);
-  }
-}
-
-function fail(what: string): never {
-  throw new Error(`Prefix cache: ${what}`);
 }

@@ -3,7 +3,7 @@ import { MemoryAllocator } from "./memory_allocator.ts";
 import { Random } from "./testing/random.ts";
 import { listed } from "./testing/tables.ts";
 import { KvLedger } from "./kv_ledger.ts";
-import { BlockTable, PrefixCache } from "./mod.ts";
+import { BlockTable, PrefixCache, StateSlots } from "./mod.ts";
 import { Sequence } from "./sequence.ts";
 
 const BLOCK_TOKENS = 4;
@@ -201,4 +201,77 @@ Deno.test("a sequence that shares no prefixes frees at once what has left its wi
   }
   ledger.release(sequence);
   assertEquals(allocator.freeBlocks, 64);
+});
+
+/** A tree for sequences whose states take two blocks' memory. */
+function createStateful(blocks = 32) {
+  const allocator = new MemoryAllocator(blocks);
+  const states = new StateSlots(allocator, 2);
+  const cache = new PrefixCache(allocator, { blockTokens: BLOCK_TOKENS, states });
+  /** Computes a prompt of whole blocks and keeps its state at its end; `tables`: lets nothing go. */
+  const compute = (tokens: number[], tables = cache.match("", tokens)) => {
+    tables[0].append(allocator.tryAllocate(tokens.length / BLOCK_TOKENS - tables[0].end)!);
+    cache.insert("", tokens, tables);
+    const slot = states.tryTake()!;
+    const kept = cache.keepSnapshot("", tokens, slot);
+    states.leave(slot);
+    cache.verify();
+    return { slot, kept, tables };
+  };
+  return { allocator, states, cache, compute };
+}
+
+Deno.test("PrefixCache finds prefixes up to the last snapshot", () => {
+  const { cache, compute } = createStateful();
+  const { slot } = compute(numbers(0, 12));
+  assertEquals(cache.peek("", numbers(0, 30)), 12);
+  assertEquals([cache.peek("", numbers(0, 12)), cache.peekKnown("", numbers(0, 12))], [0, 8]);
+  compute(numbers(0, 4));
+  assertEquals(cache.peek("", numbers(0, 12)), 4);
+  assertEquals(cache.match("", numbers(0, 12))[0].end, 1);
+  assertEquals([cache.snapshotAfter("", numbers(0, 12)), cache.snapshotAfter("", numbers(0, 8))], [
+    slot,
+    undefined,
+  ]);
+});
+
+Deno.test("PrefixCache keeps one snapshot of equal states, and forgets it on demand", () => {
+  const { cache, compute, states } = createStateful();
+  const { slot } = compute(numbers(0, 8));
+  assertEquals(compute(numbers(0, 8)).kept, slot);
+  assertEquals([states.used, states.snapshots], [1, 1]);
+  cache.dropSnapshot("", numbers(0, 4));
+  assertEquals(states.snapshots, 1);
+  cache.dropSnapshot("", numbers(0, 8));
+  assertEquals([states.used, cache.peek("", numbers(0, 9))], [0, 0]);
+  cache.verify();
+});
+
+Deno.test("PrefixCache evicts a snapshot before the blocks that lead to it, and those of used blocks last", () => {
+  const { cache, compute, allocator, states } = createStateful();
+  const { tables } = compute(numbers(0, 8));
+  cache.release(tables[0].clear());
+  const used = compute(numbers(100, 8)).tables;
+  assertEquals(cache.evictableBlocks, 2 + 2 + 2);
+  assertEquals(cache.evict(2), 2);
+  assertEquals([cache.peek("", numbers(0, 9)), cache.peekKnown("", numbers(0, 9))], [0, 8]);
+  assertEquals(cache.evict(3), 4, "two blocks, and the snapshot behind those that are used");
+  assertEquals([states.used, cache.evictableBlocks, allocator.freeBlocks], [0, 0, 30]);
+  cache.verify();
+  cache.release(used[0].clear());
+  cache.evict(9);
+  assertEquals(allocator.freeBlocks, 32);
+});
+
+Deno.test("PrefixCache does not free a snapshot's memory while a sequence uses it", () => {
+  const { cache, compute, states } = createStateful();
+  const { slot, tables } = compute(numbers(0, 8));
+  states.use(slot);
+  assertEquals(cache.evictableBlocks, 0);
+  assertEquals(cache.evict(2), 0);
+  cache.dropSlot(slot);
+  assert(states.isOwn(slot));
+  states.leave(slot);
+  cache.release(tables[0].clear());
+  cache.verify();
 });

@@ -14,6 +14,8 @@ export interface PrefixNode {
   key: number;
   readonly children: Map<number, PrefixNode>;
   readonly tenant: string;
+  /** The slot with the state after its last token, for models that have states. */
+  snapshot?: number;
   older: PrefixNode;
   newer: PrefixNode;
 }
@@ -27,8 +29,44 @@ export interface PrefixPath {
   readonly places: number;
 }
 
-/** A node that is in no tree yet, alone in its list. `groups`: groups of layers. */
-export function createNode(
+/** What the nodes of a tenant hang from. `groups`: groups of layers. */
+export function createRoot(tenant: string, groups: number): PrefixNode {
+  return createNode({ tenant, parent: null, tokens: new Int32Array(0), tables: [], key: 0 }, groups);
+}
+
+/** A new node below another. */
+export function createChild(
+  parent: PrefixNode,
+  tokens: Int32Array,
+  tables: BlockTable[],
+  blockTokens: number,
+): PrefixNode {
+  const key = hashTokens(tokens, 0, blockTokens);
+  const node = createNode({ tenant: parent.tenant, parent, tokens, tables, key }, parent.behind.length);
+  parent.children.set(key, node);
+  return node;
+}
+
+/** Cuts an edge after `count` blocks; returns the new upper node, which has no snapshot. */
+export function splitNode(lower: PrefixNode, count: number, blockTokens: number): PrefixNode {
+  const cut = count * blockTokens;
+  const rests = lower.tables.map((table) => table.split(count));
+  const upper = createChild(lower.parent!, lower.tokens.slice(0, cut), [...lower.tables], blockTokens);
+  lower.tables.splice(0, lower.tables.length, ...rests);
+  lower.behind.forEach((place, group) => {
+    upper.behind[group] = Math.min(place, count);
+    lower.behind[group] = Math.max(0, place - count);
+  });
+  lower.tokens = lower.tokens.slice(cut);
+  lower.key = hashTokens(lower.tokens, 0, blockTokens);
+  lower.parent = upper;
+  upper.children.set(lower.key, lower);
+  linkAfter(upper, lower);
+  return upper;
+}
+
+/** A node in no tree, alone in its list. */
+function createNode(
   made: Pick<PrefixNode, "tenant" | "parent" | "tokens" | "tables" | "key">,
   groups: number,
 ): PrefixNode {

@@ -18,6 +18,9 @@ import { checkClasses, DEFAULT_CLASSES, type LatencyClass } from "./latency_clas
 import { PrefixCache } from "./prefix_cache.ts";
 import type { PlaybackState } from "./playback.ts";
 import { PrefixHints } from "./prefix_hints.ts";
+import type { SnapshotPolicy } from "./snapshot_policy.ts";
+import type { StateFigures } from "./state_ledger.ts";
+import type { StateSlots } from "./state_slots.ts";
 import { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";
 import { type SpeculationOptions, Speculator } from "./speculator.ts";
 import { SteadyClock } from "./steady_clock.ts";
@@ -49,8 +52,12 @@ export interface SchedulerOptions {
   readonly ageingMs?: number;
   /** How far back queries see, by group of layers; default: one group, to the first token. */
   readonly windows?: KvWindows;
-  /** Default: a cache that may use every block. */
+  /** Default: a cache that may use every block. It has the same states as the scheduler. */
   readonly cache?: PrefixCache;
+  /** For models whose sequences have states. */
+  readonly states?: StateSlots;
+  /** Which states are kept for others. */
+  readonly snapshotPolicy?: SnapshotPolicy;
 }
 
 /** What the next step computes. */
@@ -141,12 +148,13 @@ export class Scheduler {
         `A step must have room for a token, current values are ${stepTokensMax} tokens, ${stepSequencesMax} sequences`,
       );
     }
-    const { windows = NO_WINDOWS } = options;
-    const cache = options.cache ?? new PrefixCache(allocator, { blockTokens, windows });
+    const { windows = NO_WINDOWS, states, snapshotPolicy } = options;
+    const cache = options.cache ?? new PrefixCache(allocator, { blockTokens, windows, states });
     this.#queues = classes.toSorted((a, b) => b.priority - a.priority).map((config) =>
       new ClassQueue(config)
     );
-    this.#ledger = new KvLedger(allocator, cache, { blockTokens, stepTokensMax, windows });
+    const kv = { blockTokens, stepTokensMax, windows, states, snapshotPolicy };
+    this.#ledger = new KvLedger(allocator, cache, kv);
     this.#blockTokens = blockTokens;
     this.#limits = {
       tokensMax: stepTokensMax,
@@ -154,7 +162,10 @@ export class Scheduler {
       rowsMax: stepRowsMax,
       firstChunk: FIRST_CHUNK,
     };
-    if (speculation !== undefined) this.#speculator = new Speculator(this.#model, speculation);
+    // A state cannot be taken back to before a wrong guess.
+    if (speculation !== undefined && states === undefined) {
+      this.#speculator = new Speculator(this.#model, speculation);
+    }
     this.#planner = new StepPlanner({
       queues: this.#queues,
       ledger: this.#ledger,
@@ -179,6 +190,11 @@ export class Scheduler {
   /** Ms between two steps: so many, and so many for each sequence. */
   get between(): readonly [number, number] {
     return this.#gap.coefficients;
+  }
+
+  /** How states are used; undefined for models without. */
+  get states(): StateFigures | undefined {
+    return this.#ledger.stateFigures;
   }
 
   /** Everything that holds blocks or waits for them. */
@@ -256,7 +272,7 @@ export class Scheduler {
     this.#clock.advance(now);
     this.#settled.clear();
     const tokens = request.tokens.length - restoredTokens + request.maxTokens;
-    if (this.#ledger.blocksFor(tokens) > this.#ledger.blocks) {
+    if (this.#ledger.neededFor(tokens) > this.#ledger.blocks) {
       throw new RangeError(
         `Cannot restore request ${request.id}: ${tokens} tokens do not fit into the KV cache`,
       );
@@ -338,7 +354,10 @@ export class Scheduler {
     return ended.map((sequence) => sequence.id);
   }
 
-  /** Ends a step that has computed nothing, because it was interrupted or has failed. */
+  /**
+   * Ends a step that has computed nothing, because it was interrupted or has failed. A sequence whose state it
+   * was writing over begins again.
+   */
   abandon(step: number): boolean {
     if (this.#step?.number !== step) return false;
     const { items } = this.#step;
@@ -348,6 +367,11 @@ export class Scheduler {
       item.count = 0;
       this.#dropDraft(item);
       if (this.#leaving.delete(item)) this.#ledger.release(item);
+      else if (!this.#ledger.rewind(item)) {
+        this.#ledger.release(item);
+        this.#queues[item.class].stop(item);
+        item.isPromptCached = false;
+      }
     }
     return true;
   }
@@ -361,6 +385,7 @@ export class Scheduler {
       this.#ledger.release(sequence);
       return false;
     }
+    this.#ledger.advance(sequence);
     sequence.servedAt = now;
     this.#queues[sequence.class].servedAt = now;
     if (reachesEnd) this.#say(sequence, result!);
@@ -449,6 +474,8 @@ export class Scheduler {
       const prompt = sequence.tokens.slice(0, sequence.promptTokens);
       sequence.hints = this.#hints.add(sequence.id, sequence.tenant, prompt);
     }
+    const { shared } = sequence, owner = this.#sequences.get(shared?.owner ?? -1);
+    if (shared !== undefined && owner !== undefined) this.#ledger.noteFork(owner, shared.tokens);
     this.#sequences.set(sequence.id, sequence);
     if (sequence.deadlineAt < Infinity) this.#withDeadline.add(sequence);
     queue.add(sequence);

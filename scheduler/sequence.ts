@@ -43,6 +43,16 @@ export interface StepItem {
   readonly reachesEnd: boolean;
   /** Guesses of what follows the last token: they are computed behind it. */
   readonly draft: readonly number[];
+  /** Of models whose sequences have states. */
+  readonly state?: StateUse;
+}
+
+/** Slots of a sequence's state. Where they differ, the one that is read is as it was when the step is over. */
+export interface StateUse {
+  /** The slot with the state after the tokens before `first`; means nothing where that is 0. */
+  readonly read: number;
+  /** The slot for the state after the slice. Nobody else uses it. */
+  readonly write: number;
 }
 
 /**
@@ -77,6 +87,22 @@ export class Sequence implements StepItem {
   forced = 0;
   /** KV blocks, for each group of layers. */
   readonly tables: readonly BlockTable[];
+  /** The slot that has its state; undefined where it has none: nothing is computed. */
+  slot?: number;
+  /** The slot that the next step writes its state into, once it has been chosen. */
+  nextSlot?: number;
+  /** Tokens after which its state was last kept, or found. */
+  keptTokens = 0;
+  /** … and that snapshot goes when a later one is kept. 0: there is none that goes. */
+  passingTokens = 0;
+  /** Tokens that were known when it began and are computed again for lack of a snapshot. */
+  lostTokens = 0;
+  /** Where others leave its prompt, as far as that is known: its state is worth keeping there. */
+  readonly forks = new Set<number>();
+  /** Positions at which its state is to be kept: a step ends there. Ascending. */
+  borders: readonly number[] = [];
+  /** Slices that do not reach the end of its tokens end at multiples of so many tokens if they can. */
+  alignTokens = 1;
   /** When a step last computed some of its tokens, or when it came. */
   servedAt: number;
   isRunning = false;
@@ -134,6 +160,17 @@ export class Sequence implements StepItem {
   /** Whether it has KV blocks, or has given them all back because no later token sees them. */
   get hasBlocks(): boolean {
     return this.tables[0].end > 0;
+  }
+
+  /** Tokens that the next step may compute. */
+  get reach(): number {
+    const { first, tokens, borders } = this;
+    return (borders.find((border) => border > first) ?? tokens.length) - first;
+  }
+
+  get state(): StateUse | undefined {
+    const { slot, nextSlot } = this;
+    return nextSlot === undefined ? undefined : { read: slot ?? nextSlot, write: nextSlot };
   }
 
   get reachesEnd(): boolean {

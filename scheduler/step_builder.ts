@@ -42,12 +42,12 @@ export class StepBuilder {
    */
   roomFor(sequence: Sequence, limitMs: number, floor: number): number {
     if (this.isFull) return 0;
-    const room = Math.min(sequence.missing, this.#limits.tokensMax - this.#tokens);
-    if (limitMs === Infinity) return room;
+    const room = Math.min(sequence.reach, this.#limits.tokensMax - this.#tokens);
+    if (limitMs === Infinity) return aligned(sequence, room);
     const within = this.#model.isReady
       ? this.#model.tokensWithin(plannedMs(limitMs, this.#model), this.load, sequence.first)
       : this.#limits.firstChunk - this.#tokens;
-    return Math.max(0, Math.min(room, Math.max(within, floor)));
+    return aligned(sequence, Math.max(0, Math.min(room, Math.max(within, floor))));
   }
 
   add(sequence: Sequence, count: number): void {
@@ -79,4 +79,11 @@ export class StepBuilder {
     this.#kv -= attendedKv(sequence.first, sequence.count);
     sequence.count = 0;
   }
+}
+
+/** As many tokens of a sequence, or fewer, so that they end where its state can be kept. */
+function aligned({ first, missing, alignTokens }: Sequence, count: number): number {
+  if (count >= missing) return count;
+  const over = (first + count) % alignTokens;
+  return over < count ? count - over : count;
 }

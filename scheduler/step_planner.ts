@@ -140,8 +140,8 @@ export class StepPlanner {
   #hasRoom(sequence: Sequence): boolean {
     const { ledger } = this.#parts;
     let blocks = ledger.availableBlocks;
-    for (const other of this.#running()) if (this.#givesWay(other, sequence)) blocks += other.blocks;
-    return ledger.blocksFor(sequence.tokens.length + 1) <= blocks;
+    for (const other of this.#running()) if (this.#givesWay(other, sequence)) blocks += ledger.heldBy(other);
+    return ledger.neededFor(sequence.tokens.length + 1) <= blocks;
   }
 
   /**
@@ -182,6 +182,7 @@ export class StepPlanner {
       ledger.release(sequence);
       return false;
     }
+    ledger.begin(sequence);
     queue.start(sequence);
     return true;
   }
@@ -193,7 +194,7 @@ export class StepPlanner {
   #makeRoom(sequence: Sequence, wanted: number): boolean {
     const { ledger } = this.#parts;
     const victims = this.#running().filter((other) => this.#givesWay(other, sequence));
-    const held = victims.reduce((sum, victim) => sum + victim.blocks, 0);
+    const held = victims.reduce((sum, victim) => sum + ledger.heldBy(victim), 0);
     if (held === 0 || ledger.availableBlocks + held < wanted) return false;
     victims.sort((a, b) => this.#compareRank(a, b));
     for (const victim of victims) {
@@ -241,8 +242,8 @@ export class StepPlanner {
    */
   #grow(sequence: Sequence, tokens: number): boolean {
     const { ledger } = this.#parts;
-    const wanted = ledger.missing(sequence, tokens);
-    while (wanted > ledger.availableBlocks) {
+    // Less may be missing when others have gone: then its state is its own.
+    while (ledger.missing(sequence, tokens) > ledger.availableBlocks) {
       const victim = this.#running().filter((other) => this.#compareRank(other, sequence) < 0)
         .sort((a, b) => this.#compareRank(a, b)).at(0);
       if (victim === undefined) return false;

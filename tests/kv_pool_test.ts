@@ -1,9 +1,10 @@
 /** The engine's pool on the real allocator and arena: runs, freed blocks, memory that goes back. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KernelError, Kernels } from "../src/ffi/context.ts";
 import { KvBlocks } from "../src/ffi/kv_blocks.ts";
 import { KvPool } from "../src/engine/kv_pool.ts";
 import { kvStats } from "../src/engine/kv_stats.ts";
+import { StateSlots } from "../scheduler/mod.ts";
 import { listed, runsOf, tablesOf } from "../scheduler/testing/tables.ts";
 
 Deno.test("KvPool.tryAllocate() continues a run where the next block is free", () => {
@@ -85,6 +86,36 @@ Deno.test("Arena commits what is prefaulted, and a pool returns it", () => {
   assertEquals(arena.residentBytes(), bytes / 2);
 });
 
+Deno.test("KvPool lends the memory of free blocks, and gives back what they had of it", () => {
+  using blocks = KvBlocks.open(64);
+  const given: [number, number][] = [];
+  const states: number[] = [];
+  const memory = {
+    giveBack: (...run: [number, number]) => void given.push(run),
+    residentBytes: () => 0,
+    giveBackState: (slot: number) => void states.push(slot),
+  };
+  const pool = new KvPool(blocks, { giveBackBlocks: 64, memory });
+  pool.serve({ idleBlocks: 0, slotBlocks: 1, takeIdle: () => undefined });
+  pool.release(pool.tryAllocate(40)!);
+  assert(pool.lend(24));
+  assertEquals([pool.freeBlocks, given], [40, []], "24 blocks never had any");
+  assert(pool.lend(10));
+  assertEquals(given.reduce((sum, [, slots]) => sum + slots, 0), 10 * 16);
+  assertEquals([pool.lend(31), pool.tryAllocate(31)], [false, null]);
+  assertEquals(pool.tryAllocate(30)!.reduce((sum, { length }) => sum + length, 0), 30);
+  pool.restore(34);
+  assertEquals([pool.freeBlocks, pool.stats().lent], [34, 0]);
+  const slots = new StateSlots(pool, 17);
+  pool.serve(slots);
+  for (const slot of [slots.tryTake()!, slots.tryTake()!]) slots.leave(slot);
+  assertEquals(states, []);
+  pool.tryAllocate(10);
+  assertEquals(states, [0], "30 + 10 blocks and a state of 17");
+  pool.trim();
+  assertEquals(states, [0], "one may stay");
+});
+
 Deno.test("kvStats() tells waste, fragmentation and what a reservation would take", () => {
   using blocks = KvBlocks.open(16);
   const pool = new KvPool(blocks);
@@ -94,7 +125,13 @@ Deno.test("kvStats() tells waste, fragmentation and what a reservation would tak
   });
   const a = holder(4, 60), b = holder(2, 17);
   pool.release(pool.tryAllocate(1, b.tables[0].last)!);
-  const sizes = { contextLength: 100, kvBytesPerToken: 10, kvBytesPerSlot: 10, cachedBlocks: 1 };
+  const sizes = {
+    contextLength: 100,
+    kvBytesPerToken: 10,
+    kvBytesPerSlot: 10,
+    cachedBlocks: 1,
+    stateBytes: 0,
+  };
   const stats = kvStats(pool.stats(), [a, b], sizes);
   assertEquals(JSON.parse(JSON.stringify(stats)), {
     blockTokens: 16,
@@ -115,6 +152,7 @@ Deno.test("kvStats() tells waste, fragmentation and what a reservation would tak
       largestFree: 10,
       givenBack: 0,
       freeRuns: stats.blocks.freeRuns,
+      lent: 0,
     },
   });
 });

@@ -7,6 +7,7 @@ import {
   Scheduler,
   type SchedulerOptions,
   type SchedulerRequest,
+  StateSlots,
   type StepPlan,
 } from "../mod.ts";
 
@@ -38,14 +39,17 @@ export class Bench {
   stepMs = 5;
   #tokens = 1000;
 
-  constructor(options: Partial<SchedulerOptions> = {}, blocks = 64) {
+  /** `stateBlocks`: KV blocks whose memory the state of a sequence takes; 0: there are no states. */
+  constructor(options: Partial<SchedulerOptions> = {}, blocks = 64, stateBlocks = 0) {
     this.allocator = new MemoryAllocator(blocks);
+    const states = stateBlocks === 0 ? undefined : new StateSlots(this.allocator, stateBlocks);
     this.scheduler = new Scheduler({
       allocator: this.allocator,
       blockTokens: BLOCK_TOKENS,
       stepTokensMax: 64,
       stepSequencesMax: 16,
       classes: [INTERACTIVE, BATCH],
+      states,
       ...options,
     });
   }

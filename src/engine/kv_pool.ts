@@ -1,9 +1,11 @@
-import type { BlockAllocator, BlockRun } from "../../scheduler/mod.ts";
+import type { BlockAllocator, BlockRun, StateSlots } from "../../scheduler/mod.ts";
 import { BLOCK_TOKENS } from "../runner/batch.ts";
 import type { KvBlocks, KvBlockStats } from "../ffi/kv_blocks.ts";
 
 /** The blocks of an engine's KV cache. */
 export interface KvAllocator extends BlockAllocator {
+  /** Says what the memory that is lent serves for. */
+  serve(states: IdleStates): void;
   /** Gives memory back as far as the policy says; for moments in which nothing waits. */
   trim(): void;
   stats(): KvPoolStats;
@@ -15,13 +17,20 @@ export interface KvPoolStats extends KvBlockStats {
   committedBytes?: number;
   /** Blocks in the stretches that were given back to the system so far. */
   givenBackBlocks: number;
+  /** Free blocks whose memory serves for something else. */
+  lent: number;
 }
 
 /** The memory that blocks stand for. */
 export interface KvMemory {
   giveBack(slotFirst: number, slotCount: number): void;
   residentBytes(): number | undefined;
+  /** The memory of a state, where there are any. */
+  giveBackState?(slot: number): void;
 }
+
+/** Places for states that hold none now, but may still have memory. */
+export type IdleStates = Pick<StateSlots, "idleBlocks" | "slotBlocks" | "takeIdle">;
 
 /** How a pool treats memory. */
 export interface KvPoolOptions {
@@ -48,6 +57,8 @@ export class KvPool implements KvAllocator {
   readonly #giveBackBlocks: number;
   #freeBlocks: number;
   #givenBackBlocks = 0;
+  #lent = 0;
+  #states?: IdleStates;
 
   /** `blocks` stays the caller's to dispose of. */
   constructor(blocks: KvBlocks, { giveBackBlocks = GIVE_BACK_BLOCKS, memory }: KvPoolOptions = {}) {
@@ -70,8 +81,11 @@ export class KvPool implements KvAllocator {
 
   tryAllocate(count: number, after?: number, room = 0): readonly BlockRun[] | null {
     if (count === 0) return [];
+    if (count > this.#freeBlocks) return null;
     const runs = this.#blocks.allocate(count, after, room);
-    if (runs !== null) this.#freeBlocks -= count;
+    if (runs === null) return null;
+    this.#freeBlocks -= count;
+    this.#keepToBudget();
     return runs;
   }
 
@@ -88,16 +102,59 @@ export class KvPool implements KvAllocator {
     return this.#blocks.references(block);
   }
 
+  lend(blocks: number): boolean {
+    if (blocks > this.#freeBlocks) return false;
+    this.#freeBlocks -= blocks;
+    this.#lent += blocks;
+    this.#keepToBudget();
+    return true;
+  }
+
+  restore(blocks: number): void {
+    this.#freeBlocks += blocks;
+    this.#lent -= blocks;
+  }
+
+  serve(states: IdleStates): void {
+    this.#states = states;
+  }
+
+  /** Blocks and states have no more memory together than there is for blocks: free ones give theirs back. */
+  #keepToBudget(): void {
+    const states = this.#states;
+    if (this.#memory === undefined || states === undefined) return;
+    for (;;) {
+      const { used, idle, blocks } = this.#blocks.stats();
+      const over = used + idle + this.#lent + states.idleBlocks - blocks;
+      if (over <= 0 || !this.#giveBackState() && !this.#giveBackIdle(1, over)) return;
+    }
+  }
+
   trim(): void {
     while (this.#giveBack());
+    const states = this.#states;
+    if (states === undefined || this.#giveBackBlocks > this.#blocks.blocks) return;
+    // The next request begins without waiting for memory.
+    while (states.idleBlocks > states.slotBlocks && this.#giveBackState());
   }
 
   #giveBack(): boolean {
     if (this.#memory === undefined || this.#giveBackBlocks > this.#blocks.blocks) return false;
-    const run = this.#blocks.takeIdle(this.#giveBackBlocks, this.#giveBackBlocks);
+    return this.#giveBackIdle(this.#giveBackBlocks, this.#giveBackBlocks);
+  }
+
+  #giveBackIdle(blocksMin: number, blocksMax: number): boolean {
+    const run = this.#blocks.takeIdle(blocksMin, blocksMax);
     if (run === null) return false;
-    this.#memory.giveBack(run.first * BLOCK_TOKENS, run.length * BLOCK_TOKENS);
+    this.#memory!.giveBack(run.first * BLOCK_TOKENS, run.length * BLOCK_TOKENS);
     this.#givenBackBlocks += run.length;
+    return true;
+  }
+
+  #giveBackState(): boolean {
+    const slot = this.#memory?.giveBackState === undefined ? undefined : this.#states?.takeIdle();
+    if (slot === undefined) return false;
+    this.#memory!.giveBackState!(slot);
     return true;
   }
 
@@ -106,6 +163,7 @@ export class KvPool implements KvAllocator {
       ...this.#blocks.stats(),
       committedBytes: this.#memory?.residentBytes(),
       givenBackBlocks: this.#givenBackBlocks,
+      lent: this.#lent,
     };
   }
 }

@@ -1,4 +1,5 @@
-import type { KvStats } from "../protocol/stats.ts";
+import type { StateFigures } from "../../scheduler/mod.ts";
+import type { KvStats, StateStats } from "../protocol/stats.ts";
 import { BLOCK_TOKENS, type KvTable } from "../runner/batch.ts";
 import type { KvPoolStats } from "./kv_pool.ts";
 
@@ -19,6 +20,9 @@ export interface KvSizes {
   readonly kvBytesPerSlot: number;
   /** Blocks that only the prefix cache has. */
   readonly cachedBlocks: number;
+  /** Of one sequence; 0 where there are no states. */
+  readonly stateBytes: number;
+  readonly states?: StateFigures;
 }
 
 /**
@@ -35,9 +39,9 @@ export function kvStats(pool: KvPoolStats, holders: readonly KvHolder[], sizes: 
       runs += table.runs.length;
     }
   }
-  const allocatedBytes = pool.used * blockBytes;
+  const allocatedBytes = (pool.used + pool.lent) * blockBytes;
   const usedBytes = allocatedBytes - unusedSlots * kvBytesPerSlot;
-  const { blocks: total, free, used, shared, largestFree, freeRuns, givenBackBlocks } = pool;
+  const { blocks: total, free, used, shared, largestFree, freeRuns, givenBackBlocks, lent } = pool;
   return {
     blockTokens: BLOCK_TOKENS,
     reservedBytes: total * blockBytes,
@@ -50,6 +54,18 @@ export function kvStats(pool: KvPoolStats, holders: readonly KvHolder[], sizes: 
     maxLengthReservationBytes: holders.length * contextLength * kvBytesPerToken,
     sequences: holders.length,
     runs,
-    blocks: { total, free, used, shared, largestFree, givenBack: givenBackBlocks, freeRuns },
+    blocks: {
+      ...{ total, free: free - lent, used, shared, largestFree, freeRuns, lent },
+      givenBack: givenBackBlocks,
+    },
+    ...sizes.states === undefined ? {} : { states: stateStats(sizes.states, sizes.stateBytes, blockBytes) },
   };
+}
+
+function stateStats(
+  { slotBlocks, used, snapshots, kept, hits, lostTokens }: StateFigures,
+  stateBytes: number,
+  blockBytes: number,
+): StateStats {
+  return { stateBytes, usedBytes: used * slotBlocks * blockBytes, used, snapshots, kept, hits, lostTokens };
 }

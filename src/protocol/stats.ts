@@ -12,9 +12,9 @@ export interface KvStats {
   reservedBytes: number;
   /** Memory behind it, as the system counts its pages (mincore); absent where it does not tell. */
   committedBytes?: number;
-  /** Blocks that sequences have or that the prefix cache keeps. */
+  /** Blocks and states that sequences have or that the prefix cache keeps. */
   allocatedBytes: number;
-  /** Tokens that are stored in them. */
+  /** What is stored in them. */
   usedBytes: number;
   /** The part of it that only the prefix cache keeps: it gives way when a sequence needs room. */
   cachedBytes: number;
@@ -38,7 +38,27 @@ export interface KvStats {
     givenBack: number;
     /** Aligned free runs of 2ᵏ blocks. */
     freeRuns: number[];
+    /** Whose memory states have. */
+    lent: number;
   };
+  /** Absent where no layer keeps a state of each sequence. */
+  states?: StateStats;
+}
+
+/** States of sequences, which take memory of the KV cache, and snapshots of them in the prefix cache. */
+export interface StateStats {
+  /** Of one. */
+  stateBytes: number;
+  /** Memory of all, snapshots included. */
+  usedBytes: number;
+  /** States there are, and how many of them are snapshots. */
+  used: number;
+  snapshots: number;
+  /** Since the start: snapshots made, and sequences that went on from one. */
+  kept: number;
+  hits: number;
+  /** Since the start: tokens whose blocks were known, but that were computed again for lack of a snapshot. */
+  lostTokens: number;
 }
 
 /** A latency class: what is there now, and what became of its requests since the start. */

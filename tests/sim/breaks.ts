@@ -8,6 +8,7 @@ import {
   PrefixCache,
   type PrefixCacheOptions,
   type SchedulerOptions,
+  StateSlots,
 } from "../../scheduler/mod.ts";
 import type { Sabotage } from "./sabotage.ts";
 import type { Invariant } from "./violation.ts";
@@ -48,6 +49,14 @@ class Passing implements BlockAllocator {
 
   references(block: number): number {
     return this.inner.references(block);
+  }
+
+  lend(blocks: number): boolean {
+    return this.inner.lend(blocks);
+  }
+
+  restore(blocks: number): void {
+    this.inner.restore(blocks);
   }
 }
 
@@ -134,6 +143,40 @@ class Patching extends PrefixCache {
   }
 }
 
+/** Goes on from the snapshot before the one that is needed. */
+class Early extends PrefixCache {
+  readonly #blockTokens: number;
+
+  constructor(allocator: BlockAllocator, options: PrefixCacheOptions) {
+    super(allocator, options);
+    this.#blockTokens = options.blockTokens;
+  }
+
+  override snapshotAfter(tenant: string, tokens: ArrayLike<number>): number | undefined {
+    for (let end = tokens.length - this.#blockTokens; end > 0; end -= this.#blockTokens) {
+      const slot = super.snapshotAfter(tenant, Array.from(tokens).slice(0, end));
+      if (slot !== undefined) return slot;
+    }
+    return super.snapshotAfter(tenant, tokens);
+  }
+}
+
+/** Lets sequences write into snapshots. */
+class Overwriting extends StateSlots {
+  override isOwn(slot: number): boolean {
+    return this.users(slot) === 1;
+  }
+}
+
+/** Forgets some sequences that use a slot no more. */
+class Holding extends StateSlots {
+  #times = 0;
+
+  override leave(slot: number): void {
+    if (++this.#times % 20 !== 0) super.leave(slot);
+  }
+}
+
 /** Puts every tenant's prompts into one tree. */
 class Shared extends PrefixCache {
   override match(_tenant: string, tokens: ArrayLike<number>): BlockTable[] {
@@ -175,6 +218,26 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     what: "the prefix cache shares blocks before they are full",
     invariant: "writes-own",
     cache: (allocator, options) => new Hasty(allocator, options),
+  },
+  "early-state": {
+    what: "a sequence goes on from the state after fewer tokens than it has found",
+    invariant: "state-there",
+    cache: (allocator, options) => new Early(allocator, options),
+  },
+  "spoil-state": {
+    what: "an interrupted step changes states that it should only have read",
+    invariant: "state-there",
+    spoilsStates: true,
+  },
+  "write-snapshot": {
+    what: "sequences write into states that were kept for others",
+    invariant: "writes-own",
+    states: (allocator, slotBlocks) => new Overwriting(allocator, slotBlocks),
+  },
+  "leak-state": {
+    what: "some states are never given back",
+    invariant: "blocks-conserve",
+    states: (allocator, slotBlocks) => new Holding(allocator, slotBlocks),
   },
   "share-tenants": {
     what: "tenants share their prefixes",

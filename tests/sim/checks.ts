@@ -1,4 +1,4 @@
-import type { BlockRun, Sequence, StepPlan } from "../../scheduler/mod.ts";
+import type { Sequence, StepPlan } from "../../scheduler/mod.ts";
 import type { Scenario } from "./scenario.ts";
 import type { SimClass } from "./sim_class.ts";
 import { violate } from "./violation.ts";
@@ -8,35 +8,57 @@ import type { SimWorker } from "./worker.ts";
 const DUE_TOKENS = 16;
 
 /** Every block is free, or its users are its sequences and at most the prefix cache. */
-export function checkBlocks({ allocator, cache, scheduler }: SimWorker): void {
+export function checkBlocks({ allocator, cache, scheduler, states }: SimWorker): void {
   const users = new Uint32Array(allocator.blocks);
   for (const { id, tables } of scheduler.sequences()) {
-    for (const block of tables.flatMap(({ runs }) => blocksOf(runs))) {
-      if (allocator.references(block) === 0) {
-        violate("blocks-conserve", `block ${block} of request ${id} is free`);
+    for (const { runs } of tables) {
+      for (const { first, length } of runs) {
+        for (let block = first; block < first + length; block++) {
+          if (allocator.references(block) === 0) {
+            violate("blocks-conserve", `block ${block} of request ${id} is free`);
+          }
+          users[block]++;
+        }
       }
-      users[block]++;
     }
   }
   let cached = 0, free = 0;
   for (let block = 0; block < allocator.blocks; block++) {
-    const others = allocator.references(block) - users[block];
+    const references = allocator.references(block), others = references - users[block];
     if (others < 0 || others > 1) {
       violate("blocks-conserve", `block ${block} has ${users[block]} sequences and ${others} other users`);
     }
     cached += others;
-    if (allocator.references(block) === 0) free++;
+    if (references === 0) free++;
   }
   if (cached !== cache.blocks) {
     violate("blocks-conserve", `${cached} blocks are kept, the cache has ${cache.blocks}`);
   }
-  if (free !== allocator.freeBlocks) {
-    violate("blocks-conserve", `${free} blocks are free, not ${allocator.freeBlocks}`);
+  const lent = states === undefined ? 0 : states.used * states.slotBlocks;
+  if (free !== allocator.freeBlocks + lent) {
+    violate("blocks-conserve", `${free} blocks are free, not ${allocator.freeBlocks}; ${lent} are lent`);
   }
 }
 
-function blocksOf(runs: readonly BlockRun[]): number[] {
-  return runs.flatMap(({ first, length }) => Array.from({ length }, (_, i) => first + i));
+/** Each state is used by as many sequences as are counted; what nobody uses and no snapshot is, is free. */
+export function checkStates({ states, scheduler }: SimWorker): void {
+  if (states === undefined) return;
+  const users = new Uint32Array(states.slots);
+  for (const { id, slot, nextSlot, first, isRunning } of scheduler.sequences()) {
+    if (isRunning && first > 0 && slot === undefined) {
+      violate("state-there", `request ${id} has no state after ${first} tokens`);
+    }
+    if (slot !== undefined) users[slot]++;
+    if (nextSlot !== undefined && nextSlot !== slot) users[nextSlot]++;
+  }
+  let used = 0;
+  for (let slot = 0; slot < states.slots; slot++) {
+    if (states.users(slot) !== users[slot]) {
+      violate("blocks-conserve", `state ${slot} has ${users[slot]} users, not ${states.users(slot)}`);
+    }
+    if (users[slot] > 0 || states.isSnapshot(slot)) used++;
+  }
+  if (used !== states.used) violate("blocks-conserve", `${used} states are used, not ${states.used}`);
 }
 
 /** The tree of prefixes is whole. */

@@ -1,4 +1,4 @@
-import type { BlockAllocator, KvWindows, StepItem, StepResult } from "../../scheduler/mod.ts";
+import type { BlockAllocator, KvWindows, StateSlots, StepItem, StepResult } from "../../scheduler/mod.ts";
 import { violate } from "./violation.ts";
 
 const VOCAB = 32_000;
@@ -15,6 +15,14 @@ function mix(a: number, b: number): number {
 /** Whether a token ends its answer. */
 export function isEnd(token: number): boolean {
   return token % END_EVERY === 0;
+}
+
+/** What the kernel computes in. */
+export interface KernelMemory {
+  readonly blockTokens: number;
+  readonly windows: KvWindows;
+  /** For a model whose sequences have states. */
+  readonly states?: StateSlots;
 }
 
 /** The next token from the hashes at the first and last filled slot of each block. */
@@ -63,20 +71,27 @@ export class Oracle {
 /**
  * Computes a hash of the prefix where a model computes keys and values, and stores it in the same places:
  * what is read from a wrong block, or was written by another sequence, changes the tokens that come after it.
+ * The state of a sequence is such a hash, too: then each hash is made of the state, and not of what the blocks
+ * have.
  */
 export class FakeKernel {
   readonly #allocator: BlockAllocator;
   readonly #blockTokens: number;
   readonly #windows: KvWindows;
+  readonly #states?: StateSlots;
   readonly #hashes: Int32Array;
+  /** By slot, the hash of all tokens that its state has seen. */
+  readonly #stateHashes: Int32Array;
   /** Who wrote a block: tenants are numbered from 1. */
   readonly #tenants: Uint8Array;
 
-  constructor(allocator: BlockAllocator, blockTokens: number, windows: KvWindows) {
+  constructor(allocator: BlockAllocator, { blockTokens, windows, states }: KernelMemory) {
     this.#allocator = allocator;
     this.#blockTokens = blockTokens;
     this.#windows = windows;
+    this.#states = states;
     this.#hashes = new Int32Array(allocator.blocks * blockTokens);
+    this.#stateHashes = new Int32Array(states?.slots ?? 0);
     this.#tenants = new Uint8Array(allocator.blocks);
   }
 
@@ -85,9 +100,9 @@ export class FakeKernel {
     const { first, count, tokens, draft } = item;
     const end = first + count;
     this.#checkReads(item, tenant);
+    let hash = this.#hashBefore(item);
     for (let position = first; position < end + draft.length; position++) {
-      const before = position === 0 ? 1 : this.#hashes[this.#slot(item, 0, position - 1)!];
-      const hash = mix(before, position < end ? tokens[position] : draft[position - end]);
+      hash = mix(hash, position < end ? tokens[position] : draft[position - end]);
       item.tables.forEach((_, group) => {
         const slot = this.#slot(item, group, position);
         if (slot === undefined) {
@@ -97,6 +112,7 @@ export class FakeKernel {
       });
     }
     this.#checkWindows(item);
+    if (this.#states !== undefined) this.#stateHashes[item.state!.write] = hash;
     return item.reachesEnd ? this.#choose(item) : null;
   }
 
@@ -113,6 +129,28 @@ export class FakeKernel {
       guessed++;
     }
     return { id, token: chosen[0], more: chosen.slice(1), guessed, isLast: isEnd(chosen.at(-1)!) };
+  }
+
+  /** Makes a state something that no tokens give. */
+  spoilState(slot: number | undefined): void {
+    if (slot !== undefined) this.#stateHashes[slot] ^= 0x55555555;
+  }
+
+  /** What the tokens before a slice come to. A slice writes into a state of its own. */
+  #hashBefore(item: StepItem): number {
+    const { id, first, state } = item;
+    const before = first === 0 ? 1 : this.#hashes[this.#slot(item, 0, first - 1)!];
+    const states = this.#states;
+    if (states === undefined) return before;
+    if (state === undefined) violate("step-bounds", `request ${id} has no place for its state`);
+    const { read, write } = state!;
+    if (states.users(write) !== 1 || states.isSnapshot(write)) {
+      violate("writes-own", `request ${id} writes into state ${write}, which is not its own`);
+    }
+    if (first > 0 && this.#stateHashes[read] !== before) {
+      violate("state-there", `request ${id} does not find the state after ${first} tokens in slot ${read}`);
+    }
+    return before;
   }
 
   #slot({ tables }: StepItem, group: number, position: number): number | undefined {

@@ -13,6 +13,7 @@ import { countRepeats, parsePrefixTrace, replayPrefixes } from "./prefix_replay.
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
 import { measureAdmission, measureScheduling, measureStep } from "./speed.ts";
+import { compareSnapshotRules, parseTurns } from "./state_replay.ts";
 import { createTraffic, TRAFFIC_NAMES } from "./traffic.ts";
 import { INVARIANTS, Violation } from "./violation.ts";
 
@@ -23,6 +24,7 @@ const HELP = `usage: deno task sim [options]
   --steps N         stop each run after so many steps
   --break NAME      plant a bug; "list" lists them. Exit status 0 when it is caught
   --prefixes FILE   hits of the prefix cache on a trace with hash_ids, beside LRU and Belady's optimum
+  --states FILE     what a model with states finds of such a trace, by which of them are kept
   --speed           what scheduling costs, and how much is recomputed when KV blocks are short
   --mixed           latencies and throughput of urgent and bulk requests side by side, in simulated time
   --admission       what refusals and acceptances come to when traffic changes, in simulated time
@@ -97,6 +99,30 @@ function replay(path: string): number {
     const share = `${(100 * tree / lru).toFixed(2)} %`;
     const cells = [String(capacity).padStart(10), String(tree).padStart(11), String(lru).padStart(11)];
     console.log(`${cells.join("")}${share.padStart(15)}${String(belady).padStart(9)}`);
+  }
+  return 0;
+}
+
+/** Memory for states and KV blocks, in GB of a model with 0.5 MB a block and 50 MB a state. */
+const STATE_MEMORY_GB = [4, 16, 64];
+const BLOCKS_PER_GB = 2000, STATE_BLOCKS = 100;
+
+function replayWithStates(path: string): number {
+  const turns = parseTurns(Deno.readTextFileSync(path));
+  const blocks = turns.reduce((sum, { promptBlocks }) => sum + promptBlocks, 0);
+  console.log(
+    `${turns.length} requests, ${blocks} blocks of prompts; a state takes as much as ${STATE_BLOCKS}`,
+  );
+  for (const gb of STATE_MEMORY_GB) {
+    console.log(`${gb} GB of memory`.padEnd(54) + "found   of all   snapshots");
+    const memory = { blocks: gb * BLOCKS_PER_GB, slotBlocks: STATE_BLOCKS };
+    for (const { name, found, snapshots } of compareSnapshotRules(turns, memory)) {
+      const share = `${(100 * found / blocks).toFixed(2)} %`;
+      console.log(
+        `  ${name}`.padEnd(48) + String(found).padStart(11) + share.padStart(9) +
+          String(snapshots).padStart(12),
+      );
+    }
   }
   return 0;
 }
@@ -191,7 +217,7 @@ function admission(
 /** Runs the command; returns the exit status. Throws a RangeError for what the user has to change. */
 export function simCommand(args: string[]): number {
   const options = parseArgs(args, {
-    string: ["seed", "seeds", "steps", "break", "prefixes", "only", "stalls"],
+    string: ["seed", "seeds", "steps", "break", "prefixes", "states", "only", "stalls"],
     boolean: ["speed", "mixed", "admission", "help"],
     unknown: (name) => {
       throw new RangeError(`unknown option ${name}\n${HELP}`);
@@ -204,6 +230,7 @@ export function simCommand(args: string[]): number {
     return 0;
   }
   if (options.prefixes !== undefined) return replay(options.prefixes);
+  if (options.states !== undefined) return replayWithStates(options.states);
   if (options.speed) return speed();
   if (options.mixed) return mixed();
   if (options.admission) {

@@ -1,4 +1,4 @@
-import type { KvWindows, LatencyClass, SchedulerRequest } from "../../scheduler/mod.ts";
+import type { KvWindows, LatencyClass, SchedulerRequest, SnapshotPolicy } from "../../scheduler/mod.ts";
 import { Random } from "../../scheduler/testing/random.ts";
 
 /** A request and what its client does. */
@@ -33,6 +33,9 @@ export interface Scenario {
   readonly blockTokens: number;
   /** How far back queries see, by group of layers; the first group's see everything. */
   readonly windows: KvWindows;
+  /** KV blocks whose memory the state of a sequence takes; 0: there are no states. */
+  readonly stateBlocks: number;
+  readonly snapshotPolicy: SnapshotPolicy;
   readonly stepTokensMax: number;
   readonly stepSequencesMax: number;
   readonly stepRowsMax: number;
@@ -57,10 +60,13 @@ export function createScenario(seed: number): Scenario {
   const windows = createWindows(seed, longest);
   const workers = random.int(1, 3);
   const blocks = Math.ceil(longest / blockTokens) + random.int(0, 3 * Math.ceil(longest / blockTokens));
+  const states = createStates(seed);
   const base = {
     seed,
     workers,
-    blocks: windows.length * blocks,
+    blocks: windows.length * blocks + states.room,
+    stateBlocks: states.stateBlocks,
+    snapshotPolicy: states.snapshotPolicy,
     blockTokens,
     windows,
     stepTokensMax: random.int(stepSequencesMax, 64),
@@ -111,6 +117,22 @@ function createGuesses(seed: number, stepSequencesMax: number): Pick<Scenario, "
   const random = new Random(seed ^ 0x677565);
   const stepRowsMax = stepSequencesMax + random.int(0, 20);
   return { stepRowsMax, guesses: random.chance(1 / 3) ? undefined : random.pick([0.3, 0.8, 0.97]) };
+}
+
+/** In half of the scenarios sequences have states; then there is memory for one, or for some more. */
+function createStates(seed: number) {
+  const random = new Random(seed ^ 0x737461);
+  const stateBlocks = random.chance(0.5) ? 0 : random.int(1, 6);
+  return {
+    stateBlocks,
+    room: stateBlocks * random.int(1, 10),
+    snapshotPolicy: {
+      gapBlocks: random.int(1, 3),
+      promptBlocks: random.int(1, 6),
+      answerBlocks: random.int(1, 4),
+      tailTokens: random.int(0, 8),
+    },
+  };
 }
 
 function createClasses(random: Random, { stepSequencesMax, ageingMs }: {

@@ -8,6 +8,7 @@ import { Random } from "../../scheduler/testing/random.ts";
 import { createScenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
 import { measureScheduling, measureStep } from "./speed.ts";
+import { compareSnapshotRules, parseTurns } from "./state_replay.ts";
 import { createTraffic, TRAFFIC_NAMES } from "./traffic.ts";
 import { INVARIANTS, Violation } from "./violation.ts";
 
@@ -76,6 +77,30 @@ Deno.test("PrefixCache finds as much as LRU and never more than Belady's optimum
       assert(Math.max(tree, lru) <= belady && belady <= countRepeats(trace), `${tree} ${lru} ${belady}`);
     }
   }
+});
+
+/** Conversations of which each turn repeats all before it, answers included, in the form of a trace. */
+function createConversations(seed: number, requests: number): string {
+  const random = new Random(seed);
+  const conversations: { ids: number[]; tokens: number }[] = [];
+  let id = 0;
+  return Array.from({ length: requests }, () => {
+    const known = conversations.length > 4 ? random.pick(conversations) : { ids: [0, 1, 2], tokens: 3 * 512 };
+    const input = known.tokens + random.int(40, 900), output = random.int(100, 900);
+    const shared = known.ids.slice(0, Math.floor(known.tokens / 512));
+    const ids = Array.from({ length: Math.ceil(input / 512) }, (_, i) => shared[i] ?? 3 + ++id);
+    conversations.push({ ids, tokens: input + output });
+    return JSON.stringify({ input_length: input, output_length: output, hash_ids: ids });
+  }).join("\n");
+}
+
+Deno.test("snapshots behind prompts, at forks and in answers each let more be found of conversations", () => {
+  const turns = parseTurns(createConversations(1, 120));
+  const found = compareSnapshotRules(turns, { blocks: 200_000, slotBlocks: 100 }).map((each) => each.found);
+  const [all, ends, forks, , answers] = found;
+  assert(ends > 0 && forks > ends && answers > forks && all > answers, found.join(" "));
+  assert(answers > 0.8 * all, found.join(" "));
+  assertThrows(() => parseTurns('{"hash_ids":[1]}'), RangeError, "Line 1");
 });
 
 Deno.test({

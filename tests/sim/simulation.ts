@@ -1,5 +1,19 @@
-import { type LatencyClass, Router, type StepPlan, type StepResult } from "../../scheduler/mod.ts";
-import { checkBlocks, checkCache, checkFilling, checkPlan, checkPreemptions, checkStarts } from "./checks.ts";
+import {
+  type LatencyClass,
+  Router,
+  type Sequence,
+  type StepPlan,
+  type StepResult,
+} from "../../scheduler/mod.ts";
+import {
+  checkBlocks,
+  checkCache,
+  checkFilling,
+  checkPlan,
+  checkPreemptions,
+  checkStarts,
+  checkStates,
+} from "./checks.ts";
 import { Client, type EndReason } from "./client.ts";
 import { EventQueue } from "./event_queue.ts";
 import { Random } from "../../scheduler/testing/random.ts";
@@ -23,6 +37,10 @@ export interface SimReport {
   readonly guessedRight: number;
   readonly preemptions: number;
   readonly deaths: number;
+  /** States that were kept, sequences that went on from one, and sequences that lost theirs. */
+  readonly snapshots: number;
+  readonly stateHits: number;
+  readonly lostStates: number;
 }
 
 type WaitingByClass = Map<string, { readonly id: number; readonly waitedMs: number }[]>;
@@ -55,16 +73,8 @@ export class Simulation {
   #workerIds = 0;
   #arrived = 0;
   #counts = {
-    events: 0,
-    steps: 0,
-    accepted: 0,
-    refused: 0,
-    tokens: 0,
-    computed: 0,
-    preempted: 0,
-    deaths: 0,
-    guessed: 0,
-    right: 0,
+    ...{ events: 0, steps: 0, accepted: 0, refused: 0, tokens: 0, computed: 0, preempted: 0, deaths: 0 },
+    ...{ guessed: 0, right: 0, snapshots: 0, stateHits: 0, lostStates: 0 },
   };
 
   constructor(scenario: Scenario, sabotage: Sabotage = {}) {
@@ -314,12 +324,14 @@ export class Simulation {
     if (!worker.scheduler.abandon(plan.step)) {
       violate("no-stall", `step ${plan.step} is unknown when it is abandoned`);
     }
+    for (const { isRunning } of plan.items as Sequence[]) if (!isRunning) this.#counts.lostStates++;
     this.#lastFaultAt = this.#now;
     this.#kick(worker);
   }
 
   #die(worker: SimWorker, plan: StepPlan): void {
     this.#counts.deaths++;
+    this.#countStates(worker);
     worker.isAlive = false;
     this.#lastFaultAt = this.#now;
     this.#workers = this.#workers.filter((each) => each !== worker);
@@ -377,6 +389,7 @@ export class Simulation {
   #check(): void {
     for (const worker of this.#workers) {
       checkBlocks(worker);
+      checkStates(worker);
       if (this.#counts.events % 16 === 0) checkCache(worker);
       worker.starvation.check(worker.scheduler, this.#now, this.#lastFaultAt);
     }
@@ -387,6 +400,7 @@ export class Simulation {
       if (isOpen) violate("no-stall", `request ${request.id} has not ended and nothing goes on`);
     }
     for (const worker of this.#workers) {
+      this.#countStates(worker);
       checkCache(worker);
       if (worker.scheduler.isBusy) violate("no-stall", `worker ${worker.id} is busy and does nothing`);
       worker.cache.evict(worker.allocator.blocks);
@@ -397,9 +411,25 @@ export class Simulation {
     }
   }
 
+  #countStates({ scheduler: { states } }: SimWorker): void {
+    this.#counts.snapshots += states?.kept ?? 0;
+    this.#counts.stateHits += states?.hits ?? 0;
+  }
+
   #report(): SimReport {
-    const { events, steps, accepted, refused, tokens, computed, preempted, deaths, guessed, right } =
-      this.#counts;
+    const {
+      events,
+      steps,
+      accepted,
+      refused,
+      tokens,
+      computed,
+      preempted,
+      deaths,
+      guessed,
+      right,
+      ...states
+    } = this.#counts;
     const ended = { done: 0, abort: 0, deadline: 0, quarantine: 0 };
     for (const { endReason } of this.#clients) if (endReason !== null) ended[endReason]++;
     return {
@@ -414,6 +444,7 @@ export class Simulation {
       guessedRight: right,
       preemptions: preempted,
       deaths,
+      ...states,
     };
   }
 }

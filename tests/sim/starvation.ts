@@ -75,10 +75,12 @@ export class StarvationWatch {
     others: readonly Readonly<Sequence>[],
     holders: ReadonlySet<number>,
   ): boolean {
-    const { blocks, blockTokens, windows, stepTokensMax } = this.#scenario;
+    const { blocks, blockTokens, windows, stepTokensMax, stateBlocks } = this.#scenario;
     const held = new Set<number>();
+    let states = 0;
     for (const { id, isRunning, isPaused, tables } of others) {
       if (!holders.has(id) || !isRunning || isPaused) continue;
+      states += stateBlocks;
       for (const { first, length } of tables.flatMap(({ runs }) => runs)) {
         for (let i = 0; i < length; i++) held.add(first + i);
       }
@@ -88,7 +90,7 @@ export class StarvationWatch {
       (sum, window) => sum + Math.min(places, blocksAtOnce(window, stepTokensMax, blockTokens)),
       0,
     );
-    return blocks - held.size < wanted;
+    return blocks - held.size - states < wanted + stateBlocks;
   }
 
   #classIndex(id: number): number {

@@ -1,12 +1,14 @@
 /** What must always hold. */
 export const INVARIANTS = {
-  "blocks-conserve": "each block's users are counted right: free, in a sequence, or in the prefix cache",
+  "blocks-conserve":
+    "each block's users are counted right: free, in a sequence, or in the prefix cache; and each state's",
   "ends-once": "each accepted request ends exactly once, for a reason that it has",
   "oracle-prefix": "what a request said is what it had to say, without a gap, a repetition or an early end",
   "no-starvation": "no class with work waits longer than its bound for a token",
   "tenants-apart": "no request reads a block that another tenant wrote",
   "writes-own": "a block is only written by the one sequence that uses it",
   "window-there": "each query finds in every group of layers what it sees there",
+  "state-there": "each slice finds the state after all tokens before it, and none else",
   "step-bounds": "a step has no more tokens and sequences than it may, each once, in blocks of its own",
   "queue-bounds":
     "no more requests and tokens wait than a class allows, and a refusal says when to come again",

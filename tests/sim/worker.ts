@@ -4,6 +4,7 @@ import {
   type DraftSource,
   PrefixCache,
   Scheduler,
+  StateSlots,
   type StepItem,
   type StepPlan,
   type StepResult,
@@ -60,6 +61,7 @@ export class SimWorker {
   readonly id: number;
   readonly allocator: BlockAllocator;
   readonly cache: PrefixCache;
+  readonly states?: StateSlots;
   readonly scheduler: Scheduler;
   readonly kernel: FakeKernel;
   isAlive = true;
@@ -68,6 +70,7 @@ export class SimWorker {
   readonly starvation: StarvationWatch;
   readonly #tenantOf: (request: number) => number;
   readonly #trustsGuesses: boolean;
+  readonly #spoilsStates: boolean;
 
   constructor(id: number, { scenario, sabotage, random, faultsOn, tenantOf, classOf, now }: {
     scenario: Scenario;
@@ -78,22 +81,27 @@ export class SimWorker {
     classOf: (request: number) => SimClass;
     now: number;
   }) {
-    const { blockTokens, blocks, faults, windows } = scenario;
+    const { blockTokens, blocks, faults, windows, stateBlocks } = scenario;
     this.id = id;
     const allocator = new FaultyAllocator(blocks, () => faultsOn() && random.chance(faults.allocation));
     this.allocator = sabotage.allocator?.(allocator) ?? allocator;
-    this.cache = sabotage.cache?.(this.allocator, { blockTokens, windows }) ??
-      new PrefixCache(this.allocator, { blockTokens, windows });
+    const states = stateBlocks === 0
+      ? undefined
+      : sabotage.states?.(this.allocator, stateBlocks) ?? new StateSlots(this.allocator, stateBlocks);
+    this.states = states;
+    const kv = { blockTokens, windows, states };
+    this.cache = sabotage.cache?.(this.allocator, kv) ?? new PrefixCache(this.allocator, kv);
     const speculation = scenario.guesses === undefined ? undefined : {
       source: new Guesser(classOf, scenario.seed, scenario.guesses),
       fits: (_: number, tokens: readonly number[]) => random.chance(0.1) ? tokens.length - 1 : tokens.length,
     };
-    const options = { ...scenario, speculation, allocator: this.allocator, cache: this.cache };
+    const options = { ...scenario, speculation, allocator: this.allocator, cache: this.cache, states };
     this.scheduler = new Scheduler(sabotage.options?.(options) ?? options);
-    this.kernel = new FakeKernel(this.allocator, blockTokens, windows);
+    this.kernel = new FakeKernel(this.allocator, kv);
     this.starvation = new StarvationWatch(scenario, classOf, now);
     this.#tenantOf = tenantOf;
     this.#trustsGuesses = sabotage.trustsGuesses ?? false;
+    this.#spoilsStates = sabotage.spoilsStates ?? false;
   }
 
   /** Computes the step under way. */
@@ -117,8 +125,12 @@ export class SimWorker {
         tables: item.tables,
         reachesEnd: false,
         draft: [],
+        state: item.state,
       };
       this.kernel.compute(part, this.#tenantOf(item.id));
+      // Some layers are ahead of others.
+      this.kernel.spoilState(item.state?.write);
+      if (this.#spoilsStates) this.kernel.spoilState(item.state?.read);
     }
   }
 }

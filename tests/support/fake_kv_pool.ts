@@ -6,6 +6,7 @@ import { listed, runsOf } from "../../scheduler/testing/tables.ts";
 export class FirstFitPool implements KvAllocator {
   readonly blocks: number;
   readonly #references: Uint8Array;
+  #lent = 0;
 
   constructor(blocks: number) {
     this.blocks = blocks;
@@ -13,7 +14,7 @@ export class FirstFitPool implements KvAllocator {
   }
 
   get freeBlocks(): number {
-    return this.#references.reduce((free, count) => free + Number(count === 0), 0);
+    return this.#references.reduce((free, count) => free + Number(count === 0), 0) - this.#lent;
   }
 
   tryAllocate(count: number, after = -1): BlockRun[] | null {
@@ -48,10 +49,22 @@ export class FirstFitPool implements KvAllocator {
     return this.#references[block];
   }
 
+  lend(blocks: number): boolean {
+    if (blocks > this.freeBlocks) return false;
+    this.#lent += blocks;
+    return true;
+  }
+
+  restore(blocks: number): void {
+    this.#lent -= blocks;
+  }
+
+  serve(): void {}
+
   trim(): void {}
 
   stats(): KvPoolStats {
-    const blocks = this.blocks, free = this.freeBlocks, used = blocks - free;
+    const blocks = this.blocks, lent = this.#lent, free = this.freeBlocks + lent, used = blocks - free;
     return {
       blocks,
       free,
@@ -63,6 +76,7 @@ export class FirstFitPool implements KvAllocator {
       freeRuns: [],
       externalFragmentation: 0,
       givenBackBlocks: 0,
+      lent,
     };
   }
 }

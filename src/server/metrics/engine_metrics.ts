@@ -117,6 +117,36 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
     ({ kv }) => kv.externalFragmentation,
   ],
   ["kumi:kv_sequences", "gauge", "Sequences that hold blocks.", ({ kv }) => kv.sequences],
+  [
+    "kumi:state_bytes",
+    "gauge",
+    "Memory of the KV cache that states of sequences and snapshots of them have.",
+    ({ kv }) => kv.states?.usedBytes,
+  ],
+  [
+    "kumi:state_snapshots",
+    "gauge",
+    "States that the prefix cache keeps.",
+    ({ kv }) => kv.states?.snapshots,
+  ],
+  [
+    "kumi:state_snapshots_total",
+    "counter",
+    "States that the prefix cache has kept.",
+    ({ kv }) => kv.states?.kept,
+  ],
+  [
+    "kumi:state_snapshot_hits_total",
+    "counter",
+    "Sequences that went on from such a state.",
+    ({ kv }) => kv.states?.hits,
+  ],
+  [
+    "kumi:state_lost_tokens_total",
+    "counter",
+    "Tokens whose blocks were known, but that were computed again for lack of a state.",
+    ({ kv }) => kv.states?.lostTokens,
+  ],
   ["kumi:kv_runs", "gauge", "Runs of adjacent blocks among them all.", ({ kv }) => kv.runs],
 ];
 
