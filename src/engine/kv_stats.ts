@@ -20,9 +20,8 @@ export interface KvSizes {
   readonly kvBytesPerSlot: number;
   /** Blocks that only the prefix cache has. */
   readonly cachedBlocks: number;
-  /** Of one sequence; 0 where there are no states. */
-  readonly stateBytes: number;
-  readonly states?: StateFigures;
+  /** Where layers keep a state of each sequence. */
+  readonly states?: StateFigures & { readonly stateBytes: number };
 }
 
 /**
@@ -58,13 +57,12 @@ export function kvStats(pool: KvPoolStats, holders: readonly KvHolder[], sizes: 
       ...{ total, free: free - lent, used, shared, largestFree, freeRuns, lent },
       givenBack: givenBackBlocks,
     },
-    ...sizes.states === undefined ? {} : { states: stateStats(sizes.states, sizes.stateBytes, blockBytes) },
+    ...sizes.states === undefined ? {} : { states: stateStats(sizes.states, blockBytes) },
   };
 }
 
 function stateStats(
-  { slotBlocks, used, snapshots, kept, hits, lostTokens }: StateFigures,
-  stateBytes: number,
+  { stateBytes, slotBlocks, used, snapshots, kept, hits, lostTokens }: NonNullable<KvSizes["states"]>,
   blockBytes: number,
 ): StateStats {
   return { stateBytes, usedBytes: used * slotBlocks * blockBytes, used, snapshots, kept, hits, lostTokens };
