@@ -130,7 +130,6 @@ Deno.test("kvStats() tells waste, fragmentation and what a reservation would tak
     kvBytesPerToken: 10,
     kvBytesPerSlot: 10,
     cachedBlocks: 1,
-    stateBytes: 0,
   };
   const stats = kvStats(pool.stats(), [a, b], sizes);
   assertEquals(JSON.parse(JSON.stringify(stats)), {
