@@ -19,7 +19,12 @@ export {
   type RenderOptions,
   type TokenizeOptions,
 } from "./src/client/model.ts";
-export type { KvOptions, LoadOptions, LoadProgress } from "./src/protocol/options/load.ts";
+export type {
+  KvOptions,
+  LoadOptions,
+  LoadProgress,
+  PrefixStoreOptions,
+} from "./src/protocol/options/load.ts";
 export type { ModelInfo, ToolCalls } from "./src/protocol/model_info.ts";
 export type {
   AnswerPart,
@@ -77,6 +82,14 @@ export type {
   RefusedRequest,
   RequestObserver,
 } from "./src/server/observer.ts";
+export type {
+  Receipt,
+  ReceiptRequest,
+  ReceiptSampling,
+  ReceiptSignature,
+} from "./src/protocol/receipts/receipt.ts";
+export type { ReceiptOptions } from "./src/server/receipts/office.ts";
+export { readReceiptKey, type ReceiptKey, signReceipt } from "./src/protocol/receipts/sign.ts";
 export { samplingDefaults, type SamplingOptions } from "./src/protocol/options/sampling.ts";
 export type { KvFormat } from "./src/gguf/mod.ts";
 export {
@@ -90,7 +103,7 @@ export { LIBRARY_CLASSES } from "./src/protocol/classes.ts";
 export type { Health, ModelStats, StatsOptions, WorkerStats } from "./src/client/client.ts";
 export type { ClassFigures, EngineStats } from "./src/protocol/stats.ts";
 export type { HistogramFigures } from "./src/protocol/histogram.ts";
-export type { KvStats } from "./src/protocol/stats.ts";
+export type { KvStats, PrefixStoreStats } from "./src/protocol/stats.ts";
 export type { EngineView, KvBlockState, KvStretch, StepPart, WaitingRequest } from "./src/protocol/view.ts";
 export type { LatencyClass, QueueLimit, RefusalReason } from "./scheduler/mod.ts";
 export { GgufError } from "./src/gguf/error.ts";

@@ -31,6 +31,7 @@ export {
   type StepPlan,
   type StepResult,
 } from "./scheduler.ts";
+export { type StoredStretch, StorePolicy, type StorePolicyOptions, toEvict } from "./store_policy.ts";
 export { AnswerLengths, PromptLengths } from "./request_lengths.ts";
 export { KvLedger } from "./kv_ledger.ts";
 export { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";

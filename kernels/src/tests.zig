@@ -88,6 +88,7 @@ const least = struct {
         _ = @import("system/job.zig");
         _ = @import("kv/arena.zig");
         _ = @import("kv/bit_tree.zig");
+        _ = @import("kv/block_copy.zig");
         _ = @import("kv/buddy_test.zig");
         _ = @import("system/machine.zig");
         _ = @import("system/memory.zig");

@@ -37,7 +37,7 @@ Deno.test("ChatSession keeps an answer that Ctrl-C stops as far as it came, and 
   const model = {
     chat(messages: readonly ChatMessage[], { signal }: GenerationOptions): Generation {
       asked.push(structuredClone([...messages]));
-      const generation = new Generation(() => {}, {}, signal);
+      const generation = new Generation(() => {}, {}, { signal });
       const end = (finishReason: "abort" | "stop") =>
         generation.push({
           id: 1,

@@ -8,6 +8,7 @@ import { compare } from "./commands/compare.ts";
 import { convert } from "./commands/convert.ts";
 import { imatrix } from "./commands/imatrix.ts";
 import { inspect } from "./commands/inspect.ts";
+import { keygen } from "./commands/keygen.ts";
 import { loadtest } from "./commands/loadtest.ts";
 import { perplexity } from "./commands/perplexity.ts";
 import { plan } from "./commands/plan.ts";
@@ -18,12 +19,15 @@ import { serve } from "./commands/serve.ts";
 import { tokenize } from "./commands/tokenize.ts";
 import { traffic } from "./commands/traffic.ts";
 import { trial } from "./commands/trial.ts";
+import { verify } from "./commands/verify.ts";
 
 export const COMMANDS = {
   chat,
   run,
   serve,
   batch,
+  verify,
+  keygen,
   inspect,
   tokenize,
   quantize,

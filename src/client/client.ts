@@ -1,8 +1,7 @@
-import type { ThoughtFormat } from "../grammar/thoughts/format.ts";
-import { AnswerLengths, DEFAULT_CLASSES, PromptLengths, Router } from "../../scheduler/mod.ts";
+import { AnswerLengths, DEFAULT_CLASSES, PromptLengths, type Refusal, Router } from "../../scheduler/mod.ts";
 import { wallClock } from "../protocol/clock.ts";
 import { EngineError, fromWireError, QuarantineError } from "../protocol/errors.ts";
-import { Generation } from "./generation.ts";
+import { Generation, type GenerationParts } from "./generation.ts";
 import type { GenerationListener } from "../protocol/options/generation.ts";
 import type { Link, ServingMessage } from "./link.ts";
 import { Overrule } from "./overrule.ts";
@@ -53,6 +52,7 @@ export class EngineClient implements AsyncDisposable {
   readonly #router = new Router({ deathsMax: DEATHS_MAX });
   readonly #priorities: ReadonlyMap<string, number>;
   readonly #overrule: Overrule | null;
+  readonly #hasStore: boolean;
   readonly #lengths = new AnswerLengths();
   readonly #promptLengths = new PromptLengths();
   /** In the order in which they came. */
@@ -69,6 +69,7 @@ export class EngineClient implements AsyncDisposable {
 
   private constructor({ engine, overrule }: StartOptions) {
     this.#overrule = overrule === undefined ? null : new Overrule(overrule);
+    this.#hasStore = engine.prefixStore !== undefined;
     const classes = engine.classes ?? DEFAULT_CLASSES;
     this.#priorities = new Map(classes.map(({ name, priority }) => [name, priority]));
   }
@@ -98,17 +99,13 @@ export class EngineClient implements AsyncDisposable {
     return this.#info;
   }
 
-  /** Starts an answer. An aborted signal ends it with what it has so far. `thoughts`: set where they are told apart. */
-  generate(
-    request: WorkRequest,
-    signal?: AbortSignal,
-    listener: GenerationListener = {},
-    thoughts?: ThoughtFormat,
-  ): Generation {
+  /** Starts an answer. An aborted signal ends it with what it has so far. */
+  generate(request: WorkRequest, parts: GenerationParts = {}, listener: GenerationListener = {}): Generation {
     this.#assertOpen();
+    const { signal } = parts;
     const id = this.#nextId++;
     const onAbort = () => this.#abort(id);
-    const generation = new Generation(onAbort, listener, signal, thoughts);
+    const generation = new Generation(onAbort, listener, parts);
     const priority = this.#priorities.get(request.class) ?? 0;
     const told = this.#overrule?.draw() ? { ...request, overrule: {} } : request;
     const pending = new PendingRequest(id, told, priority, generation, wallClock);
@@ -204,7 +201,7 @@ export class EngineClient implements AsyncDisposable {
       deadlineMs: pending.deadlineMs,
     };
     const refused = pending.isRestored || pending.isAborted ? null : link.refusalFor(unseen);
-    if (refused !== null && !pending.overrule(refused.reason)) {
+    if (refused !== null && !this.#mayBeStored(refused) && !pending.overrule(refused.reason)) {
       link.noteRefused(pending.class);
       return this.#fail(pending, refusal(pending, refused));
     }
@@ -218,6 +215,11 @@ export class EngineClient implements AsyncDisposable {
     }
     link.noteSent(unseen);
     if (pending.isAborted) link.abort(id);
+  }
+
+  /** Whether a prompt that takes too long may be stored, which the engine alone knows: then it decides. */
+  #mayBeStored({ reason }: Refusal): boolean {
+    return this.#hasStore && (reason === "slo" || reason === "deadline");
   }
 
   /** What waits goes on: first what was computed before, then in the order in which it came. */

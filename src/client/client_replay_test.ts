@@ -131,7 +131,9 @@ Deno.test("EngineClient tries suspects one by one and quarantines the one that w
 Deno.test("EngineClient goes on with the next suspect when one ends, whatever way", async () => {
   const { client, workers } = await start();
   const abort = new AbortController();
-  const answers = [1, 2, 3].map((i) => client.generate(fakeRequest(), i === 1 ? abort.signal : undefined));
+  const answers = [1, 2, 3].map((i) =>
+    client.generate(fakeRequest(), { signal: i === 1 ? abort.signal : undefined })
+  );
   workers.at(0).beginStep(1, 2, 3);
   workers.at(0).die("out of luck");
   await settle();
@@ -170,7 +172,7 @@ Deno.test("EngineClient accuses nobody when a worker dies between steps", async 
 Deno.test("EngineClient repeats an abort that its worker did not live to see, or that came during the restart", async () => {
   const { client, workers } = await start({}, patient);
   const aborts = [new AbortController(), new AbortController()];
-  const answers = aborts.map(({ signal }) => client.generate(fakeRequest(), signal));
+  const answers = aborts.map(({ signal }) => client.generate(fakeRequest(), { signal }));
   workers.at(0).give(1, [4]);
   aborts[0].abort();
   workers.at(0).die("out of luck");

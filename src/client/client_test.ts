@@ -150,7 +150,7 @@ Deno.test("EngineClient interrupts a step once nobody wants what it computes, an
   const workers = new FakeWorkers();
   await using client = await EngineClient.start(workers.create, options);
   const aborts = [1, 2, 3].map(() => new AbortController());
-  for (const { signal } of aborts) client.generate(fakeRequest(), signal);
+  for (const { signal } of aborts) client.generate(fakeRequest(), { signal });
   await settle();
   const [worker] = workers.all;
   worker.beginStep(1, 2);
@@ -165,9 +165,9 @@ Deno.test("EngineClient interrupts a step once nobody wants what it computes, an
 Deno.test("EngineClient sends an abort for a signal, once the request has been sent", async () => {
   const workers = new FakeWorkers();
   await using client = await EngineClient.start(workers.create, options);
-  client.generate(fakeRequest(), AbortSignal.abort());
+  client.generate(fakeRequest(), { signal: AbortSignal.abort() });
   const controller = new AbortController();
-  client.generate(fakeRequest(), controller.signal);
+  client.generate(fakeRequest(), { signal: controller.signal });
   controller.abort();
   const { sent, interrupts } = workers.at(0);
   assertEquals(sent.map(({ type }) => type), ["load", "work", "abort", "work", "abort"]);

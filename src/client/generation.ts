@@ -3,6 +3,8 @@ import { AnswerReader } from "../grammar/answer_reader.ts";
 import type { ThoughtFormat, ThoughtsAt } from "../grammar/thoughts/format.ts";
 import type { Completion, PromptLogprob, StepEvent, TokenLogprob } from "../protocol/answer.ts";
 import type { GenerationListener } from "../protocol/options/generation.ts";
+import type { Receipt } from "../protocol/receipts/receipt.ts";
+import type { ReceiptDraft } from "./receipt_draft.ts";
 
 /** A finished answer. */
 export interface GenerationResult extends Completion {
@@ -15,6 +17,18 @@ export interface GenerationResult extends Completion {
   logprobs?: TokenLogprob[];
   /** One for each token of the prompt, where they were asked for. */
   promptLogprobs?: PromptLogprob[];
+  /** Where one was asked for: what proves the answer. */
+  receipt?: Receipt;
+}
+
+/** What an answer is made with beside its listeners. All optional. */
+export interface GenerationParts {
+  /** What an abort is told from. */
+  readonly signal?: AbortSignal;
+  /** Set where thoughts are to be told apart from the text. */
+  readonly thoughts?: ThoughtFormat;
+  /** Set where the answer is to have a receipt. */
+  readonly receipt?: ReceiptDraft;
 }
 
 /**
@@ -41,6 +55,7 @@ export class Generation implements AsyncIterable<string> {
   readonly #listener: GenerationListener;
   readonly #signal?: AbortSignal;
   readonly #thoughtFormat?: ThoughtFormat;
+  readonly #receipt?: ReceiptDraft;
   readonly #parts: string[] = [];
   readonly #reasoning: string[] = [];
   #thoughts?: ThoughtsAt;
@@ -57,18 +72,15 @@ export class Generation implements AsyncIterable<string> {
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  /**
-   * `cancel` is called once at most, when the reader wants no more. `signal`: what an abort is told from. `thoughts`: set where
-   * they are to be told apart from the text.
-   */
+  /** `cancel` is called once at most, when the reader wants no more. */
   constructor(
     cancel: () => void,
     listener: GenerationListener = {},
-    signal?: AbortSignal,
-    thoughts?: ThoughtFormat,
+    { signal, thoughts, receipt }: GenerationParts = {},
   ) {
     this.#cancel = cancel;
     this.#thoughtFormat = thoughts;
+    this.#receipt = receipt;
     this.#signal = signal;
     this.#listener = listener;
     this.result = this.#settle.promise;
@@ -80,6 +92,7 @@ export class Generation implements AsyncIterable<string> {
   push(event: StepEvent): void {
     if (this.#ended) return;
     const { completion, promptLogprobs } = event;
+    this.#receipt?.push(event);
     if (promptLogprobs !== undefined) (this.#promptLogprobs ??= []).push(...promptLogprobs);
     const logprobs = event.logprobs && this.#align(event.logprobs, event.text, completion !== undefined);
     const { text, reasoning } = this.#split(event);
@@ -95,9 +108,13 @@ export class Generation implements AsyncIterable<string> {
       if (this.#reader !== undefined) result.reasoning = this.#reasoning.join("");
       if (this.#logprobs !== undefined) result.logprobs = this.#logprobs;
       if (this.#promptLogprobs !== undefined) result.promptLogprobs = this.#promptLogprobs;
-      this.#settle.resolve(result);
+      this.#settle.resolve(this.#receipt === undefined ? result : this.#proven(this.#receipt, result));
     }
     this.#wake?.();
+  }
+
+  async #proven(draft: ReceiptDraft, result: GenerationResult): Promise<GenerationResult> {
+    return { ...result, receipt: await draft.finish(result) };
   }
 
   /** Where the answer begins, once it was taken, if the model marks its thoughts. */

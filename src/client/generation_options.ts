@@ -98,6 +98,7 @@ export function resolveRequest(
     ...options.prediction === undefined ? {} : { prediction: options.prediction },
     ...reasoningTokens === undefined ? {} : { reasoningTokens },
     ...options.endLogprob === true ? { endLogprob: true } : {},
+    ...options.receipt === true ? { receipt: true } : {},
     stop: resolveStops(options.stop),
     stopTokens: stopTokens.map((token) => checkNumber("stopTokens", token, isToken)),
     ignoreEnd: options.ignoreEnd ?? false,

@@ -63,7 +63,7 @@ const cut: Completion = { ...completion, finishReason: "abort" };
 Deno.test("Generation throws the signal's reason after the last part where that ended it; the result has what came", async () => {
   for (const reason of [undefined, new RangeError("too slow")]) {
     const controller = new AbortController();
-    const generation = new Generation(() => {}, {}, controller.signal);
+    const generation = new Generation(() => {}, {}, { signal: controller.signal });
     generation.push({ id: 1, tokens: [], text: "a" });
     controller.abort(reason);
     generation.push({ id: 1, tokens: [], text: "b", completion: cut });
@@ -80,9 +80,9 @@ Deno.test("Generation throws the signal's reason after the last part where that 
 
 Deno.test("Generation throws nothing where the answer ended by itself, by its deadline, or by its reader", async () => {
   const controller = new AbortController();
-  const whole = new Generation(() => {}, {}, controller.signal);
+  const whole = new Generation(() => {}, {}, { signal: controller.signal });
   whole.push({ id: 1, tokens: [], text: "a", completion });
-  const late = new Generation(() => {}, {}, controller.signal);
+  const late = new Generation(() => {}, {}, { signal: controller.signal });
   late.push({ id: 2, tokens: [], text: "a", completion: { ...completion, finishReason: "deadline" } });
   const left = new Generation(() => {}, {}, undefined);
   left.push({ id: 3, tokens: [], text: "a", completion: cut });

@@ -25,7 +25,8 @@ import { type JsonSchema, type StandardSchema, toJsonSchema } from "./conversati
 import { ToolChat } from "./conversation/tool_chat.ts";
 import { planWorkers } from "./plan_workers.ts";
 import { EngineClient, type Health, type ModelStats, type StatsOptions } from "./client.ts";
-import type { Generation } from "./generation.ts";
+import type { Generation, GenerationParts } from "./generation.ts";
+import { ReceiptDraft } from "./receipt_draft.ts";
 import {
   checkDimensions,
   embedAll,
@@ -41,12 +42,15 @@ import {
   shapeOf,
   splitsReasoning,
 } from "./generation_options.ts";
-import { type ThoughtFormat, thoughtFormatNamed } from "../grammar/thoughts/format.ts";
+import { thoughtFormatNamed } from "../grammar/thoughts/format.ts";
+import { EngineError } from "../protocol/errors.ts";
+import { ModelFiles } from "../safetensors/model_hash.ts";
 import { layoutWorkers } from "./layout.ts";
 import { locateModel } from "./locate_model.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import type {
   ChatMessage,
+  GenerationRequest,
   Pooling,
   Prompt,
   PromptShape,
@@ -89,6 +93,7 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     });
   const path = await locate(model);
   const draftPath = draft === undefined ? undefined : await locate(draft);
+  const files = await ModelFiles.look(path).catch(() => undefined);
   const client = await EngineClient.start(
     (worker) => new WorkerTransport(undefined, `kumi engine ${worker}`),
     {
@@ -102,7 +107,14 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
       progress: (doneBytes, totalBytes) => progress?.({ phase: "load", doneBytes, totalBytes }),
     },
   );
-  return new Model(client);
+  return new Model(client, { files, weights: options.weights });
+}
+
+/** What a model was loaded from. */
+interface ModelSource {
+  /** Its files as they were before; undefined: they are not to be had. */
+  readonly files?: ModelFiles;
+  readonly weights?: string;
 }
 
 /** Those that travel to the engine. */
@@ -157,10 +169,12 @@ function hasHandlers(options: ChatOptions | ToolChatOptions): options is ToolCha
 /** A loaded model. Requests may run at the same time: they are computed together. */
 export class Model implements AsyncDisposable {
   readonly #client: EngineClient;
+  readonly #source: ModelSource;
 
   /** Use {@linkcode loadModel}. */
-  constructor(client: EngineClient) {
+  constructor(client: EngineClient, source: ModelSource = {}) {
     this.#client = client;
+    this.#source = source;
   }
 
   /** What was loaded. */
@@ -315,19 +329,27 @@ export class Model implements AsyncDisposable {
   #start(prompt: Prompt, options: GenerationOptions): Generation {
     const { thoughts } = this.info;
     const splits = "messages" in prompt && splitsReasoning(options, this.info);
-    return this.#send(
-      resolveRequest(prompt, options, this.info),
-      options,
-      splits ? thoughtFormatNamed(thoughts!.format) : undefined,
-    );
+    const request = resolveRequest(prompt, options, this.info);
+    return this.#send(request, options, {
+      ...splits ? { thoughts: thoughtFormatNamed(thoughts!.format) } : {},
+      ...request.receipt === true ? { receipt: this.#draft(request) } : {},
+    });
+  }
+
+  #draft(request: GenerationRequest): ReceiptDraft {
+    const { weights } = this.#source;
+    const model = { info: this.info, weights, sha256: () => this.sha256() };
+    // It takes as long as reading the file, the first time: beside the answer, and not behind it.
+    model.sha256().catch(() => {});
+    return new ReceiptDraft(request, model);
   }
 
   #send(
     request: WorkRequest,
     { signal, onAccepted, onTokens, onPart }: GenerationListener & { signal?: AbortSignal },
-    thoughts?: ThoughtFormat,
+    parts: GenerationParts = {},
   ): Generation {
-    return this.#client.generate(request, signal, { onAccepted, onTokens, onPart }, thoughts);
+    return this.#client.generate(request, { ...parts, signal }, { onAccepted, onTokens, onPart });
   }
 
   /**
@@ -377,6 +399,18 @@ export class Model implements AsyncDisposable {
     signal?.throwIfAborted();
     const copies = messages.map((message) => ({ ...message }));
     return await abortable(this.#client.render(copies, shapeOf(options)), signal);
+  }
+
+  /**
+   * SHA-256 of the model's file in hex, as `sha256sum` tells it; of a split one or a folder that of the list of its files with theirs. All
+   * of it is read, once for each state of the file.
+   *
+   * Rejects with a GgufError where the file has changed since it was loaded, an EngineError where nobody knows it.
+   */
+  async sha256(): Promise<string> {
+    const { files } = this.#source;
+    if (files === undefined) throw new EngineError("The model's file is not known: nobody can tell its hash");
+    return await files.sha256();
   }
 
   /** Figures of this moment: of each worker, and of those that were replaced. Workers answer between two steps. */

@@ -25,6 +25,9 @@ import type { KvAllocator } from "./kv_pool.ts";
 import { kvStats } from "./kv_stats.ts";
 import { EmbeddingWork } from "./embedding_work.ts";
 import { prefixHashes } from "./prefix_hashes.ts";
+import type { PrefixStore } from "./prefix_store/store.ts";
+import { digestPrompt } from "../protocol/receipts/token_chain.ts";
+import { Restoring } from "./restoring.ts";
 import { scoreRows } from "./prompt_scorer.ts";
 import type { FinishReason, StepEvent } from "../protocol/answer.ts";
 import { chooseTokens, type Ready } from "./token_chooser.ts";
@@ -72,6 +75,10 @@ export interface EngineParts {
   ageingMs?: number;
   /** Whether prompts that begin alike share what was computed for them; default true. */
   prefixCache?: boolean;
+  /** Makes the store of prefixes for the engine's cache; default: none. */
+  prefixStore?: (cache: PrefixCache) => PrefixStore;
+  /** Told that a request was taken, or refused, after something was read for it. */
+  onRestored?: () => void;
   /** Set: hashes of the blocks of prompts are told, keyed with this. */
   prefixHashKey?: string;
   /** For answers that must follow a grammar. Default: there are none. */
@@ -138,6 +145,8 @@ export class Engine {
   readonly #watch = new EngineWatch();
   /** By id, all that have not ended. */
   readonly #works = new Map<number, Work>();
+  readonly #store?: PrefixStore;
+  readonly #restoring?: Restoring;
   /** Requests that came, by class. */
   readonly #asked = new Map<string, number>();
   #events: StepEvent[] = [];
@@ -160,6 +169,8 @@ export class Engine {
       blocksMax: prefixCache ? undefined : 0,
       windows: runner.kvWindows,
     });
+    this.#store = parts.prefixStore?.(this.#cache);
+    if (this.#store !== undefined) this.#restoring = new Restoring(this.#store, parts.onRestored);
     this.#scheduler = new Scheduler({
       allocator,
       blockTokens: BLOCK_TOKENS,
@@ -207,20 +218,35 @@ export class Engine {
       const work = isEmbedding(request)
         ? new EmbeddingWork(id, request, tokens, hidden)
         : new Answer(id, request, tokens, this.#tokenizer, contextLength, constraint, thinking);
-      this.#schedule(work);
-      this.#works.set(id, work);
-      this.#tally.accept(request.class);
-      const accepted: StepEvent = { id, promptTokens: tokens.length, tokens: [], text: "" };
-      if (this.#hashKey !== undefined) {
-        accepted.prefixHashes = prefixHashes(this.#hashKey, request.tenant, tokens, BLOCK_TOKENS);
-      }
-      if (thinking !== undefined) accepted.thoughts = thinking.at;
-      this.#events.push(accepted);
+      const restored = {
+        take: () => this.#take(work, tokens, thinking),
+        refuse: (error: unknown) => this.#refuse(id, request, constraint, error),
+      };
+      if (!this.#restoring?.begin(work, tokens, restored)) restored.take();
     } catch (error) {
-      constraint?.[Symbol.dispose]();
-      this.#tally.refuse(request.class);
-      this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
+      this.#refuse(id, request, constraint, error);
     }
+  }
+
+  /** Takes a request, or throws why it is refused. */
+  #take(work: Work, tokens: readonly number[], thinking: Thinking | undefined): void {
+    const { id, request } = work;
+    this.#schedule(work);
+    this.#works.set(id, work);
+    this.#tally.accept(request.class);
+    const accepted: StepEvent = { id, promptTokens: tokens.length, tokens: [], text: "" };
+    if (this.#hashKey !== undefined) {
+      accepted.prefixHashes = prefixHashes(this.#hashKey, request.tenant, tokens, BLOCK_TOKENS);
+    }
+    if (thinking !== undefined) accepted.thoughts = thinking.at;
+    if (!isEmbedding(request) && request.receipt === true) accepted.promptDigest = digestPrompt(tokens);
+    this.#events.push(accepted);
+  }
+
+  #refuse(id: number, request: WorkRequest, constraint: Constraint | undefined, error: unknown): void {
+    constraint?.[Symbol.dispose]();
+    this.#tally.refuse(request.class);
+    this.#events.push({ id, tokens: [], text: "", error: toWireError(error) });
   }
 
   #constraintOf({ grammar, grammarThinks }: GenerationRequest, thinking?: Thinking): Constraint | undefined {
@@ -266,7 +292,7 @@ export class Engine {
   #promptTokens(request: WorkRequest): number[] {
     const { prompt } = request;
     const maxTokens = isEmbedding(request) ? undefined : request.maxTokens;
-    const tokens = this.#encode(prompt);
+    const tokens = this.#encode(prompt, request.submittedAt);
     const { contextLength, hyperparameters: { vocab } } = this.#runner;
     if (tokens.length === 0) {
       throw new RangeError("The prompt is empty and the model has no token to begin with");
@@ -283,12 +309,13 @@ export class Engine {
     return tokens;
   }
 
-  #encode(prompt: Prompt): number[] {
+  /** `submittedAt`: what a template is told of the time, so that a request that is done again has the same prompt. */
+  #encode(prompt: Prompt, submittedAt: number): number[] {
     if ("text" in prompt) return this.#tokenizer.encode(prompt.text, { addSpecial: true });
     if ("tokens" in prompt) return [...prompt.tokens];
     // The template checks the roles, whatever the caller's types say.
-    const { messages, ...shape } = prompt;
-    return this.#chatTemplate.encode(messages as TemplateMessage[], shape);
+    const { messages, now = submittedAt, ...shape } = prompt;
+    return this.#chatTemplate.encode(messages as TemplateMessage[], { ...shape, now: new Date(now) });
   }
 
   /** Ends a request where it is; what it has so far is its result. An id that is already gone is ignored. */
@@ -299,6 +326,12 @@ export class Engine {
   /** Ends every request with an error. */
   failAll(error: unknown): void {
     for (const id of [...this.#works.keys()]) this.#fail(id, error);
+    this.#restoring?.refuseAll(error);
+  }
+
+  /** Stores nothing any more. */
+  close(): void {
+    this.#store?.close();
   }
 
   /** Computes one step, if there is anything to compute. */
@@ -352,6 +385,7 @@ export class Engine {
       ...this.#tally.figures(this.#scheduler.stats()),
       stepTime: { ...model, betweenMs, betweenMsPerSequence, fit: this.#fit.result },
       kv: this.kvStats(),
+      ...this.#store === undefined ? {} : { prefixStore: this.#store.stats() },
       ...view ? { view: this.#view() } : {},
     };
   }
@@ -412,7 +446,11 @@ export class Engine {
     const shares = this.#shares(slices);
     this.#tally.share(ms, shares);
     this.#watch.noteStep(ms, shares);
+    const prompts = slices.filter(({ item: { first, count }, work }) =>
+      work.plan.sharesPrefix && first + count === work.plan.tokens.length
+    );
     this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, endedAt);
+    for (const { work: { request, plan } } of prompts) this.#store?.note(request.tenant, plan.tokens);
   }
 
   /** What each slice took of a step, by the model of its time. */
@@ -461,7 +499,9 @@ export class Engine {
   }
 
   #stop(id: number, reason: FinishReason): void {
-    const work = this.#works.get(id);
+    const restoring = this.#restoring?.drop(id);
+    if (restoring !== undefined) this.#tally.accept(restoring.request.class);
+    const work = restoring ?? this.#works.get(id);
     if (work === undefined) return;
     work.finish(reason);
     this.#scheduler.cancel(id);

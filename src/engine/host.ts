@@ -12,12 +12,13 @@ import { readRerankPrompt } from "../tokenizer/rerank_prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { Constraints } from "./constraints.ts";
 import { Engine } from "./engine.ts";
+import { wallClock } from "../protocol/clock.ts";
 import type { EngineStats } from "../protocol/stats.ts";
 import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "../protocol/errors.ts";
 import { machineReply } from "./machine_reply.ts";
 import { loadNotes, named, readModel } from "../runner/model_file.ts";
-import { describeModel, fingerprintOf, thoughtsOf, toolCallsOf } from "./model_info.ts";
+import { describeModel, instructionsOf, thoughtsOf, toolCallsOf } from "./model_info.ts";
 import {
   CONTROL_STEP_IDS,
   CONTROL_STEP_IDS_MAX,
@@ -30,6 +31,10 @@ import type { EngineOptions } from "../protocol/engine_options.ts";
 import type { RenderedChat, WorkRequest } from "../protocol/request.ts";
 import { openDraft } from "./open_draft.ts";
 import { openWeights } from "./open_weights.ts";
+import { openPrefixStore } from "./prefix_store/open.ts";
+import type { GgufFile } from "../gguf/mod.ts";
+import { BLOCK_TOKENS } from "../runner/batch.ts";
+import { ModelFiles } from "../safetensors/model_hash.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
 
@@ -126,9 +131,10 @@ export class EngineHost {
         this.#reply(message.id, ({ chatTemplate }) => {
           // Any other role is refused by the template.
           const messages = message.messages as ChatMessage[];
+          const options = { ...message.shape, now: new Date(message.shape.now ?? wallClock()) };
           return {
-            text: chatTemplate.render(messages, message.shape),
-            tokens: chatTemplate.encode(messages, message.shape),
+            text: chatTemplate.render(messages, options),
+            tokens: chatTemplate.encode(messages, options),
           };
         });
         break;
@@ -162,6 +168,11 @@ export class EngineHost {
     this.#loading = true;
     try {
       const { signal } = this.#loadAbort;
+      const { prefixStore } = options;
+      if (prefixStore !== undefined && options.prefixCache === false) {
+        throw new RangeError('Option "prefixStore" needs the prefix cache, and "prefixCache" is false');
+      }
+      const files = prefixStore && await ModelFiles.look(path);
       using opened = await openWeights(path, options, signal);
       const { file, warnings } = opened;
       const { tokenizer, chatTemplate } = readModel(file);
@@ -191,6 +202,12 @@ export class EngineHost {
       this.#chatTemplate = chatTemplate instanceof TemplateError
         ? new NoChatTemplate(chatTemplate)
         : chatTemplate;
+      const store = files && await openPrefixStore(prefixStore!, files, storeModel(file, runner, options), {
+        allocator,
+        memory: runner.kvArena,
+        windows: runner.kvWindows,
+        blockTokens: BLOCK_TOKENS,
+      });
       const constraints = new Constraints(runner.kernels, tokenizer);
       const template = chatTemplate instanceof TemplateError ? "" : chatTemplate.source;
       this.#engine = new Engine({
@@ -207,6 +224,8 @@ export class EngineHost {
         prefixHashKey,
         speculation: speculation === "off" ? undefined : {},
         draft: draft && { runner: draft, allocator: createKvPool(draft, options) },
+        prefixStore: store,
+        onRestored: () => this.#restored(),
         onStep: (ids) => this.#noteStep(ids),
       });
       this.#post({
@@ -221,7 +240,7 @@ export class EngineHost {
           gap: readGapTokens(file.metadata, tokenizer),
           rerankPrompt: readRerankPrompt(file.metadata, tokenizer),
           notes: [...warnings, ...loadNotes(file, runner.hyperparameters, runner, options)],
-          fingerprint: fingerprintOf(file, options.kvFormat ?? kvFormatNames[0], runner.kernels.isa),
+          kvFormat: options.kvFormat ?? kvFormatNames[0],
         }),
         weights: runner.sharedWeights(),
       });
@@ -266,6 +285,13 @@ export class EngineHost {
     } catch (error) {
       this.#post({ type: "reply", id, error: toWireError(error) });
     }
+  }
+
+  /** A request was taken, or refused, without a message that came now. */
+  #restored(): void {
+    if (this.#engine === null || this.#closing) return;
+    this.#postEvents(this.#engine);
+    this.#run();
   }
 
   /** Runs steps until there is nothing left to do, one turn of the event loop for each. */
@@ -354,6 +380,7 @@ export class EngineHost {
     this.#loadAbort.abort();
     // A load that is under way ends at its next part and comes back here.
     if (this.#loading) return;
+    this.#engine?.close();
     this.#engine = null;
     this.#tokenizer = null;
     this.#runner?.close();
@@ -378,6 +405,19 @@ class NoChatTemplate {
   render(): never {
     throw this.#error;
   }
+}
+
+/** On what the bytes of the cache depend. */
+function storeModel(file: GgufFile, runner: ModelRunner, { weights, kvFormat }: EngineOptions) {
+  const { kvArena, kvWindows, contextLength, kernels: { isa } } = runner;
+  return {
+    weights,
+    kvFormat: kvFormat ?? kvFormatNames[0],
+    instructions: instructionsOf(file, isa),
+    contextLength,
+    blockBytes: kvWindows.map((_, group) => kvArena.blockBytes(group)),
+    blockTokens: BLOCK_TOKENS,
+  };
 }
 
 function createKvPool(runner: ModelRunner, { kv = {} }: EngineOptions): KvPool {

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import { bf16Instructions } from "../ffi/isa.ts";
 import type { GgufFile } from "../gguf/reader.ts";
 import { elementCount, tensorType } from "../gguf/tensor_types.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
+import { NUMERICS_VERSION } from "../protocol/numerics.ts";
 import { VERSION } from "../protocol/version.ts";
 import { readFileSampling } from "../protocol/file_sampling.ts";
 import { signsIn } from "../grammar/signs.ts";
@@ -30,13 +32,15 @@ export function describeModel(
     | "gap"
     | "rerankPrompt"
     | "notes"
-    | "fingerprint"
+    | "kvFormat"
   >,
 ): ModelInfo {
   const h = runner.hyperparameters;
   const [first] = h.layers;
   const tensors = [...file.tensors.values()];
   const name = file.metadata.get("general.name");
+  const { isa } = runner.kernels;
+  const instructions = instructionsOf(file, isa);
   return {
     architecture: h.architecture,
     name: typeof name === "string" ? name : undefined,
@@ -55,7 +59,9 @@ export function describeModel(
     pooling: h.pooling,
     sampling: readFileSampling(file.metadata).sampling,
     ...more,
-    isa: runner.kernels.isa,
+    isa,
+    ...instructions === undefined ? {} : { instructions },
+    fingerprint: fingerprintOf(file, more.kvFormat, isa),
     threads: runner.kernels.threads,
   };
 }
@@ -85,11 +91,15 @@ export function thoughtsOf(template: string, tokenizer: Tokenizer): Thoughts | u
   };
 }
 
+/** The instructions on which the bits of what a file's model computes depend; undefined where they depend on none. */
+export function instructionsOf({ tensors }: Pick<GgufFile, "tensors">, isa: string): string | undefined {
+  const hasBf16 = tensors.values().some(({ type }) => tensorType(type)?.name === "BF16");
+  return hasBf16 ? bf16Instructions(isa) : undefined;
+}
+
 /** Equal where the same request with the same seed has the same answer. */
 export function fingerprintOf(file: GgufFile, kvFormat: string, isa: string): string {
-  // Products of BF16 weights are the only ones whose bits depend on the level.
-  const hasBf16 = file.tensors.values().some(({ type }) => tensorType(type)?.name === "BF16");
-  const parts = [VERSION, file.digest(), kvFormat, hasBf16 ? isa : ""];
+  const parts = [VERSION, NUMERICS_VERSION, file.digest(), kvFormat, instructionsOf(file, isa) ?? ""];
   const hash = createHash("sha256").update(parts.join("\n")).digest("hex");
   return `fp_${hash.slice(0, FINGERPRINT_CHARACTERS)}`;
 }

@@ -17,4 +17,6 @@ Deno.test("fingerprintOf() tells models apart that may answer differently, and o
   assertNotEquals(fingerprintOf(q4, "q8_0", "amx"), print);
   const bf16 = fileOf("a", "F32", "BF16");
   assertNotEquals(fingerprintOf(bf16, "f16", "amx"), fingerprintOf(bf16, "f16", "x86_64_v3"));
+  assertNotEquals(fingerprintOf(bf16, "f16", "amx"), fingerprintOf(bf16, "f16", "x86_64_v4_bf16"));
+  assertEquals(fingerprintOf(bf16, "f16", "neon"), fingerprintOf(bf16, "f16", "x86_64_v3"));
 });

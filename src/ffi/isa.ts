@@ -96,3 +96,12 @@ function text(write: (out: BufferSource, bytes: number) => number, bytes: number
   const length = check(write(asBuffer(buffer), bytes), "list instruction set levels");
   return new TextDecoder().decode(buffer.subarray(0, length));
 }
+
+/**
+ * The instructions with which a level multiplies BF16 weights: those products, and no others, have bits of their own with each of
+ * them. Levels that have none for it widen the weights and use FMA.
+ */
+export function bf16Instructions(level: string): string {
+  if (level === "amx") return "tdpbf16ps";
+  return level === "x86_64_v4_bf16" ? "vdpbf16ps" : "fma";
+}

@@ -152,6 +152,45 @@ export class Arena extends NativeObject {
     check(status, "prefault the KV cache", { mibFirst, mibCount });
   }
 
+  /** Bytes that one block takes in the layers of a group. */
+  blockBytes(group: number): number {
+    const bytes = new Uint32Array(1);
+    check(
+      this.#native().kumi_arena_block_bytes(this.id, u32(group, "group"), bytes),
+      "ask for a block's bytes",
+      {
+        group,
+      },
+    );
+    return bytes[0];
+  }
+
+  /** Copies blocks of a group out of the cache; `target` has exactly {@linkcode Arena.blockBytes} for each. */
+  readBlocks(group: number, first: number, count: number, target: Uint8Array<ArrayBuffer>): void {
+    const status = this.#native().kumi_arena_read_blocks(
+      this.id,
+      u32(group, "group"),
+      u32(first, "first"),
+      u32(count, "count"),
+      target,
+      target.byteLength,
+    );
+    check(status, "read KV blocks", { group, first, count, bytes: target.byteLength });
+  }
+
+  /** Copies blocks of a group into the cache; `source` has exactly {@linkcode Arena.blockBytes} for each. */
+  writeBlocks(group: number, first: number, count: number, source: Uint8Array<ArrayBuffer>): void {
+    const status = this.#native().kumi_arena_write_blocks(
+      this.id,
+      u32(group, "group"),
+      u32(first, "first"),
+      u32(count, "count"),
+      source,
+      source.byteLength,
+    );
+    check(status, "write KV blocks", { group, first, count, bytes: source.byteLength });
+  }
+
   /**
    * Bytes of memory behind the arena now, as the system counts its pages; undefined where it does not tell.
    */

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x321349ad;
+export const abiHash = 0xaeef592f;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -828,6 +828,36 @@ export const symbols = {
       "u32", // arena
       "buffer", // out
       "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_arena_block_bytes: {
+    parameters: [
+      "u32", // arena
+      "u32", // group
+      "buffer", // out
+    ],
+    result: "i32",
+  },
+  kumi_arena_read_blocks: {
+    parameters: [
+      "u32", // arena
+      "u32", // group
+      "u32", // block_first
+      "u32", // block_count
+      "buffer", // out
+      "u32", // out_bytes
+    ],
+    result: "i32",
+  },
+  kumi_arena_write_blocks: {
+    parameters: [
+      "u32", // arena
+      "u32", // group
+      "u32", // block_first
+      "u32", // block_count
+      "buffer", // in
+      "u32", // in_bytes
     ],
     result: "i32",
   },

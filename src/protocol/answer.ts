@@ -5,6 +5,7 @@
 
 import type { RefusalReason } from "../../scheduler/mod.ts";
 import type { ThoughtsAt } from "../grammar/thoughts/format.ts";
+import type { PromptDigest } from "./receipts/token_chain.ts";
 
 /**
  * Why an answer ended: the model or a stop string or token, the limit of tokens, the caller, or its deadline.
@@ -107,6 +108,8 @@ export interface StepEvent {
   prefixHashes?: string[];
   /** And, where the model marks its thoughts in a conversation, where its answer begins. */
   thoughts?: ThoughtsAt;
+  /** And, where the answer is to be proven, the hashes of the prompt. */
+  promptDigest?: PromptDigest;
   /** Tokens that were chosen. */
   tokens: number[];
   /** What they add to the text; some add nothing yet. */

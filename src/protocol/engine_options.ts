@@ -12,6 +12,7 @@ type SchedulingOption =
   | "ageingMs"
   | "prefixCache"
   | "prefixHashKey"
+  | "prefixStore"
   | "speculation";
 
 /**

@@ -41,6 +41,8 @@ export interface ModelInfo {
   kvBytesPerToken: number;
   /** Tokens that the KV cache of each worker holds. */
   kvTokens: number;
+  /** How keys and values are stored. */
+  kvFormat: string;
   /** What the file says about embeddings; "none" where it says nothing. */
   pooling: FilePooling;
   /**
@@ -67,8 +69,13 @@ export interface ModelInfo {
   /** The instruction set level in use. */
   isa: string;
   /**
-   * Equal where the same request with the same seed has the same answer: made of kumi's version, the file,
-   * the KV cache's format and, for weights in BF16 alone, the instruction set level.
+   * The instructions that multiply BF16 weights, where there are such: the only ones on which an answer's bits depend. Levels with the
+   * same have the same bits.
+   */
+  instructions?: string;
+  /**
+   * Equal where the same request with the same seed has the same answer: made of kumi's version and that of its numbers, the file,
+   * the KV cache's format and, for weights in BF16 alone, the instructions.
    */
   fingerprint: string;
   threads: number;

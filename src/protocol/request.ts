@@ -21,7 +21,10 @@ export interface ChatMessage {
 }
 
 /** How a conversation becomes a prompt. */
-export type PromptShape = Omit<ChatTemplateOptions, "now">;
+export interface PromptShape extends Omit<ChatTemplateOptions, "now"> {
+  /** The time that templates may write, in ms since 1970. Default: when the request came. */
+  readonly now?: number;
+}
 
 /** A conversation in the words of the model's chat template. */
 export interface RenderedChat {
@@ -101,6 +104,8 @@ export interface GenerationRequest extends CheckedRequest {
   speculation?: boolean;
   /** What the answer is expected to be, to guess from. */
   prediction?: string;
+  /** Whether the answer is to be proven: hashes of the prompt's tokens are told. */
+  receipt?: boolean;
 }
 
 /** The prompt's embedding is wanted, and nothing is generated. */

@@ -95,6 +95,20 @@ export interface FittedStepTime {
   relativeError: number;
 }
 
+/** A worker's store of prefixes. */
+export interface PrefixStoreStats {
+  /** What the folder has, as far as the worker knows. */
+  files: number;
+  bytes: number;
+  /** Stretches that wait to be written. */
+  waiting: number;
+  /** Tokens that were read back instead of computed, and tokens that were stored. */
+  restoredTokens: number;
+  storedTokens: number;
+  /** Files that were not used, writes that failed. */
+  problems: number;
+}
+
 /** Figures of one engine worker. A plain object, so that it travels as JSON. */
 export interface EngineStats {
   /** Highest priority first. */
@@ -134,6 +148,8 @@ export interface EngineStats {
   /** Of all steps: their time in ms, and how much they computed. */
   stepHistograms: { ms: HistogramFigures; tokens: HistogramFigures; sequences: HistogramFigures };
   kv: KvStats;
+  /** Where there is one. */
+  prefixStore?: PrefixStoreStats;
   /** Where it was asked for. */
   view?: EngineView;
 }

@@ -12,6 +12,15 @@ interface Read {
   readonly fields: Record<string, unknown>;
   readonly asked: Asked;
   readonly chosen: NamedModel;
+  readonly body: unknown;
+}
+
+/** What a request asks of the engine. */
+export interface PlannedCall {
+  readonly plan: Plan;
+  readonly chosen: NamedModel;
+  /** The value of its body. */
+  readonly body: unknown;
 }
 
 /** Reads and checks the body, and finds the model that it chooses. Throws an ApiError. */
@@ -32,7 +41,7 @@ export async function readCall(service: Service, dialect: Dialect, call: Call): 
         loaded === null ? [] : [{ name, info: loaded.info }]
       ),
   };
-  return { fields, asked, chosen };
+  return { fields, asked, chosen, body };
 }
 
 /** What a request asks of the engine. What is wrong with it is told to the observer. Throws an ApiError. */
@@ -40,12 +49,12 @@ export async function planCall(
   service: Service,
   dialect: Dialect,
   call: Call,
-): Promise<{ plan: Plan; chosen: NamedModel }> {
+): Promise<PlannedCall> {
   try {
-    const { fields, asked, chosen } = await readCall(service, dialect, call);
+    const { fields, asked, chosen, body } = await readCall(service, dialect, call);
     const plan = await withGrammars(await dialect.plan!(fields, asked), asked.model.info);
     if (!chosen.host.hasClass(plan.class)) throw unknownClass(chosen);
-    return { plan, chosen };
+    return { plan, chosen, body };
   } catch (error) {
     const { code, status } = toApiError(error);
     service.observer.refused({ id: call.id, class: "", reason: code ?? "invalid", status });

@@ -13,6 +13,7 @@ import { Models } from "./models.ts";
 import { HANDLER_CHECKS } from "./option_checks.ts";
 import { type HandlerOptions, SERVE_DEFAULTS } from "./options.ts";
 import { Service } from "./service.ts";
+import { ReceiptOffice } from "./receipts/office.ts";
 import { watch } from "./watch.ts";
 import { STREAM_LIMITS } from "./sse.ts";
 
@@ -76,6 +77,7 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
     observer: watched.observer,
     onBody: options.onBody,
     lenient: options.lenient,
+    receipts: new ReceiptOffice(options.receipts, () => watched.observer.receiptLost?.()),
     bodyLimits: { ...BODY_LIMITS, ...options.bodyLimits },
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });

@@ -76,6 +76,8 @@ export interface RequestObserver {
    * for all further ones: clients choose names, and only so many are told.
    */
   ignored?(field: string): void;
+  /** The audit had no room for the receipt of an answer that was given. */
+  receiptLost?(): void;
 }
 
 /** Hears nothing. */

@@ -17,6 +17,7 @@ import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";
 import type { HandlerOptions, ServeOptions } from "./options.ts";
+import type { ReceiptOptions } from "./receipts/office.ts";
 import type { StreamLimits } from "./sse.ts";
 
 /** Of sizes, counts and ms. */
@@ -50,6 +51,12 @@ const BATCH_CHECKS: Readonly<Record<keyof BatchOptions, Check>> = {
   days: isLimit,
 };
 
+const RECEIPT_CHECKS: Readonly<Record<keyof ReceiptOptions, Check>> = {
+  key: isRecord,
+  audit: isFunction,
+  auditText: isBoolean,
+};
+
 export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   modelName: isString,
   apiKeys: isNames,
@@ -66,6 +73,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   headerLimits: fieldsOf(HEADER_CHECKS, ["count", "bytes"]),
   lenient: isBoolean,
   batches: fieldsOf(BATCH_CHECKS, ["dir"]),
+  receipts: fieldsOf(RECEIPT_CHECKS),
   documents: isFunction,
   page: isBoolean,
   routes: listOf(isRecord, "a list of routes"),

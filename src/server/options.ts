@@ -11,6 +11,7 @@ import type { BodyLimits } from "./guard/json_body.ts";
 import type { OriginRules } from "./guard/origin.ts";
 import type { ConnectionFigures } from "./metrics/server_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
+import type { ReceiptOptions } from "./receipts/office.ts";
 import type { Route } from "./service.ts";
 import type { StreamLimits } from "./sse.ts";
 
@@ -54,6 +55,8 @@ export interface HandlerOptions extends OriginRules {
   readonly lenient?: boolean;
   /** Keep files and do batches of requests; default: neither, and `/v1/files` and `/v1/batches` say so. */
   readonly batches?: BatchOptions;
+  /** How receipts are given; default: to who asks for them, without a signature. */
+  readonly receipts?: ReceiptOptions;
   /** Answers for `/docs` and `/openapi.json`; default: with the whole text, in its usual media type. */
   readonly documents?: DocumentAnswer;
   /** Shows browsers a page: a chat, what the machine does. Default true. */

@@ -10,6 +10,7 @@ import { toApiError } from "./errors.ts";
 import type { Plan, Work } from "./dialects/dialect.ts";
 import type { RequestObserver } from "./observer.ts";
 import { clientLeft } from "./presence.ts";
+import type { ReceiptOffice } from "./receipts/office.ts";
 import { printFault } from "../process/print.ts";
 
 /** Who hears of a run. */
@@ -23,7 +24,12 @@ export interface RunOptions {
   /** The server's id of the request. */
   readonly id: string;
   readonly tenant: string;
+  /** The path that was asked. */
+  readonly endpoint: string;
+  /** The value of the request's body. */
+  readonly body: unknown;
   readonly observer: RequestObserver;
+  readonly receipts: ReceiptOffice;
   readonly listener?: RunListener;
   /** When the request came, in ms of performance.now(). */
   readonly startedAt: number;
@@ -94,10 +100,11 @@ export class Run {
         this.#accept(index, promptTokens, prefixHashes, thoughts),
       onPart: (part: AnswerPart) => this.#part(index, part),
     };
-    const { prompt, options } = work;
     if (work.kind === "embedding") {
-      return model.startEmbedding(prompt, { ...options, ...heard, pooling: work.pooling });
+      return model.startEmbedding(work.prompt, { ...work.options, ...heard, pooling: work.pooling });
     }
+    const { prompt } = work;
+    const options = this.#options.receipts.keepsAll ? { ...work.options, receipt: true } : work.options;
     if ("messages" in prompt) {
       const { messages, ...shape } = prompt;
       return model.chat(messages, { ...options, ...heard, ...shape });
@@ -146,7 +153,7 @@ export class Run {
 
   async #follow(index: number, start: () => Generation): Promise<GenerationResult> {
     try {
-      const result = await start().result;
+      const result = await this.#proven(index, await start().result);
       this.#finish(
         index,
         this.#error === null ? result.finishReason : "abort",
@@ -162,6 +169,15 @@ export class Run {
       this.fail(error);
       throw error;
     }
+  }
+
+  /** The result with its receipt as the client gets it, if it wants one. */
+  async #proven(index: number, result: GenerationResult): Promise<GenerationResult> {
+    const { receipt, ...rest } = result;
+    if (receipt === undefined) return result;
+    const issued = await this.#options.receipts.issue({ ...rest, receipt }, index, this.#options);
+    const work = this.#plan.works[index];
+    return work.kind === "generating" && work.options.receipt === true ? { ...rest, receipt: issued } : rest;
   }
 
   #finish(index: number, reason: string, status: number, result?: GenerationResult, code?: string): void {

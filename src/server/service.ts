@@ -3,6 +3,7 @@ import { ApiError, type ErrorShape } from "./api_error.ts";
 import { type BodyLimits, BodyReader } from "./guard/json_body.ts";
 import type { Models } from "./models.ts";
 import type { Presence } from "./presence.ts";
+import { ReceiptOffice } from "./receipts/office.ts";
 import type { Run } from "./run.ts";
 import type { StreamLimits } from "./sse.ts";
 import { oneLine } from "../process/harmless.ts";
@@ -28,6 +29,8 @@ export interface Exchange extends Caller {
 /** A request to a dialect, wherever it comes from. */
 export interface Call extends Caller {
   readonly headers: Headers;
+  /** The endpoint's path, whatever name it was asked by. */
+  readonly endpoint: string;
   /** The value of its body. Throws an ApiError. */
   body(): Promise<unknown>;
 }
@@ -60,6 +63,8 @@ export interface ServiceOptions {
   readonly streamLimits?: StreamLimits;
   /** Whether fields that are not known are ignored. */
   readonly lenient?: boolean;
+  /** Default: receipts for who asks for them, without a signature. */
+  readonly receipts?: ReceiptOffice;
 }
 
 /** Names of unknown fields that are told of. Clients choose them, so there are bounds. */
@@ -71,6 +76,7 @@ export class Service {
   readonly observer: RequestObserver;
   readonly bodies: BodyReader;
   readonly streamLimits?: StreamLimits;
+  readonly receipts: ReceiptOffice;
   /** Ignores an unknown field and tells of it once; undefined where such fields are refused. */
   readonly onUnknown?: (param: string) => void;
   /** Seconds since 1970. */
@@ -83,6 +89,7 @@ export class Service {
     this.observer = options.observer ?? SILENT_OBSERVER;
     this.bodies = new BodyReader(options.bodyLimits, options.onBody);
     this.streamLimits = options.streamLimits;
+    this.receipts = options.receipts ?? new ReceiptOffice();
     if (options.lenient) this.onUnknown = ignoreAloud((field) => this.observer.ignored?.(field));
   }
 

@@ -116,4 +116,8 @@ class Observers implements RequestObserver {
   ignored(field: string): void {
     for (const each of this.#all) each.ignored?.(field);
   }
+
+  receiptLost(): void {
+    for (const each of this.#all) each.receiptLost?.();
+  }
 }

@@ -2,8 +2,10 @@
 
 /** How lines are kept. */
 export interface LineFileOptions {
-  /** A file of this size is renamed to `PATH.1`, in place of an earlier one, and begun anew. */
+  /** A file of this size is renamed and begun anew. */
   readonly bytesMax: number;
+  /** What a full file is renamed to. Default: `PATH.1`, in place of an earlier one. */
+  readonly nameOfFull?: () => string;
   /** Told what went wrong; nothing is written after it. */
   readonly onProblem: (problem: string) => void;
   /** Bytes of lines that may wait; those beyond find no room. Default 4 MiB. */
@@ -105,7 +107,7 @@ export class LineFile implements AsyncDisposable {
   }
 
   #rotate(): void {
-    Deno.renameSync(this.#path, `${this.#path}.1`);
+    Deno.renameSync(this.#path, this.#options.nameOfFull?.() ?? `${this.#path}.1`);
     const file = open(this.#path);
     this.#file.close();
     this.#file = file;

@@ -15,7 +15,7 @@ import { tablesOf } from "../../scheduler/testing/tables.ts";
 
 const MODELS = new URL("../../examples/demo-model/", import.meta.url);
 /** SHA-256 of the logits that each format gives, or random weights in Q4_K with experts, on every instruction set. */
-const GOLDENS: Record<string, string> = {
+export const GOLDENS: Readonly<Record<string, string>> = {
   q8_0: "5beb4014a70141690c4faff8c450f01c0aa5eab495db0a12ca1909c03e6fde6c",
   q4_k: "d0376b1eae1d7801e882342b11d393a6d32eaf666ed4bb5db73d5fa8fc6f9fe8",
   experts: "39a70d0e2af39409c4bdf848276e69dd02707d9200ba1836314a64cb97eda433",

@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const kv_arena = @import("../kv/arena.zig");
+const block_copy = @import("../kv/block_copy.zig");
 const memory = @import("../system/memory.zig");
 const numa = @import("../system/numa.zig");
 const objects = @import("objects.zig");
@@ -118,4 +119,33 @@ pub fn resident(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void 
     const place = try buffers.room(f64, out, out_bytes, 1);
     const arena = try objects.get(Arena, id);
     place[0] = if (arena.native.residentBytes()) |bytes| @floatFromInt(bytes) else -1;
+}
+
+/// out: the bytes that one block takes in the layers of a group.
+pub fn blockBytes(id: u32, group: u32, out: buffers.Output) status.Error!void {
+    const place = try buffers.result(out);
+    const arena = try objects.get(Arena, id);
+    if (group >= arena.native.groups) return error.InvalidArgument;
+    place.* = std.math.cast(u32, block_copy.blockBytes(arena.native, group)) orelse return error.Overflow;
+}
+
+/// Copies blocks of a group out of the arena; out has exactly their bytes, as kv/block_copy.zig orders them.
+pub fn readBlocks(id: u32, group: u32, first: u32, count: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
+    const arena = try checkedBlocks(id, group, first, count, out_bytes);
+    block_copy.copy(.from_arena, arena.native, group, first, count, try buffers.room(u8, out, out_bytes, out_bytes));
+}
+
+/// Copies blocks of a group into the arena; in has exactly their bytes.
+pub fn writeBlocks(id: u32, group: u32, first: u32, count: u32, in: buffers.Input, in_bytes: u32) status.Error!void {
+    const arena = try checkedBlocks(id, group, first, count, in_bytes);
+    block_copy.copy(.to_arena, arena.native, group, first, count, try buffers.values(u8, in, in_bytes, in_bytes));
+}
+
+fn checkedBlocks(id: u32, group: u32, first: u32, count: u32, bytes: u32) status.Error!*Arena {
+    const arena = try objects.get(Arena, id);
+    if (group >= arena.native.groups) return error.InvalidArgument;
+    const end = std.math.add(u32, first, count) catch return error.Overflow;
+    if (count == 0 or end > arena.native.slots / kv_arena.block_tokens) return error.InvalidArgument;
+    if (bytes != block_copy.blockBytes(arena.native, group) * count) return error.BufferTooSmall;
+    return arena;
 }

@@ -1,6 +1,9 @@
 /** What `kumi serve` does. @module */
 
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readReceiptKey } from "../../protocol/receipts/sign.ts";
+import type { ReceiptOptions } from "../../server/receipts/office.ts";
 import { STUCK_EXIT_CODE } from "../../protocol/errors.ts";
 import {
   ConfigError,
@@ -43,6 +46,7 @@ export async function runServer(args: Arguments): Promise<number> {
     readFile: Deno.readTextFileSync,
   };
   let options: ServeOptions, exitWithParent: boolean | undefined, recorder: TrafficRecorder | undefined;
+  let receipts: ReceiptOptions, audit: LineFile | undefined;
   try {
     const settings = resolveSettings(sources);
     if (args.switches.has("print-permissions")) {
@@ -54,6 +58,8 @@ export async function runServer(args: Arguments): Promise<number> {
     options = serveOptions(settings, sources);
     ({ exitWithParent } = settings);
     recorder = openRecorder(settings);
+    receipts = await receiptOptions(settings);
+    audit = openAudit(settings);
     warnOfThreads(options.threads);
     if (exitWithParent && Deno.build.os === "windows") {
       throw new ConfigError(
@@ -72,11 +78,13 @@ export async function runServer(args: Arguments): Promise<number> {
     if (opener !== null) offers.use(offerToOpen(() => openWith(opener, url)));
   };
   await using _recorder = recorder;
+  await using _audit = audit;
   return await runUntilSignal(
     () =>
       startServer({
         ...options,
         observer: recorder,
+        receipts: { ...receipts, audit: audit && ((line) => audit.push(line)) },
         prefixHashKey: recorder?.prefixHashKey,
         documents,
         onStuck: exitStuck,
@@ -96,6 +104,32 @@ function openRecorder({ record, recordMegabytes }: Settings): TrafficRecorder | 
     return new TrafficRecorder(file, limits.kvBlockTokens);
   } catch (error) {
     throw new ConfigError(`cannot record the traffic: ${(error as Error).message}`);
+  }
+}
+
+/** Throws a ConfigError where there is no key in the file. */
+async function receiptOptions({ receiptKey, audit, auditText }: Settings): Promise<ReceiptOptions> {
+  if (auditText && audit === undefined) throw new ConfigError("--audit-text needs --audit DIR");
+  if (receiptKey === undefined) return { auditText };
+  try {
+    return { key: await readReceiptKey(await Deno.readTextFile(receiptKey)), auditText };
+  } catch (error) {
+    throw new ConfigError(`cannot read the key ${receiptKey}: ${(error as Error).message}`);
+  }
+}
+
+/** The file that receipts are kept in, where that is wanted. Throws a ConfigError where it cannot be. */
+function openAudit({ audit, auditMegabytes }: Settings): LineFile | undefined {
+  if (audit === undefined) return undefined;
+  try {
+    Deno.mkdirSync(audit, { recursive: true });
+    return new LineFile(join(audit, "receipts.jsonl"), {
+      bytesMax: auditMegabytes * MEGABYTE,
+      nameOfFull: () => join(audit, `receipts-${new Date().toISOString().replaceAll(":", "-")}.jsonl`),
+      onProblem: (problem) => printNote(`kumi: receipts are lost: ${problem}`),
+    });
+  } catch (error) {
+    throw new ConfigError(`cannot keep receipts in ${audit}: ${(error as Error).message}`);
   }
 }
 

@@ -45,7 +45,7 @@ second one, a second later or more, ends them at once.`,
 async function serverAccess(args: Arguments, env: Environment): Promise<Access> {
   if (args.switches.has("print-schema") || args.switches.has("print-permissions")) return NOTHING;
   const { ConfigError, resolveSettings } = await import("../../server/config/resolve.ts");
-  const { listenHosts, recordFiles } = await import("../../server/config/permissions.ts");
+  const { keptFolders, listenHosts, recordFiles } = await import("../../server/config/permissions.ts");
   // Whoever asks for a command may stand elsewhere than its user.
   const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
   try {
@@ -59,7 +59,7 @@ async function serverAccess(args: Arguments, env: Environment): Promise<Access> 
       write: [
         ...access.write ?? [],
         ...recorded,
-        ...settings.batchDir === undefined ? [] : [settings.batchDir],
+        ...keptFolders(settings),
       ],
       net: listenHosts(settings),
       endsWithParent: settings.exitWithParent === true && Deno.build.os !== "windows",

@@ -22,7 +22,7 @@ function scripted(texts: readonly string[], end: Partial<Completion> = {}) {
     const text = texts[asked.length];
     asked.push({ messages: [...messages], options });
     const { signal } = options;
-    const generation = new Generation(() => {}, {}, signal);
+    const generation = new Generation(() => {}, {}, { signal });
     const completion = (finishReason: Completion["finishReason"]): Completion => ({
       finishReason,
       usage: { promptTokens: 3, cachedTokens: 1, completionTokens: 2 },

@@ -82,6 +82,11 @@ export interface GenerationOptions extends SamplingOptions, GenerationListener {
   /** A text that the answer is expected to be, or much of it: guesses come from it, too. The answer stays what it is. */
   prediction?: string;
   /**
+   * Give a receipt with the result: what another machine needs to compute the answer again, and hashes of what must come out.
+   * Default false.
+   */
+  receipt?: boolean;
+  /**
    * Latency class, of those that the model was loaded with. Default: "interactive", or the highest where
    * there is none of that name.
    */
@@ -245,6 +250,11 @@ export const GENERATION = {
     kind: text(0, TEXT_CHARACTERS_MAX),
     doc: "a text that the answer is expected to be, for guesses",
   },
+  receipt: {
+    kind: boolean,
+    default: false,
+    doc: "give a receipt with the result, by which another machine can check the answer",
+  },
   ...ASKING,
   ...LISTENER,
 } as const satisfies OptionTable;
@@ -280,6 +290,11 @@ export const SHAPE = {
   templateVariables: {
     kind: own<ChatVariables>(isRecord),
     doc: "more variables for chat templates that know them",
+  },
+  now: {
+    kind: number(0, 8.64e15),
+    unit: "ms",
+    doc: "the time since 1970 that chat templates may write; default: when the request came",
   },
 } as const satisfies OptionTable;
 

@@ -48,6 +48,21 @@ export interface KvOptions {
   overcommit?: boolean;
 }
 
+/** Where what was computed for prompts is kept beyond the KV cache. */
+export interface PrefixStoreOptions {
+  /** A folder, made where it is not there. Several programs may use one. */
+  readonly dir: string;
+  /** Most bytes that its files take; default 4 GiB. */
+  readonly bytesMax?: number;
+  /** 32 bytes in base64, with which all is encrypted (AES-256-GCM); default: nothing is. */
+  readonly key?: string;
+}
+
+/** Default of {@linkcode PrefixStoreOptions.bytesMax}. */
+export const PREFIX_STORE_BYTES = 4 * 2 ** 30;
+/** Bytes of a key. */
+export const STORE_KEY_BYTES = 32;
+
 /** How a model is loaded. All optional. */
 export interface LoadOptions {
   /**
@@ -109,6 +124,11 @@ export interface LoadOptions {
    * Each worker loads it. Default: none.
    */
   draft?: string;
+  /**
+   * Keeps what was computed for beginnings that prompts share, and for long prompts, in a folder, and reads it back after a restart or
+   * when the KV cache had no room for it. Answers have the same bits. Default: nothing is kept.
+   */
+  prefixStore?: PrefixStoreOptions;
   /**
    * For recording traffic: what is told of a request that was taken has a hash for each full block of its
    * prompt, keyed with this. Prompts that begin alike have the first hashes in common; nothing else can be
@@ -266,6 +286,14 @@ export const LOAD = {
     setBy: ["terminal", "operator"],
     flag: { value: "MODEL" },
     isCallers: true,
+  },
+  prefixStore: {
+    kind: object<PrefixStoreOptions>({
+      dir: { kind: text(1, 4096), required: true },
+      bytesMax: { kind: number(0, Infinity) },
+      key: { kind: text(1, 256) },
+    }),
+    doc: "a folder that keeps what was computed for prompts beyond the KV cache",
   },
   prefixHashKey: {
     kind: text(16, 256),

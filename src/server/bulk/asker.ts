@@ -94,7 +94,7 @@ export class BulkAsker {
 
   async #answer(
     dialect: Dialect,
-    { body }: RequestLine,
+    { path, body }: RequestLine,
     id: string,
     { tenant, class: name, signal }: AskOptions,
   ): Promise<unknown> {
@@ -104,16 +104,18 @@ export class BulkAsker {
       startedAt: performance.now(),
       headers: new Headers({ "x-kumi-class": name }),
       client: new Presence(() => [signal]),
+      endpoint: path,
       body: () => Promise.resolve(body),
     };
-    const { plan, chosen } = await planCall(this.#service, dialect, call);
+    const planned = await planCall(this.#service, dialect, call);
+    const { plan } = planned;
     if (plan.events !== undefined) {
       throw badField("stream", "Answers to requests of a file are never streams");
     }
     if (plan.class !== name) {
       throw badField("class", `Requests of a file are of class "${name}", current value is "${plan.class}"`);
     }
-    return await asWhole(this.#service, chosen.host.model, plan, call);
+    return await asWhole(this.#service, planned, call);
   }
 }
 

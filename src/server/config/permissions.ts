@@ -34,13 +34,15 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     else if (!isRemote(model)) read.push(...partPaths(model));
   }
   read.push(...recorded);
-  for (const file of [configFile(sources), settings.apiKeys]) if (file !== undefined) read.push(file);
+  for (const file of [configFile(sources), settings.apiKeys, settings.receiptKey, settings.prefixStoreKey]) {
+    if (file !== undefined) read.push(file);
+  }
   const net = listenHosts(settings);
   if (isDownload) {
     net.push(paths.hubHosts);
     if (paths.cache !== null) read.push(paths.cache);
   }
-  const kept = settings.batchDir === undefined ? [] : [settings.batchDir];
+  const kept = keptFolders(settings);
   read.push(...kept);
   const write = [...isDownload && paths.cache !== null ? [paths.cache] : [], ...recorded, ...kept];
   return [
@@ -54,6 +56,11 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     "--allow-env=KUMI_*,HF_*,XDG_*,HOME",
     "--ignore-env",
   ];
+}
+
+/** The folders that a server keeps something in. */
+export function keptFolders({ batchDir, audit, prefixStore }: Settings): string[] {
+  return [batchDir, audit, prefixStore].flatMap((folder) => folder ?? []);
 }
 
 /** The files that a recording of traffic is kept in. */

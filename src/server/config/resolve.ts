@@ -1,6 +1,6 @@
 /** From flags, environment and a configuration file to the options of a server. @module */
 
-import { LOAD } from "../../protocol/options/load.ts";
+import { LOAD, STORE_KEY_BYTES } from "../../protocol/options/load.ts";
 import { collect, flagOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import type { Kind } from "../../protocol/options/kind.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
@@ -157,6 +157,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     allowHosts: settings.allowHost,
     cors: settings.cors,
     batches: batchOptions(settings),
+    prefixStore: prefixStoreOptions(settings, sources),
     drainSeconds: settings.drainSeconds,
     canaryMs: settings.canarySeconds * 1000,
     gate: gateLimits(settings),
@@ -178,6 +179,29 @@ function batchOptions(
   if (batchDir === undefined) return undefined;
   const bytesMax = Math.round(batchMegabytes * MEGABYTE);
   return { dir: batchDir, bytesMax, filesMax: batchFiles, days: batchDays };
+}
+
+function prefixStoreOptions(
+  { prefixStore: dir, prefixStoreMegabytes, prefixStoreKey, noPrefixCache }: Settings,
+  sources: ConfigSources,
+): ServeOptions["prefixStore"] {
+  if (dir === undefined) return undefined;
+  if (noPrefixCache) {
+    throw new ConfigError("--prefix-store needs the prefix cache, which --no-prefix-cache turns off");
+  }
+  const bytesMax = Math.round(prefixStoreMegabytes * MEGABYTE);
+  if (prefixStoreKey === undefined) return { dir, bytesMax };
+  const key = read(sources, prefixStoreKey, "key").trim();
+  if (!isStoreKey(key)) throw new ConfigError(`${prefixStoreKey} has no key of 32 bytes in base64`);
+  return { dir, bytesMax, key };
+}
+
+function isStoreKey(text: string): boolean {
+  try {
+    return Uint8Array.fromBase64(text).length === STORE_KEY_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 function gateLimits(settings: Settings): ServeOptions["gate"] {

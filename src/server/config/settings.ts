@@ -14,7 +14,7 @@ import {
   text,
   type ValueOf,
 } from "../../protocol/options/kind.ts";
-import { LOAD, type LoadOptions } from "../../protocol/options/load.ts";
+import { LOAD, type LoadOptions, PREFIX_STORE_BYTES } from "../../protocol/options/load.ts";
 import { docOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import { BATCH_DEFAULTS } from "../batches/defaults.ts";
 import { GATE_LIMITS } from "../gate/limits.ts";
@@ -124,6 +124,43 @@ const SERVING = {
     fallback: 256,
     value: "N",
     help: "a recording of this size is renamed to FILE.1, in place of an earlier one, and begun anew",
+  },
+  prefixStore: {
+    kind: path,
+    value: "DIR",
+    help:
+      "keep what was computed for prompts there, and read it back after a restart; default: nothing is kept",
+  },
+  prefixStoreMegabytes: {
+    kind: number(0.001, 1e9),
+    fallback: PREFIX_STORE_BYTES / MEGABYTE,
+    value: "N",
+    help: "most that these files take",
+  },
+  prefixStoreKey: {
+    kind: path,
+    value: "FILE",
+    help: "encrypt them with the key of the file, as keygen --for prefixes writes it; default: not encrypted",
+  },
+  receiptKey: {
+    kind: path,
+    value: "FILE",
+    help: "signs receipts with the Ed25519 key of the file, as keygen writes it; default: no signatures",
+  },
+  audit: {
+    kind: path,
+    value: "DIR",
+    help: "keep the receipt of each answer there, in lines of JSON without text; default: none is kept",
+  },
+  auditText: {
+    kind: boolean,
+    help: "with --audit: keep requests and the texts of answers, too",
+  },
+  auditMegabytes: {
+    kind: number(0.001, 1e6),
+    fallback: 256,
+    value: "N",
+    help: "a file of receipts of this size gets the time to its name, and another is begun",
   },
   batchDir: {
     kind: path,

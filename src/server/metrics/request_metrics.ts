@@ -47,6 +47,7 @@ export class RequestMetrics implements RequestObserver {
   readonly #failed: Family<Counter>;
   readonly #refused: Family<Counter>;
   readonly #ignored: Family<Counter>;
+  readonly #receiptsLost: Family<Counter>;
   readonly #responses: Family<Counter>;
   readonly #sloRequests: Family<Counter>;
   readonly #sloMet: Family<Counter>;
@@ -97,6 +98,11 @@ export class RequestMetrics implements RequestObserver {
       "kumi:ignored_fields_total",
       "Fields that are not known and were ignored, by name.",
       ["field"],
+    );
+    this.#receiptsLost = this.#registry.counter(
+      "kumi:audit_receipts_lost_total",
+      "Answers whose receipts found no room in the audit.",
+      [],
     );
     this.#responses = count("kumi:responses_total", "Ended and refused requests by HTTP status.", [
       "class",
@@ -180,6 +186,10 @@ export class RequestMetrics implements RequestObserver {
 
   ignored(field: string): void {
     this.#ignored.of(field).add();
+  }
+
+  receiptLost(): void {
+    this.#receiptsLost.of().add();
   }
 
   /** Figures of a class since the start, as `/metrics` tells them. */

@@ -15,15 +15,20 @@ export function dialectRoutes(service: Service, endpoints: readonly Endpoint[]):
       alias,
       keyHeaders,
       errors: async () => (await loading).errors,
-      handle: async (exchange) => await answer(service, await loading, exchange),
+      handle: async (exchange) => await answer(service, await loading, exchange, path),
     };
   });
 }
 
-async function answer(service: Service, dialect: Dialect, exchange: Exchange): Promise<Response> {
+async function answer(
+  service: Service,
+  dialect: Dialect,
+  exchange: Exchange,
+  endpoint: string,
+): Promise<Response> {
   service.models.throwIfNone();
   const { request } = exchange;
-  const call = { ...exchange, headers: request.headers, body: () => service.bodies.json(request) };
+  const call = { ...exchange, endpoint, headers: request.headers, body: () => service.bodies.json(request) };
   return dialect.plan === undefined ? await reply(service, dialect, call) : await ask(service, dialect, call);
 }
 
@@ -35,9 +40,10 @@ async function reply(service: Service, dialect: Dialect, call: Call): Promise<Re
 }
 
 async function ask(service: Service, dialect: Dialect, call: Call): Promise<Response> {
-  const { plan, chosen } = await planCall(service, dialect, call);
+  const planned = await planCall(service, dialect, call);
   call.client.throwIfLeft();
-  return plan.events === undefined
-    ? Response.json(await asWhole(service, chosen.host.model, plan, call))
-    : await asStream(service, chosen.host.model, plan, plan.events, call);
+  const { events } = planned.plan;
+  return events === undefined
+    ? Response.json(await asWhole(service, planned, call))
+    : await asStream(service, planned, events, call);
 }

@@ -12,6 +12,7 @@ import {
 } from "../../../client/conversation/pieces.ts";
 import { inputOf } from "../conversation/tools.ts";
 import type { Asked, EventWriter, SoFar } from "../dialect.ts";
+import { receiptField } from "../own.ts";
 import { ANTHROPIC_ERRORS } from "./errors.ts";
 
 function messageOf({ id, modelName }: Asked, rest: object) {
@@ -48,6 +49,7 @@ export function wholeMessage(asked: Asked, result: GenerationResult, manner: Ans
     content: pieces.map((piece) => blockOf(asked, piece)),
     ...ending(result, pieces.some(({ kind }) => kind === "call")),
     usage: usageOf(result),
+    ...receiptField(result),
   });
 }
 
@@ -100,7 +102,7 @@ export class MessageEvents implements EventWriter {
   last(_index: number, result: GenerationResult): string {
     const rest = this.#write(this.#reader.end()) + this.#close();
     const delta = ending(result, this.#reader.hasCalls);
-    return rest + event("message_delta", { delta, usage: usageOf(result) });
+    return rest + event("message_delta", { delta, usage: usageOf(result), ...receiptField(result) });
   }
 
   end(): string {

@@ -12,6 +12,7 @@ import {
 } from "../../../client/conversation/pieces.ts";
 import { callId, inputOf, type OpenCall } from "../conversation/tools.ts";
 import type { Asked, EventWriter, SoFar, StreamFormat } from "../dialect.ts";
+import { receiptField } from "../own.ts";
 
 export const OLLAMA_ERRORS = { body: ({ message }: ApiError) => ({ error: message }) } satisfies ErrorShape;
 
@@ -60,9 +61,8 @@ function callOf({ id }: Asked, { index, name, text }: OpenCall): Call {
 const nanoseconds = (ms: number) => Math.round(ms * 1e6);
 
 /** How an answer ended, what was counted, and how long it took. */
-function ending(
-  { finishReason, usage, timings: { totalMs, ttftMs = totalMs, queueMs = 0 } }: GenerationResult,
-) {
+function ending(result: GenerationResult) {
+  const { finishReason, usage, timings: { totalMs, ttftMs = totalMs, queueMs = 0 } } = result;
   return {
     done: true,
     done_reason: finishReason === "stop" ? "stop" : "length",
@@ -72,6 +72,7 @@ function ending(
     prompt_eval_duration: nanoseconds(Math.max(0, ttftMs - queueMs)),
     eval_count: usage.completionTokens,
     eval_duration: nanoseconds(Math.max(0, totalMs - ttftMs)),
+    ...receiptField(result),
   };
 }
 

@@ -44,10 +44,10 @@ export function usageOf(results: readonly GenerationResult[], n: number) {
 }
 
 /** How an answer ended. Clients know "stop" and "length" alone; `kumi` has the engine's own reason. */
-export function ending({ finishReason, seed }: GenerationResult) {
+export function ending({ finishReason, seed, receipt }: GenerationResult) {
   return {
     finish_reason: finishReason === "stop" ? "stop" : "length",
-    kumi: { finish_reason: finishReason, seed },
+    kumi: { finish_reason: finishReason, seed, ...receipt === undefined ? {} : { receipt } },
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../../../client/conversation/pieces.ts";
 import { callId, type OpenCall } from "../conversation/tools.ts";
 import type { Asked, EventWriter, SoFar } from "../dialect.ts";
+import { receiptField } from "../own.ts";
 import type { RESPONSES_BODY } from "./fields.ts";
 
 type Fields = FieldsOf<typeof RESPONSES_BODY>;
@@ -108,6 +109,7 @@ class Writer {
         output_tokens_details: { reasoning_tokens: reasoningTokens },
         total_tokens: promptTokens + completionTokens,
       },
+      ...receiptField(result),
     });
   }
 }
