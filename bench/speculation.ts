@@ -9,6 +9,7 @@
  */
 
 import { parseArgs } from "@std/cli";
+import { cpuUsage } from "node:process";
 import { type GenerationResult, loadModel, type Model } from "../mod.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { ascending, quantile } from "../src/loadtest/quantile.ts";
@@ -37,6 +38,13 @@ interface Run {
   readonly result: GenerationResult;
   /** From the first token to the last. */
   readonly ms: number;
+  /** Of this process, in that time: less disturbed where others have the cores, too. */
+  readonly processorMs: number;
+}
+
+function processorMs(): number {
+  const { user, system } = cpuUsage();
+  return (user + system) / 1000;
 }
 
 async function answer(
@@ -44,7 +52,7 @@ async function answer(
   i: number,
   speculation: boolean,
 ): Promise<Run> {
-  const ids: number[] = [], times: number[] = [];
+  const ids: number[] = [], times: number[] = [], processor: number[] = [];
   const all = {
     ...options,
     maxTokens,
@@ -53,21 +61,25 @@ async function answer(
     onTokens: (tokens: readonly number[]) => {
       ids.push(...tokens);
       times.push(performance.now());
+      processor.push(processorMs());
     },
   };
   const generation = isChat ? model.chat([{ role: "user", content: text }], all) : model.generate(text, all);
   const result = await generation.result;
-  return { ids, result, ms: (times.at(-1) ?? 0) - (times[0] ?? 0) };
+  const between = (all: readonly number[]) => (all.at(-1) ?? 0) - (all[0] ?? 0);
+  return { ids, result, ms: between(times), processorMs: between(processor) };
 }
 
-async function guesses(of: Model): Promise<{ drafted: number; accepted: number }> {
+/** Steps so far, tokens that were guessed in them, and those that were right. */
+async function countsOf(of: Model): Promise<{ steps: number; drafted: number; accepted: number }> {
   const { workers } = await of.stats();
   return workers.reduce(
-    (sum, { draftTokens, acceptedTokens }) => ({
+    (sum, { steps, draftTokens, acceptedTokens }) => ({
+      steps: sum.steps + steps,
       drafted: sum.drafted + draftTokens,
       accepted: sum.accepted + acceptedTokens,
     }),
-    { drafted: 0, accepted: 0 },
+    { steps: 0, drafted: 0, accepted: 0 },
   );
 }
 
@@ -82,6 +94,10 @@ interface KindResult {
   readonly speedUp: number;
   /** Of each prompt with more than one token. */
   readonly speedUps: readonly number[];
+  /** The same of processor time. */
+  readonly processorSpeedUp: number;
+  /** Steps without guesses and with, prompts included. */
+  readonly steps: { readonly plain: number; readonly guessing: number };
   /** Guesses that were right, and how many tokens of a hundred were guessed. */
   readonly acceptance: number | null;
   readonly acceptedShare: number;
@@ -94,25 +110,32 @@ const median = (values: readonly number[]) => quantile(ascending(values), 0.5);
 async function measure(kind: string): Promise<KindResult> {
   let tokens = 0;
   const speeds = { plain: [] as number[], guessing: [] as number[] };
+  const processorGains: number[] = [];
+  const steps = { plain: 0, guessing: 0 };
   const different: number[] = [];
-  const before = await guesses(model);
+  const before = await countsOf(model);
   for (let i = 0; i < prompts; i++) {
     const prompt = kinds[kind](i);
     const order = i % 2 === 0 ? [false, true] : [true, false];
     const runs: Run[] = [];
-    for (const speculation of order) runs.push(await answer(prompt, i, speculation));
+    for (const speculation of order) {
+      const began = (await countsOf(model)).steps;
+      runs.push(await answer(prompt, i, speculation));
+      steps[speculation ? "guessing" : "plain"] += (await countsOf(model)).steps - began;
+    }
     const [plain, guessing] = order[0] ? [runs[1], runs[0]] : runs;
     tokens += plain.ids.length;
     const later = plain.ids.length - 1;
     if (later > 0) {
       speeds.plain.push(later * 1000 / plain.ms);
       speeds.guessing.push(later * 1000 / guessing.ms);
+      processorGains.push(plain.processorMs / guessing.processorMs);
     }
     const shown = ({ ids, result: { text, finishReason } }: Run) =>
       JSON.stringify({ ids, text, finishReason });
     if (shown(plain) !== shown(guessing)) different.push(i);
   }
-  const after = await guesses(model);
+  const after = await countsOf(model);
   const speedUps = speeds.plain.map((plain, i) => speeds.guessing[i] / plain);
   const drafted = after.drafted - before.drafted, accepted = after.accepted - before.accepted;
   return {
@@ -123,6 +146,8 @@ async function measure(kind: string): Promise<KindResult> {
     guessing: median(speeds.guessing),
     speedUp: median(speedUps),
     speedUps,
+    processorSpeedUp: median(processorGains),
+    steps,
     acceptance: drafted === 0 ? null : accepted / drafted,
     acceptedShare: accepted / tokens,
     different,
@@ -135,7 +160,10 @@ const results: KindResult[] = [];
 for (const kind of chosen) results.push(await measure(kind));
 const percent = (share: number | null) => share === null ? "–" : `${(100 * share).toFixed(0)} %`;
 console.log(renderTable(
-  ["", "prompts", "tokens", "tokens/s", "with guesses", "", "guesses right", "of the tokens", "different"],
+  [
+    ...["", "prompts", "tokens", "tokens/s", "with guesses", "", "by processor time", "steps"],
+    ...["guesses right", "of the tokens", "different"],
+  ],
   results.map((each) => [
     each.kind,
     `${each.prompts}`,
@@ -143,6 +171,8 @@ console.log(renderTable(
     each.plain.toFixed(1),
     each.guessing.toFixed(1),
     `${each.speedUp.toFixed(2)}×`,
+    `${each.processorSpeedUp.toFixed(2)}×`,
+    percent(each.steps.guessing / each.steps.plain),
     percent(each.acceptance),
     percent(each.acceptedShare),
     `${each.different.length}`,
