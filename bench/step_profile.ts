@@ -17,6 +17,7 @@ import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { processorName } from "../src/cli/system.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { type KernelSymbols, Library } from "../src/ffi/library.ts";
+import { type NativeFunction, wrapLibraries } from "./support/wrap_library.ts";
 import { activationForms } from "../src/ffi/symbols.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
@@ -58,20 +59,6 @@ class Stopwatch {
       return status;
     };
   }
-}
-
-type NativeFunction = (...args: unknown[]) => number;
-
-/** Lets every library opened from now on go through the stopwatch. */
-function install(watch: Stopwatch): void {
-  const original = Object.getOwnPropertyDescriptor(Library.prototype, "symbols")!;
-  const wrapped = new WeakMap<Library, KernelSymbols>();
-  Object.defineProperty(Library.prototype, "symbols", {
-    get(this: Library) {
-      if (!wrapped.has(this)) wrapped.set(this, watch.wrap(original.get!.call(this)));
-      return wrapped.get(this);
-    },
-  });
 }
 
 /** Milliseconds of one call that does next to nothing. */
@@ -129,7 +116,7 @@ if (import.meta.main) {
   const crossing = crossingMs();
   const watch = new Stopwatch();
   const watching = watch.costMs();
-  install(watch);
+  wrapLibraries((symbols) => watch.wrap(symbols));
   using file = await openGguf(path);
   const threads = args.threads === undefined ? undefined : Number(args.threads);
   const kvTokens = (DEPTH + 1) * Math.max(...BATCHES);

@@ -13,16 +13,19 @@ const experts = @import("abi/experts.zig");
 const grammars = @import("abi/grammars.zig");
 const kv_blocks = @import("abi/kv_blocks.zig");
 const layers = @import("abi/layers.zig");
+const linear_attention = @import("abi/linear_attention.zig");
 const machine = @import("abi/machine.zig");
 const measurements = @import("abi/measurements.zig");
 const placement = @import("abi/placement.zig");
 const sampling = @import("abi/sampling.zig");
+const states = @import("abi/states.zig");
 const symbols = @import("abi/symbols.zig");
 const thunk = @import("abi/thunk.zig");
 const weights = @import("abi/weights.zig");
 const kv_batch = @import("kv/batch.zig");
 const kv_arena = @import("kv/arena.zig");
 const kv_buddy = @import("kv/buddy.zig");
+const kv_states = @import("kv/states.zig");
 const rope = @import("ops/rope.zig");
 const sample = @import("ops/sample.zig");
 const score = @import("ops/score.zig");
@@ -88,6 +91,14 @@ pub const functions = .{
     .{ "kumi_experts", experts.run, "context call call_bytes tokens" },
     .{ "kumi_rope_append", layers.ropeAppend, "context rope arena layer q k v heads q_norm k_norm pairing eps norm_order sharpening sharpening_length norm clamp" },
     .{ "kumi_attention", layers.attention, "context arena layer q heads scale softcap sinks y y_forms" },
+    .{ "kumi_states_create", states.create, "context slots slot_bytes out_id" },
+    .{ "kumi_states_copy", states.copy, "states from to" },
+    .{ "kumi_states_set", states.set, "context states slots slots_bytes" },
+    .{ "kumi_short_conv", linear_attention.shortConv, "context call call_bytes" },
+    .{ "kumi_delta_rule", linear_attention.deltaRule, "context call call_bytes" },
+    .{ "kumi_gated_norm", linear_attention.gatedNorm, "context x gate weight k head n eps order y forms" },
+    .{ "kumi_gated", linear_attention.gated, "context gate x k n function y forms" },
+    .{ "kumi_split_heads", linear_attention.splitHeads, "context x heads dim n first second" },
     .{ "kumi_cap_logits", layers.capLogits, "context x k n scale cap" },
     .{ "kumi_gather_rows", layers.gatherRows, "context x k index index_bytes y" },
     .{ "kumi_vocabulary_create", grammars.vocabularyCreate, "context bytes bytes_bytes starts starts_bytes out_id" },
@@ -117,6 +128,7 @@ pub const structs = .{
     .{ "BatchToken", kv_batch.Token },
     .{ "BatchSeq", kv_batch.Seq },
     .{ "BatchExtent", kv_batch.Extent },
+    .{ "DeltaRuleCall", linear_attention.DeltaRule },
     .{ "ExpertsCall", experts.Call },
     .{ "GrammarState", grammars.StateInfo },
     .{ "KvRun", kv_buddy.Run },
@@ -126,6 +138,8 @@ pub const structs = .{
     .{ "SampleTop", sample.TokenLogprob },
     .{ "SampleResult", sample.Result },
     .{ "ScoreResult", score.Result },
+    .{ "ShortConvCall", linear_attention.ShortConv },
+    .{ "StateSlot", kv_states.Slot },
     .{ "WeightsInfo", weights.WeightsInfo },
 };
 
@@ -139,6 +153,9 @@ pub const enums = .{
     .{ "GateFunction", @import("ops/glu.zig").Function },
     .{ "ExpertScoring", @import("ops/route.zig").Scoring },
     .{ "ActivationFunction", @import("ops/activate.zig").Function },
+    .{ "HeadSharing", @import("ops/delta_rule.zig").Sharing },
+    .{ "StateRule", @import("ops/delta_rule.zig").Rule },
+    .{ "GateOrder", @import("ops/gated_norm.zig").Order },
     .{ "HeadNorm", @import("ops/rope_append.zig").HeadNorm },
     .{ "NumaState", placement.NumaState },
     .{ "Measurement", @import("ops/measure.zig").What },
@@ -160,6 +177,10 @@ pub const limits = .{
     .{ "headDimMax", kv_arena.head_dim_max },
     .{ "kvGroupsMax", kv_arena.groups_max },
     .{ "kvLayersMax", kv_arena.layers_max },
+    .{ "stateAlignment", kv_states.alignment },
+    .{ "statesMax", kv_states.slots_max },
+    .{ "convTapsMax", @import("ops/short_conv.zig").taps_max },
+    .{ "convHeadMax", @import("ops/epilogue.zig").unit },
     .{ "expertsMax", @import("ops/route.zig").experts_max },
     .{ "expertsUsedMax", @import("ops/route.zig").used_max },
     .{ "ropePositionsMax", rope.positions_max },

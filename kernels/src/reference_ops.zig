@@ -16,7 +16,9 @@ const activate = @import("ops/activate.zig");
 const attention = @import("ops/attention/attention.zig");
 const attention_test = @import("ops/attention/attention_test.zig");
 const cap_logits = @import("ops/cap_logits.zig");
+const delta_rule = @import("ops/delta_rule.zig");
 const embed = @import("ops/embed.zig");
+const gated_norm = @import("ops/gated_norm.zig");
 const glu = @import("ops/glu.zig");
 const layer_norm = @import("ops/layer_norm.zig");
 const load = @import("ops/load.zig");
@@ -30,6 +32,7 @@ const route = @import("ops/route.zig");
 const sample = @import("ops/sample.zig");
 const sample_test = @import("ops/sample_test.zig");
 const score = @import("ops/score.zig");
+const short_conv = @import("ops/short_conv.zig");
 
 const gpa = std.heap.page_allocator;
 
@@ -48,6 +51,10 @@ pub const table: Ops = .{
     .route = &alone(route.Args, route.reference),
     .gather_columns = &@import("ops/gather_columns.zig").run,
     .mix_experts = &alone(mix_experts.Args, mix_experts.reference),
+    .short_conv = &alone(short_conv.Args, convolve),
+    .delta_rule = &alone(delta_rule.Args, recur),
+    .gated_norm = &alone(gated_norm.Args, normGated),
+    .split_heads = &@import("ops/split_heads.zig").run,
     .gather_rows = &@import("ops/gather_rows.zig").run,
     .sample = &alone(sample.Args, choose),
     .score = &alone(score.Args, scoreRows),
@@ -112,6 +119,35 @@ fn gated(args: *const glu.Args) void {
     defer gpa.free(row);
     for (0..args.n) |i| {
         glu.reference(args.function, args.gate[i * args.k ..][0..args.k], args.up[i * args.k ..][0..args.k], row);
+        store(row, i, &args.y);
+    }
+}
+
+fn convolve(args: *const short_conv.Args) void {
+    const last = args.seqs[args.seq_count - 1];
+    const n = last.token_first + last.token_count;
+    const y = gpa.alloc(f32, n * args.channels) catch @panic("out of memory");
+    defer gpa.free(y);
+    short_conv.reference(args, y);
+    for (0..n) |i| store(y[i * args.channels ..][0..args.channels], i, &args.y);
+}
+
+fn recur(args: *const delta_rule.Args) void {
+    const matrix = gpa.alloc(f64, args.key_dim * args.value_dim) catch @panic("out of memory");
+    defer gpa.free(matrix);
+    delta_rule.reference(args, matrix);
+}
+
+fn normGated(args: *const gated_norm.Args) void {
+    const row = gpa.alloc(f32, args.k) catch @panic("out of memory");
+    defer gpa.free(row);
+    for (0..args.n) |i| {
+        var first: usize = 0;
+        while (first < args.k) : (first += args.head) {
+            const at = i * args.k + first;
+            const w = args.w + if (args.shared == 1) 0 else first;
+            gated_norm.reference(args.order, args.x[at..][0..args.head], args.gate[at..][0..args.head], w[0..args.head], row[first..][0..args.head], args.eps);
+        }
         store(row, i, &args.y);
     }
 }

@@ -34,6 +34,7 @@ import { chooseTokens, type Ready } from "./token_chooser.ts";
 import { type GenerationRequest, isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
+import { StateSlots } from "./state_slots.ts";
 import { StepFit } from "./step_fit.ts";
 import { Thinking } from "./thinking.ts";
 import { EngineTally, type StepShare } from "./tally.ts";
@@ -56,6 +57,7 @@ export type StepRunner =
     | "kvWindows"
     | "batchTokensMax"
     | "logitsRowsMax"
+    | "stateSlots"
   >
   & { readonly hyperparameters: { readonly vocab: number; readonly hidden: number } };
 
@@ -141,6 +143,8 @@ export class Engine {
   readonly #now: () => number;
   readonly #tally: EngineTally;
   readonly #hashKey?: string;
+  /** Where layers keep states of sequences. */
+  readonly #states?: StateSlots;
   readonly #fit = new StepFit();
   readonly #watch = new EngineWatch();
   /** By id, all that have not ended. */
@@ -164,9 +168,11 @@ export class Engine {
     this.#now = parts.now ?? wallClock;
     this.#tally = new EngineTally(classes);
     this.#hashKey = parts.prefixHashKey;
+    this.#states = runner.stateSlots > 0 ? new StateSlots(runner.stateSlots) : undefined;
     this.#cache = new PrefixCache(allocator, {
       blockTokens: BLOCK_TOKENS,
-      blocksMax: prefixCache ? undefined : 0,
+      // Keys and values of a prefix are not all that its sequence needs where layers have states.
+      blocksMax: prefixCache && this.#states === undefined ? undefined : 0,
       windows: runner.kvWindows,
     });
     this.#store = parts.prefixStore?.(this.#cache);
@@ -191,6 +197,8 @@ export class Engine {
       return request === undefined || isEmbedding(request) ? undefined : request.sampling;
     };
     const { vocab } = runner.hyperparameters;
+    // A guess that was wrong cannot be taken out of a state.
+    if (this.#states !== undefined) return undefined;
     return speculation && {
       ...draft === undefined ? {} : { source: new DraftModel({ ...draft, samplingOf, vocab }) },
       ...speculation,
@@ -338,6 +346,7 @@ export class Engine {
   step(interruption?: Interruption): StepOutcome {
     const plan = this.#scheduler.plan(this.#now());
     for (const id of plan.expired) this.#stop(id, "deadline");
+    for (const id of plan.preempted) this.#states?.release(id);
     this.#tally.preempt(plan.preempted.length);
     if (plan.items.length === 0) return { hasComputed: false, waitMs: plan.waitMs };
     try {
@@ -414,8 +423,11 @@ export class Engine {
     const { items, load } = plan;
     for (const { id, first } of items) this.#works.get(id)!.start(startedAt, first);
     this.#onStep(items.map(({ id }) => id));
-    const { interrupted, expected } = load.tokens >= INTERRUPTIBLE_TOKENS ? interruption ?? {} : {};
-    if (!this.#runner.forward(items, interrupted, expected)) {
+    const states = this.#states;
+    // A step that was broken off has written some of its states, so those cannot be.
+    const canEndEarly = load.tokens >= INTERRUPTIBLE_TOKENS && states === undefined;
+    const { interrupted, expected } = canEndEarly ? interruption ?? {} : {};
+    if (!this.#runner.forward(states?.slices(items) ?? items, interrupted, expected)) {
       this.#scheduler.abandon(plan.step);
       return;
     }
@@ -520,6 +532,7 @@ export class Engine {
 
   #forget(work: Work): void {
     this.#works.delete(work.id);
+    this.#states?.release(work.id);
     work.constraint?.[Symbol.dispose]();
   }
 

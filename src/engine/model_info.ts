@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { bf16Instructions } from "../ffi/isa.ts";
 import type { GgufFile } from "../gguf/reader.ts";
 import { elementCount, tensorType } from "../gguf/tensor_types.ts";
+import { kvLayersOf } from "../layers/state_shape.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
 import { NUMERICS_VERSION } from "../protocol/numerics.ts";
 import { VERSION } from "../protocol/version.ts";
@@ -36,7 +37,7 @@ export function describeModel(
   >,
 ): ModelInfo {
   const h = runner.hyperparameters;
-  const [first] = h.layers;
+  const [first] = kvLayersOf(h.layers);
   const tensors = [...file.tensors.values()];
   const name = file.metadata.get("general.name");
   const { isa } = runner.kernels;

@@ -1,6 +1,7 @@
 /** Loads the model that guesses for another one. @module */
 
 import { SPECULATING_MAX } from "../../scheduler/mod.ts";
+import { stateBytesOf } from "../layers/state_shape.ts";
 import { ModelError } from "../models/error.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 import { named, readModel } from "../runner/model_file.ts";
@@ -10,7 +11,7 @@ import { openWeights } from "./open_weights.ts";
 
 /** The model that answers. */
 interface Answering {
-  readonly runner: Pick<ModelRunner, "contextLength" | "batchTokensMax">;
+  readonly runner: Pick<ModelRunner, "contextLength" | "batchTokensMax" | "stateBytes">;
   readonly tokenizer: Tokenizer;
 }
 
@@ -24,7 +25,12 @@ export async function openDraft(
   try {
     using opened = await openWeights(path, { ...options, weights: undefined }, own.signal);
     const { file } = opened;
-    const { tokenizer, hyperparameters: { contextLength: most } } = readModel(file);
+    const { tokenizer, hyperparameters: { contextLength: most, layers } } = readModel(file);
+    if (answering.runner.stateBytes + stateBytesOf(layers) > 0) {
+      throw new ModelError(
+        "guesses cannot be taken out of a state that layers keep of a sequence: no draft model is possible",
+      );
+    }
     checkTokens(tokenizer, answering.tokenizer);
     const contextLength = Math.min(most, answering.runner.contextLength);
     return await loadModelRunner(file, {

@@ -8,9 +8,9 @@ import { asBuffer } from "./buffers.ts";
 import { createContext } from "./create_context.ts";
 import { check } from "./errors.ts";
 import type { ExpertsCall } from "./experts.ts";
-import { KernelContext } from "./kernel_context.ts";
 import { Library } from "./library.ts";
 import { type Arena, idOf, type Rope, u32, type Vector, type Weights } from "./objects.ts";
+import { StatefulKernels } from "./stateful_kernels.ts";
 import { type Activation, type KernelsOptions, NONE, type Region, type UngatedActivation } from "./params.ts";
 import { measure, type Measured } from "./measure.ts";
 import {
@@ -23,7 +23,7 @@ import {
 } from "./symbols.ts";
 
 export type { Measured } from "./measure.ts";
-export { Arena, Rope, Vector, Weights } from "./objects.ts";
+export { Arena, Rope, States, Vector, Weights } from "./objects.ts";
 export { freeContext } from "./create_context.ts";
 export { f32At, NONE } from "./params.ts";
 export type {
@@ -36,6 +36,7 @@ export type {
   UngatedActivation,
 } from "./params.ts";
 export { type ExpertRouting, ExpertsCall } from "./experts.ts";
+export { DeltaRuleCall, ShortConvCall, type StatePart } from "./linear_attention.ts";
 export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
 
@@ -43,7 +44,7 @@ export { LibraryError } from "./library.ts";
  * What the library computes. It belongs to the thread that opened it; calls block that thread. Every method throws KernelError
  * when the library refuses, RangeError for numbers that are no u32, Error after {@linkcode Kernels.close}.
  */
-export class Kernels extends KernelContext {
+export class Kernels extends StatefulKernels {
   /** Starts the thread team. Throws LibraryError, and KernelError for an `isa`, `cpus` or `numaNode` that there is not. */
   static open(options: KernelsOptions): Kernels {
     const library = Library.acquire(options.libraryPath);

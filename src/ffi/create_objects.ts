@@ -3,7 +3,7 @@
 import { asBuffer } from "./buffers.ts";
 import { check } from "./errors.ts";
 import type { KernelSymbols } from "./library.ts";
-import { Arena, type Owner, Rope, u32, Vector, Weights } from "./objects.ts";
+import { Arena, type Owner, Rope, States, u32, Vector, Weights } from "./objects.ts";
 import { type ArenaParams, encodeArenaLayers, encodeRope, type RopeParams } from "./params.ts";
 
 const idWord = new Uint32Array(1);
@@ -66,4 +66,16 @@ export function createArena(native: KernelSymbols, owner: Owner, params: ArenaPa
   );
   if (status < 0) check(status, "create arena", { slots, format, layers: JSON.stringify(layers) });
   return new Arena(owner, idWord[0], slots);
+}
+
+/** States of sequences. */
+export function createStates(native: KernelSymbols, owner: Owner, slots: number, slotBytes: number): States {
+  const status = native.kumi_states_create(
+    owner.id,
+    u32(slots, "slots"),
+    u32(slotBytes, "slotBytes"),
+    idBuffer,
+  );
+  check(status, "create states", { slots, slotBytes });
+  return new States(owner, idWord[0], slots, slotBytes);
 }

@@ -1,6 +1,7 @@
 /** A mixture of experts, as `kumi_experts` takes it. @module */
 
-import { idOf, u32, type Vector, type Weights } from "./objects.ts";
+import { encodeCall } from "./call.ts";
+import { idOf, type Vector, type Weights } from "./objects.ts";
 import { type Activation, NONE, type Region } from "./params.ts";
 import { ExpertScoring, GateFunction, structs } from "./symbols.ts";
 
@@ -72,8 +73,7 @@ export class ExpertsCall {
 
 function encode(params: ExpertsParams): Uint8Array<ArrayBuffer> {
   const { routing, choiceBias, gate, up, down, x, shared, gated } = params;
-  const { bytes, fields } = structs.ExpertsCall;
-  const words: Record<Exclude<keyof typeof fields, "scale">, number> = {
+  return encodeCall(structs.ExpertsCall, {
     x: x.region,
     xForms: x.forms,
     logits: params.logits,
@@ -102,11 +102,5 @@ function encode(params: ExpertsParams): Uint8Array<ArrayBuffer> {
     gatedForms: gated.forms,
     products: params.products,
     y: params.y,
-  };
-  const call = new DataView(new ArrayBuffer(bytes));
-  for (const [name, value] of Object.entries(words)) {
-    call.setUint32(fields[name as keyof typeof words].offset, u32(value, name), true);
-  }
-  call.setFloat32(fields.scale.offset, routing.scale, true);
-  return new Uint8Array(call.buffer);
+  }, { scale: routing.scale });
 }

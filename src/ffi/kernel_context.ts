@@ -2,7 +2,7 @@
 
 import { asBuffer } from "./buffers.ts";
 import { workspaceUnits } from "./create_context.ts";
-import { createArena, createRope, createVector, createWeights } from "./create_objects.ts";
+import { createArena, createRope, createStates, createVector, createWeights } from "./create_objects.ts";
 import { check } from "./errors.ts";
 import {
   createGrammar,
@@ -14,7 +14,7 @@ import {
 import { levelNames, supportedLevels } from "./isa.ts";
 import { createKvBlocks, KvBlocks } from "./kv_blocks.ts";
 import { type KernelSymbols, Library } from "./library.ts";
-import { type Arena, type Owner, type Rope, u32, type Vector, type Weights } from "./objects.ts";
+import { type Arena, type Owner, type Rope, type States, u32, type Vector, type Weights } from "./objects.ts";
 import type { ArenaParams, RopeParams } from "./params.ts";
 import { shareWeights } from "./share_weights.ts";
 import { NumaState } from "./symbols.ts";
@@ -141,6 +141,14 @@ export abstract class KernelContext implements Disposable {
   /** A KV cache: address space, of which memory is used when tokens are first written. */
   createArena(params: ArenaParams): Arena {
     return createArena(this.native, this.#owner, params);
+  }
+
+  /**
+   * States of sequences: so many slots of `slotBytes`, a multiple of 64. Address space, of which memory is used when a state is
+   * first written.
+   */
+  createStates(slots: number, slotBytes: number): States {
+    return createStates(this.native, this.#owner, slots, slotBytes);
   }
 
   /** Hands out the blocks of a KV cache, all free at first. */

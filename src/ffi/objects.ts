@@ -200,3 +200,23 @@ export class Arena extends NativeObject {
     return bytes[0] < 0 ? undefined : bytes[0];
   }
 }
+
+/** States of `slots` sequences, of `slotBytes` each. */
+export class States extends NativeObject {
+  readonly slots: number;
+  readonly slotBytes: number;
+
+  constructor(owner: Owner, id: number, slots: number, slotBytes: number) {
+    super(owner, id);
+    this.slots = slots;
+    this.slotBytes = slotBytes;
+  }
+
+  /** Makes slot `to` hold what `from` does. */
+  copy(from: number, to: number): void {
+    const native = this.owner.symbols();
+    if (native === undefined) throw new Error("Cannot copy a state: the kernels were closed");
+    const status = native.kumi_states_copy(this.id, u32(from, "from"), u32(to, "to"));
+    check(status, "copy state", { from, to, slots: this.slots });
+  }
+}

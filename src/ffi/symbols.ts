@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xaeef592f;
+export const abiHash = 0x9dceca4c;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -14,6 +14,10 @@ export const limits = {
   headDimMax: 256,
   kvGroupsMax: 64,
   kvLayersMax: 1024,
+  stateAlignment: 64,
+  statesMax: 1048576,
+  convTapsMax: 8,
+  convHeadMax: 256,
   expertsMax: 1024,
   expertsUsedMax: 64,
   ropePositionsMax: 1048576,
@@ -94,6 +98,7 @@ export const GateFunction = {
   silu: 0,
   gelu: 1,
   clamped: 2,
+  sigmoid: 3,
 } as const;
 
 export const ExpertScoring = {
@@ -108,6 +113,21 @@ export const ActivationFunction = {
   reluSquared: 2,
   silu: 3,
   xielu: 4,
+} as const;
+
+export const HeadSharing = {
+  neighbours: 0,
+  strided: 1,
+} as const;
+
+export const StateRule = {
+  delta: 0,
+  additive: 1,
+} as const;
+
+export const GateOrder = {
+  normThenGate: 0,
+  gateThenNorm: 1,
 } as const;
 
 export const HeadNorm = {
@@ -424,6 +444,34 @@ export const structs = {
       tokenCount: { offset: 4, type: "u32", count: 1 },
     },
   },
+  DeltaRuleCall: {
+    bytes: 92,
+    fields: {
+      states: { offset: 0, type: "u32", count: 1 },
+      stateOffset: { offset: 4, type: "u32", count: 1 },
+      x: { offset: 8, type: "u32", count: 1 },
+      row: { offset: 12, type: "u32", count: 1 },
+      queryFirst: { offset: 16, type: "u32", count: 1 },
+      keyFirst: { offset: 20, type: "u32", count: 1 },
+      valueFirst: { offset: 24, type: "u32", count: 1 },
+      alpha: { offset: 28, type: "u32", count: 1 },
+      alphaFirst: { offset: 32, type: "u32", count: 1 },
+      beta: { offset: 36, type: "u32", count: 1 },
+      betaFirst: { offset: 40, type: "u32", count: 1 },
+      gateRow: { offset: 44, type: "u32", count: 1 },
+      gateGroup: { offset: 48, type: "u32", count: 1 },
+      decay: { offset: 52, type: "u32", count: 1 },
+      dt: { offset: 56, type: "u32", count: 1 },
+      skip: { offset: 60, type: "u32", count: 1 },
+      heads: { offset: 64, type: "u32", count: 1 },
+      keyHeads: { offset: 68, type: "u32", count: 1 },
+      keyDim: { offset: 72, type: "u32", count: 1 },
+      valueDim: { offset: 76, type: "u32", count: 1 },
+      sharing: { offset: 80, type: "u32", count: 1 },
+      rule: { offset: 84, type: "u32", count: 1 },
+      y: { offset: 88, type: "u32", count: 1 },
+    },
+  },
   ExpertsCall: {
     bytes: 116,
     fields: {
@@ -547,6 +595,37 @@ export const structs = {
       argmax: { offset: 4, type: "u32", count: 1 },
       argmaxLogprob: { offset: 8, type: "f32", count: 1 },
       rank: { offset: 12, type: "u32", count: 1 },
+    },
+  },
+  ShortConvCall: {
+    bytes: 76,
+    fields: {
+      states: { offset: 0, type: "u32", count: 1 },
+      stateOffset: { offset: 4, type: "u32", count: 1 },
+      x: { offset: 8, type: "u32", count: 1 },
+      stride: { offset: 12, type: "u32", count: 1 },
+      xFirst: { offset: 16, type: "u32", count: 1 },
+      beforeFirst: { offset: 20, type: "u32", count: 1 },
+      afterFirst: { offset: 24, type: "u32", count: 1 },
+      weights: { offset: 28, type: "u32", count: 1 },
+      bias: { offset: 32, type: "u32", count: 1 },
+      channels: { offset: 36, type: "u32", count: 1 },
+      taps: { offset: 40, type: "u32", count: 1 },
+      silu: { offset: 44, type: "u32", count: 1 },
+      head: { offset: 48, type: "u32", count: 1 },
+      queryHeads: { offset: 52, type: "u32", count: 1 },
+      keyHeads: { offset: 56, type: "u32", count: 1 },
+      scale: { offset: 60, type: "f32", count: 1 },
+      eps: { offset: 64, type: "f32", count: 1 },
+      y: { offset: 68, type: "u32", count: 1 },
+      yForms: { offset: 72, type: "u32", count: 1 },
+    },
+  },
+  StateSlot: {
+    bytes: 8,
+    fields: {
+      read: { offset: 0, type: "u32", count: 1 },
+      write: { offset: 4, type: "u32", count: 1 },
     },
   },
   WeightsInfo: {
@@ -1111,6 +1190,89 @@ export const symbols = {
       "u32", // sinks
       "u32", // y
       "u32", // y_forms
+    ],
+    result: "i32",
+  },
+  kumi_states_create: {
+    parameters: [
+      "u32", // context
+      "u32", // slots
+      "u32", // slot_bytes
+      "buffer", // out_id
+    ],
+    result: "i32",
+  },
+  kumi_states_copy: {
+    parameters: [
+      "u32", // states
+      "u32", // from
+      "u32", // to
+    ],
+    result: "i32",
+  },
+  kumi_states_set: {
+    parameters: [
+      "u32", // context
+      "u32", // states
+      "buffer", // slots
+      "u32", // slots_bytes
+    ],
+    result: "i32",
+  },
+  kumi_short_conv: {
+    parameters: [
+      "u32", // context
+      "buffer", // call
+      "u32", // call_bytes
+    ],
+    result: "i32",
+  },
+  kumi_delta_rule: {
+    parameters: [
+      "u32", // context
+      "buffer", // call
+      "u32", // call_bytes
+    ],
+    result: "i32",
+  },
+  kumi_gated_norm: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // gate
+      "u32", // weight
+      "u32", // k
+      "u32", // head
+      "u32", // n
+      "f32", // eps
+      "u32", // order
+      "u32", // y
+      "u32", // forms
+    ],
+    result: "i32",
+  },
+  kumi_gated: {
+    parameters: [
+      "u32", // context
+      "u32", // gate
+      "u32", // x
+      "u32", // k
+      "u32", // n
+      "u32", // function
+      "u32", // y
+      "u32", // forms
+    ],
+    result: "i32",
+  },
+  kumi_split_heads: {
+    parameters: [
+      "u32", // context
+      "u32", // x
+      "u32", // heads
+      "u32", // dim
+      "u32", // n
+      "u32", // first
+      "u32", // second
     ],
     result: "i32",
   },

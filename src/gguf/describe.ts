@@ -109,7 +109,9 @@ function kvShape(file: GgufFile, architecture: string): KvShape | null {
   const keyLength = numberOf(file, `${architecture}.attention.key_length`) ?? perHead;
   const valueLength = numberOf(file, `${architecture}.attention.value_length`) ?? perHead;
   if (keyLength === null || valueLength === null) return null;
-  return { heads, keyLength, valueLength };
+  // Where only every so many layers have attention, the others have no keys and values.
+  const interval = numberOf(file, `${architecture}.full_attention_interval`) ?? 1;
+  return { heads: heads / layers * Math.floor(layers / interval), keyLength, valueLength };
 }
 
 /** A number that is stored once for all layers or once for each, summed over the layers. */

@@ -18,7 +18,7 @@ export interface AttentionSpec {
   scale: number;
   /** Of the residual stream before the projections: [hidden]. Default: they read the stream as it is. */
   norm?: NormSpec;
-  /** [heads · keyDim, hidden] */
+  /** [heads · keyDim, hidden]; where the output is gated twice as many rows, each head's gate behind its query. */
   q: MatrixSpec;
   /** [kvHeads · keyDim, hidden] */
   k: MatrixSpec;
@@ -72,7 +72,8 @@ export function attention(spec: AttentionSpec): LayerPlan {
 
 /**
  * x += W_o · attention(rope(W_q · norm(x)), rope(W_k · norm(x)), W_v · norm(x)), causal, grouped-query; a norm of what is added
- * where the model has one. Five calls, six with that norm, two more with a norm over all heads.
+ * where the model has one, and a gate σ(W_g · norm(x)) of what W_o multiplies. Five calls, six with that norm, two more with a norm
+ * over all heads or a gate.
  * Vaswani et al. 2017; Su et al. 2021 (RoPE); Ainslie et al. 2023 (grouped queries).
  */
 export class Attention implements Layer {
@@ -125,7 +126,8 @@ export class Attention implements Layer {
 
   /** Queries, keys and values of the stream, or of what it was given. */
   read(tokens: number): void {
-    const { q, k, v } = this.#scratch;
+    const { q, k, v, gate, up } = this.#scratch;
+    const { heads, keyDim, isGated } = this.#spec.shape;
     this.#input.forward(tokens);
     this.#kernels.matmul(
       this.#input.activation,
@@ -133,7 +135,7 @@ export class Attention implements Layer {
       false,
       this.#q,
       this.#qBias,
-      q,
+      isGated ? gate : q,
       this.#k,
       this.#kBias,
       k,
@@ -141,13 +143,15 @@ export class Attention implements Layer {
       this.#vBias,
       v,
     );
+    if (isGated) this.#kernels.splitHeads(gate, heads, keyDim, tokens, q, up);
   }
 
   /** Attention of what was read, added to the stream. */
   add(tokens: number): void {
     const kernels = this.#kernels, arena = this.#arena, mixed = this.#mixed;
-    const { q, k, v } = this.#scratch;
-    const { shape: { heads, rope: { pairing } }, kvLayer, scale, softcap = 0, clamp } = this.#spec;
+    const { q, k, v, gate, up } = this.#scratch;
+    const { shape: { heads, valueDim, isGated, rope: { pairing } }, kvLayer, scale, softcap = 0, clamp } =
+      this.#spec;
     const { qkNorm, sharpening } = this.#spec;
     const rope = this.#rope?.current, eps = qkNorm?.eps ?? 0;
     let qNorm = this.#qNorm, kNorm = this.#kNorm;
@@ -176,7 +180,9 @@ export class Attention implements Layer {
       qkNorm?.kind,
       clamp,
     );
-    kernels.attention(arena, kvLayer, q, heads, scale, softcap, mixed, this.#sinks);
+    const y = isGated ? f32At(gate) : mixed;
+    kernels.attention(arena, kvLayer, q, heads, scale, softcap, y, this.#sinks);
+    if (isGated) kernels.gated(up, gate, heads * valueDim, tokens, "sigmoid", mixed);
     this.#add.forward(mixed, tokens);
   }
 }

@@ -1,4 +1,4 @@
-import type { Arena, Kernels } from "../ffi/context.ts";
+import type { Arena, Kernels, States } from "../ffi/context.ts";
 import type { RopeTables } from "./rope_table.ts";
 import type { Scratch } from "./scratch.ts";
 import type { TensorSource } from "./tensors.ts";
@@ -15,7 +15,17 @@ export interface LayerContext {
   readonly scratch: Scratch;
   readonly ropes: RopeTables;
   readonly arena: Arena;
+  /** Of sequences, where layers have any. */
+  readonly states?: States;
   readonly tensors: TensorSource;
+}
+
+/** The states of sequences, for a layer that has one. */
+export function statesOf({ states }: LayerContext): States {
+  if (states === undefined) {
+    throw new Error("Cannot make a layer with a state: there are no states of sequences");
+  }
+  return states;
 }
 
 /** A layer to be, described before there is memory for it. */

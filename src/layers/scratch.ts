@@ -27,6 +27,8 @@ export interface Scratch {
   gated: ActivationBuffer;
   /** What experts work in; undefined where there are none. */
   experts?: ExpertScratch;
+  /** What linear attention works in beside regions of others; undefined where there is none. */
+  linear?: LinearScratch;
   /** [rowsMax, hidden] f32: the rows whose logits are wanted. */
   picked: Region;
   /** [rowsMax, hidden]: those rows after the last norm. */
@@ -35,6 +37,16 @@ export interface Scratch {
   logits: Region;
   /** [rowsMax, hidden] f32: rows after the last norm that are wanted themselves. */
   hidden: Region;
+}
+
+/**
+ * Regions of linear attention that no other layer has. What it projects and gives lies in `gate`, what it convolves in `up`, the
+ * gate of its output in `q`.
+ */
+export interface LinearScratch {
+  /** [tokensMax, heads] f32, or of betas with alphas [tokensMax, 2 · heads]. */
+  alpha: Region;
+  beta: Region;
 }
 
 /** Regions of experts. A row is one token's with one of its experts: of each token as many as it has experts. */
@@ -72,26 +84,43 @@ export function planScratch(
   const { hidden, vocab, layers } = shape;
   const largest = (size: (layer: LayerShape) => number) => Math.max(1, ...layers.map(size));
   const ffn = largest((layer) => layer.ffn);
+  const channels = largest(({ linear }) =>
+    linear === undefined ? 0 : linear.channels * (linear.heads > 0 ? 1 : 3)
+  );
+  const gated = largest(({ isGated, heads, keyDim }) => isGated ? heads * keyDim : 0);
+  const linearOut = ({ linear }: LayerShape) =>
+    linear === undefined ? 0 : linear.heads * linear.valueDim || linear.channels;
   const buffer = (k: number) => new ActivationBuffer(kernels, plan, tokensMax, k, alsoForms);
   // The gate is used up when there is something to add.
-  const gate = plan.takeF32(tokensMax, Math.max(ffn, hidden));
+  const gate = plan.takeF32(tokensMax, Math.max(ffn, hidden, channels, 2 * gated));
   return {
     x: plan.takeF32(tokensMax, hidden),
     normed: buffer(hidden),
-    q: plan.takeF32(tokensMax, largest(({ heads, keyDim }) => heads * keyDim)),
+    q: plan.takeF32(tokensMax, largest((layer) => Math.max(layer.heads * layer.keyDim, linearOut(layer)))),
     k: plan.takeF32(tokensMax, largest(({ kvHeads, keyDim }) => kvHeads * keyDim)),
     v: plan.takeF32(tokensMax, largest(({ kvHeads, valueDim }) => kvHeads * valueDim)),
-    mixed: buffer(largest(({ heads, valueDim }) => heads * valueDim)),
+    mixed: buffer(largest((layer) => Math.max(layer.heads * layer.valueDim, linearOut(layer)))),
     gate,
     branch: gate,
-    up: plan.takeF32(tokensMax, ffn),
+    up: plan.takeF32(tokensMax, Math.max(ffn, channels, gated)),
     gated: buffer(ffn),
     experts: planExperts(kernels, plan, shape, tokensMax, alsoForms),
+    linear: planLinear(plan, shape, tokensMax),
     picked: plan.takeF32(rowsMax, hidden),
     pickedNormed: new ActivationBuffer(kernels, plan, rowsMax, hidden, alsoForms),
     logits: plan.takeF32(rowsMax, vocab),
     hidden: plan.takeF32(rowsMax, hidden),
   };
+}
+
+function planLinear(
+  plan: WorkspacePlan,
+  { layers }: DecoderShape,
+  tokensMax: number,
+): LinearScratch | undefined {
+  const heads = Math.max(0, ...layers.map(({ linear }) => linear?.heads ?? 0));
+  if (heads === 0) return undefined;
+  return { alpha: plan.takeF32(tokensMax, heads), beta: plan.takeF32(tokensMax, 2 * heads) };
 }
 
 function planExperts(

@@ -23,6 +23,24 @@ export interface LayerShape extends KvLayerShape {
   /** Experts, of which each token takes some. Default: none. */
   experts?: ExpertsShape;
   rope: RopeSettings;
+  /** Whether attention's output is gated by as many values as it has, which stand beside the queries. Default: it is not. */
+  isGated?: boolean;
+  /** What the layer has in place of attention. Then it keeps a state of each sequence, and no keys and values. */
+  linear?: LinearShape;
+}
+
+/** A short convolution, and the linear attention behind it where there are heads. */
+export interface LinearShape {
+  /** Of the convolution, each by itself. */
+  readonly channels: number;
+  /** How many tokens it sees, the newest among them. */
+  readonly taps: number;
+  /** Heads with a matrix [keyDim, valueDim] each; 0: the convolution is all there is. */
+  readonly heads: number;
+  /** Heads of queries and keys, of which several heads share each. */
+  readonly keyHeads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
 }
 
 /** The experts of a layer. */

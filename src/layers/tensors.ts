@@ -4,9 +4,18 @@ import type { Vector, Weights } from "../ffi/context.ts";
 
 /**
  * What a tensor is for. Random models fill it by that: weights so that activations stay near 1, less where a product is added
- * to the residual stream, norms near 1, biases near 0. Routers are in F32 whatever the others are.
+ * to the residual stream, norms near 1, biases near 0, decays below it, kernels of convolutions so that they keep what they see in size. Routers are in F32 whatever the others are.
  */
-export type TensorRole = "weights" | "residual" | "output" | "router" | "norm" | "bias" | "frequencies";
+export type TensorRole =
+  | "weights"
+  | "residual"
+  | "output"
+  | "router"
+  | "norm"
+  | "bias"
+  | "frequencies"
+  | "kernel"
+  | "decay";
 
 /** One tensor that a model reads. */
 export interface TensorSpec {

@@ -71,6 +71,11 @@ export class ModelBuilder {
     return this.#declare({ name, kind: "vector", rows: experts, k: n, required: true, role });
   }
 
+  /** Vectors of n elements, one for each of so many channels, in one tensor. */
+  vectors(name: string, channels: number, n: number, role: TensorRole): VectorSpec {
+    return this.#declare({ name, kind: "vector", rows: channels, k: n, required: true, role });
+  }
+
   /** A vector that a file may leave out. */
   optionalVector(name: string, n: number, role: TensorRole): VectorSpec {
     return this.#declare({ name, kind: "vector", rows: 1, k: n, required: false, role });

@@ -3,6 +3,7 @@ import { isWeightFormat, WEIGHT_FORMAT_NAMES } from "../layers/formats.ts";
 import { quote } from "../gguf/error.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
 import type { KvLayerShape } from "../layers/shape.ts";
+import { kvLayersOf } from "../layers/state_shape.ts";
 import type { TensorSpec } from "../layers/tensors.ts";
 import { type ComposedModel, composeModel, withoutIgnored } from "./compose.ts";
 import type { ModelFamily } from "./family.ts";
@@ -29,7 +30,9 @@ export interface CheckedModel extends ComposedModel {
 export function checkModel(file: ModelHeader, family: ModelFamily = familyOf(file)): CheckedModel {
   const hyperparameters = readHyperparameters(file, family);
   const composed = composeModel(family, hyperparameters);
-  checkKvShapes(hyperparameters.layers);
+  const kvLayers = kvLayersOf(hyperparameters.layers);
+  if (kvLayers.length === 0) throw new ModelError("the model has no layer with attention: not supported");
+  checkKvShapes(kvLayers);
   checkTensors(file, composed);
   return { family, hyperparameters, ...composed };
 }

@@ -2,14 +2,16 @@
 
 import { attention, type AttentionSpec, type QueryKeyNorm } from "../layers/attention.ts";
 import type { DecoderSpec } from "../layers/decoder.ts";
-import { experts } from "../layers/experts.ts";
-import { feedForward, type FeedForwardSpec } from "../layers/feed_forward.ts";
+import type { FeedForwardSpec } from "../layers/feed_forward.ts";
 import type { LayerPlan } from "../layers/layer.ts";
 import type { FreqFactors } from "../layers/rope_table.ts";
 import type { LayerShape } from "../layers/shape.ts";
+import { kvLayerOf } from "../layers/state_shape.ts";
 import type { ModelBuilder } from "./builder.ts";
-import { declareExperts, type ExpertOptions } from "./experts.ts";
+import type { ExpertOptions } from "./experts.ts";
+import { declareFeedForward } from "./feed_forward.ts";
 import { type Hyperparameters, TOKEN_TABLE } from "./hyperparameters.ts";
+import { composeMixer, type LinearOptions } from "./linear.ts";
 
 /** What differs from Llama in one decoder layer. */
 export interface LayerOptions {
@@ -26,6 +28,8 @@ export interface LayerOptions {
   sinks?: boolean;
   /** Of layers with experts. Default: as Mixtral has them. */
   experts?: ExpertOptions;
+  /** Of layers with linear attention. Default: as Qwen 3.5 has it. */
+  linear?: LinearOptions;
   /** An RMSNorm of queries and keys. Default: none. */
   qkNorm?: QueryKeyNorm["of"];
   /** Whether a file may leave that norm out. Default: it may not. */
@@ -45,18 +49,19 @@ export interface LayerOptions {
   feedForward?: Partial<Pick<FeedForwardSpec, "activation">>;
 }
 
-/** Embedding, layers, output head. `optionsOf` says of each layer what is its own. */
+/** Embedding, layers, output head. `optionsOf` says of each layer what is its own; `outputNorm`: the last norm's tensor. */
 export function composeDecoder(
   h: Hyperparameters,
   b: ModelBuilder,
   optionsOf: (layer: number) => LayerOptions,
+  { outputNorm = "output_norm" } = {},
 ): DecoderSpec {
   const { residualScale = 1 } = h;
   return {
     table: b.matrix(TOKEN_TABLE, h.vocab, h.hidden),
     tableScale: (h.embeddingScale ?? 1) / residualScale,
     layers: h.layers.map((_, i) => composeLayer(h, b, i, optionsOf(i))),
-    outputNorm: { weight: b.vector("output_norm.weight", h.hidden, "norm"), eps: streamEps(h) },
+    outputNorm: { weight: b.vector(`${outputNorm}.weight`, h.hidden, "norm"), eps: streamEps(h) },
     output: b.optionalMatrix("output.weight", h.vocab, h.hidden, "output"),
     logitScale: h.logitScale ?? 1,
     logitCap: h.logitCap ?? 0,
@@ -79,6 +84,7 @@ export function composeLayer(
   options: LayerOptions,
 ): LayerPlan[] {
   const { hidden, normEps: eps } = h;
+  if (h.layers[i].linear !== undefined) return composeLinearLayer(h, b, i, options);
   const { preNorms = true, feedForwardNorm = "ffn_norm", postNormEnding = ".weight" } = options;
   const shape = h.layers[i];
   const { heads, kvHeads, keyDim, valueDim } = shape;
@@ -88,7 +94,7 @@ export function composeLayer(
     preNorms ? { weight: b.vector(`${blk}.${name}.weight`, hidden, "norm"), eps: streamEps(h) } : undefined;
   const projections = {
     norm: preNorm("attn_norm"),
-    q: b.matrix(`${blk}.attn_q.weight`, heads * keyDim, hidden),
+    q: b.matrix(`${blk}.attn_q.weight`, (shape.isGated ? 2 : 1) * heads * keyDim, hidden),
     k: b.matrix(`${blk}.attn_k.weight`, kvHeads * keyDim, hidden),
     v: b.matrix(`${blk}.attn_v.weight`, kvHeads * valueDim, hidden),
     output: b.matrix(`${blk}.attn_output.weight`, hidden, heads * valueDim, "residual"),
@@ -119,39 +125,32 @@ export function composeLayer(
   const scores = { scale, softcap: h.scoreCap, sharpening: h.sharpening, postNorm: attentionNorm };
   const outputBias = options.outputBias ? b.vector(`${blk}.attn_output.bias`, hidden, "bias") : undefined;
   const sinks = options.sinks ? b.vector(`${blk}.attn_sinks.weight`, heads, "bias") : undefined;
-  const own = { shape, kvLayer: i, freqFactors, biases, qkNorm, outputBias, sinks };
+  const own = { shape, kvLayer: kvLayerOf(h.layers, i), freqFactors, biases, qkNorm, outputBias, sinks };
   return [
     attention({ ...projections, ...own, ...scores, ...options.attention }),
     gated({ norm: feedForwardInput, activation: "silu", postNorm: outputNorm, ...options.feedForward }),
   ];
 }
 
-/** What feed-forwards of all kinds have. */
-type FeedForwardParts = Pick<FeedForwardSpec, "norm" | "activation" | "postNorm">;
-
-/** Declares the matrices of a layer's feed-forward, or of its experts, and gives what makes a plan of them. */
-function declareFeedForward(
+/** A layer that has something else in place of attention, in the same frame. */
+function composeLinearLayer(
+  h: Hyperparameters,
   b: ModelBuilder,
-  blk: string,
-  hidden: number,
-  shape: LayerShape,
-  { fused = [], experts: options }: LayerOptions,
-): (parts: FeedForwardParts) => LayerPlan {
-  const { ffn, experts: routed } = shape;
-  if (routed !== undefined) {
-    const spec = declareExperts(b, blk, hidden, { ...shape, experts: routed }, options);
-    return ({ postNorm, ...parts }) => ({
-      ...experts({ ...spec, ...parts }),
-      lacking: postNorm === undefined ? undefined : "a norm behind experts",
-    });
-  }
-  const gated = {
-    gate: b.matrix(`${blk}.ffn_gate.weight`, ffn, hidden),
-    up: b.matrix(`${blk}.ffn_up.weight`, ffn, hidden),
-    down: b.matrix(`${blk}.ffn_down.weight`, hidden, ffn, "residual"),
-  };
-  b.fuse(`${blk}.ffn_up.weight`, [gated.gate, gated.up], fused.includes("gate_up"));
-  return (parts) => feedForward({ ...gated, ...parts });
+  i: number,
+  options: LayerOptions,
+): LayerPlan[] {
+  const { feedForwardNorm = "ffn_norm", linear, feedForward: own } = options;
+  const eps = streamEps(h);
+  const blk = `blk.${i}`;
+  const norm = (name: string) => ({ weight: b.vector(`${blk}.${name}.weight`, h.hidden, "norm"), eps });
+  return [
+    composeMixer(h, b, i, norm("attn_norm"), linear),
+    declareFeedForward(b, blk, h.hidden, h.layers[i], options)({
+      norm: norm(feedForwardNorm),
+      activation: "silu",
+      ...own,
+    }),
+  ];
 }
 
 function qkNormOf(

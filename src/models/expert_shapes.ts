@@ -1,29 +1,12 @@
 /** Shapes of families with experts: small ones for tests, and whole layers of large ones for benchmarks. @module */
 
 import { scalarEntry } from "../gguf/entries.ts";
-import type { MetadataEntry } from "../gguf/value_types.ts";
+import { shapeKeys } from "./shape_keys.ts";
 import { TINY } from "./tiny_shapes.ts";
-
-/** Keys of a family's namespace: whole numbers, or as they are given. */
-function keys(
-  family: string,
-  values: Readonly<Record<string, number | boolean>>,
-  floats = {},
-): MetadataEntry[] {
-  const name = (key: string) => `${family}.${key}`;
-  return [
-    ...Object.entries(values).map(([key, value]) =>
-      typeof value === "boolean"
-        ? scalarEntry("bool", name(key), value)
-        : scalarEntry("u32", name(key), value)
-    ),
-    ...Object.entries<number>(floats).map(([key, value]) => scalarEntry("f32", name(key), value)),
-  ];
-}
 
 const yarn = (family: string, factor: number, original: number) => [
   scalarEntry("string", `${family}.rope.scaling.type`, "yarn"),
-  ...keys(
+  ...shapeKeys(
     family,
     { "rope.scaling.original_context_length": original },
     { "rope.scaling.factor": factor },
@@ -36,12 +19,12 @@ const TINY_SHAPES = {
     ...TINY,
     family: "llama",
     feedForward: 256,
-    entries: keys("llama", { expert_count: 8, expert_used_count: 2 }),
+    entries: shapeKeys("llama", { expert_count: 8, expert_used_count: 2 }),
   },
   "qwen2moe-tiny": {
     ...TINY,
     family: "qwen2moe",
-    entries: keys("qwen2moe", {
+    entries: shapeKeys("qwen2moe", {
       expert_count: 8,
       expert_used_count: 4,
       expert_feed_forward_length: 96,
@@ -52,20 +35,24 @@ const TINY_SHAPES = {
     ...TINY,
     family: "qwen3moe",
     headDim: 128,
-    entries: keys("qwen3moe", { expert_count: 16, expert_used_count: 4, expert_feed_forward_length: 128 }),
+    entries: shapeKeys("qwen3moe", {
+      expert_count: 16,
+      expert_used_count: 4,
+      expert_feed_forward_length: 128,
+    }),
   },
   "olmoe-tiny": {
     ...TINY,
     family: "olmoe",
     kvHeads: 4,
     feedForward: 128,
-    entries: keys("olmoe", { expert_count: 8, expert_used_count: 3 }),
+    entries: shapeKeys("olmoe", { expert_count: 8, expert_used_count: 3 }),
   },
   "granitemoe-tiny": {
     ...TINY,
     family: "granitemoe",
     feedForward: 192,
-    entries: keys("granitemoe", {
+    entries: shapeKeys("granitemoe", {
       expert_count: 8,
       expert_used_count: 2,
       expert_shared_feed_forward_length: 128,
@@ -75,7 +62,7 @@ const TINY_SHAPES = {
     ...TINY,
     family: "gpt-oss",
     entries: [
-      ...keys("gpt-oss", {
+      ...shapeKeys("gpt-oss", {
         expert_count: 8,
         expert_used_count: 4,
         expert_feed_forward_length: 128,
@@ -89,7 +76,7 @@ const TINY_SHAPES = {
     family: "glm4moe",
     layers: 3,
     optional: [".bias", "_norm.weight"],
-    entries: keys("glm4moe", {
+    entries: shapeKeys("glm4moe", {
       expert_count: 8,
       expert_used_count: 2,
       expert_shared_count: 2,
@@ -105,7 +92,7 @@ const TINY_SHAPES = {
     layers: 3,
     tied: true,
     optional: ["exp_probs_b.bias"],
-    entries: keys("ernie4_5-moe", {
+    entries: shapeKeys("ernie4_5-moe", {
       expert_count: 8,
       expert_used_count: 3,
       expert_shared_count: 1,
@@ -120,7 +107,7 @@ const TINY_SHAPES = {
     family: "hunyuan-moe",
     feedForward: 128,
     tied: true,
-    entries: keys("hunyuan-moe", {
+    entries: shapeKeys("hunyuan-moe", {
       expert_count: 8,
       expert_used_count: 2,
       expert_feed_forward_length: 128,
@@ -131,7 +118,7 @@ const TINY_SHAPES = {
     ...TINY,
     family: "bailingmoe2",
     optional: ["exp_probs_b.bias"],
-    entries: keys("bailingmoe2", {
+    entries: shapeKeys("bailingmoe2", {
       expert_count: 16,
       expert_used_count: 4,
       expert_group_count: 4,
@@ -147,7 +134,7 @@ const TINY_SHAPES = {
   "bailingmoe-tiny": {
     ...TINY,
     family: "bailingmoe",
-    entries: keys("bailingmoe", {
+    entries: shapeKeys("bailingmoe", {
       expert_count: 8,
       expert_used_count: 2,
       expert_shared_count: 2,
@@ -158,7 +145,7 @@ const TINY_SHAPES = {
   "deepseek-tiny": {
     ...TINY,
     family: "deepseek",
-    entries: keys("deepseek", {
+    entries: shapeKeys("deepseek", {
       expert_count: 8,
       expert_used_count: 3,
       expert_shared_count: 2,
@@ -171,7 +158,7 @@ const TINY_SHAPES = {
     family: "dots1",
     kvHeads: 4,
     optional: ["exp_probs_b.bias"],
-    entries: keys("dots1", {
+    entries: shapeKeys("dots1", {
       expert_count: 8,
       expert_used_count: 3,
       expert_shared_count: 1,
@@ -185,7 +172,7 @@ const TINY_SHAPES = {
     ...TINY,
     family: "minimax-m2",
     feedForward: 128,
-    entries: keys("minimax-m2", {
+    entries: shapeKeys("minimax-m2", {
       expert_count: 16,
       expert_used_count: 4,
       expert_feed_forward_length: 128,
@@ -211,7 +198,11 @@ const LARGE_SHAPES = {
     ropeBase: 1e6,
     context: 40960,
     eps: 1e-6,
-    entries: keys("qwen3moe", { expert_count: 128, expert_used_count: 8, expert_feed_forward_length: 768 }),
+    entries: shapeKeys("qwen3moe", {
+      expert_count: 128,
+      expert_used_count: 8,
+      expert_feed_forward_length: 768,
+    }),
   },
   // 8 of 24 layers.
   "gpt-oss-20b": {
@@ -228,7 +219,7 @@ const LARGE_SHAPES = {
     context: 131072,
     eps: 1e-5,
     entries: [
-      ...keys("gpt-oss", {
+      ...shapeKeys("gpt-oss", {
         expert_count: 32,
         expert_used_count: 4,
         expert_feed_forward_length: 2880,

@@ -16,6 +16,8 @@ export interface ModelFamily {
   readonly hasLongRope?: boolean;
   /** What it does with experts. Default: it has none. */
   readonly experts?: ExpertHabits;
+  /** Whether files say of layers without attention that they have no heads of keys and values. Default: all layers have some. */
+  readonly hasHeadlessLayers?: boolean;
   /** Keys of its namespace that it reads beside those that every family has. */
   readonly ownKeys?: readonly string[];
   /**

@@ -67,7 +67,14 @@ function randomTensor(
 ): RandomTensor {
   if (kind === "vector") {
     const dims = rows === 1 ? [k] : [k, rows];
-    return { name, dims, type: TensorTypeId.F32, sigma: 0.1, mean: role === "norm" ? 1 : 0 };
+    const [mean, sigma] = role === "norm"
+      ? [1, 0.1]
+      : role === "decay"
+      ? [-1, 0.2]
+      : role === "kernel"
+      ? [0, 1 / Math.sqrt(k)]
+      : [0, 0.1];
+    return { name, dims, type: TensorTypeId.F32, sigma, mean };
   }
   const gain = role === "residual" ? 1 / Math.sqrt(2 * layers) : 1;
   const dims = experts !== undefined ? [k, rows, experts] : rows === 1 ? [k] : [k, rows];

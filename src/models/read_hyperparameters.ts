@@ -42,11 +42,13 @@ export function readHyperparameters(file: ModelHeader, family: ModelFamily): Hyp
 function readLayers(get: MetadataReader, hidden: number, family: ModelFamily): LayerShape[] {
   const { architecture } = family;
   const count = get.u32(`${architecture}.block_count`, { min: 1, max: 1024 });
-  const perLayer = (key: string, max: number, fallback?: number) =>
-    get.u32s(`${architecture}.${key}`, count, { min: 1, max, fallback });
+  const perLayer = (key: string, max: number, min = 1) =>
+    get.u32s(`${architecture}.${key}`, count, { min, max });
   const heads = perLayer("attention.head_count", 1024);
   const hasKvHeads = get.has(`${architecture}.attention.head_count_kv`);
-  const kvHeads = hasKvHeads ? perLayer("attention.head_count_kv", 1024) : heads;
+  const kvHeads = hasKvHeads
+    ? perLayer("attention.head_count_kv", 1024, family.hasHeadlessLayers ? 0 : 1)
+    : heads;
   const ffn = perLayer("feed_forward_length", 1 << 20);
   const dim = (key: string, fallback?: number) =>
     get.u32(`${architecture}.attention.${key}`, { min: 2, max: limits.headDimMax, fallback });
@@ -54,7 +56,7 @@ function readLayers(get: MetadataReader, hidden: number, family: ModelFamily): L
   const valueDim = dim("value_length", keyDim);
   const rope = readRope(get, family, keyDim);
   return heads.map((_, i) => {
-    if (heads[i] % kvHeads[i] !== 0) {
+    if (kvHeads[i] > 0 && heads[i] % kvHeads[i] !== 0) {
       throw new ModelError(`${heads[i]} query heads cannot share ${kvHeads[i]} key-value heads`);
     }
     return { heads: heads[i], kvHeads: kvHeads[i], keyDim, valueDim, ffn: ffn[i], rope };

@@ -16,6 +16,7 @@ import { ernie45Moe } from "./ernie4_5_moe.ts";
 import { glm4moe } from "./glm4moe.ts";
 import { gptOss } from "./gpt_oss.ts";
 import { hunyuanMoe } from "./hunyuan_moe.ts";
+import { lfm2, lfm2moe } from "./lfm2.ts";
 import { minimaxM2 } from "./minimax_m2.ts";
 import { olmoe } from "./olmoe.ts";
 import { qwen2moe } from "./qwen2moe.ts";
@@ -50,6 +51,9 @@ import { starcoder } from "./starcoder.ts";
 import { starcoder2 } from "./starcoder2.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
+import { qwen35 } from "./qwen35.ts";
+import { qwen35moe } from "./qwen35moe.ts";
+import { qwen3next } from "./qwen3next.ts";
 
 /** One line per family. */
 const FAMILIES: readonly ModelFamily[] = [
@@ -101,6 +105,11 @@ const FAMILIES: readonly ModelFamily[] = [
   deepseek,
   dots1,
   minimaxM2,
+  qwen35,
+  qwen35moe,
+  qwen3next,
+  lfm2,
+  lfm2moe,
 ];
 
 /** Values of `general.architecture` that can be run. */

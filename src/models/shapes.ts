@@ -4,6 +4,7 @@ import { scalarEntry } from "../gguf/entries.ts";
 import { GgufError } from "../gguf/error.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { EXPERT_SHAPES } from "./expert_shapes.ts";
+import { LINEAR_SHAPES } from "./linear_shapes.ts";
 import { BLOCK_SHAPES, RMS_NORM_SHAPES, TINY } from "./tiny_shapes.ts";
 
 /** Sizes of a decoder; everything a random model needs to know. */
@@ -72,6 +73,7 @@ const SHAPES = {
   ...RMS_NORM_SHAPES,
   ...BLOCK_SHAPES,
   ...EXPERT_SHAPES,
+  ...LINEAR_SHAPES,
   "gemma3-1b": {
     family: "gemma3",
     hidden: 1152,

@@ -21,6 +21,20 @@ export interface SequenceSlice {
   readonly draft?: ArrayLike<number>;
   /** One for each group of layers. */
   readonly tables: readonly KvTable[];
+  /**
+   * Where layers that keep a state of sequences find and leave it. Default: the i-th slice of a step has slot i, for those who
+   * compute the same sequences in every step.
+   */
+  readonly state?: StateSlot;
+}
+
+/**
+ * Slots of the states of sequences: the one that has the state after the tokens before `first`, which is not looked at where that is 0,
+ * and the one to be written. In a step no slot is written by one sequence and used by another.
+ */
+export interface StateSlot {
+  readonly read: number;
+  readonly write: number;
 }
 
 /** Tokens of a slice, its guesses among them. */
@@ -92,6 +106,16 @@ export class BatchBuffer {
       ids: this.#ids.subarray(0, tokens),
       descriptor: words.subarray(0, extentsAt + extents * EXTENT_WORDS),
     };
+  }
+
+  /** The slots of the slices' states: {read, write} for each. */
+  encodeStates(slices: readonly SequenceSlice[]): Uint32Array {
+    const words = new Uint32Array(2 * slices.length);
+    for (const [i, { state }] of slices.entries()) {
+      words[2 * i] = state?.read ?? i;
+      words[2 * i + 1] = state?.write ?? i;
+    }
+    return words;
   }
 
   #countTokens(slices: readonly SequenceSlice[]): number {

@@ -1,5 +1,5 @@
 import { BatchBuffer, BLOCK_TOKENS, type SequenceSlice, sizeOf } from "./batch.ts";
-import { type Arena, KernelError, Kernels, type Region } from "../ffi/context.ts";
+import { type Arena, KernelError, Kernels, type Region, type States } from "../ffi/context.ts";
 import type { KvBlocks } from "../ffi/kv_blocks.ts";
 import { machineInfo } from "../ffi/machine.ts";
 import { activationForms, limits, structs } from "../ffi/symbols.ts";
@@ -8,6 +8,7 @@ import { Decoder } from "../layers/decoder.ts";
 import { memoryBytes } from "../layers/formats.ts";
 import { RopeTables } from "../layers/rope_table.ts";
 import { planScratch } from "../layers/scratch.ts";
+import { kvLayersOf } from "../layers/state_shape.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
 import { separateFile } from "../models/fused.ts";
 import { checkModel } from "../models/check.ts";
@@ -72,6 +73,12 @@ export class ModelRunner implements Disposable {
   readonly kvWindows: readonly (number | undefined)[];
   /** Bytes that a token's place in a KV block takes: its keys and values in the layers of one group. */
   readonly kvBytesPerSlot: number;
+  /** Bytes of the state that layers keep of each sequence; 0: they keep none. */
+  readonly stateBytes: number;
+  /** Places for such states. */
+  readonly stateSlots: number;
+  /** Their memory; undefined where there are none. */
+  readonly states: States | undefined;
   readonly #decoder: Decoder;
   readonly #ropes: RopeTables;
   readonly #batch: BatchBuffer;
@@ -84,7 +91,7 @@ export class ModelRunner implements Disposable {
 
   /** Use {@linkcode loadModelRunner}. */
   constructor(
-    { kernels, hyperparameters: h, sizes, decoder, arena, ropes, matrices, interrupts }: RunnerParts,
+    { kernels, hyperparameters: h, sizes, decoder, arena, states, ropes, matrices, interrupts }: RunnerParts,
   ) {
     this.kernels = kernels;
     this.hyperparameters = h;
@@ -98,6 +105,9 @@ export class ModelRunner implements Disposable {
     this.#matrices = matrices;
     this.#interrupts = interrupts;
     this.kvArena = arena;
+    this.states = states;
+    this.stateBytes = sizes.stateBytes;
+    this.stateSlots = sizes.stateSlots;
     this.kvWindows = sizes.kvGroups.windows;
     this.kvBytesPerSlot = kvSlotBytes(h, sizes.kvFormat);
     this.kvBlocks = kernels.createKvBlocks(sizes.kvSlots / BLOCK_TOKENS);
@@ -108,7 +118,8 @@ export class ModelRunner implements Disposable {
 
   /**
    * Computes one step: appends the slices' keys and values to the cache and leaves their hidden states for
-   * {@linkcode ModelRunner.logits}. Gives false where it was interrupted; the step may then be repeated.
+   * {@linkcode ModelRunner.logits}. Gives false where it was interrupted; the step may then be repeated, if none of its sequences has a
+   * state that it reads and writes in one place.
    *
    * Without `interrupted` it runs to its end. `interrupted` is asked between ops and ends the step with true. With
    * {@linkcode RunnerOptions.interrupts} ops end early too once that word is no longer `expected`, by default its value
@@ -121,6 +132,7 @@ export class ModelRunner implements Disposable {
   ): boolean {
     const { ids, descriptor } = this.#batch.encode(slices);
     this.kernels.setBatch(this.kvArena, descriptor);
+    if (this.states !== undefined) this.kernels.setStates(this.states, this.#batch.encodeStates(slices));
     this.#ropes.reach(slices.reduce((end, slice) => Math.max(end, slice.first + sizeOf(slice)), 0));
     this.#rows = 0;
     const step = () => this.#decoder.forward(ids, interrupted);
@@ -247,6 +259,7 @@ interface RunnerParts {
   sizes: RunnerSizes;
   decoder: Decoder;
   arena: Arena;
+  states?: States;
   ropes: RopeTables;
   matrices: SharedWeights;
   interrupts?: Int32Array;
@@ -275,12 +288,15 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax, also);
     const ropes = new RopeTables(kernels, sizes.contextLength);
     const arena = kernels.createArena({
-      layers: h.layers.map((layer, i) => ({ ...layer, group: sizes.kvGroups.groupOf[i] })),
+      layers: kvLayersOf(h.layers).map((layer, i) => ({ ...layer, group: sizes.kvGroups.groupOf[i] })),
       slots: sizes.kvSlots,
       format: formatTypeId(sizes.kvFormat),
     });
     if (kv.hugePages !== undefined) arena.preferHugePages(kv.hugePages);
-    const decoder = new Decoder({ kernels, scratch, ropes, arena, tensors: loader }, spec);
+    const states = sizes.stateSlots === 0
+      ? undefined
+      : kernels.createStates(sizes.stateSlots, sizes.stateBytes);
+    const decoder = new Decoder({ kernels, scratch, ropes, arena, states, tensors: loader }, spec);
     kernels.resizeWorkspace(plan.bytes);
     await loader.stream({ progress: options.progress, checkpoint: () => takeTurn(options.signal) });
     if (kv.prefault === true) {
@@ -294,6 +310,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
       sizes,
       decoder,
       arena,
+      states,
       ropes,
       matrices,
       interrupts,

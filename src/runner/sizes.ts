@@ -5,6 +5,7 @@ import { limits } from "../ffi/symbols.ts";
 import { checkKvFormat, isKvFormat, kvBytesPerToken, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
 import { blocksAtOnce } from "../../scheduler/mod.ts";
 import { groupLayers, type KvGroups } from "./kv_groups.ts";
+import { kvLayersOf, stateBytesOf } from "../layers/state_shape.ts";
 import { fitKvTokens, kvRoomTokens } from "./memory_check.ts";
 import { LOAD } from "../protocol/options/load.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
@@ -29,6 +30,9 @@ export interface RunnerSizes {
   kvGroups: KvGroups;
   batchTokensMax: number;
   logitsRowsMax: number;
+  /** States of sequences that there are, each of `stateBytes`; 0 where no layer keeps any. */
+  stateSlots: number;
+  stateBytes: number;
 }
 
 /** The memory that sizes have to fit into. */
@@ -40,6 +44,12 @@ export interface MemoryLeft {
   readonly sharers: number;
 }
 
+/**
+ * Sequences may have begun and rest while others are computed: so many states are reserved for each one of a step. Memory is
+ * taken by those that were used.
+ */
+const STATES_PER_SEQUENCE = 4;
+
 /** Sequences of a step that want logits at most, unless more are asked for. */
 export const LOGITS_ROWS_DEFAULT = 32;
 /** By default a KV cache has room for so many tokens, or for one sequence where the context is longer. */
@@ -50,16 +60,17 @@ const KV_USE_DEFAULT: KvUse = { batchTokensMax: 512, logitsRowsMax: LOGITS_ROWS_
 
 /** Bytes of keys and values for each token. */
 export function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
-  return h.layers.reduce((sum, { kvHeads, keyDim, valueDim }) => {
+  return kvLayersOf(h.layers).reduce((sum, { kvHeads, keyDim, valueDim }) => {
     return sum + kvBytesPerToken({ heads: kvHeads, keyLength: keyDim, valueLength: valueDim }, format);
   }, 0);
 }
 
 /** Bytes of keys and values in one place of a block: layers of different groups that are alike share it. */
 export function kvSlotBytes(h: Hyperparameters, format: KvFormat): number {
-  const { groupOf } = groupLayers(h.layers);
+  const layers = kvLayersOf(h.layers);
+  const { groupOf } = groupLayers(layers);
   const rows = new Map<string, { counts: Map<number, number>; bytes: number }>();
-  h.layers.forEach(({ kvHeads, keyDim, valueDim }, i) => {
+  layers.forEach(({ kvHeads, keyDim, valueDim }, i) => {
     const shape = { heads: kvHeads, keyLength: keyDim, valueLength: valueDim };
     const key = JSON.stringify(shape);
     const { counts } = rows.getOrInsertComputed(
@@ -94,14 +105,15 @@ export function kvSlotsFor(
   return blocks * BLOCK_TOKENS;
 }
 
-/** Bytes that a KV cache for so many tokens takes. */
+/** Bytes that a KV cache for so many tokens takes, and the states of the sequences beside it. */
 export function kvBytesFor(
   h: Hyperparameters,
   format: KvFormat,
   use: KvUse = KV_USE_DEFAULT,
 ): (tokens: number) => number {
-  const groups = groupLayers(h.layers), bytes = kvSlotBytes(h, format);
-  return (tokens) => kvSlotsFor(groups, tokens, use) * bytes;
+  const groups = groupLayers(kvLayersOf(h.layers)), bytes = kvSlotBytes(h, format);
+  const states = stateBytesOf(h.layers) * use.logitsRowsMax;
+  return (tokens) => states + kvSlotsFor(groups, tokens, use) * bytes;
 }
 
 /** The longest sequence that a model can be loaded for. */
@@ -120,12 +132,12 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
       `Option "kvFormat" must be one of ${kvFormatNames.join(", ")}, current value is ${kvFormat}`,
     );
   }
-  for (const { keyDim, valueDim } of h.layers) {
+  for (const { keyDim, valueDim } of kvLayersOf(h.layers)) {
     checkKvFormat(kvFormat, { keyLength: keyDim, valueLength: valueDim });
   }
   const pick = (name: string, value: number, min: number, max: number) =>
     checkNumber(name, value, { min, max, integer: true });
-  const kvGroups = groupLayers(h.layers);
+  const kvGroups = groupLayers(kvLayersOf(h.layers));
   const use = {
     batchTokensMax: pick(
       "batchTokensMax",
@@ -160,7 +172,10 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
   const asked = inBlocks(wanted);
   const kvTokensMin = options.kvTokens === undefined ? inBlocks(contextLength) : asked;
   const kvTokens = room === undefined ? asked : fitKvTokens({ ...room, kvTokens: asked, kvTokensMin });
+  const stateBytes = stateBytesOf(h.layers);
   return {
+    stateSlots: stateBytes === 0 ? 0 : STATES_PER_SEQUENCE * use.logitsRowsMax,
+    stateBytes,
     kvFormat,
     contextLength,
     kvTokens,

@@ -27,6 +27,7 @@ export class FakeRunner implements StepRunner {
   readonly kvWindows = [undefined];
   readonly batchTokensMax = 32;
   readonly logitsRowsMax = 4;
+  readonly stateSlots = 0;
   readonly cache: Int32Array;
   readonly steps: number[][] = [];
   /** The smaller, the sooner answers repeat themselves. */

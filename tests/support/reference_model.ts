@@ -9,6 +9,7 @@ import type { RopeSettings } from "../../src/layers/rope_table.ts";
 import type { LayerShape } from "../../src/layers/shape.ts";
 import type { Hyperparameters } from "../../src/models/hyperparameters.ts";
 import { expertWeights } from "./reference_experts.ts";
+import { linearMixer } from "./reference_linear.ts";
 
 type Rows = Float64Array[];
 
@@ -122,7 +123,9 @@ export function referenceLogits(
     }
     const addNormed = (y: Rows, weight?: Float32Array) =>
       add(x, weight === undefined ? y : normed(y, weight), habits.residual);
-    const mixed = attention(named("attn_norm"), layer, h, tensor);
+    const mixed = layer.linear === undefined
+      ? attention(named("attn_norm"), layer, h, tensor)
+      : linearMixer(named("attn_norm"), layer.linear, h, tensor, product);
     // Some call the norm before their feed-forward as others call the one behind attention.
     const isBefore = [tensor("ffn_norm.weight"), behind("post_ffw_norm")].every((norm) => norm === undefined);
     addNormed(mixed, isBefore ? undefined : behind("post_attention_norm"));
@@ -130,7 +133,7 @@ export function referenceLogits(
     const routed = tensor("ffn_gate_inp.weight") !== undefined;
     addNormed(routed ? mixture(input, tensor) : feedForward(input, i, tensor), behind("post_ffw_norm"));
   }
-  const lastWeight = optional(file, "output_norm.weight");
+  const lastWeight = optional(file, "output_norm.weight") ?? optional(file, "token_embd_norm.weight");
   const last = habits.isLayerNorm
     ? layerNorm(x, lastWeight, optional(file, "output_norm.bias"), h.normEps)
     : norm(x, lastWeight!, h.normEps);
@@ -185,16 +188,21 @@ export function referenceLogits(
 
   function attention(
     normed: Rows,
-    { heads, kvHeads, keyDim, valueDim, window = Infinity, rope }: LayerShape,
+    { heads, kvHeads, keyDim, valueDim, window = Infinity, rope, isGated = false }: LayerShape,
     { normEps, attentionScale = 1 / Math.sqrt(keyDim), scoreCap, originalContext }: Hyperparameters,
     tensor: (name: string) => Float32Array | undefined,
   ): Rows {
     const range = context > originalContext ? "long" : "short";
     const factors = optional(file, "rope_freqs.weight") ?? optional(file, `rope_factors_${range}.weight`);
+    const both = isGated ? product(normed, tensor("attn_q.weight")!) : [];
+    const half = (row: Float64Array, which: number) =>
+      row.filter((_, j) => Math.floor(j / keyDim) % 2 === which);
     const turned = (name: string, count: number) => {
       const weight = tensor(`${name}_norm.weight`);
       const isOfRows = weight !== undefined && weight.length > keyDim && !habits.isLayerNorm;
-      const plain = clamped(product(normed, tensor(`${name}.weight`)!, tensor(`${name}.bias`)));
+      const plain = isGated && name === "attn_q"
+        ? both.map((row) => half(row, 0))
+        : clamped(product(normed, tensor(`${name}.weight`)!, tensor(`${name}.bias`)));
       const rows = isOfRows ? norm(plain, weight, normEps) : plain;
       const normedHead = (part: Float64Array, head: number) => {
         if (weight === undefined || isOfRows) return part;
@@ -237,7 +245,9 @@ export function referenceLogits(
           }
         }
       }
-      return y;
+      if (!isGated) return y;
+      const gate = half(both[position], 1);
+      return y.map((value, j) => value / (1 + Math.exp(-gate[j])));
     });
     return product(mixed, tensor("attn_output.weight")!, tensor("attn_output.bias"));
   }

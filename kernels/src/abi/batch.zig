@@ -3,6 +3,7 @@
 const std = @import("std");
 const arena_module = @import("../kv/arena.zig");
 const kv_batch = @import("../kv/batch.zig");
+const StateSlot = @import("../kv/states.zig").Slot;
 const objects = @import("objects.zig");
 const buffers = @import("buffers.zig");
 const status = @import("status.zig");
@@ -43,6 +44,9 @@ pub const Batch = struct {
     /// Of one group.
     token_count: u32 = 0,
     seq_count: u32 = 0,
+    /// The states that the slots refer to; `objects.none` where none were set since the batch was.
+    states: u32 = objects.none,
+    slots: std.ArrayList(StateSlot) = .empty,
 
     pub fn group(batch: *const Batch, index: u32) Group {
         std.debug.assert(batch.arena != objects.none);
@@ -58,6 +62,7 @@ pub const Batch = struct {
         batch.tokens.deinit(gpa);
         batch.seqs.deinit(gpa);
         batch.extents.deinit(gpa);
+        batch.slots.deinit(gpa);
         batch.* = .{};
     }
 };
@@ -66,6 +71,7 @@ pub const Batch = struct {
 pub fn set(context: *Context, arena_id: u32, desc: buffers.Input, desc_bytes: u32) status.Error!void {
     const batch = &context.batch;
     batch.arena = objects.none;
+    batch.states = objects.none;
     const arena = try objects.get(Arena, arena_id);
     const words = try buffers.all(u32, desc, desc_bytes);
     try copy(batch, words, arena.native.groups);

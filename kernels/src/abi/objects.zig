@@ -21,6 +21,7 @@ pub const Kind = enum(u4) {
     energy_counter = 7,
     vocabulary = 8,
     grammar = 9,
+    states = 10,
 };
 
 /// "No object", where an argument allows that. Never a valid id: no kind has number 15.

@@ -9,7 +9,7 @@ const activations = @import("../quant/activations.zig");
 const epilogue = @import("epilogue.zig");
 
 /// What is done to the gate. silu(x) = x / (1 + e⁻ˣ); gelu in its form with tanh (math.zig).
-pub const Function = enum(u32) { silu, gelu, clamped };
+pub const Function = enum(u32) { silu, gelu, clamped, sigmoid };
 
 /// Of the clamped one: no file says other ones.
 const clamped_alpha: f32 = 1.702;
@@ -32,6 +32,7 @@ pub fn reference(function: Function, gate: []const f32, up: []const f32, y: []f3
         const exact = switch (function) {
             .clamped => x / (1.0 + @exp(-@as(f64, clamped_alpha) * x)),
             .silu => x / (1.0 + @exp(-x)),
+            .sigmoid => 1.0 / (1.0 + @exp(-x)),
             .gelu => 0.5 * x * (1.0 + std.math.tanh(@sqrt(2.0 / std.math.pi) * (x + 0.044715 * x * x * x))),
         };
         out.* = @floatCast(exact * factor);
@@ -56,6 +57,7 @@ inline fn apply(comptime function: Function, gate: simd.F32x16, up: simd.F32x16)
     return switch (function) {
         .silu => math.silu(gate) * up,
         .gelu => math.gelu(gate) * up,
+        .sigmoid => math.sigmoid(gate) * up,
         .clamped => clamped: {
             const limit = simd.splat(clamped_limit);
             // Comparisons with NaN are false, so it stays.
@@ -110,7 +112,7 @@ fn checkFunction(function: Function) !void {
                 };
                 testing.runParts(run, &args, @intCast(parts));
                 try testing.expectClose(expected[0 .. n * k], sinks.y.slice(f32), switch (function) {
-                    .silu => 1e-12,
+                    .silu, .sigmoid => 1e-12,
                     .gelu => 1e-8,
                     .clamped => 1e-6,
                 }, 1e-6);

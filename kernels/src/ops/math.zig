@@ -159,6 +159,19 @@ pub inline fn expm1BelowZero(x: anytype) @TypeOf(x) {
     return simd.fma(expm1OfRest(T, clamped, n), scale, scale - fill(T, 1.0));
 }
 
+/// ln(1 + eˣ) for f32 lanes, within 3 ulp: max(x, 0) + ln(1 + y), y = e^−|x|, the latter 2·artanh(s), s = y/(2 + y) ≤ ⅓, by its
+/// Taylor series.
+pub inline fn softplus(x: anytype) @TypeOf(x) {
+    const T = @TypeOf(x);
+    const y = expBelowZero(-@abs(x));
+    const s = y / (y + fill(T, 2.0));
+    const z = s * s;
+    var p = fill(T, 1.0 / 15.0);
+    inline for (.{ 13.0, 11.0, 9.0, 7.0, 5.0, 3.0 }) |n| p = simd.fma(p, z, fill(T, 1.0 / n));
+    const log1p = simd.fma(p * z, s, s);
+    return pick(T, x > fill(T, 0.0), x, fill(T, 0.0)) + (log1p + log1p);
+}
+
 /// Natural logarithm of an f32, rounded from `ln`. log(0) = −inf, log(x < 0) = NaN.
 pub fn log(x: f32) f32 {
     return @floatCast(ln(x));
@@ -391,6 +404,20 @@ test "tanh, gelu, geluExact and expm1 give the same bits on every instruction se
         for ([_]f32{ geluExact(x), expm1BelowZero(-@abs(x)) }) |value| hash = (hash ^ @as(u32, @bitCast(value))) *% 0x9E3779B97F4A7C15;
     }
     try std.testing.expectEqual(@as(u64, 1012864764433168768), hash);
+}
+
+test "softplus follows its definition" {
+    var x: f32 = -80;
+    while (x < 95) : (x += 0.0173) {
+        const exact = if (x > 40) @as(f64, x) else std.math.log1p(@exp(@as(f64, x)));
+        try std.testing.expect(ulps32(softplus(x), exact) < 3.0);
+        const wide: [16]f32 = softplus(@as(@Vector(16, f32), @splat(x)));
+        try std.testing.expectEqual(softplus(x), wide[3]);
+    }
+    const inf = std.math.inf(f32);
+    try std.testing.expectEqual(@as(f32, 0), softplus(-inf));
+    try std.testing.expectEqual(inf, softplus(inf));
+    try std.testing.expect(std.math.isNan(softplus(std.math.nan(f32))));
 }
 
 test "ln, log2, exp2 and pow agree with the standard library" {

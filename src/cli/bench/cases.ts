@@ -45,7 +45,8 @@ function sequences(runner: ModelRunner, bench: BenchCase): CaseSequence[] {
   return tokensOf(bench, runner.hyperparameters.vocab).map((tokens, index) => ({
     tokens,
     slice(first, count) {
-      return { tokens, first, count, tables: soloTables(runner, contextOf(bench), { first, count }, index) };
+      const tables = soloTables(runner, contextOf(bench), { first, count }, index);
+      return { tokens, first, count, tables, state: { read: index, write: index } };
     },
   }));
 }
