@@ -100,7 +100,14 @@ export {
   STUCK_EXIT_CODE,
 } from "./src/protocol/errors.ts";
 export { LIBRARY_CLASSES } from "./src/protocol/classes.ts";
-export type { Health, ModelStats, StatsOptions, WorkerStats } from "./src/client/client.ts";
+export type {
+  Health,
+  ModelStats,
+  OutlookRequest,
+  RequestOutlook,
+  StatsOptions,
+  WorkerStats,
+} from "./src/client/client.ts";
 export type { ClassFigures, EngineStats } from "./src/protocol/stats.ts";
 export type { HistogramFigures } from "./src/protocol/histogram.ts";
 export type { KvStats, PrefixStoreStats } from "./src/protocol/stats.ts";

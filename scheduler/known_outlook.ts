@@ -119,16 +119,32 @@ export class KnownOutlook {
   }
 
   /**
+   * Ms until the first token of a request that would be sent now; undefined where nothing tells: before steps
+   * were measured, and in a class that promises nothing.
+   */
+  expectedTtftMs(request: UnseenRequest, now: number): number | undefined {
+    const known = this.#classes.find((each) => each.name === request.class);
+    if (known?.forecast === undefined) return undefined;
+    return this.#playedTtftMs(known, request, now, this.#playedFor(known.name).clone());
+  }
+
+  /**
    * Ms until its first token, behind all that is under way and goes before it; null where there is nothing
    * else to do.
    */
-  #ttftMs({ name }: CountedOutlook, request: UnseenRequest, now: number): number | null {
-    const playback = this.#playedFor(name).clone();
-    if (playback.isIdle) return null;
+  #ttftMs(known: CountedOutlook, request: UnseenRequest, now: number): number | null {
+    const playback = this.#playedFor(known.name).clone();
+    return playback.isIdle ? null : this.#playedTtftMs(known, request, now, playback);
+  }
+
+  #playedTtftMs({ name }: CountedOutlook, request: UnseenRequest, now: number, playback: Playback): number {
+    const wasIdle = playback.isIdle;
     const index = this.#classes.findIndex((each) => each.name === name);
     const sequence = playedRequest(playback, index, request, 0);
     playback.add(index, sequence);
-    return Math.max(0, playback.msToFirstToken(sequence) - Math.max(0, now - this.#learnedAt));
+    // What is under way goes on meanwhile; what has not begun does not.
+    const passed = wasIdle ? 0 : Math.max(0, now - this.#learnedAt);
+    return Math.max(0, playback.msToFirstToken(sequence) - passed);
   }
 
   /** A class's forecast with all in it that is under way. */

@@ -123,3 +123,20 @@ Deno.test("KnownOutlook leaves a machine without work alone", () => {
   send("a", 90);
   assertEquals(why("a", 1), "slo");
 });
+
+Deno.test("KnownOutlook expects a first token behind what is under way, and of a machine without work its own time", () => {
+  const { known, send } = bench();
+  const expected = (name: string, tokens: number, now = 0) =>
+    known.expectedTtftMs({ class: name, tokens, maxTokens: 1 }, now);
+  assertEquals(expected("a", 10), undefined);
+  const outlook = { places: 99, placesTokens: 1000, ttftSloMs: 100 };
+  known.learn([{ ...A, ...outlook, forecast: forecast([]) }, { ...B, places: 9, placesTokens: 9 }], 0);
+  assertEquals([expected("a", 10), expected("a", 10, 5000), expected("b", 10)], [10, 10, undefined]);
+  send("a", 30);
+  assertEquals([expected("a", 10), expected("none", 10)], [40, undefined]);
+  known.learn(
+    [{ ...A, ...outlook, forecast: forecast([{ context: 50, missing: 50, left: 1 }]), asked: 1 }],
+    0,
+  );
+  assertEquals([expected("a", 10), expected("a", 10, 20)], [60, 40]);
+});

@@ -66,6 +66,25 @@ Deno.test("bench/speculation.ts answers alike with guesses and without", async (
   }
 });
 
+Deno.test("bench/routing.ts compares two places with each alone, and draws it", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kumi-test-" });
+  try {
+    const [trace, svg] = [`${folder}/trace.csv`, `${folder}/plot.svg`];
+    const lines = Array.from({ length: 20 }, (_, i) => `${1000 * i},300,20`);
+    await Deno.writeTextFile(trace, ["at_ms,prompt_tokens,max_tokens", ...lines].join("\n"));
+    const output = await deno(
+      ["run", "bench/routing.ts", "--trace", trace, "--users", "1", "--svg", svg],
+      folder,
+    );
+    for (const name of ["here alone", "upstream alone", "overflow", "fastest"]) {
+      assertMatch(output, new RegExp(`^${name} +[0-9.]+ s`, "m"));
+    }
+    assertMatch(await Deno.readTextFile(svg), /^<svg/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 testWithPrograms("bench/startup.ts times kumi run", ["hyperfine"], async () => {
   const folder = await Deno.makeTempDir({ prefix: "kumi-test-" });
   try {

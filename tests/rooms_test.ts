@@ -26,6 +26,7 @@ const ROOMS = [
   "src/gguf",
   "src/hub",
   "src/cost",
+  "src/routing",
   "src/process",
   "src/energy",
   "src/ffi",

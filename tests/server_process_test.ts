@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { serve } from "../mod.ts";
 import { LOCAL_MAP } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
+import { fakeUpstream } from "./support/fake_upstream.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { ANSWER, CHAT, ENDLESS, errorOf, QUESTION, startServer, TEXT } from "./support/server.ts";
 
@@ -93,6 +94,48 @@ Deno.test("kumi serve runs with the permissions that it prints, and SIGTERM ends
   assertEquals(code, 0, log);
   assertStringIncludes(log, "shutting down");
   await assertRejects(() => fetch(`${url}/livez`));
+});
+
+Deno.test("kumi serve reaches its upstreams with the permissions that it prints, and shows their keys to nobody", async () => {
+  await using there = fakeUpstream();
+  using folder = new TemporaryFolder();
+  const at = (name: string) => `${folder.path}/${name}`;
+  const keys = ["sk-in-a-file-1", "sk-in-a-variable-1"];
+  const models = [{ name: "large" }];
+  const upstreams = [
+    { name: "gpu", url: there.url, models, data: "internal", keyFile: at("key") },
+    { name: "cloud", url: there.url, models, data: "public", keyEnv: "CLOUD_KEY", healthMs: 0 },
+  ];
+  const rules = [{ data: ["public"], upstreams: ["cloud"] }];
+  await Deno.writeTextFile(at("key"), `${keys[0]}\n`);
+  await Deno.writeTextFile(
+    at("config.json"),
+    JSON.stringify({ upstreams, routing: { rules }, accessLog: true }),
+  );
+  const args = ["--port", `${freePort()}`, "--config", at("config.json")];
+  const env = { CLOUD_KEY: keys[1] };
+  const printed = await output([...args, "--print-permissions"], env);
+  const { child, url, until, end } = await start([...SERVE, ...args], printed.stdout.trim().split(" "), env);
+  await until("kumi: ready: ");
+  for (const data of ["internal", "public"]) {
+    const answer = await fetch(url + CHAT, {
+      method: "POST",
+      body: JSON.stringify({ model: "large", messages: QUESTION, kumi: { data } }),
+      headers: { "content-type": "application/json" },
+    });
+    assertEquals((await answer.json()).choices[0].message.content, "Hello from there");
+  }
+  assertEquals(
+    there.seen.map(({ headers }) => headers.get("authorization")),
+    keys.map((key) => `Bearer ${key}`),
+  );
+  child.kill("SIGTERM");
+  const [lines, { log }] = await Promise.all([
+    new Response(child.stdout).text(),
+    end().catch(() => ({ log: "" })),
+  ]);
+  assertEquals(lines.trim().split("\n").map((line) => JSON.parse(line).place), ["gpu", "cloud"]);
+  for (const key of keys) assert(!`${printed.stdout}${lines}${log}`.includes(key));
 });
 
 Deno.test("kumi serve needs each permission that it prints", async () => {

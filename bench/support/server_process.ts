@@ -8,6 +8,7 @@ export interface ServerProcess {
   /** Such as http://127.0.0.1:41234. */
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   /** CPU time of the process so far; 0 where the system does not tell. */
   cpuMs(): number;
   stop(): Promise<void>;
@@ -49,6 +50,7 @@ export async function startServerProcess(args: readonly string[], port = 0): Pro
   return {
     url,
     port: Number(new URL(url).port),
+    pid: child.pid,
     cpuMs: () => cpuOf(child.pid),
     stop: async () => {
       child.kill("SIGINT");

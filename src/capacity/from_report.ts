@@ -6,7 +6,7 @@ import type { Objectives } from "../loadtest/summary.ts";
 import { isWithin, keptShare } from "../traffic/prompt_limit.ts";
 import { playTraffic } from "../traffic/play.ts";
 import type { Traffic } from "../traffic/traffic.ts";
-import { type CapacityPlan, planCapacity } from "./plan.ts";
+import { type CapacityPlan, planCapacity, type PlanInput } from "./plan.ts";
 import { configuredClasses, type Peaks, type PlanReport, ReportError } from "./plan_report.ts";
 import {
   bandwidthByThreads,
@@ -56,6 +56,18 @@ export function planFromReport(
   loads: readonly number[],
   changes: PlanChanges = {},
 ): ReportPlan {
+  const { input, base, layout } = inputOf(report, changes);
+  return {
+    ...planCapacity(input, loads),
+    baseRequestsPerSecond: base.perSecond,
+    baseFrom: base.from,
+    ...layout,
+    machine: changes.machine?.from ?? "measured",
+  };
+}
+
+/** What a report says of traffic, server and objectives. Throws a ReportError where it lacks something. */
+export function inputOf(report: PlanReport, changes: PlanChanges = {}) {
   const { seed = 1, machine } = changes;
   const settings = report.stepModel!.settings;
   const layout = {
@@ -63,7 +75,7 @@ export function planFromReport(
     threads: changes.threads ?? settings.threads,
   };
   const { traffic, base } = trafficOf(report);
-  const plan = planCapacity({
+  const input: PlanInput = {
     arrivalsAt: (load) => arrivalsAt(traffic, load, report, changes.requestsMax ?? REQUESTS_MAX, seed),
     server: {
       step: stepModelOf(report, layout, machine),
@@ -77,14 +89,8 @@ export function planFromReport(
     },
     objectives: objectivesOf(report),
     share: report.objectives.share,
-  }, loads);
-  return {
-    ...plan,
-    baseRequestsPerSecond: base.perSecond,
-    baseFrom: base.from,
-    ...layout,
-    machine: machine?.from ?? "measured",
   };
+  return { input, base, layout };
 }
 
 /** The traffic at its own rate: what is kept of it is a sample, whose times are drawn together. */

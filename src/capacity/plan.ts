@@ -98,7 +98,8 @@ function carries(input: PlanInput, load: number): boolean {
   return counts.values().every(({ all, good }) => good >= input.share * all);
 }
 
-function objectivesOf({ objectives }: PlanInput, name: string): Objectives {
+/** What a good answer of a class keeps. */
+export function objectivesOf({ objectives }: Pick<PlanInput, "objectives">, name: string): Objectives {
   return objectives.get(name) ?? UNLIMITED;
 }
 

@@ -55,9 +55,9 @@ function checkStep(step: StepModel): void {
   }
 }
 
-const BLOCK_TOKENS = 16;
+export const BLOCK_TOKENS = 16;
 /** Words of the simulated prompts: enough that no two agree by chance. */
-const ALPHABET = Array.from({ length: 4096 }, (_, i) => i);
+export const ALPHABET = Array.from({ length: 4096 }, (_, i) => i);
 
 /**
  * What would become of the requests: records as of a load test, in the order of arrival. Admission, batching,

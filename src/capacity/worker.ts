@@ -1,4 +1,5 @@
 import {
+  type ClassOutlook,
   type LatencyClass,
   MemoryAllocator,
   PrefixCache,
@@ -30,6 +31,9 @@ export interface WorkerEvents {
 
 /** One step in so many takes what the others are short of. */
 const SLOW_STEP_SHARE = 0.01;
+
+/** The scheduler's clock rounds otherwise than this one: what is less would be no time, again and again. */
+const WAIT_MS_MIN = 1e-3;
 
 /** A request on its way to the scheduler. */
 interface Underway {
@@ -76,6 +80,11 @@ export class SimulatedWorker {
     return this.#nextAt;
   }
 
+  /** What it would say to new requests, and those that are under way to it. */
+  outlook(now: number): { readonly classes: ClassOutlook[]; readonly underWay: readonly SchedulerRequest[] } {
+    return { classes: this.#scheduler.outlook(now), underWay: this.#inbox.map(({ request }) => request) };
+  }
+
   /** A request was sent to it, and is there at `availableAt`. */
   take(request: SchedulerRequest, sentAt: number, availableAt: number): void {
     this.#inbox.push({ request, sentAt, availableAt });
@@ -94,7 +103,8 @@ export class SimulatedWorker {
     }
     const plan = this.#scheduler.plan(now);
     if (plan.items.length === 0) {
-      this.#nextAt = Math.min(now + (plan.waitMs ?? Infinity), this.#inbox[0]?.availableAt ?? Infinity);
+      const waitMs = Math.max(plan.waitMs ?? Infinity, WAIT_MS_MIN);
+      this.#nextAt = Math.min(now + waitMs, this.#inbox[0]?.availableAt ?? Infinity);
       return;
     }
     for (const { id, first } of plan.items) if (this.#fresh.delete(id)) this.#events.cached(id, first);

@@ -17,6 +17,8 @@ export interface Access {
   readonly write?: readonly string[] | "anywhere";
   /** Hosts that it asks or listens at, as `--allow-net` has them. */
   readonly net?: readonly string[];
+  /** Variables of the environment beside its own. */
+  readonly variables?: readonly string[];
   /** Downloads a model. */
   readonly hub?: boolean;
   /** Programs that it runs. */
@@ -69,12 +71,12 @@ const SYSTEM = "systemMemoryInfo,cpus,statfs,loadavg";
 
 /** The flags with which Deno lets a process do this and no more. */
 export function permissionFlags(access: Access, env: Environment = Deno.env.get): string[] {
-  const { library, write = [], run = [] } = access;
+  const { library, write = [], run = [], variables = [] } = access;
   return [
     "--no-prompt",
     "--allow-read",
     `--allow-sys=${SYSTEM}`,
-    `--allow-env=${ENVIRONMENT}`,
+    `--allow-env=${[ENVIRONMENT, ...variables].join(",")}`,
     "--ignore-env",
     ...library ? [`--allow-ffi=${chosenLibrary(env)}`] : [],
     ...write === "anywhere"

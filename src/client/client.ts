@@ -41,6 +41,28 @@ export interface ModelStats {
   readonly pending: number;
 }
 
+/** A request that nobody has asked for yet. */
+export interface OutlookRequest {
+  /** Name of its latency class. */
+  readonly class: string;
+  /** Tokens of its prompt, about: a quarter of a text's UTF-16 units. */
+  readonly promptUnits: number;
+  /** Most tokens of its answer; undefined: any number. */
+  readonly maxTokens?: number;
+  /** Ms from now in which it has to end. */
+  readonly deadlineMs?: number;
+}
+
+/** What it would find. */
+export interface RequestOutlook {
+  /** It would be refused. */
+  readonly refuses: boolean;
+  /**
+   * Ms until its first token; absent before steps were measured, and in a class that promises nothing.
+   */
+  readonly ttftMs?: number;
+}
+
 /** So many workers may end while they compute a request; then it is not tried again. */
 const DEATHS_MAX = 2;
 
@@ -116,6 +138,18 @@ export class EngineClient implements AsyncDisposable {
     const forget = () => signal?.removeEventListener("abort", onAbort);
     generation.result.then(forget, forget);
     return generation;
+  }
+
+  /** What a request would find if it came now. Asks no worker. */
+  outlook({ class: name, promptUnits, maxTokens, deadlineMs }: OutlookRequest): RequestOutlook {
+    const tokens = this.#promptLengths.tokens(promptUnits);
+    const unseen = { class: name, tokens, maxTokens, deadlineMs };
+    const links = this.#pool.readyLinks;
+    const times = links.flatMap((link) => link.expectedTtftMs(unseen) ?? []);
+    return {
+      refuses: links.length === 0 || links.every((link) => link.refusalFor(unseen) !== null),
+      ...times.length === 0 ? {} : { ttftMs: Math.min(...times) },
+    };
   }
 
   /** Token ids of a text. */

@@ -161,6 +161,11 @@ export class Link {
     return this.#outlook.refusalFor(request, this.#limits.timer.now());
   }
 
+  /** Ms until the first token of a request that would be sent now, as far as what the worker has said tells. */
+  expectedTtftMs(request: UnseenRequest): number | undefined {
+    return this.#outlook.expectedTtftMs(request, this.#limits.timer.now());
+  }
+
   /** Lets the worker count a request of this class that was refused for it. */
   noteRefused(name: string): void {
     this.#transport.post({ type: "refused", class: name });

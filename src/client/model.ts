@@ -24,7 +24,14 @@ import {
 import { type JsonSchema, type StandardSchema, toJsonSchema } from "./conversation/schema.ts";
 import { ToolChat } from "./conversation/tool_chat.ts";
 import { planWorkers } from "./plan_workers.ts";
-import { EngineClient, type Health, type ModelStats, type StatsOptions } from "./client.ts";
+import {
+  EngineClient,
+  type Health,
+  type ModelStats,
+  type OutlookRequest,
+  type RequestOutlook,
+  type StatsOptions,
+} from "./client.ts";
 import type { Generation, GenerationParts } from "./generation.ts";
 import { ReceiptDraft } from "./receipt_draft.ts";
 import {
@@ -416,6 +423,21 @@ export class Model implements AsyncDisposable {
   /** Figures of this moment: of each worker, and of those that were replaced. Workers answer between two steps. */
   stats(options: StatsOptions = {}): Promise<ModelStats> {
     return this.#client.stats(options);
+  }
+
+  /**
+   * What a request would find if it came now: whether it would be refused, and when its first token is to be expected, in ms. For
+   * whoever can send it elsewhere. Waits for no worker.
+   *
+   * ```ts
+   * await using model = await loadModel("demo");
+   * await model.generate("Once upon a time", { maxTokens: 20 }).result;
+   * const { refuses, ttftMs } = model.outlook({ class: "interactive", promptUnits: 100 });
+   * console.log(refuses, ttftMs);
+   * ```
+   */
+  outlook(request: OutlookRequest): RequestOutlook {
+    return this.#client.outlook(request);
   }
 
   /** Whether requests can be served, and the state of each worker. Waits for none of them. */

@@ -4,6 +4,7 @@ import type {
   FinishedRequest,
   RefusedRequest,
   RequestObserver,
+  RoutedRequest,
 } from "./observer.ts";
 
 /** What a line of the access log says of an HTTP request. */
@@ -24,6 +25,8 @@ export interface AccessEntry {
   e2eMs: number;
   /** Why it ended, of several answers the last one's; of an error its code, such as "queue_full". */
   reason?: string;
+  /** Where it was answered, of a server that has upstreams. */
+  routed?: RoutedRequest;
 }
 
 /**
@@ -45,7 +48,20 @@ export function accessLine(entry: AccessEntry, time: Date): string {
     ttft_ms: rounded(entry.ttftMs),
     e2e_ms: rounded(entry.e2eMs),
     reason: entry.reason,
+    ...entry.routed && routeOf(entry.routed),
   });
+}
+
+function routeOf({ route, reason, data, failed, cost, doubted }: RoutedRequest) {
+  return {
+    place: route,
+    place_reason: reason,
+    data,
+    failed_places: failed.length === 0 ? undefined : failed,
+    cost: cost === undefined ? undefined : Number(cost.toPrecision(6)),
+    told_tokens: doubted?.told,
+    counted_tokens: doubted?.counted,
+  };
 }
 
 function rounded(ms: number | undefined): number | undefined {
@@ -87,6 +103,8 @@ export class AccessLog implements RequestObserver {
   readonly #pending = new Map<string, Pending>();
   /** By id of the request. Each is answered soon. */
   readonly #refusedClasses = new Map<string, string>();
+  /** By id of the request. Each is answered soon. */
+  readonly #routed = new Map<string, RoutedRequest>();
 
   constructor({ write, requestOf, now = () => new Date() }: AccessLogOptions) {
     this.#write = write;
@@ -130,6 +148,10 @@ export class AccessLog implements RequestObserver {
     if (name !== "") this.#refusedClasses.set(id, name);
   }
 
+  routed(request: RoutedRequest): void {
+    this.#routed.set(request.id, request);
+  }
+
   answered(request: AnsweredRequest): void {
     const pending = this.#pending.get(request.id);
     if (pending === undefined || pending.open === 0) this.#end(request, pending);
@@ -140,6 +162,8 @@ export class AccessLog implements RequestObserver {
     const refusedClass = this.#refusedClasses.get(id);
     this.#pending.delete(id);
     this.#refusedClasses.delete(id);
+    const routed = this.#routed.get(id);
+    this.#routed.delete(id);
     const sums = pending?.sums;
     const entry: Omit<AccessEntry, "status"> = {
       id,
@@ -149,6 +173,7 @@ export class AccessLog implements RequestObserver {
       e2eMs: headMs,
       class: refusedClass,
       ...sums,
+      ...routed === undefined ? {} : { routed },
     };
     if (code !== undefined) entry.reason = code;
     // A stream's head says 200, whatever becomes of it.

@@ -90,3 +90,25 @@ Deno.test("AccessLog adds the answers of a request up", () => {
   const { prompt_tokens, completion_tokens, ttft_ms, e2e_ms } = lines[0];
   assertEquals([prompt_tokens, completion_tokens, ttft_ms, e2e_ms], [10, 6, 9, 22]);
 });
+
+Deno.test("AccessLog says where a request was answered, as far as that is known at its end", () => {
+  const routed = { id: "a", route: "gpu", reason: "late", data: "public", failed: ["other"] };
+  const [line] = logged((log) => {
+    log.routed(routed);
+    log.accepted({ id: "a", class: "interactive" });
+    log.answered(head("a"));
+    log.routed({ ...routed, cost: 0.123456789, doubted: { told: 9, counted: 3 } });
+    log.finished("a", { ...END, reason: "stop", e2eMs: 7 });
+  });
+  const { route, place, place_reason, data, failed_places, cost, told_tokens, counted_tokens } = line;
+  assertEquals({ route, place, place_reason, data, failed_places, cost, told_tokens, counted_tokens }, {
+    route: head("a").route,
+    place: "gpu",
+    place_reason: "late",
+    data: "public",
+    failed_places: ["other"],
+    cost: 0.123457,
+    told_tokens: 9,
+    counted_tokens: 3,
+  });
+});

@@ -14,6 +14,7 @@ const TYPES: Readonly<Record<number, string>> = {
   404: "not_found_error",
   429: "rate_limit_error",
   500: "server_error",
+  502: "server_error",
   503: "server_error",
 };
 

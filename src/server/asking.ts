@@ -5,6 +5,7 @@ import type { Asked, Dialect, Plan } from "./dialects/dialect.ts";
 import { toApiError } from "./errors.ts";
 import { withGrammars } from "./grammars.ts";
 import type { NamedModel } from "./models.ts";
+import type { Answerer } from "./run.ts";
 import type { Call, Service } from "./service.ts";
 
 /** A request as a dialect sees it. */
@@ -18,7 +19,8 @@ interface Read {
 /** What a request asks of the engine. */
 export interface PlannedCall {
   readonly plan: Plan;
-  readonly chosen: NamedModel;
+  /** Who answers. */
+  readonly answerer: Answerer;
   /** The value of its body. */
   readonly body: unknown;
 }
@@ -54,7 +56,7 @@ export async function planCall(
     const { fields, asked, chosen, body } = await readCall(service, dialect, call);
     const plan = await withGrammars(await dialect.plan!(fields, asked), asked.model.info);
     if (!chosen.host.hasClass(plan.class)) throw unknownClass(chosen);
-    return { plan, chosen, body };
+    return { plan, answerer: chosen.host.model, body };
   } catch (error) {
     const { code, status } = toApiError(error);
     service.observer.refused({ id: call.id, class: "", reason: code ?? "invalid", status });

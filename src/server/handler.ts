@@ -1,5 +1,6 @@
 /** The HTTP interface as a handler for Deno.serve. @module */
 
+import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
 import { checkOptions, wrongType } from "../protocol/arguments.ts";
 import type { LoadProgress } from "../protocol/options/load.ts";
 import type { Model } from "../client/model.ts";
@@ -14,6 +15,7 @@ import { HANDLER_CHECKS } from "./option_checks.ts";
 import { type HandlerOptions, SERVE_DEFAULTS } from "./options.ts";
 import { Service } from "./service.ts";
 import { ReceiptOffice } from "./receipts/office.ts";
+import { Routing } from "./upstreams/routing.ts";
 import { watch } from "./watch.ts";
 import { STREAM_LIMITS } from "./sse.ts";
 
@@ -66,8 +68,12 @@ export function createHandler(model: Model | Promise<Model>, options: HandlerOpt
 export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions): Handler {
   const host = new ModelHost(model, options.canaryMs ?? SERVE_DEFAULTS.canaryMs);
   const modelName = options.modelName ?? "kumi";
+  const routing = options.routing &&
+    new Routing(options.routing, { classes: options.classes ?? DEFAULT_CLASSES });
   const watched = watch({
     ...options,
+    observers: [options.observer, routing?.observer].filter((each) => each !== undefined),
+    routes: routing?.metrics,
     modelName,
     source: () => host.loaded,
     batchFigures: () => batches?.figures,
@@ -78,6 +84,7 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
     onBody: options.onBody,
     lenient: options.lenient,
     receipts: new ReceiptOffice(options.receipts, () => watched.observer.receiptLost?.()),
+    routing,
     bodyLimits: { ...BODY_LIMITS, ...options.bodyLimits },
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });
@@ -102,6 +109,7 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
     close: () => {
       watched.close();
       host.close();
+      routing?.close();
       void batches?.stop();
     },
   });

@@ -58,6 +58,24 @@ export interface AnsweredRequest {
   readonly code?: string;
 }
 
+/** Where a request is answered, of a server that has upstreams. */
+export interface RoutedRequest {
+  /** The server's own id of the HTTP request. */
+  readonly id: string;
+  /** "here", or an upstream's name. */
+  readonly route: string;
+  /** Why there, such as "late". */
+  readonly reason: string;
+  /** How far its data may travel; absent where that did not matter. */
+  readonly data?: string;
+  /** Places that failed before. */
+  readonly failed: readonly string[];
+  /** What it has cost, once that is known. */
+  readonly cost?: number;
+  /** Tokens that the upstream told of and that cannot be right, and those that were counted. */
+  readonly doubted?: { readonly told: number; readonly counted: number };
+}
+
 /**
  * Hears what happens to requests. Called on the way of each token: it must be quick, and what it throws is a
  * bug.
@@ -71,6 +89,8 @@ export interface RequestObserver {
   finished(id: string, end: FinishedRequest): void;
   refused(request: RefusedRequest): void;
   answered?(request: AnsweredRequest): void;
+  /** A request goes to a place, or has ended there. Told again where another place takes it. */
+  routed?(request: RoutedRequest): void;
   /**
    * A lenient server ignored a field that is not known. `field`: its name without the places of lists in it, or "…"
    * for all further ones: clients choose names, and only so many are told.

@@ -19,6 +19,7 @@ import type { BodyLimits } from "./guard/json_body.ts";
 import type { HandlerOptions, ServeOptions } from "./options.ts";
 import type { ReceiptOptions } from "./receipts/office.ts";
 import type { StreamLimits } from "./sse.ts";
+import { isRouting } from "./upstreams/options.ts";
 
 /** Of sizes, counts and ms. */
 const isLimit = numberIn({ min: 0, max: Infinity });
@@ -74,6 +75,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   lenient: isBoolean,
   batches: fieldsOf(BATCH_CHECKS, ["dir"]),
   receipts: fieldsOf(RECEIPT_CHECKS),
+  routing: isRouting,
   documents: isFunction,
   page: isBoolean,
   routes: listOf(isRecord, "a list of routes"),

@@ -14,6 +14,7 @@ import type { RequestObserver } from "./observer.ts";
 import type { ReceiptOptions } from "./receipts/office.ts";
 import type { Route } from "./service.ts";
 import type { StreamLimits } from "./sse.ts";
+import type { RoutingOptions } from "./upstreams/options.ts";
 
 /** How a handler answers. All optional. */
 export interface HandlerOptions extends OriginRules {
@@ -57,6 +58,8 @@ export interface HandlerOptions extends OriginRules {
   readonly batches?: BatchOptions;
   /** How receipts are given; default: to who asks for them, without a signature. */
   readonly receipts?: ReceiptOptions;
+  /** Other servers that may answer requests, and which; default: all are answered here. */
+  readonly routing?: RoutingOptions;
   /** Answers for `/docs` and `/openapi.json`; default: with the whole text, in its usual media type. */
   readonly documents?: DocumentAnswer;
   /** Shows browsers a page: a chat, what the machine does. Default true. */

@@ -4,7 +4,13 @@ import { IN_FLIGHT_MAX, inOrder } from "../client/embedding.ts";
 import type { Generation, GenerationResult } from "../client/generation.ts";
 import type { ThoughtsAt } from "../grammar/thoughts/format.ts";
 import type { AnswerPart } from "../protocol/answer.ts";
-import type { Model } from "../client/model.ts";
+import type {
+  ChatOptions,
+  EmbedOptions,
+  GenerationListener,
+  GenerationOptions,
+} from "../protocol/options/generation.ts";
+import type { ChatMessage, Pooling, Prompt } from "../protocol/request.ts";
 import type { ApiError } from "./api_error.ts";
 import { toApiError } from "./errors.ts";
 import type { Plan, Work } from "./dialects/dialect.ts";
@@ -12,6 +18,16 @@ import type { RequestObserver } from "./observer.ts";
 import { clientLeft } from "./presence.ts";
 import type { ReceiptOffice } from "./receipts/office.ts";
 import { printFault } from "../process/print.ts";
+
+/** Who answers: a model, or what stands for one. */
+export interface Answerer {
+  chat(messages: readonly ChatMessage[], options: ChatOptions): Generation;
+  generate(prompt: string | readonly number[], options: GenerationOptions): Generation;
+  startEmbedding(
+    text: Prompt,
+    options: Omit<EmbedOptions, "dimensions"> & GenerationListener & { pooling: Pooling },
+  ): Generation;
+}
 
 /** Who hears of a run. */
 export interface RunListener {
@@ -58,7 +74,7 @@ export class Run {
   readonly #watched: Watched[];
   #error: ApiError | null = null;
 
-  constructor(model: Model, plan: Plan, options: RunOptions) {
+  constructor(model: Answerer, plan: Plan, options: RunOptions) {
     this.#options = options;
     this.#plan = plan;
     this.accepted = this.#accepted.promise;
@@ -93,7 +109,7 @@ export class Run {
     this.#abort.abort();
   }
 
-  #start(model: Model, work: Work, index: number): Generation {
+  #start(model: Answerer, work: Work, index: number): Generation {
     const heard = {
       signal: this.#abort.signal,
       onAccepted: (promptTokens: number, prefixHashes?: readonly string[], thoughts?: ThoughtsAt) =>

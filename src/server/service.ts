@@ -4,8 +4,8 @@ import { type BodyLimits, BodyReader } from "./guard/json_body.ts";
 import type { Models } from "./models.ts";
 import type { Presence } from "./presence.ts";
 import { ReceiptOffice } from "./receipts/office.ts";
-import type { Run } from "./run.ts";
 import type { StreamLimits } from "./sse.ts";
+import type { Dialect } from "./dialects/dialect.ts";
 import { oneLine } from "../process/harmless.ts";
 import { printNote } from "../process/print.ts";
 
@@ -18,6 +18,8 @@ export interface Caller {
   readonly tenant: string;
   /** When the request came, in ms of performance.now(). */
   readonly startedAt: number;
+  /** Who hears of its answers; default: who hears of all. */
+  readonly observer?: RequestObserver;
 }
 
 /** One HTTP request on its way through the server. */
@@ -54,6 +56,27 @@ export interface Route {
   handle(exchange: Exchange): Response | Promise<Response>;
 }
 
+/** An answer on its way. */
+export interface UnderWay {
+  /** Settles with its end. */
+  readonly results: Promise<unknown>;
+  /** Ends it with an error. */
+  fail(error: ApiError): void;
+}
+
+/** Sends requests of dialects to where they are answered. */
+export interface Routing {
+  /** `here`: answers with a model of this server. */
+  answer(
+    service: Service,
+    dialect: Dialect,
+    call: Call,
+    here: (call: Call) => Promise<Response>,
+  ): Promise<Response>;
+  /** Models that are elsewhere alone; `here`: names of those that are not. */
+  modelsBeside(here: readonly string[]): readonly { readonly name: string; readonly upstream: string }[];
+}
+
 export interface ServiceOptions {
   readonly models: Models;
   readonly observer?: RequestObserver;
@@ -65,6 +88,8 @@ export interface ServiceOptions {
   readonly lenient?: boolean;
   /** Default: receipts for who asks for them, without a signature. */
   readonly receipts?: ReceiptOffice;
+  /** Where requests are answered, where that can be elsewhere. */
+  readonly routing?: Routing;
 }
 
 /** Names of unknown fields that are told of. Clients choose them, so there are bounds. */
@@ -77,11 +102,13 @@ export class Service {
   readonly bodies: BodyReader;
   readonly streamLimits?: StreamLimits;
   readonly receipts: ReceiptOffice;
+  readonly routing?: Routing;
   /** Ignores an unknown field and tells of it once; undefined where such fields are refused. */
   readonly onUnknown?: (param: string) => void;
   /** Seconds since 1970. */
   readonly createdAt = Math.floor(Date.now() / 1000);
-  readonly #runs = new Set<Run>();
+  readonly #runs = new Set<UnderWay>();
+  #isDraining = false;
   #idle: (() => void) | null = null;
 
   constructor(options: ServiceOptions) {
@@ -90,11 +117,12 @@ export class Service {
     this.bodies = new BodyReader(options.bodyLimits, options.onBody);
     this.streamLimits = options.streamLimits;
     this.receipts = options.receipts ?? new ReceiptOffice();
+    this.routing = options.routing;
     if (options.lenient) this.onUnknown = ignoreAloud((field) => this.observer.ignored?.(field));
   }
 
   /** Remembers a run until it has ended. */
-  track(run: Run): void {
+  track(run: UnderWay): void {
     this.#runs.add(run);
     const forget = () => {
       this.#runs.delete(run);
@@ -103,8 +131,14 @@ export class Service {
     run.results.then(forget, forget);
   }
 
+  /** Throws an ApiError, 503, once the server is to end. */
+  throwIfDraining(): void {
+    if (this.#isDraining) throw draining();
+  }
+
   /** Takes nothing more, lets what is under way end, and after `ms` ends it with an error. */
   async drain(ms: number): Promise<void> {
+    this.#isDraining = true;
     this.models.drain();
     if (this.#runs.size === 0) return;
     const idle = new Promise<void>((resolve) => this.#idle = resolve);
@@ -115,9 +149,12 @@ export class Service {
 
   /** Ends all that is under way with an error. */
   failAll(): void {
-    const error = new ApiError(503, "The server is shutting down", { code: "draining", retryAfterMs: 5000 });
-    for (const run of [...this.#runs]) run.fail(error);
+    for (const run of [...this.#runs]) run.fail(draining());
   }
+}
+
+function draining(): ApiError {
+  return new ApiError(503, "The server is shutting down", { code: "draining", retryAfterMs: 5000 });
 }
 
 /**

@@ -7,7 +7,7 @@ import { ApiError } from "./api_error.ts";
 import type { BatchFigures } from "./batches/batches.ts";
 import type { EnergyFigures } from "./energy.ts";
 import { Feed } from "./feed/feed.ts";
-import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
+import { METRICS_CONTENT_TYPE, type MetricsText } from "./metrics/exposition.ts";
 import { queueReport } from "./metrics/queue_report.ts";
 import { type ConnectionFigures, ServerMetrics } from "./metrics/server_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
@@ -29,8 +29,10 @@ export interface WatchOptions {
   readonly accessLog?: (line: string) => void;
   /** Whether there is a page that looks on; default true. */
   readonly page?: boolean;
-  /** Hears the same. */
-  readonly observer?: RequestObserver;
+  /** Hear the same. */
+  readonly observers?: readonly RequestObserver[];
+  /** More that is told of where requests are answered. */
+  readonly routes?: { write(text: MetricsText): void };
 }
 
 /** What watches a server. */
@@ -46,13 +48,21 @@ export interface Watch {
 export function watch(options: WatchOptions): Watch {
   const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections, energy, batchFigures } =
     options;
-  const metrics = new ServerMetrics({ modelName, classes, source, connections, energy, batchFigures });
+  const metrics = new ServerMetrics({
+    modelName,
+    classes,
+    source,
+    connections,
+    energy,
+    batchFigures,
+    routes: options.routes,
+  });
   const observers: RequestObserver[] = [metrics.requests];
   if (accessLog !== undefined) {
     // An answer is called like its request, with a number behind it where there are several.
     observers.push(new AccessLog({ write: accessLog, requestOf: (answer) => answer.replace(/-\d+$/, "") }));
   }
-  if (options.observer !== undefined) observers.push(options.observer);
+  observers.push(...options.observers ?? []);
   const feed = new Feed({ modelName, classes, source, requests: metrics.requests, connections, energy });
   const routes = watchRoutes(metrics, source);
   if (options.page !== false) routes.push(feed.route);
@@ -111,6 +121,10 @@ class Observers implements RequestObserver {
 
   answered(...of: Parameters<NonNullable<RequestObserver["answered"]>>): void {
     for (const each of this.#all) each.answered?.(...of);
+  }
+
+  routed(...of: Parameters<NonNullable<RequestObserver["routed"]>>): void {
+    for (const each of this.#all) each.routed?.(...of);
   }
 
   ignored(field: string): void {

@@ -1,12 +1,14 @@
 /** What `kumi plan` does. @module */
 
-import { type OtherMachine, planFromReport, type ReportPlan } from "../../capacity/from_report.ts";
+import { inputOf, type OtherMachine, planFromReport, type ReportPlan } from "../../capacity/from_report.ts";
+import { planRoutes } from "../../capacity/plan_routes.ts";
 import { readPlanReport, ReportError } from "../../capacity/plan_report.ts";
 import { printLine } from "../../process/print.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { counted } from "../counted.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
+import { readUpstream, renderRoutes } from "../routes_report.ts";
 
 /** Plans and prints. */
 export async function runPlan(args: Arguments): Promise<number> {
@@ -22,7 +24,15 @@ export async function runPlan(args: Arguments): Promise<number> {
   const [path] = args.positional;
   const text = await Deno.readTextFile(path);
   try {
-    const plan = planFromReport(readPlanReport(text), loads, changes);
+    const report = readPlanReport(text);
+    const file = args.values.get("upstream");
+    if (file !== undefined) {
+      const upstream = readUpstream(await Deno.readTextFile(file), file);
+      const plans = loads.map((load) => planRoutes(inputOf(report, changes).input, load, upstream));
+      printLine(args.switches.has("json") ? JSON.stringify(plans) : plans.map(renderRoutes).join("\n\n"));
+      return 0;
+    }
+    const plan = planFromReport(report, loads, changes);
     printLine(args.switches.has("json") ? JSON.stringify(plan) : renderPlan(plan));
     return 0;
   } catch (error) {

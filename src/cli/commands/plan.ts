@@ -25,12 +25,21 @@ export const plan: KumiCommand = {
     { name: "bench", value: "FILE", help: "plan for a machine where `kumi bench --json` wrote this" },
     { name: "read", value: "GB/S", help: "plan for a machine whose memory reads so fast, from a data sheet" },
     { name: "peak", value: "GMAC/S", help: "and that does so many 10⁹ multiply-adds a second" },
+    {
+      name: "upstream",
+      value: "FILE",
+      help: "say when to send requests to another server: JSON with its speed and price",
+    },
     { name: "requests", value: "N", help: "most requests of a simulated load", default: "2000" },
     { name: "seed", value: "N", help: "of the simulation", default: "1" },
     { name: "json", help: "one JSON object instead of tables" },
   ],
   details:
     `REPORT is the report.json of "kumi trial". The scheduler that serves runs in simulated time, with the step times that the
-trial has measured. What it says of other machines rests on two figures of theirs and is marked so.`,
+trial has measured. What it says of other machines rests on two figures of theirs and is marked so.
+
+With --upstream it simulates this machine beside another server, and recommends from when on a first token is too late here:
+  {"firstTokenMs": 200, "promptTokensPerSecond": 8000, "tokensPerSecond": 80, "capacity": 32,
+   "price": {"promptPerMillion": 0.1, "answerPerMillion": 0.4}}`,
   access: () => NOTHING,
 };

@@ -29,7 +29,8 @@ export const serve: KumiCommand = {
     { name: "print-schema", help: "print the JSON schema of the configuration file, and exit" },
   ],
   details: `A flag counts before its environment variable (--drain-seconds: KUMI_DRAIN_SECONDS; --api-keys:
-KUMI_API_KEYS_FILE), that before the configuration file. Latency classes ("classes") can only be set in the file.
+KUMI_API_KEYS_FILE), that before the configuration file. Latency classes ("classes") and other servers that answer, too
+("upstreams", "routing"), can only be set in the file.
 
   kumi serve                                          the demo model on http://127.0.0.1:8080
   curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\
@@ -45,13 +46,16 @@ second one, a second later or more, ends them at once.`,
 async function serverAccess(args: Arguments, env: Environment): Promise<Access> {
   if (args.switches.has("print-schema") || args.switches.has("print-permissions")) return NOTHING;
   const { ConfigError, resolveSettings } = await import("../../server/config/resolve.ts");
-  const { keptFolders, listenHosts, recordFiles } = await import("../../server/config/permissions.ts");
+  const { keptFolders, listenHosts, recordFiles, upstreamAccess } = await import(
+    "../../server/config/permissions.ts"
+  );
   // Whoever asks for a command may stand elsewhere than its user.
   const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
   try {
     const settings = resolveSettings({ ...args, env, readFile });
     const access = modelAccess(settings.model, env, settings.load.draft);
     const opener = pageOpener(env);
+    const upstreams = upstreamAccess(settings);
     const recorded = settings.record === undefined ? [] : recordFiles(settings.record);
     return {
       ...access,
@@ -60,8 +64,10 @@ async function serverAccess(args: Arguments, env: Environment): Promise<Access> 
         ...access.write ?? [],
         ...recorded,
         ...keptFolders(settings),
+        ...upstreams.kept,
       ],
-      net: listenHosts(settings),
+      net: [...listenHosts(settings), ...upstreams.hosts],
+      variables: upstreams.variables,
       endsWithParent: settings.exitWithParent === true && Deno.build.os !== "windows",
     };
   } catch (error) {

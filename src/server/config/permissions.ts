@@ -5,6 +5,7 @@ import { namedModel } from "../../hub/named_models.ts";
 import { isHubReference } from "../../hub/reference.ts";
 import { PYTHONS } from "../../process/python.ts";
 import { configFile, type ConfigSources } from "./resolve.ts";
+import { spendFiles } from "../upstreams/spend_file.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where things lie that the server reads. */
@@ -34,15 +35,15 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     else if (!isRemote(model)) read.push(...partPaths(model));
   }
   read.push(...recorded);
-  for (const file of [configFile(sources), settings.apiKeys, settings.receiptKey, settings.prefixStoreKey]) {
-    if (file !== undefined) read.push(file);
-  }
-  const net = listenHosts(settings);
+  const upstreams = upstreamAccess(settings);
+  const files = [configFile(sources), settings.apiKeys, settings.receiptKey, settings.prefixStoreKey];
+  for (const file of [...files, ...upstreams.files]) if (file !== undefined) read.push(file);
+  const net = [...listenHosts(settings), ...upstreams.hosts];
   if (isDownload) {
     net.push(paths.hubHosts);
     if (paths.cache !== null) read.push(paths.cache);
   }
-  const kept = keptFolders(settings);
+  const kept = [...keptFolders(settings), ...upstreams.kept];
   read.push(...kept);
   const write = [...isDownload && paths.cache !== null ? [paths.cache] : [], ...recorded, ...kept];
   return [
@@ -53,7 +54,7 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     `--allow-ffi=${paths.library}`,
     // pip fetches a model of the list that the hub does not give.
     ...isNamed ? [`--allow-run=${PYTHONS.map(([program]) => program).join(",")}`] : [],
-    "--allow-env=KUMI_*,HF_*,XDG_*,HOME",
+    `--allow-env=${["KUMI_*", "HF_*", "XDG_*", "HOME", ...upstreams.variables].join(",")}`,
     "--ignore-env",
   ];
 }
@@ -61,6 +62,26 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
 /** The folders that a server keeps something in. */
 export function keptFolders({ batchDir, audit, prefixStore }: Settings): string[] {
   return [batchDir, audit, prefixStore].flatMap((folder) => folder ?? []);
+}
+
+/** What upstreams need: their hosts, where their keys lie, and where is kept what they cost. */
+export function upstreamAccess({ upstreams = [], routing = {} }: Settings) {
+  const unique = (values: readonly (string | undefined)[]) => [
+    ...new Set(values.filter((value) => value !== undefined)),
+  ];
+  return {
+    hosts: unique(upstreams.map(({ url }) => hostOf(url))),
+    files: unique(upstreams.map(({ keyFile }) => keyFile)),
+    kept: routing.spendFile === undefined ? [] : spendFiles(routing.spendFile),
+    variables: unique(upstreams.map(({ keyEnv }) => keyEnv)),
+  };
+}
+
+/** As --allow-net has it; undefined for what is no address, which is refused elsewhere. */
+function hostOf(url: string): string | undefined {
+  const parsed = URL.parse(url);
+  if (parsed === null || parsed.hostname === "") return undefined;
+  return `${parsed.hostname}:${parsed.port || (parsed.protocol === "https:" ? 443 : 80)}`;
 }
 
 /** The files that a recording of traffic is kept in. */

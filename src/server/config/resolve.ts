@@ -17,6 +17,9 @@ import {
   variableOf,
 } from "./settings.ts";
 import { printLine } from "../../process/print.ts";
+import { checkRouting } from "../../routing/rules.ts";
+import { checkPlace } from "../upstreams/connection.ts";
+import type { RoutingOptions, UpstreamOptions, UpstreamSettings } from "../upstreams/options.ts";
 
 /** A setting that cannot be; the message names where it was set. */
 export class ConfigError extends Error {
@@ -151,7 +154,8 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
     modelName: settings.modelName,
     hostname: settings.host,
     port: settings.port,
-    apiKeys: readKeys(settings, sources),
+    apiKeys: readKeys(settings, sources).map(({ key }) => key),
+    routing: routingOptions(settings, sources),
     insecure: settings.insecure,
     lenient: settings.lenient,
     allowHosts: settings.allowHost,
@@ -217,16 +221,70 @@ function gateLimits(settings: Settings): ServeOptions["gate"] {
   };
 }
 
-function readKeys({ apiKeys }: Settings, sources: ConfigSources): string[] {
+interface NamedKey {
+  readonly key: string;
+  /** As the key file has it. */
+  readonly name?: string;
+}
+
+function readKeys({ apiKeys }: Settings, sources: ConfigSources): NamedKey[] {
   const listed = (sources.env("KUMI_API_KEYS") ?? "").split(",").map((key) => key.trim()).filter(Boolean);
   listed.forEach((key, i) => {
     if (!isApiKey(key)) throw new ConfigError(`KUMI_API_KEYS, key ${i + 1}: ${KEY_RULE}`);
   });
-  if (apiKeys === undefined) return listed;
+  const unnamed = listed.map((key) => ({ key }));
+  if (apiKeys === undefined) return unnamed;
   const keys = parseKeyFile(read(sources, apiKeys, "file with API keys"));
   for (const { key, line } of keys) {
     if (!isApiKey(key)) throw new ConfigError(`${apiKeys}, line ${line}: ${KEY_RULE}`);
   }
   if (keys.length === 0) throw new ConfigError(`${apiKeys} has no API keys`);
-  return [...listed, ...keys.map(({ key }) => key)];
+  return [...unnamed, ...keys];
+}
+
+/** Undefined where there are no upstreams. */
+function routingOptions(settings: Settings, sources: ConfigSources): RoutingOptions | undefined {
+  const { upstreams = [], routing = {} } = settings;
+  if (upstreams.length === 0) {
+    if (settings.routing === undefined) return undefined;
+    throw new ConfigError("routing: there are no upstreams to which it could send anything");
+  }
+  const { keys = [], ...rules } = routing;
+  const named = readKeys(settings, sources);
+  const keyData = keys.flatMap(({ name, data }) => {
+    const having = named.filter((each) => each.name === name);
+    // A key whose label is lost would let its data go.
+    if (having.length === 0) {
+      throw new ConfigError(`routing.keys: no API key is called "${name}" in the key file`);
+    }
+    return having.map(({ key }) => ({ key, data }));
+  });
+  const options = { ...rules, keyData, upstreams: upstreams.map((each) => withKey(each, sources)) };
+  try {
+    checkRouting(options);
+    options.upstreams.forEach(checkPlace);
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
+  return options;
+}
+
+/** An upstream with its key, from wherever it lies. */
+function withKey(
+  { keyFile, keyEnv, ...upstream }: UpstreamSettings,
+  sources: ConfigSources,
+): UpstreamOptions {
+  const where = `upstream "${upstream.name}"`;
+  if (keyFile !== undefined && keyEnv !== undefined) {
+    throw new ConfigError(`${where}: "keyFile" and "keyEnv" both say where its key is: give one`);
+  }
+  if (keyFile !== undefined) {
+    const key = read(sources, keyFile, `file with the key of ${where}`).trim();
+    if (key === "") throw new ConfigError(`${where}: ${keyFile} has no key`);
+    return { ...upstream, key };
+  }
+  if (keyEnv === undefined) return upstream;
+  const key = sources.env(keyEnv)?.trim();
+  if (!key) throw new ConfigError(`${where}: the environment variable ${keyEnv} has no key`);
+  return { ...upstream, key };
 }

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ConfigError, type ConfigSources, resolveSettings, serveOptions } from "./resolve.ts";
+import { servePermissions } from "./permissions.ts";
 import { LOAD } from "../../protocol/options/load.ts";
 import { flagOf, type NamedOption, settableBy, settingName } from "../../protocol/options/option.ts";
 import { SETTINGS, variableOf } from "./settings.ts";
@@ -123,4 +124,94 @@ Deno.test("every load option that may be set about a server arrives from its fla
     }
   }
   assert(tried >= 10);
+});
+
+const UPSTREAM = { name: "gpu", url: "https://gpu.example.org/v1", models: [{ name: "m" }], data: "public" };
+
+function routing(file: object, { env = {}, files = {}, flags = {} }: Given = {}) {
+  const all = sources({
+    flags: { config: "c", ...flags },
+    env,
+    files: { c: JSON.stringify(file), ...files },
+  });
+  return serveOptions(resolveSettings(all), all).routing;
+}
+const refused = (...of: Parameters<typeof routing>) =>
+  assertThrows(() => routing(...of), ConfigError).message;
+
+Deno.test("serveOptions() reads upstreams with their keys from files and variables", () => {
+  assertEquals(routing({}), undefined);
+  const upstreams = [
+    { ...UPSTREAM, keyFile: "k", price: { promptPerMillion: 1, answerPerMillion: 2 }, caps: { perDay: 3 } },
+    { ...UPSTREAM, name: "own", keyEnv: "OWN_KEY", kind: "kumi", url: "http://[::1]:9000" },
+  ];
+  const given = { env: { OWN_KEY: "of-env" }, files: { k: " of-file\n" } };
+  const options = routing({
+    upstreams,
+    routing: { way: "fastest", rules: [{ classes: ["batch"], way: "here" }] },
+  }, given)!;
+  assertEquals(
+    options.upstreams.map(({ name, key, price, kind }) => [name, key, price?.answerPerMillion, kind]),
+    [
+      ["gpu", "of-file", 2, undefined],
+      ["own", "of-env", undefined, "kumi"],
+    ],
+  );
+  assertEquals([options.way, options.rules?.length, options.keyData], ["fastest", 1, []]);
+  assert(!JSON.stringify(options).includes("keyFile"));
+});
+
+Deno.test("serveOptions() gives labels to API keys by their names, and refuses a name that none has", () => {
+  const file = { upstreams: [UPSTREAM], routing: { keys: [{ name: "finance dept", data: "private" }] } };
+  const flags = { "api-keys": "keys" };
+  const files = { keys: "key-of-finance finance dept\nother-key-1" };
+  assertEquals(routing(file, { flags, files })!.keyData, [{ key: "key-of-finance", data: "private" }]);
+  assertEquals(
+    refused(file, { flags, files: { keys: "key-of-finance finance" } }),
+    'routing.keys: no API key is called "finance dept" in the key file',
+  );
+});
+
+Deno.test("serveOptions() names what is wrong with upstreams, and writes no key", () => {
+  const of = (more: object) => ({ upstreams: [{ ...UPSTREAM, ...more }] });
+  assertEquals(refused({ routing: {} }), "routing: there are no upstreams to which it could send anything");
+  assertEquals(refused({ upstreams: [{ name: "a" }] }), 'c: "upstreams[0].models" is missing');
+  assertEquals(refused(of({ urk: 1 })), 'c: There is no field "upstreams[0].urk" here');
+  assertEquals(
+    refused(of({ data: "private" })),
+    'c: "upstreams[0].data" must be one of "public", "internal", current value is "private"',
+  );
+  assertEquals(
+    refused(of({ url: "file:///etc/passwd" })),
+    'Upstream "gpu": "url" must begin with http:// or https://, current value is "file:///etc/passwd"',
+  );
+  for (const url of ["https://user:secret-pass@host/v1", "https://host/v1?key=secret-pass"]) {
+    assert(!refused(of({ url })).includes("secret-pass"));
+  }
+  const broken = refused(of({ keyEnv: "K" }), { env: { K: "secret\r\nx: y" } });
+  assert(broken.includes("its key must have") && !broken.includes("secret"), broken);
+  assertEquals(refused(of({ keyEnv: "K" })), 'upstream "gpu": the environment variable K has no key');
+  assertEquals(refused(of({ keyFile: "k" }), { files: { k: "\n" } }), 'upstream "gpu": k has no key');
+  assertEquals(
+    refused(of({ keyFile: "k", keyEnv: "K" })),
+    'upstream "gpu": "keyFile" and "keyEnv" both say where its key is: give one',
+  );
+  const rule = { upstreams: [UPSTREAM], routing: { rules: [{ upstreams: ["gpv"] }] } };
+  assertEquals(refused(rule), 'rules[0]: there is no upstream "gpv"');
+  assertEquals(refused({ upstreams: [UPSTREAM, UPSTREAM] }), 'Two upstreams are called "gpu"');
+});
+
+Deno.test("servePermissions() opens the hosts of upstreams and what has their keys, and nothing else", () => {
+  const upstreams = [
+    { ...UPSTREAM, keyFile: "gpu.key" },
+    { ...UPSTREAM, name: "own", url: "http://10.0.0.5/v1", keyEnv: "OWN_KEY" },
+  ];
+  const given = sources({ flags: { config: "c" }, files: { c: JSON.stringify({ upstreams }) } });
+  const paths = { root: null, library: "lib", cache: null, hubHosts: "hub" };
+  const flags = servePermissions(resolveSettings(given), given, paths);
+  const flag = (name: string) =>
+    flags.find((each) => each.startsWith(`--allow-${name}=`))!.split("=")[1].split(",");
+  assertEquals(flag("net").slice(-2), ["gpu.example.org:443", "10.0.0.5:80"]);
+  assertEquals(flag("env"), ["KUMI_*", "HF_*", "XDG_*", "HOME", "OWN_KEY"]);
+  assert(flag("read").includes("gpu.key"));
 });

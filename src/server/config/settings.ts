@@ -22,6 +22,7 @@ import { HEADER_LIMITS } from "../guard/headers.ts";
 import { BODY_LIMITS } from "../guard/json_body.ts";
 import { SERVE_DEFAULTS } from "../options.ts";
 import { STREAM_LIMITS } from "../sse.ts";
+import { ROUTING_SETTINGS, UPSTREAM_SETTINGS } from "../upstreams/options.ts";
 
 /** One setting. Its name in the table is its name in the configuration file. */
 export interface Setting {
@@ -269,12 +270,19 @@ const WITHOUT = {
   },
 } as const satisfies Record<string, Setting>;
 
+/** More than a flag can say. */
+const ELSEWHERE = {
+  upstreams: { kind: UPSTREAM_SETTINGS, help: "other servers that may answer requests" },
+  routing: { kind: ROUTING_SETTINGS, help: "which requests they answer" },
+} as const satisfies Record<string, Setting>;
+
 /** In the order of the help text. */
 export const SETTINGS: Readonly<Record<string, Setting>> = {
   ...SERVING,
   ...LOADING,
   ...WITHOUT,
   ...LIMITS,
+  ...ELSEWHERE,
   classes,
 };
 
@@ -288,6 +296,7 @@ export type Settings =
   & ValuesOf<typeof SERVING>
   & ValuesOf<typeof WITHOUT>
   & ValuesOf<typeof LIMITS>
+  & ValuesOf<typeof ELSEWHERE>
   & { readonly load: LoadOptions };
 
 /** `drainSeconds` is KUMI_DRAIN_SECONDS. */

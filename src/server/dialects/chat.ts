@@ -64,6 +64,7 @@ export const CHAT = dialect({
   example: { messages: [{ role: "user", content: "What is a KV cache?" }], max_tokens: 64 },
   streams: true,
   errorStatuses: ENGINE_ERRORS,
+  forwards: "/chat/completions",
   unpack: withExtraBody,
   plan(fields, asked): Plan {
     const tools = toolsOf(fields);

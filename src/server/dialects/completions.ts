@@ -43,6 +43,7 @@ export const COMPLETIONS = dialect({
   example: { prompt: "Once upon a time", max_tokens: 64 },
   streams: true,
   errorStatuses: ENGINE_ERRORS,
+  forwards: "/completions",
   unpack: withExtraBody,
   async plan(fields, asked): Promise<Plan> {
     const plan = await withSuffix(planCompletions(fields, asked), fields, asked);

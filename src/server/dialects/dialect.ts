@@ -14,6 +14,7 @@ import type { Model } from "../../client/model.ts";
 import type { ModelInfo } from "../../protocol/model_info.ts";
 import type { Pooling, Prompt } from "../../protocol/request.ts";
 import type { ApiError, ErrorShape } from "../api_error.ts";
+import type { PortableChat } from "./conversation/portable.ts";
 import type { ObjectSchema } from "../schema/fields.ts";
 import { type FieldsOf, type OnUnknown, readFields } from "../schema/read.ts";
 
@@ -33,6 +34,10 @@ export interface DialectParts<S extends ObjectSchema = ObjectSchema> {
   readonly errorStatuses: readonly number[];
   /** How errors are written; default: as OpenAI's clients know them. */
   readonly errors?: ErrorShape;
+  /** Of OpenAI's interface: the path, behind the base URL, at which other servers take the same body. */
+  readonly forwards?: string;
+  /** Of other interfaces: whether requests for conversations can be asked of another server in OpenAI's. */
+  readonly isPortable?: true;
   /** What stands for its body where clients wrap some of it. Throws an ApiError, 400. */
   unpack?(body: unknown): unknown;
   /** What a request asks of the engine, and how that is answered. Throws an ApiError, 400. */
@@ -103,6 +108,8 @@ export interface Plan {
   readonly works: readonly Work[];
   /** Name of the latency class. */
   readonly class: string;
+  /** The conversation that it answers, where another server can be asked the same. */
+  readonly chat?: PortableChat;
   /** The JSON of the response. */
   whole(results: readonly GenerationResult[]): unknown;
   /** Set: the answer is a stream. */

@@ -12,6 +12,7 @@ import { ENGINE_ERRORS } from "./openai/answers.ts";
 import { model, prompts } from "./openai/fields.ts";
 import { FOREIGN_EMBEDDING_FIELDS } from "./openai/foreign_fields.ts";
 import { type PromptField, toPrompts } from "./openai/plan.ts";
+import { OWN_EMBEDDING_FIELDS } from "./own.ts";
 import { withExtraBody } from "./openai/unpack.ts";
 import { type Urgency, URGENCY_FIELDS, urgencyOf } from "./urgency.ts";
 
@@ -26,6 +27,7 @@ export const EMBEDDINGS_BODY = object({ input: prompts(TEXTS_MAX) }, {
   }),
   dimensions: fieldOf(EMBEDDING.dimensions),
   pooling: fieldOf(EMBEDDING.pooling),
+  ...OWN_EMBEDDING_FIELDS,
   ...URGENCY_FIELDS,
   deadline_ms: fieldOf(EMBEDDING.deadlineMs, {
     help: "Refuses, or gives up, what is not there so many ms after the request; also as x-kumi-deadline-ms.",
@@ -38,6 +40,7 @@ export const EMBEDDINGS = dialect({
   body: EMBEDDINGS_BODY,
   example: { input: ["A first text", "A second one"] },
   errorStatuses: ENGINE_ERRORS,
+  forwards: "/embeddings",
   unpack: withExtraBody,
   plan(fields, asked): Plan {
     const { dimensions, encoding_format } = fields;

@@ -21,6 +21,7 @@ export const MESSAGES = dialect({
   example: { max_tokens: 64, messages: [{ role: "user", content: "What is a KV cache?" }] },
   streams: true,
   errorStatuses: ERRORS,
+  isPortable: true,
   errors: ANTHROPIC_ERRORS,
   plan(fields, asked): Plan {
     const { temperature, top_p: topP, top_k, max_tokens: maxTokens, stop_sequences: stop } = fields;

@@ -28,7 +28,7 @@ import type { Prompt } from "../../protocol/request.ts";
 
 /** What becomes of a request's work. */
 function answering(
-  work: Pick<Plan, "works" | "class">,
+  work: Pick<Plan, "works" | "class" | "chat">,
   place: Place,
   isStream: boolean,
   asked: Asked,
@@ -53,6 +53,7 @@ export const OLLAMA_CHAT = dialect({
   example: { messages: [{ role: "user", content: "What is a KV cache?" }], stream: false },
   streams: LINES,
   errorStatuses: ENGINE_ERRORS,
+  isPortable: true,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
   plan(fields, asked): Plan {
@@ -80,6 +81,7 @@ export const OLLAMA_GENERATE = dialect({
   example: { prompt: "What is a KV cache?", stream: false },
   streams: LINES,
   errorStatuses: ENGINE_ERRORS,
+  isPortable: true,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
   async plan(fields, asked): Promise<Plan> {

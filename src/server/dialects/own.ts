@@ -3,7 +3,8 @@
 import type { GenerationResult } from "../../client/generation.ts";
 import { GENERATION } from "../../protocol/options/generation.ts";
 import { docOf } from "../../protocol/options/option.ts";
-import { flag, object } from "../schema/fields.ts";
+import { DATA_LABELS } from "../../routing/data_label.ts";
+import { flag, object, word } from "../schema/fields.ts";
 import { fieldOf } from "../schema/of_option.ts";
 
 const close_on_length = flag(
@@ -20,12 +21,23 @@ const receipt = flag(
 );
 const help = "What only this server knows.";
 
+/** How far a request may travel. */
+export const OWN_ROUTED_FIELD = word(DATA_LABELS, {
+  help:
+    "How far the request may travel where the server has upstreams: private never leaves; also as the header x-kumi-data.",
+});
+const data = OWN_ROUTED_FIELD;
+
 /** Of conversations. */
 export const OWN_CHAT_FIELDS = {
-  kumi: object({}, { close_on_length, thinking_tokens, speculation, receipt }, { help }),
+  kumi: object({}, { close_on_length, thinking_tokens, speculation, receipt, data }, { help }),
 };
 /** Of texts, in which no thoughts are known. */
-export const OWN_TEXT_FIELDS = { kumi: object({}, { close_on_length, speculation, receipt }, { help }) };
+export const OWN_TEXT_FIELDS = {
+  kumi: object({}, { close_on_length, speculation, receipt, data }, { help }),
+};
+/** Of embeddings. */
+export const OWN_EMBEDDING_FIELDS = { kumi: object({}, { data }, { help }) };
 
 /** These, read. */
 export interface Own {

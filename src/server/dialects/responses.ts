@@ -18,6 +18,7 @@ export const RESPONSES = dialect({
   example: { input: "What is a KV cache?", max_output_tokens: 64 },
   streams: true,
   errorStatuses: ENGINE_ERRORS,
+  isPortable: true,
   unpack: withExtraBody,
   plan(fields, asked): Plan {
     const { temperature, top_p: topP, max_output_tokens: maxTokens, top_logprobs } = fields;

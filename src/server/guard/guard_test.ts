@@ -84,7 +84,7 @@ Deno.test("ApiKeys.tenant() lets the right keys in and tells their owners apart"
 
 Deno.test("parseKeyFile() takes one key a line", () => {
   assertEquals(parseKeyFile("# keys\n\nabc-def-ghi  web shop\r\n  second-key \n"), [
-    { key: "abc-def-ghi", line: 3 },
+    { key: "abc-def-ghi", name: "web shop", line: 3 },
     { key: "second-key", line: 4 },
   ]);
 });

@@ -70,10 +70,15 @@ export class ApiKeys {
  * Keys of a file: one a line, after it a name if wanted; empty lines and lines that begin with # count for
  * nothing.
  */
-export function parseKeyFile(text: string): { readonly key: string; readonly line: number }[] {
+export function parseKeyFile(
+  text: string,
+): { readonly key: string; readonly name?: string; readonly line: number }[] {
   const lines = text.split(/\r?\n/).map((content, i) => ({ content: content.trim(), line: i + 1 }));
   return lines.filter(({ content }) => content !== "" && !content.startsWith("#"))
-    .map(({ content, line }) => ({ key: content.split(/\s+/)[0], line }));
+    .map(({ content, line }) => {
+      const [key, ...name] = content.split(/\s+/);
+      return { key, ...name.length === 0 ? {} : { name: name.join(" ") }, line };
+    });
 }
 
 function unauthorized(message: string, code: string): ApiError {
@@ -85,6 +90,6 @@ function sha256(text: string): Uint8Array {
 }
 
 /** Another hash than the one that keys are compared by: it is written into logs. */
-function tenantOf(key: string): string {
+export function tenantOf(key: string): string {
   return createHash("sha256").update(`kumi tenant\0${key}`).digest("hex").slice(0, TENANT_CHARACTERS);
 }

@@ -32,6 +32,8 @@ export interface ServerMetricsOptions {
   readonly energy?: () => EnergyFigures | undefined;
   /** How it is with batches, where there are any. */
   readonly batchFigures?: () => BatchFigures | undefined;
+  /** Tells where requests were answered, where that can be more than one place. */
+  readonly routes?: { write(text: MetricsText): void };
   /** Longest wait for the workers' figures in ms; then those of the last time are told. Default 1000. */
   readonly patienceMs?: number;
   /** Ms; never goes backwards. */
@@ -42,7 +44,7 @@ export interface ServerMetricsOptions {
 export class ServerMetrics {
   /** The server tells it of requests. */
   readonly requests: RequestMetrics;
-  readonly #options: Required<ServerMetricsOptions>;
+  readonly #options: Required<Omit<ServerMetricsOptions, "routes">> & Pick<ServerMetricsOptions, "routes">;
   readonly #startedAtSeconds = Date.now() / 1000;
   /** One question at a time, however many scrape: workers that do not answer must not pile them up. */
   #asking: Promise<void> | null = null;
@@ -78,6 +80,7 @@ export class ServerMetrics {
     writeConnections(text, this.#options.connections());
     writeBatches(text, this.#options.batchFigures());
     writeEnergy(text, this.#options.energy());
+    this.#options.routes?.write(text);
     text.family("process_start_time_seconds", "gauge", "Start of the server, in seconds since 1970.")
       .sample(this.#startedAtSeconds);
     const { user, system } = process.cpuUsage();

@@ -22,12 +22,12 @@ export async function asWhole(service: Service, planned: PlannedCall, call: Call
 
 function startRun(
   service: Service,
-  { plan, chosen, body }: PlannedCall,
-  { id, tenant, startedAt, endpoint }: Call,
+  { plan, answerer, body }: PlannedCall,
+  { id, tenant, startedAt, endpoint, observer = service.observer }: Call,
   listener?: RunListener,
 ): Run {
-  const { observer, receipts } = service;
-  const run = new Run(chosen.host.model, plan, {
+  const { receipts } = service;
+  const run = new Run(answerer, plan, {
     id,
     tenant,
     startedAt,

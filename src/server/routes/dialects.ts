@@ -26,10 +26,15 @@ async function answer(
   exchange: Exchange,
   endpoint: string,
 ): Promise<Response> {
-  service.models.throwIfNone();
+  const { routing } = service;
+  // With upstreams a request need not wait for the models here.
+  if (routing === undefined) service.models.throwIfNone();
+  else service.throwIfDraining();
   const { request } = exchange;
   const call = { ...exchange, endpoint, headers: request.headers, body: () => service.bodies.json(request) };
-  return dialect.plan === undefined ? await reply(service, dialect, call) : await ask(service, dialect, call);
+  if (dialect.plan === undefined) return await reply(service, dialect, call);
+  const here = (call: Call) => ask(service, dialect, call);
+  return routing === undefined ? await here(call) : await routing.answer(service, dialect, call, here);
 }
 
 async function reply(service: Service, dialect: Dialect, call: Call): Promise<Response> {

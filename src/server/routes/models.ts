@@ -15,7 +15,13 @@ export function modelRoutes(service: Service): Route[] {
       path: MODELS,
       alias: ALIAS,
       handle: () =>
-        Response.json({ object: "list", data: service.models.all.map((each) => describe(service, each)) }),
+        Response.json({
+          object: "list",
+          data: [
+            ...service.models.all.map((each) => describe(service, each)),
+            ...elsewhere(service),
+          ],
+        }),
     },
     {
       method: "GET",
@@ -34,7 +40,19 @@ function one(service: Service, { url }: Exchange): Response {
   } catch {
     throw new ApiError(400, "The name of the model is no valid URL text", { param: "model" });
   }
-  return Response.json(describe(service, service.models.find(name)));
+  const away = elsewhere(service).find(({ id }) => id === name);
+  return Response.json(away ?? describe(service, service.models.find(name)));
+}
+
+/** Models that only upstreams have. */
+function elsewhere({ createdAt, models, routing }: Service) {
+  const others = routing?.modelsBeside(models.all.map(({ name }) => name)) ?? [];
+  return others.map(({ name, upstream }) => ({
+    id: name,
+    object: "model",
+    created: createdAt,
+    owned_by: upstream,
+  }));
 }
 
 function describe({ createdAt }: Service, { name, host: { model: { info }, classes } }: NamedModel) {

@@ -4,33 +4,16 @@
  * @module
  */
 
-import type { ChatOptions } from "../../../protocol/options/generation.ts";
 import type { ChatMessage, PromptShape } from "../../../protocol/request.ts";
 import { badField } from "../../api_error.ts";
 import type { Asked, Generating, Plan } from "../dialect.ts";
 import type { Structure } from "../openai/structure.ts";
 import { formOf } from "./form.ts";
+import type { AnswerOptions } from "./portable.ts";
 import { thinkingOf, type ThinkingRequest } from "./thinking.ts";
 import type { ToolRequest } from "./tools.ts";
 import { type Own, ownOptions } from "../own.ts";
 import { type Urgency, urgencyOf } from "../urgency.ts";
-
-/** How the answer is made: what of the options has the same meaning in all dialects. */
-export type AnswerOptions = Pick<
-  ChatOptions,
-  | "temperature"
-  | "topP"
-  | "topK"
-  | "minP"
-  | "seed"
-  | "maxTokens"
-  | "stop"
-  | "repeatPenalty"
-  | "presencePenalty"
-  | "frequencyPenalty"
-  | "penaltyTokens"
-  | "logprobs"
->;
 
 /** What is to be answered. */
 export interface ChatRequest {
@@ -48,7 +31,10 @@ export interface ChatRequest {
 }
 
 /** The work of a request and its latency class. Throws an ApiError, 400. */
-export function planChat(request: ChatRequest, asked: Asked): Pick<Plan, "class"> & { works: [Generating] } {
+export function planChat(
+  request: ChatRequest,
+  asked: Asked,
+): Pick<Plan, "class" | "chat"> & { works: [Generating] } {
   const { messages, shape = {}, options, urgency = {} } = request;
   const form = formOf(request.tools, request.structure, asked.model.info);
   const thinking = thinkingOf(request.thinking ?? {}, request.own);
@@ -58,6 +44,13 @@ export function planChat(request: ChatRequest, asked: Asked): Pick<Plan, "class"
   return {
     works: [{ kind: "generating", prompt, options: all, grammarField: form.field }],
     class: all.class,
+    chat: {
+      messages,
+      options,
+      tools: request.tools,
+      grammar: request.structure?.grammar,
+      effort: request.thinking?.effort,
+    },
   };
 }
 

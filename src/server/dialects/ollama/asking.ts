@@ -8,7 +8,7 @@ import type { ToolRequest } from "../conversation/tools.ts";
 import type { Structure } from "../openai/structure.ts";
 import { declaration } from "../openai/tools.ts";
 import { badField } from "../../api_error.ts";
-import type { AnswerOptions } from "../conversation/request.ts";
+import type { AnswerOptions } from "../conversation/portable.ts";
 import { PENALTY_TOKENS_MAX } from "../openai/fields.ts";
 import type { CHAT_BODY, OPTIONS } from "./fields.ts";
 

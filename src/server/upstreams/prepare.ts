@@ -1,0 +1,142 @@
+/** From a request to what decides where it goes. @module */
+
+import { defaultClass, type LatencyClass } from "../../../scheduler/mod.ts";
+import type { DataLabel } from "../../routing/data_label.ts";
+import type { HereOutlook, RouteRequest } from "../../routing/route_policy.ts";
+import { badField } from "../api_error.ts";
+import type { Asked, Dialect, Plan } from "../dialects/dialect.ts";
+import { type Urgency, URGENCY_FIELDS, urgencyOf } from "../dialects/urgency.ts";
+import type { NamedModel } from "../models.ts";
+import { object, text } from "../schema/fields.ts";
+import { readFields } from "../schema/read.ts";
+import type { Call, Service } from "../service.ts";
+import { isPortable } from "./chat_body.ts";
+import { remoteModel } from "./remote_model.ts";
+import {
+  type Body,
+  bodyOf,
+  HOP_HEADER,
+  isInTokens,
+  labelOf,
+  maxTokensOf,
+  promptTokensOf,
+  wantsReceipt,
+} from "./request.ts";
+
+/** What all requests are prepared with. */
+export interface Preparing {
+  readonly classes: readonly LatencyClass[];
+  /** The least strict label of requests with a key, by tenant. */
+  readonly labels: ReadonlyMap<string, DataLabel>;
+  /** The label of requests that have none. */
+  readonly data: DataLabel;
+  /** Whether an upstream has a model of this name. */
+  readonly hasModel: (name: string) => boolean;
+}
+
+/** A request that may be answered elsewhere. */
+export interface Prepared {
+  readonly request: RouteRequest;
+  readonly here: HereOutlook;
+  /** As the client has it, an object. */
+  readonly body: Body;
+  readonly dialect: Dialect;
+  readonly urgency: ReturnType<typeof urgencyOf>;
+  /** Of a dialect that other servers do not speak: what it asks, and how it writes what comes. */
+  readonly plan?: Plan & Required<Pick<Plan, "chat">>;
+}
+
+/** Whether requests of a dialect can be answered elsewhere at all. */
+export function isRoutable(dialect: Dialect): boolean {
+  return dialect.forwards !== undefined || dialect.isPortable === true;
+}
+
+const NAME_MAX = 256;
+const ABOUT = object({}, { model: text(NAME_MAX), ...URGENCY_FIELDS, cache_salt: text(1024, { min: 1 }) });
+const ABOUT_NAMES = Object.keys(ABOUT.shape);
+
+/**
+ * null: it is answered here, or refused, as without upstreams: no upstream has its model, or it cannot be asked elsewhere. Throws
+ * an ApiError for a request that is wrong.
+ */
+export async function prepare(
+  service: Service,
+  dialect: Dialect,
+  call: Call,
+  value: unknown,
+  { classes, labels, data, hasModel }: Preparing,
+): Promise<Prepared | null> {
+  const body = bodyOf(dialect.unpack?.(value) ?? value);
+  // A label that is none is refused wherever the request would go.
+  const label = labelOf(body, call.headers, { key: labels.get(call.tenant), fallback: data });
+  const name = body.model ?? service.models.first.name;
+  if (typeof name !== "string" || !hasModel(name)) return null;
+  const chosen = service.models.all.find((each) => each.name === name);
+  const mayLeave = !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
+  if (chosen !== undefined && (!mayLeave || isInTokens(body))) return null;
+  if (!mayLeave) throw notElsewhere(name);
+  const fields = chosen === undefined && dialect.forwards !== undefined
+    ? aboutOf(body)
+    // What is ignored is told where it is answered.
+    : dialect.read(value, service.onUnknown && (() => {}));
+  const asked = askedOf(call, name, remoteModel(chosen?.host.loaded?.info, defaultClass(classes)));
+  const urgency = urgencyOf(fields as Urgency, asked);
+  const latencyClass = classes.find((each) => each.name === urgency.class);
+  if (latencyClass === undefined && !chosen?.host.hasClass(urgency.class)) {
+    const names = classes.map((each) => `"${each.name}"`).join(", ");
+    throw badField("class", `"class" must be one of ${names}`, "unknown_class");
+  }
+  const plan = dialect.forwards === undefined ? await planOf(dialect, fields, asked) : undefined;
+  if (plan === null) {
+    if (chosen !== undefined) return null;
+    throw notElsewhere(name);
+  }
+  const promptTokens = promptTokensOf(body), maxTokens = maxTokensOf(body);
+  const request = { model: name, class: urgency.class, data: label, promptTokens, maxTokens };
+  const here = outlookOf(chosen, request, urgency, latencyClass);
+  return { request, here, body, dialect, urgency, plan };
+}
+
+/** Of a body that is not for a model here: others know other fields. */
+function aboutOf(body: Body): Record<string, unknown> {
+  return readFields(ABOUT, Object.fromEntries(ABOUT_NAMES.map((name) => [name, body[name]])));
+}
+
+function askedOf({ id, tenant, headers }: Call, modelName: string, model: Asked["model"]): Asked {
+  return { id, tenant, headers, created: Math.floor(Date.now() / 1000), model, modelName, served: () => [] };
+}
+
+/** null: it asks for more than a conversation that another server can answer. */
+async function planOf(
+  dialect: Dialect,
+  fields: Record<string, unknown>,
+  asked: Asked,
+): Promise<Prepared["plan"] | null> {
+  const plan = await dialect.plan!(fields, asked);
+  const { chat } = plan;
+  return chat !== undefined && isPortable(chat) && plan.works.length === 1 ? { ...plan, chat } : null;
+}
+
+function outlookOf(
+  chosen: NamedModel | undefined,
+  { promptTokens, maxTokens }: RouteRequest,
+  { class: name, deadlineMs }: Prepared["urgency"],
+  { ttftSloMs }: Partial<LatencyClass> = {},
+): HereOutlook {
+  if (chosen === undefined) return { isServed: false };
+  const { host } = chosen;
+  if (!host.takesRequests) return { isServed: true, isReady: false, ttftSloMs };
+  // A model that is not kumi's own need not know what to expect.
+  const outlook = host.model.outlook?.({ class: name, promptUnits: promptTokens, maxTokens, deadlineMs });
+  return { isServed: true, isReady: true, ttftSloMs, ...outlook };
+}
+
+function notElsewhere(name: string) {
+  return badField(
+    "model",
+    `What this request asks for is not there for the model ${
+      JSON.stringify(name)
+    }, which another server answers for`,
+    "unsupported_value",
+  );
+}

@@ -1,0 +1,273 @@
+/** Sends requests to where they belong: to the models here, or to upstreams. @module */
+
+import type { LatencyClass } from "../../../scheduler/mod.ts";
+import type { DataLabel } from "../../routing/data_label.ts";
+import { type Decision, RoutePolicy, type RouteReason } from "../../routing/route_policy.ts";
+import { HERE } from "../../routing/rules.ts";
+import { ApiError } from "../api_error.ts";
+import type { Dialect } from "../dialects/dialect.ts";
+import { toApiError } from "../errors.ts";
+import { RouteMetrics } from "../metrics/route_metrics.ts";
+import type { RequestObserver } from "../observer.ts";
+import type { Call, Service } from "../service.ts";
+import { HeldObserver } from "./held_observer.ts";
+import { UpstreamConnection } from "./connection.ts";
+import { forClient, UpstreamFailure } from "./failure.ts";
+import { HealthWatch } from "./health.ts";
+import { type RoutingOptions, UPSTREAM_DEFAULTS } from "./options.ts";
+import { UpstreamNotes } from "./notes.ts";
+import { SpendFile } from "./spend_file.ts";
+import { isRoutable, prepare, type Prepared, type Preparing } from "./prepare.ts";
+import { visitUpstream } from "./visit_upstream.ts";
+import { tenantOf } from "../guard/keys.ts";
+
+/** Answers with a model of this server. */
+export type AnswerHere = (call: Call) => Promise<Response>;
+
+/** What routing needs of the server. */
+export interface RoutingParts {
+  readonly classes: readonly LatencyClass[];
+}
+
+/** Errors here that say that another place may do better, before anything was answered. */
+const CLOSED: ReadonlySet<string | undefined> = new Set([
+  "queue_full",
+  "too_late",
+  "deadline_missed",
+  "grammars_busy",
+  "loading",
+  "failed",
+  "engine_unavailable",
+  "unhealthy",
+]);
+
+/** What a client is told where nobody can answer it. */
+const NOBODY: Partial<Record<RouteReason, (retryAfterMs: number) => ApiError>> = {
+  data: () =>
+    new ApiError(403, "This request's data must not go to where its model is answered", {
+      param: "kumi.data",
+      code: "data_label",
+    }),
+  cap: () =>
+    new ApiError(429, "What may be spent on this model is spent for now", {
+      code: "cost_cap",
+      retryAfterMs: 60_000,
+    }),
+  full: () => new ApiError(429, "The server that answers this model is full", { code: "upstream_full" }),
+  down: (retryAfterMs) =>
+    new ApiError(503, "The server that answers this model cannot be reached", {
+      code: "upstream_down",
+      retryAfterMs,
+    }),
+};
+const RETRY_MS = 1000, RETRY_MAX_MS = 60_000;
+
+/** The way of a request on its way. */
+interface Journey {
+  readonly service: Service;
+  readonly call: Call;
+  readonly prepared: Prepared;
+  readonly answerHere: AnswerHere;
+  readonly decision: Decision;
+  readonly failed: string[];
+}
+
+/** Where requests are answered, of a server that has upstreams. */
+export class Routing {
+  readonly policy: RoutePolicy;
+  readonly metrics: RouteMetrics;
+  /** Hears of first tokens here. */
+  readonly observer: RequestObserver;
+  readonly #connections: ReadonlyMap<string, UpstreamConnection>;
+  readonly #health: HealthWatch;
+  readonly #preparing: Preparing;
+  readonly #notes = new UpstreamNotes();
+  readonly #spent?: SpendFile;
+  /** Requests that are answered here and have no token yet, by id. */
+  readonly #here = new Map<string, Prepared>();
+
+  /** Throws a RangeError for options that cannot be. */
+  constructor(options: RoutingOptions, { classes }: RoutingParts) {
+    this.policy = new RoutePolicy(options);
+    const connections = options.upstreams.map((each) => new UpstreamConnection(each));
+    this.#connections = new Map(connections.map((each) => [each.options.name, each]));
+    this.#health = new HealthWatch(connections, (name, isWell) => this.policy.noteLook(name, isWell));
+    this.metrics = new RouteMetrics(() => this.policy.figures(performance.now()));
+    const labels = new Map<string, DataLabel>(options.keyData?.map(({ key, data }) => [tenantOf(key), data]));
+    const data = options.data ?? UPSTREAM_DEFAULTS.data;
+    const { policy } = this;
+    this.#preparing = {
+      classes,
+      labels,
+      data,
+      hasModel: (name) => policy.models.some((each) => each.name === name),
+    };
+    this.observer = this.#listener();
+    if (options.spendFile !== undefined) this.#spent = new SpendFile(options.spendFile, policy);
+  }
+
+  /** Models of upstreams, without those that have their names here. */
+  modelsBeside(here: readonly string[]): { readonly name: string; readonly upstream: string }[] {
+    const names = new Set(here);
+    return this.policy.models.filter(({ name }) => !names.has(name) && names.add(name));
+  }
+
+  close(): void {
+    this.#health.close();
+    this.#spent?.close();
+  }
+
+  /** Answers a request where it belongs. Throws an ApiError, or what the engine throws. */
+  async answer(service: Service, dialect: Dialect, call: Call, answerHere: AnswerHere): Promise<Response> {
+    if (!isRoutable(dialect)) return await answerHere(call);
+    const body = await call.body();
+    const again = { ...call, body: () => Promise.resolve(body) };
+    const prepared = await this.#prepared(service, dialect, again, body);
+    if (prepared === null) {
+      service.observer.routed?.({ id: call.id, route: HERE, reason: "only-here", failed: [] });
+      return await answerHere(again);
+    }
+    const { request, here } = prepared;
+    const decision = this.policy.decide(request, here, performance.now());
+    const journey = { service, call: again, prepared, answerHere, decision, failed: [] };
+    if (decision.places.length === 0) {
+      const error = this.#nobody(decision.reason, request.model);
+      this.#refuse(journey, error);
+      throw error;
+    }
+    return await this.#travel(journey);
+  }
+
+  /** What is wrong with a request is told to the observer. */
+  async #prepared(service: Service, dialect: Dialect, call: Call, body: unknown): Promise<Prepared | null> {
+    try {
+      return await prepare(service, dialect, call, body, this.#preparing);
+    } catch (error) {
+      const { code, status } = toApiError(error);
+      service.observer.refused({ id: call.id, class: "", reason: code ?? "invalid", status });
+      throw error;
+    }
+  }
+
+  /** Tries one place after the other, until one answers. */
+  async #travel(journey: Journey): Promise<Response> {
+    const { prepared: { request }, decision: { places }, failed, call } = journey;
+    let last: unknown;
+    for (const [i, place] of places.entries()) {
+      if (i > 0 && place !== HERE && !this.policy.takes(place, request, performance.now())) continue;
+      if (i > 0) this.metrics.retried(failed.at(-1)!, place);
+      call.client.throwIfLeft();
+      const hasMore = places.slice(i + 1).some((next) =>
+        next === HERE || this.policy.takes(next, request, performance.now())
+      );
+      try {
+        return place === HERE ? await this.#stay(journey, hasMore) : await this.#there(journey, place);
+      } catch (error) {
+        last = error;
+        failed.push(place);
+        if (!isPassing(error)) break;
+      }
+    }
+    const error = last instanceof UpstreamFailure ? forClient(last) : last;
+    if (failed.at(-1) !== HERE) this.#refuse(journey, toApiError(error));
+    throw error;
+  }
+
+  /** `hasMore`: another place would take it, so that a refusal is not yet one. */
+  async #stay(journey: Journey, hasMore: boolean): Promise<Response> {
+    const { call, prepared, answerHere, service } = journey;
+    this.#tell(journey, HERE);
+    this.#here.set(call.id, prepared);
+    const held = hasMore ? new HeldObserver(service.observer) : undefined;
+    try {
+      const response = await answerHere(held === undefined ? call : { ...call, observer: held });
+      return response;
+    } catch (error) {
+      this.#here.delete(call.id);
+      const { code } = toApiError(error);
+      if (hasMore && CLOSED.has(code)) this.metrics.failed(HERE, "refused");
+      else held?.release();
+      throw error;
+    }
+  }
+
+  async #there(journey: Journey, name: string): Promise<Response> {
+    const { call, prepared, service } = journey;
+    const connection = this.#connections.get(name)!;
+    const passage = this.policy.begin(name, prepared.request, performance.now());
+    this.#tell(journey, name);
+    return await visitUpstream({
+      service,
+      call,
+      prepared,
+      connection,
+      passage,
+      model: this.policy.nameThere(name, prepared.request.model)!,
+      metrics: this.metrics,
+      onEnd: ({ cost, metered, error }) => {
+        this.#notes.failed(name, error);
+        const { told, counted, isDoubted } = metered;
+        if (!isDoubted || told === undefined) return this.#tell(journey, name, { cost });
+        this.#notes.doubted(name, metered);
+        this.#tell(journey, name, { cost, doubted: { told: total(told), counted: total(counted) } });
+      },
+    });
+  }
+
+  /** Tells where a request goes, or what it has cost there. */
+  #tell(
+    journey: Journey,
+    route: string,
+    end?: { cost: number; doubted?: { told: number; counted: number } },
+  ): void {
+    const { service, call, prepared: { request }, decision, failed } = journey;
+    const reason = failed.length === 0 ? decision.reason : "retry";
+    if (end === undefined) this.metrics.went(route, reason, request.class);
+    service.observer.routed?.({
+      id: call.id,
+      route,
+      reason,
+      data: request.data,
+      failed: [...failed],
+      ...end,
+    });
+  }
+
+  #refuse({ service, call, prepared: { request } }: Journey, error: ApiError): void {
+    const { code = "failed", status } = error;
+    service.observer.refused({ id: call.id, class: request.class, reason: code, status });
+  }
+
+  #nobody(reason: RouteReason, model: string): ApiError {
+    const waitMs = this.policy.waitMs(model, performance.now());
+    return (NOBODY[reason] ?? NOBODY.down!)(Math.min(Math.max(waitMs, RETRY_MS), RETRY_MAX_MS));
+  }
+
+  #listener(): RequestObserver {
+    const take = (answer: string) => {
+      const id = answer.replace(/-\d+$/, "");
+      const prepared = this.#here.get(id);
+      this.#here.delete(id);
+      return prepared;
+    };
+    return {
+      accepted() {},
+      firstToken: (id, ttftMs) => {
+        const prepared = take(id);
+        if (prepared !== undefined) this.policy.noteHere(prepared.request, ttftMs, performance.now());
+      },
+      tokens() {},
+      finished: (id) => void take(id),
+      refused: ({ id }) => void take(id),
+    };
+  }
+}
+
+/** Whether another place may do better. */
+function isPassing(error: unknown): boolean {
+  return error instanceof UpstreamFailure || CLOSED.has(toApiError(error).code);
+}
+
+function total({ promptTokens, answerTokens }: { promptTokens: number; answerTokens: number }): number {
+  return promptTokens + answerTokens;
+}
