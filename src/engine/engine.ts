@@ -78,7 +78,7 @@ export interface EngineParts {
   /** Whether prompts that begin alike share what was computed for them; default true. */
   prefixCache?: boolean;
   /** Makes the store of prefixes for the engine's cache; default: none. */
-  prefixStore?: (cache: PrefixCache) => PrefixStore;
+  prefixStore?: (cache: PrefixCache, isBusy: () => boolean) => PrefixStore;
   /** Told that a request was taken, or refused, after something was read for it. */
   onRestored?: () => void;
   /** Set: hashes of the blocks of prompts are told, keyed with this. */
@@ -175,7 +175,7 @@ export class Engine {
       blocksMax: prefixCache && this.#states === undefined ? undefined : 0,
       windows: runner.kvWindows,
     });
-    this.#store = parts.prefixStore?.(this.#cache);
+    this.#store = parts.prefixStore?.(this.#cache, () => this.busy);
     if (this.#store !== undefined) this.#restoring = new Restoring(this.#store, parts.onRestored);
     this.#scheduler = new Scheduler({
       allocator,

@@ -22,8 +22,8 @@ export async function openPrefixStore(
   { dir, bytesMax = PREFIX_STORE_BYTES, key: keyText }: PrefixStoreOptions,
   files: ModelFiles,
   model: Omit<StoreModel, "sha256">,
-  kv: Omit<StoreCache, "cache">,
-): Promise<(cache: PrefixCache) => PrefixStore> {
+  kv: Omit<StoreCache, "cache" | "isBusy">,
+): Promise<(cache: PrefixCache, isBusy: () => boolean) => PrefixStore> {
   const secret = keyText === undefined ? undefined : keyBytes(keyText);
   const folder = new StoreFolder(dir, bytesMax);
   try {
@@ -42,7 +42,7 @@ export async function openPrefixStore(
   seed.catch(() => {});
   await Promise.race([seed.catch(() => {}), new Promise((resolve) => setTimeout(resolve, KNOWN_WITHIN_MS))]);
   const onProblem = (problem: string) => printNote(`kumi: prefix store: ${oneLine(problem)}`);
-  return (cache) => new PrefixStore({ folder, seed, key, onProblem }, { ...kv, cache });
+  return (cache, isBusy) => new PrefixStore({ folder, seed, key, onProblem }, { ...kv, cache, isBusy });
 }
 
 function keyBytes(text: string): Uint8Array<ArrayBuffer> {

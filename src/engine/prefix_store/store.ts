@@ -50,13 +50,15 @@ export interface StoreCache {
   /** How far back queries see, by group of layers. */
   readonly windows: KvWindows;
   readonly blockTokens: number;
+  /** Whether requests are under way: then copying keeps out of their way. */
+  readonly isBusy: () => boolean;
 }
 
 /** Blocks of a stretch. */
 export const STRETCH_BLOCKS = 16;
 /** Stretches that wait to be written; those beyond are not. */
 const WAITING_MAX = 512;
-/** Copying takes at most one part in so many of the engine's time. */
+/** While there are requests, copying takes at most one part in so many of the engine's time. */
 const SHARE_OF_TIME = 50;
 const PAUSE_MS_MIN = 2;
 /** After a write that failed nothing is written for so many ms. */
@@ -283,7 +285,9 @@ export class PrefixStore {
     let pauseMs = 0;
     try {
       const groups = performance.now() < this.#brokenUntil ? null : this.#copy(next);
-      pauseMs = Math.max(PAUSE_MS_MIN, SHARE_OF_TIME * (performance.now() - startedAt));
+      if (this.#kv.isBusy()) {
+        pauseMs = Math.max(PAUSE_MS_MIN, SHARE_OF_TIME * (performance.now() - startedAt));
+      }
       if (groups !== null) await this.#write(next, groups);
     } catch (error) {
       this.#brokenUntil = performance.now() + RETRY_MS;

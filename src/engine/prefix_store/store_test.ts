@@ -60,13 +60,14 @@ async function start(
   const seed = Promise.resolve(storeSeed({ ...MODEL, sha256 }));
   const allocator = new FirstFitPool(kvTokens / BLOCK_TOKENS);
   let store: PrefixStore | undefined;
-  const prefixStore = (cache: PrefixCache) =>
+  const prefixStore = (cache: PrefixCache, isBusy: () => boolean) =>
     store = new PrefixStore({ folder, seed, key, policy, onProblem: (problem) => problems.push(problem) }, {
       cache,
       allocator,
       memory: memoryOf(runner),
       windows: [undefined],
       blockTokens: BLOCK_TOKENS,
+      isBusy,
     });
   const engine = engineOf(runner, { allocator, prefixStore });
   await seed;
