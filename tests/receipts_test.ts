@@ -8,7 +8,7 @@ import type { Receipt } from "../src/protocol/receipts/receipt.ts";
 import { hasValidSignature, newReceiptKey, readReceiptKey } from "../src/protocol/receipts/sign.ts";
 import { demoModelFile } from "../src/ffi/native_files.ts";
 import { readReceipts } from "../src/server/receipts/read.ts";
-import { kumi } from "./support/kumi.ts";
+import { kumi, kumiCommand } from "./support/kumi.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { assertIdle, CHAT, eventsOf, QUESTION, startServer, TEXT } from "./support/server.ts";
 
@@ -238,4 +238,47 @@ Deno.test("kumi serve --audit keeps signed receipts of all answers, which kumi v
   assertStringIncludes(bad.stdout, "receipt 6: different: the answer's text differs from character");
   assertStringIncludes(bad.stdout, "receipt 8: different: the signature is not of this receipt");
   assertStringIncludes(bad.stdout, "10 of 12 receipts: same bits; 2 different");
+});
+
+Deno.test("kumi serve keeps receipts in files of the folder, begun anew when they are full", async () => {
+  using folder = new TemporaryFolder();
+  const { path } = folder;
+  assertEquals((await kumi(["keygen", `${path}/key`])).code, 0);
+  const args = ["serve", "--port", "0", "--threads", "1", "--canary-seconds", "0", "--no-ui"];
+  const kept = [
+    "--receipt-key",
+    `${path}/key`,
+    "--audit",
+    `${path}/audit`,
+    "--audit-text",
+    "--audit-megabytes",
+    "0.001",
+  ];
+  const child = (await kumiCommand([...args, ...kept])).spawn();
+  await child.stdin.close();
+  let log = "";
+  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    log += part.value;
+    if (log.includes("ready:")) break;
+  }
+  const url = /listening on (http:\S+?),/.exec(log)![1];
+  for (const prompt of ["One", "Two"]) {
+    const body = JSON.stringify({ prompt, max_tokens: 5, temperature: 1 });
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(url + TEXT, { method: "POST", body, headers });
+    assertEquals(answer.status, 200, await answer.text());
+    // Lines go to the disk some time after their answers.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  child.kill("SIGTERM");
+  await reader.cancel();
+  await child.stdout.cancel();
+  assertEquals((await child.status).code, 0);
+  const files = Array.from(Deno.readDirSync(`${path}/audit`), ({ name }) => name).sort();
+  assert(files.length >= 2 && files.at(-1) === "receipts.jsonl", `${files}`);
+  const lines = await Promise.all(files.map((name) => Deno.readTextFile(`${path}/audit/${name}`)));
+  await Deno.writeTextFile(`${path}/all.jsonl`, lines.join(""));
+  const { code, stdout, stderr } = await kumi(["verify", `${path}/all.jsonl`, "--key", `${path}/key.pub`]);
+  assertEquals([code, stdout], [0, "2 of 2 receipts: same bits\n"], stderr);
 });

@@ -54,6 +54,17 @@ Deno.test("commandPermissions() lets only what writes models and answers write o
   assertEquals(await flags("--allow-net", ["batch", "a", "b"]), []);
 });
 
+Deno.test("commandPermissions() lets keygen write its two files, verify nothing, and serve what it keeps", async () => {
+  assertEquals(await flags("--allow-write", ["keygen", "a.key"]), ["--allow-write=a.key,a.key.pub"]);
+  assertEquals(await flags("--allow-net", ["keygen", "a.key"]), []);
+  assertEquals([await opensLibrary(["keygen", "a"]), await opensLibrary(["verify", "r"])], [false, true]);
+  assertEquals(await flags("--allow-write", ["verify", "r", "-m", "model.gguf"]), ["--allow-write=/cache"]);
+  assertEquals(await flags("--allow-net", ["verify", "r", "-m", "model.gguf"]), []);
+  assertEquals(await flags("--allow-write", ["serve", "--audit", "a", "--prefix-store", "p"]), [
+    "--allow-write=/cache,a,p",
+  ]);
+});
+
 Deno.test("commandPermissions() lets compare write its picture alone, and download either model", async () => {
   assertEquals(await flags("--allow-write", ["compare", "a", "b", "t"]), ["--allow-write=/cache"]);
   assertEquals(await flags("--allow-write", ["compare", "a", "b", "t", "--plot", "p.svg"]), [
