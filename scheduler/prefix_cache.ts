@@ -96,6 +96,11 @@ export class PrefixCache {
     return this.#evictable + (this.#snapshots?.unusedBlocks ?? 0);
   }
 
+  /** Whether a prefix can be continued only where a state was kept, too. */
+  get hasStates(): boolean {
+    return this.#snapshots !== undefined;
+  }
+
   /** Whether anything is ever kept. */
   get isOff(): boolean {
     return this.#blocksMax === 0;
