@@ -202,12 +202,17 @@ export class EngineHost {
       this.#chatTemplate = chatTemplate instanceof TemplateError
         ? new NoChatTemplate(chatTemplate)
         : chatTemplate;
-      const store = files && await openPrefixStore(prefixStore!, files, storeModel(file, runner, options), {
+      const kv = {
         allocator,
         memory: runner.kvArena,
         windows: runner.kvWindows,
         blockTokens: BLOCK_TOKENS,
-      });
+      };
+      const store = files &&
+        await openPrefixStore(prefixStore!, files, storeModel(file, runner, options), kv, () => {
+          this.#beat();
+          signal.throwIfAborted();
+        });
       const constraints = new Constraints(runner.kernels, tokenizer);
       const template = chatTemplate instanceof TemplateError ? "" : chatTemplate.source;
       this.#engine = new Engine({

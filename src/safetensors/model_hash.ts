@@ -26,6 +26,13 @@ export interface HashStore {
   set(key: string, sha256: string): void;
 }
 
+/** How a hash is computed. All optional. */
+export interface HashOptions {
+  readonly store?: HashStore;
+  /** Called after each part that was read; what it throws ends the reading. */
+  readonly onRead?: () => void;
+}
+
 /** A model's files as they were at one moment. */
 export class ModelFiles {
   readonly #files: readonly FileState[];
@@ -62,15 +69,15 @@ export class ModelFiles {
    * print for them in the order of their names. Others get turns while it is computed. Rejects with a GgufError where a file has
    * changed since `look()`: what was loaded is no longer what lies there.
    */
-  sha256(store?: HashStore): Promise<string> {
-    this.#hash ??= this.#compute(store);
+  sha256(options: HashOptions = {}): Promise<string> {
+    this.#hash ??= this.#compute(options);
     this.#hash.catch(() => this.#hash = undefined);
     return this.#hash;
   }
 
-  async #compute(store?: HashStore): Promise<string> {
+  async #compute(options: HashOptions): Promise<string> {
     const hashes: string[] = [];
-    for (const file of this.#files) hashes.push(await hashOf(file, store));
+    for (const file of this.#files) hashes.push(await hashOf(file, options));
     if (this.#isOne) return hashes[0];
     const list = createHash("sha256");
     for (const [i, { path }] of this.#files.entries()) list.update(`${hashes[i]}  ${nameOf(path)}\n`);
@@ -91,7 +98,7 @@ async function stateOf(path: string): Promise<FileState> {
   return { path, state: [size, mtime?.getTime(), ctime?.getTime(), dev, ino].join(" ") };
 }
 
-async function hashOf(file: FileState, store?: HashStore): Promise<string> {
+async function hashOf(file: FileState, { store, onRead }: HashOptions): Promise<string> {
   const key = `${file.state} ${file.path}`;
   const before = known.get(key) ?? store?.get(key);
   await throwIfChanged(file);
@@ -102,7 +109,10 @@ async function hashOf(file: FileState, store?: HashStore): Promise<string> {
   const hash = createHash("sha256");
   using opened = await Deno.open(file.path);
   const bytes = new Uint8Array(READ_BYTES);
-  for (let count; (count = await opened.read(bytes)) !== null;) hash.update(bytes.subarray(0, count));
+  for (let count; (count = await opened.read(bytes)) !== null;) {
+    hash.update(bytes.subarray(0, count));
+    onRead?.();
+  }
   await throwIfChanged(file);
   const sha256 = hash.digest("hex");
   known.set(key, sha256);

@@ -11,11 +11,9 @@ import { openHashes } from "./hashes.ts";
 import { type StoreModel, storeSeed } from "./identity.ts";
 import { PrefixStore, type StoreCache } from "./store.ts";
 
-/** A model's hash that is known from before is there within this time, in ms; reading the model takes longer, and nobody waits. */
-const KNOWN_WITHIN_MS = 200;
-
 /**
- * Opens the folder; what is given makes the store once there is a cache for it. `files`: the model's. Throws a RangeError where the folder
+ * Opens the folder; what is given makes the store once there is a cache for it. `files`: the model's. `onRead`: called now and then while
+ * these are read; what it throws ends that. Throws a RangeError where the folder
  * cannot be used, or the key is none.
  */
 export async function openPrefixStore(
@@ -23,6 +21,7 @@ export async function openPrefixStore(
   files: ModelFiles,
   model: Omit<StoreModel, "sha256">,
   kv: Omit<StoreCache, "cache" | "isBusy">,
+  onRead: () => void,
 ): Promise<(cache: PrefixCache, isBusy: () => boolean) => PrefixStore> {
   const secret = keyText === undefined ? undefined : keyBytes(keyText);
   const folder = new StoreFolder(dir, bytesMax);
@@ -37,10 +36,9 @@ export async function openPrefixStore(
     ? undefined
     : await crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["encrypt", "decrypt"]);
   const names = secret && createHash("sha256").update("kumi prefix names\n").update(secret).digest();
-  const hashes = await openHashes(dir);
-  const seed = files.sha256(hashes).then((sha256) => storeSeed({ ...model, sha256 }, names));
-  seed.catch(() => {});
-  await Promise.race([seed.catch(() => {}), new Promise((resolve) => setTimeout(resolve, KNOWN_WITHIN_MS))]);
+  // The first time all of the model is read for it.
+  const sha256 = await files.sha256({ store: await openHashes(dir), onRead });
+  const seed = storeSeed({ ...model, sha256 }, names);
   const onProblem = (problem: string) => printNote(`kumi: prefix store: ${oneLine(problem)}`);
   return (cache, isBusy) => new PrefixStore({ folder, seed, key, onProblem }, { ...kv, cache, isBusy });
 }

@@ -33,8 +33,8 @@ export interface KvMemoryBlocks {
 /** Where prefixes go and come from. */
 export interface StoreParts {
   readonly folder: StoreFolder;
-  /** What all names begin from; until it is known nothing is stored or found. */
-  readonly seed: Promise<Uint8Array>;
+  /** What all names begin from. */
+  readonly seed: Uint8Array;
   /** Encrypts and decrypts; default: nobody does. */
   readonly key?: CryptoKey;
   /** Told what is wrong with a file, or the folder. */
@@ -85,7 +85,8 @@ export class PrefixStore {
   readonly #unseen: readonly number[];
   readonly #stretchTokens: number;
   readonly #waiting = new Map<string, Waiting>();
-  #seed?: Uint8Array;
+  /** Undefined: nothing is stored or found. */
+  readonly #seed?: Uint8Array;
   #timer?: ReturnType<typeof setTimeout>;
   #isWriting = false;
   #isClosed = false;
@@ -103,10 +104,8 @@ export class PrefixStore {
     this.#blockBytes = kv.windows.map((_, group) => kv.memory.blockBytes(group));
     this.#stretchTokens = STRETCH_BLOCKS * kv.blockTokens;
     this.#unseen = kv.windows.map((window) => firstSeen(window, this.#stretchTokens, kv.blockTokens));
-    parts.seed.then(
-      (seed) => this.#seed = seed,
-      (error) => this.#problem(`${parts.folder.path}: ${error.message}`),
-    );
+    // Blocks alone are not what a model with states goes on from.
+    if (!kv.cache.hasStates) this.#seed = parts.seed;
   }
 
   /** Whether there is something for a prompt that the cache does not have. Changes nothing. */

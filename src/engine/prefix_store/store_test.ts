@@ -57,7 +57,7 @@ async function start(
   const folder = new StoreFolder(path, bytesMax);
   await folder.open();
   const problems: string[] = [];
-  const seed = Promise.resolve(storeSeed({ ...MODEL, sha256 }));
+  const seed = storeSeed({ ...MODEL, sha256 });
   const allocator = new FirstFitPool(kvTokens / BLOCK_TOKENS);
   let store: PrefixStore | undefined;
   const prefixStore = (cache: PrefixCache, isBusy: () => boolean) =>
@@ -70,7 +70,6 @@ async function start(
       isBusy,
     });
   const engine = engineOf(runner, { allocator, prefixStore });
-  await seed;
   return { engine, store: store!, runner, problems };
 }
 
