@@ -194,6 +194,16 @@ export class KvLedger {
     this.#states?.advance(sequence);
   }
 
+  /** Lets the next step leave a sequence's state as it is, beside the next one; false where it cannot. */
+  separate(sequence: Sequence): boolean {
+    return this.#states?.separate(sequence) ?? true;
+  }
+
+  /** Some of what a step has computed is wrong. True where a sequence has its state from before it again. */
+  goBack(sequence: Sequence): boolean {
+    return this.#states?.goBack(sequence) ?? false;
+  }
+
   /**
    * A step has computed nothing, or a part of it. False where the sequence has lost its state with that and
    * has to begin again.

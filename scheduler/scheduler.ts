@@ -162,10 +162,7 @@ export class Scheduler {
       rowsMax: stepRowsMax,
       firstChunk: FIRST_CHUNK,
     };
-    // A state cannot be taken back to before a wrong guess.
-    if (speculation !== undefined && states === undefined) {
-      this.#speculator = new Speculator(this.#model, speculation);
-    }
+    if (speculation !== undefined) this.#speculator = new Speculator(this.#model, speculation);
     this.#planner = new StepPlanner({
       queues: this.#queues,
       ledger: this.#ledger,
@@ -378,17 +375,20 @@ export class Scheduler {
 
   /** Returns whether the sequence has ended. */
   #advance(sequence: Sequence, result: StepResult | undefined, now: number): boolean {
-    const { reachesEnd } = sequence;
-    sequence.first += sequence.count;
+    const { reachesEnd, count, draft } = sequence;
+    sequence.first += count;
     sequence.count = 0;
     if (this.#leaving.delete(sequence)) {
       this.#ledger.release(sequence);
       return false;
     }
-    this.#ledger.advance(sequence);
+    const isWrong = reachesEnd && draft.length > (result!.guessed ?? 0);
+    const isBack = isWrong && this.#ledger.goBack(sequence);
+    if (isBack) sequence.first -= count;
     sequence.servedAt = now;
     this.#queues[sequence.class].servedAt = now;
-    if (reachesEnd) this.#say(sequence, result!);
+    if (reachesEnd) this.#say(sequence, result!, isBack);
+    if (!isBack) this.#ledger.advance(sequence);
     if (reachesEnd && !sequence.isPromptCached) {
       this.#ledger.offer(sequence);
       this.#forgetHints(sequence);
@@ -405,14 +405,17 @@ export class Scheduler {
     return isLast || sequence.tokens.length >= sequence.tokensMax;
   }
 
-  /** Adds what was chosen behind a sequence's tokens. */
-  #say(sequence: Sequence, { token, more = [], guessed = 0 }: StepResult): void {
+  /**
+   * Adds what was chosen behind a sequence's tokens. `isBack`: its state is the one before the step, so that
+   * what the step has computed is computed again with what was chosen.
+   */
+  #say(sequence: Sequence, { token, more = [], guessed = 0 }: StepResult, isBack: boolean): void {
     for (const each of token === undefined ? [] : [token, ...more]) {
       sequence.tokens.push(each);
       this.#queues[sequence.class].noteToken(sequence);
     }
-    sequence.forced = more.length - guessed;
-    sequence.first += guessed;
+    if (!isBack) sequence.first += guessed;
+    sequence.forced = isBack ? sequence.missing - 1 : more.length - guessed;
     this.#speculator?.settle(sequence, guessed);
     this.#dropDraft(sequence);
   }

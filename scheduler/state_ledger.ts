@@ -114,6 +114,26 @@ export class StateLedger {
     return sequence.nextSlot !== undefined;
   }
 
+  /** Lets the next step write beside a sequence's state, not over it; false where there is no memory for that. */
+  separate(sequence: Sequence): boolean {
+    const { slot, nextSlot } = sequence;
+    if (slot === undefined || slot !== nextSlot) return true;
+    const other = this.#take();
+    sequence.nextSlot = other ?? slot;
+    return other !== null;
+  }
+
+  /** Gives a sequence the state back that it had before a step which did not write over it. */
+  goBack(sequence: Sequence): boolean {
+    const { slot, nextSlot } = sequence;
+    if (slot === undefined || nextSlot === undefined || slot === nextSlot) {
+      throw new Error(`Request ${sequence.id} has no state to go back to`);
+    }
+    this.#slots.leave(nextSlot);
+    sequence.nextSlot = undefined;
+    return true;
+  }
+
   #take(): number | null {
     const slot = this.#slots.tryTake();
     if (slot !== null || this.#cache.evictableBlocks < this.slotBlocks) return slot;

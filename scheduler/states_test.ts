@@ -109,3 +109,27 @@ Deno.test("states of requests that share nothing are not kept", () => {
   assertEquals(on.step(), { 1: 20 });
   assertEquals([on.scheduler.states!.used, on.allocator.freeBlocks], [0, 64]);
 });
+
+Deno.test("wrong guesses take a sequence's state back to before them, right ones do not", () => {
+  const on = bench(64, { speculation: {} });
+  on.warmUp();
+  // The bench says 7 for ever.
+  const foretold = [7, 7, 7, 9, ...numbers(200, 20)];
+  on.submit(1, "interactive", 0, { tokens: numbers(0, 20), maxTokens: 40, foretold });
+  const steps: { first: number; end: number; draft: readonly number[] }[] = [];
+  for (let i = 0; on.scheduler.isBusy; i++) {
+    assert(i < 80, "it goes on");
+    const plan = on.plan();
+    for (const { first, count, draft, state } of plan.items) {
+      steps.push({ first, end: first + count, draft });
+      if (draft.length > 0) assert(state!.read !== state!.write, "the state before is there");
+    }
+    on.complete(plan);
+  }
+  const isWrong = ({ draft }: { draft: readonly number[] }) => draft.some((token) => token !== 7);
+  assert(steps.some(isWrong) && steps.some((step) => step.draft.length > 0 && !isWrong(step)));
+  steps.forEach((step, i) => {
+    const { first, end, draft } = step;
+    if (i + 1 < steps.length) assertEquals(steps[i + 1].first, isWrong(step) ? first : end + draft.length);
+  });
+});

@@ -342,7 +342,8 @@ export class StepPlanner {
     const wanted = ledger.missing(sequence, end + draft.length);
     const hasRoom = wanted <= ledger.availableBlocks && ledger.reserve(sequence, end + draft.length);
     const room = hasRoom ? draft.length : ledger.roomBehind(sequence, end);
-    if (room > 0) this.#builder.addDraft(sequence, draft.slice(0, room));
+    // A state is not taken back token by token: if a guess is wrong the one before the step is needed.
+    if (room > 0 && ledger.separate(sequence)) this.#builder.addDraft(sequence, draft.slice(0, room));
   }
 
   #index(queue: ClassQueue): number {
