@@ -104,11 +104,14 @@ function replay(path: string): number {
 }
 
 /** Memory for states and KV blocks, in GB of a model with 0.5 MB a block and 50 MB a state. */
-const STATE_MEMORY_GB = [4, 16, 64];
+const STATE_MEMORY_GB = [8, 32];
 const BLOCKS_PER_GB = 2000, STATE_BLOCKS = 100;
+/** Requests of the trace that are replayed. */
+const TURNS_MAX = 2000;
 
 function replayWithStates(path: string): number {
-  const turns = parseTurns(Deno.readTextFileSync(path));
+  const lines = Deno.readTextFileSync(path).split("\n").slice(0, TURNS_MAX);
+  const turns = parseTurns(lines.join("\n"));
   const blocks = turns.reduce((sum, { promptBlocks }) => sum + promptBlocks, 0);
   console.log(
     `${turns.length} requests, ${blocks} blocks of prompts; a state takes as much as ${STATE_BLOCKS}`,

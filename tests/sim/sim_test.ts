@@ -96,7 +96,8 @@ function createConversations(seed: number, requests: number): string {
 
 Deno.test("snapshots behind prompts, at forks and in answers each let more be found of conversations", () => {
   const turns = parseTurns(createConversations(1, 120));
-  const found = compareSnapshotRules(turns, { blocks: 200_000, slotBlocks: 100 }).map((each) => each.found);
+  const rules = compareSnapshotRules(turns, { blocks: 200_000, slotBlocks: 100 });
+  const found = Array.from(rules, (each) => each.found);
   const [all, ends, forks, , answers] = found;
   assert(ends > 0 && forks > ends && answers > forks && all > answers, found.join(" "));
   assert(answers > 0.8 * all, found.join(" "));

@@ -43,15 +43,15 @@ function rules(name: string, change: Partial<SnapshotPolicy>, keepsForks = true)
 }
 
 /** What each of the rules comes to, and at first what a model without states finds. */
-export function compareSnapshotRules(
+export function* compareSnapshotRules(
   turns: readonly Turn[],
   memory: { blocks: number; slotBlocks: number },
-): (StateHits & { readonly name: string })[] {
+): Generator<StateHits & { readonly name: string }> {
   const none = { ...SNAPSHOT_RULES[0], name: "without states" };
-  return [none, ...SNAPSHOT_RULES].map((each) => {
+  for (const each of [none, ...SNAPSHOT_RULES]) {
     const slotBlocks = each === none ? 0 : memory.slotBlocks;
-    return { name: each.name, ...replayStates(turns, { ...memory, slotBlocks, rules: each }) };
-  });
+    yield { name: each.name, ...replayStates(turns, { ...memory, slotBlocks, rules: each }) };
+  }
 }
 
 /** Blocks of KV that a hash of the trace stands for: 512 tokens. */
@@ -108,6 +108,8 @@ export function replayStates(
   });
   let found = 0;
   turns.forEach((turn, id) => {
+    // It would leave nothing of what others have.
+    if (turn.blocks.length > blocks / 2) return;
     const prompt = turn.blocks.slice(0, turn.promptBlocks);
     const request = { id, class: "", tokens: prompt, maxTokens: 1 + turn.blocks.length - turn.promptBlocks };
     const sequence = new Sequence(request, { classIndex: 0, groups: 1, order: id, now: 0 });
