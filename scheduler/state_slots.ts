@@ -24,13 +24,13 @@ export class StateSlots {
   #snapshots = 0;
   #unused = 0;
 
-  /** Throws a RangeError for a size that is no positive integer. */
-  constructor(allocator: BlockAllocator, slotBlocks: number) {
+  /** `slotsMax`: most slots. Throws a RangeError for a size that is no positive integer. */
+  constructor(allocator: BlockAllocator, slotBlocks: number, slotsMax = Infinity) {
     if (!Number.isInteger(slotBlocks) || slotBlocks < 1) {
       throw new RangeError(`A state must take some KV blocks' memory, current value is ${slotBlocks}`);
     }
     this.slotBlocks = slotBlocks;
-    this.slots = Math.floor(allocator.blocks / slotBlocks);
+    this.slots = Math.min(slotsMax, Math.floor(allocator.blocks / slotBlocks));
     this.#allocator = allocator;
     this.#users = new Uint32Array(this.slots);
     this.#isSnapshot = new Uint8Array(this.slots);

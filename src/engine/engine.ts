@@ -21,7 +21,7 @@ import { wallClock } from "../protocol/clock.ts";
 import { contextError, EngineError, toWireError } from "../protocol/errors.ts";
 import { DraftModel, type DraftParts } from "./draft_model.ts";
 import type { Constraint, ConstraintSource } from "./constraints.ts";
-import type { KvAllocator } from "./kv_pool.ts";
+import { createStates, type KvAllocator } from "./kv_pool.ts";
 import { kvStats } from "./kv_stats.ts";
 import { EmbeddingWork } from "./embedding_work.ts";
 import { prefixHashes } from "./prefix_hashes.ts";
@@ -34,7 +34,6 @@ import { chooseTokens, type Ready } from "./token_chooser.ts";
 import { type GenerationRequest, isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
 import type { EngineStats, KvStats } from "../protocol/stats.ts";
-import { StateSlots } from "./state_slots.ts";
 import { StepFit } from "./step_fit.ts";
 import { Thinking } from "./thinking.ts";
 import { EngineTally, type StepShare } from "./tally.ts";
@@ -57,6 +56,8 @@ export type StepRunner =
     | "kvWindows"
     | "batchTokensMax"
     | "logitsRowsMax"
+    | "stateBytes"
+    | "stateBlocks"
     | "stateSlots"
   >
   & { readonly hyperparameters: { readonly vocab: number; readonly hidden: number } };
@@ -143,8 +144,6 @@ export class Engine {
   readonly #now: () => number;
   readonly #tally: EngineTally;
   readonly #hashKey?: string;
-  /** Where layers keep states of sequences. */
-  readonly #states?: StateSlots;
   readonly #fit = new StepFit();
   readonly #watch = new EngineWatch();
   /** By id, all that have not ended. */
@@ -168,12 +167,12 @@ export class Engine {
     this.#now = parts.now ?? wallClock;
     this.#tally = new EngineTally(classes);
     this.#hashKey = parts.prefixHashKey;
-    this.#states = runner.stateSlots > 0 ? new StateSlots(runner.stateSlots) : undefined;
+    const states = createStates(runner, allocator);
     this.#cache = new PrefixCache(allocator, {
       blockTokens: BLOCK_TOKENS,
-      // Keys and values of a prefix are not all that its sequence needs where layers have states.
-      blocksMax: prefixCache && this.#states === undefined ? undefined : 0,
+      blocksMax: prefixCache ? undefined : 0,
       windows: runner.kvWindows,
+      states,
     });
     this.#store = parts.prefixStore?.(this.#cache, () => this.busy);
     if (this.#store !== undefined) this.#restoring = new Restoring(this.#store, parts.onRestored);
@@ -186,6 +185,7 @@ export class Engine {
       ageingMs: parts.ageingMs,
       windows: runner.kvWindows,
       cache: this.#cache,
+      states,
       stepRowsMax: logitsRowsMax,
       speculation: this.#speculationOf(parts),
     });
@@ -197,8 +197,6 @@ export class Engine {
       return request === undefined || isEmbedding(request) ? undefined : request.sampling;
     };
     const { vocab } = runner.hyperparameters;
-    // A guess that was wrong cannot be taken out of a state.
-    if (this.#states !== undefined) return undefined;
     return speculation && {
       ...draft === undefined ? {} : { source: new DraftModel({ ...draft, samplingOf, vocab }) },
       ...speculation,
@@ -346,7 +344,6 @@ export class Engine {
   step(interruption?: Interruption): StepOutcome {
     const plan = this.#scheduler.plan(this.#now());
     for (const id of plan.expired) this.#stop(id, "deadline");
-    for (const id of plan.preempted) this.#states?.release(id);
     this.#tally.preempt(plan.preempted.length);
     if (plan.items.length === 0) return { hasComputed: false, waitMs: plan.waitMs };
     try {
@@ -376,12 +373,14 @@ export class Engine {
 
   /** How the KV cache is used now. Counting the committed pages takes some ms for a large cache. */
   kvStats(): KvStats {
+    const { states } = this.#scheduler;
     const holders = [...this.#scheduler.sequences()].filter(({ hasBlocks }) => hasBlocks);
     return kvStats(this.#allocator.stats(), holders, {
       contextLength: this.#runner.contextLength,
       kvBytesPerToken: this.#runner.kvBytesPerToken,
       kvBytesPerSlot: this.#runner.kvBytesPerSlot,
       cachedBlocks: this.#cache.evictableBlocks,
+      states: states && { ...states, stateBytes: this.#runner.stateBytes },
     });
   }
 
@@ -403,7 +402,13 @@ export class Engine {
     const names = this.#scheduler.stats().map(({ name }) => name);
     const now = this.#now();
     const ageOf = (id: number) => now - (this.#works.get(id)?.request.submittedAt ?? now);
-    return this.#watch.view(this.#scheduler.sequences(), names, this.#allocator, ageOf);
+    return this.#watch.view(
+      this.#scheduler.sequences(),
+      names,
+      this.#allocator,
+      ageOf,
+      this.#scheduler.states,
+    );
   }
 
   /** Gives memory back that nothing needs; for moments in which nobody waits for a token. */
@@ -423,11 +428,8 @@ export class Engine {
     const { items, load } = plan;
     for (const { id, first } of items) this.#works.get(id)!.start(startedAt, first);
     this.#onStep(items.map(({ id }) => id));
-    const states = this.#states;
-    // A step that was broken off has written some of its states, so those cannot be.
-    const canEndEarly = load.tokens >= INTERRUPTIBLE_TOKENS && states === undefined;
-    const { interrupted, expected } = canEndEarly ? interruption ?? {} : {};
-    if (!this.#runner.forward(states?.slices(items) ?? items, interrupted, expected)) {
+    const { interrupted, expected } = load.tokens >= INTERRUPTIBLE_TOKENS ? interruption ?? {} : {};
+    if (!this.#runner.forward(items, interrupted, expected)) {
       this.#scheduler.abandon(plan.step);
       return;
     }
@@ -532,7 +534,6 @@ export class Engine {
 
   #forget(work: Work): void {
     this.#works.delete(work.id);
-    this.#states?.release(work.id);
     work.constraint?.[Symbol.dispose]();
   }
 

@@ -1,4 +1,4 @@
-import type { BlockAllocator, BlockRun, StateSlots } from "../../scheduler/mod.ts";
+import { type BlockAllocator, type BlockRun, StateSlots } from "../../scheduler/mod.ts";
 import { BLOCK_TOKENS } from "../runner/batch.ts";
 import type { KvBlocks, KvBlockStats } from "../ffi/kv_blocks.ts";
 
@@ -166,4 +166,15 @@ export class KvPool implements KvAllocator {
       lent: this.#lent,
     };
   }
+}
+
+/** Places for states of sequences in the memory of a cache; undefined where layers keep none. */
+export function createStates(
+  { stateBlocks, stateSlots }: { readonly stateBlocks: number; readonly stateSlots: number },
+  allocator: KvAllocator,
+): StateSlots | undefined {
+  if (stateBlocks === 0) return undefined;
+  const states = new StateSlots(allocator, stateBlocks, stateSlots);
+  allocator.serve(states);
+  return states;
 }

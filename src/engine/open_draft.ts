@@ -11,7 +11,7 @@ import { openWeights } from "./open_weights.ts";
 
 /** The model that answers. */
 interface Answering {
-  readonly runner: Pick<ModelRunner, "contextLength" | "batchTokensMax" | "stateBytes">;
+  readonly runner: Pick<ModelRunner, "contextLength" | "batchTokensMax">;
   readonly tokenizer: Tokenizer;
 }
 
@@ -26,10 +26,8 @@ export async function openDraft(
     using opened = await openWeights(path, { ...options, weights: undefined }, own.signal);
     const { file } = opened;
     const { tokenizer, hyperparameters: { contextLength: most, layers } } = readModel(file);
-    if (answering.runner.stateBytes + stateBytesOf(layers) > 0) {
-      throw new ModelError(
-        "guesses cannot be taken out of a state that layers keep of a sequence: no draft model is possible",
-      );
+    if (stateBytesOf(layers) > 0) {
+      throw new ModelError("A draft model whose layers keep a state of each sequence is not supported");
     }
     checkTokens(tokenizer, answering.tokenizer);
     const contextLength = Math.min(most, answering.runner.contextLength);

@@ -1,6 +1,6 @@
 /** What can be seen of an engine between two steps. @module */
 
-import type { BlockRun, Sequence } from "../../scheduler/mod.ts";
+import type { BlockRun, Sequence, StateFigures } from "../../scheduler/mod.ts";
 import type { EngineView, KvBlockState, KvStretch, StepPart, WaitingRequest } from "../protocol/view.ts";
 
 const WAITING_MAX = 100;
@@ -23,6 +23,7 @@ export class EngineWatch {
     classes: readonly string[],
     pool: { readonly blocks: number; references(block: number): number },
     ageOf: (id: number) => number,
+    states?: StateFigures,
   ): EngineView {
     const all = [...sequences];
     const waiting: WaitingRequest[] = all.filter(({ isRunning }) => !isRunning)
@@ -36,7 +37,31 @@ export class EngineWatch {
       ms: this.#step.ms,
       parts: this.#step.parts.map(({ class: name, isDecode, tokens }) => ({ class: name, isDecode, tokens })),
     };
-    return { step, waiting, kv: this.#stretches(all, pool) };
+    const kv = this.#stretches(all, pool);
+    return { step, waiting, kv: states === undefined ? kv : this.#withStates(kv, all, states) };
+  }
+
+  /** States have the memory of free blocks, of any: they are shown behind the others. */
+  #withStates(
+    kv: readonly KvStretch[],
+    sequences: readonly Readonly<Sequence>[],
+    { slotBlocks, used, snapshots }: StateFigures,
+  ): KvStretch[] {
+    let lent = used * slotBlocks;
+    const rest: KvStretch[] = [];
+    for (const stretch of kv.toReversed()) {
+      const taken = stretch.state === "free" ? Math.min(lent, stretch.blocks) : 0;
+      lent -= taken;
+      if (taken < stretch.blocks) rest.unshift({ ...stretch, blocks: stretch.blocks - taken });
+    }
+    let own = used - snapshots;
+    for (const { tenant, slot } of sequences) {
+      if (slot === undefined || own === 0) continue;
+      own--;
+      rest.push({ state: "used", blocks: slotBlocks, tenant: this.#numberOf(tenant) });
+    }
+    const cached = (own + snapshots) * slotBlocks;
+    return cached === 0 ? rest : [...rest, { state: "cached", blocks: cached }];
   }
 
   #stretches(

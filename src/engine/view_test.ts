@@ -54,3 +54,18 @@ Deno.test("EngineWatch tells the last step and nothing of its weights", () => {
     parts: [part],
   });
 });
+
+Deno.test("EngineWatch shows states as the blocks whose memory they have, behind the others", () => {
+  const pool = { blocks: 20, references: (block: number) => block === 12 ? 1 : 0 };
+  const all = [{ ...sequence(1, "a", [[0, 2]]), slot: 0 }, { ...sequence(2, "b", [[2, 1]]), slot: 1 }];
+  const figures = { slotBlocks: 3, used: 3, snapshots: 1, kept: 0, hits: 0, lostTokens: 0 };
+  assertEquals(new EngineWatch().view(all as Sequence[], [], pool, () => 0, figures).kv, [
+    { state: "used", blocks: 2, tenant: 0 },
+    { state: "used", blocks: 1, tenant: 1 },
+    { state: "free", blocks: 7 },
+    { state: "cached", blocks: 1 },
+    { state: "used", blocks: 3, tenant: 0 },
+    { state: "used", blocks: 3, tenant: 1 },
+    { state: "cached", blocks: 3 },
+  ]);
+});

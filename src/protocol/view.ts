@@ -34,6 +34,6 @@ export interface EngineView {
   readonly step: { readonly ms: number; readonly parts: readonly StepPart[] } | null;
   /** The oldest first; no more than the first hundred. */
   readonly waiting: readonly WaitingRequest[];
-  /** All KV blocks, in their order. */
+  /** All KV blocks, in their order; those whose memory states of sequences have come last. */
   readonly kv: readonly KvStretch[];
 }

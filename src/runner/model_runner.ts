@@ -75,6 +75,8 @@ export class ModelRunner implements Disposable {
   readonly kvBytesPerSlot: number;
   /** Bytes of the state that layers keep of each sequence; 0: they keep none. */
   readonly stateBytes: number;
+  /** Blocks of the KV cache whose memory such a state takes, out of one budget. */
+  readonly stateBlocks: number;
   /** Places for such states. */
   readonly stateSlots: number;
   /** Their memory; undefined where there are none. */
@@ -107,6 +109,7 @@ export class ModelRunner implements Disposable {
     this.kvArena = arena;
     this.states = states;
     this.stateBytes = sizes.stateBytes;
+    this.stateBlocks = sizes.stateBlocks;
     this.stateSlots = sizes.stateSlots;
     this.kvWindows = sizes.kvGroups.windows;
     this.kvBytesPerSlot = kvSlotBytes(h, sizes.kvFormat);

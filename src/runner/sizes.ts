@@ -30,9 +30,12 @@ export interface RunnerSizes {
   kvGroups: KvGroups;
   batchTokensMax: number;
   logitsRowsMax: number;
-  /** States of sequences that there are, each of `stateBytes`; 0 where no layer keeps any. */
-  stateSlots: number;
+  /** Of one sequence; 0 where no layer keeps any. */
   stateBytes: number;
+  /** Blocks whose memory a state takes. */
+  stateBlocks: number;
+  /** Places for states: as many as there can be if nothing else has memory. */
+  stateSlots: number;
 }
 
 /** The memory that sizes have to fit into. */
@@ -43,12 +46,6 @@ export interface MemoryLeft {
   /** So many runners with a KV cache each share it. */
   readonly sharers: number;
 }
-
-/**
- * Sequences may have begun and rest while others are computed: so many states are reserved for each one of a step. Memory is
- * taken by those that were used.
- */
-const STATES_PER_SEQUENCE = 4;
 
 /** Sequences of a step that want logits at most, unless more are asked for. */
 export const LOGITS_ROWS_DEFAULT = 32;
@@ -87,33 +84,40 @@ interface KvUse {
   readonly batchTokensMax: number;
   /** Sequences that go on at the same time. */
   readonly logitsRowsMax: number;
+  /** Blocks whose memory the state of each of them takes. Default: there are no states. */
+  readonly stateBlocks?: number;
 }
 
 /**
- * Places in blocks for `tokens` tokens of sequences. In a group with a window no sequence needs more at a time than that and a
- * step take.
+ * Places in blocks for `tokens` tokens of sequences, and as many as take the memory of their states. In a group with a window no
+ * sequence needs more at a time than that and a step take.
  */
 export function kvSlotsFor(
   groups: KvGroups,
   tokens: number,
-  { batchTokensMax, logitsRowsMax }: KvUse,
+  { batchTokensMax, logitsRowsMax, stateBlocks = 0 }: KvUse,
 ): number {
   const blocks = groups.windows.reduce<number>((sum, window) => {
     const most = logitsRowsMax * blocksAtOnce(window, batchTokensMax, BLOCK_TOKENS);
     return sum + Math.min(Math.ceil(tokens / BLOCK_TOKENS), most);
   }, 0);
-  return blocks * BLOCK_TOKENS;
+  return (blocks + logitsRowsMax * stateBlocks) * BLOCK_TOKENS;
 }
 
-/** Bytes that a KV cache for so many tokens takes, and the states of the sequences beside it. */
+/** Blocks whose memory the state of a sequence takes; 0 where no layer keeps any. */
+function stateBlocksOf(h: Hyperparameters, format: KvFormat): number {
+  return Math.ceil(stateBytesOf(h.layers) / (BLOCK_TOKENS * kvSlotBytes(h, format)));
+}
+
+/** Bytes that a KV cache for so many tokens takes, with the states of the sequences that go on at the same time. */
 export function kvBytesFor(
   h: Hyperparameters,
   format: KvFormat,
   use: KvUse = KV_USE_DEFAULT,
 ): (tokens: number) => number {
   const groups = groupLayers(kvLayersOf(h.layers)), bytes = kvSlotBytes(h, format);
-  const states = stateBytesOf(h.layers) * use.logitsRowsMax;
-  return (tokens) => states + kvSlotsFor(groups, tokens, use) * bytes;
+  const states = { ...use, stateBlocks: stateBlocksOf(h, format) };
+  return (tokens) => kvSlotsFor(groups, tokens, states) * bytes;
 }
 
 /** The longest sequence that a model can be loaded for. */
@@ -172,14 +176,18 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
   const asked = inBlocks(wanted);
   const kvTokensMin = options.kvTokens === undefined ? inBlocks(contextLength) : asked;
   const kvTokens = room === undefined ? asked : fitKvTokens({ ...room, kvTokens: asked, kvTokensMin });
-  const stateBytes = stateBytesOf(h.layers);
+  const stateBlocks = stateBlocksOf(h, kvFormat);
+  const kvSlots = kvSlotsFor(kvGroups, kvTokens, { ...use, stateBlocks });
   return {
-    stateSlots: stateBytes === 0 ? 0 : STATES_PER_SEQUENCE * use.logitsRowsMax,
-    stateBytes,
+    stateBytes: stateBytesOf(h.layers),
+    stateBlocks,
+    stateSlots: stateBlocks === 0
+      ? 0
+      : Math.min(limits.statesMax, Math.floor(kvSlots / BLOCK_TOKENS / stateBlocks)),
     kvFormat,
     contextLength,
     kvTokens,
-    kvSlots: kvSlotsFor(kvGroups, kvTokens, use),
+    kvSlots,
     kvGroups,
     ...use,
   };

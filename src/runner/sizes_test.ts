@@ -84,3 +84,20 @@ Deno.test("resolveSizes() gives layers with a window no more than sequences of a
   const { contextLength } = resolveSizes(h, {}, memoryFor(50_000));
   assertEquals(contextLength, 2 * 50_000 - 32 * 65 * 16);
 });
+
+Deno.test("resolveSizes() counts states of sequences as the KV blocks whose memory they take", () => {
+  const attention = { kvHeads: 8, keyDim: 64, valueDim: 64 };
+  const linear = { channels: 64, taps: 4, heads: 2, keyHeads: 2, keyDim: 64, valueDim: 64 };
+  const layers = Array.from({ length: 16 }, (_, i) => i % 4 === 3 ? attention : { ...attention, linear });
+  const h = { layers, contextLength: 4096 } as unknown as Hyperparameters;
+  // 12 layers with 768 + 32,768 bytes; a block of the other four has 128 KiB.
+  const { stateBytes, stateBlocks, stateSlots, kvTokens, kvSlots } = resolveSizes(h, { logitsRowsMax: 8 });
+  assertEquals([stateBytes, stateBlocks, kvTokens], [402_432, 4, 16_384]);
+  assertEquals([kvSlots, stateSlots], [16_384 + 8 * 4 * 16, (1024 + 8 * 4) / 4]);
+  const fit = (memory: MemoryLeft) =>
+    resolveSizes(h, { logitsRowsMax: 8, contextLength: 512 }, memory).kvTokens;
+  // Of 1,024 tokens' memory states of eight sequences take half.
+  const memory = { weightBytes: 1000 * MIB, availableBytes: 1178 * MIB + 1024 * 8192, sharers: 1 };
+  assertEquals(fit(memory), 512);
+  assertThrows(() => fit({ ...memory, availableBytes: memory.availableBytes - 1 }), ModelError, "512 tokens");
+});

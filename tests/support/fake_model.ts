@@ -27,24 +27,34 @@ export class FakeRunner implements StepRunner {
   readonly kvWindows = [undefined];
   readonly batchTokensMax = 32;
   readonly logitsRowsMax = 4;
-  readonly stateSlots = 0;
+  readonly stateBytes = 100;
+  readonly stateBlocks: number;
+  readonly stateSlots: number;
   readonly cache: Int32Array;
   readonly steps: number[][] = [];
   /** The smaller, the sooner answers repeat themselves. */
   period = 1009;
   failAt = -1;
+  /** By slot, the hash of all tokens that a state has seen. */
+  readonly #stateHashes: number[] = [];
   #ends: number[] = [];
   #states: number[][] = [];
   #nexts: number[] = [];
 
-  constructor(contextLength: number, kvTokens: number) {
+  /** `stateBlocks`: blocks whose memory the state of a sequence takes; 0: there are none. */
+  constructor(contextLength: number, kvTokens: number, stateBlocks = 0) {
+    this.stateBlocks = stateBlocks;
+    this.stateSlots = stateBlocks === 0 ? 0 : Math.floor(kvTokens / BLOCK_TOKENS / stateBlocks);
     this.contextLength = contextLength;
     this.kvTokens = kvTokens;
     this.cache = new Int32Array(kvTokens).fill(-1);
   }
 
   forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
-    if (interrupted?.()) return false;
+    if (interrupted?.()) {
+      for (const { state } of slices) if (state !== undefined) this.#stateHashes[state.write] = -1;
+      return false;
+    }
     this.steps.push(slices.map((slice) => slice.count));
     if (this.steps.length - 1 === this.failAt) throw new Error("the kernels refused");
     this.#ends = [];
@@ -63,10 +73,25 @@ export class FakeRunner implements StepRunner {
         this.#states.push([hash, tokenAt(p)]);
         this.#ends.push(1 + hash % (VOCAB - 1));
       }
+      this.#passState(
+        slice,
+        Array.from({ length: end - slice.first }, (_, i) => tokenAt(slice.first + i)),
+        hash,
+      );
       count += end - slice.first;
     }
     assert(count <= this.batchTokensMax, `${count} tokens in a step`);
     return true;
+  }
+
+  /** The state after a slice, which computes these tokens, comes from the one before it. It has to be what all tokens give. */
+  #passState({ first, state }: SequenceSlice, tokens: readonly number[], expected: number): void {
+    if (this.stateBlocks === 0) return;
+    assert(state !== undefined, "a slice has no state");
+    let hash = first === 0 ? 7 : this.#stateHashes[state.read];
+    for (const token of tokens) hash = (hash * 31 + token) % this.period;
+    assertEquals(hash, expected, `the state before position ${first} is another`);
+    this.#stateHashes[state.write] = hash;
   }
 
   hidden(first: number, count: number): Float32Array {
@@ -145,7 +170,7 @@ export function embeddingRequest(text: string, pooling: Pooling): EmbeddingReque
   return { prompt, submittedAt, tenant, priority, class: name, pooling };
 }
 
-const chatTemplate = {
+export const chatTemplate = {
   encode: () => {
     throw new RangeError("no chat template");
   },
