@@ -17,6 +17,7 @@ import type { EngineStats } from "../protocol/stats.ts";
 import { KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "../protocol/errors.ts";
 import { machineReply } from "./machine_reply.ts";
+import { stateBytesOf } from "../layers/state_shape.ts";
 import { loadNotes, named, readModel } from "../runner/model_file.ts";
 import { describeModel, instructionsOf, thoughtsOf, toolCallsOf } from "./model_info.ts";
 import {
@@ -175,7 +176,12 @@ export class EngineHost {
       const files = prefixStore && await ModelFiles.look(path);
       using opened = await openWeights(path, options, signal);
       const { file, warnings } = opened;
-      const { tokenizer, chatTemplate } = readModel(file);
+      const { tokenizer, chatTemplate, hyperparameters: { layers } } = readModel(file);
+      if (prefixStore !== undefined && stateBytesOf(layers) > 0) {
+        throw new RangeError(
+          'Option "prefixStore": states, which layers of this model keep, cannot be stored',
+        );
+      }
       const { sequencesMax = 0, logitsRowsMax = Math.max(LOGITS_ROWS_DEFAULT, sequencesMax) } = options;
       const runner = await loadModelRunner(file, {
         ...options,
