@@ -1,5 +1,6 @@
 import { composeDecoder } from "./decoder.ts";
 import type { ModelFamily } from "./family.ts";
+import { MAMBA2_KEYS, withMamba2 } from "./linear.ts";
 import { longFactors, withoutRope } from "./positions.ts";
 import { SCALE_KEYS, withScales } from "./scales.ts";
 
@@ -25,3 +26,16 @@ export const granite: ModelFamily = { architecture: "granite", ...common };
 
 /** Granite with experts, and with a shared one where files have it. */
 export const graniteMoe: ModelFamily = { architecture: "granitemoe", experts: {}, ...common };
+
+/** Granite 4's hybrid ones: Mamba-2 in place of attention in most layers, experts or none. IBM 2025. */
+export const graniteHybrid: ModelFamily = {
+  ...graniteMoe,
+  architecture: "granitehybrid",
+  hasHeadlessLayers: true,
+  ownKeys: [...common.ownKeys ?? [], ...MAMBA2_KEYS],
+  refine: (h, file) => withMamba2(common.refine!(h, file), file),
+  compose(h, b) {
+    const freqFactors = longFactors(h, b);
+    return composeDecoder(h, b, () => ({ biases: "optional", freqFactors, linear: { rule: "mamba2" } }));
+  },
+};

@@ -4,7 +4,7 @@ import { limits } from "../ffi/symbols.ts";
 import type { HeadSharing } from "../ffi/symbols.ts";
 import type { MetadataReader } from "../gguf/metadata.ts";
 import type { LayerPlan } from "../layers/layer.ts";
-import { linearAttention } from "../layers/linear_attention.ts";
+import { linearAttention, type LinearAttentionSpec } from "../layers/linear_attention.ts";
 import { shortConvolution } from "../layers/short_convolution.ts";
 import type { LinearShape } from "../layers/shape.ts";
 import { stateOffset } from "../layers/state_shape.ts";
@@ -22,6 +22,15 @@ export const DELTA_RULE_KEYS: readonly string[] = [
   "ssm.group_count",
   "full_attention_interval",
   "attention.recurrent_layers",
+];
+
+/** What {@linkcode withMamba2} reads. */
+export const MAMBA2_KEYS: readonly string[] = [
+  "ssm.conv_kernel",
+  "ssm.inner_size",
+  "ssm.state_size",
+  "ssm.time_step_rank",
+  "ssm.group_count",
 ];
 
 /** What {@linkcode withShortConvolutions} reads. */
@@ -96,6 +105,35 @@ function readLinearLayers(
   return (i) => (i + 1) % interval !== 0;
 }
 
+/**
+ * The layers, those without heads of keys and values with Mamba-2 in place of attention. Throws ModelError for sizes that kernels do not take,
+ * GgufError for values out of range.
+ */
+export function withMamba2(h: Hyperparameters, { get }: ModelHeader): Hyperparameters {
+  const key = (name: string) => `${h.architecture}.${name}`;
+  const u32 = (name: string, max: number, min = 1) => get.u32(key(name), { min, max });
+  const keyDim = u32("ssm.state_size", limits.headDimMax);
+  const heads = u32("ssm.time_step_rank", HEADS_MAX), keyHeads = u32("ssm.group_count", HEADS_MAX);
+  const inner = u32("ssm.inner_size", HEADS_MAX * limits.headDimMax);
+  const valueDim = inner / heads;
+  if (heads % keyHeads !== 0 || !Number.isInteger(valueDim)) {
+    throw new ModelError(`${heads} heads cannot have ${inner} values and share ${keyHeads} groups of states`);
+  }
+  if (keyDim % CHANNEL_STEP !== 0 || valueDim % CHANNEL_STEP !== 0) {
+    throw new ModelError(
+      `heads with ${keyDim} × ${valueDim} elements of state: only multiples of ${CHANNEL_STEP} are supported`,
+    );
+  }
+  const channels = inner + 2 * keyHeads * keyDim;
+  const taps = u32("ssm.conv_kernel", limits.convTapsMax, 2);
+  return withLinear(h, { channels, taps, heads, keyHeads, keyDim, valueDim });
+}
+
+/** The layers, those without heads of keys and values with this in place of attention. */
+function withLinear(h: Hyperparameters, linear: LinearShape): Hyperparameters {
+  return { ...h, layers: h.layers.map((layer) => layer.kvHeads === 0 ? { ...layer, linear } : layer) };
+}
+
 /** The layers, those without heads of keys and values with a short convolution in place of attention. */
 export function withShortConvolutions(h: Hyperparameters, { get }: ModelHeader): Hyperparameters {
   const taps = get.u32(`${h.architecture}.shortconv.l_cache`, { min: 2, max: limits.convTapsMax });
@@ -105,14 +143,16 @@ export function withShortConvolutions(h: Hyperparameters, { get }: ModelHeader):
     );
   }
   const linear: LinearShape = { channels: h.hidden, taps, heads: 0, keyHeads: 0, keyDim: 0, valueDim: 0 };
-  return { ...h, layers: h.layers.map((layer) => layer.kvHeads === 0 ? { ...layer, linear } : layer) };
+  return withLinear(h, linear);
 }
 
 /** What differs from Qwen 3.5 in linear attention. */
 export interface LinearOptions {
+  /** Default: "delta". */
+  rule?: "delta" | "mamba2";
   /** Whether betas and alphas are in one tensor, `ssm_ba`. Default: in two. */
   isJoint?: boolean;
-  /** Which key head a head has. Default: "strided". */
+  /** Which key head a head has. Default: "strided"; Mamba-2's heads always share with neighbours. */
   sharing?: keyof typeof HeadSharing;
 }
 
@@ -122,23 +162,35 @@ export function composeMixer(
   b: ModelBuilder,
   i: number,
   norm: RmsNormSpec,
-  { isJoint = false, sharing = "strided" }: LinearOptions = {},
+  options: LinearOptions = {},
 ): LayerPlan {
-  const { hidden, layers, normEps: eps } = h;
-  const shape = layers[i].linear!;
-  const { channels, taps, heads, valueDim } = shape;
   const blk = `blk.${i}`;
-  const own = { shape, stateOffset: stateOffset(layers, i), norm };
-  if (heads === 0) {
-    return shortConvolution({
-      ...own,
-      input: b.matrix(`${blk}.shortconv.in_proj.weight`, 3 * channels, hidden),
-      conv: b.vectors(`${blk}.shortconv.conv.weight`, channels, taps, "kernel"),
-      output: b.matrix(`${blk}.shortconv.out_proj.weight`, hidden, channels, "residual"),
-    });
+  const own = { shape: h.layers[i].linear!, stateOffset: stateOffset(h.layers, i), norm };
+  if (own.shape.heads > 0) {
+    const declare = options.rule === "mamba2" ? declareMamba2 : declareDeltaRule;
+    return linearAttention({ ...own, ...declare(h, b, blk, own.shape, options) });
   }
-  return linearAttention({
+  const { channels, taps } = own.shape;
+  return shortConvolution({
     ...own,
+    input: b.matrix(`${blk}.shortconv.in_proj.weight`, 3 * channels, h.hidden),
+    conv: b.vectors(`${blk}.shortconv.conv.weight`, channels, taps, "kernel"),
+    output: b.matrix(`${blk}.shortconv.out_proj.weight`, h.hidden, channels, "residual"),
+  });
+}
+
+/** What files have of linear attention. */
+type LinearTensors = Omit<LinearAttentionSpec, "shape" | "stateOffset" | "norm">;
+
+function declareDeltaRule(
+  { hidden, normEps: eps }: Hyperparameters,
+  b: ModelBuilder,
+  blk: string,
+  { channels, taps, heads, valueDim }: LinearShape,
+  { isJoint = false, sharing = "strided" }: LinearOptions,
+): LinearTensors {
+  return {
+    rule: "delta",
     qkv: b.matrix(`${blk}.attn_qkv.weight`, channels, hidden),
     gate: b.matrix(`${blk}.attn_gate.weight`, heads * valueDim, hidden),
     gates: isJoint ? { betaAlpha: b.matrix(`${blk}.ssm_ba.weight`, 2 * heads, hidden) } : {
@@ -148,8 +200,40 @@ export function composeMixer(
     conv: b.vectors(`${blk}.ssm_conv1d.weight`, channels, taps, "kernel"),
     decay: b.vector(`${blk}.ssm_a`, heads, "decay"),
     dt: b.vector(`${blk}.ssm_dt.bias`, heads, "bias"),
-    outputNorm: { weight: b.vector(`${blk}.ssm_norm.weight`, valueDim, "norm"), eps },
+    outputNorm: { weight: b.vector(`${blk}.ssm_norm.weight`, valueDim, "norm"), eps, length: valueDim },
     output: b.matrix(`${blk}.ssm_out.weight`, hidden, heads * valueDim, "residual"),
     sharing,
-  });
+  };
+}
+
+/** Files have one input projection: what gates the output, then what is convolved, then the steps' sizes. */
+function declareMamba2(
+  { hidden, normEps: eps }: Hyperparameters,
+  b: ModelBuilder,
+  blk: string,
+  { channels, taps, heads, keyHeads, valueDim }: LinearShape,
+): LinearTensors {
+  const inner = heads * valueDim;
+  const gate = b.matrix(`${blk}.ssm_in_gate.weight`, inner, hidden);
+  const qkv = b.matrix(`${blk}.ssm_in_qkv.weight`, channels, hidden);
+  const alpha = b.matrix(`${blk}.ssm_in_dt.weight`, heads, hidden);
+  b.fuse(`${blk}.ssm_in.weight`, [gate, qkv, alpha], true);
+  return {
+    rule: "additive",
+    qkv,
+    gate,
+    gates: { alpha },
+    conv: b.vectors(`${blk}.ssm_conv1d.weight`, channels, taps, "kernel"),
+    convBias: b.vector(`${blk}.ssm_conv1d.bias`, channels, "bias"),
+    decay: b.vectors(`${blk}.ssm_a`, heads, 1, "decay"),
+    dt: b.vector(`${blk}.ssm_dt.bias`, heads, "bias"),
+    skip: b.vectors(`${blk}.ssm_d`, heads, 1, "norm"),
+    outputNorm: {
+      weight: b.vectors(`${blk}.ssm_norm.weight`, keyHeads, inner / keyHeads, "norm"),
+      eps,
+      length: inner / keyHeads,
+    },
+    output: b.matrix(`${blk}.ssm_out.weight`, hidden, inner, "residual"),
+    sharing: "neighbours",
+  };
 }

@@ -86,6 +86,26 @@ const TINY_SHAPES = {
       kvHeads("lfm2moe", 0, 2, 0, 0),
     ],
   },
+  "granitehybrid-tiny": {
+    ...TINY,
+    family: "granitehybrid",
+    layers: 4,
+    entries: [
+      ...shapeKeys("granitehybrid", {
+        "ssm.conv_kernel": 4,
+        "ssm.inner_size": 192,
+        "ssm.state_size": 32,
+        "ssm.time_step_rank": 6,
+        "ssm.group_count": 2,
+        expert_count: 8,
+        expert_used_count: 3,
+        expert_feed_forward_length: 96,
+        expert_shared_feed_forward_length: 128,
+        "rope.scaling.finetuned": false,
+      }, { embedding_scale: 12, residual_scale: 0.22, "attention.scale": 0.2, logit_scale: 0.5 }),
+      kvHeads("granitehybrid", 0, 2, 0, 2),
+    ],
+  },
 };
 
 /** What both of them have of linear attention: 16 key heads, 32 heads, 128 elements each. */

@@ -44,15 +44,15 @@ function readLayers(get: MetadataReader, hidden: number, family: ModelFamily): L
   const count = get.u32(`${architecture}.block_count`, { min: 1, max: 1024 });
   const perLayer = (key: string, max: number, min = 1) =>
     get.u32s(`${architecture}.${key}`, count, { min, max });
-  const heads = perLayer("attention.head_count", 1024);
+  const headsMin = family.hasHeadlessLayers ? 0 : 1;
+  const heads = perLayer("attention.head_count", 1024, headsMin);
   const hasKvHeads = get.has(`${architecture}.attention.head_count_kv`);
-  const kvHeads = hasKvHeads
-    ? perLayer("attention.head_count_kv", 1024, family.hasHeadlessLayers ? 0 : 1)
-    : heads;
+  const kvHeads = hasKvHeads ? perLayer("attention.head_count_kv", 1024, headsMin) : heads;
   const ffn = perLayer("feed_forward_length", 1 << 20);
   const dim = (key: string, fallback?: number) =>
     get.u32(`${architecture}.attention.${key}`, { min: 2, max: limits.headDimMax, fallback });
-  const keyDim = dim("key_length", hidden % heads[0] === 0 ? hidden / heads[0] : undefined);
+  const some = heads.find((count) => count > 0) ?? NaN;
+  const keyDim = dim("key_length", hidden % some === 0 ? hidden / some : undefined);
   const valueDim = dim("value_length", keyDim);
   const rope = readRope(get, family, keyDim);
   return heads.map((_, i) => {

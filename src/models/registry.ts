@@ -24,7 +24,7 @@ import { qwen3moe } from "./qwen3moe.ts";
 import { ernie45 } from "./ernie4_5.ts";
 import { exaone4 } from "./exaone4.ts";
 import { glm4 } from "./glm4.ts";
-import { granite, graniteMoe } from "./granite.ts";
+import { granite, graniteHybrid, graniteMoe } from "./granite.ts";
 import { hunyuanDense } from "./hunyuan_dense.ts";
 import { internlm2 } from "./internlm2.ts";
 import { minicpm } from "./minicpm.ts";
@@ -110,6 +110,7 @@ const FAMILIES: readonly ModelFamily[] = [
   qwen3next,
   lfm2,
   lfm2moe,
+  graniteHybrid,
 ];
 
 /** Values of `general.architecture` that can be run. */

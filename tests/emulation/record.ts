@@ -1,6 +1,6 @@
 /**
- * Records the calls into the kernel library of forward passes of the demo model, in Q8_0 and in Q4_K, and of a small model with
- * experts, for kernels/src/programs/replay.zig: deno run record.ts FILE [FLAGS], with flags for another deno. The logits'
+ * Records the calls into the kernel library of forward passes of the demo model, in Q8_0 and in Q4_K, and of small models with
+ * experts and with states of sequences, for kernels/src/programs/replay.zig: deno run record.ts FILE [FLAGS], with flags for another deno. The logits'
  * hashes are compared with the committed ones.
  * @module
  */
@@ -14,12 +14,18 @@ import { loadModelRunner, type ModelRunner } from "../../src/runner/model_runner
 import { tablesOf } from "../../scheduler/testing/tables.ts";
 
 const MODELS = new URL("../../examples/demo-model/", import.meta.url);
-/** SHA-256 of the logits that each format gives, or random weights in Q4_K with experts, on every instruction set. */
+/**
+ * SHA-256 of the logits that each format gives, or random weights in Q4_K of a model in {@linkcode SHAPES}, on every instruction
+ * set.
+ */
 export const GOLDENS: Readonly<Record<string, string>> = {
   q8_0: "5beb4014a70141690c4faff8c450f01c0aa5eab495db0a12ca1909c03e6fde6c",
   q4_k: "d0376b1eae1d7801e882342b11d393a6d32eaf666ed4bb5db73d5fa8fc6f9fe8",
+  states: "8273f6d21ebdf8ed484c628f8a462548f36a0c80ed22bfac4c4faa03890405f5",
   experts: "39a70d0e2af39409c4bdf848276e69dd02707d9200ba1836314a64cb97eda433",
 };
+/** Models with random weights. */
+const SHAPES: Readonly<Record<string, string>> = { experts: "qwen2moe-tiny", states: "qwen35-tiny" };
 /** Ask the machine, or depend on it: not a part of the computation. */
 const LEFT_OUT =
   /^kumi_(isa_|available_|processor_|usable_|numa_|context_(info|set_stop|arm|disarm)|measure)/;
@@ -155,8 +161,9 @@ async function main(target: string): Promise<void> {
     const recorder = new Recorder();
     for (const format of Object.keys(GOLDENS)) {
       const path = `${folder}/${format}.gguf`;
-      if (format === "experts") await writeRandomModel(path, { shape: "qwen2moe-tiny", format: "q4_k" });
-      else await quantize(path, format);
+      const shape = SHAPES[format];
+      if (shape === undefined) await quantize(path, format);
+      else await writeRandomModel(path, { shape, format: "q4_k" });
       await recordPass(recorder, format, path);
     }
     await recorder.save(target);

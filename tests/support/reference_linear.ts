@@ -23,6 +23,7 @@ export function linearMixer(
   tensor: Tensor,
   product: Product,
 ): Rows {
+  if (architecture === "granitehybrid") return mamba2(x, shape, normEps, tensor, product);
   if (shape.heads > 0) return deltaRule(x, shape, architecture === "qwen3next", normEps, tensor, product);
   const projected = product(x, tensor("shortconv.in_proj.weight")!), { channels } = shape;
   const part = (row: Float64Array, i: number) => row.subarray(i * channels, (i + 1) * channels);
@@ -84,6 +85,51 @@ function deltaRule(
         const at = head * valueDim + j;
         y[t][at] = value * scale * weight[j] * silu(z[t][at]);
       });
+    }
+  }
+  return product(y, tensor("ssm_out.weight")!);
+}
+
+/** S ← g·S + Δ·B·xᵀ; y = Sᵀ·C + D·x (Dao & Gu 2024), of which x · silu(z) is normed in parts as many as there are groups. */
+function mamba2(
+  x: Rows,
+  { taps, channels, heads, keyHeads, keyDim, valueDim }: LinearShape,
+  eps: number,
+  tensor: Tensor,
+  product: Product,
+): Rows {
+  const inner = heads * valueDim, bias = tensor("ssm_conv1d.bias")!;
+  const projected = product(x, tensor("ssm_in.weight")!);
+  const mixed = convolved(
+    projected.map((row) => row.subarray(inner, inner + channels)),
+    tensor("ssm_conv1d.weight")!,
+    taps,
+  ).map((row) => row.map((value, c) => silu(value + bias[c])));
+  const y = x.map(() => new Float64Array(inner));
+  for (let head = 0; head < heads; head++) {
+    const group = Math.floor(head / (heads / keyHeads));
+    const matrix = Array.from({ length: keyDim }, () => new Float64Array(valueDim));
+    for (const [t, row] of mixed.entries()) {
+      const of = (first: number, count: number) => row.subarray(first, first + count);
+      const v = of(head * valueDim, valueDim), k = of(inner + group * keyDim, keyDim);
+      const q = of(inner + (keyHeads + group) * keyDim, keyDim);
+      const step = softplus(projected[t][inner + channels + head] + tensor("ssm_dt.bias")![head]);
+      const keep = Math.exp(step * tensor("ssm_a")![head]);
+      for (const [i, line] of matrix.entries()) {
+        line.forEach((value, j) => line[j] = value * keep + step * k[i] * v[j]);
+      }
+      v.forEach((value, j) => {
+        y[t][head * valueDim + j] = dot(q, matrix.map((line) => line[j])) + tensor("ssm_d")![head] * value;
+      });
+    }
+  }
+  const length = inner / keyHeads, weight = tensor("ssm_norm.weight")!;
+  for (const [t, row] of y.entries()) {
+    row.forEach((value, j) => row[j] = value * silu(projected[t][j]));
+    for (let first = 0; first < inner; first += length) {
+      const part = row.subarray(first, first + length);
+      const scale = 1 / Math.sqrt(dot(part, part) / length + eps);
+      part.forEach((value, j) => part[j] = value * scale * weight[first + j]);
     }
   }
   return product(y, tensor("ssm_out.weight")!);

@@ -44,39 +44,45 @@ fn silu(x: f64) f64 {
     return x / (1.0 + @exp(-x));
 }
 
-/// Members share rows in units of 256 values; a head that lies in several units is summed up in each.
+/// Members share spans of rows, which are whole heads and whole units of what is handed on.
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
+    const span: u32 = if (args.head % epilogue.unit == 0) args.head else if (epilogue.unit % args.head == 0) epilogue.unit else args.k;
+    const spans = std.math.divCeil(u32, args.k, span) catch unreachable;
+    const together = @max(1, claim_values / span);
+    while (job.claim(args.n * spans, together)) |claimed| for (claimed.first..claimed.end) |i| {
+        const first = i % spans * span;
+        normSpan(args, i / spans, first, @min(first + span, args.k));
+    };
+}
+
+/// About a microsecond of work.
+const claim_values = 1024;
+
+fn normSpan(args: *const Args, row: usize, first: usize, end: usize) void {
     const sink: epilogue.Sink = .{ .y = args.y, .k = args.k };
-    var share: epilogue.Share = .init(job, args.n, args.k);
-    while (share.next()) |part| {
-        var values: [epilogue.unit]f32 = undefined;
-        const end = part.first + part.len;
-        var at = part.first;
-        while (at < end) {
-            const head = at / args.head;
-            const stop = @min(end, (head + 1) * args.head);
-            normPart(args, part.row, head, at, values[at - part.first .. stop - part.first]);
-            at = stop;
-        }
-        sink.put(part.row, part.first, values[0..part.len]);
+    var values: [epilogue.unit]f32 = undefined;
+    var scale: f32 = 0;
+    var at = first;
+    while (at < end) {
+        const unit = at - at % epilogue.unit;
+        const stop = @min(end, unit + epilogue.unit, (at / args.head + 1) * args.head);
+        if (at % args.head == 0) scale = scaleOf(args, row * args.k + at);
+        const out = values[at - unit .. stop - unit];
+        const w = args.w + (if (args.shared == 1) at % args.head else at);
+        multiply(args.x[row * args.k + at ..][0..out.len], args.gate + row * args.k + at, out);
+        rms_norm.scaleRow(out, w[0..out.len], out, scale);
+        at = stop;
+        if (at == end or at % epilogue.unit == 0) sink.put(row, unit, values[0 .. at - unit]);
     }
 }
 
-/// Elements of a row from `first` on, all of one head.
-fn normPart(args: *const Args, row: usize, head: usize, first: usize, out: []f32) void {
-    const start = row * args.k;
-    const whole = args.x[start + head * args.head ..][0..args.head];
-    const scale = switch (args.order) {
-        .norm_then_gate => rms_norm.inverseRms(whole, args.eps),
-        .gate_then_norm => scale: {
-            var gated: [head_max]f32 = undefined;
-            multiply(whole, args.gate + start + head * args.head, gated[0..whole.len]);
-            break :scale rms_norm.inverseRms(gated[0..whole.len], args.eps);
-        },
-    };
-    const w = args.w + (if (args.shared == 1) first - head * args.head else first);
-    multiply(args.x[start + first ..][0..out.len], args.gate + start + first, out);
-    rms_norm.scaleRow(out, w[0..out.len], out, scale);
+/// 1 / √(mean + eps) of the head that begins at `start`.
+fn scaleOf(args: *const Args, start: usize) f32 {
+    const head = args.x[start..][0..args.head];
+    if (args.order == .norm_then_gate) return rms_norm.inverseRms(head, args.eps);
+    var gated: [head_max]f32 = undefined;
+    multiply(head, args.gate + start, gated[0..head.len]);
+    return rms_norm.inverseRms(gated[0..head.len], args.eps);
 }
 
 /// out = x · silu(gate).
