@@ -7,9 +7,10 @@ import { ApiError } from "./api_error.ts";
 import type { BatchFigures } from "./batches/batches.ts";
 import type { EnergyFigures } from "./energy.ts";
 import { Feed } from "./feed/feed.ts";
-import { METRICS_CONTENT_TYPE, type MetricsText } from "./metrics/exposition.ts";
+import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
 import { queueReport } from "./metrics/queue_report.ts";
 import { type ConnectionFigures, ServerMetrics } from "./metrics/server_metrics.ts";
+import type { RouteMetrics } from "./metrics/route_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
 import type { Route } from "./service.ts";
 
@@ -32,7 +33,7 @@ export interface WatchOptions {
   /** Hear the same. */
   readonly observers?: readonly RequestObserver[];
   /** More that is told of where requests are answered. */
-  readonly routes?: { write(text: MetricsText): void };
+  readonly routes?: RouteMetrics;
 }
 
 /** What watches a server. */
@@ -63,7 +64,16 @@ export function watch(options: WatchOptions): Watch {
     observers.push(new AccessLog({ write: accessLog, requestOf: (answer) => answer.replace(/-\d+$/, "") }));
   }
   observers.push(...options.observers ?? []);
-  const feed = new Feed({ modelName, classes, source, requests: metrics.requests, connections, energy });
+  const upstreams = options.routes && (() => options.routes!.figures());
+  const feed = new Feed({
+    modelName,
+    classes,
+    source,
+    requests: metrics.requests,
+    connections,
+    energy,
+    upstreams,
+  });
   const routes = watchRoutes(metrics, source);
   if (options.page !== false) routes.push(feed.route);
   return { observer: new Observers(observers), routes, close: () => feed.close() };

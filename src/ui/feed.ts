@@ -58,6 +58,17 @@ export interface FeedWorker {
   };
 }
 
+/** Another server that answers requests, at one moment. */
+export interface FeedUpstream {
+  readonly name: string;
+  readonly running: number;
+  /** "up", "down", or "tried" with a single request after it failed. */
+  readonly state: "up" | "down" | "tried";
+  /** What its answers have cost in the last hour and the last day. */
+  readonly spentHour: number;
+  readonly spentDay: number;
+}
+
 export interface FeedFrame {
   readonly type: "frame";
   /** Ms since 1970. */
@@ -73,4 +84,6 @@ export interface FeedFrame {
   readonly cpuSeconds: number;
   readonly classes: readonly FeedClass[];
   readonly workers: readonly FeedWorker[];
+  /** Absent where all is answered here. */
+  readonly upstreams?: readonly FeedUpstream[];
 }

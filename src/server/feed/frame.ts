@@ -3,9 +3,10 @@
 import process from "node:process";
 import type { Health, ModelStats, WorkerStats } from "../../client/client.ts";
 import type { ModelInfo } from "../../protocol/model_info.ts";
-import type { FeedClass, FeedFrame, FeedHello, FeedWorker } from "../../ui/feed.ts";
+import type { FeedClass, FeedFrame, FeedHello, FeedUpstream, FeedWorker } from "../../ui/feed.ts";
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { Model } from "../../client/model.ts";
+import type { UpstreamFigures } from "../../routing/upstream_state.ts";
 import type { EnergyFigures } from "../energy.ts";
 import type { RequestMetrics } from "../metrics/request_metrics.ts";
 import type { ConnectionFigures } from "../metrics/server_metrics.ts";
@@ -20,6 +21,8 @@ export interface FeedOptions {
   readonly requests: RequestMetrics;
   readonly connections?: () => ConnectionFigures | undefined;
   readonly energy?: () => EnergyFigures | undefined;
+  /** Other servers that answer requests. */
+  readonly upstreams?: () => readonly UpstreamFigures[];
 }
 
 export function helloOf({ modelName, classes, requests }: FeedOptions, info: ModelInfo): FeedHello {
@@ -57,6 +60,7 @@ export function frameOf(options: FeedOptions, stats: ModelStats, health: Health)
     workers: health.workers.map(({ state }, worker) =>
       workerOf(worker, state, stats.workers.find((each) => each.worker === worker))
     ),
+    upstreams: options.upstreams?.().map(upstreamOf),
   };
 }
 
@@ -77,6 +81,12 @@ function classOf(name: string, { requests }: FeedOptions, workers: readonly Work
     ttft: ttft.counts,
     itl: itl.counts,
   };
+}
+
+function upstreamOf({ name, running, breaker, isHealthy, spent }: UpstreamFigures): FeedUpstream {
+  const states = { closed: "up", open: "down", "half-open": "tried" } as const;
+  const state = isHealthy ? states[breaker] : "down";
+  return { name, running, state, spentHour: spent.lastHour, spentDay: spent.lastDay };
 }
 
 function workerOf(worker: number, state: string, stats: WorkerStats | undefined): FeedWorker {

@@ -91,6 +91,11 @@ export class RouteMetrics {
     this.#cost.of(route).add(amount);
   }
 
+  /** Of the upstreams at the moment. */
+  figures(): readonly UpstreamFigures[] {
+    return this.#figures();
+  }
+
   write(text: MetricsText): void {
     this.#registry.write(text);
     const figures = this.#figures();

@@ -14,6 +14,7 @@ import { type Line, Plot } from "./plot.tsx";
 import { Queue } from "./queue.tsx";
 import { cpuShare, energyUse, hitShare, latencies, tokenRates } from "./series.ts";
 import { StepBar } from "./step_bar.tsx";
+import { Upstreams } from "./upstreams.tsx";
 
 /** What of the feed is shown: all of it, or what was there when the reader paused. */
 function useShown(state: FeedState) {
@@ -135,6 +136,7 @@ function Cards({ hello, frames, frame }: CardsProps) {
         )}
       </section>
       <Workers frame={frame} />
+      {frame.upstreams !== undefined && <Upstreams upstreams={frame.upstreams} />}
     </>
   );
 }

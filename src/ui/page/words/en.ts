@@ -165,6 +165,11 @@ export const en = {
   lastStep: "Last step",
   kvMemory: "KV memory",
   restarts: "Replaced after a crash: {n}",
+  upstreams: "Other servers",
+  upstream: "Server",
+  upstreamStates: { up: "up", down: "down", tried: "tried again" },
+  spentHour: "Cost, last hour",
+  spentDay: "Cost, last day",
 
   compareTitle: "What latency classes do",
   compareLead:

@@ -166,6 +166,11 @@ export const ja: Words = {
   lastStep: "直近のステップ",
   kvMemory: "KVメモリー",
   restarts: "異常終了後の交代：{n}回",
+  upstreams: "他のサーバー",
+  upstream: "サーバー",
+  upstreamStates: { up: "稼働中", down: "停止中", tried: "再試行中" },
+  spentHour: "直近1時間の費用",
+  spentDay: "直近24時間の費用",
 
   compareTitle: "レイテンシークラスの働き",
   compareLead:
