@@ -9,6 +9,7 @@ import { openDraft } from "../src/engine/open_draft.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { ModelError } from "../src/models/error.ts";
 import { readModel } from "../src/runner/model_file.ts";
+import { LIBRARY_CLASSES } from "../src/protocol/classes.ts";
 import type { StateStats } from "../src/protocol/stats.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import type { RunnerOptions } from "../src/runner/model_runner.ts";
@@ -28,9 +29,12 @@ function createRequests() {
   return Array.from({ length: REQUESTS }, (_, id) => {
     const prompt = [...(id % 2 === 0 ? system : []), ...tokens(1 + next(id % 4 === 3 ? 100 : 20))];
     const sampling = resolveSampling({ seed: next(2 ** 31), temperature: 0.9, logprobs: 1 }, VOCAB);
-    return { prompt, sampling, maxTokens: 4 + next(30) };
+    return { prompt, sampling, maxTokens: 4 + next(60) };
   });
 }
+
+/** Nobody waits for company. */
+const CLASSES = LIBRARY_CLASSES.map((each) => ({ ...each, maxWaitMs: 0 }));
 
 /** A way to compute them all. */
 interface Manner {
@@ -38,6 +42,8 @@ interface Manner {
   readonly engine?: Partial<EngineParts>;
   /** Requests at once. */
   readonly inFlight?: number;
+  /** Whether every second four requests are of the lower class, so that others take their places. */
+  readonly isMixed?: boolean;
   /** Breaks off every third step that is long enough, somewhere in its middle. */
   readonly interrupts?: boolean;
   /** Further requests with the same beginnings, which are aborted on the way. */
@@ -79,7 +85,7 @@ class Run {
     const { runner: options, engine: parts, inFlight = REQUESTS } = this.#manner;
     using runner = await loadRunner(this.#path, { contextLength: CONTEXT, kvTokens: 8192, ...options });
     const allocator = new KvPool(runner.kvBlocks, { memory: runner.kvArena });
-    const engine = new Engine({ runner, tokenizer, chatTemplate, allocator, ...parts });
+    const engine = new Engine({ runner, tokenizer, chatTemplate, allocator, classes: CLASSES, ...parts });
     for (const id of this.#open) this.#add(engine, id);
     for (let step = 0; step < stepsMax; step++) {
       while (this.#open.size < inFlight && this.#asked < REQUESTS) {
@@ -100,9 +106,17 @@ class Run {
     const { prompt, sampling, maxTokens } = requests[id];
     const { tokens } = this.#said[id];
     const restored = tokens.length === 0 ? undefined : tokens;
+    const name = this.#manner.isMixed === true && Math.floor(id / 4) % 2 === 0 ? "batch" : "interactive";
     engine.add(
       id,
-      request("", { prompt: { tokens: prompt }, sampling, maxTokens, ignoreEnd: true, restored }),
+      request("", {
+        prompt: { tokens: prompt },
+        sampling,
+        maxTokens,
+        ignoreEnd: true,
+        restored,
+        class: name,
+      }),
     );
   }
 
@@ -155,18 +169,20 @@ function guessOf(id: number, at: number): number {
 }
 
 const ALONE: Manner = { engine: { prefixCache: false }, inFlight: 1 };
-const LITTLE: RunnerOptions = { kvTokens: CONTEXT, logitsRowsMax: 6 };
+/** For two requests, or three short ones, that grow: there is more room for their beginnings. */
+const LITTLE: RunnerOptions = { kvTokens: CONTEXT, logitsRowsMax: 4 };
 const MANNERS: Record<string, Manner> = {
   "32 at once, 2 threads": { runner: { threads: 2 } },
   "7 at once in chunks of 24": { runner: { batchTokensMax: 24 }, inFlight: 7 },
   "one after another, from snapshots": { inFlight: 1 },
   "little memory": { runner: LITTLE },
+  "little memory, two classes": { runner: LITTLE, inFlight: 8, isMixed: true },
   "little memory without a prefix cache": { runner: LITTLE, engine: { prefixCache: false } },
   "interrupted steps": { interrupts: true, inFlight: 12 },
   "aborted neighbours": { aborts: true, inFlight: 5 },
   "a lost engine": { diesAfter: 25, inFlight: 9 },
   "guesses, most of them wrong": { engine: { speculation: GUESSING }, inFlight: 2 },
-  "all of it": { runner: LITTLE, interrupts: true, aborts: true, diesAfter: 40, inFlight: 12 },
+  "all of it": { runner: LITTLE, interrupts: true, aborts: true, diesAfter: 40, inFlight: 12, isMixed: true },
 };
 
 for (const shape of ["qwen35-tiny", "lfm2-tiny"]) {
