@@ -106,6 +106,7 @@ export type {
   OutlookRequest,
   RequestOutlook,
   StatsOptions,
+  WorkerHealth,
   WorkerStats,
 } from "./src/client/client.ts";
 export type { ClassFigures, EngineStats } from "./src/protocol/stats.ts";

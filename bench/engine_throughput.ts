@@ -7,7 +7,7 @@
  * @module
  */
 
-import { loadModel, type Model } from "../mod.ts";
+import { loadModel } from "../mod.ts";
 import { prepare } from "../src/cli/bench/cases.ts";
 import { median } from "../src/cli/bench/measure.ts";
 import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
@@ -15,7 +15,7 @@ import { type Arguments, type Command, numberOption } from "../src/cli/command.t
 import { resolveModelFile } from "../src/cli/model_option.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { loadModelRunner } from "../src/runner/model_runner.ts";
-import { LoadGenerator } from "./mixed/load.ts";
+import { DECODE_PROMPT as PROMPT, decodeSpeed } from "./support/decode_speed.ts";
 import { runScript } from "./support/script.ts";
 
 const COMMAND: Command = {
@@ -35,9 +35,6 @@ const COMMAND: Command = {
   ],
   run: runThroughput,
 };
-
-/** Tokens of each prompt: one block, so that all requests decode from the same depth on. */
-const PROMPT = 16;
 
 async function runThroughput(args: Arguments): Promise<number> {
   const number = (name: string, max: number) => numberOption(args, name, { min: 1, max, integer: true });
@@ -88,20 +85,6 @@ async function runThroughput(args: Arguments): Promise<number> {
     );
   }
   return 0;
-}
-
-/** Tokens per second from when the last request has its first token to when the first one has its last. */
-async function decodeSpeed(model: Model, batch: number, tokens: number, seed: number): Promise<number> {
-  const generator = new LoadGenerator(model, seed + 2);
-  const kind = { name: "request", class: "interactive", promptTokens: PROMPT, answerTokens: tokens };
-  for (let i = 0; i < batch; i++) void generator.send(kind);
-  await generator.finished();
-  const fromMs = Math.max(...generator.traces.map(({ tokensAt }) => tokensAt[0]));
-  const toMs = Math.min(...generator.traces.map(({ tokensAt }) => tokensAt[tokens - 1]));
-  const between = generator.traces.flatMap(({ tokensAt }) =>
-    tokensAt.filter((at) => at > fromMs && at <= toMs)
-  );
-  return between.length / (toMs - fromMs) * 1000;
 }
 
 if (import.meta.main) await runScript(COMMAND);

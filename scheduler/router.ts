@@ -135,6 +135,11 @@ export class Router {
     return { replay, quarantined };
   }
 
+  /** A request has got further than where workers ended with it: it was not the cause. */
+  acquit(id: number): void {
+    this.#deaths.delete(id);
+  }
+
   /** Cost of the work that a worker has, in tokens of a prompt. */
   costOf(worker: number): number {
     let cost = 0;

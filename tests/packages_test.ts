@@ -117,6 +117,19 @@ function assertAnswer({ code, stdout, stderr }: Captured): void {
   assert(stdout.trim().length > 20, stdout);
 }
 
+/** The same program with its engine in a process of its own: the engine opens the library, not the program. */
+async function assertIsolated(project: Project, ...flags: string[]): Promise<void> {
+  const program = (await readmeProgram()).replace(
+    'loadModel("demo"',
+    'loadModel("demo", { isolation: "process" }',
+  );
+  assertMatch(program, /isolation/);
+  await project.write("isolated.ts", program);
+  const permissions = PERMISSIONS.filter((flag) => flag !== "--allow-ffi");
+  const run = `--allow-run=${Deno.execPath()}`;
+  assertAnswer(await project.deno("run", ...permissions, run, ...flags, "isolated.ts"));
+}
+
 // `deno add` in an empty project asks npm's registry for what kumi needs.
 const NO_REGISTRY = await npmModules("typescript@5.9.3") === null
   ? "npm's registry cannot be reached"
@@ -151,6 +164,7 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     assertAnswer(await project.deno("run", "--allow-all", ...run));
     const served = await project.deno("run", "--allow-all", "npm:@kumi/kumi", "serve", "--print-permissions");
     assertMatch(served.stdout, /^--no-prompt --allow-net=127\.0\.0\.1 /, served.stderr);
+    await assertIsolated(project);
     const checked = await project.deno("check", PROGRAM);
     assertEquals(checked.code, 0, checked.stderr);
     await project.write(
@@ -172,6 +186,7 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     assertEquals(added.code, 0, added.stderr);
     await project.write(PROGRAM, program);
     assertAnswer(await project.deno("run", ...PERMISSIONS, PROGRAM));
+    await assertIsolated(project);
     const page = await Deno.stat(`${project.folder}/node_modules/@kumi/kumi/docs/server.md`);
     assert(page.isFile, "README's pages come with it");
   });
@@ -197,6 +212,7 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     await project.write(PROGRAM, program);
     const host = new URL(jsr.url).host; // jsr.io itself is allowed by default
     assertAnswer(await project.deno("run", `--allow-import=${host}`, ...PERMISSIONS, PROGRAM));
+    await assertIsolated(project, `--allow-import=${host}`);
     const run = [`jsr:${name}/cli`, "run", "What is a KV cache?", "--temperature", "0"];
     assertAnswer(await project.deno("run", "--allow-all", ...run));
     const served = await project.deno(

@@ -1,69 +1,22 @@
 /** `kumi serve` as a process: settings, permissions, signals; and what becomes of requests when it ends. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { serve } from "../mod.ts";
-import { LOCAL_MAP } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { fakeUpstream } from "./support/fake_upstream.ts";
 import { TemporaryFolder } from "./support/models.ts";
+import {
+  command,
+  endGroup,
+  follow,
+  freePort,
+  GROUP,
+  isWindows,
+  output,
+  printedPermissions,
+  SERVE,
+  start,
+} from "./support/server_process.ts";
 import { ANSWER, CHAT, ENDLESS, errorOf, QUESTION, startServer, TEXT } from "./support/server.ts";
-
-const decoder = new TextDecoder();
-
-function command(args: readonly string[], permissions: readonly string[], env: Record<string, string> = {}) {
-  const map = Deno.env.get("KUMI_STD") === "local" ? [`--import-map=${LOCAL_MAP}`] : [];
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-lock", `--config=${ROOT}/deno.json`, ...map, ...permissions, ...args],
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-const SERVE = [`${ROOT}/src/cli/main.ts`, "serve"];
-
-async function output(args: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await command([...SERVE, ...args], ["--allow-all"], env).output();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-/** A port that was free a moment ago: permissions name it. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-/** Starts a server; resolves when it says where it listens. */
-function start(args: readonly string[], permissions: readonly string[], env: Record<string, string> = {}) {
-  return follow(command(args, permissions, env));
-}
-
-async function follow(command: Deno.Command) {
-  const child = command.spawn();
-  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
-  let log = "";
-  const until = async (text: string) => {
-    while (!log.includes(text)) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      log += value;
-    }
-  };
-  await until("listening on ");
-  const url = /listening on (http:\S+?),?\s/.exec(`${log} `)?.[1] ?? "";
-  const end = async () => {
-    await until("\0never");
-    await child.stdout.cancel();
-    return { code: (await child.status).code, log };
-  };
-  return { child, url, until, end };
-}
-
-async function printedPermissions(port: number): Promise<string[]> {
-  const { stdout, code } = await output(["--port", `${port}`, "--print-permissions"]);
-  assertEquals(code, 0);
-  return stdout.trim().split(" ");
-}
 
 Deno.test("kumi serve runs with the permissions that it prints, and SIGTERM ends it", async () => {
   const port = freePort();
@@ -195,19 +148,6 @@ Deno.test("examples/serve.ts serves, and a second signal ends it at once", async
   await Promise.all(endless);
   assertEquals(code, 130);
 });
-
-/** What it takes to start `deno task serve` in a process group of its own, as supervisors and shells do. */
-const GROUP = { stdin: "null", stdout: "piped", stderr: "piped", detached: true } as const;
-const isWindows = Deno.build.os === "windows";
-
-/** Leaves nothing behind where a test fails. */
-function endGroup(group: number): void {
-  try {
-    Deno.kill(-group, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
 
 Deno.test({
   name: "a signal to all processes of deno task serve at once lets running requests end",

@@ -21,6 +21,8 @@ export interface Access {
   readonly variables?: readonly string[];
   /** Downloads a model. */
   readonly hub?: boolean;
+  /** The library is opened by processes that it starts, and not by itself. */
+  readonly isSupervisor?: boolean;
   /** Programs that it runs. */
   readonly run?: readonly string[];
   /** Ends when the process that started it ends. */
@@ -71,14 +73,15 @@ const SYSTEM = "systemMemoryInfo,cpus,statfs,loadavg";
 
 /** The flags with which Deno lets a process do this and no more. */
 export function permissionFlags(access: Access, env: Environment = Deno.env.get): string[] {
-  const { library, write = [], run = [], variables = [] } = access;
+  const { library, isSupervisor = false, write = [], variables = [] } = access;
+  const run = [...isSupervisor ? [Deno.execPath()] : [], ...access.run ?? []];
   return [
     "--no-prompt",
     "--allow-read",
     `--allow-sys=${SYSTEM}`,
     `--allow-env=${[ENVIRONMENT, ...variables].join(",")}`,
     "--ignore-env",
-    ...library ? [`--allow-ffi=${chosenLibrary(env)}`] : [],
+    ...library && !isSupervisor ? [`--allow-ffi=${chosenLibrary(env)}`] : [],
     ...write === "anywhere"
       ? ["--allow-write"]
       : write.length > 0

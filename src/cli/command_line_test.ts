@@ -109,6 +109,19 @@ Deno.test("commandPermissions() lets traffic and recordings be written where the
   assertEquals(await write(["serve"], { KUMI_RECORD: "r" }), ["--allow-write=/cache,r,r.1"]);
 });
 
+Deno.test("commandPermissions() lets a supervising server start Deno, which opens the library in its place", async () => {
+  const asked: [string[], Record<string, string>][] = [[["--supervise"], {}], [[], { KUMI_SUPERVISE: "1" }]];
+  for (const [given, env] of asked) {
+    const args = ["serve", "--no-ui", ...given];
+    assertEquals(await flags("--allow-ffi", args, env), []);
+    assertEquals(await flags("--allow-run", args, env), [`--allow-run=${Deno.execPath()}`]);
+    // It is built first all the same.
+    assert(await opensLibrary(args));
+  }
+  assertEquals(await flags("--allow-run", ["serve", "--no-ui"]), []);
+  assertEquals((await flags("--allow-ffi", ["serve", "--no-ui"])).length, 1);
+});
+
 Deno.test("commandAccess() reads a server's configuration file where its user stands", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kumi-access-" });
   try {

@@ -13,9 +13,9 @@ import type { ChatMessage, PromptShape, RenderedChat, WorkRequest } from "../pro
 import { refusal } from "../protocol/refusal.ts";
 import { promptUnits } from "./routing.ts";
 import type { EngineStats } from "../protocol/stats.ts";
-import type { Transport } from "./transport.ts";
+import type { Blame, Transport } from "./transport.ts";
 
-export type { Health, StartOptions } from "./pool.ts";
+export type { Health, StartOptions, WorkerHealth } from "./pool.ts";
 
 /** Figures of the worker in one place; they begin anew when another one takes it. */
 export interface WorkerStats extends EngineStats {
@@ -63,7 +63,7 @@ export interface RequestOutlook {
   readonly ttftMs?: number;
 }
 
-/** So many workers may end while they compute a request; then it is not tried again. */
+/** So many workers may end while they compute a request and nothing clears it in between; then it is not tried again. */
 const DEATHS_MAX = 2;
 
 /**
@@ -108,7 +108,7 @@ export class EngineClient implements AsyncDisposable {
     client.#pool = await WorkerPool.start(createTransport, options, {
       ready: (link) => client.#welcome(link),
       message: (link, message) => client.#receive(link, message),
-      lost: (link, reason) => client.#lose(link, reason),
+      lost: (link, reason, blame) => client.#lose(link, reason, blame),
       ended: (error) => client.#die(error),
     });
     for (const { id } of client.#pool.links) client.#router.addWorker(id);
@@ -289,7 +289,7 @@ export class EngineClient implements AsyncDisposable {
     if (link?.state === "ready") {
       question.link = link;
       link.ask(message.id, message);
-    } else if (link?.state === "stuck") {
+    } else if (link?.state === "stuck" || slot !== undefined && this.#pool.isWaiting(slot)) {
       this.#questions.delete(message.id);
       reply.resolve(undefined);
     } else if (!this.#pool.isExpecting) {
@@ -327,7 +327,9 @@ export class EngineClient implements AsyncDisposable {
     if (event.promptTokens !== undefined && pending.promptEstimate !== null) {
       this.#promptLengths.add(pending.promptEstimate, event.promptTokens);
     }
+    const wasSuspect = pending.isSuspect;
     pending.push(event);
+    if (wasSuspect && !pending.isSuspect) this.#router.acquit(pending.id);
     if (event.completion !== undefined) {
       const { finishReason, usage, embedding } = event.completion;
       const isWhole = finishReason === "stop" || finishReason === "length";
@@ -359,10 +361,11 @@ export class EngineClient implements AsyncDisposable {
   }
 
   /** A worker is gone: others go on with what it had. */
-  #lose(link: Link, reason: string): void {
+  #lose(link: Link, reason: string, blame: Blame): void {
     if (this.#dead !== null) return;
+    const isAccused = blame === "step";
     const isComputing = (link.stepIds?.length ?? 0) > 0;
-    const { replay, quarantined } = this.#router.loseWorker(link.id, this.#accuse(link));
+    const { replay, quarantined } = this.#router.loseWorker(link.id, isAccused ? this.#accuse(link) : []);
     for (const id of quarantined) {
       const pending = this.#requests.get(id)!;
       this.#quarantined++;
@@ -375,7 +378,7 @@ export class EngineClient implements AsyncDisposable {
     for (const question of this.#questions.values()) {
       if (question.link !== link) continue;
       question.link = null;
-      if (!isComputing) question.deaths++;
+      if (isAccused && !isComputing) question.deaths++;
       if (question.deaths < DEATHS_MAX) this.#dispatchQuestion(question);
       else {
         this.#questions.delete(question.message.id);

@@ -37,7 +37,11 @@ Deno.test("EngineClient replaces a worker that dies and goes on where it was", a
   dead.give(1, [5, 6]);
   dead.give(1, [7]);
   dead.die("out of luck");
-  assertEquals(client.health(), { ready: false, workers: [{ state: "loading", silentMs: 0 }], restarts: 1 });
+  assertEquals(client.health(), {
+    ready: false,
+    workers: [{ state: "loading", silentMs: 0, lost: "out of luck" }],
+    restarts: 1,
+  });
   await settle();
   const next = workers.at(0);
   assert(dead.isTerminated && next !== dead);
@@ -237,7 +241,8 @@ Deno.test("EngineClient reads the file when a second load is needed, and ends wh
     } else {
       await assertRejects(() => answer.result, EngineError, "stale id");
       assertThrows(() => client.generate(fakeRequest()), EngineError, "stale id");
-      assertEquals(client.health().workers, [{ state: "dead", silentMs: 0 }]);
+      const lost = "a new worker cannot load the model: stale id";
+      assertEquals(client.health().workers, [{ state: "dead", silentMs: 0, lost }]);
     }
     await client.close();
     assert(workers.all.every(({ isTerminated }) => isTerminated));

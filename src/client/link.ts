@@ -13,7 +13,7 @@ import {
 import type { SharedWeights } from "../models/loading.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
-import type { Transport } from "./transport.ts";
+import type { Blame, Transport } from "./transport.ts";
 
 /** Stuck: in native code for longer than any step takes. No thread can be stopped there. */
 export type LinkState = "loading" | "ready" | "stuck" | "dead";
@@ -37,7 +37,7 @@ export type ServingMessage = Extract<FromEngine, { type: "step" | "reply" }>;
 export interface LinkEvents {
   message(link: Link, message: ServingMessage): void;
   /** It has died, or it is stuck: nothing that it says counts any more. */
-  lost(link: Link, reason: string): void;
+  lost(link: Link, reason: string, blame: Blame): void;
   /** Its thread has ended, a while after it was stuck: there may be another one in its place. */
   ended(link: Link): void;
 }
@@ -86,11 +86,16 @@ export class Link {
     this.#limits = limits;
     const lookMs = Math.min(limits.heartbeatMs, limits.graceMs) / 4;
     this.#heart = new Heart(this.#control, limits.timer, lookMs, () => this.#look());
-    transport.listen((message) => this.#receive(message), (reason) => this.#die(reason));
+    transport.listen((message) => this.#receive(message), (reason, blame) => this.#die(reason, blame));
   }
 
   get state(): LinkState {
     return this.#state;
+  }
+
+  /** Its process, where it has one of its own. */
+  get pid(): number | undefined {
+    return this.#transport.pid;
   }
 
   /** For how long it has shown no sign of life although something is expected of it. */
@@ -109,7 +114,7 @@ export class Link {
   /** The native contexts that a dead worker has left behind, if they can be freed. */
   get orphans(): number[] {
     const control = this.#control;
-    if (this.#state !== "dead" || this.#mayRun || control === null) return [];
+    if (this.#state !== "dead" || this.#mayRun || control === null || !this.#transport.isLocal) return [];
     return CONTEXT_WORDS.map((word) => Atomics.load(control, word)).filter((id) => id !== 0);
   }
 
@@ -125,12 +130,12 @@ export class Link {
   /** Loads the model. Rejects with the worker's error, or an EngineError when the worker dies or is closed. */
   async load({ path, options, shareFrom, orphans, progress }: LoadRequest): Promise<void> {
     this.#progress = progress;
-    const { control } = this.#transport;
+    const { control, isLocal } = this.#transport;
     await this.#open({
       type: "load",
       path,
       options,
-      control,
+      ...(isLocal ? { control } : {}),
       ...(shareFrom === undefined ? {} : { shareFrom }),
       ...(orphans === undefined || orphans.length === 0 ? {} : { orphans: [...orphans] }),
     });
@@ -203,7 +208,7 @@ export class Link {
 
   /** After the message, so that a step which starts in between does not miss it. */
   #interrupt(): void {
-    if (this.#control !== null) Atomics.add(this.#control, ControlWord.interrupts, 1);
+    this.#transport.interrupt();
   }
 
   #receive(message: FromEngine): void {
@@ -221,7 +226,7 @@ export class Link {
         if (this.#isClosing) break;
         this.#state = "ready";
         this.info = message.info;
-        this.weights = message.weights;
+        if (this.#transport.isLocal) this.weights = message.weights;
         this.#opening?.resolve(message);
         break;
       case "failed":
@@ -264,39 +269,37 @@ export class Link {
     } else if (!this.stepIds?.length) {
       // While it loads it may be in native code, and what it has there cannot be freed under it.
       this.#mayRun = this.#state === "loading";
-      return this.#die(`it has shown no sign of life for ${Math.round(silentMs / 1000)} s`);
+      return this.#die(`it has shown no sign of life for ${Math.round(silentMs / 1000)} s`, "step");
     } else if (this.#interruptedAtMs === Infinity) {
       this.#interruptedAtMs = silentMs;
       this.#interrupt();
     } else if (silentMs - this.#interruptedAtMs >= graceMs) {
-      return this.#getStuck(
-        `it has been in one step for ${Math.round(silentMs / 1000)} s and cannot be stopped`,
-      );
+      const reason = `it has been in one step for ${Math.round(silentMs / 1000)} s and cannot be stopped`;
+      return this.#transport.isLocal ? this.#getStuck(reason) : this.#die(reason, "step");
     }
     this.#transport.post({ type: "ping" });
   }
 
   #getStuck(reason: string): void {
     this.#state = "stuck";
-    this.#events.lost(this, reason);
+    this.#events.lost(this, reason, "step");
     if (this.#isClosing) this.#end();
   }
 
-  #die(reason: string): void {
+  #die(reason: string, blame: Blame): void {
     if (this.#state === "dead") return;
     const wasServing = this.#state === "ready";
     this.#opening?.reject(new EngineError(`The engine died: ${reason}`));
     this.#end();
-    if (wasServing && !this.#isClosing) this.#events.lost(this, reason);
+    if (wasServing && !this.#isClosing) this.#events.lost(this, reason, blame);
   }
 
   #end(): void {
     const wasStuck = this.#state === "stuck";
     this.#state = "dead";
     this.#heart.rest();
-    this.#transport.terminate();
+    this.#closed.resolve(this.#transport.terminate());
     this.#opening?.reject(new EngineError("The engine is gone"));
-    this.#closed.resolve();
     if (wasStuck) this.#events.ended(this);
   }
 

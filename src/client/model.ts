@@ -30,6 +30,7 @@ import {
   type ModelStats,
   type OutlookRequest,
   type RequestOutlook,
+  type StartOptions,
   type StatsOptions,
 } from "./client.ts";
 import type { Generation, GenerationParts } from "./generation.ts";
@@ -64,7 +65,10 @@ import type {
   RenderedChat,
   WorkRequest,
 } from "../protocol/request.ts";
-import { WorkerTransport } from "./transport.ts";
+import { printNote } from "../process/print.ts";
+import { assertMayRun, engineCommand } from "./process/engine_command.ts";
+import { ProcessTransport } from "./process/process_transport.ts";
+import { type Transport, WorkerTransport } from "./transport.ts";
 
 /**
  * Loads a model into workers of its own and gives a handle to it. `model`: a path to a GGUF file,
@@ -80,16 +84,15 @@ import { WorkerTransport } from "./transport.ts";
  * ```
  *
  * The model stays in memory until `close()`, or the end of an `await using` block. Throws GgufError, ModelError or
- * TokenizerError for a file that cannot be used, TypeError or RangeError for options, the signal's reason.
+ * TokenizerError for a file that cannot be used, TypeError or RangeError for options, the signal's reason, Deno.errors.NotCapable
+ * where `isolation: "process"` is not permitted.
  */
 export async function loadModel(model: string | URL, options: LoadOptions = {}): Promise<Model> {
   if (typeof model !== "string" && !(model instanceof URL)) {
     throw wrongType("model", "a path or a URL", model);
   }
   checkOptions("loadModel()", options, LOAD_CHECKS);
-  const { progress, signal, workers, threads, cpus: cpuList, shareWeights, onStuck, onWait, overrule } =
-    options;
-  const { draft } = options;
+  const { progress, signal, workers, threads, cpus: cpuList, draft, onStuck, onWait, overrule } = options;
   const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();
   const locate = (spec: string | URL) =>
@@ -101,19 +104,16 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
   const path = await locate(model);
   const draftPath = draft === undefined ? undefined : await locate(draft);
   const files = await ModelFiles.look(path).catch(() => undefined);
-  const client = await EngineClient.start(
-    (worker) => new WorkerTransport(undefined, `kumi engine ${worker}`),
-    {
-      path,
-      engine: { ...engineOptions(options), ...draftPath === undefined ? {} : { draftPath } },
-      workers: layoutWorkers({ workers, threads, cpus }, planWorkers),
-      shareWeights,
-      onStuck,
-      overrule,
-      signal,
-      progress: (doneBytes, totalBytes) => progress?.({ phase: "load", doneBytes, totalBytes }),
-    },
-  );
+  const client = await EngineClient.start(transportOf(options), {
+    path,
+    engine: { ...engineOptions(options), ...draftPath === undefined ? {} : { draftPath } },
+    workers: layoutWorkers({ workers, threads, cpus }, planWorkers),
+    ...restartsOf(options),
+    onStuck,
+    overrule,
+    signal,
+    progress: (doneBytes, totalBytes) => progress?.({ phase: "load", doneBytes, totalBytes }),
+  });
   return new Model(client, { files, weights: options.weights });
 }
 
@@ -122,6 +122,24 @@ interface ModelSource {
   /** Its files as they were before; undefined: they are not to be had. */
   readonly files?: ModelFiles;
   readonly weights?: string;
+}
+
+/** Where engines run. Throws a NotCapable error with advice where this program may start none. */
+function transportOf(options: LoadOptions): (worker: number) => Transport {
+  if (options.isolation !== "process") {
+    return (worker) => new WorkerTransport(undefined, `kumi engine ${worker}`);
+  }
+  const command = engineCommand(options);
+  assertMayRun(command);
+  return (worker) =>
+    new ProcessTransport({ command, log: (line) => printNote(`kumi: engine ${worker}: ${line}`) });
+}
+
+/** Processes share no weights, and are started again for ever. */
+function restartsOf(
+  { isolation, shareWeights }: LoadOptions,
+): Pick<StartOptions, "shareWeights" | "backOff"> {
+  return isolation === "process" ? { shareWeights: false, backOff: {} } : { shareWeights };
 }
 
 /** Those that travel to the engine. */

@@ -22,6 +22,12 @@ export interface PendingQuestion {
   deaths: number;
 }
 
+/**
+ * A token after the place where the first worker ended clears a request. After so many it does not: workers may end of it at
+ * another place each time, so it is only cleared by its end.
+ */
+const DEATHS_UNTIL_THE_END = 2;
+
 /** A request that has not ended: all that another worker needs to go on with it. */
 export class PendingRequest {
   readonly id: number;
@@ -35,7 +41,7 @@ export class PendingRequest {
   promptEstimate: number | null = null;
   /** Workers that ended while they computed it. */
   deaths = 0;
-  /** Whether it has not got further than where the last of them ended. */
+  /** Whether it is not cleared of the last of them. */
   isSuspect = false;
   #request: WorkRequest;
   readonly #emitted: number[];
@@ -123,7 +129,7 @@ export class PendingRequest {
   /** Takes what a step gave. */
   push(event: StepEvent): void {
     if (event.tokens.length > 0) {
-      this.isSuspect = false;
+      if (this.deaths < DEATHS_UNTIL_THE_END) this.isSuspect = false;
       this.#emitted.push(...event.tokens);
       this.#ttftMs ??= this.#now() - this.#request.submittedAt;
     }

@@ -8,7 +8,9 @@ import type { EngineOptions } from "../protocol/engine_options.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import { RestartBudget, type RestartLimits } from "./restart_budget.ts";
 import type { OverruleOptions } from "../protocol/options/load.ts";
-import type { Transport } from "./transport.ts";
+import { BackOff, type BackOffLimits } from "./back_off.ts";
+import type { RestartPolicy } from "./restart_policy.ts";
+import type { Blame, Transport } from "./transport.ts";
 
 /** What is asked of the workers when they start. */
 export interface StartOptions extends RestartLimits {
@@ -30,14 +32,28 @@ export interface StartOptions extends RestartLimits {
   readonly timer?: Timer;
   /** Default: refusals are refusals. */
   readonly overrule?: OverruleOptions;
+  /** Set: workers are replaced for ever, more and more slowly; default: as {@linkcode RestartLimits} allow. */
+  readonly backOff?: BackOffLimits;
+}
+
+/** A worker's place. */
+export interface WorkerHealth {
+  readonly state: LinkState;
+  /** For how long it has shown no sign of life although something is expected of it. */
+  readonly silentMs: number;
+  /** Its process, where it has one of its own. */
+  readonly pid?: number;
+  /** Why there is none at the moment: how the last one ended. */
+  readonly lost?: string;
+  /** The next one is started in so many ms: those before it ended too soon. */
+  readonly restartInMs?: number;
 }
 
 /** Whether requests can be served, and by whom. */
 export interface Health {
   /** At least one worker is ready and none is stuck. */
   readonly ready: boolean;
-  /** `silentMs`: for how long a worker has shown no sign of life although something is expected of it. */
-  readonly workers: readonly { readonly state: LinkState; readonly silentMs: number }[];
+  readonly workers: readonly WorkerHealth[];
   /** Workers that took the place of others. */
   readonly restarts: number;
 }
@@ -48,7 +64,7 @@ export interface PoolEvents {
   ready(link: Link): void;
   message(link: Link, message: ServingMessage): void;
   /** Nothing that a worker says counts any more. */
-  lost(link: Link, reason: string): void;
+  lost(link: Link, reason: string, blame: Blame): void;
   /** There are no workers any more, and there will be none. */
   ended(error: EngineError): void;
 }
@@ -57,8 +73,12 @@ export interface PoolEvents {
 interface Slot {
   readonly index: number;
   options: EngineOptions;
-  readonly budget: RestartBudget;
+  readonly policy: RestartPolicy;
   link: Link;
+  /** How the last worker ended; undefined while there is one that is ready. */
+  lost?: string;
+  /** When the next one is started. */
+  restartAtMs?: number;
   /** Contexts of workers that have ended here and were not freed yet. */
   orphans: number[];
 }
@@ -76,10 +96,14 @@ export class WorkerPool {
   readonly #linkEvents: LinkEvents;
   readonly #slots: Slot[] = [];
   readonly #restarting = new Set<Promise<void>>();
+  /** End the waits of places for their next worker. */
+  readonly #waits = new Set<() => void>();
   /** Rejects when starting cannot succeed any more. */
   readonly #startFailed = Promise.withResolvers<never>();
   /** What the first worker was loaded with. */
   #sizes: Partial<Pick<ModelInfo, "contextLength" | "kvTokens">> | undefined;
+  /** Of the model that was loaded at first. */
+  #fingerprint: string | undefined;
   #nextId = 0;
   #restarts = 0;
   #isStarting = true;
@@ -98,7 +122,7 @@ export class WorkerPool {
     this.#startFailed.promise.catch(() => {});
     this.#linkEvents = {
       message: (link, message) => this.#pass(link, message),
-      lost: (link, reason) => this.#lose(link, reason),
+      lost: (link, reason, blame) => this.#lose(link, reason, blame),
       ended: (link) => this.#replace(this.#slotOf(link), "it was stuck in one step"),
     };
   }
@@ -116,6 +140,7 @@ export class WorkerPool {
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       await Promise.race([pool.#startFailed.promise, pool.#loadAll()]);
+      pool.#fingerprint = pool.#slots[0].link.info?.fingerprint;
       pool.#isStarting = false;
       return pool;
     } catch (error) {
@@ -141,12 +166,26 @@ export class WorkerPool {
     return !this.#isOver && this.#restarting.size > 0;
   }
 
+  /** Whether the next worker of a place is not even started yet. */
+  isWaiting(slot: number): boolean {
+    return this.#slots[slot].restartAtMs !== undefined;
+  }
+
   get #isOver(): boolean {
     return this.#isClosing || this.#hasEnded;
   }
 
   get health(): Health {
-    const workers = this.links.map(({ state, silentMs }) => ({ state, silentMs: Math.round(silentMs) }));
+    const now = this.#timer.now();
+    const workers = this.#slots.map((
+      { link: { state, silentMs, pid }, lost, restartAtMs },
+    ): WorkerHealth => ({
+      state,
+      silentMs: Math.round(silentMs),
+      ...pid === undefined || state === "dead" ? {} : { pid },
+      ...lost === undefined ? {} : { lost },
+      ...restartAtMs === undefined ? {} : { restartInMs: Math.max(0, Math.round(restartAtMs - now)) },
+    }));
     const isReady = workers.some(({ state }) => state === "ready") &&
       workers.every(({ state }) => state !== "stuck");
     return { ready: isReady && !this.#isOver, workers, restarts: this.#restarts };
@@ -154,12 +193,13 @@ export class WorkerPool {
 
   /** A worker has completed a step. */
   noteStep(link: Link): void {
-    this.#slotOf(link).budget.reset();
+    this.#slotOf(link).policy.noteStep();
   }
 
   /** Lets all workers free what they have and end. May be called again. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    for (const end of this.#waits) end();
     // A new worker frees what a dead one has left when it has loaded, so it is closed only then.
     for (const { link, orphans } of this.#slots) if (orphans.length === 0) void link.close();
     await Promise.all(this.#restarting);
@@ -169,16 +209,16 @@ export class WorkerPool {
   async #loadAll(): Promise<void> {
     const { workers, engine } = this.#options;
     const first = this.#createLink(0);
-    const bare: Slot = { index: 0, options: engine, budget: new RestartBudget(), link: first, orphans: [] };
+    const bare: Slot = { index: 0, options: engine, policy: this.#policy(), link: first, orphans: [] };
     this.#slots.push(bare);
     const own = typeof workers === "function" ? workers(await first.machine(engine.libraryPath)) : workers;
     this.#assertStarting();
     if (own?.length === 0) throw new RangeError("A model needs at least one worker");
     this.#slots.length = 0;
     for (const [index, options] of (own ?? [{}]).entries()) {
-      const budget = new RestartBudget(this.#options);
       const link = index === 0 ? first : this.#createLink(index);
-      this.#slots.push({ index, options: { ...engine, ...options }, budget, link, orphans: [] });
+      const policy = this.#policy();
+      this.#slots.push({ index, options: { ...engine, ...options }, policy, link, orphans: [] });
     }
     const sharers = this.#slots.length;
     if (sharers > 1) {
@@ -203,6 +243,11 @@ export class WorkerPool {
     await Promise.all(loads.values());
   }
 
+  #policy(): RestartPolicy {
+    const { backOff } = this.#options;
+    return backOff === undefined ? new RestartBudget(this.#options) : new BackOff(backOff);
+  }
+
   #assertStarting(): void {
     if (this.#isClosing) throw new EngineError("The model was closed while it was loading");
   }
@@ -221,6 +266,7 @@ export class WorkerPool {
     const { path } = this.#options;
     await slot.link.load({ path, options: slot.options, shareFrom, orphans: slot.orphans, progress });
     slot.orphans = [];
+    slot.policy.noteReady(this.#timer.now());
   }
 
   /**
@@ -245,7 +291,7 @@ export class WorkerPool {
     return this.#slots.find((slot) => slot.link === link)!;
   }
 
-  #lose(link: Link, reason: string): void {
+  #lose(link: Link, reason: string, blame: Blame): void {
     if (this.#isOver) {
       if (link.state === "stuck") this.#options.onStuck?.(reason);
       return;
@@ -256,43 +302,78 @@ export class WorkerPool {
     }
     // First the new worker, so that the requests know that there is one to wait for.
     if (link.state === "dead") this.#replace(this.#slotOf(link), reason);
-    this.#events.lost(link, reason);
+    this.#events.lost(link, reason, blame);
     if (link.state === "stuck") this.#options.onStuck?.(reason);
   }
 
   #replace(slot: Slot, reason: string): void {
     if (this.#isOver) return;
-    if (!slot.budget.take(this.#timer.now())) {
+    const delayMs = slot.policy.next(this.#timer.now());
+    if (delayMs === null) {
       this.#end(`its workers end again and again before they complete a step; the last: ${reason}`);
       return;
     }
     this.#restarts++;
-    const restart = this.#restart(slot);
+    slot.lost = reason;
+    const restart = this.#restart(slot, delayMs);
     this.#restarting.add(restart);
     void restart.then(() => {
       this.#restarting.delete(restart);
-      if (slot.link.state === "ready" && !this.#isOver) this.#events.ready(slot.link);
+      if (slot.link.state !== "ready" || this.#isOver) return;
+      slot.lost = undefined;
+      this.#events.ready(slot.link);
     });
   }
 
   /** Puts a new worker into a slot. Never rejects. */
-  async #restart(slot: Slot): Promise<void> {
+  async #restart(slot: Slot, delayMs: number): Promise<void> {
     // What a dead worker had loaded is still in memory until its context is freed. It can be taken over once.
     let { weights } = slot.link;
+    let wait: number | null = delayMs;
     for (let loads = 1; loads === 1 || !this.#isOver; loads++) {
+      if (wait > 0) await this.#wait(slot, wait);
+      // Where something was left behind, only a new worker can free it.
+      if (this.#isOver && wait > 0) return;
       for (const orphan of slot.link.orphans) if (!slot.orphans.includes(orphan)) slot.orphans.push(orphan);
       try {
         this.#adopt(slot, { isReplacement: true });
         slot.link = this.#createLink(slot.index);
         await this.#load(slot, weights ?? this.#survivorOf(slot)?.link.weights);
+        this.#assertSameModel(slot.link);
         return;
       } catch (error) {
         weights = undefined;
         await slot.link.close();
         const { message } = error instanceof Error ? error : new Error(String(error));
-        if (loads === LOADS_MAX) return this.#end(`a new worker cannot load the model: ${message}`);
+        wait = this.#waitAfterFailure(slot, loads);
+        if (wait === null) return this.#end(`a new worker cannot load the model: ${message}`);
+        slot.lost = `a new worker cannot load the model: ${message}`;
       }
     }
+  }
+
+  #waitAfterFailure(slot: Slot, loads: number): number | null {
+    if (this.#options.backOff === undefined) return loads === LOADS_MAX ? null : 0;
+    return slot.policy.next(this.#timer.now());
+  }
+
+  /** The file may be another one by now: what it would go on with are other answers. */
+  #assertSameModel({ info }: Link): void {
+    if (info?.fingerprint === this.#fingerprint) return;
+    throw new EngineError("the model's file is not the one that was loaded at first");
+  }
+
+  /** Until the next worker is due, or none is wanted any more. */
+  async #wait(slot: Slot, ms: number): Promise<void> {
+    slot.restartAtMs = this.#timer.now() + ms;
+    const due = Promise.withResolvers<void>();
+    this.#waits.add(due.resolve);
+    const stop = this.#timer.every(ms, due.resolve);
+    if (this.#isOver) due.resolve();
+    await due.promise;
+    stop();
+    this.#waits.delete(due.resolve);
+    slot.restartAtMs = undefined;
   }
 
   /** Memory of another node is slower: unless it is wanted, only workers of one node share. */

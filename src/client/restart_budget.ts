@@ -1,3 +1,5 @@
+import type { RestartPolicy } from "./restart_policy.ts";
+
 /** How often a worker may be replaced before something is wrong that a new worker does not cure. */
 export interface RestartLimits {
   /** Most restarts within the window. Default 5. */
@@ -6,8 +8,8 @@ export interface RestartLimits {
   readonly windowMs?: number;
 }
 
-/** Counts the restarts of one place since its worker last completed a step. */
-export class RestartBudget {
+/** Counts the restarts of one place since its worker last completed a step: no more than so many, each at once. */
+export class RestartBudget implements RestartPolicy {
   readonly #restartsMax: number;
   readonly #windowMs: number;
   #times: number[] = [];
@@ -17,15 +19,16 @@ export class RestartBudget {
     this.#windowMs = windowMs;
   }
 
-  /** Notes a restart; false when it is one too many. */
-  take(nowMs: number): boolean {
-    this.#times = this.#times.filter((time) => nowMs - time < this.#windowMs);
-    this.#times.push(nowMs);
-    return this.#times.length <= this.#restartsMax;
+  noteReady(): void {}
+
+  /** It was worth starting it. */
+  noteStep(): void {
+    this.#times = [];
   }
 
-  /** A worker completed a step: it was worth starting it. */
-  reset(): void {
-    this.#times = [];
+  next(nowMs: number): number | null {
+    this.#times = this.#times.filter((time) => nowMs - time < this.#windowMs);
+    this.#times.push(nowMs);
+    return this.#times.length <= this.#restartsMax ? 0 : null;
   }
 }

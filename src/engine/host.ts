@@ -62,12 +62,21 @@ const OUTLOOK_MS = 10;
 /** Progress messages are sent when this much of the whole has been added. */
 const PROGRESS_STEP = 0.005;
 
+/** Hears what is otherwise only in the words that both sides see. Called very often: must not throw, nor take long. */
+export interface EngineSigns {
+  /** Native code begins to compute for these requests; none: it has ended. */
+  step(ids: readonly number[]): void;
+  /** A sign of life. */
+  beat(): void;
+}
+
 /**
  * The engine's side of the messages: loads the model, runs steps while there is work, and answers. It blocks
  * its thread during a step and lets messages in between two steps.
  */
 export class EngineHost {
   readonly #post: (message: FromEngine) => void;
+  readonly #signs: EngineSigns | null;
   readonly #loadAbort = new AbortController();
   #control: Int32Array = new Int32Array(CONTROL_WORDS);
   #runner: ModelRunner | null = null;
@@ -93,8 +102,10 @@ export class EngineHost {
    */
   #wasInterrupted = false;
 
-  constructor(post: (message: FromEngine) => void) {
+  /** `signs`: for a caller's side that shares no memory with this one. */
+  constructor(post: (message: FromEngine) => void, signs: EngineSigns | null = null) {
     this.#post = post;
+    this.#signs = signs;
   }
 
   /** Takes one message. Never throws. */
@@ -159,7 +170,10 @@ export class EngineHost {
       this.#post({ type: "step", events: [{ id, tokens: [], text: "", error }] });
       return;
     }
+    // Its grammar, or its prompt, may be what native code dies of.
+    this.#noteStep([id]);
     this.#engine.add(id, request);
+    this.#noteStep([]);
     // Whoever asked learns now whether it was taken, and not after a long step.
     this.#postEvents(this.#engine);
     this.#run();
@@ -378,10 +392,12 @@ export class EngineHost {
     const count = Math.min(ids.length, CONTROL_STEP_IDS_MAX);
     for (let i = 0; i < count; i++) this.#control[CONTROL_STEP_IDS + i] = ids[i];
     Atomics.store(this.#control, ControlWord.stepRequests, count);
+    this.#signs?.step(ids);
   }
 
   #beat(): void {
     Atomics.add(this.#control, ControlWord.heartbeat, 1);
+    this.#signs?.beat();
   }
 
   #close(): void {

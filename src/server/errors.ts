@@ -1,6 +1,6 @@
 /** The one place that turns anything thrown into an error of the HTTP interface. @module */
 
-import { ContextError, EngineError, RefusedError } from "../protocol/errors.ts";
+import { ContextError, EngineError, QuarantineError, RefusedError } from "../protocol/errors.ts";
 import { TemplateError } from "../tokenizer/error.ts";
 import { TokenizerError } from "../tokenizer/error.ts";
 import { ApiError, badField } from "./api_error.ts";
@@ -18,6 +18,15 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof TemplateError) return badField("messages", error.message);
   if (error instanceof RangeError || error instanceof TokenizerError) {
     return new ApiError(400, error.message, { code: "invalid_value" });
+  }
+  if (error instanceof QuarantineError) {
+    const what = `This request was given up: the engine ended ${error.deaths} times while it computed it`;
+    return new ApiError(500, what, {
+      code: "request_quarantined",
+      // Clients of OpenAI's and Anthropic's send again what failed so, unless they are told not to.
+      headers: { "x-should-retry": "false" },
+      cause: error,
+    });
   }
   if (error instanceof EngineError) {
     return new ApiError(503, "The engine cannot serve requests", {

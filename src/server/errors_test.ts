@@ -15,7 +15,7 @@ Deno.test("toApiError() gives each error its status and code", () => {
     [new TemplateError("roles"), 400, "invalid_value"],
     [new RangeError("range"), 400, "invalid_value"],
     [new EngineError("gone"), 503, "engine_unavailable"],
-    [new QuarantineError(2, "died at /home/me"), 500, "internal_error"],
+    [new QuarantineError(2, "died at /home/me"), 500, "request_quarantined"],
     [new Error("secret /etc/passwd"), 500, "internal_error"],
     ["text", 500, "internal_error"],
     [new ApiError(413, "large"), 413, null],

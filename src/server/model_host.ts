@@ -1,4 +1,5 @@
 import type { LoadProgress } from "../protocol/options/load.ts";
+import type { Health } from "../client/client.ts";
 import type { Model } from "../client/model.ts";
 import { Canary } from "./canary.ts";
 import { ApiError } from "./api_error.ts";
@@ -12,6 +13,12 @@ export interface Readiness {
 }
 
 const RETRY_MS = 5000;
+
+/** Ms until the next worker is started where all of them ended too soon and wait for that; else null. */
+function backOffMs(workers: Health["workers"]): number | null {
+  const waits = workers.map(({ restartInMs = null }) => restartInMs);
+  return waits.length === 0 || waits.includes(null) ? null : Math.min(...waits as number[]);
+}
 /** A canary that has not answered for so long beyond its interval is dead. */
 const CANARY_GRACE_MS = 60_000;
 
@@ -38,6 +45,13 @@ export class ModelHost {
 
   /** The model. Throws an ApiError, 503, where it cannot take requests. */
   get model(): Model {
+    const waitMs = this.#model === null ? null : backOffMs(this.#model.health().workers);
+    if (waitMs !== null && this.takesRequests) {
+      throw new ApiError(503, "The engine ends again and again", {
+        code: "engine_restarting",
+        retryAfterMs: waitMs,
+      });
+    }
     if (!this.takesRequests) {
       const { state } = this.readiness();
       const what =
@@ -94,7 +108,12 @@ export class ModelHost {
   }
 
   #problem(model: Model, canary: Canary): string | null {
-    if (!model.health().ready) return "no engine worker is ready";
+    const { ready, workers } = model.health();
+    if (!ready) {
+      const waitMs = backOffMs(workers);
+      if (waitMs === null) return "no engine worker is ready";
+      return `the engine ends again and again; it is started next in ${Math.ceil(waitMs / 1000)} s`;
+    }
     if (!canary.isRight) return "a test request was not answered right";
     if (this.#canaryMs > 0 && canary.ageMs > this.#canaryMs + CANARY_GRACE_MS) {
       return "a test request was not answered in time";

@@ -11,13 +11,16 @@ class FakeModel {
   logprob = -1;
   error: Error | null = null;
   asked = 0;
+  /** Until the next worker is started. */
+  restartInMs?: number;
 
   stats() {
     return Promise.resolve({ workers: [{ classes: [{ name: "urgent" }, { name: "bulk" }] }] });
   }
 
   health() {
-    return { ready: this.isHealthy };
+    const { restartInMs } = this;
+    return { ready: this.isHealthy, workers: [{ state: "ready", silentMs: 0, restartInMs }] };
   }
 
   generate(_prompt: string, options: GenerationOptions) {
@@ -51,6 +54,19 @@ Deno.test("ModelHost is ready once the model has answered right, until it drains
   host.drain();
   assertEquals(host.readiness().state, "draining");
   assertEquals(assertThrows(() => host.model, ApiError).status, 503);
+});
+
+Deno.test("ModelHost says when an engine that ends again and again is started next, and takes nothing until then", async () => {
+  const model = new FakeModel();
+  const host = await hostOf(model);
+  model.isHealthy = false;
+  assertEquals(host.readiness().reason, "no engine worker is ready");
+  // One that is being started may be waited for.
+  assertEquals(host.model as unknown, model);
+  model.restartInMs = 7800;
+  assertEquals(host.readiness().reason, "the engine ends again and again; it is started next in 8 s");
+  const error = assertThrows(() => host.model, ApiError);
+  assertEquals([error.status, error.code, error.headers["retry-after"]], [503, "engine_restarting", "8"]);
 });
 
 Deno.test("ModelHost is not ready where an answer is not right", async () => {

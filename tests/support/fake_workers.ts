@@ -9,7 +9,7 @@ import {
 import type { ModelInfo } from "../../src/protocol/model_info.ts";
 import type { FinishReason } from "../../src/protocol/answer.ts";
 import type { GenerationRequest } from "../../src/protocol/request.ts";
-import type { Transport } from "../../src/client/transport.ts";
+import type { Blame, Transport } from "../../src/client/transport.ts";
 
 /** Time that passes when a test says so. */
 export class FakeTimer implements Timer {
@@ -74,8 +74,10 @@ export class FakeWorker implements Transport {
   readonly number: number;
   readonly sent: ToEngine[] = [];
   isTerminated = false;
+  /** Whether it passes for a worker of this process. */
+  isLocal = true;
   say: (message: FromEngine) => void = () => {};
-  die: (reason: string) => void = () => {};
+  die: (reason: string, blame?: Blame) => void = () => {};
   readonly #words = new Int32Array(this.control);
   readonly #behave: Behaviour;
 
@@ -92,9 +94,13 @@ export class FakeWorker implements Transport {
     queueMicrotask(() => this.#behave(message, this));
   }
 
-  listen(onMessage: (message: FromEngine) => void, onDeath: (reason: string) => void): void {
+  interrupt(): void {
+    this.#words[ControlWord.interrupts]++;
+  }
+
+  listen(onMessage: (message: FromEngine) => void, onDeath: (reason: string, blame: Blame) => void): void {
     this.say = onMessage;
-    this.die = onDeath;
+    this.die = (reason, blame = "step") => onDeath(reason, blame);
   }
 
   terminate(): void {

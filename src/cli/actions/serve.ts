@@ -51,7 +51,8 @@ export async function runServer(args: Arguments): Promise<number> {
     const settings = resolveSettings(sources);
     if (args.switches.has("print-permissions")) {
       const [cache = null] = cacheFolders();
-      const paths = { root: SOURCES, library: chosenLibrary(), cache, hubHosts: HUB_HOSTS };
+      const library = chosenLibrary(), deno = Deno.execPath();
+      const paths = { root: SOURCES, library, deno, cache, hubHosts: HUB_HOSTS };
       printLine(servePermissions(settings, sources, paths).join(" "));
       return 0;
     }

@@ -59,6 +59,7 @@ async function serverAccess(args: Arguments, env: Environment): Promise<Access> 
     const recorded = settings.record === undefined ? [] : recordFiles(settings.record);
     return {
       ...access,
+      isSupervisor: settings.supervise === true,
       run: [...access.run ?? [], ...opener === null || settings.noUi ? [] : [opener]],
       write: [
         ...access.write ?? [],

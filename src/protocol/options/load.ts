@@ -80,6 +80,11 @@ export interface LoadOptions {
    */
   shareWeights?: boolean | "all";
   /**
+   * "process": each engine runs in a process of its own, so that its crash ends neither this program nor a request; it
+   * needs `--allow-run`, and weights are not shared. Default "worker": in threads of this process.
+   */
+  isolation?: "worker" | "process";
+  /**
    * Quantises the weights while loading, to a mix or a format such as "q4_k_m" or "q8_0"; what is loaded holds F32, F16
    * or BF16. Default: the weights as they are.
    */
@@ -215,6 +220,12 @@ export const LOAD = {
     doc: "whether workers share one copy of the weights",
     isCallers: true,
   },
+  isolation: {
+    kind: words(["worker", "process"]),
+    default: "worker",
+    doc: "whether engines run in threads of this process, or in processes of their own",
+    isCallers: true,
+  },
   weights: {
     kind: words(targetNames),
     doc: "quantise the weights while loading, to a format or a mix such as q8_0 or q4_k_m",
@@ -340,6 +351,7 @@ export type CallersOption =
   | "cpus"
   | "workers"
   | "shareWeights"
+  | "isolation"
   | "draft"
   | "onStuck"
   | "overrule"

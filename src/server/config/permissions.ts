@@ -14,6 +14,8 @@ export interface ServerPaths {
   readonly root: string | null;
   /** The kernel library. */
   readonly library: string;
+  /** The program that runs modules. */
+  readonly deno: string;
   /** Folder for downloaded models; null where there is none. */
   readonly cache: string | null;
   /** The hosts that models come from. */
@@ -46,14 +48,19 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
   const kept = [...keptFolders(settings), ...upstreams.kept];
   read.push(...kept);
   const write = [...isDownload && paths.cache !== null ? [paths.cache] : [], ...recorded, ...kept];
+  const run = [
+    ...settings.supervise ? [paths.deno] : [],
+    // pip fetches a model of the list that the hub does not give.
+    ...isNamed ? PYTHONS.map(([program]) => program) : [],
+  ];
   return [
     "--no-prompt",
     `--allow-net=${net.join(",")}`,
     `--allow-read=${read.join(",")}`,
     ...write.length > 0 ? [`--allow-write=${write.join(",")}`] : [],
-    `--allow-ffi=${paths.library}`,
-    // pip fetches a model of the list that the hub does not give.
-    ...isNamed ? [`--allow-run=${PYTHONS.map(([program]) => program).join(",")}`] : [],
+    // An engine in a process of its own has permissions of its own, and the server opens no library.
+    ...settings.supervise ? [] : [`--allow-ffi=${paths.library}`],
+    ...run.length > 0 ? [`--allow-run=${run.join(",")}`] : [],
     `--allow-env=${["KUMI_*", "HF_*", "XDG_*", "HOME", ...upstreams.variables].join(",")}`,
     "--ignore-env",
   ];

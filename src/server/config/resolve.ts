@@ -150,6 +150,7 @@ export function serveOptions(settings: Settings, sources: ConfigSources): ServeO
   return {
     ...settings.load,
     ...settings.noPrefixCache ? { prefixCache: false } : {},
+    ...settings.supervise ? { isolation: "process" } : {},
     model: settings.model,
     modelName: settings.modelName,
     hostname: settings.host,

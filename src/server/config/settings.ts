@@ -186,6 +186,10 @@ const SERVING = {
     value: "N",
     help: "how long files, and batches that ended, are kept",
   },
+  supervise: {
+    kind: boolean,
+    help: "run the engine in a process of its own, and start it again if it crashes: no request is lost",
+  },
   drainSeconds: {
     kind: number(0, 86_400),
     fallback: SERVE_DEFAULTS.drainSeconds,

@@ -34,6 +34,8 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "./cli": CLI,
   "./native_files": "src/ffi/native_files.ts",
 };
+/** What an engine's process runs. */
+const ENGINE = "src/engine/process.ts";
 /** What the command line opens by path. */
 const PROGRAMS = ["src/cli/bench/peer/llamacpp.mjs"];
 /** For npx, which starts programs as their first line says. */
@@ -119,7 +121,7 @@ async function writeMain(
     folder,
     [...sources].map(([name, text]) => {
       const code = toJavaScript(name, text);
-      return [named(name, ".js"), name === CLI ? SHEBANG + code : code];
+      return [named(name, ".js"), name === CLI || name === ENGINE ? SHEBANG + code : code];
     }),
   );
   const declarations = toDeclarations(Object.values(ENTRIES), sources);
@@ -141,7 +143,7 @@ async function writeMain(
     type: "module",
     engines: { deno: ">=2.9" },
     exports: exportsOf(),
-    bin: { kumi: named(CLI, ".js") },
+    bin: { kumi: named(CLI, ".js"), "kumi-engine": named(ENGINE, ".js") },
     dependencies: Object.fromEntries(dependencies),
     optionalDependencies: Object.fromEntries(optional),
   });
@@ -162,9 +164,14 @@ export async function packNpm(
     folders.push(`${folder}/kumi-${each.platform.id}`);
     await writePlatform(folders.at(-1)!, manifest, each);
   }
-  const installed = await Deno.readTextFile(`${ROOT}/src/ffi/native_files.npm.ts`);
-  const replaced = new Map([["src/ffi/native_files.ts", installed]]);
-  const sources = await withStandIns(await readSources(Object.values(ENTRIES), replaced));
+  const own = ["src/ffi/native_files", "src/client/process/engine_entry"];
+  const replaced = new Map(
+    await Promise.all(own.map(async (name): Promise<[string, string]> => [
+      `${name}.ts`,
+      await Deno.readTextFile(`${ROOT}/${name}.npm.ts`),
+    ])),
+  );
+  const sources = await withStandIns(await readSources([...Object.values(ENTRIES), ENGINE], replaced));
   await writeMain(`${folder}/kumi`, manifest, sources, inOrder);
   return [...folders, `${folder}/kumi`];
 }
