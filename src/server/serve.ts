@@ -80,7 +80,8 @@ export function serve(options: ServeOptions = {}): KumiServer {
     abort.abort(error);
     throw error;
   }
-  const running = new Running({ server, handler, energy, loading, abort, drainMs: drainSeconds * 1000 });
+  const drainMs = drainSeconds * 1000, isIsolated = options.isolation === "process";
+  const running = new Running({ server, handler, energy, loading, isIsolated, abort, drainMs });
   options.onListen?.(running.url);
   return running;
 }
@@ -91,6 +92,8 @@ interface Parts {
   readonly handler: Handler;
   readonly energy: ServerEnergy;
   readonly loading: Promise<Model>;
+  /** Whether the engine has a process of its own. */
+  readonly isIsolated: boolean;
   /** Stops loading. */
   readonly abort: AbortController;
   readonly drainMs: number;
@@ -119,7 +122,8 @@ class Running implements KumiServer {
   async #load(): Promise<Model> {
     try {
       const model = await this.#parts.loading;
-      if (this.#ending === null) this.#parts.energy.start();
+      // A server that is to survive native code has none in its own process.
+      if (this.#ending === null && !this.#parts.isIsolated) this.#parts.energy.start();
       await this.#parts.handler.settled;
       return model;
     } catch (error) {
