@@ -207,7 +207,7 @@ Deno.test("servePermissions() opens the hosts of upstreams and what has their ke
     { ...UPSTREAM, name: "own", url: "http://10.0.0.5/v1", keyEnv: "OWN_KEY" },
   ];
   const given = sources({ flags: { config: "c" }, files: { c: JSON.stringify({ upstreams }) } });
-  const paths = { root: null, library: "lib", cache: null, hubHosts: "hub" };
+  const paths = { root: null, library: "lib", cache: null, deno: "/bin/deno", hubHosts: "hub" };
   const flags = servePermissions(resolveSettings(given), given, paths);
   const flag = (name: string) =>
     flags.find((each) => each.startsWith(`--allow-${name}=`))!.split("=")[1].split(",");
