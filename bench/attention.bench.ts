@@ -29,7 +29,8 @@ for (const format of KV_FORMATS) {
       name:
         `attention ${batch} × ${count} token(s) after ${depth}, ${HEADS}/${KV_HEADS} heads of ${HEAD_DIM}, KV ${format}`,
       work: pairs * HEAD_DIM * 2,
-      tolerance: 1e-5,
+      // Products of integers: the reference rounds queries, too, but no weights of values.
+      tolerance: format === "q8_0" ? 1e-3 : 1e-5,
       setup(bed) {
         const slices = sequencesOf(batch, depth, count);
         const arena = filledArena(bed, slices, format);

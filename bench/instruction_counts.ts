@@ -1,9 +1,9 @@
 /**
- * How many instructions a multiply-add of the matmul takes on each instruction-set level, and how many of
- * them multiply.
+ * How many instructions a multiply-add of the matmul, or of attention, takes on each instruction-set level, and
+ * how many of them multiply.
  *
- * deno task run bench/instruction_counts.ts [--levels x86_64_v4_vnni,neon_i8mm] [--formats q4_k,q8_0]
- * [--json] [--names]
+ * deno task run bench/instruction_counts.ts [--kernel attention] [--levels x86_64_v4_vnni,neon_i8mm]
+ * [--formats q4_k,q8_0] [--json] [--names]
  *
  * Counts are exact and the same on every machine: nothing here is a time. x86-64 programs run on this
  * machine, one step after the other, which needs Linux and objdump; what the machine lacks is counted and
@@ -14,7 +14,7 @@
 import { parseArgs } from "@std/cli";
 import { renderTable } from "../src/cli/table.ts";
 import { weightFormats } from "../src/ffi/symbols.ts";
-import { formatNames } from "../src/gguf/mod.ts";
+import { formatNames, kvFormatNames } from "../src/gguf/mod.ts";
 import { zigBuildCommand, zigEnvironment } from "../src/setup/build.ts";
 import { BUILD, ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
@@ -29,28 +29,49 @@ import {
   total,
 } from "./instructions/histogram.ts";
 
-const FORMATS: readonly string[] = formatNames;
-const FLOATS: ReadonlySet<string> = new Set(
-  formatNames.filter((name) => weightFormats[name].activation === "f32"),
-);
+/** Something whose instructions are counted: a program, its formats, and how many columns or tokens prefill has. */
+interface Kernel {
+  readonly program: string;
+  readonly formats: readonly string[];
+  /** Formats that are multiplied as f32. */
+  readonly floats: ReadonlySet<string>;
+  readonly prefill: (level: string) => number;
+}
 
-/** The instructions that multiply weights by activations; what scales sums, and the rest, is overhead. */
+const KERNELS: Record<string, Kernel> = {
+  matmul: {
+    program: "count_matmul_",
+    formats: formatNames,
+    floats: new Set(formatNames.filter((name) => weightFormats[name].activation === "f32")),
+    // The baseline, which takes one column at a time, is spared most of the steps.
+    prefill: (level) => level === "baseline" ? 16 : 64,
+  },
+  attention: {
+    program: "count_attention_",
+    formats: kvFormatNames,
+    floats: new Set(kvFormatNames.filter((name) => name !== "q8_0")),
+    prefill: (level) => level === "baseline" ? 3 : 12,
+  },
+};
+
+/** The instructions that multiply what a kernel is there for; what scales sums, and the rest, is overhead. */
 const MULTIPLIES: Record<string, { integer: RegExp; float: RegExp }> = {
-  amx: { integer: /^(tdpb[us]|vpdpbusd)/, float: /^(tdpbf16|vdpbf16|vfn?madd\d+ps)/ },
-  x86_64_v4_bf16: { integer: /^vpdpbusd/, float: /^(vdpbf16|vfn?madd\d+ps)/ },
-  x86_64_v4_vnni: { integer: /^vpdpbusd/, float: /^vfn?madd\d+ps/ },
+  amx: { integer: /^(tdpb[us]|vpdp(busd|wssd))/, float: /^(tdpbf16|vdpbf16|vfn?madd\d+ps)/ },
+  x86_64_v4_bf16: { integer: /^vpdp(busd|wssd)/, float: /^(vdpbf16|vfn?madd\d+ps)/ },
+  x86_64_v4_vnni: { integer: /^vpdp(busd|wssd)/, float: /^vfn?madd\d+ps/ },
   x86_64_v4: { integer: /^vpmadd(ubsw|wd)/, float: /^vfn?madd\d+ps/ },
-  avx_vnni: { integer: /^vpdpbusd/, float: /^vfn?madd\d+ps/ },
+  avx_vnni: { integer: /^vpdp(busd|wssd)/, float: /^vfn?madd\d+ps/ },
   x86_64_v3: { integer: /^vpmadd(ubsw|wd)/, float: /^vfn?madd\d+ps/ },
   baseline: { integer: /^pmu?(ll|lh|add)/, float: /^mulpd/ },
   neon_i8mm: { integer: /^(smmla|sdot)/, float: /^fmla/ },
   neon_dotprod: { integer: /^sdot/, float: /^fmla/ },
-  neon: { integer: /^(smull2?|smlal2?|mul|mla)\.8/, float: /^fmla/ },
+  neon: { integer: /^(smull2?|smlal2?|mul|mla)\.[48]/, float: /^fmla/ },
 };
 
 interface Row {
   level: string;
   format: string;
+  /** Columns of the matmul, tokens of attention. */
   columns: number;
   macs: number;
   /** Instructions per 1,000 multiply-adds. */
@@ -71,8 +92,8 @@ function filesOf(folder: string): Deno.DirEntry[] {
   }
 }
 
-/** Builds the programs: paths by level. */
-async function build(levels: readonly string[]): Promise<Map<string, string>> {
+/** Builds the programs: the kernel's paths by level. */
+async function build(kernel: Kernel, levels: readonly string[]): Promise<Map<string, string>> {
   const zig = await ensureZig({});
   const prefix = `${BUILD}/instructions`;
   const wanted = levels.length === 1 ? [`-Dlevel=${levels[0]}`] : [];
@@ -82,13 +103,15 @@ async function build(levels: readonly string[]): Promise<Map<string, string>> {
   const programs = new Map<string, string>();
   for (const arch of ["x86_64", "aarch64"]) {
     for (const { name } of filesOf(`${prefix}/count/${arch}`)) {
-      programs.set(name.replace(/^count_matmul_/, ""), `${prefix}/count/${arch}/${name}`);
+      if (!name.startsWith(kernel.program)) continue;
+      programs.set(name.slice(kernel.program.length), `${prefix}/count/${arch}/${name}`);
     }
   }
   return programs;
 }
 
 async function measure(
+  kernel: Kernel,
   count: Count,
   level: string,
   format: string,
@@ -98,7 +121,7 @@ async function measure(
   const { histogram: once, macs } = await count([...args, "1"]);
   const histogram = difference(once, (await count([...args, "0"])).histogram);
   const thousands = macs / 1000;
-  const multiplies = MULTIPLIES[level]?.[FLOATS.has(format) ? "float" : "integer"];
+  const multiplies = MULTIPLIES[level]?.[kernel.floats.has(format) ? "float" : "integer"];
   if (!multiplies) throw new Error(`MULTIPLIES does not know the level ${level}`);
   const row: Row = {
     level,
@@ -124,12 +147,7 @@ function printNames(row: Row, histogram: Histogram): void {
   const thousands = row.macs / 1000;
   const names = [...histogram].sort((a, b) => b[1] - a[1]).slice(0, 24);
   const list = names.map(([name, count]) => `${name} ${(count / thousands).toFixed(2)}`).join(", ");
-  console.error(`${row.level} ${row.format}, ${row.columns} columns: ${list}`);
-}
-
-/** Prefill's columns. The baseline, which takes one column at a time, is spared most of the steps. */
-function prefillColumns(level: string): number {
-  return level === "baseline" ? 16 : 64;
+  console.error(`${row.level} ${row.format}, ${row.columns} at once: ${list}`);
 }
 
 function printTables(rows: readonly Row[]): void {
@@ -165,9 +183,14 @@ function printTables(rows: readonly Row[]): void {
   console.log(renderTable(["format", "products", "loads, stores", "others", "share"], tiles));
 }
 
-const options = parseArgs(Deno.args, { string: ["levels", "formats"], boolean: ["json", "names"] });
-const formats = options.formats?.split(",") ?? FORMATS;
-const programs = await build(options.levels?.split(",") ?? []);
+const options = parseArgs(Deno.args, {
+  string: ["kernel", "levels", "formats"],
+  boolean: ["json", "names"],
+});
+const kernel = KERNELS[options.kernel ?? "matmul"];
+if (!kernel) throw new RangeError(`--kernel is matmul or attention, current value is ${options.kernel}`);
+const formats = options.formats?.split(",") ?? kernel.formats;
+const programs = await build(kernel, options.levels?.split(",") ?? []);
 const rows: Row[] = [];
 for (const level of options.levels?.split(",") ?? Object.keys(MULTIPLIES)) {
   const program = programs.get(level);
@@ -181,8 +204,8 @@ for (const level of options.levels?.split(",") ?? Object.keys(MULTIPLIES)) {
     await using steps = emulated ? null : await Stepper.open(program, stepper);
     const count: Count = steps ? (args) => steps.count(args) : (args) => countEmulated(program, args);
     for (const format of formats) {
-      for (const columns of [prefillColumns(level), 1]) {
-        const [row, histogram] = await measure(count, level, format, columns);
+      for (const columns of [kernel.prefill(level), 1]) {
+        const [row, histogram] = await measure(kernel, count, level, format, columns);
         rows.push(row);
         if (options.json) console.log(JSON.stringify(row));
         if (options.names) printNames(row, histogram);

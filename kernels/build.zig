@@ -85,13 +85,15 @@ fn addSymbolSteps(b: *std.Build, host: Target) void {
     }
 }
 
-/// Static programs of the matmul alone, one for each level of every architecture, and the one that steps through them.
+/// Static programs of the matmul and of attention alone, for each level of every architecture, and the one that steps through them.
 fn addCountPrograms(b: *std.Build, wanted: ?[]const u8) void {
     const step = b.step("count-programs", "Build the programs whose instructions are counted");
     for ([_]std.Target.Cpu.Arch{ .x86_64, .aarch64 }) |arch| {
         for (isa_levels.ofRuntime(arch)) |level| {
             if (wanted) |name| if (!std.mem.eql(u8, name, level.name)) continue;
-            addProgram(b, step, "count", "count_matmul", .{ .arch = arch, .os = .linux, .emulated = true }, level, .fast);
+            for ([_][]const u8{ "count_matmul", "count_attention" }) |name| {
+                addProgram(b, step, "count", name, .{ .arch = arch, .os = .linux, .emulated = true }, level, .fast);
+            }
         }
     }
     const stepper: Target = .{ .arch = .x86_64, .os = .linux, .emulated = true };

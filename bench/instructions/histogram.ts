@@ -5,7 +5,7 @@ import { capture } from "../../src/setup/process.ts";
 /** How often each instruction was executed, by name; of Arm's with the shape of its vectors. */
 export type Histogram = Map<string, number>;
 
-/** What a run of count_matmul did. */
+/** What a run of count_matmul or count_attention did. */
 export interface Run {
   readonly histogram: Histogram;
   /** Multiply-adds of one repetition. */
@@ -15,7 +15,7 @@ export interface Run {
 /** The program's only line of output. */
 function macsOf(text: string): number {
   const match = /^macs (\d+)$/m.exec(text);
-  if (!match) throw new Error(`count_matmul printed no line "macs": ${text.slice(0, 200)}`);
+  if (!match) throw new Error(`the program printed no line "macs": ${text.slice(0, 200)}`);
   return Number(match[1]);
 }
 

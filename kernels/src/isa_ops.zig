@@ -19,6 +19,7 @@ const compiled = struct {
     const rope_table = @import("ops/rope_table.zig").run;
     const rope_append = @import("ops/rope_append.zig").run;
     const attention = @import("ops/attention/attention.zig").run;
+    const attention_integers = @import("ops/attention/attention.zig").runIntegers;
     const cap_logits = @import("ops/cap_logits.zig").run;
     const route = @import("ops/route.zig").run;
     const gather_columns = @import("ops/gather_columns.zig").run;
@@ -39,7 +40,7 @@ const compiled = struct {
 
 /// The ops that multiply by instructions in which a level and the one that it builds on differ. Who has another op ask for
 /// those features (`has_…` in isa/simd.zig) names it here.
-const of_products = [_][]const u8{ "matmul", "measure", "measure_variants" };
+const of_products = [_][]const u8{ "matmul", "attention_integers", "measure", "measure_variants" };
 
 pub const table: Ops = table: {
     var ops: Ops = undefined;

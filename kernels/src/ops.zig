@@ -21,6 +21,8 @@ pub const Ops = extern struct {
     rope_table: Run(@import("ops/rope_table.zig").Args),
     rope_append: Run(@import("ops/rope_append.zig").Args),
     attention: Run(@import("ops/attention/attention.zig").Args),
+    /// The same over K and V in q8_0.
+    attention_integers: Run(@import("ops/attention/attention.zig").Args),
     cap_logits: Run(@import("ops/cap_logits.zig").Args),
     route: Run(@import("ops/route.zig").Args),
     gather_columns: Run(@import("ops/gather_columns.zig").Args),

@@ -5,6 +5,7 @@ const programs = struct {
     pub const bench_attention = @import("programs/bench_attention.zig");
     pub const bench_buddy = @import("programs/bench_buddy.zig");
     pub const bench_matmul = @import("programs/bench_matmul.zig");
+    pub const count_attention = @import("programs/count_attention.zig");
     pub const count_matmul = @import("programs/count_matmul.zig");
     pub const count_steps = @import("programs/count_steps.zig");
     pub const print_levels = @import("programs/print_levels.zig");

@@ -14,7 +14,7 @@ const Stop = @import("system/job.zig").Stop;
 const activations = @import("quant/activations.zig");
 const activate = @import("ops/activate.zig");
 const attention = @import("ops/attention/attention.zig");
-const attention_test = @import("ops/attention/attention_test.zig");
+const attention_definition = @import("ops/attention/definition.zig");
 const cap_logits = @import("ops/cap_logits.zig");
 const delta_rule = @import("ops/delta_rule.zig");
 const embed = @import("ops/embed.zig");
@@ -47,6 +47,7 @@ pub const table: Ops = .{
     .rope_table = &@import("ops/rope_table.zig").run,
     .rope_append = &alone(rope_append.Args, ropeAppend),
     .attention = &alone(attention.Args, attend),
+    .attention_integers = &alone(attention.Args, attend),
     .cap_logits = &alone(cap_logits.Args, cap_logits.reference),
     .route = &alone(route.Args, route.reference),
     .gather_columns = &@import("ops/gather_columns.zig").run,
@@ -269,7 +270,7 @@ fn attend(args: *const attention.Args) void {
     for (args.seqs[0..args.n_seqs]) |seq| {
         for (0..seq.token_count) |token| {
             for (0..args.heads) |head| {
-                attention_test.reference(args, seq, token, head, row);
+                attention_definition.reference(args, seq, token, head, row);
                 const out = args.out[((seq.token_first + token) * args.heads + head) * dim ..][0..dim];
                 for (out, row) |*value, exact| value.* = @floatCast(exact);
             }

@@ -1,5 +1,5 @@
 /**
- * Records the calls into the kernel library of forward passes of the demo model, in Q8_0 and in Q4_K, and of small models with
+ * Records the calls into the kernel library of forward passes of the demo model, in Q8_0, in Q4_K and with K and V in q8_0, and of small models with
  * experts and with states of sequences, for kernels/src/programs/replay.zig: deno run record.ts FILE [FLAGS], with flags for another deno. The logits'
  * hashes are compared with the committed ones.
  * @module
@@ -21,9 +21,12 @@ const MODELS = new URL("../../examples/demo-model/", import.meta.url);
 export const GOLDENS: Readonly<Record<string, string>> = {
   q8_0: "5beb4014a70141690c4faff8c450f01c0aa5eab495db0a12ca1909c03e6fde6c",
   q4_k: "d0376b1eae1d7801e882342b11d393a6d32eaf666ed4bb5db73d5fa8fc6f9fe8",
+  kv_q8_0: "6f7d09871085cd6b91c379f77b5ad6efdf5666743f0017337df965cb6d30a2b6",
   states: "8273f6d21ebdf8ed484c628f8a462548f36a0c80ed22bfac4c4faa03890405f5",
   experts: "39a70d0e2af39409c4bdf848276e69dd02707d9200ba1836314a64cb97eda433",
 };
+/** The one in Q4_K whose K and V are not f16. */
+const KV_Q8_0 = "kv_q8_0";
 /** Models with random weights. */
 const SHAPES: Readonly<Record<string, string>> = { experts: "qwen2moe-tiny", states: "qwen35-tiny" };
 /** Ask the machine, or depend on it: not a part of the computation. */
@@ -127,7 +130,15 @@ async function recordPass(recorder: Recorder, format: string, path: string): Pro
   try {
     recorder.begin(format);
     using file = await openGguf(path);
-    const sizes = { threads: 1, contextLength: 64, kvTokens: 64, batchTokensMax: 16, logitsRowsMax: 2 };
+    const kvFormat = format === KV_Q8_0 ? "q8_0" as const : undefined;
+    const sizes = {
+      kvFormat,
+      threads: 1,
+      contextLength: 64,
+      kvTokens: 64,
+      batchTokensMax: 16,
+      logitsRowsMax: 2,
+    };
     using runner = await loadModelRunner(file, sizes);
     const digest = await crypto.subtle.digest("SHA-256", logitsOf(runner) as BufferSource);
     assertEquals(new Uint8Array(digest).toHex(), GOLDENS[format], `logits of ${format}`);
@@ -162,7 +173,7 @@ async function main(target: string): Promise<void> {
     for (const format of Object.keys(GOLDENS)) {
       const path = `${folder}/${format}.gguf`;
       const shape = SHAPES[format];
-      if (shape === undefined) await quantize(path, format);
+      if (shape === undefined) await quantize(path, format === KV_Q8_0 ? "q4_k" : format);
       else await writeRandomModel(path, { shape, format: "q4_k" });
       await recordPass(recorder, format, path);
     }

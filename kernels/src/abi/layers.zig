@@ -382,7 +382,7 @@ pub fn attention(
         .sinks = try context.optionalVector(sinks, heads),
     };
     try placeAttention(context, &args, result.f32, @as(usize, n) * k);
-    try context.run(context.ops.attention, &args);
+    try context.run(if (view.format == .q8_0) context.ops.attention_integers else context.ops.attention, &args);
     if (y_forms == activations.form_f32) return;
     const quantize: quantize_op.Args = .{ .x = args.out, .y = result, .k = k, .n = n };
     try context.run(context.ops.quantize_activations, &quantize);
@@ -390,6 +390,7 @@ pub fn attention(
 
 /// Sets where attention's result goes, `out_len` floats in scratch memory without a region, and whether its work is split.
 fn placeAttention(context: *Context, args: *attention_op.Args, y: ?[*]f32, out_len: usize) status.Error!void {
+    args.split.rows = attention_items.rowsPerItem(args.work(), context.threads());
     const work = args.work();
     const chunks = attention_items.chunksPerUnit(work, context.threads());
     const room: attention_items.Room = if (chunks == 0) .{ .items = 0, .floats = 0 } else attention_items.roomOf(work);
@@ -402,7 +403,7 @@ fn placeAttention(context: *Context, args: *attention_op.Args, y: ?[*]f32, out_l
     std.debug.assert(room.items > 0 and room.floats > 0);
     const finished: [*]u32 = @ptrCast(partials + room.floats);
     @memset(finished[0..room.items], 0);
-    args.split = .{ .chunks = chunks, .finished = finished, .partials = partials };
+    args.split = .{ .rows = work.item_rows, .chunks = chunks, .finished = finished, .partials = partials };
 }
 
 fn checkHeads(view: kv_arena.LayerView, heads: u32, n: u32) status.Error!void {

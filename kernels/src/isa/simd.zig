@@ -29,6 +29,8 @@ pub const has_bf16_dot = has_avx512 and builtin.cpu.has(.x86, .avx512bf16);
 pub const has_block_dot = is_arm and builtin.cpu.has(.aarch64, .i8mm);
 /// One instruction adds four products to the int32 of each of a panel's rows.
 pub const has_wide_dot = has_vnni and has_avx512;
+/// One instruction adds four products of signed bytes to an int32.
+pub const has_signed_dot = has_sdot;
 /// One instruction adds four products to an int32.
 const has_dot = has_sdot or has_vnni;
 /// VNNI with 16 registers of 8 rows.
@@ -263,6 +265,8 @@ const intrinsics = struct {
     /// The 256-bit one is what AVX-VNNI has, too.
     extern fn @"llvm.x86.avx512.vpdpbusd.256"(RowI32, RowU8, RowI8) callconv(intrinsic) RowI32;
     extern fn @"llvm.x86.avx512.vpdpbusd.512"(RowI32, RowU8, RowI8) callconv(intrinsic) RowI32;
+    /// The 256-bit one is what AVX-VNNI has, too.
+    extern fn @"llvm.x86.avx512.vpdpwssd.256"(RowI32, RowI16, RowI16) callconv(intrinsic) RowI32;
     extern fn @"llvm.x86.avx512.vpdpwssd.512"(RowI32, RowI16, RowI16) callconv(intrinsic) RowI32;
     extern fn @"llvm.x86.avx512bf16.dpbf16ps.512"(F32x16, PairsBf16, PairsBf16) callconv(intrinsic) F32x16;
     extern fn @"llvm.aarch64.neon.sdot.v4i32.v16i8"(RowI32, RowI8, RowI8) callconv(intrinsic) RowI32;
@@ -339,6 +343,7 @@ pub inline fn multiplyPairs(a: RowI16, b: RowI16) RowI32 {
 /// sum + multiplyPairs(a, b).
 pub inline fn addPairs(sum: RowI32, a: RowI16, b: RowI16) RowI32 {
     if (has_wide_dot and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpwssd.512"(sum, a, b);
+    if (has_short_dot and has_intrinsics) return intrinsics.@"llvm.x86.avx512.vpdpwssd.256"(sum, a, b);
     return sum +% multiplyPairs(a, b);
 }
 

@@ -7,8 +7,13 @@
 //!     K  [row][kv head][block][key_dim][16 tokens]     tokens are lanes: scores need no horizontal sums
 //!     V  [row][kv head][block][16 tokens][value_dim]   head dimensions are lanes: outputs need none either
 //!
-//! In q8_0 each 32 dimensions of a token share a scale; a block's elements are followed by their f16 scales
-//! [key_dim / 32][16 tokens], and likewise for V.
+//! In q8_0 four elements that one dot product sums lie side by side: dimensions of K, tokens of V.
+//!
+//!     K  [row][kv head][block][key_dim / 4][16 tokens][4 dimensions]
+//!     V  [row][kv head][block][16 tokens / 4][value_dim][4 tokens]
+//!
+//! Each 32 dimensions of a token share a scale; a block's elements are followed by their f16 scales [key_dim / 32][16 tokens],
+//! and likewise for V.
 //!
 //! Layers with one window form groups, and a sequence has a list of blocks for each group: one whose window has moved on
 //! gives blocks back that the others still need. A block belongs to one group at a time, so layers of different groups can
@@ -35,6 +40,8 @@ pub const groups_max = 64;
 pub const no_window = std.math.maxInt(u32);
 /// Dimensions of one token that share a scale, in formats that have scales.
 pub const scale_group = 32;
+/// Elements of K, or of V, that lie side by side in those formats.
+pub const dot_group = 4;
 
 /// Element type of K and V; the numbers are ggml's type ids.
 pub const Format = enum(u32) {

@@ -7,7 +7,7 @@ const Format = arena.Format;
 const block_tokens = arena.block_tokens;
 const group = arena.scale_group;
 
-/// `n` neighbouring elements as f32, exact; without their scale in formats that have scales.
+/// `n` elements that lie side by side as f32, exact; without their scale in formats that have scales.
 pub inline fn load(comptime format: Format, comptime n: usize, source: [*]const Format.Element(format)) @Vector(n, f32) {
     const stored: @Vector(n, Format.Element(format)) = source[0..n].*;
     return switch (format) {
@@ -28,6 +28,19 @@ inline fn scalesOffset(comptime format: Format, dim: usize) usize {
 }
 
 const Side = enum { key, value };
+
+/// Where an element lies in a block: arena.zig has the order.
+inline fn indexOf(comptime format: Format, comptime side: Side, token: usize, d: usize, dim: usize) usize {
+    const four = arena.dot_group;
+    if (comptime format.hasScales()) return switch (side) {
+        .key => (d / four * block_tokens + token) * four + d % four,
+        .value => (token / four * dim + d) * four + token % four,
+    };
+    return switch (side) {
+        .key => d * block_tokens + token,
+        .value => token * dim + d,
+    };
+}
 
 /// Where the key or the value of one token of one KV head lies.
 const Place = struct {
@@ -62,22 +75,20 @@ fn write(stored_format: Format, place: Place, head: []const f32, comptime side: 
     std.debug.assert(head.len == place.dim);
     switch (stored_format) {
         inline else => |format| {
-            const block: [*]Format.Element(format) = @ptrCast(@alignCast(place.block));
-            const stride = if (side == .key) block_tokens else 1;
-            const target = block + if (side == .key) place.token else place.token * head.len;
+            const target: [*]Format.Element(format) = @ptrCast(@alignCast(place.block));
             if (comptime format.hasScales()) {
                 const scales: [*]u16 = @ptrCast(@alignCast(place.block + scalesOffset(format, head.len)));
                 for (0..head.len / group) |g| {
                     const stored = quantize(head[g * group ..][0..group]);
                     scales[g * block_tokens + place.token] = stored.scale;
-                    for (stored.values, 0..) |value, i| target[(g * group + i) * stride] = value;
+                    for (stored.values, g * group..) |value, d| target[indexOf(format, side, place.token, d, head.len)] = value;
                 }
                 return;
             }
             var d: usize = 0;
             while (d < head.len) : (d += 8) {
                 const stored: [8]Format.Element(format) = convert(format, head[d..][0..8].*);
-                for (stored, 0..) |value, i| target[(d + i) * stride] = value;
+                for (stored, d..) |value, i| target[indexOf(format, side, place.token, i, head.len)] = value;
             }
         },
     }
@@ -140,8 +151,7 @@ fn read(stored_format: Format, place: Place, d: usize, comptime side: Side) Stor
     switch (stored_format) {
         inline else => |format| {
             const source: [*]const Format.Element(format) = @ptrCast(@alignCast(place.block));
-            const index = if (side == .key) d * block_tokens + place.token else place.token * place.dim + d;
-            const number = load(format, 1, source + index)[0];
+            const number = load(format, 1, source + indexOf(format, side, place.token, d, place.dim))[0];
             if (comptime !format.hasScales()) return .{ .number = number, .scale = 1 };
             const scales = scalesOf(format, place.block, place.dim);
             return .{ .number = number, .scale = simd.f16ToF32(1, .{scales[d / group * block_tokens + place.token]})[0] };

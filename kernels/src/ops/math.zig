@@ -65,6 +65,26 @@ pub inline fn expBelowZero(x: anytype) @TypeOf(x) {
     return pick(T, x < fill(T, -0x1.5d589ep6), fill(T, 0.0), expOfRest(T, x, n) * powerOfTwo(T, whole));
 }
 
+/// 2ˣ for x ≤ 0, within 2 ulp, 2⁰ = 1; 0 where it would be below the normal range (x < −126); NaN stays NaN. x = n + r with
+/// |r| ≤ ½, then a polynomial of degree 5 fitted by Lawson's algorithm (1961).
+pub inline fn exp2BelowZero(x: anytype) @TypeOf(x) {
+    const T = @TypeOf(x);
+    const I = Ints(T);
+    comptime std.debug.assert(Child(T) == f32);
+    // Leaves n + 127, a power's exponent field, in the low mantissa bits.
+    const round_biased = round_f32 + 127;
+    const shifted = x + fill(T, round_biased);
+    const r = x - (shifted - fill(T, round_biased));
+    var p = simd.fma(fill(T, 0x1.5bba0ap-10), r, fill(T, 0x1.3cea88p-7));
+    p = simd.fma(p, r, fill(T, 0x1.c6b752p-5));
+    p = simd.fma(p, r, fill(T, 0x1.ebf9bcp-3));
+    p = simd.fma(p, r, fill(T, 0x1.62e42ap-1));
+    p = simd.fma(p, r, fill(T, 1.0));
+    const power: T = @bitCast(@as(I, @bitCast(shifted)) << splatShift(I, 23));
+    // Where x is far below, the rest of the computation gives anything.
+    return pick(T, x < fill(T, -126.0), fill(T, 0.0), p * power);
+}
+
 /// e^(x − n·ln 2).
 inline fn expOfRest(comptime T: type, x: T, n: T) T {
     return expm1OfRest(T, x, n) + fill(T, 1.0);
@@ -305,6 +325,24 @@ test "expBelowZero is exp down to the end of the normal range, and 0 below" {
     try std.testing.expectEqual(@as(f32, 0), expBelowZero(-std.math.inf(f32)));
     try std.testing.expectEqual(@as(f32, 1), expBelowZero(@as(f32, -0.0)));
     try std.testing.expect(std.math.isNan(expBelowZero(std.math.nan(f32))));
+}
+
+test "exp2BelowZero is within 2 ulp down to the end of the normal range, and 0 below" {
+    var x: f32 = 0;
+    while (x > -140) : (x -= 0.00171) {
+        const got = exp2BelowZero(x);
+        if (x >= -126) try std.testing.expect(ulps32(got, @exp2(@as(f64, x))) < 2.0);
+        if (x < -126) try std.testing.expectEqual(@as(f32, 0), got);
+        try std.testing.expect(got <= 1);
+        const wide: [16]f32 = exp2BelowZero(@as(@Vector(16, f32), @splat(x)));
+        try std.testing.expectEqual(got, wide[7]);
+    }
+    // Just below 0 it rounds to 1 at most.
+    for (0..1000) |i| try std.testing.expect(exp2BelowZero(-0x1p-30 * @as(f32, @floatFromInt(i))) <= 1);
+    try std.testing.expectEqual(@as(f32, 0), exp2BelowZero(-std.math.inf(f32)));
+    try std.testing.expectEqual(@as(f32, 1), exp2BelowZero(@as(f32, -0.0)));
+    try std.testing.expectEqual(@as(f32, 0x1p-126), exp2BelowZero(@as(f32, -126)));
+    try std.testing.expect(std.math.isNan(exp2BelowZero(std.math.nan(f32))));
 }
 
 test "exp gives the same bits on every instruction set" {

@@ -5,6 +5,7 @@
 const std = @import("std");
 const arena_file = @import("../kv/arena.zig");
 const attention = @import("../ops/attention/attention.zig");
+const items = @import("../ops/attention/items.zig");
 const batch = @import("../kv/batch.zig");
 const measure = @import("../ops/measure.zig");
 const Job = @import("../system/job.zig").Job;
@@ -72,8 +73,9 @@ const Bench = struct {
                     .n_seqs = 1,
                     .heads = heads,
                     .scale = 0.125,
+                    .split = .{ .rows = items.item_rows_max },
                 };
-                testing.runParts(attention.run, &args, 1);
+                if (bench.cache.format == .q8_0) testing.runParts(attention.runIntegers, &args, 1) else testing.runParts(attention.run, &args, 1);
                 best = @min(best, seconds() - start);
             }
         }
@@ -124,14 +126,17 @@ pub fn main(init: std.process.Init) !void {
         var cache: arena_file.Arena = try .init(.{ .layers = &shapes, .slots = slots, .format = format });
         defer cache.deinit();
         fill(cache, &rng);
-        std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s\n", .{ peak(.read_bandwidth, cache.memory), peak(.float_peak, cache.memory) });
+        std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s, int8 {d:.2} GMAC/s\n", .{
+            peak(.read_bandwidth, cache.memory),
+            peak(.float_peak, cache.memory),
+            peak(.int8_peak, cache.memory),
+        });
         const bench: Bench = .{ .cache = cache, .q = q, .out = out };
         if (!std.mem.eql(u8, kind, "prefill")) {
             for ([_]u32{ 1024, 4096, slots - 1 }) |depth| bench.report("decode", 1, depth);
         }
         if (std.mem.eql(u8, kind, "decode")) continue;
         bench.report("prefill", tokens_max, 0);
-        for ([_]u32{ 1024, 4096 }) |depth| bench.report("prefill", 48, depth);
-        std.debug.print("read {d:.2} GB/s, f32 {d:.2} GMAC/s\n", .{ peak(.read_bandwidth, cache.memory), peak(.float_peak, cache.memory) });
+        for ([_]u32{ 512, 4096, 8192 }) |depth| bench.report("prefill", 48, depth);
     }
 }

@@ -4,9 +4,9 @@ import { type GgufFile, weightFormatNames } from "../../gguf/mod.ts";
 import { shapeNames } from "../../models/shapes.ts";
 import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
 import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
-import { type MachineLimits, matricesRead } from "../bench/limits.ts";
+import type { MachineLimits } from "../bench/limits.ts";
 import { type BenchResult, measureCase } from "../bench/measure.ts";
-import { LimitMeter } from "../bench/meter.ts";
+import { meterOf } from "../bench/model_meter.ts";
 import { PEER_PACKAGE } from "../bench/peer/install.ts";
 import { Peer } from "../bench/peer/peer.ts";
 import { RANDOM_FORMAT } from "../bench/random_format.ts";
@@ -64,13 +64,6 @@ export async function runBench(args: Arguments): Promise<number> {
   }
   if (!json) printLine(`${resultTable(results)}\n\n${limitsLine(meter.limits)}`);
   return 0;
-}
-
-/** Reads what a step reads. */
-function meterOf(runner: ModelRunner, file: GgufFile): LimitMeter {
-  const ids = runner.sharedWeights();
-  const matrices = matricesRead(file).map(({ name, bytes }) => ({ id: ids[name], bytes }));
-  return LimitMeter.of(runner.kernels, [...matrices].filter(({ id }) => id !== undefined));
 }
 
 async function modelPath(args: Arguments, signal: AbortSignal): Promise<string> {

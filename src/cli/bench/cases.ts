@@ -58,12 +58,12 @@ export interface PreparedCase {
   run(): number;
 }
 
-/** Fills the caches to the case's depth. */
-export function prepare(runner: ModelRunner, bench: BenchCase): PreparedCase {
+/** Fills the caches to the case's depth. filled: so many tokens of each sequence are there from another case of one sequence. */
+export function prepare(runner: ModelRunner, bench: BenchCase, filled = 0): PreparedCase {
   const all = sequences(runner, bench);
   const { batchTokensMax } = runner;
   for (const sequence of all) {
-    for (let first = 0; first < bench.depth; first += batchTokensMax) {
+    for (let first = filled; first < bench.depth; first += batchTokensMax) {
       runner.forward([sequence.slice(first, Math.min(batchTokensMax, bench.depth - first))]);
     }
   }

@@ -8,8 +8,8 @@ import { checkKvFormat, describe, kvBytesPerToken, kvFormatNames } from "../../g
 import { loadModelRunner } from "../../runner/model_runner.ts";
 import { openModel } from "../../safetensors/open_model.ts";
 import type { TrialMachine, TrialModel } from "../../trial/report_data.ts";
-import { macsOf, matricesRead, modelCost } from "../bench/limits.ts";
-import { LimitMeter } from "../bench/meter.ts";
+import { macsOf, modelCost } from "../bench/limits.ts";
+import { meterOf } from "../bench/model_meter.ts";
 
 /** The machine as it is told; what has to be measured is added by {@linkcode measureLimits}. */
 export function describeMachine(): TrialMachine {
@@ -126,10 +126,7 @@ export async function measureLimits(path: string, signal: AbortSignal): Promise<
     isa: Deno.env.get("KUMI_ISA") || undefined,
     signal,
   });
-  const ids = runner.sharedWeights();
-  const matrices = [...matricesRead(file)].map(({ name, bytes }) => ({ id: ids[name], bytes }))
-    .filter(({ id }) => id !== undefined);
-  using meter = LimitMeter.of(runner.kernels, matrices);
+  using meter = meterOf(runner, file);
   meter.sample();
   signal.throwIfAborted();
   const { readGBps, readGBpsByThreads, gmacps } = meter.limits;

@@ -14,8 +14,14 @@
 //!   4. a sink s of the head (OpenAI 2025, gpt-oss) joins last, as a score whose value is zero: M' = max(M, s),
 //!      a = exp(M − M'), the result is O · a / fma(L, a, exp(s − M')).
 //!
-//! Where K and V have scales, the chain of a score runs over the integers of a group and the groups join by one FMA each,
-//! score' = fma(chain, scale of K, score) from 0, ascending; o[d] adds (p · scale of V) times the integer.
+//! Where K and V are int8 with a scale for each 32 dimensions (q8_0), both products are of integers, their sums exact in int32,
+//! and step 2 is, with groups g of 32 dimensions:
+//!
+//!   - q becomes int8 with a scale s_g for each group, as activations of matmuls do; f_g = s_g · (scale · log2 e);
+//!   - a score in base 2 is a chain over groups from 0, fma(f32(Σ q·K), scale of K · f_g, score); with a cap, f_g = s_g · scale
+//!     and the capped score times log2 e; m and p = 2^(score − m) as above, m · ln 2 goes to step 3;
+//!   - with S_g the largest scale of V in what the row sees of the chunk, the weight of a position in a group is
+//!     p · (scale of V · (32639 / S_g)), rounded once, to an integer w, half to even; o[d] = f32(Σ w·V) · (S_g / 32639).
 //!
 //! A row never reads K or V of other positions into its sums, so what lies there (another prefill chunk, an earlier owner,
 //! NaN) cannot matter, and what no query sees any more need not be there.
@@ -25,6 +31,8 @@ const Job = @import("../../system/job.zig").Job;
 const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
 const attention_blocks = @import("blocks.zig");
+const floats = @import("floats.zig");
+const integers = @import("integers.zig");
 const items = @import("items.zig");
 const panels = @import("panel.zig");
 
@@ -54,18 +62,23 @@ pub const Args = extern struct {
             .kv_heads = args.view.kv_heads,
             .value_dim = args.view.value_dim,
             .window = args.view.window,
+            .item_rows = args.split.rows,
         };
     }
 };
 
+/// K and V that are multiplied as f32: the same instructions on levels that differ in products of integers.
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
-    var units: items.Units = .init(args.work(), args.split.chunks);
-    while (job.claim(units.total, 1)) |claimed| {
-        const unit = units.at(claimed.first);
-        switch (args.view.format) {
-            inline else => |format| Run(format).unit(.{ .args = args, .unit = unit, .group = args.heads / args.view.kv_heads }),
-        }
+    switch (args.view.format) {
+        .q8_0 => unreachable,
+        inline else => |format| Run(floats.Unit(format)).all(args, job),
     }
+}
+
+/// K and V in q8_0.
+pub fn runIntegers(args: *const Args, job: *const Job) callconv(.c) void {
+    std.debug.assert(args.view.format == .q8_0);
+    Run(integers.Unit).all(args, job);
 }
 
 /// The rows of a unit and where their vectors are.
@@ -96,25 +109,32 @@ const Rows = struct {
         total.finish(rows.out(row), sink);
     }
 
+    fn query(rows: Rows, row: u32) []const f32 {
+        const dim = rows.args.view.key_dim;
+        return rows.args.q[rows.index(row) * dim ..][0..dim];
+    }
+
     /// The first position that the row sees.
     fn firstSeen(rows: Rows, row: u32) u32 {
         return (rows.position(row) + 1) -| rows.args.view.window;
     }
 
+    /// What a row sees of a chunk.
+    fn span(rows: Rows, row: u32, chunk: u32) panels.Span {
+        const chunk_first = chunk * chunk_tokens;
+        return .{
+            .first = @min(chunk_tokens, rows.firstSeen(row) -| chunk_first),
+            .end = @min(chunk_tokens, (rows.position(row) + 1) -| chunk_first),
+        };
+    }
+
     fn panel(rows: Rows, row: u32, chunk: u32) panels.Panel {
         var result: panels.Panel = .{
-            .q = undefined,
-            .first = undefined,
-            .end = undefined,
+            .row_first = row - rows.unit.row_first,
             .rows = panels.rowsOf(rows.unit.row_end - row),
+            .spans = undefined,
         };
-        const chunk_first = chunk * chunk_tokens;
-        for (0..result.rows) |r| {
-            const each = row + @as(u32, @intCast(r));
-            result.q[r] = rows.args.q + rows.index(each) * rows.args.view.key_dim;
-            result.first[r] = @min(chunk_tokens, rows.firstSeen(each) -| chunk_first);
-            result.end[r] = @min(chunk_tokens, (rows.position(each) + 1) -| chunk_first);
-        }
+        for (result.spans[0..result.rows], row..) |*each, r| each.* = rows.span(@intCast(r), chunk);
         return result;
     }
 
@@ -149,49 +169,69 @@ const Rows = struct {
     }
 };
 
-fn Run(comptime format: arena.Format) type {
+/// Way: how a panel is computed: floats.zig, integers.zig.
+fn Run(comptime Way: type) type {
     return struct {
-        fn unit(rows: Rows) void {
-            const cut = rows.unit.units > 1;
-            var totals: [items.item_rows]panels.Total = @splat(.{});
-            if (rows.unit.chunk_first < rows.unit.chunk_end) {
-                const seq = rows.unit.seq;
-                const extents = rows.args.extents[seq.extent_first..][0..seq.extent_count];
-                var chunk: attention_blocks.Chunk = .init(
-                    rows.args.view,
-                    rows.unit.kv_head,
-                    seq,
-                    extents,
-                    rows.unit.chunk_first,
-                    @min(rows.unit.positions, rows.unit.chunk_end * chunk_tokens),
-                );
-                for (rows.unit.chunk_first..rows.unit.chunk_end) |index| {
-                    chunk.advance();
-                    oneChunk(rows, &chunk, @intCast(index), if (cut) null else &totals);
-                }
-            }
-            if (cut) return rows.joinIfLast();
-            for (rows.unit.row_first..rows.unit.row_end, totals[0..rows.unit.rows()]) |row, *total| {
-                rows.finish(@intCast(row), total);
+        fn all(args: *const Args, job: *const Job) void {
+            var units: items.Units = .init(args.work(), args.split.chunks);
+            while (job.claim(units.total, 1)) |claimed| {
+                one(.{ .args = args, .unit = units.at(claimed.first), .group = args.heads / args.view.kv_heads });
             }
         }
 
-        /// All rows of the unit over one chunk; without `totals` its results go to memory.
-        fn oneChunk(rows: Rows, chunk: *const attention_blocks.Chunk, index: u32, totals: ?*[items.item_rows]panels.Total) void {
+        fn one(rows: Rows) void {
+            const unit = rows.unit;
+            const cut = unit.units > 1;
+            var totals: [items.item_rows_max]panels.Total = @splat(.{});
+            if (unit.chunk_first < unit.chunk_end) allChunks(rows, if (cut) null else &totals);
+            if (cut) return rows.joinIfLast();
+            for (unit.row_first..unit.row_end, totals[0..unit.rows()]) |row, *total| rows.finish(@intCast(row), total);
+        }
+
+        /// All rows of the unit over its chunks; without `totals` the results go to memory.
+        noinline fn allChunks(rows: Rows, totals: ?*[items.item_rows_max]panels.Total) void {
+            const unit = rows.unit;
+            const view = rows.args.view;
+            var way: Way = undefined;
+            way.init(view, .{ .scale = rows.args.scale, .softcap = rows.args.softcap });
+            for (unit.row_first..unit.row_end) |row| way.setQuery(row - unit.row_first, rows.query(@intCast(row)));
+            var chunk: attention_blocks.Chunk = .init(
+                view,
+                unit.kv_head,
+                unit.seq,
+                rows.args.extents[unit.seq.extent_first..][0..unit.seq.extent_count],
+                unit.chunk_first,
+                @min(unit.positions, unit.chunk_end * chunk_tokens),
+            );
+            for (unit.chunk_first..unit.chunk_end) |i| {
+                const index: u32 = @intCast(i);
+                chunk.advance();
+                way.startChunk(&chunk, .{ .first = rows.span(unit.row_first, index).first, .end = rows.span(unit.row_end - 1, index).end });
+                oneChunk(rows, &way, &chunk, index, totals);
+            }
+        }
+
+        fn oneChunk(
+            rows: Rows,
+            way: *const Way,
+            chunk: *const attention_blocks.Chunk,
+            index: u32,
+            totals: ?*[items.item_rows_max]panels.Total,
+        ) void {
             var result: panels.Result = undefined;
             var row = rows.unit.row_first;
             while (row < rows.unit.row_end) {
                 const panel = rows.panel(row, index);
-                panels.compute(format, chunk, &panel, .{ .scale = rows.args.scale, .softcap = rows.args.softcap }, &result);
-                for (0..panel.rows) |r| {
-                    if (panel.sees(r)) {
-                        const out = result.out[r][0..rows.args.view.value_dim];
-                        if (totals) |all| {
-                            all[row - rows.unit.row_first].join(result.states[r], rows.out(row), out.ptr);
-                        } else rows.store(row, index, result.states[r], out);
-                    }
-                    row += 1;
+                way.compute(chunk, &panel, &result);
+                if (totals) |all_totals| {
+                    var outs: [panels.rows_max][]f32 = undefined;
+                    for (outs[0..panel.rows], row..) |*out, r| out.* = rows.out(@intCast(r));
+                    panels.joinPanel(&panel, &result, all_totals[panel.row_first..], &outs);
+                } else for (0..panel.rows) |r| {
+                    const out = result.out[r][0..rows.args.view.value_dim];
+                    if (panel.sees(r)) rows.store(row + @as(u32, @intCast(r)), index, result.states[r], out);
                 }
+                row += panel.rows;
             }
         }
     };

@@ -7,118 +7,11 @@ const std = @import("std");
 const attention = @import("attention.zig");
 const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
-const chunk_tokens = @import("blocks.zig").chunk_tokens;
+const definition = @import("definition.zig");
 const items = @import("items.zig");
 const elements = @import("../../kv/elements.zig");
-const math = @import("../math.zig");
-const softCap = @import("../cap_logits.zig").softCap;
-const simd = @import("../../isa/simd.zig");
 const testing = @import("../../testing/testing.zig");
 const gpa = std.testing.allocator;
-
-/// softmax(q·K·scale)·V in f64 for one row, reading K and V element by element.
-pub fn reference(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize, out: []f64) void {
-    const view = args.view;
-    const kv_head = head / (args.heads / view.kv_heads);
-    const q = args.q[((seq.token_first + token) * args.heads + head) * view.key_dim ..][0..view.key_dim];
-    const count = seq.position_first + token + 1;
-    const seen_first = count -| view.window;
-    var max = -std.math.inf(f64);
-    for (0..2) |pass| {
-        var sum: f64 = 0;
-        if (pass == 1) @memset(out, 0);
-        for (seen_first..count) |position| {
-            const slot = slotOf(args, seq, position);
-            var score: f64 = 0;
-            for (q, 0..) |value, d| score += @as(f64, value) * elements.readKey(view, kv_head, slot, d).value();
-            score *= args.scale;
-            if (args.softcap > 0) score = args.softcap * std.math.tanh(score / args.softcap);
-            if (pass == 0) max = @max(max, score);
-            if (pass == 0) continue;
-            const p = @exp(score - max);
-            sum += p;
-            for (out, 0..) |*value, d| value.* += p * elements.readValue(view, kv_head, slot, d).value();
-        }
-        if (pass == 1) {
-            if (args.sinks) |sinks| sum += @exp(sinks[head] - max);
-            for (out) |*value| value.* /= sum;
-        }
-    }
-}
-
-/// The definition at the top of attention.zig, one element after the other, for one row.
-fn exact(args: *const attention.Args, seq: batch.Seq, token: usize, head: usize, out: []f32) void {
-    const view = args.view;
-    const kv_head = head / (args.heads / view.kv_heads);
-    const q = args.q[((seq.token_first + token) * args.heads + head) * view.key_dim ..][0..view.key_dim];
-    const count = seq.position_first + token + 1;
-    const seen_first = count -| view.window;
-    var max = -std.math.inf(f32);
-    var sum: f32 = 0;
-    @memset(out, 0);
-    var first: usize = seen_first;
-    while (first < count) : (first = (first / chunk_tokens + 1) * chunk_tokens) {
-        const tokens = @min(chunk_tokens - first % chunk_tokens, count - first);
-        var weights: [chunk_tokens]f32 = undefined;
-        var top = -std.math.inf(f32);
-        for (weights[0..tokens], first..) |*score, position| {
-            score.* = exactScore(args, q, kv_head, slotOf(args, seq, position)) * args.scale;
-            if (args.softcap > 0) score.* = softCap(score.*, args.softcap);
-            top = @max(top, score.*);
-        }
-        var lanes: [16]f32 = @splat(0);
-        for (weights[0..tokens], first..) |*weight, position| {
-            weight.* = math.expBelowZero(weight.* - top);
-            lanes[position % 16] += weight.*;
-        }
-        const max_next = @max(max, top);
-        const a = math.exp(max - max_next);
-        const b = math.exp(top - max_next);
-        sum = simd.fma(sum, a, simd.reduceAdd(lanes) * b);
-        max = max_next;
-        for (out, 0..) |*total, d| {
-            var value: f32 = 0;
-            for (weights[0..tokens], first..) |weight, position| {
-                const v = elements.readValue(view, kv_head, slotOf(args, seq, position), d);
-                value = simd.fma(weight * v.scale, v.number, value);
-            }
-            total.* = simd.fma(total.*, a, value * b);
-        }
-    }
-    const sinks = args.sinks orelse {
-        for (out) |*value| value.* /= sum;
-        return;
-    };
-    const max_last = @max(max, sinks[head]);
-    const a = math.exp(max - max_last);
-    const whole = simd.fma(sum, a, math.exp(sinks[head] - max_last));
-    for (out) |*value| value.* = value.* * a / whole;
-}
-
-/// Chains over groups of the dimensions that share a scale, joined by an FMA each; without scales one chain.
-fn exactScore(args: *const attention.Args, q: []const f32, kv_head: usize, slot: usize) f32 {
-    const group = if (args.view.format.hasScales()) arena.scale_group else q.len;
-    var score: f32 = 0;
-    var d: usize = 0;
-    while (d < q.len) : (d += group) {
-        var chain: f32 = 0;
-        for (q[d..][0..group], d..) |value, i| {
-            chain = simd.fma(value, elements.readKey(args.view, kv_head, slot, i).number, chain);
-        }
-        const scale = elements.readKey(args.view, kv_head, slot, d).scale;
-        score = if (args.view.format.hasScales()) simd.fma(chain, scale, score) else chain;
-    }
-    return score;
-}
-
-fn slotOf(args: *const attention.Args, seq: batch.Seq, position: usize) usize {
-    var rest = position - seq.kv_first;
-    for (args.extents[seq.extent_first..][0..seq.extent_count]) |extent| {
-        if (rest < extent.token_count) return extent.slot_first + rest;
-        rest -= extent.token_count;
-    }
-    unreachable;
-}
 
 const Shape = struct {
     heads: u32,
@@ -216,15 +109,15 @@ const World = struct {
 
     /// Runs the step and compares some rows with the references; result [tokens, heads, value dim] is the caller's.
     fn run(world: *World, parts: u32) ![]f32 {
-        return world.runOp(parts, 0, true);
+        return world.runOp(parts, .{}, true);
     }
 
     /// As `run`, with items cut into units of `split_chunks` chunks, for a caller that compares with a checked result.
     fn runSplit(world: *World, parts: u32, split_chunks: u32) ![]f32 {
-        return world.runOp(parts, split_chunks, false);
+        return world.runOp(parts, .{ .chunks = split_chunks }, false);
     }
 
-    fn runOp(world: *World, parts: u32, split_chunks: u32, check: bool) ![]f32 {
+    fn runOp(world: *World, parts: u32, split: items.Split, check: bool) ![]f32 {
         const row = world.shape.heads * world.shape.dim;
         var q = try testing.guarded(f32, world.tokens * row);
         defer q.deinit();
@@ -248,6 +141,7 @@ const World = struct {
             .scale = 1.0 / @sqrt(@as(f32, @floatFromInt(world.shape.dim))),
             .softcap = world.shape.softcap,
             .sinks = if (world.shape.has_sinks) &sinks_of_heads else null,
+            .split = split,
         };
         const work = args.work();
         const room = items.roomOf(work);
@@ -257,8 +151,9 @@ const World = struct {
         var partials = try testing.guarded(f32, room.floats);
         defer partials.deinit();
         @memset(partials.bytes, 0xff);
-        if (split_chunks > 0) args.split = .{ .chunks = split_chunks, .finished = finished.ptr, .partials = partials.slice(f32).ptr };
-        testing.runParts(attention.run, &args, parts);
+        args.split.finished = finished.ptr;
+        args.split.partials = partials.slice(f32).ptr;
+        if (world.shape.format == .q8_0) testing.runParts(attention.runIntegers, &args, parts) else testing.runParts(attention.run, &args, parts);
         if (check) try world.checkSome(&args);
         return gpa.dupe(f32, out.slice(f32));
     }
@@ -271,10 +166,12 @@ const World = struct {
         const defined = try gpa.alloc(f32, dim);
         defer gpa.free(defined);
         for (world.seqs.items) |seq| for ([_]usize{ 0, seq.token_count / 2, seq.token_count - 1 }) |t| for ([_]usize{ 0, world.shape.heads - 1 }) |head| {
-            reference(args, seq, t, head, expected);
+            definition.reference(args, seq, t, head, expected);
             const got = args.out[((seq.token_first + t) * world.shape.heads + head) * dim ..][0..dim];
-            for (expected, got) |want, value| try std.testing.expectApproxEqAbs(want, value, 1e-5);
-            exact(args, seq, t, head, defined);
+            // Weights of 15 bits for values below 2.
+            const tolerance: f64 = if (world.shape.format == .q8_0) 5e-4 else 1e-5;
+            for (expected, got) |want, value| try std.testing.expectApproxEqAbs(want, value, tolerance);
+            definition.exact(args, seq, t, head, defined);
             try testing.expectBitwise(defined, got);
         };
     }
@@ -370,6 +267,11 @@ test "attention gives the same bits however its items are cut" {
             defer gpa.free(got);
             try testing.expectBitwise(expected, got);
         }
+        for ([_]u32{ 1, 7, items.item_rows_max }) |rows| for ([_]u32{ 0, 2 }) |split_chunks| {
+            const got = try world.runOp(2, .{ .rows = rows, .chunks = split_chunks }, false);
+            defer gpa.free(got);
+            try testing.expectBitwise(expected, got);
+        };
     }
 }
 

@@ -9,6 +9,12 @@ const block_tokens = arena.block_tokens;
 pub const chunk_tokens = 256;
 pub const chunk_blocks = chunk_tokens / block_tokens;
 
+/// Asks for the lines of `bytes` bytes, at most one of them in vain.
+pub inline fn prefetch(address: [*]const u8, comptime bytes: usize) void {
+    comptime var offset: usize = 0;
+    inline while (offset < bytes) : (offset += 64) @prefetch(address + offset, .{ .locality = 2 });
+}
+
 /// The blocks of a sequence in order of position.
 const Walk = struct {
     extents: []const batch.Extent,

@@ -5,8 +5,9 @@ const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
 const chunk_tokens = @import("blocks.zig").chunk_tokens;
 
-/// Rows of one item: few enough that what a chunk gives for them stays in the cache.
-pub const item_rows = 48;
+/// Rows of one item, most first: the more, the more often K and V are used while they are in the cache.
+const rows_of_items = [_]u32{ 192, 96, 48 };
+pub const item_rows_max = rows_of_items[0];
 
 /// What the items are cut from. A row is one (query, head).
 pub const Work = extern struct {
@@ -17,6 +18,8 @@ pub const Work = extern struct {
     value_dim: u32,
     /// As the view's.
     window: u32,
+    /// As `Split.rows`.
+    item_rows: u32,
 
     pub fn group(work: Work) u32 {
         return work.heads / work.kv_heads;
@@ -32,7 +35,7 @@ pub const Work = extern struct {
 
     /// Items of one KV head.
     fn blocks(work: Work, seq: batch.Seq) u32 {
-        return std.math.divCeil(u32, work.rows(seq), item_rows) catch unreachable;
+        return std.math.divCeil(u32, work.rows(seq), work.item_rows) catch unreachable;
     }
 
     fn items(work: Work, seq: batch.Seq) u32 {
@@ -41,7 +44,7 @@ pub const Work = extern struct {
 
     /// Partial results of one item: one for each chunk and row.
     fn partialsPerItem(work: Work, seq: batch.Seq) usize {
-        return @as(usize, work.chunks(seq)) * @min(item_rows, work.rows(seq));
+        return @as(usize, work.chunks(seq)) * @min(work.item_rows, work.rows(seq));
     }
 
     /// The first position that a query at `position` sees.
@@ -71,9 +74,12 @@ fn chunksUpTo(positions: u32) u32 {
     return (positions + chunk_tokens - 1) / chunk_tokens;
 }
 
-/// Items cut along their positions, so that several threads share one. Each chunk's result goes to memory, and the
-/// thread that finishes an item last joins its chunks in their order: the bits are those of an item in one piece.
+/// How many rows an item has, and items cut along their positions, so that several threads share one. Each chunk's result
+/// goes to memory, and the thread that finishes an item last joins its chunks in their order: the bits are those of an item in
+/// one piece.
 pub const Split = extern struct {
+    /// Rows of one item at most, up to `item_rows_max`.
+    rows: u32 = rows_of_items[rows_of_items.len - 1],
     /// Chunks of one unit of work; 0: an item is one unit.
     chunks: u32 = 0,
     /// Finished units of each item, zero before the run: `Room.items` of them.
@@ -98,6 +104,16 @@ pub fn roomOf(work: Work) Room {
 const units_per_thread = 8;
 /// More memory than this for partial results is not worth the cut.
 const partial_bytes_max = 32 << 20;
+
+/// `Split.rows` for so many threads: as many as leave each thread enough items. `work.item_rows` does not count.
+pub fn rowsPerItem(work: Work, threads: u32) u32 {
+    var each = work;
+    for (rows_of_items) |rows| {
+        each.item_rows = rows;
+        if (threads == 1 or roomOf(each).items >= @as(usize, threads) * units_per_thread) break;
+    }
+    return each.item_rows;
+}
 
 /// `Split.chunks` for so many threads: items are cut where they are few and their positions many.
 pub fn chunksPerUnit(work: Work, threads: u32) u32 {
@@ -198,16 +214,16 @@ pub const Units = struct {
         const per_item = units.perItem(seq);
         const item = index / per_item;
         const block = work.blocks(seq) - 1 - item / work.kv_heads;
-        const row_end = @min((block + 1) * item_rows, work.rows(seq));
+        const row_end = @min((block + 1) * work.item_rows, work.rows(seq));
         const positions = seq.position_first + (row_end - 1) / work.group() + 1;
-        const low = work.firstSeen(seq.position_first + block * item_rows / work.group()) / chunk_tokens;
+        const low = work.firstSeen(seq.position_first + block * work.item_rows / work.group()) / chunk_tokens;
         const chunks = chunksUpTo(positions);
         const part = index % per_item;
         std.debug.assert(low < chunks and item < work.items(seq));
         return .{
             .seq = seq,
             .kv_head = item % work.kv_heads,
-            .row_first = block * item_rows,
+            .row_first = block * work.item_rows,
             .row_end = row_end,
             .positions = positions,
             .item_chunk_first = low,
@@ -222,7 +238,7 @@ pub const Units = struct {
 
 test "few long items are cut, many or short ones stay whole" {
     const one: batch.Seq = .{ .token_first = 0, .token_count = 1, .position_first = 4095, .extent_first = 0, .extent_count = 1 };
-    const work: Work = .{ .seqs = (&one)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .value_dim = 64, .window = arena.no_window };
+    const work: Work = .{ .seqs = (&one)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .value_dim = 64, .window = arena.no_window, .item_rows = 48 };
     try std.testing.expectEqual(Room{ .items = 8, .floats = 8 * 16 * 4 * 72 }, roomOf(work));
     try std.testing.expectEqual(8, chunksPerUnit(work, 2));
     try std.testing.expectEqual(1, chunksPerUnit(work, 64));
@@ -246,4 +262,16 @@ test "few long items are cut, many or short ones stay whole" {
     other = work;
     other.seqs = (&long)[0..1].ptr;
     try std.testing.expectEqual(0, chunksPerUnit(other, 4));
+}
+
+test "items have many rows where there are enough of them" {
+    var seq: batch.Seq = .{ .token_first = 0, .token_count = 512, .position_first = 4096, .extent_first = 0, .extent_count = 1 };
+    const work: Work = .{ .seqs = (&seq)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .value_dim = 64, .window = arena.no_window, .item_rows = 48 };
+    // 2,048 rows of each KV head.
+    try std.testing.expectEqual(192, rowsPerItem(work, 1));
+    try std.testing.expectEqual(192, rowsPerItem(work, 11));
+    try std.testing.expectEqual(96, rowsPerItem(work, 12));
+    try std.testing.expectEqual(48, rowsPerItem(work, 64));
+    seq.token_count = 1;
+    try std.testing.expectEqual(48, rowsPerItem(work, 2));
 }
