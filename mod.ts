@@ -69,10 +69,12 @@ export type {
   GenerationOptions,
 } from "./src/protocol/options/generation.ts";
 export type { Embeddings, EmbedInput } from "./src/client/embedding.ts";
-export { type KumiServer, serve } from "./src/server/serve.ts";
+export { type KumiServer, type RunningServer, serve } from "./src/server/serve.ts";
+export { type KumiModelsServer, serveModels } from "./src/server/serve_models.ts";
+export type { SharedModel } from "./src/server/residency/entry.ts";
 export { createHandler, type Handler } from "./src/server/handler.ts";
 export type { BatchOptions } from "./src/server/batches/batches.ts";
-export type { HandlerOptions, ServeOptions } from "./src/server/options.ts";
+export type { HandlerOptions, ServeModelsOptions, ServeOptions } from "./src/server/options.ts";
 export { HALF_CLOSED } from "./src/server/presence.ts";
 export { runUntilSignal } from "./src/server/signals.ts";
 export type {

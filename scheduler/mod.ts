@@ -41,4 +41,12 @@ export { SNAPSHOT_POLICY, type SnapshotPolicy } from "./snapshot_policy.ts";
 export type { StateFigures } from "./state_ledger.ts";
 export { StateSlots } from "./state_slots.ts";
 export { StepTimeModel } from "./step_time_model.ts";
+export {
+  type ResidentAction,
+  Residents,
+  type ResidentsOptions,
+  type ResidentState,
+  type RoomReport,
+  type UnloadReason,
+} from "./residents.ts";
 export { type RoutedRequest, Router, type RouterOptions, type WorkerLoss } from "./router.ts";

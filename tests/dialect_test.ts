@@ -7,7 +7,7 @@ import type { ApiError } from "../src/server/api_error.ts";
 import { type Asked, dialect, type Endpoint, type EventWriter } from "../src/server/dialects/dialect.ts";
 import { urgencyOf } from "../src/server/dialects/urgency.ts";
 import { Front, type FrontOptions } from "../src/server/front.ts";
-import { Models } from "../src/server/models.ts";
+import { FixedModels } from "../src/server/models.ts";
 import { flag, integer, list, object, text } from "../src/server/schema/fields.ts";
 import { Service } from "../src/server/service.ts";
 import { eventText } from "../src/server/sse.ts";
@@ -97,10 +97,10 @@ const ENDPOINTS: readonly Endpoint[] = [
 async function toyServer(options: Partial<FrontOptions> = {}) {
   const first = new ServedModel(["one", " two"], { stop: "three" });
   const second = new ServedModel(["uno"]);
-  const models = new Models(
+  const models = new FixedModels([
     { name: "first", host: await first.hosted() },
     { name: "second", host: await second.hosted() },
-  );
+  ]);
   const service = new Service({ models });
   const front = new Front(service, { endpoints: ENDPOINTS, ...options });
   const ask = (path: string, body: unknown, headers: Record<string, string> = {}) =>

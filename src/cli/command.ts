@@ -48,7 +48,7 @@ export function parseCommand(command: CommandSyntax, argv: readonly string[]): A
   const values = new Map<string, string>();
   for (const { name, isList, default: fallback } of command.options) {
     const all = given.get(name);
-    if (all !== undefined) values.set(name, isList ? all.join(",") : all.at(-1)!);
+    if (all !== undefined) values.set(name, isList ? all.join(isList === true ? "," : isList) : all.at(-1)!);
     else if (fallback !== undefined) values.set(name, fallback);
   }
   const { min, max } = command.positionals;

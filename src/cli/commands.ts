@@ -10,12 +10,17 @@ import { imatrix } from "./commands/imatrix.ts";
 import { inspect } from "./commands/inspect.ts";
 import { keygen } from "./commands/keygen.ts";
 import { loadtest } from "./commands/loadtest.ts";
+import { list } from "./commands/list.ts";
 import { perplexity } from "./commands/perplexity.ts";
 import { plan } from "./commands/plan.ts";
+import { ps } from "./commands/ps.ts";
+import { pull } from "./commands/pull.ts";
 import { quantize } from "./commands/quantize.ts";
 import { report } from "./commands/report.ts";
+import { rm } from "./commands/rm.ts";
 import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
+import { stop } from "./commands/stop.ts";
 import { tokenize } from "./commands/tokenize.ts";
 import { traffic } from "./commands/traffic.ts";
 import { trial } from "./commands/trial.ts";
@@ -25,6 +30,11 @@ export const COMMANDS = {
   chat,
   run,
   serve,
+  ps,
+  stop,
+  pull,
+  list,
+  rm,
   batch,
   verify,
   keygen,

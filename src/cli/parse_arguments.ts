@@ -7,8 +7,8 @@ export interface OptionSpec {
   readonly value?: string;
   readonly help: string;
   readonly default?: string;
-  /** May be given several times; the values are joined with commas. */
-  readonly isList?: boolean;
+  /** May be given several times; the values are joined with commas, or with this where they may have some. */
+  readonly isList?: boolean | string;
   /** An empty text is a value, too. */
   readonly mayBeEmpty?: boolean;
 }

@@ -128,6 +128,16 @@ export function fieldsOf(checks: Readonly<Record<string, Check>>, required: read
   };
 }
 
+/** An object with any names. `what`: how it is called where it is none. */
+export function recordOf(check: Check, what: string): Check {
+  return (label, value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw wrongType(label, what, value);
+    }
+    for (const [name, each] of Object.entries(value)) check(`${label}[${quote(name)}]`, each);
+  };
+}
+
 /** Checks the options of `call`, such as "generate()"; undefined ones are not given. */
 export function checkOptions(call: string, options: unknown, checks: Readonly<Record<string, Check>>): void {
   if (!isObject(options)) throw wrongType(`The options of ${call}`, "an object", options);

@@ -16,6 +16,8 @@ export interface AccessEntry {
   route: string;
   status: number;
   class?: string;
+  /** Where the server has several. */
+  model?: string;
   /** Hash of the tenant, never a key. */
   tenant?: string;
   promptTokens?: number;
@@ -41,6 +43,7 @@ export function accessLine(entry: AccessEntry, time: Date): string {
     route: entry.route,
     status: entry.status,
     class: entry.class,
+    model: entry.model,
     tenant: entry.tenant || undefined,
     prompt_tokens: entry.promptTokens,
     cached_tokens: entry.cachedTokens,
@@ -73,7 +76,7 @@ interface Pending {
   /** Answers that have not ended. */
   open: number;
   answered?: AnsweredRequest;
-  readonly sums: Pick<AccessEntry, "class" | "ttftMs" | "reason"> & {
+  readonly sums: Pick<AccessEntry, "class" | "model" | "ttftMs" | "reason"> & {
     promptTokens: number;
     cachedTokens: number;
     completionTokens: number;
@@ -117,7 +120,10 @@ export class AccessLog implements RequestObserver {
     let pending = this.#pending.get(id);
     if (pending === undefined) {
       const sums = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, e2eMs: 0, status: 0 };
-      this.#pending.set(id, pending = { open: 0, sums: { ...sums, class: request.class } });
+      this.#pending.set(
+        id,
+        pending = { open: 0, sums: { ...sums, class: request.class, model: request.model } },
+      );
     }
     pending.open++;
   }

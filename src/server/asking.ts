@@ -2,64 +2,116 @@
 
 import { type ApiError, badField } from "./api_error.ts";
 import type { Asked, Dialect, Plan } from "./dialects/dialect.ts";
+import { urgencyBefore } from "./dialects/urgency.ts";
 import { toApiError } from "./errors.ts";
 import { withGrammars } from "./grammars.ts";
-import type { NamedModel } from "./models.ts";
+import type { Lease, NamedModel } from "./models.ts";
 import type { Answerer } from "./run.ts";
 import type { Call, Service } from "./service.ts";
 
-/** A request as a dialect sees it. */
-interface Read {
-  readonly fields: Record<string, unknown>;
-  readonly asked: Asked;
-  readonly chosen: NamedModel;
-  readonly body: unknown;
-}
-
-/** What a request asks of the engine. */
+/** What is to be asked, and of whom. */
 export interface PlannedCall {
   readonly plan: Plan;
   /** Who answers. */
   readonly answerer: Answerer;
+  /** Of a model here: it is let go when the answer has ended. */
+  readonly lease?: Lease;
   /** The value of its body. */
   readonly body: unknown;
 }
 
-/** Reads and checks the body, and finds the model that it chooses. Throws an ApiError. */
-export async function readCall(service: Service, dialect: Dialect, call: Call): Promise<Read> {
-  const { id, tenant, headers } = call;
+/** A request's answer that needs no engine, or what is to be asked of it. */
+export type Called = { readonly said: unknown } | PlannedCall;
+
+type Fields = Record<string, unknown>;
+
+/** Reads and checks the body. Throws an ApiError. */
+async function readFields(
+  service: Service,
+  dialect: Dialect,
+  call: Call,
+): Promise<{ readonly fields: Fields; readonly body: unknown }> {
   const body = dialect.body === undefined ? undefined : await call.body();
-  const fields = dialect.read(body, service.onUnknown);
-  const chosen = service.models.find(fields.model as string | undefined);
-  const asked = {
+  return { fields: dialect.read(body, service.onUnknown), body };
+}
+
+/** The model that a request chooses. Throws an ApiError. */
+function leaseFor(service: Service, dialect: Dialect, fields: Fields, call: Call): Lease | Promise<Lease> {
+  const { class: name, deadlineMs } = urgencyBefore(fields, call.headers);
+  return service.models.lease(fields.model as string | undefined, {
+    class: name,
+    deadlineMs,
+    startedAt: call.startedAt,
+    keepAliveMs: dialect.keeping?.(fields)?.ms,
+    onLeft: (listener) => call.client.onLeft(() => listener()),
+  });
+}
+
+function askedOf(
+  service: Service,
+  call: Call,
+  asked: Pick<Asked, "model" | "modelName" | "waitedMs">,
+): Asked {
+  const { id, tenant, headers } = call;
+  return {
     id,
     tenant,
     created: Math.floor(Date.now() / 1000),
     headers,
-    model: chosen.host.model,
-    modelName: chosen.name,
-    served: () =>
-      service.models.all.flatMap(({ name, host: { loaded } }) =>
-        loaded === null ? [] : [{ name, info: loaded.info }]
-      ),
+    ...asked,
+    served: () => service.models.list(),
   };
-  return { fields, asked, chosen, body };
+}
+
+/** The answer of a dialect that asks nothing of the engine's steps. Throws an ApiError. */
+export async function replyTo(service: Service, dialect: Dialect, call: Call): Promise<unknown> {
+  const { fields } = await readFields(service, dialect, call);
+  if (dialect.needs === "nothing") {
+    // Nobody asks such a dialect's model.
+    const model = undefined as never;
+    return await dialect.reply!(fields, askedOf(service, call, { model, modelName: service.models.first }));
+  }
+  if (dialect.needs === "info") {
+    const { name, info } = service.models.find(fields.model as string | undefined);
+    if (info !== null) {
+      const model = { info } as Asked["model"];
+      return await dialect.reply!(fields, askedOf(service, call, { model, modelName: name }));
+    }
+  }
+  using lease = await leaseFor(service, dialect, fields, call);
+  // It cannot be stopped later.
+  call.client.throwIfLeft();
+  const asked = askedOf(service, call, { model: lease.host.model, modelName: lease.name });
+  return await dialect.reply!(fields, asked);
 }
 
 /** What a request asks of the engine. What is wrong with it is told to the observer. Throws an ApiError. */
-export async function planCall(
-  service: Service,
-  dialect: Dialect,
-  call: Call,
-): Promise<PlannedCall> {
+export async function planCall(service: Service, dialect: Dialect, call: Call): Promise<Called> {
+  let lease: Lease | undefined;
   try {
-    const { fields, asked, chosen, body } = await readCall(service, dialect, call);
-    const plan = await withGrammars(await dialect.plan!(fields, asked), asked.model.info);
-    if (!chosen.host.hasClass(plan.class)) throw unknownClass(chosen);
-    return { plan, answerer: chosen.host.model, body };
+    const { fields, body } = await readFields(service, dialect, call);
+    const keeping = dialect.keeping?.(fields);
+    if (keeping?.ms === 0 && keeping.only && service.models.dismiss(fields.model as string | undefined)) {
+      const modelName = service.models.find(fields.model as string | undefined).name;
+      return { said: keeping.dismissed(modelName) };
+    }
+    lease = await leaseFor(service, dialect, fields, call);
+    const { host: { model }, name: modelName, waitedMs } = lease;
+    const asked = askedOf(service, call, { model, modelName, waitedMs });
+    const plan = await withGrammars(await dialect.plan!(fields, asked), model.info);
+    if (!lease.host.hasClass(plan.class)) throw unknownClass(lease);
+    return { plan, answerer: model, lease, body };
   } catch (error) {
     const { code, status } = toApiError(error);
-    service.observer.refused({ id: call.id, class: "", reason: code ?? "invalid", status });
+    const model = lease?.label;
+    lease?.[Symbol.dispose]();
+    service.observer.refused({
+      id: call.id,
+      class: "",
+      reason: code ?? "invalid",
+      status,
+      ...model === undefined ? {} : { model },
+    });
     throw error;
   }
 }

@@ -4,19 +4,21 @@ import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
 import { checkOptions, wrongType } from "../protocol/arguments.ts";
 import type { LoadProgress } from "../protocol/options/load.ts";
 import type { Model } from "../client/model.ts";
-import { Batches } from "./batches/batches.ts";
+import { Batches, type BatchFigures } from "./batches/batches.ts";
 import { batchRoutes } from "./batches/routes.ts";
 import { ENDPOINTS } from "./dialects/endpoints.ts";
 import { Front } from "./front.ts";
 import { BODY_LIMITS } from "./guard/json_body.ts";
 import { ModelHost, type Readiness } from "./model_host.ts";
-import { Models } from "./models.ts";
+import { FixedModels, type Models } from "./models.ts";
 import { HANDLER_CHECKS } from "./option_checks.ts";
 import { type HandlerOptions, SERVE_DEFAULTS } from "./options.ts";
+import type { SharedModels } from "./residency/shared_models.ts";
 import { Service } from "./service.ts";
 import { ReceiptOffice } from "./receipts/office.ts";
 import { Routing } from "./upstreams/routing.ts";
-import { watch } from "./watch.ts";
+import { type Watch, watch } from "./watch.ts";
+import { watchShared } from "./watch_shared.ts";
 import { STREAM_LIMITS } from "./sse.ts";
 
 /** Answers requests; also tells how it is and lets go of them. */
@@ -65,21 +67,73 @@ export function createHandler(model: Model | Promise<Model>, options: HandlerOpt
 }
 
 /** {@linkcode createHandler} for options that were checked, and may have others beside them. */
-export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions): Handler {
+export function handlerOf(
+  model: Model | Promise<Model>,
+  options: HandlerOptions,
+  aliases: readonly string[] = [],
+): Handler {
   const host = new ModelHost(model, options.canaryMs ?? SERVE_DEFAULTS.canaryMs);
   const modelName = options.modelName ?? "kumi";
   const routing = options.routing &&
     new Routing(options.routing, { classes: options.classes ?? DEFAULT_CLASSES });
-  const watched = watch({
-    ...options,
-    observers: [options.observer, routing?.observer].filter((each) => each !== undefined),
-    routes: routing?.metrics,
-    modelName,
-    source: () => host.loaded,
-    batchFigures: () => batches?.figures,
+  const { handle, service, stop } = assemble(new FixedModels([{ name: modelName, host }], aliases), options, {
+    watch: (batchFigures) =>
+      watch({
+        ...options,
+        observers: [options.observer, routing?.observer].filter((each) => each !== undefined),
+        routes: routing?.metrics,
+        modelName,
+        source: () => host.loaded,
+        batchFigures,
+      }),
+    settled: host.settled,
+    routing,
   });
+  return Object.assign(handle, {
+    readiness: () => service.models.readiness(),
+    noteProgress: (progress: LoadProgress) => {
+      host.progress = progress;
+    },
+    settled: host.settled,
+    drain: stop.drain,
+    close: () => {
+      stop.close();
+      host.close();
+      routing?.close();
+    },
+  });
+}
+
+/** What answers requests for models that share the memory. */
+export interface SharedHandler extends Pick<Handler, "drain" | "close"> {
+  (request: Request): Promise<Response>;
+}
+
+/** A handler for models that come and go. They stay their owner's. */
+export function sharedHandlerOf(models: SharedModels, options: HandlerOptions): SharedHandler {
+  const { handle, stop } = assemble(models, options, {
+    watch: (batchFigures) => {
+      const observers = options.observer === undefined ? [] : [options.observer];
+      return watchShared(models, { ...options, observers, batchFigures });
+    },
+    settled: Promise.resolve(),
+  });
+  return Object.assign(handle, stop);
+}
+
+/** What makes a server of models. */
+interface Sources {
+  readonly watch: (batchFigures: () => BatchFigures | undefined) => Watch;
+  /** Resolves when batches may be begun. */
+  readonly settled: Promise<void>;
+  /** Other servers, where there are any. */
+  readonly routing?: Routing;
+}
+
+function assemble(models: Models, options: HandlerOptions, { watch, settled, routing }: Sources) {
+  const watched = watch(() => batches?.figures);
   const service = new Service({
-    models: new Models({ name: modelName, host }),
+    models,
     observer: watched.observer,
     onBody: options.onBody,
     lenient: options.lenient,
@@ -91,26 +145,23 @@ export function handlerOf(model: Model | Promise<Model>, options: HandlerOptions
   const { batches: kept, classes } = options;
   const batches = kept === undefined
     ? undefined
-    : new Batches(kept, service, { endpoints: ENDPOINTS, classes });
+    : new Batches(kept, service, { endpoints: ENDPOINTS, classes, settled });
   const routes = [...watched.routes, ...batchRoutes(service, batches), ...options.routes ?? []];
   const front = new Front(service, { ...options, endpoints: ENDPOINTS, routes });
-  return Object.assign((request: Request) => front.handle(request), {
-    readiness: () => service.models.readiness(),
-    noteProgress: (progress: LoadProgress) => {
-      host.progress = progress;
+  return {
+    handle: (request: Request) => front.handle(request),
+    service,
+    stop: {
+      drain: async (ms: number) => {
+        // What is left of them is for the next server.
+        const stopped = batches?.stop();
+        await service.drain(ms);
+        await stopped;
+      },
+      close: () => {
+        watched.close();
+        void batches?.stop();
+      },
     },
-    settled: host.settled,
-    drain: async (ms: number) => {
-      // What is left of them is for the next server.
-      const stopped = batches?.stop();
-      await service.drain(ms);
-      await stopped;
-    },
-    close: () => {
-      watched.close();
-      host.close();
-      routing?.close();
-      void batches?.stop();
-    },
-  });
+  };
 }

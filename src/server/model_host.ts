@@ -75,6 +75,11 @@ export class ModelHost {
     return this.#model;
   }
 
+  /** Why there is no model; null where there is one, or will be. */
+  get error(): Error | null {
+    return this.#error;
+  }
+
   /** Whether there is a latency class of that name. */
   hasClass(name: string): boolean {
     return this.#classes.has(name);

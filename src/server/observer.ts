@@ -11,6 +11,8 @@ export interface AcceptedRequest {
   readonly tenant?: string;
   /** When the request came, in ms of performance.now(). */
   readonly startedAt?: number;
+  /** Name of its model, where the server has several. */
+  readonly model?: string;
   /** A keyed hash for each full block of its prompt, where the model was loaded with a key. */
   readonly prefixHashes?: readonly string[];
 }
@@ -41,6 +43,8 @@ export interface RefusedRequest {
   /** The error's code, such as "queue_full". */
   readonly reason: string;
   readonly status: number;
+  /** Name of its model, where the server has several and it is known. */
+  readonly model?: string;
 }
 
 /** An HTTP request that was answered, whatever it was. */

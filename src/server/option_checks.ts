@@ -10,14 +10,16 @@ import {
   isString,
   listOf,
   numberIn,
+  recordOf,
 } from "../protocol/arguments.ts";
 import { LOAD_CHECKS } from "../protocol/options/load.ts";
 import type { BatchOptions } from "./batches/batches.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";
-import type { HandlerOptions, ServeOptions } from "./options.ts";
+import type { HandlerOptions, ServeModelsOptions, ServeOptions } from "./options.ts";
 import type { ReceiptOptions } from "./receipts/office.ts";
+import type { SharedModel } from "./residency/entry.ts";
 import type { StreamLimits } from "./sse.ts";
 import { isRouting } from "./upstreams/options.ts";
 
@@ -89,6 +91,7 @@ export const SERVE_CHECKS: Readonly<Record<keyof ServeOptions, Check>> = {
   ...LOADING,
   ...HANDLER_CHECKS,
   model: isString,
+  aliases: isNames,
   hostname: isString,
   port: numberIn({ min: 0, max: 65_535, integer: true }),
   insecure: isBoolean,
@@ -99,4 +102,27 @@ export const SERVE_CHECKS: Readonly<Record<keyof ServeOptions, Check>> = {
   ),
   drainSeconds: isLimit,
   onListen: isFunction,
+};
+
+const { libraryPath: ___, onStuck: ____, onWait: _____, ...OWN } = LOADING;
+
+const SHARED_MODEL_CHECKS: Readonly<Record<keyof SharedModel, Check>> = {
+  ...OWN,
+  name: isString,
+  model: isString,
+  aliases: isNames,
+  keepAliveMs: isLimit,
+};
+
+const { model: ______, modelName: _______, ...SERVING } = SERVE_CHECKS;
+
+export const SERVE_MODELS_CHECKS: Readonly<Record<keyof ServeModelsOptions, Check>> = {
+  ...SERVING,
+  models: listOf(fieldsOf(SHARED_MODEL_CHECKS, ["name", "model"]), "a list of models"),
+  modelsDir: isString,
+  aliases: recordOf(isString, "the names of models by others"),
+  keepAliveMs: isLimit,
+  memoryBytes: numberIn({ min: 1, max: Infinity }),
+  loadWaitMs: isLimit,
+  onNote: isFunction,
 };

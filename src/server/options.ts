@@ -12,6 +12,7 @@ import type { OriginRules } from "./guard/origin.ts";
 import type { ConnectionFigures } from "./metrics/server_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
 import type { ReceiptOptions } from "./receipts/office.ts";
+import type { SharedModel } from "./residency/entry.ts";
 import type { Route } from "./service.ts";
 import type { StreamLimits } from "./sse.ts";
 import type { RoutingOptions } from "./upstreams/options.ts";
@@ -72,6 +73,8 @@ export interface HandlerOptions extends OriginRules {
 export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progress" | "signal" | "classes"> {
   /** A path to a GGUF file, `hf:owner/repo/file.gguf`, a name such as "smollm2", or "demo", the default. */
   readonly model?: string;
+  /** Other names for the model in requests. */
+  readonly aliases?: readonly string[];
   /** Where to listen. Default 127.0.0.1: only this machine reaches it. */
   readonly hostname?: string;
   /** Default 8080; 0: any that is free. */
@@ -88,6 +91,24 @@ export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progres
   readonly drainSeconds?: number;
   /** Called when the server listens. */
   readonly onListen?: (url: string) => void;
+}
+
+/** How a server with several models runs. Options of loading are for all models that have none of their own. */
+export interface ServeModelsOptions extends Omit<ServeOptions, "model" | "modelName" | "aliases"> {
+  /** The models by their names. The first answers requests that choose none. */
+  readonly models?: readonly SharedModel[];
+  /** A folder whose GGUF files, and folders of safetensors, are models too, called as they are. It is looked into again. */
+  readonly modelsDir?: string;
+  /** Further names of models in requests: the model's name by each. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Ms after its last use at which a model leaves memory; default: when another one needs the room. */
+  readonly keepAliveMs?: number;
+  /** Bytes that all models together may take; default: what this process may use. */
+  readonly memoryBytes?: number;
+  /** Ms that a request waits for its model where neither it nor its class says how long. Default 300,000. */
+  readonly loadWaitMs?: number;
+  /** Told when a model was loaded, has left, or could not be loaded, in a sentence. */
+  readonly onNote?: (text: string) => void;
 }
 
 /** What the options are that have one value by default. */

@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly listener?: RunListener;
   /** When the request came, in ms of performance.now(). */
   readonly startedAt: number;
+  /** The model's name for the observer, where there are several. */
+  readonly modelLabel?: string;
 }
 
 interface Watched {
@@ -128,6 +130,11 @@ export class Run {
     return model.generate("text" in prompt ? prompt.text : prompt.tokens, { ...options, ...heard });
   }
 
+  get #label(): { model?: string } {
+    const { modelLabel: model } = this.#options;
+    return model === undefined ? {} : { model };
+  }
+
   #accept(
     index: number,
     promptTokens: number,
@@ -141,7 +148,15 @@ export class Run {
     const { tenant, observer, listener, startedAt } = this.#options;
     listener?.accepted?.(index, promptTokens, thoughts);
     const { class: name } = this.#plan;
-    observer.accepted({ id: watched.id, class: name, promptTokens, tenant, startedAt, prefixHashes });
+    observer.accepted({
+      id: watched.id,
+      class: name,
+      promptTokens,
+      tenant,
+      startedAt,
+      prefixHashes,
+      ...this.#label,
+    });
     if (this.#watched.every(({ isAccepted }) => isAccepted)) this.#accepted.resolve();
   }
 
@@ -202,7 +217,8 @@ export class Run {
     if (watched.isOver) return;
     watched.isOver = true;
     if (!watched.isAccepted) {
-      observer.refused({ id: this.#options.id, class: this.#plan.class, reason: code ?? reason, status });
+      const { id } = this.#options;
+      observer.refused({ id, class: this.#plan.class, reason: code ?? reason, status, ...this.#label });
       return;
     }
     observer.finished(watched.id, {

@@ -3,7 +3,7 @@
 import { checkOptions } from "../protocol/arguments.ts";
 import { loadModel, type Model } from "../client/model.ts";
 import { LOAD, type LoadOptions } from "../protocol/options/load.ts";
-import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
+import { DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
 import { ServerEnergy } from "./energy.ts";
 import { ApiKeys } from "./guard/keys.ts";
 import { hostName, isLoopback } from "./guard/origin.ts";
@@ -14,20 +14,23 @@ import { defaultModelName } from "./model_name.ts";
 import { SERVE_CHECKS } from "./option_checks.ts";
 import { SERVE_DEFAULTS, type ServeOptions } from "./options.ts";
 
-/** A server that listens. */
-export interface KumiServer {
+/** A server that listens, whatever it serves. */
+export interface RunningServer extends AsyncDisposable {
   /** Such as http://127.0.0.1:8080. */
   readonly url: string;
   readonly port: number;
-  /** The model, once it is loaded and tested. Rejects when it cannot be loaded; then the server has ended. */
-  readonly ready: Promise<Model>;
   /** Resolves when the server has ended. */
   readonly finished: Promise<void>;
   /**
-   * Refuses new requests, lets those under way end for `drainSeconds`, frees the model. May be called again.
+   * Refuses new requests, lets those under way end for `drainSeconds`, frees what it has loaded. May be called again.
    */
   shutdown(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A server with a model. */
+export interface KumiServer extends RunningServer {
+  /** The model, once it is loaded and tested. Rejects when it cannot be loaded; then the server has ended. */
+  readonly ready: Promise<Model>;
 }
 
 /** After requests were ended with an error: for how long clients may still read it, in ms. */
@@ -53,8 +56,7 @@ const FLUSH_MS = 2000;
  */
 export function serve(options: ServeOptions = {}): KumiServer {
   checkOptions("serve()", options, SERVE_CHECKS);
-  const { hostname, port, drainSeconds, model: spec } = { ...SERVE_DEFAULTS, ...defined(options) };
-  checkExposure(hostname, options);
+  const { drainSeconds, model: spec, aliases } = { ...SERVE_DEFAULTS, ...defined(options) };
   const abort = new AbortController();
   let handler: Handler | undefined;
   const loading = loadModel(spec, {
@@ -64,72 +66,109 @@ export function serve(options: ServeOptions = {}): KumiServer {
   });
   loading.catch(() => {});
   const energy = new ServerEnergy();
-  let server: Listening | undefined;
+  let server: Listening;
   try {
-    handler = handlerOf(loading, {
-      ...options,
-      connections: () => server?.figures,
-      energy: () => energy.figures,
-      onBody: (request) => server?.arrive?.(request),
-      clientLeft: (request) => server?.left?.(request),
-      modelName: options.modelName ?? defaultModelName(spec),
-      allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
-    });
-    server = listen({ hostname, port }, options.gate ?? {}, handler);
+    server = listenFor(
+      { ...options, energy: () => energy.figures },
+      (more) =>
+        handler = handlerOf(
+          loading,
+          { ...more, modelName: options.modelName ?? defaultModelName(spec) },
+          aliases,
+        ),
+    );
   } catch (error) {
     abort.abort(error);
     throw error;
   }
-  const drainMs = drainSeconds * 1000, isIsolated = options.isolation === "process";
-  const running = new Running({ server, handler, energy, loading, isIsolated, abort, drainMs });
+  const running = new Running({
+    server,
+    handler: handler!,
+    energy,
+    stop: () => abort.abort(new DOMException("The server was shut down", "AbortError")),
+    free: async () => {
+      const model = await loading.catch(() => null);
+      await model?.close();
+    },
+    drainMs: drainSeconds * 1000,
+  });
+  const ready = readiness(loading, handler!, running, options.isolation === "process");
+  ready.catch(() => {});
   options.onListen?.(running.url);
-  return running;
+  return Object.assign(running, { ready });
+}
+
+async function readiness(
+  loading: Promise<Model>,
+  handler: Handler,
+  running: Running,
+  isIsolated: boolean,
+): Promise<Model> {
+  try {
+    const model = await loading;
+    // A server that is to survive native code has none in its own process.
+    if (!isIsolated) running.countEnergy();
+    await handler.settled;
+    return model;
+  } catch (error) {
+    await running.shutdown();
+    throw error;
+  }
+}
+
+/**
+ * Listens with the handler that `create` makes, which is told what only the listening socket knows. Throws as
+ * {@linkcode serve}.
+ */
+export function listenFor(
+  options: ServeOptions,
+  create: (options: ServeOptions) => (request: Request) => Promise<Response>,
+): Listening {
+  const { hostname, port } = { ...SERVE_DEFAULTS, ...defined(options) };
+  checkExposure(hostname, options);
+  let server: Listening | undefined;
+  const handler = create({
+    ...options,
+    connections: () => server?.figures,
+    onBody: (request) => server?.arrive?.(request),
+    clientLeft: (request) => server?.left?.(request),
+    allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
+  });
+  return server = listen({ hostname, port }, options.gate ?? {}, handler);
 }
 
 /** What a running server is made of. */
 interface Parts {
   readonly server: Listening;
-  readonly handler: Handler;
+  readonly handler: Pick<Handler, "drain" | "close">;
   readonly energy: ServerEnergy;
-  readonly loading: Promise<Model>;
-  /** Whether the engine has a process of its own. */
-  readonly isIsolated: boolean;
   /** Stops loading. */
-  readonly abort: AbortController;
+  readonly stop: () => void;
+  /** Frees what was loaded. */
+  readonly free: () => Promise<void>;
   readonly drainMs: number;
 }
 
-class Running implements KumiServer {
+/** Ends a server in order. */
+export class Running implements RunningServer {
   readonly url: string;
   readonly port: number;
-  readonly ready: Promise<Model>;
   readonly finished: Promise<void>;
   readonly #finished = Promise.withResolvers<void>();
   readonly #parts: Parts;
   #ending: Promise<void> | null = null;
 
   constructor(parts: Parts) {
-    const { server } = parts;
-    const { hostname, port } = server.addr;
+    const { hostname, port } = parts.server.addr;
     this.url = `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
     this.port = port;
     this.finished = this.#finished.promise;
     this.#parts = parts;
-    this.ready = this.#load();
-    this.ready.catch(() => {});
   }
 
-  async #load(): Promise<Model> {
-    try {
-      const model = await this.#parts.loading;
-      // A server that is to survive native code has none in its own process.
-      if (this.#ending === null && !this.#parts.isIsolated) this.#parts.energy.start();
-      await this.#parts.handler.settled;
-      return model;
-    } catch (error) {
-      await this.shutdown();
-      throw error;
-    }
+  /** Counts what the machine takes from now on. The library must be there. */
+  countEnergy(): void {
+    if (this.#ending === null) this.#parts.energy.start();
   }
 
   shutdown(): Promise<void> {
@@ -137,8 +176,8 @@ class Running implements KumiServer {
   }
 
   async #end(): Promise<void> {
-    const { server, handler, energy, loading, abort, drainMs } = this.#parts;
-    abort.abort(new DOMException("The server was shut down", "AbortError"));
+    const { server, handler, energy, stop, free, drainMs } = this.#parts;
+    stop();
     await handler.drain(drainMs);
     handler.close();
     energy[Symbol.dispose]();
@@ -146,8 +185,7 @@ class Running implements KumiServer {
     const timer = setTimeout(() => server.cut(), FLUSH_MS);
     await server.shutdown();
     clearTimeout(timer);
-    const model = await loading.catch(() => null);
-    await model?.close();
+    await free();
     this.#finished.resolve();
   }
 
@@ -166,14 +204,17 @@ function checkExposure(hostname: string, { apiKeys = [], insecure = false }: Ser
 }
 
 /** The part of the options that loading takes. A server may refuse, so its classes do by default. */
-function loadOptions(options: ServeOptions): LoadOptions {
+export function loadOptions(
+  options: ServeOptions,
+): LoadOptions & { readonly classes: readonly LatencyClass[] } {
   const given = Object.entries(options).filter(([name, value]) =>
     Object.hasOwn(LOAD, name) && value !== undefined
   );
   return { classes: DEFAULT_CLASSES, ...Object.fromEntries(given) };
 }
 
-function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+/** The options that are set. */
+export function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };

@@ -121,10 +121,11 @@ export class Service {
     if (options.lenient) this.onUnknown = ignoreAloud((field) => this.observer.ignored?.(field));
   }
 
-  /** Remembers a run until it has ended. */
-  track(run: UnderWay): void {
+  /** Remembers a run until it has ended, and lets go of its model then. */
+  track(run: UnderWay, lease?: Disposable): void {
     this.#runs.add(run);
     const forget = () => {
+      lease?.[Symbol.dispose]();
       this.#runs.delete(run);
       if (this.#runs.size === 0) this.#idle?.();
     };

@@ -2,9 +2,11 @@
 
 import { ParentWatch } from "../process/parent_watch.ts";
 import { SignalCount } from "../process/signal_count.ts";
+import type { ModelInfo } from "../protocol/model_info.ts";
 import { oneLine } from "../process/harmless.ts";
 import { printNote } from "../process/print.ts";
 import type { KumiServer } from "./serve.ts";
+import type { KumiModelsServer } from "./serve_models.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
 const INTERRUPTED = 130;
@@ -26,7 +28,7 @@ export interface RunUntilSignalOptions {
  * the first is the first again, passed on by the processes that started this one.
  */
 export async function runUntilSignal(
-  start: () => KumiServer,
+  start: () => KumiServer | KumiModelsServer,
   { exitWithParent = false }: RunUntilSignalOptions = {},
 ): Promise<number> {
   const signals = new SignalCount();
@@ -48,13 +50,9 @@ export async function runUntilSignal(
   using _watch = exitWithParent ? new ParentWatch(onGone) : null;
   for (const name of SIGNALS) Deno.addSignalListener(name, onSignal);
   try {
-    const { info } = await server.ready;
-    for (const note of info.notes) printNote(`kumi: ${note}`);
-    printNote(
-      `kumi: ready: ${
-        oneLine(info.name ?? info.architecture, NAME_CHARACTERS_MAX)
-      }, context of ${info.contextLength} tokens`,
-    );
+    const model = await server.ready;
+    if (model === undefined) printNote("kumi: ready: models are loaded when they are asked for");
+    else sayReady(model.info);
   } catch (error) {
     if (isEnding) return await server.finished.then(() => 0);
     throw error;
@@ -63,4 +61,10 @@ export async function runUntilSignal(
     for (const name of SIGNALS) Deno.removeSignalListener(name, onSignal);
   }
   return 0;
+}
+
+function sayReady({ notes, name, architecture, contextLength }: ModelInfo): void {
+  for (const note of notes) printNote(`kumi: ${note}`);
+  const what = oneLine(name ?? architecture, NAME_CHARACTERS_MAX);
+  printNote(`kumi: ready: ${what}, context of ${contextLength} tokens`);
 }

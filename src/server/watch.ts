@@ -14,12 +14,8 @@ import type { RouteMetrics } from "./metrics/route_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
 import type { Route } from "./service.ts";
 
-export interface WatchOptions {
-  readonly modelName: string;
-  /** The model's; default: those of a model that was loaded without any. */
-  readonly classes?: readonly LatencyClass[];
-  /** The model; null while it is not there. */
-  readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
+/** How whatever a server serves is watched. */
+export interface WatcherOptions {
   /** How many connections there are, where somebody counts them. */
   readonly connections?: () => ConnectionFigures | undefined;
   /** What the machine takes, where somebody counts it. */
@@ -36,6 +32,14 @@ export interface WatchOptions {
   readonly routes?: RouteMetrics;
 }
 
+export interface WatchOptions extends WatcherOptions {
+  readonly modelName: string;
+  /** The model's; default: those of a model that was loaded without any. */
+  readonly classes?: readonly LatencyClass[];
+  /** The model; null while it is not there. */
+  readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
+}
+
 /** What watches a server. */
 export interface Watch {
   readonly observer: RequestObserver;
@@ -47,46 +51,37 @@ export interface Watch {
 
 /** An observer for the server, and the routes that tell what it saw. */
 export function watch(options: WatchOptions): Watch {
-  const { modelName, classes = DEFAULT_CLASSES, source, accessLog, connections, energy, batchFigures } =
+  const { modelName, classes = DEFAULT_CLASSES, source, connections, energy, batchFigures, routes: places } =
     options;
   const metrics = new ServerMetrics({
-    modelName,
-    classes,
-    source,
-    connections,
-    energy,
-    batchFigures,
-    routes: options.routes,
+    ...{ modelName, classes, source, connections, energy, batchFigures },
+    routes: places,
   });
-  const observers: RequestObserver[] = [metrics.requests];
+  const upstreams = places && (() => places.figures());
+  const { requests } = metrics;
+  const feed = new Feed({ modelName, classes, source, requests, connections, energy, upstreams });
+  const routes = watchRoutes(metrics, source);
+  if (options.page !== false) routes.push(feed.route);
+  return { observer: observersOf(metrics.requests, options), routes, close: () => feed.close() };
+}
+
+/** The metrics and all others that hear of requests. */
+export function observersOf(
+  metrics: RequestObserver,
+  { accessLog, observers: others = [] }: WatcherOptions,
+): RequestObserver {
+  const observers = [metrics];
   if (accessLog !== undefined) {
     // An answer is called like its request, with a number behind it where there are several.
     observers.push(new AccessLog({ write: accessLog, requestOf: (answer) => answer.replace(/-\d+$/, "") }));
   }
-  observers.push(...options.observers ?? []);
-  const upstreams = options.routes && (() => options.routes!.figures());
-  const feed = new Feed({
-    modelName,
-    classes,
-    source,
-    requests: metrics.requests,
-    connections,
-    energy,
-    upstreams,
-  });
-  const routes = watchRoutes(metrics, source);
-  if (options.page !== false) routes.push(feed.route);
-  return { observer: new Observers(observers), routes, close: () => feed.close() };
+  observers.push(...others);
+  return new Observers(observers);
 }
 
 function watchRoutes(metrics: ServerMetrics, source: WatchOptions["source"]): Route[] {
   return [
-    {
-      method: "GET",
-      path: "/metrics",
-      handle: async () =>
-        new Response(await metrics.scrape(), { headers: { "content-type": METRICS_CONTENT_TYPE } }),
-    },
+    metricsRoute(() => metrics.scrape()),
     {
       method: "GET",
       path: "/v1/queue",
@@ -99,6 +94,15 @@ function watchRoutes(metrics: ServerMetrics, source: WatchOptions["source"]): Ro
       },
     },
   ];
+}
+
+/** GET /metrics. */
+export function metricsRoute(scrape: () => Promise<string>): Route {
+  return {
+    method: "GET",
+    path: "/metrics",
+    handle: async () => new Response(await scrape(), { headers: { "content-type": METRICS_CONTENT_TYPE } }),
+  };
 }
 
 /** Tells several observers the same. */

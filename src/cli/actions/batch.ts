@@ -12,7 +12,7 @@ import { ENDPOINTS } from "../../server/dialects/endpoints.ts";
 import { BODY_LIMITS } from "../../server/guard/json_body.ts";
 import { ModelHost } from "../../server/model_host.ts";
 import { defaultModelName } from "../../server/model_name.ts";
-import { Models } from "../../server/models.ts";
+import { FixedModels } from "../../server/models.ts";
 import { Service } from "../../server/service.ts";
 import { BulkReport } from "../bulk_report.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
@@ -155,5 +155,5 @@ function bulkClass(parallel: number): LatencyClass {
 async function serviceOf(model: Model, name: string, lenient: boolean): Promise<Service> {
   const host = new ModelHost(model, 0);
   await host.settled;
-  return new Service({ models: new Models({ name, host }), lenient });
+  return new Service({ models: new FixedModels([{ name, host }]), lenient });
 }

@@ -8,12 +8,15 @@ import { STUCK_EXIT_CODE } from "../../protocol/errors.ts";
 import {
   ConfigError,
   type ConfigSources,
+  modelsOf,
   resolveSettings,
   serveOptions,
 } from "../../server/config/resolve.ts";
 import { servePermissions } from "../../server/config/permissions.ts";
-import type { ServeOptions } from "../../server/options.ts";
+import type { ServedModels } from "../../server/config/served_models.ts";
+import type { ServeModelsOptions, ServeOptions } from "../../server/options.ts";
 import { serve as startServer } from "../../server/serve.ts";
+import { serveModels } from "../../server/serve_models.ts";
 import { runUntilSignal } from "../../server/signals.ts";
 import { cacheFolders, chosenLibrary, HUB_HOSTS } from "../access.ts";
 import type { DocumentAnswer } from "../../server/documents.ts";
@@ -45,7 +48,8 @@ export async function runServer(args: Arguments): Promise<number> {
     env: (name) => Deno.env.get(name),
     readFile: Deno.readTextFileSync,
   };
-  let options: ServeOptions, exitWithParent: boolean | undefined, recorder: TrafficRecorder | undefined;
+  let options: ReturnType<typeof serveOptions>, models: ReturnType<typeof modelsOf>;
+  let exitWithParent: boolean | undefined, recorder: TrafficRecorder | undefined;
   let receipts: ReceiptOptions, audit: LineFile | undefined;
   try {
     const settings = resolveSettings(sources);
@@ -57,6 +61,7 @@ export async function runServer(args: Arguments): Promise<number> {
       return 0;
     }
     options = serveOptions(settings, sources);
+    models = modelsOf(settings);
     ({ exitWithParent } = settings);
     recorder = openRecorder(settings);
     receipts = await receiptOptions(settings);
@@ -74,26 +79,37 @@ export async function runServer(args: Arguments): Promise<number> {
   const documents = await documentAnswer();
   using offers = new DisposableStack();
   const onListen = (url: string) => {
-    announce(url, options.gate !== false);
+    announce(url, { isLoading: !models.isShared, hasGate: options.gate !== false });
     const opener = options.page === false ? null : pageOpener((name) => Deno.env.get(name));
     if (opener !== null) offers.use(offerToOpen(() => openWith(opener, url)));
   };
   await using _recorder = recorder;
   await using _audit = audit;
-  return await runUntilSignal(
-    () =>
-      startServer({
-        ...options,
-        observer: recorder,
-        receipts: { ...receipts, audit: audit && ((line) => audit.push(line)) },
-        prefixHashKey: recorder?.prefixHashKey,
-        documents,
-        onStuck: exitStuck,
-        onWait: noteWait,
-        onListen,
-      }),
-    { exitWithParent },
-  );
+  const all = {
+    ...options,
+    observer: recorder,
+    receipts: { ...receipts, audit: audit && ((line: string) => audit.push(line)) },
+    prefixHashKey: recorder?.prefixHashKey,
+    documents,
+    onStuck: exitStuck,
+    onWait: noteWait,
+    onListen,
+  };
+  return await runUntilSignal(() => start(all, models), { exitWithParent });
+}
+
+/** Starts a server of one model, or of several. Throws a UsageError for models that cannot be. */
+function start(options: Omit<ServeOptions, "model" | "aliases">, { isShared: _, ...models }: ServedModels) {
+  if ("model" in models) return startServer({ ...options, ...models });
+  try {
+    const onNote = (note: string) => printNote(`kumi: ${oneLine(note)}`);
+    return serveModels({ ...options, ...models, onNote } as ServeModelsOptions);
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof Deno.errors.NotFound) {
+      throw new UsageError(error.message);
+    }
+    throw error;
+  }
 }
 
 /** What keeps the traffic, where that is wanted. Throws a ConfigError where it cannot. */
@@ -146,8 +162,9 @@ async function documentAnswer(): Promise<DocumentAnswer | undefined> {
   }
 }
 
-function announce(url: string, hasGate: boolean): void {
-  printNote(`kumi: listening on ${url}, loading the model; ${url}/docs describes the interface`);
+function announce(url: string, { isLoading, hasGate }: { isLoading: boolean; hasGate: boolean }): void {
+  const loading = isLoading ? ", loading the model" : "";
+  printNote(`kumi: listening on ${url}${loading}; ${url}/docs describes the interface`);
   if (hasGate) return;
   printNote("kumi: without the gate, a request without stream is computed to its end when its client leaves");
 }

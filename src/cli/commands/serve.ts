@@ -4,16 +4,17 @@ import { resolve } from "node:path";
 import type { Environment } from "../../hub/cache.ts";
 import { flagOf } from "../../protocol/options/option.ts";
 import { isFileOnly, SETTINGS } from "../../server/config/settings.ts";
-import { type Access, modelAccess, NOTHING } from "../access.ts";
+import { type Access, cacheFolders, modelAccess, NOTHING } from "../access.ts";
 import { pageOpener } from "../open_key.ts";
 import { type Arguments, type KumiCommand, type OptionSpec, UsageError } from "../command.ts";
 
 const SETTING_OPTIONS: readonly OptionSpec[] = Object.entries(SETTINGS)
   .filter(([, setting]) => !isFileOnly(setting))
-  .map(([name, { fallback, value, alias, help }]) => ({
+  .map(([name, { fallback, value, alias, help, isList }]) => ({
     name: flagOf(name),
     alias,
     value,
+    isList,
     help: fallback === undefined ? help : `${help} (default ${fallback})`,
   }));
 
@@ -36,6 +37,8 @@ KUMI_API_KEYS_FILE), that before the configuration file. Latency classes ("class
   curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\
     -d '{"messages":[{"role":"user","content":"What is a KV cache?"}]}'
   kumi serve -m model.gguf --host 0.0.0.0 --api-keys keys.txt --allow-host llm.example.org
+  kumi serve -m small=smollm2 -m large=model.gguf --keep-alive 10m
+                                                      two models, each in memory while it is asked for
 
 /docs describes the interface, /readyz says whether requests are taken. SIGTERM or Ctrl-C lets running requests end, a
 second one, a second later or more, ends them at once.`,
@@ -46,23 +49,30 @@ second one, a second later or more, ends them at once.`,
 async function serverAccess(args: Arguments, env: Environment): Promise<Access> {
   if (args.switches.has("print-schema") || args.switches.has("print-permissions")) return NOTHING;
   const { ConfigError, resolveSettings } = await import("../../server/config/resolve.ts");
-  const { keptFolders, listenHosts, recordFiles, upstreamAccess } = await import(
+  const { keptFolders, listenHosts, modelSpecs, recordFiles, upstreamAccess } = await import(
     "../../server/config/permissions.ts"
   );
   // Whoever asks for a command may stand elsewhere than its user.
   const readFile = (path: string) => Deno.readTextFileSync(resolve(env("INIT_CWD") ?? ".", path));
   try {
     const settings = resolveSettings({ ...args, env, readFile });
-    const access = modelAccess(settings.model, env, settings.load.draft);
+    const specs = modelSpecs(settings);
+    const all = [...specs.models, ...specs.drafts].map((model) => modelAccess(model, env));
+    const access = {
+      library: true,
+      hub: all.some(({ hub }) => hub),
+      write: [...new Set([...cacheFolders(env), ...all.flatMap(({ write = [] }) => write)])],
+      run: [...new Set(all.flatMap(({ run = [] }) => run))],
+    };
     const opener = pageOpener(env);
     const upstreams = upstreamAccess(settings);
     const recorded = settings.record === undefined ? [] : recordFiles(settings.record);
     return {
       ...access,
       isSupervisor: settings.supervise === true,
-      run: [...access.run ?? [], ...opener === null || settings.noUi ? [] : [opener]],
+      run: [...access.run, ...opener === null || settings.noUi ? [] : [opener]],
       write: [
-        ...access.write ?? [],
+        ...access.write,
         ...recorded,
         ...keptFolders(settings),
         ...upstreams.kept,

@@ -2,7 +2,7 @@
 
 import { DEFAULT_CLASSES, type LatencyClass } from "../../../scheduler/mod.ts";
 import type { Endpoint } from "../dialects/dialect.ts";
-import type { ModelHost } from "../model_host.ts";
+import type { Models } from "../models.ts";
 import type { Service } from "../service.ts";
 import { printFault } from "../../process/print.ts";
 import { BatchStore } from "./batch_store.ts";
@@ -48,7 +48,7 @@ export class Batches {
   readonly #loading: Promise<BatchWorker>;
   #worker: BatchWorker | null = null;
   readonly #lock: Deno.FsFile;
-  readonly #host: ModelHost;
+  readonly #service: Service;
   readonly #ageSeconds: number;
   readonly #ended = new Map<BatchStatus, number>();
   readonly #requests = new Map<string, number>();
@@ -62,9 +62,11 @@ export class Batches {
   constructor(
     options: BatchOptions,
     service: Service,
-    { endpoints, classes }: {
+    { endpoints, classes, settled }: {
       readonly endpoints: readonly Endpoint[];
       readonly classes?: readonly LatencyClass[];
+      /** Resolves when there is a model to begin with. */
+      readonly settled: Promise<void>;
     },
   ) {
     const { dir, bytesMax, filesMax, days } = { ...BATCH_DEFAULTS, ...options };
@@ -75,8 +77,8 @@ export class Batches {
     this.batches = new BatchStore(folders);
     this.#loading = this.#load(service, endpoints, classes);
     this.#loading.catch((error) => printFault("kumi: batches cannot be done:", error));
-    this.#host = service.models.first.host;
-    this.#host.settled.then(() => this.wake()).catch(() => {});
+    this.#service = service;
+    settled.then(() => this.wake()).catch(() => {});
     this.#sweeping = setInterval(() => this.sweep(), SWEEP_MS);
     Deno.unrefTimer(this.#sweeping);
     this.sweep();
@@ -96,7 +98,7 @@ export class Batches {
   /** Begins what can be begun. */
   async wake(): Promise<void> {
     const worker = await this.#loading;
-    if (this.#host.takesRequests) worker.wake();
+    if (powerOf(this.#service) !== null) worker.wake();
   }
 
   /** Ends a batch that is to be cancelled. */
@@ -147,13 +149,26 @@ function add<K>(counts: Map<K, number>, key: K): void {
 
 /** The class of the name "batch", or the least urgent one where there is none. */
 function powerOf({ models }: Service, classes: readonly LatencyClass[] = DEFAULT_CLASSES): BatchPower | null {
-  const { host } = models.first;
-  if (!host.takesRequests) return null;
-  const { info } = host.model;
+  const room = roomOf(models);
+  if (room === null) return null;
   const least = classes.toSorted((a, b) => a.priority - b.priority)[0];
   const { name, maxBatch } = classes.find(({ name }) => name === CLASS) ?? least;
-  const workers = host.model.health().workers.length;
-  return { class: name, parallel: maxBatch * workers, tokensMax: info.kvTokens * workers };
+  return { class: name, parallel: maxBatch * room.workers, tokensMax: room.kvTokens * room.workers };
+}
+
+/** Of a model that was not loaded yet. */
+const UNKNOWN_ROOM = { workers: 1, kvTokens: 16_384 };
+
+/** What the first model that is in memory computes at the same time; null where no requests are taken. */
+function roomOf(models: Models): { readonly workers: number; readonly kvTokens: number } | null {
+  try {
+    models.throwIfNone();
+  } catch {
+    return null;
+  }
+  const model = models.list().find(({ host }) => host?.takesRequests)?.host?.model;
+  if (model === undefined) return UNKNOWN_ROOM;
+  return { workers: model.health().workers.length, kvTokens: model.info.kvTokens };
 }
 
 /** Throws an Error where another process has the folder. */

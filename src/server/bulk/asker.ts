@@ -34,6 +34,7 @@ const BUSY: ReadonlySet<string | undefined> = new Set([
   "grammars_busy",
   "overloaded",
   "loading",
+  "no_room",
   "unhealthy",
 ]);
 const GONE: ReadonlySet<string | undefined> = new Set(["engine_unavailable", "failed", "draining"]);
@@ -107,15 +108,17 @@ export class BulkAsker {
       endpoint: path,
       body: () => Promise.resolve(body),
     };
-    const planned = await planCall(this.#service, dialect, call);
-    const { plan } = planned;
-    if (plan.events !== undefined) {
-      throw badField("stream", "Answers to requests of a file are never streams");
-    }
-    if (plan.class !== name) {
-      throw badField("class", `Requests of a file are of class "${name}", current value is "${plan.class}"`);
-    }
-    return await asWhole(this.#service, planned, call);
+    const called = await planCall(this.#service, dialect, call);
+    if ("said" in called) return called.said;
+    const { plan, lease } = called;
+    const wrong = plan.events !== undefined
+      ? badField("stream", "Answers to requests of a file are never streams")
+      : plan.class !== name
+      ? badField("class", `Requests of a file are of class "${name}", current value is "${plan.class}"`)
+      : null;
+    if (wrong === null) return await asWhole(this.#service, called, call);
+    lease?.[Symbol.dispose]();
+    throw wrong;
   }
 }
 

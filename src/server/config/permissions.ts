@@ -4,7 +4,7 @@ import { partPaths } from "../../gguf/split.ts";
 import { namedModel } from "../../hub/named_models.ts";
 import { isHubReference } from "../../hub/reference.ts";
 import { PYTHONS } from "../../process/python.ts";
-import { configFile, type ConfigSources } from "./resolve.ts";
+import { configFile, type ConfigSources, modelsOf } from "./resolve.ts";
 import { spendFiles } from "../upstreams/spend_file.ts";
 import type { Settings } from "./settings.ts";
 
@@ -24,7 +24,8 @@ export interface ServerPaths {
 
 /** Deno's permission flags with which the server runs, and without one of which it does not. */
 export function servePermissions(settings: Settings, sources: ConfigSources, paths: ServerPaths): string[] {
-  const models = [settings.model, ...settings.load.draft === undefined ? [] : [settings.load.draft]];
+  const { models: served, drafts, modelsDir } = modelSpecs(settings);
+  const models = [...served, ...drafts];
   const isNamed = models.some((model) => namedModel(model) !== undefined);
   const isRemote = (model: string) => namedModel(model) !== undefined || isHubReference(model);
   const isDownload = models.some(isRemote);
@@ -36,6 +37,7 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     if (model === "demo") read.push(...root === null ? [] : [`${root}/examples/demo-model`]);
     else if (!isRemote(model)) read.push(...partPaths(model));
   }
+  if (modelsDir !== undefined) read.push(modelsDir);
   read.push(...recorded);
   const upstreams = upstreamAccess(settings);
   const files = [configFile(sources), settings.apiKeys, settings.receiptKey, settings.prefixStoreKey];
@@ -89,6 +91,19 @@ function hostOf(url: string): string | undefined {
   const parsed = URL.parse(url);
   if (parsed === null || parsed.hostname === "") return undefined;
   return `${parsed.hostname}:${parsed.port || (parsed.protocol === "https:" ? 443 : 80)}`;
+}
+
+/** What a server's models are made of, and what guesses ahead for them. Throws a ConfigError. */
+export function modelSpecs(
+  settings: Settings,
+): { readonly models: readonly string[]; readonly drafts: readonly string[]; readonly modelsDir?: string } {
+  const served = modelsOf(settings);
+  const models = served.isShared ? served.models : [{ model: served.model, draft: undefined }];
+  return {
+    models: models.map(({ model }) => model),
+    drafts: [settings.load.draft, ...models.map(({ draft }) => draft)].filter((draft) => draft !== undefined),
+    ...served.isShared ? { modelsDir: served.modelsDir } : {},
+  };
 }
 
 /** The files that a recording of traffic is kept in. */

@@ -5,8 +5,10 @@ import { collect, flagOf, settableBy, settingName } from "../../protocol/options
 import type { Kind } from "../../protocol/options/kind.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
 import { isApiKey, KEY_RULE, parseKeyFile } from "../guard/keys.ts";
-import type { ServeOptions } from "../options.ts";
+import { defaultModelName } from "../model_name.ts";
+import type { ServeModelsOptions, ServeOptions } from "../options.ts";
 import { checkSettings, SettingError, type SettingFields } from "./check.ts";
+import { type ServedModels, servedModels } from "./served_models.ts";
 import {
   isFileOnly,
   KILOBYTE,
@@ -49,6 +51,9 @@ export function resolveSettings(sources: ConfigSources): Settings {
       setting.fallback;
     checkText(name, setting, value);
     settings[name] = value;
+  }
+  for (const [i, { keepAlive }] of ((settings.models ?? []) as { keepAlive?: string }[]).entries()) {
+    checkText(`models[${i}].keepAlive`, SETTINGS.keepAlive, keepAlive);
   }
   const load = collect(settableBy("operator", LOAD), (option) => {
     const value = settings[settingName(option)];
@@ -145,14 +150,25 @@ function checked(
   }
 }
 
-/** The options that settings mean. Reads the keys. Throws a ConfigError. */
-export function serveOptions(settings: Settings, sources: ConfigSources): ServeOptions {
+/** The models that settings mean. Throws a ConfigError. */
+export function modelsOf(settings: Settings): ServedModels {
+  try {
+    return servedModels(settings, defaultModelName);
+  } catch (error) {
+    if (error instanceof RangeError) throw new ConfigError(error.message);
+    throw error;
+  }
+}
+
+/** The options that settings mean, whatever they serve. Reads the keys. Throws a ConfigError. */
+export function serveOptions(
+  settings: Settings,
+  sources: ConfigSources,
+): Omit<ServeOptions, "model" | "modelName" | "aliases"> & Omit<ServeModelsOptions, "aliases"> {
   return {
     ...settings.load,
     ...settings.noPrefixCache ? { prefixCache: false } : {},
     ...settings.supervise ? { isolation: "process" } : {},
-    model: settings.model,
-    modelName: settings.modelName,
     hostname: settings.host,
     port: settings.port,
     apiKeys: readKeys(settings, sources).map(({ key }) => key),

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConfigError, type ConfigSources, resolveSettings, serveOptions } from "./resolve.ts";
+import { ConfigError, type ConfigSources, modelsOf, resolveSettings, serveOptions } from "./resolve.ts";
 import { servePermissions } from "./permissions.ts";
 import { LOAD } from "../../protocol/options/load.ts";
 import { flagOf, type NamedOption, settableBy, settingName } from "../../protocol/options/option.ts";
@@ -214,4 +214,88 @@ Deno.test("servePermissions() opens the hosts of upstreams and what has their ke
   assertEquals(flag("net").slice(-2), ["gpu.example.org:443", "10.0.0.5:80"]);
   assertEquals(flag("env"), ["KUMI_*", "HF_*", "XDG_*", "HOME", "OWN_KEY"]);
   assert(flag("read").includes("gpu.key"));
+});
+
+Deno.test("modelsOf() reads one model as it was, with a name and others where they are given", () => {
+  const of = (given: Given) => modelsOf(resolve(given));
+  assertEquals(of({}), { isShared: false, model: "demo", modelName: undefined, aliases: [] });
+  assertEquals(of({ flags: { model: "a.gguf", alias: "gpt-4o=a" } }), {
+    ...{ isShared: false, model: "a.gguf", modelName: undefined },
+    aliases: ["gpt-4o"],
+  });
+  const named = { isShared: false as const, model: "dir/x=y.gguf", modelName: "llama3:8b", aliases: [] };
+  assertEquals(of({ flags: { model: "llama3:8b=dir/x=y.gguf" } }), named);
+  for (const path of ["./x=y.gguf", "dir/x=y.gguf", "/x=y.gguf", "hf:o/r/x=y.gguf", ".\\x=y"]) {
+    assertEquals(of({ env: { KUMI_MODEL: path } }), {
+      ...{ isShared: false, model: path, modelName: undefined, aliases: [] },
+    });
+  }
+});
+
+Deno.test("modelsOf() reads several models from flags and the configuration file, each with what is its own", () => {
+  const of = (given: Given) => modelsOf(resolve(given));
+  const several = of({ flags: { model: "a=x.gguf\ny.gguf", alias: "b=a,c=y", "keep-alive": "1h30m" } });
+  assertEquals(several, {
+    isShared: true,
+    models: [{ name: "a", model: "x.gguf" }, { name: "y", model: "y.gguf" }],
+    modelsDir: undefined,
+    aliases: { b: "a", c: "y" },
+    keepAliveMs: 5_400_000,
+    memoryBytes: undefined,
+    loadWaitMs: 300_000,
+  });
+  const file = {
+    models: [{
+      name: "n",
+      model: "m",
+      aliases: ["o"],
+      keepAlive: "-1",
+      context: 64,
+      prefault: true,
+      noPrefixCache: true,
+    }],
+    modelsDir: "dir",
+    memoryMegabytes: 1.5,
+    loadWaitSeconds: 1,
+  };
+  const { models, ...rest } = of({ flags: { config: "c" }, files: { c: JSON.stringify(file) } }) as {
+    models: readonly unknown[];
+  };
+  assertEquals(models, [{
+    ...{ name: "n", model: "m", aliases: ["o"], keepAliveMs: Infinity },
+    ...{ contextLength: 64, kv: { prefault: true }, prefixCache: false },
+  }]);
+  assertEquals(rest as unknown, {
+    ...{ isShared: true, modelsDir: "dir", aliases: {}, keepAliveMs: undefined },
+    ...{ memoryBytes: 1_572_864, loadWaitMs: 1000 },
+  });
+  // One model that comes and goes.
+  const [demo] = (of({ flags: { "keep-alive": "5m" } }) as { models: readonly unknown[] }).models;
+  assertEquals(demo, { name: "demo", model: "demo" });
+});
+
+Deno.test("modelsOf() and resolveSettings() name what is wrong with models", () => {
+  const wrong = (given: Given) => assertThrows(() => modelsOf(resolve(given)), ConfigError).message;
+  assertEquals(wrong({ flags: { alias: "x" } }), "alias must be NAME=MODEL, current value is x");
+  assertEquals(
+    wrong({ flags: { alias: "x=y" } }),
+    "alias: x is to be another name of y, which is no model here",
+  );
+  assertEquals(
+    wrong({ flags: { model: "a\nb", "model-name": "c" } }),
+    "modelName names one model: of several write --model NAME=MODEL",
+  );
+  assertEquals(
+    wrong({ flags: { "keep-alive": "soon" } }),
+    "keepAlive: must be a duration such as 5m, 1h30m or 90 (seconds), current value is soon",
+  );
+  const file = (value: unknown) => wrong({ flags: { config: "c" }, files: { c: JSON.stringify(value) } });
+  assertEquals(file({ models: [{ name: "a" }] }), 'c: "models[0].model" is missing');
+  assertEquals(
+    file({ models: [{ name: "a", model: "b", port: 1 }] }),
+    'c: There is no field "models[0].port" here',
+  );
+  assert(
+    file({ models: [{ name: "a", model: "b", keepAlive: "x" }] }).startsWith("models[0].keepAlive: must be"),
+  );
 });

@@ -5,15 +5,7 @@
  */
 
 import { MODEL_HELP } from "../../hub/named_models.ts";
-import {
-  boolean,
-  integer,
-  type Kind,
-  list,
-  number,
-  text,
-  type ValueOf,
-} from "../../protocol/options/kind.ts";
+import { boolean, integer, list, number, text, type ValueOf } from "../../protocol/options/kind.ts";
 import { LOAD, type LoadOptions, PREFIX_STORE_BYTES } from "../../protocol/options/load.ts";
 import { docOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import { BATCH_DEFAULTS } from "../batches/defaults.ts";
@@ -23,26 +15,14 @@ import { BODY_LIMITS } from "../guard/json_body.ts";
 import { SERVE_DEFAULTS } from "../options.ts";
 import { STREAM_LIMITS } from "../sse.ts";
 import { ROUTING_SETTINGS, UPSTREAM_SETTINGS } from "../upstreams/options.ts";
+import { MODEL_SETTINGS, SEVERAL } from "./model_settings.ts";
+import type { Setting } from "./setting.ts";
 
-/** One setting. Its name in the table is its name in the configuration file. */
-export interface Setting {
-  readonly kind: Kind;
-  /** What it is where nobody sets it. */
-  readonly fallback?: unknown;
-  /** Name of the flag's argument. */
-  readonly value?: string;
-  readonly alias?: string;
-  readonly help: string;
-  /** Throws for a text that cannot be its value. */
-  readonly read?: (text: string) => unknown;
-}
-
-/** A setting without a word for its argument is a switch, or too much for a flag. */
-export function isFileOnly({ kind, value }: Setting): boolean {
-  return value === undefined && kind.type !== "boolean";
-}
+export { isFileOnly, type Setting } from "./setting.ts";
 
 const PATH_MAX = 4096;
+/** Of all models together. */
+const SPECS_MAX = 65_536;
 const NAME_MAX = 256;
 export const KILOBYTE = 2 ** 10;
 export const MEGABYTE = 2 ** 20;
@@ -70,17 +50,14 @@ const { classes, ...LOADING } = Object.fromEntries(
 
 const SERVING = {
   model: {
-    kind: path,
-    fallback: SERVE_DEFAULTS.model,
-    value: "MODEL",
+    kind: text(1, SPECS_MAX),
+    value: "[NAME=]MODEL",
     alias: "m",
-    help: MODEL_HELP,
+    isList: SEVERAL,
+    help:
+      `${MODEL_HELP} (default ${SERVE_DEFAULTS.model}); may be given several times: then each is loaded when it is asked for`,
   },
-  modelName: {
-    kind: name,
-    value: "NAME",
-    help: "its name in the API; default: the file's",
-  },
+  ...MODEL_SETTINGS,
   host: {
     kind: name,
     fallback: SERVE_DEFAULTS.hostname,

@@ -11,9 +11,9 @@ import type { ThoughtsAt } from "../../grammar/thoughts/format.ts";
 import type { AnswerPart } from "../../protocol/answer.ts";
 import type { ChatOptions } from "../../protocol/options/generation.ts";
 import type { Model } from "../../client/model.ts";
-import type { ModelInfo } from "../../protocol/model_info.ts";
 import type { Pooling, Prompt } from "../../protocol/request.ts";
 import type { ApiError, ErrorShape } from "../api_error.ts";
+import type { ListedModel } from "../models.ts";
 import type { PortableChat } from "./conversation/portable.ts";
 import type { ObjectSchema } from "../schema/fields.ts";
 import { type FieldsOf, type OnUnknown, readFields } from "../schema/read.ts";
@@ -38,12 +38,29 @@ export interface DialectParts<S extends ObjectSchema = ObjectSchema> {
   readonly forwards?: string;
   /** Of other interfaces: whether requests for conversations can be asked of another server in OpenAI's. */
   readonly isPortable?: true;
+  /**
+   * What of a model `reply` asks: default all of it; "info": what it is, so that it need not be in memory where
+   * that is known; "nothing": there need be none.
+   */
+  readonly needs?: "model" | "info" | "nothing";
+  /** What a request says of how long its model stays in memory. Throws an ApiError, 400. */
+  keeping?(fields: FieldsOf<S>): Keeping | undefined;
   /** What stands for its body where clients wrap some of it. Throws an ApiError, 400. */
   unpack?(body: unknown): unknown;
   /** What a request asks of the engine, and how that is answered. Throws an ApiError, 400. */
   plan?(fields: FieldsOf<S>, asked: Asked): Plan | Promise<Plan>;
   /** The JSON of the answer to a request that asks nothing of the engine's steps. Throws an ApiError, 400. */
   reply?(fields: FieldsOf<S>, asked: Asked): unknown;
+}
+
+/** How long a model stays in memory after a request. */
+export interface Keeping {
+  /** Infinity: for as long as there is room. */
+  readonly ms: number;
+  /** Whether the request asks for nothing else. */
+  readonly only: boolean;
+  /** The answer to a request that asks for nothing but that the model leaves. */
+  dismissed(modelName: string): unknown;
 }
 
 /** One endpoint. */
@@ -73,14 +90,10 @@ export interface Asked {
   /** The model that it chose, and its name here. */
   readonly model: Pick<Model, "info" | "tokenize" | "detokenize" | "renderChat">;
   readonly modelName: string;
-  /** All models that are there. */
-  readonly served: () => readonly ServedModel[];
-}
-
-/** A model of the server. */
-export interface ServedModel {
-  readonly name: string;
-  readonly info: ModelInfo;
+  /** For how long the request had to wait for it, in ms; undefined: it had not. */
+  readonly waitedMs?: number;
+  /** All models of the server. Throws an ApiError, 503, where they cannot be told yet. */
+  readonly served: () => readonly ListedModel[];
 }
 
 /** A text to be generated. */

@@ -9,6 +9,7 @@ import { planChat } from "./conversation/request.ts";
 import { type Asked, dialect, type Plan } from "./dialect.ts";
 import { planEmbeddings } from "./embeddings.ts";
 import {
+  dismissed,
   LineEvents,
   LINES,
   loaded,
@@ -17,7 +18,7 @@ import {
   wholeAnswer,
   withoutTag,
 } from "./ollama/answers.ts";
-import { structureOf, thinkingFields, toMessages, toolsOf, toOptions } from "./ollama/asking.ts";
+import { keepingMs, structureOf, thinkingFields, toMessages, toolsOf, toOptions } from "./ollama/asking.ts";
 import { CHAT_BODY, EMBED_BODY, GENERATE_BODY } from "./ollama/fields.ts";
 import { ENGINE_ERRORS } from "./openai/answers.ts";
 import { type Own, ownOptions } from "./own.ts";
@@ -41,6 +42,14 @@ function answering(
   };
 }
 
+/** What a request says of how long the model stays. */
+function keepingOf(keepAlive: string | number | undefined, only: boolean, place: Place) {
+  const ms = keepingMs(keepAlive);
+  return ms === undefined
+    ? undefined
+    : { ms, only, dismissed: (modelName: string) => dismissed(modelName, place) };
+}
+
 /** Nothing is asked but whether the model is there. */
 function nothing(place: Place, asked: Asked): Plan {
   return { works: [], class: urgencyOf({}, asked).class, whole: () => loaded(asked, place) };
@@ -56,6 +65,7 @@ export const OLLAMA_CHAT = dialect({
   isPortable: true,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
+  keeping: ({ keep_alive, messages = [] }) => keepingOf(keep_alive, messages.length === 0, "message"),
   plan(fields, asked): Plan {
     const { messages = [], options, think, format, stream = true } = fields;
     if (messages.length === 0) return nothing("message", asked);
@@ -84,6 +94,8 @@ export const OLLAMA_GENERATE = dialect({
   isPortable: true,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
+  keeping: ({ keep_alive, prompt = "", suffix = "" }) =>
+    keepingOf(keep_alive, prompt === "" && suffix === "", "response"),
   async plan(fields, asked): Promise<Plan> {
     const { prompt = "", suffix = "", system = "", raw = false, think, stream = true } = fields;
     const options = toOptions(fields.options);
@@ -145,6 +157,7 @@ export const OLLAMA_EMBED = dialect({
   errorStatuses: ENGINE_ERRORS,
   errors: OLLAMA_ERRORS,
   unpack: withoutTag,
+  keeping: ({ keep_alive }) => keepingOf(keep_alive, false, "response"),
   plan(fields, asked): Plan {
     const { works, class: name } = planEmbeddings(fields, asked);
     return {

@@ -31,14 +31,24 @@ export interface Urgency {
 }
 
 /** What a request's fields, or else its headers, say for all of its works. Throws an ApiError, 400. */
-export function urgencyOf(fields: Urgency, { headers, tenant, model }: Asked) {
+export function urgencyOf(fields: Urgency, { headers, tenant, model, waitedMs = 0 }: Asked) {
   const { cache_salt } = fields;
+  const { class: name = model.info.defaultClass, deadlineMs } = urgencyBefore(fields, headers);
   return {
-    class: fields.class ?? headerClass(headers) ?? model.info.defaultClass,
-    deadlineMs: fields.deadline_ms ?? headerDeadline(headers),
+    class: name,
+    // What was waited for the model is gone.
+    deadlineMs: deadlineMs === undefined ? undefined : Math.max(1, deadlineMs - Math.round(waitedMs)),
     priority: fields.priority,
     tenant: cache_salt === undefined ? tenant : saltedTenant(tenant, cache_salt),
   } satisfies ChatOptions;
+}
+
+/** What is known before there is a model: of a body's fields, or else of headers. Throws an ApiError, 400. */
+export function urgencyBefore(fields: Urgency, headers: Headers): { class?: string; deadlineMs?: number } {
+  return {
+    class: fields.class ?? headerClass(headers),
+    deadlineMs: fields.deadline_ms ?? headerDeadline(headers),
+  };
 }
 
 /** A key never makes another tenant's name with it: the salt is hashed together with it. */

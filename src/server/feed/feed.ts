@@ -33,7 +33,9 @@ export class Feed {
   #open(): Response {
     const model = this.#options.source();
     if (model === null) {
-      throw new ApiError(503, "The model is loading", { code: "loading", retryAfterMs: 2000 });
+      const { isShared } = this.#options;
+      const what = isShared ? "The model is not in memory" : "The model is loading";
+      throw new ApiError(503, what, { code: isShared ? "unloaded" : "loading", retryAfterMs: 2000 });
     }
     const viewer = new Viewer(() => this.#viewers.delete(viewer));
     viewer.push(eventText(helloOf(this.#options, model.info)));
@@ -58,7 +60,7 @@ export class Feed {
       if (model !== null) {
         const frame = eventText(frameOf(this.#options, await model.stats({ view: true }), model.health()));
         for (const viewer of this.#viewers) viewer.push(frame);
-      }
+      } else this.close();
     } catch {
       // The engine is gone; its health said so, and the next look says it again.
     } finally {

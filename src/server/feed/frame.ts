@@ -14,6 +14,8 @@ import type { ConnectionFigures } from "../metrics/server_metrics.ts";
 /** What a feed is made of. */
 export interface FeedOptions {
   readonly modelName: string;
+  /** Whether it comes and goes. */
+  readonly isShared?: boolean;
   /** The engine's. */
   readonly classes: readonly LatencyClass[];
   /** The model; null while it is not there. */

@@ -10,10 +10,15 @@ export type MetricType = "counter" | "gauge" | "histogram";
 /** Labels by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** Writes metrics: first `family()`, then its samples. The caller names each family once. */
+/**
+ * Writes metrics: first `family()`, then its samples. A family that was named before goes on where it ended: the format
+ * wants all samples of one together.
+ */
 export class MetricsText {
-  readonly #common: string;
-  readonly #lines: string[] = [];
+  #common: string;
+  /** Lines by family. */
+  readonly #families = new Map<string, string[]>();
+  #lines: string[] = [];
   #name = "";
 
   /** `common`: labels of every sample. */
@@ -21,9 +26,18 @@ export class MetricsText {
     this.#common = labelText(common);
   }
 
+  /** Other labels for the samples that follow. */
+  labelled(common: Labels): this {
+    this.#common = labelText(common);
+    return this;
+  }
+
   family(name: string, type: MetricType, help: string): this {
     this.#name = name;
-    this.#lines.push(`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`);
+    this.#lines = this.#families.getOrInsertComputed(
+      name,
+      () => [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`],
+    );
     return this;
   }
 
@@ -54,7 +68,7 @@ export class MetricsText {
   }
 
   toString(): string {
-    return this.#lines.join("\n") + "\n";
+    return this.#families.values().toArray().flat().join("\n") + "\n";
   }
 
   #write(suffix: string, labels: string, value: number): void {

@@ -15,6 +15,11 @@ export interface QueueClass {
   finished: Record<string, number>;
 }
 
+/** What of a class's figures is added up. */
+type Summable =
+  & Pick<ClassFigures, "running" | "waiting" | "waitingTokens" | "accepted" | "refused" | "failed">
+  & { finished: Readonly<Record<string, number>> };
+
 /** A worker in `/v1/queue`. The figures are absent where it cannot tell. */
 export interface QueueWorker {
   worker: number;
@@ -65,7 +70,25 @@ export function queueReport(stats: ModelStats | null, health: Health): QueueRepo
   };
 }
 
-function sumClass(name: string, figures: readonly ClassFigures[]): QueueClass {
+/** Several models' reports as one, without their workers. */
+export function sumQueues(reports: readonly QueueReport[]): Omit<QueueReport, "workers" | "ready"> {
+  const names = [...new Set(reports.flatMap(({ classes }) => classes.map(({ name }) => name)))];
+  const add = (read: (report: QueueReport) => number) => sum(reports, read);
+  return {
+    object: "queue",
+    pending: add(({ pending }) => pending),
+    restarts: add(({ restarts }) => restarts),
+    classes: names.map((name) => {
+      const own = reports.flatMap(({ classes }) => classes.filter((each) => each.name === name));
+      return sumClass(
+        name,
+        own.map(({ waiting_tokens: waitingTokens, ...each }) => ({ ...each, waitingTokens })),
+      );
+    }),
+  };
+}
+
+function sumClass(name: string, figures: readonly Summable[]): QueueClass {
   const finished: Record<string, number> = {};
   for (const each of figures) {
     for (const [reason, count] of Object.entries(each.finished)) {

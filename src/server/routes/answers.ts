@@ -9,7 +9,7 @@ import type { Call, Service } from "../service.ts";
 import { type CancelReason, EventStream } from "../sse.ts";
 import { StreamedAnswer } from "../streamed_answer.ts";
 
-/** The JSON of the whole answer, which ends when the client leaves. */
+/** The JSON of the whole answer, which ends when the client leaves. The model is let go at its end. */
 export async function asWhole(service: Service, planned: PlannedCall, call: Call): Promise<unknown> {
   const run = startRun(service, planned, call);
   const stop = call.client.onLeft(() => run.cancel());
@@ -20,28 +20,28 @@ export async function asWhole(service: Service, planned: PlannedCall, call: Call
   }
 }
 
+/** Asks the engine. The model is let go when that has ended, or cannot begin. Throws an ApiError. */
 function startRun(
   service: Service,
-  { plan, answerer, body }: PlannedCall,
-  { id, tenant, startedAt, endpoint, observer = service.observer }: Call,
+  { plan, answerer, lease, body }: PlannedCall,
+  { client, id, tenant, startedAt, endpoint, observer = service.observer }: Call,
   listener?: RunListener,
 ): Run {
   const { receipts } = service;
-  const run = new Run(answerer, plan, {
-    id,
-    tenant,
-    startedAt,
-    endpoint,
-    body,
-    observer,
-    receipts,
-    listener,
-  });
-  service.track(run);
+  let run: Run;
+  try {
+    if (lease !== undefined) client.throwIfLeft();
+    const about = { id, tenant, startedAt, endpoint, body, modelLabel: lease?.label };
+    run = new Run(answerer, plan, { ...about, observer, receipts, listener });
+  } catch (error) {
+    lease?.[Symbol.dispose]();
+    throw error;
+  }
+  service.track(run, lease);
   return run;
 }
 
-/** The answer as it comes. */
+/** The answer as it comes. The model is let go at its end. */
 export async function asStream(
   service: Service,
   planned: PlannedCall,

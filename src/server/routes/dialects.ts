@@ -1,6 +1,6 @@
 /** Answers the requests of any dialect. @module */
 
-import { planCall, readCall } from "../asking.ts";
+import { planCall, replyTo } from "../asking.ts";
 import type { Dialect, Endpoint } from "../dialects/dialect.ts";
 import type { Call, Exchange, Route, Service } from "../service.ts";
 import { asStream, asWhole } from "./answers.ts";
@@ -32,23 +32,16 @@ async function answer(
   else service.throwIfDraining();
   const { request } = exchange;
   const call = { ...exchange, endpoint, headers: request.headers, body: () => service.bodies.json(request) };
-  if (dialect.plan === undefined) return await reply(service, dialect, call);
+  if (dialect.plan === undefined) return Response.json(await replyTo(service, dialect, call));
   const here = (call: Call) => ask(service, dialect, call);
   return routing === undefined ? await here(call) : await routing.answer(service, dialect, call, here);
 }
 
-async function reply(service: Service, dialect: Dialect, call: Call): Promise<Response> {
-  const { fields, asked } = await readCall(service, dialect, call);
-  // It cannot be stopped later.
-  call.client.throwIfLeft();
-  return Response.json(await dialect.reply!(fields, asked));
-}
-
 async function ask(service: Service, dialect: Dialect, call: Call): Promise<Response> {
-  const planned = await planCall(service, dialect, call);
-  call.client.throwIfLeft();
-  const { events } = planned.plan;
+  const called = await planCall(service, dialect, call);
+  if ("said" in called) return Response.json(called.said);
+  const { events } = called.plan;
   return events === undefined
-    ? Response.json(await asWhole(service, planned, call))
-    : await asStream(service, planned, events, call);
+    ? Response.json(await asWhole(service, called, call))
+    : await asStream(service, called, events, call);
 }

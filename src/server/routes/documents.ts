@@ -32,7 +32,7 @@ export function documentRoutes(
       import("../api/docs_page.ts"),
       import("../api/endpoints.ts"),
     ]);
-    const known = models.all.map(({ name, host }) => ({ name, sampling: host.loaded?.info.sampling }));
+    const known = models.known().map(({ name, info }) => ({ name, sampling: info?.sampling }));
     const documents = await documentsOf(endpoints);
     if (hasPage) {
       return { type: "text/html", text: docsPage(known, documents, PAGE_FRAME), headers: PAGE_HEADERS };
@@ -43,7 +43,7 @@ export function documentRoutes(
       text: docsPage(known, documents),
       headers: { "content-security-policy": policy },
     };
-  }, () => models.all.every(({ host }) => host.loaded !== null));
+  }, () => !models.isShared && models.known().every(({ info }) => info !== null));
   return [
     {
       method: "GET",

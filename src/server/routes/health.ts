@@ -1,6 +1,7 @@
 /** GET / for programs, /livez, /readyz and /health, which need no key and tell nothing that is worth one. @module */
 
 import { ApiError, OPENAI_ERRORS } from "../api_error.ts";
+import type { LoadProgress } from "../../protocol/options/load.ts";
 import type { Route, Service } from "../service.ts";
 
 const RETRY_SECONDS = "5";
@@ -38,6 +39,11 @@ const ABOUT = {
   health: ["/livez", "/readyz", "/health"],
 };
 
+/** How far loading has come, as clients see it. */
+export function progressFields({ phase, doneBytes, totalBytes }: LoadProgress) {
+  return { phase, done_bytes: doneBytes, total_bytes: totalBytes };
+}
+
 function health(service: Service): Response {
   return service.models.readiness().ready ? Response.json({ status: "ok" }) : readyz(service);
 }
@@ -47,8 +53,7 @@ function readyz({ models }: Service): Response {
   const body: Record<string, unknown> = { ready, state };
   if (reason !== undefined) body.reason = reason;
   if (progress !== undefined) {
-    const { phase, doneBytes, totalBytes } = progress;
-    body.progress = { phase, done_bytes: doneBytes, total_bytes: totalBytes };
+    body.progress = progressFields(progress);
   }
   if (ready) return Response.json(body);
   const error = new ApiError(503, reason ?? `The server is ${state}`, { code: state });

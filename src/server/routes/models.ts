@@ -1,8 +1,9 @@
 /** GET /v1/models and /v1/models/{id}. @module */
 
 import { ApiError } from "../api_error.ts";
+import { progressFields } from "./health.ts";
 import { samplingFields } from "../schema/sampling_fields.ts";
-import type { NamedModel } from "../models.ts";
+import type { ListedModel } from "../models.ts";
 import type { Exchange, Route, Service } from "../service.ts";
 
 const MODELS = "/v1/models";
@@ -18,7 +19,7 @@ export function modelRoutes(service: Service): Route[] {
         Response.json({
           object: "list",
           data: [
-            ...service.models.all.map((each) => describe(service, each)),
+            ...service.models.list().map((each) => describe(service, each)),
             ...elsewhere(service),
           ],
         }),
@@ -46,7 +47,7 @@ function one(service: Service, { url }: Exchange): Response {
 
 /** Models that only upstreams have. */
 function elsewhere({ createdAt, models, routing }: Service) {
-  const others = routing?.modelsBeside(models.all.map(({ name }) => name)) ?? [];
+  const others = routing?.modelsBeside(models.known().map(({ name }) => name)) ?? [];
   return others.map(({ name, upstream }) => ({
     id: name,
     object: "model",
@@ -55,26 +56,47 @@ function elsewhere({ createdAt, models, routing }: Service) {
   }));
 }
 
-function describe({ createdAt }: Service, { name, host: { model: { info }, classes } }: NamedModel) {
+function describe({ createdAt, models }: Service, model: ListedModel) {
+  const { name, info, classes, defaultClass } = model;
+  const what = info === null ? {} : {
+    name: info.name ?? null,
+    architecture: info.architecture,
+    parameters: info.parameters,
+    weight_bytes: info.weightBytes,
+    context_length: info.contextLength,
+    vocab: info.vocab,
+    pooling: info.pooling,
+    has_chat_template: info.hasChatTemplate,
+  };
+  const how = info === null
+    ? {}
+    : { isa: info.isa, threads: info.threads, sampling: samplingFields(info.sampling) };
   return {
     id: name,
     object: "model",
     created: createdAt,
     owned_by: "kumi",
     kumi: {
-      name: info.name ?? null,
-      architecture: info.architecture,
-      parameters: info.parameters,
-      weight_bytes: info.weightBytes,
-      context_length: info.contextLength,
-      vocab: info.vocab,
-      pooling: info.pooling,
-      has_chat_template: info.hasChatTemplate,
+      ...what,
       classes,
-      default_class: info.defaultClass,
-      isa: info.isa,
-      threads: info.threads,
-      sampling: samplingFields(info.sampling),
+      default_class: defaultClass,
+      ...how,
+      ...models.isShared ? residence(model) : {},
     },
+  };
+}
+
+/** Where a model is that shares the memory with others. */
+function residence(model: ListedModel) {
+  const { state, aliases, heldBytes, fileBytes, leavesAt, uses, waiting, problem, progress } = model;
+  return {
+    state,
+    aliases,
+    file_bytes: fileBytes ?? null,
+    memory_bytes: heldBytes ?? null,
+    expires_at: leavesAt === undefined ? null : new Date(leavesAt).toISOString(),
+    requests: { running: uses, waiting },
+    ...progress === undefined ? {} : { progress: progressFields(progress) },
+    ...problem === undefined ? {} : { problem },
   };
 }

@@ -69,9 +69,10 @@ export async function prepare(
   const body = bodyOf(dialect.unpack?.(value) ?? value);
   // A label that is none is refused wherever the request would go.
   const label = labelOf(body, call.headers, { key: labels.get(call.tenant), fallback: data });
-  const name = body.model ?? service.models.first.name;
+  const name = body.model ?? service.models.first;
   if (typeof name !== "string" || !hasModel(name)) return null;
-  const chosen = service.models.all.find((each) => each.name === name);
+  const host = service.models.hostOf(name);
+  const chosen = host === null ? undefined : { name, host };
   const mayLeave = !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
   if (chosen !== undefined && (!mayLeave || isInTokens(body))) return null;
   if (!mayLeave) throw notElsewhere(name);

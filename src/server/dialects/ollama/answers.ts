@@ -45,7 +45,11 @@ interface Told {
 }
 
 /** The object of a part, which does not end the answer. */
-function partOf({ modelName }: Asked, place: Place, { text = "", thought = "", calls = [] }: Told) {
+function partOf(
+  { modelName }: Pick<Asked, "modelName">,
+  place: Place,
+  { text = "", thought = "", calls = [] }: Told,
+) {
   const thinking = thought === "" ? {} : { thinking: thought };
   const tool_calls = calls.length === 0 ? {} : { tool_calls: calls };
   const told = place === "message"
@@ -79,6 +83,11 @@ function ending(result: GenerationResult) {
 /** The model is there: the answer to a request that asks for nothing. */
 export function loaded(asked: Asked, place: Place) {
   return { ...partOf(asked, place, {}), done: true, done_reason: "load" };
+}
+
+/** The model leaves, and nothing else was asked for. */
+export function dismissed(modelName: string, place: Place) {
+  return { ...partOf({ modelName }, place, {}), done: true, done_reason: "unload" };
 }
 
 export function wholeAnswer(asked: Asked, place: Place, manner: AnswerManner, result: GenerationResult) {

@@ -1,6 +1,7 @@
 /** From the fields of Ollama's requests to what the engine is asked. @module */
 
 import type { output } from "zod";
+import { parseDuration } from "../../../protocol/duration.ts";
 import type { ChatMessage } from "../../../protocol/request.ts";
 import type { FieldsOf, Given } from "../../schema/read.ts";
 import type { ThinkingRequest } from "../conversation/thinking.ts";
@@ -14,6 +15,16 @@ import type { CHAT_BODY, OPTIONS } from "./fields.ts";
 
 type Options = output<typeof OPTIONS>;
 type Message = Exclude<FieldsOf<typeof CHAT_BODY>["messages"], undefined>[number];
+
+/** How long a model stays, in ms; undefined: as usual. Throws an ApiError, 400. */
+export function keepingMs(keepAlive: string | number | undefined): number | undefined {
+  if (keepAlive === undefined) return undefined;
+  try {
+    return parseDuration(keepAlive);
+  } catch (error) {
+    throw badField("keep_alive", `"keep_alive" ${(error as Error).message}`);
+  }
+}
 
 export function toMessages(messages: readonly Message[]): ChatMessage[] {
   return messages.map(

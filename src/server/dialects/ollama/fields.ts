@@ -8,6 +8,7 @@ import {
   flag,
   integer,
   list,
+  number,
   object,
   type Shape,
   text,
@@ -71,6 +72,15 @@ export const OPTIONS = object({}, {
   help: "How the answer is made, and settings of Ollama's that change nothing here, such as num_ctx.",
 });
 
+/** How long the model stays. */
+const KEEP_ALIVE = choice('a duration such as "5m", or a number of seconds', [
+  number(-1e12, 1e12),
+  text(64, { min: 1 }),
+], {
+  help:
+    "How long the model stays in memory after the request, where it shares that with others; 0: it leaves at once, below 0: it stays.",
+});
+
 /** What both kinds of answers have. */
 const ANSWERING = {
   model,
@@ -80,12 +90,12 @@ const ANSWERING = {
   }),
   format: anything({ help: '"json" for any object of JSON, or a JSON Schema that the answer fits.' }),
   stream: flag("false: one object in place of a line for each part.", true),
+  keep_alive: KEEP_ALIVE,
   ...OWN_CHAT_FIELDS,
   ...URGENCY_FIELDS,
 };
 
 const FOREIGN: Shape = {
-  keep_alive: UNUSED,
   truncate: UNUSED,
   shift: UNUSED,
   logprobs: here("Log-probabilities are not supported", { values: [false] }),
@@ -159,8 +169,9 @@ export const EMBED_BODY = object({
   dimensions: fieldOf(EMBEDDING.dimensions, {
     help: "Only so many elements from the beginning, of length 1 again.",
   }),
+  keep_alive: KEEP_ALIVE,
   ...URGENCY_FIELDS,
-}, { others: { keep_alive: UNUSED, truncate: UNUSED, options: UNUSED } });
+}, { others: { truncate: UNUSED, options: UNUSED } });
 
 export const SHOW_BODY = object({}, { model, name: text(NAME_MAX, { help: "Another name of model." }) }, {
   others: unused(["verbose", "system", "template", "options"]),

@@ -5,7 +5,8 @@ import type { ModelInfo } from "../../../protocol/model_info.ts";
 import { VERSION } from "../../../protocol/version.ts";
 import { badField } from "../../api_error.ts";
 import { object } from "../../schema/fields.ts";
-import { dialect, type ServedModel } from "../dialect.ts";
+import type { ListedModel } from "../../models.ts";
+import { dialect } from "../dialect.ts";
 import { OLLAMA_ERRORS, withoutTag } from "./answers.ts";
 import { SHOW_BODY } from "./fields.ts";
 
@@ -30,10 +31,21 @@ function sizeText(parameters: number): string {
   return `${(parameters / Number(size)).toFixed(1)}${unit}`;
 }
 
-function describe({ name, info }: ServedModel) {
-  const tagged = `${name}:latest`;
-  const digest = createHash("sha256").update(info.fingerprint).digest("hex");
-  return { name: tagged, model: tagged, size: info.weightBytes, digest, details: detailsOf(info) };
+/** Of a model that was never loaded nobody has looked into the file. */
+const UNKNOWN = {
+  parent_model: "",
+  format: "gguf",
+  family: "",
+  families: null,
+  parameter_size: "",
+  quantization_level: "unknown",
+};
+
+function describe({ name, info, fileBytes = 0 }: ListedModel) {
+  const tagged = name.includes(":") ? name : `${name}:latest`;
+  const digest = createHash("sha256").update(info?.fingerprint ?? `not loaded: ${name}`).digest("hex");
+  const details = info === null ? UNKNOWN : detailsOf(info);
+  return { name: tagged, model: tagged, size: info?.weightBytes ?? fileBytes, digest, details };
 }
 
 export const TAGS = dialect({
@@ -41,23 +53,28 @@ export const TAGS = dialect({
   answer: "An object with models",
   errorStatuses: [503],
   errors: OLLAMA_ERRORS,
+  needs: "nothing",
   reply: (_, { served }) => ({
     models: served().map((each) => ({ ...describe(each), modified_at: STARTED })),
   }),
 });
 
 export const PS = dialect({
-  summary: "The models that are in memory: those that are served",
+  summary: "The models that are in memory",
   answer: "An object with models",
   errorStatuses: [503],
   errors: OLLAMA_ERRORS,
+  needs: "nothing",
   reply: (_, { served }) => ({
-    models: served().map((each) => ({
-      ...describe(each),
-      expires_at: FOREVER,
-      size_vram: 0,
-      context_length: each.info.contextLength,
-    })),
+    models: served().flatMap((each) =>
+      each.host === null || each.info === null ? [] : [{
+        ...describe(each),
+        ...each.heldBytes === undefined ? {} : { size: each.heldBytes },
+        expires_at: each.leavesAt === undefined ? FOREVER : new Date(each.leavesAt).toISOString(),
+        size_vram: 0,
+        context_length: each.info.contextLength,
+      }]
+    ),
   }),
 });
 
@@ -68,6 +85,7 @@ export const SHOW = dialect({
   example: {},
   errorStatuses: [404, 503],
   errors: OLLAMA_ERRORS,
+  needs: "info",
   unpack(body) {
     const named = withoutTag(body);
     if (typeof named !== "object" || named === null) return named;
@@ -115,6 +133,7 @@ export const OLLAMA_VERSION = dialect({
   answer: "An object with version",
   errorStatuses: [],
   errors: OLLAMA_ERRORS,
+  needs: "nothing",
   reply: () => ({ version: VERSION }),
 });
 
@@ -127,6 +146,7 @@ function refused(what: string) {
     example: {},
     errorStatuses: [],
     errors: OLLAMA_ERRORS,
+    needs: "nothing",
     // Whatever it is about: there is nothing that it could say.
     unpack: () => ({}),
     reply(_, { modelName }): never {

@@ -148,7 +148,9 @@ function ModelChoice() {
       value={model || all[0].id}
       onChange={(event) => changeSettings({ model: event.currentTarget.value, class: "" })}
     >
-      {all.map(({ id }) => <option key={id} value={id}>{id}</option>)}
+      {all.map(({ id, kumi: { state = "ready" } }) => (
+        <option key={id} value={id}>{state === "ready" ? id : `${id} (${words.modelStates[state]})`}</option>
+      ))}
     </select>
   );
 }

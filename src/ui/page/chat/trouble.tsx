@@ -22,6 +22,9 @@ function explain({ status = 0, code = "" }: Trouble, words: Words): { title: str
   if (code === "unreachable") return trouble.unreachable;
   if (code === "broken") return trouble.broken;
   if (code === "loading") return trouble.loading;
+  if (code === "no_room" || code === "model_too_large") return trouble.noRoom;
+  if (code === "load_failed") return trouble.loadFailed;
+  if (code === "unloaded") return trouble.unloaded;
   if (code === "draining") return trouble.draining;
   if (status === 429) return trouble.busy;
   if (status >= 500) return trouble.server;

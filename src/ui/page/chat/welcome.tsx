@@ -1,7 +1,7 @@
 /** What an empty conversation shows: who answers, and how to begin. @module */
 
 import { Mark } from "../core/icon.tsx";
-import { models, modelsError, type ServedModel } from "../core/models.ts";
+import { factsOf, models, modelsError, type ServedModel } from "../core/models.ts";
 import { useStore } from "../core/store.ts";
 import { count, fill, useWords } from "../core/words.ts";
 import { bytes, short } from "../core/units.ts";
@@ -36,13 +36,25 @@ export function Welcome() {
   );
 }
 
-function ModelCard({ model: { id, kumi } }: { model: ServedModel }) {
+function ModelCard({ model }: { model: ServedModel }) {
   const words = useWords();
+  const { id } = model;
+  const kumi = factsOf(model);
+  const { state = "ready" } = model.kumi;
+  if (kumi === null) {
+    return (
+      <div class="model-card">
+        <strong>{id}</strong>
+        <span>{words.modelStates[state]}</span>
+      </div>
+    );
+  }
   const facts = [
     fill(words.parameters, { n: short(kumi.parameters) }),
     bytes(kumi.weight_bytes),
     fill(words.context, { n: count(kumi.context_length) }),
     fill(words.machine, { isa: kumi.isa, n: kumi.threads }),
+    ...state === "ready" ? [] : [words.modelStates[state]],
   ];
   return (
     <div class="model-card">

@@ -9,19 +9,32 @@ export type SamplingDefaults = Readonly<Record<string, number>>;
 /** A model as `/v1/models` tells of it. */
 export interface ServedModel {
   readonly id: string;
-  readonly kumi: {
-    readonly name: string | null;
-    readonly architecture: string;
-    readonly parameters: number;
-    readonly weight_bytes: number;
-    readonly context_length: number;
-    readonly has_chat_template: boolean;
+  readonly kumi: Partial<ModelFacts> & {
     readonly classes: readonly string[];
     readonly default_class: string;
-    readonly isa: string;
-    readonly threads: number;
-    readonly sampling: SamplingDefaults;
+    /** Where it is, if it shares the memory with others. */
+    readonly state?: ModelState;
   };
+}
+
+export type ModelState = "unloaded" | "waiting" | "loading" | "ready" | "unloading" | "failed" | "draining";
+
+/** What is known of a model that was loaded before. */
+export interface ModelFacts {
+  readonly name: string | null;
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly weight_bytes: number;
+  readonly context_length: number;
+  readonly has_chat_template: boolean;
+  readonly isa: string;
+  readonly threads: number;
+  readonly sampling: SamplingDefaults;
+}
+
+/** What was told of a model when it was loaded; null: nobody knows yet. */
+export function factsOf({ kumi }: ServedModel): ModelFacts | null {
+  return kumi.parameters === undefined ? null : kumi as ModelFacts;
 }
 
 /** Empty until the server has told. */
@@ -30,15 +43,18 @@ export const models = new Store<readonly ServedModel[]>([]);
 export const modelsError = new Store<Error | null>(null);
 
 const RETRY_MS = 2000;
+const AGAIN_MS = 5000;
 
-/** Asks for the models until they are there: a server may still be loading. */
+/** Asks for the models until they are there: a server may still be loading. Those that come and go are looked at again. */
 export async function loadModels(signal?: AbortSignal): Promise<void> {
   while (!signal?.aborted) {
     try {
       const { data } = await getJson<{ data: ServedModel[] }>("/v1/models", signal);
       models.set(data);
       modelsError.set(null);
-      return;
+      if (data.every(({ kumi }) => kumi.state === undefined)) return;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      continue;
     } catch (error) {
       if (signal?.aborted) return;
       modelsError.set(error as Error);

@@ -1,6 +1,7 @@
 /** The machine as the server tells of it, once a second, and the last five minutes of that. @module */
 
 import type { FeedFrame, FeedHello } from "../../feed.ts";
+import { settings } from "../chat/settings.ts";
 import { apiKey, events } from "../core/api.ts";
 import { Store } from "../core/store.ts";
 
@@ -23,7 +24,10 @@ export async function followFeed(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     let error: Error | null = null;
     try {
-      for await (const data of events("/ui/feed", { signal })) take(JSON.parse(data));
+      // Of several models the one that was chosen for the chat, else the one that was used last.
+      const { model } = settings.value;
+      const path = model === "" ? "/ui/feed" : `/ui/feed?model=${encodeURIComponent(model)}`;
+      for await (const data of events(path, { signal })) take(JSON.parse(data));
     } catch (thrown) {
       if (signal.aborted) return;
       error = thrown as Error;

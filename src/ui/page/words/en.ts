@@ -67,6 +67,15 @@ export const en = {
   send: "Send",
   stop: "Stop",
   model: "Model",
+  modelStates: {
+    unloaded: "not loaded",
+    waiting: "waits for memory",
+    loading: "loading",
+    ready: "ready",
+    unloading: "leaving",
+    failed: "cannot be loaded",
+    draining: "ending",
+  },
   class: "Latency class",
   classNames: { interactive: "Urgent", batch: "Bulk" },
 
@@ -220,6 +229,15 @@ export const en = {
     loading: {
       title: "The model is still loading",
       help: "This takes seconds for small models, minutes for large ones.",
+    },
+    noRoom: {
+      title: "There is no memory for this model right now",
+      help: "Other models have it. The server says how much it would take.",
+    },
+    loadFailed: { title: "The model cannot be loaded", help: "The server says why:" },
+    unloaded: {
+      title: "No model is in memory",
+      help: "One is loaded when somebody asks it something.",
     },
     draining: {
       title: "The server is shutting down",

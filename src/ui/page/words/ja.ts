@@ -68,6 +68,15 @@ export const ja: Words = {
   send: "送信",
   stop: "停止",
   model: "モデル",
+  modelStates: {
+    unloaded: "未読み込み",
+    waiting: "メモリ待ち",
+    loading: "読み込み中",
+    ready: "準備完了",
+    unloading: "解放中",
+    failed: "読み込めません",
+    draining: "終了中",
+  },
   class: "レイテンシークラス",
   classNames: { interactive: "至急", batch: "一括" },
 
@@ -220,6 +229,15 @@ export const ja: Words = {
     loading: {
       title: "モデルを読み込んでいます",
       help: "小さなモデルなら数秒、大きなモデルなら数分かかります。",
+    },
+    noRoom: {
+      title: "いまはこのモデルのためのメモリがありません",
+      help: "ほかのモデルが使っています。必要な量はサーバーの説明をご覧ください。",
+    },
+    loadFailed: { title: "モデルを読み込めません", help: "サーバーによる理由:" },
+    unloaded: {
+      title: "メモリにあるモデルはありません",
+      help: "質問されたときに読み込まれます。",
     },
     draining: {
       title: "サーバーが終了しようとしています",

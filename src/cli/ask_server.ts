@@ -1,0 +1,57 @@
+/** Asks a running server. @module */
+
+import { fetchReason } from "../hub/fetch_reason.ts";
+import { baseUrlOf, headersOf } from "../loadtest/target.ts";
+import { type Arguments, UsageError } from "./command.ts";
+
+const ASK_MS = 30_000;
+const SHOWN_MAX = 500;
+
+/** What a server answers. Throws an Error that says what it said, or why it could not be asked. */
+export async function askServer(
+  args: Arguments,
+  path: string,
+  { body, signal }: { readonly body?: unknown; readonly signal: AbortSignal },
+): Promise<unknown> {
+  let origin: string;
+  try {
+    origin = new URL(baseUrlOf(args.values.get("url")!)).origin;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const headers = headersOf({ apiKey: Deno.env.get("KUMI_API_KEY") || undefined });
+  let text: string, response: Response;
+  try {
+    response = await fetch(origin + path, {
+      headers: { ...headers, ...body === undefined ? {} : { "content-type": "application/json" } },
+      ...body === undefined ? {} : { method: "POST", body: JSON.stringify(body) },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]),
+    });
+    text = await response.text();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new Error(`${origin} cannot be reached: ${fetchReason(error)}`);
+  }
+  const value = parsed(text);
+  if (response.ok && value !== undefined) return value;
+  const hint = response.status === 401 ? " (KUMI_API_KEY has the key)" : "";
+  throw new Error(
+    `${origin} answered ${response.status}: ${messageIn(value) ?? text.slice(0, SHOWN_MAX)}${hint}`,
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The message of an error object, OpenAI's or Ollama's. */
+function messageIn(value: unknown): string | undefined {
+  const error = (value as { error?: unknown } | null | undefined)?.error;
+  if (typeof error === "string") return error;
+  const message = (error as { message?: unknown } | null | undefined)?.message;
+  return typeof message === "string" ? message : undefined;
+}
