@@ -70,6 +70,10 @@ export class SharedMetrics implements RequestObserver {
     this.#requestsOf(request.model).refused(request);
   }
 
+  receiptLost(): void {
+    this.#others.receiptLost();
+  }
+
   ignored(field: string): void {
     this.#others.ignored(field);
   }
