@@ -23,7 +23,7 @@ export class ServedModel {
   constructor(readonly words: readonly string[], readonly end: Partial<Completion> = {}) {}
 
   health() {
-    return { ready: true };
+    return { ready: true, workers: [] };
   }
 
   stats() {
