@@ -34,6 +34,8 @@ const COMMAND: Command = {
 };
 
 const SERVERS = 3, TURNS = 4, ANSWER_TOKENS = 24;
+/** A user reads before the next question. */
+const READING_MS = 500;
 const WORDS = "river stone winter garden letter music window bread harbour summer yellow engine paper teacher"
   .split(" ");
 
@@ -47,10 +49,9 @@ interface Seen {
 
 async function runUpgrade(args: Arguments): Promise<number> {
   const number = (name: string) => numberOption(args, name, { min: 0.1, max: 1000 })!;
-  const name = args.values.get("balancer")!;
-  if (!BALANCERS.includes(name)) {
-    throw new UsageError(`--balancer is ${BALANCERS.join(" or ")}, not ${name}`);
-  }
+  const asked = args.values.get("balancer")!;
+  const name = BALANCERS.find((each) => each === asked);
+  if (name === undefined) throw new UsageError(`--balancer is ${BALANCERS.join(" or ")}, not ${asked}`);
   const model = await resolveModelFile(args.values.get("model")!);
   const ports = Array.from({ length: SERVERS }, freePort);
   const start = (i: number) => startServerProcess(["--model", model, "--threads", "1"], ports[i]);
@@ -111,6 +112,7 @@ async function converse(url: string, user: number, seen: Seen, signal: AbortSign
         messages.push({ role: "assistant", content: JSON.parse(text).choices[0].message.content || "…" });
         seen.answered++;
         seen.ms.push(performance.now() - began);
+        await sleep(READING_MS);
       } catch (error) {
         seen.lost.push(error instanceof Error ? error.message : String(error));
         await sleep(200);

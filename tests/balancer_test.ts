@@ -2,6 +2,7 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import { type KumiServer, serve } from "../mod.ts";
 import { Balancer, BALANCERS } from "../bench/support/balancer.ts";
+import { testWithPrograms } from "./support/optional.ts";
 
 function start(port = 0): KumiServer {
   return serve({ model: "demo", port, threads: 1, canaryMs: 0, sequencesMax: 4 });
@@ -24,28 +25,29 @@ async function user(url: string, i: number, signal: AbortSignal): Promise<number
 }
 
 for (const name of BALANCERS) {
-  Deno.test(`behind ${name} servers end and come back one after another, and every request is answered`, async () => {
-    const servers = [start(), start(), start()];
-    await Promise.all(servers.map(({ ready }) => ready));
-    const over = new AbortController();
-    try {
-      await using balancer = await Balancer.start(name, servers.map(({ port }) => port));
-      const users = Promise.all([0, 1, 2, 3].map((i) => user(balancer.url, i, over.signal)));
-      users.catch(() => {});
-      for (let i = 0; i < 2; i++) {
-        const { port } = servers[i];
-        await servers[i].shutdown();
-        servers[i] = start(port);
-        await servers[i].ready;
+  testWithPrograms(
+    `behind ${name} servers end and begin anew, and every request is answered`,
+    [name],
+    async () => {
+      const servers = [start(), start(), start()];
+      await Promise.all(servers.map(({ ready }) => ready));
+      const over = new AbortController();
+      try {
+        await using balancer = await Balancer.start(name, servers.map(({ port }) => port));
+        const users = Promise.all([0, 1, 2, 3].map((i) => user(balancer.url, i, over.signal)));
+        users.catch(() => {});
+        for (let i = 0; i < 2; i++) {
+          const { port } = servers[i];
+          await servers[i].shutdown();
+          servers[i] = start(port);
+          await servers[i].ready;
+        }
+        over.abort();
+        for (const answers of await users) assertGreater(answers, 0);
+      } finally {
+        over.abort();
+        await Promise.all(servers.map((server) => server.shutdown()));
       }
-      over.abort();
-      for (const answers of await users) assertGreater(answers, 0);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      console.log(`skipped: ${name} is not there`);
-    } finally {
-      over.abort();
-      await Promise.all(servers.map((server) => server.shutdown()));
-    }
-  });
+    },
+  );
 }

@@ -2,6 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { serve } from "../mod.ts";
 import { ROOT } from "../src/setup/paths.ts";
+import { capture } from "../src/setup/process.ts";
+import { testWithPrograms } from "./support/optional.ts";
 
 const FOLDER = `${ROOT}/deploy`;
 /** Of Prometheus itself and of node_exporter. */
@@ -14,18 +16,6 @@ const METRIC = /\b((?:kumi|vllm|process|node)[:_][a-zA-Z0-9_:]+|up)\b/g;
 interface Panel {
   readonly title: string;
   readonly targets?: readonly { readonly expr: string }[];
-}
-
-async function promtool(...args: string[]): Promise<{ ok: boolean; text: string } | null> {
-  try {
-    const command = new Deno.Command("promtool", { args, cwd: `${FOLDER}/prometheus` });
-    const { success, stdout, stderr } = await command.output();
-    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { ok: success, text: decode(stdout) + decode(stderr) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
 }
 
 /** Metrics that a server tells of after a request. */
@@ -48,18 +38,16 @@ async function toldMetrics(): Promise<Set<string>> {
   return new Set(families);
 }
 
-Deno.test("alerts are valid, and fire when they should and not otherwise", async (t) => {
-  const checked = await promtool("check", "rules", "alerts.yaml");
-  if (checked === null) {
-    console.log("skipped: promtool is not there (Debian: apt install prometheus)");
-    return;
-  }
-  assert(checked.ok, checked.text);
-  await t.step("unit tests", async () => {
-    const tested = await promtool("test", "rules", "alerts_test.yaml");
-    assert(tested!.ok, tested!.text);
-  });
-});
+testWithPrograms(
+  "alerts are valid, and fire when they should and not otherwise",
+  ["promtool"],
+  async ([path]) => {
+    for (const args of [["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]]) {
+      const done = await capture([path, ...args], { cwd: `${FOLDER}/prometheus` });
+      assertEquals(done?.code, 0, `${done?.stdout}${done?.stderr}`);
+    }
+  },
+);
 
 Deno.test("alerts and the dashboard ask for what a server tells, and every alert has a test", async () => {
   const told = await toldMetrics();

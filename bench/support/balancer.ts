@@ -3,7 +3,8 @@
 import { ROOT } from "../../src/setup/paths.ts";
 
 /** The ones that deploy/ knows. */
-export const BALANCERS: readonly string[] = ["haproxy", "nginx"];
+export const BALANCERS = ["haproxy", "nginx"] as const;
+export type BalancerName = typeof BALANCERS[number];
 
 /** Ports of the servers in deploy/'s configurations, in order. */
 const SERVER_PORTS = [8081, 8082, 8083];
@@ -28,7 +29,7 @@ export class Balancer implements AsyncDisposable {
   }
 
   /** Throws Deno.errors.NotFound where the program is not there, an Error with its words where it does not start. */
-  static async start(name: string, ports: readonly number[]): Promise<Balancer> {
+  static async start(name: BalancerName, ports: readonly number[]): Promise<Balancer> {
     const port = freePort();
     const folder = await Deno.makeTempDir({ prefix: "kumi-balancer-" });
     const file = `${folder}/${name}.conf`;

@@ -54,6 +54,10 @@ const SOURCES = {
   node: { title: "node", names: ["node"], advice: "Debian, Ubuntu: apt-get install nodejs" },
   npm: { title: "npm", names: ["npm"], advice: "Debian, Ubuntu: apt-get install npm" },
   curl: { title: "curl", names: ["curl"], advice: "Debian, Ubuntu: apt-get install curl" },
+  haproxy: { title: "HAProxy", names: ["haproxy"], advice: "Debian, Ubuntu: apt-get install haproxy" },
+  nginx: { title: "nginx", names: ["nginx"], advice: "Debian, Ubuntu: apt-get install nginx-light" },
+  promtool: { title: "promtool", names: ["promtool"], advice: "Debian, Ubuntu: apt-get install prometheus" },
+  helm: { title: "helm", names: ["helm"], advice: "go install helm.sh/helm/v3/cmd/helm@v3.16.4" },
   mkfifo: { title: "mkfifo", names: ["mkfifo"], advice: "Debian, Ubuntu: apt-get install coreutils" },
 } as const satisfies Record<string, Source>;
 
