@@ -1,7 +1,8 @@
 /** The balancers' configurations of deploy/: servers that end one after another, and nothing is lost. */
 import { assertEquals, assertGreater } from "@std/assert";
 import { type KumiServer, serve } from "../mod.ts";
-import { Balancer, BALANCERS } from "../bench/support/balancer.ts";
+import { Balancer, BALANCERS, freePort } from "../bench/support/balancer.ts";
+import { ROOT } from "../src/setup/paths.ts";
 import { testWithPrograms } from "./support/optional.ts";
 
 function start(port = 0): KumiServer {
@@ -51,3 +52,36 @@ for (const name of BALANCERS) {
     },
   );
 }
+
+/** What the agent says to one who connects. */
+async function ask(port: number): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  return await new Response(connection.readable).text();
+}
+
+Deno.test("HAProxy's agent says how much a server is to get, and when it has gone", async () => {
+  const server = start();
+  await server.ready;
+  const port = freePort();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-config", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=KUMI_API_KEY"],
+      `${ROOT}/deploy/haproxy/agent.ts`,
+      ...["--server", server.url, "--listen", String(port)],
+    ],
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  try {
+    const reader = child.stderr.getReader();
+    await reader.read(); // it says that it listens
+    await reader.cancel();
+    assertEquals(await ask(port), "up ready 100%\n");
+    await server.shutdown();
+    assertEquals(await ask(port), "down\n");
+  } finally {
+    child.kill();
+    await child.status;
+    await server.shutdown();
+  }
+});
