@@ -203,6 +203,17 @@ Deno.test("README is a page and leads to all others", () => {
   assertEquals(pages.map(({ path }) => path).filter((path) => path !== "README.md" && !linked.has(path)), []);
 });
 
+Deno.test("README in Japanese has the figures and the commands of the other", () => {
+  const [english, japanese] = ["README.md", "README.ja.md"].map((path) => pageAt.get(path)!.text);
+  const figures = (text: string) => [...text.matchAll(/\| (\d[\d.,]*×?) +(?=\|)/g)].map(([, value]) => value);
+  assert(figures(english).length > 20);
+  assertEquals(figures(japanese), figures(english));
+  const code = (text: string) =>
+    [...text.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, block]) => block.replace(/ +#.*$/gm, ""));
+  const own = code(japanese);
+  assertEquals(code(english).filter((block) => !own.includes(block)), []);
+});
+
 Deno.test("pages are complete: commands, the server's flags, formats, families, instruction sets", async () => {
   const lacking = (path: string, names: Iterable<string>) => {
     const words = new Set(codeSpansOf(pageAt.get(path)!).concat(pageAt.get(path)!.text.split(/[^\w-]+/)));

@@ -20,6 +20,8 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
+import threading
 import time
 
 import aiohttp
@@ -62,12 +64,18 @@ class Kumi:
             if "listening on " in line:
                 url = line.split("listening on ")[1].split(",")[0].split()[0]
             if "kumi: ready: " in line:
-                os.set_blocking(self._process.stderr.fileno(), False)
+                threading.Thread(target=self._pass_on, daemon=True).start()
                 return url
             if time.monotonic() > until:
                 break
         self._process.terminate()
         raise RuntimeError(f"kumi did not start: {''.join(lines[-20:])}")
+
+    def _pass_on(self) -> None:
+        """What the server says goes into the replica's log."""
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            print(line, end="", file=sys.stderr)
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
@@ -77,8 +85,6 @@ class Kumi:
 
     async def check_health(self) -> None:
         """Ray starts another replica for one that raises here."""
-        if self._process.stderr is not None:
-            self._process.stderr.read()  # nobody else reads it, and it must not fill its pipe
         if self._process.poll() is not None:
             raise RuntimeError(f"kumi ended with status {self._process.returncode}")
         async with self._client().get(f"{self._url}/livez") as response:
