@@ -53,6 +53,11 @@ export class HubStub implements AsyncDisposable {
     return `http://127.0.0.1:${this.#servers[1].addr.port}`;
   }
 
+  /** The storage's address. */
+  get storage(): string {
+    return `http://127.0.0.1:${this.#servers[0].addr.port}`;
+  }
+
   /** The name that git gives a file. */
   static blobId(bytes: Uint8Array): string {
     return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");

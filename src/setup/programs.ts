@@ -57,6 +57,7 @@ const SOURCES = {
   haproxy: { title: "HAProxy", names: ["haproxy"], advice: "Debian, Ubuntu: apt-get install haproxy" },
   nginx: { title: "nginx", names: ["nginx"], advice: "Debian, Ubuntu: apt-get install nginx-light" },
   promtool: { title: "promtool", names: ["promtool"], advice: "Debian, Ubuntu: apt-get install prometheus" },
+  openssl: { title: "openssl", names: ["openssl"], advice: "Debian, Ubuntu: apt-get install openssl" },
   helm: { title: "helm", names: ["helm"], advice: "go install helm.sh/helm/v3/cmd/helm@v3.16.4" },
   mkfifo: { title: "mkfifo", names: ["mkfifo"], advice: "Debian, Ubuntu: apt-get install coreutils" },
 } as const satisfies Record<string, Source>;

@@ -109,6 +109,7 @@ const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Pr
   },
   page: (args) => runFile(`${ROOT}/src/setup/page/main.ts`, args, ["--allow-all"]),
   pack: (args) => runFile(`${ROOT}/src/setup/pack/main.ts`, args, ["--allow-all"]),
+  release: (args) => runFile(`${ROOT}/src/setup/release/main.ts`, args, ["--allow-all"]),
   test: async (args) => {
     const command = [Deno.execPath(), "run", "--quiet", "--allow-all", `${ROOT}/tests/run.ts`, ...args];
     return await foreground(command, { cwd: ROOT, env: { KUMI_STD: await chooseStd() } });

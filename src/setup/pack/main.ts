@@ -8,27 +8,42 @@ import { Interruption } from "../process.ts";
 import { note } from "../progress.ts";
 import { packJsr } from "./jsr.ts";
 import { type BuiltLibrary, type Manifest, packNpm } from "./npm.ts";
+import { packOffline } from "./offline/archive.ts";
+import { sha256Of } from "./offline/checksums.ts";
 
 const HELP = `usage: deno task pack [--this-platform] [--out FOLDER]
+       deno task pack --offline [--platform ID] [--model PATH|NAME] [--out FOLDER]
 
   --this-platform  only this machine's library, to try the packages here: not for publishing
+  --offline        instead: an archive with Deno, kumi and all that it needs, for machines without the internet
+  --platform ID    of ${PLATFORMS.map(({ id }) => id).join(", ")}; default: this machine's
+  --model MODEL    packed, too: a GGUF file, or a name as for kumi chat
   --out FOLDER     instead of .build/pack`;
 
 interface Options {
   readonly isThisPlatformAlone: boolean;
+  readonly isOffline: boolean;
+  readonly platform?: string;
+  readonly model?: string;
   readonly out: string;
 }
 
 function parseOptions(args: readonly string[]): Options | null {
-  let isThisPlatformAlone = false;
-  let out = `${BUILD}/pack`;
+  let isThisPlatformAlone = false, isOffline = false;
+  const values: Record<string, string> = {};
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--help") return null;
     if (args[i] === "--this-platform") isThisPlatformAlone = true;
-    else if (args[i] === "--out" && i + 1 < args.length) out = args[++i];
-    else throw new RangeError(`no option is called ${args[i]}\n${HELP}`);
+    else if (args[i] === "--offline") isOffline = true;
+    else if (["--out", "--platform", "--model"].includes(args[i]) && i + 1 < args.length) {
+      values[args[i].slice(2)] = args[++i];
+    } else throw new RangeError(`no option is called ${args[i]}\n${HELP}`);
   }
-  return { isThisPlatformAlone, out };
+  const { out = `${BUILD}/pack`, platform, model } = values;
+  if (!isOffline && (platform ?? model) !== undefined) {
+    throw new RangeError("--platform and --model are for --offline");
+  }
+  return { isThisPlatformAlone, isOffline, platform, model, out };
 }
 
 async function builtLibraries(
@@ -54,6 +69,11 @@ async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
   if (options === null) return console.log(HELP);
   using interruption = new Interruption();
+  if (options.isOffline) {
+    const { file } = await packOffline({ ...options, signal: interruption.signal });
+    const { size } = await Deno.stat(file);
+    return console.log(`${file}: ${(size / 1e6).toFixed(0)} MB, SHA-256 ${await sha256Of(file)}`);
+  }
   const built = await builtLibraries(options, interruption.signal);
   const manifest: Manifest = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
   await Deno.remove(options.out, { recursive: true }).catch(() => {});
