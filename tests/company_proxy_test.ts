@@ -110,7 +110,13 @@ testWithPrograms(
       const inspect = (env: Record<string, string>) =>
         capture([Deno.execPath(), "task", "--quiet", "kumi", "inspect", "hf:kumi/demo/demo.gguf", "--json"], {
           cwd: ROOT,
-          env: { HF_ENDPOINT: `https://${HUB}`, KUMI_CACHE: `${folder}/cache`, NO_COLOR: "1", ...env },
+          env: {
+            HF_ENDPOINT: `https://${HUB}`,
+            KUMI_CACHE: `${folder}/cache`,
+            NO_COLOR: "1",
+            DENO_NO_UPDATE_CHECK: "1",
+            ...env,
+          },
         });
       const distrusted = await inspect({ HTTPS_PROXY: proxy.url });
       assertEquals(distrusted?.code, 1, "the authority is nobody's that Deno knows");
