@@ -67,8 +67,9 @@ async function runKill(args: Arguments): Promise<number> {
   }
   await using server = serve({ ...options, isolation: "process" });
   const supervised = await server.ready;
-  const killer = killEvery(everyMs, () => supervised.health());
-  const tally = await askUntil(server.url, asked, streams, performance.now() + seconds * 1000, expected);
+  const untilMs = performance.now() + seconds * 1000;
+  const killer = killEvery(everyMs, () => supervised.health(), untilMs);
+  const tally = await askUntil(server.url, asked, streams, untilMs, expected);
   const { kills, recoveryMs } = await killer.stop();
   const { restarts, quarantined } = await supervised.stats();
   console.log(
