@@ -1,5 +1,6 @@
 /** The HTTP interface on a real socket, with the demo model. */
 import { assert, assertEquals } from "@std/assert";
+import { VERSION } from "../src/protocol/version.ts";
 import {
   ANSWER,
   CHAT,
@@ -195,6 +196,7 @@ Deno.test("the server answers chats and completions, whole and in parts", async 
     const { data }: Json = await (await get("/v1/models")).json();
     assertEquals([data[0].id, data[0].kumi.classes], ["demo", ["interactive", "batch"]]);
     assertEquals(await (await get("/v1/models/demo")).json(), data[0]);
+    assertEquals(data[0].kumi.version, VERSION);
     const { openapi, paths }: Json = await (await get("/openapi.json")).json();
     assertEquals(openapi, "3.1.0");
     for (const [path, methods] of Object.entries(paths)) {

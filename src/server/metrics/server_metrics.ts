@@ -2,6 +2,7 @@ import process from "node:process";
 import type { EnergyFigures } from "../energy.ts";
 import type { ModelStats } from "../../client/client.ts";
 import type { BatchFigures } from "../batches/batches.ts";
+import { VERSION } from "../../protocol/version.ts";
 import { writeBatches } from "./batch_metrics.ts";
 import { MetricsText } from "./exposition.ts";
 import { ModelMetrics, type ModelMetricsOptions } from "./model_metrics.ts";
@@ -76,6 +77,8 @@ export function processMetrics(
     writeBatches(text, batchFigures?.());
     writeEnergy(text, energy?.());
     routes?.write(text);
+    text.family("kumi:build_info", "gauge", "1; the version of kumi, and of Deno.")
+      .sample(1, { version: VERSION, deno: Deno.version.deno });
     text.family("process_start_time_seconds", "gauge", "Start of the server, in seconds since 1970.")
       .sample(startedAtSeconds);
     const { user, system } = process.cpuUsage();

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { engineOf, FakeRunner, finish, request } from "../../../tests/support/fake_model.ts";
 import type { Health, ModelStats } from "../../client/client.ts";
 import { LIBRARY_CLASSES } from "../../protocol/classes.ts";
+import { VERSION } from "../../protocol/version.ts";
 import { queueReport } from "./queue_report.ts";
 import { ServerMetrics } from "./server_metrics.ts";
 
@@ -92,6 +93,10 @@ Deno.test("ServerMetrics.scrape() answers while the model loads and when the eng
   const loading = new ServerMetrics({ modelName: "m", classes: LIBRARY_CLASSES, source: () => null });
   const text = await loading.scrape();
   assertStringIncludes(text, 'kumi:ready{model_name="m"} 0\n');
+  assertStringIncludes(
+    text,
+    `kumi:build_info{model_name="m",version="${VERSION}",deno="${Deno.version.deno}"} 1\n`,
+  );
   assertStringIncludes(
     text,
     'vllm:request_success_total{model_name="m",class="batch",finished_reason="stop"} 0\n',

@@ -4,6 +4,7 @@ import { ApiError } from "../api_error.ts";
 import { progressFields } from "./health.ts";
 import { samplingFields } from "../schema/sampling_fields.ts";
 import type { ListedModel } from "../models.ts";
+import { VERSION } from "../../protocol/version.ts";
 import type { Exchange, Route, Service } from "../service.ts";
 
 const MODELS = "/v1/models";
@@ -77,6 +78,7 @@ function describe({ createdAt, models }: Service, model: ListedModel) {
     created: createdAt,
     owned_by: "kumi",
     kumi: {
+      version: VERSION,
       ...what,
       classes,
       default_class: defaultClass,
