@@ -1,6 +1,6 @@
 /** Requests for models that do not fit into memory together, in simulated time. */
 
-import { type ResidentAction, Residents } from "../residents.ts";
+import { type ResidentAction, Residents } from "../mod.ts";
 import { Random } from "./random.ts";
 
 export interface MemoryScenario {

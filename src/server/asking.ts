@@ -2,7 +2,6 @@
 
 import { type ApiError, badField } from "./api_error.ts";
 import type { Asked, Dialect, Plan } from "./dialects/dialect.ts";
-import { urgencyBefore } from "./dialects/urgency.ts";
 import { toApiError } from "./errors.ts";
 import { withGrammars } from "./grammars.ts";
 import type { Lease, NamedModel } from "./models.ts";
@@ -36,9 +35,11 @@ async function readFields(
 }
 
 /** The model that a request chooses. Throws an ApiError. */
-function leaseFor(service: Service, dialect: Dialect, fields: Fields, call: Call): Lease | Promise<Lease> {
+async function leaseFor(service: Service, dialect: Dialect, fields: Fields, call: Call): Promise<Lease> {
+  // The dialect that read the fields has loaded it.
+  const { urgencyBefore } = await import("./dialects/urgency.ts");
   const { class: name, deadlineMs } = urgencyBefore(fields, call.headers);
-  return service.models.lease(fields.model as string | undefined, {
+  return await service.models.lease(fields.model as string | undefined, {
     class: name,
     deadlineMs,
     startedAt: call.startedAt,

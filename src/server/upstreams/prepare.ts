@@ -46,11 +46,6 @@ export interface Prepared {
   readonly plan?: Plan & Required<Pick<Plan, "chat">>;
 }
 
-/** Whether requests of a dialect can be answered elsewhere at all. */
-export function isRoutable(dialect: Dialect): boolean {
-  return dialect.forwards !== undefined || dialect.isPortable === true;
-}
-
 const NAME_MAX = 256;
 const ABOUT = object({}, { model: text(NAME_MAX), ...URGENCY_FIELDS, cache_salt: text(1024, { min: 1 }) });
 const ABOUT_NAMES = Object.keys(ABOUT.shape);

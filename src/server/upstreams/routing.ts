@@ -17,8 +17,7 @@ import { HealthWatch } from "./health.ts";
 import { type RoutingOptions, UPSTREAM_DEFAULTS } from "./options.ts";
 import { UpstreamNotes } from "./notes.ts";
 import { SpendFile } from "./spend_file.ts";
-import { isRoutable, prepare, type Prepared, type Preparing } from "./prepare.ts";
-import { visitUpstream } from "./visit_upstream.ts";
+import type { Prepared, Preparing } from "./prepare.ts";
 import { tenantOf } from "../guard/keys.ts";
 
 /** Answers with a model of this server. */
@@ -141,6 +140,8 @@ export class Routing {
   /** What is wrong with a request is told to the observer. */
   async #prepared(service: Service, dialect: Dialect, call: Call, body: unknown): Promise<Prepared | null> {
     try {
+      // With the package that checks bodies, which comes with the first request and not with the library.
+      const { prepare } = await import("./prepare.ts");
       return await prepare(service, dialect, call, body, this.#preparing);
     } catch (error) {
       const { code, status } = toApiError(error);
@@ -196,6 +197,7 @@ export class Routing {
     const connection = this.#connections.get(name)!;
     const passage = this.policy.begin(name, prepared.request, performance.now());
     this.#tell(journey, name);
+    const { visitUpstream } = await import("./visit_upstream.ts");
     return await visitUpstream({
       service,
       call,
@@ -270,4 +272,9 @@ function isPassing(error: unknown): boolean {
 
 function total({ promptTokens, answerTokens }: { promptTokens: number; answerTokens: number }): number {
   return promptTokens + answerTokens;
+}
+
+/** Whether requests of a dialect can be answered elsewhere at all. */
+function isRoutable(dialect: Dialect): boolean {
+  return dialect.forwards !== undefined || dialect.isPortable === true;
 }
