@@ -10,7 +10,7 @@
  * is TypeScript, the stopwatch included, so the share is an upper bound; the second table shows about how
  * much of it the stopwatch is. What crossing to native code and back costs is measured by calls that do next
  * to nothing, and added. Medians over steps, with logits and a greedy choice; multiply-adds per second beside
- * the peaks of the same run.
+ * the peaks of the same run. Where layers keep a state of each sequence, what that takes stands beside its traffic.
  * @module
  */
 
@@ -165,6 +165,17 @@ function outsideTable(profiles: readonly CaseProfile[], crossing: number, watchi
   return renderTable(["step", "native calls", "TypeScript µs", "stopwatch µs", "crossing µs", "share"], rows);
 }
 
+/** What layers with a state take for it. Each state is read and written once for all of a sequence's tokens. */
+function stateTable(profiles: readonly CaseProfile[], stateBytes: number, readGBps: number): string {
+  const rows = profiles.map((each) => {
+    const ms = each.opMs.delta_rule ?? 0;
+    const trafficMs = 2 * stateBytes * each.batch / (readGBps * 1e6);
+    const share = `${(ms / each.stepMs * 100).toFixed(1)} %`;
+    return [nameOf(each), ms.toFixed(3), share, trafficMs.toFixed(3), (ms / trafficMs).toFixed(2)];
+  });
+  return renderTable(["step", "delta rule ms", "share", "states' traffic ms", "times that"], rows);
+}
+
 const numbers = (text: string) => text === "" ? [] : text.split(",").map(Number);
 
 async function main(): Promise<void> {
@@ -219,6 +230,7 @@ async function main(): Promise<void> {
     } GB/s\n`,
   );
   console.log(`${opTable(profiles, meter.limits)}\n\n${outsideTable(profiles, crossing, watching)}`);
+  if (runner.stateBytes > 0) console.log(`\n${stateTable(profiles, runner.stateBytes, readGBps)}`);
 }
 
 if (import.meta.main) await main();

@@ -3,7 +3,8 @@
  * way, each says the same tokens with the same log-probabilities, to the bit.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Engine, type EngineParts } from "../src/engine/engine.ts";
+import { Engine } from "../src/engine/engine.ts";
+import type { EngineParts } from "../src/engine/engine_parts.ts";
 import { KvPool } from "../src/engine/kv_pool.ts";
 import { openDraft } from "../src/engine/open_draft.ts";
 import { openGguf } from "../src/gguf/mod.ts";

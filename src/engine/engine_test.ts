@@ -11,7 +11,8 @@ import {
   tokenizer,
   VOCAB,
 } from "../../tests/support/fake_model.ts";
-import type { Engine, EngineParts } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import type { EngineParts } from "./engine_parts.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { GenerationRequest } from "../protocol/request.ts";
 import { FirstFitPool } from "../../tests/support/fake_kv_pool.ts";

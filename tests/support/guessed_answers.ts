@@ -3,7 +3,8 @@
 import type { DraftSource } from "../../scheduler/mod.ts";
 import { openGguf } from "../../src/gguf/mod.ts";
 import { Constraints } from "../../src/engine/constraints.ts";
-import { Engine, type EngineParts } from "../../src/engine/engine.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import type { EngineParts } from "../../src/engine/engine_parts.ts";
 import { KvPool } from "../../src/engine/kv_pool.ts";
 import type { EngineStats } from "../../src/protocol/stats.ts";
 import type { GenerationRequest } from "../../src/protocol/request.ts";

@@ -1,31 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { RECEIPT } from "../../../tests/support/receipt.ts";
 import type { Receipt } from "./receipt.ts";
 import { hasValidSignature, newReceiptKey, readPublicKey, readReceiptKey, signReceipt } from "./sign.ts";
-
-const RECEIPT: Receipt = {
-  kumi_receipt: 1,
-  kumi: "0.1.0",
-  time: "2026-01-02T03:04:05.678Z",
-  utc_offset_minutes: 540,
-  model: { sha256: "00" },
-  numerics: 1,
-  kv_format: "f16",
-  context_length: 512,
-  sampling: {
-    temperature: 0.8,
-    top_k: 40,
-    top_p: 0.95,
-    min_p: 0.05,
-    repeat_penalty: 1,
-    presence_penalty: 0,
-    frequency_penalty: 0,
-    penalty_tokens: 64,
-    logit_bias: [[3, -1.5]],
-    seed: 7,
-  },
-  prompt: { tokens: 3, sha256: "11" },
-  answer: { tokens: 2, sha256: "22", marks: "AAAAAA", finish_reason: "stop" },
-};
 
 Deno.test("signReceipt() signs all of a receipt, whatever the order of its members", async () => {
   const { privatePem, publicPem, publicKey } = await newReceiptKey();

@@ -1,31 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { RECEIPT } from "../../../tests/support/receipt.ts";
 import { readReceipts, ReceiptError } from "./read.ts";
 
-const HASH = "ab".repeat(32);
-const RECEIPT = {
-  kumi_receipt: 1,
-  kumi: "0.1.0",
-  time: "2026-01-02T03:04:05.678Z",
-  utc_offset_minutes: 0,
-  model: { sha256: HASH },
-  numerics: 1,
-  kv_format: "f16",
-  context_length: 512,
-  sampling: {
-    temperature: 0.8,
-    top_k: 40,
-    top_p: 0.95,
-    min_p: 0.05,
-    repeat_penalty: 1,
-    presence_penalty: 0,
-    frequency_penalty: 0,
-    penalty_tokens: 64,
-    logit_bias: [[3, -1.5]],
-    seed: 7,
-  },
-  prompt: { tokens: 3, sha256: HASH },
-  answer: { tokens: 2, sha256: HASH, marks: "AAAAAA", finish_reason: "stop" },
-};
 const receipts = (text: string) => readReceipts(text).map(({ receipt }) => receipt);
 
 Deno.test("readReceipts() finds receipts alone, in answers, in streams and in an audit's lines", () => {
