@@ -7,7 +7,9 @@ import { NUMERICS_VERSION } from "../src/protocol/numerics.ts";
 import type { Receipt } from "../src/protocol/receipts/receipt.ts";
 import { hasValidSignature, newReceiptKey, readReceiptKey } from "../src/protocol/receipts/sign.ts";
 import { demoModelFile } from "../src/ffi/native_files.ts";
+import { ENDPOINTS } from "../src/server/dialects/endpoints.ts";
 import { readReceipts } from "../src/server/receipts/read.ts";
+import { Verifier } from "../src/server/receipts/verify.ts";
 import { kumi, kumiCommand } from "./support/kumi.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { assertIdle, CHAT, eventsOf, QUESTION, startServer, TEXT } from "./support/server.ts";
@@ -78,6 +80,7 @@ Deno.test("a server signs the receipts of whole answers and of streams, each of 
     assertEquals(receipt.signature!.key, key.publicKey);
   }
   assertEquals(new Set(receipts.map(({ answer }) => answer.sha256)).size, 4);
+  const verifier = new Verifier(await test.model, ENDPOINTS);
   const events = await eventsOf(await test.post(TEXT, { ...body, stream: true }));
   const streamed = readReceipts(JSON.stringify(events)).map(({ receipt }) => receipt);
   assertEquals(streamed.length, 4);
@@ -93,17 +96,14 @@ Deno.test("a server signs the receipts of whole answers and of streams, each of 
   ) {
     const asked = path === "/v1/responses" ? { input: "Hi" } : { messages: QUESTION, model: "demo" };
     for (const stream of [false, true]) {
-      const response = await test.post(path, {
-        ...asked,
-        ...more,
-        stream,
-        ...OWN,
-        ...path === "/v1/responses" ? {} : {},
-      });
+      const request = { ...asked, ...more, stream, ...OWN };
+      const response = await test.post(path, request);
       const text = await response.text();
       assertEquals(response.status, 200, text);
-      const [{ receipt }] = readReceipts(text);
-      assertEquals([receipt.request?.endpoint, await hasValidSignature(receipt)], [path, true]);
+      const [found] = readReceipts(text);
+      assertEquals([found.receipt.request?.endpoint, await hasValidSignature(found.receipt)], [path, true]);
+      const { outcome, withoutText = false } = await verifier.verify({ ...found, request });
+      assertEquals([outcome, withoutText], ["same", stream], `${path}, stream: ${stream}`);
     }
   }
   await assertIdle(test.model);
@@ -138,6 +138,18 @@ Deno.test("kumi verify says same bits on another level and in other company, and
     assertEquals(one.code, 0, one.stderr);
     assertStringIncludes(one.stdout, `same bits: ${second.answer.tokens} tokens`);
   }
+  // The answer's own file is an answer, too: a word that was changed in it is found, of any of them.
+  const both2 = await verify(path, answer, request, ["--answer", `${path}/answer.json`]);
+  assertEquals([both2.code, both2.stdout], [0, "2 of 2 receipts: same bits\n"], both2.stderr);
+  const forged = structuredClone(answer);
+  forged.choices[1].message.content += "!";
+  const found = await verify(path, forged, request);
+  assertEquals(found.code, 3);
+  assertStringIncludes(found.stdout, 'receipt 2: different: the answer differs in "message.content"');
+  const bare = await verify(path, receipt, request);
+  assertEquals(bare.code, 0);
+  assertStringIncludes(bare.stderr, "1 receipt without the text of the answer: give it with --answer");
+
   const changedText = answer.choices[1].message.content.replace(
     /.$/s,
     (last: string) => last === "x" ? "y" : "x",

@@ -11,6 +11,7 @@ import { ModelFiles } from "../../safetensors/model_hash.ts";
 import { ApiError } from "../../server/api_error.ts";
 import { ENDPOINTS } from "../../server/dialects/endpoints.ts";
 import { type FoundReceipt, readReceipts, ReceiptError } from "../../server/receipts/read.ts";
+import { type Said, saidIn } from "../../server/receipts/said.ts";
 import { different, notComparable, type Verdict } from "../../server/receipts/verdict.ts";
 import { preliminary, Verifier } from "../../server/receipts/verify.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
@@ -24,7 +25,7 @@ const PARALLEL_MAX = 4096;
 
 /** What the receipts are checked against. */
 interface Given {
-  readonly said?: string;
+  readonly said?: Said;
   readonly key?: string;
 }
 
@@ -33,9 +34,9 @@ export async function runVerify(args: Arguments): Promise<number> {
   const parallel = numberOption(args, "parallel", { min: 1, max: PARALLEL_MAX, integer: true })!;
   const found = await readFound(args);
   const given = await readGiven(args);
-  if (given.said !== undefined && found.length > 1) {
+  if (given.said?.kind === "text" && found.length > 1) {
     throw new UsageError(
-      `--answer is of one receipt, there are ${found.length}: give a file with one of them`,
+      `--answer is the text of one answer, there are ${found.length} receipts: give the server's JSON or its stream, or a file with one receipt`,
     );
   }
   using interrupt = interruptible();
@@ -81,7 +82,12 @@ async function readFound(args: Arguments): Promise<FoundReceipt[]> {
 
 async function readGiven({ values }: Arguments): Promise<Given> {
   const answer = values.get("answer"), key = values.get("key");
-  const said = answer === undefined ? undefined : await Deno.readTextFile(answer);
+  const said = answer === undefined ? undefined : saidIn(await Deno.readTextFile(answer));
+  if (said === null) {
+    throw new UsageError(
+      `--answer ${answer} is a stream with more than plain text, or of another dialect than OpenAI's: give the text`,
+    );
+  }
   if (key === undefined) return { said };
   // A key is no path that anybody has.
   const text = await Deno.readTextFile(key).catch((error) => {
@@ -202,6 +208,8 @@ function report(args: Arguments, found: readonly FoundReceipt[], verdicts: reado
     );
   }
   const unsigned = found.filter(({ receipt }) => receipt.signature === undefined).length;
+  const bare = verdicts.filter(({ withoutText }) => withoutText).length;
+  if (bare > 0) printNote(`kumi: ${counted(bare, "receipt")} without the text of the answer: give it with --answer`);
   if (unsigned > 0) {
     printNote(`kumi: ${counted(unsigned, "receipt")} without a signature: anybody could have written such`);
   }

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { type Receipt, RECEIPT_VERSION } from "../../protocol/receipts/receipt.ts";
+import { type Said, saidBeside } from "./said.ts";
 import { markedTokens } from "../../protocol/receipts/token_chain.ts";
 
 /** A file, or something in it, that is no receipt. */
@@ -16,6 +17,8 @@ export interface FoundReceipt {
   readonly request?: unknown;
   /** The text of its answer, where the line has it. */
   readonly text?: string;
+  /** The answer that it came with, where the file is one. */
+  readonly said?: Said;
 }
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -85,7 +88,8 @@ export function readReceipts(text: string): FoundReceipt[] {
   if (found.length === 0) {
     throw new ReceiptError("there is no receipt in it: it must be JSON, or lines of JSON");
   }
-  return found;
+  const said = saidBeside(text);
+  return said === null ? found : found.map((each) => each.request === undefined ? { ...each, said } : each);
 }
 
 function parsed(text: string): unknown {

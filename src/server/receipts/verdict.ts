@@ -11,6 +11,8 @@ export interface Verdict {
   readonly reason: string;
   /** The first token of the answer, from 0, that differs. */
   readonly token?: number;
+  /** The tokens are the same, and there was no text to compare with theirs. */
+  readonly withoutText?: boolean;
 }
 
 export function different(reason: string, token?: number): Verdict {

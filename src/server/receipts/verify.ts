@@ -11,14 +11,8 @@ import type { Prompt } from "../../protocol/request.ts";
 import { firstDifference } from "../../protocol/receipts/token_chain.ts";
 import type { Dialect, Endpoint, Generating, Plan } from "../dialects/dialect.ts";
 import { type FoundReceipt, ReceiptError } from "./read.ts";
-import {
-  different,
-  differingJson,
-  differingText,
-  jsonObject,
-  notComparable,
-  type Verdict,
-} from "./verdict.ts";
+import type { Said } from "./said.ts";
+import { different, differingJson, differingText, notComparable, type Verdict } from "./verdict.ts";
 
 /** An answer with its receipt. */
 type Proven = GenerationResult & { readonly receipt: Receipt };
@@ -66,12 +60,12 @@ export class Verifier {
   }
 
   /**
-   * Computes the answer of a receipt and compares. `said`: the answer as somebody has it, the model's text or the server's JSON. Throws a
+   * Computes the answer of a receipt and compares. `said`: the answer as somebody has it; default: that with which it came. Throws a
    * ReceiptError where the request is no such request, and what the model throws.
    */
   async verify(
-    { receipt, request, text }: FoundReceipt,
-    said?: string,
+    { receipt, request, text, said: own }: FoundReceipt,
+    said: Said | undefined = own,
     signal?: AbortSignal,
   ): Promise<Verdict> {
     const plan = await this.#plan(receipt, request);
@@ -86,7 +80,9 @@ export class Verifier {
     const verdict = compared(receipt, result.receipt);
     if (verdict.outcome !== "same") return verdict;
     const wrong = text === undefined ? undefined : differingText(text, result.text);
-    return wrong ?? this.#compareSaid(said, plan, receipt, result) ?? verdict;
+    const other = wrong ?? this.#compareSaid(said, plan, receipt, result);
+    if (other !== undefined) return other;
+    return said === undefined && text === undefined ? { ...verdict, withoutText: true } : verdict;
   }
 
   async #plan(receipt: Receipt, body: unknown): Promise<Plan> {
@@ -144,13 +140,16 @@ export class Verifier {
   }
 
   /** Compares with the answer as somebody has it; undefined where it is the same, or there is none. */
-  #compareSaid(said: string | undefined, { works, whole }: Plan, receipt: Receipt, result: GenerationResult) {
+  #compareSaid(said: Said | undefined, { works, whole }: Plan, receipt: Receipt, result: GenerationResult) {
     if (said === undefined) return undefined;
-    const given = jsonObject(said);
-    if (given === undefined) return differingText(said, result.text);
+    if (said.kind === "text") return differingText(said.text, result.text);
+    const index = receipt.request?.answer ?? 0;
+    if (said.kind === "stream") return differingText(said.texts.get(index) ?? "", result.text);
+    const given = said.json;
+    // Of one that was cut the end is not known.
+    if (isCut(receipt)) return undefined;
     const written = JSON.parse(JSON.stringify(whole(works.map(() => result))));
     if (works.length === 1) return differingJson(given, written);
-    const index = receipt.request?.answer ?? 0;
     return differingJson(choiceOf(given, index), choiceOf(written, index));
   }
 }
