@@ -209,7 +209,9 @@ function report(args: Arguments, found: readonly FoundReceipt[], verdicts: reado
   }
   const unsigned = found.filter(({ receipt }) => receipt.signature === undefined).length;
   const bare = verdicts.filter(({ withoutText }) => withoutText).length;
-  if (bare > 0) printNote(`kumi: ${counted(bare, "receipt")} without the text of the answer: give it with --answer`);
+  if (bare > 0) {
+    printNote(`kumi: ${counted(bare, "receipt")} without the text of the answer: give it with --answer`);
+  }
   if (unsigned > 0) {
     printNote(`kumi: ${counted(unsigned, "receipt")} without a signature: anybody could have written such`);
   }

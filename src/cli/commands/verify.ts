@@ -21,7 +21,8 @@ export const verify: KumiCommand = {
       name: "answer",
       alias: "a",
       value: "FILE",
-      help: "the answer as somebody has it: the text, the server's JSON, or a saved stream; default: RECEIPT, where it is one",
+      help:
+        "the answer as somebody has it: the text, the server's JSON, or a saved stream; default: RECEIPT, where it is one",
     },
     {
       name: "key",
