@@ -250,6 +250,14 @@ Deno.test("kumi serve --audit keeps signed receipts of all answers, which kumi v
   assertStringIncludes(bad.stdout, "receipt 6: different: the answer's text differs from character");
   assertStringIncludes(bad.stdout, "receipt 8: different: the signature is not of this receipt");
   assertStringIncludes(bad.stdout, "10 of 12 receipts: same bits; 2 different");
+  // A server with several models has lines of the others, too.
+  const first = JSON.parse(lines[0]);
+  const { signature: _, ...unsigned } = first.receipt;
+  const other = { ...first, receipt: { ...unsigned, model: { sha256: "0".repeat(64) } } };
+  await Deno.writeTextFile(`${path}/audit.jsonl`, `${lines[1]}\n${JSON.stringify(other)}\n`);
+  const two = await kumi(["verify", `${path}/audit.jsonl`, "--threads", "1"]);
+  assertEquals(two.code, 4, two.stderr);
+  assertStringIncludes(two.stdout, "receipt 2: not comparable: it is of another model");
 });
 
 Deno.test("kumi serve keeps receipts in files of the folder, begun anew when they are full", async () => {

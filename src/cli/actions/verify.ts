@@ -126,7 +126,7 @@ async function checkGroup(group: Group): Promise<void> {
   const left: number[] = [];
   for (const i of indices) {
     const { receipt } = found[i];
-    const verdict = await signatureVerdict(receipt, given.key) ??
+    const verdict = await signatureVerdict(receipt, given.key) ?? otherModel(receipt, group) ??
       preliminary(receipt, receipt, sha256) ?? unknownFormat(receipt);
     if (verdict === undefined) left.push(i);
     else verdicts[i] = verdict;
@@ -180,6 +180,12 @@ async function signatureVerdict(receipt: Receipt, key?: string): Promise<Verdict
       ? "the receipt has no signature"
       : `the receipt is signed by another key, ${signature.key}`,
   );
+}
+
+/** Where others of the file are of the model, those of another one are of a server with several. */
+function otherModel({ model }: Receipt, { found, sha256 }: Group): Verdict | undefined {
+  if (model.sha256 === sha256 || !found.some(({ receipt }) => receipt.model.sha256 === sha256)) return undefined;
+  return notComparable(`it is of another model, of sha256 ${model.sha256}`);
 }
 
 function unknownFormat({ kv_format }: Receipt): Verdict | undefined {

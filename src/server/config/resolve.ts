@@ -206,7 +206,10 @@ function prefixStoreOptions(
   { prefixStore: dir, prefixStoreMegabytes, prefixStoreKey, noPrefixCache }: Settings,
   sources: ConfigSources,
 ): ServeOptions["prefixStore"] {
-  if (dir === undefined) return undefined;
+  if (dir === undefined) {
+    if (prefixStoreKey !== undefined) throw new ConfigError("--prefix-store-key needs --prefix-store DIR");
+    return undefined;
+  }
   if (noPrefixCache) {
     throw new ConfigError("--prefix-store needs the prefix cache, which --no-prefix-cache turns off");
   }

@@ -64,6 +64,8 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
   assertEquals(serveOptions(resolveSettings(given), given).apiKeys, ["from-env-1", "from-file-1"]);
   const empty = sources({ flags: { "api-keys": "k" }, files: { k: "# none" } });
   assertThrows(() => serveOptions(resolveSettings(empty), empty), ConfigError, "k has no API keys");
+  const keyAlone = { ...empty, values: new Map([["prefix-store-key", "k"]]) };
+  assertThrows(() => serveOptions(resolveSettings(keyAlone), keyAlone), ConfigError, "needs --prefix-store DIR");
   const wrong = (given: Given) => {
     const all = sources(given);
     return assertThrows(() => serveOptions(resolveSettings(all), all), ConfigError).message;
@@ -269,6 +271,11 @@ Deno.test("modelsOf() reads several models from flags and the configuration file
     ...{ isShared: true, modelsDir: "dir", aliases: {}, keepAliveMs: undefined },
     ...{ memoryBytes: 1_572_864, loadWaitMs: 1000 },
   });
+  assertThrows(
+    () => of({ flags: { "memory-megabytes": "500" } }),
+    ConfigError,
+    "memoryMegabytes is what several models share",
+  );
   // One model that comes and goes.
   const [demo] = (of({ flags: { "keep-alive": "5m" } }) as { models: readonly unknown[] }).models;
   assertEquals(demo, { name: "demo", model: "demo" });

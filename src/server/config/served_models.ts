@@ -40,6 +40,11 @@ export function servedModels(settings: Settings, defaultName: (model: string) =>
   const isShared = flagged.length > 1 || models.length > 0 || modelsDir !== undefined ||
     keepAlive !== undefined;
   if (!isShared) {
+    if (memoryMegabytes !== undefined) {
+      throw new RangeError(
+        "memoryMegabytes is what several models share: with one model, --context and --kv-tokens say what it takes",
+      );
+    }
     const { model, name } = flagged[0] ?? { model: SERVE_DEFAULTS.model };
     const modelName = settings.modelName ?? name;
     const own = modelName ?? defaultName(model);

@@ -70,7 +70,7 @@ export async function prepare(
   const chosen = host === null ? undefined : { name, host };
   const mayLeave = !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
   if (chosen !== undefined && (!mayLeave || isInTokens(body))) return null;
-  if (!mayLeave) throw notElsewhere(name);
+  if (!mayLeave) throw notElsewhere(name, wantsReceipt(body) ? "A receipt" : undefined);
   const fields = chosen === undefined && dialect.forwards !== undefined
     ? aboutOf(body)
     // What is ignored is told where it is answered.
@@ -127,10 +127,10 @@ function outlookOf(
   return { isServed: true, isReady: true, ttftSloMs, ...outlook };
 }
 
-function notElsewhere(name: string) {
+function notElsewhere(name: string, what = "What this request asks for") {
   return badField(
     "model",
-    `What this request asks for is not there for the model ${
+    `${what} is not there for the model ${
       JSON.stringify(name)
     }, which another server answers for`,
     "unsupported_value",
