@@ -184,7 +184,9 @@ async function signatureVerdict(receipt: Receipt, key?: string): Promise<Verdict
 
 /** Where others of the file are of the model, those of another one are of a server with several. */
 function otherModel({ model }: Receipt, { found, sha256 }: Group): Verdict | undefined {
-  if (model.sha256 === sha256 || !found.some(({ receipt }) => receipt.model.sha256 === sha256)) return undefined;
+  if (model.sha256 === sha256 || !found.some(({ receipt }) => receipt.model.sha256 === sha256)) {
+    return undefined;
+  }
   return notComparable(`it is of another model, of sha256 ${model.sha256}`);
 }
 

@@ -65,7 +65,11 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
   const empty = sources({ flags: { "api-keys": "k" }, files: { k: "# none" } });
   assertThrows(() => serveOptions(resolveSettings(empty), empty), ConfigError, "k has no API keys");
   const keyAlone = { ...empty, values: new Map([["prefix-store-key", "k"]]) };
-  assertThrows(() => serveOptions(resolveSettings(keyAlone), keyAlone), ConfigError, "needs --prefix-store DIR");
+  assertThrows(
+    () => serveOptions(resolveSettings(keyAlone), keyAlone),
+    ConfigError,
+    "needs --prefix-store DIR",
+  );
   const wrong = (given: Given) => {
     const all = sources(given);
     return assertThrows(() => serveOptions(resolveSettings(all), all), ConfigError).message;

@@ -130,9 +130,7 @@ function outlookOf(
 function notElsewhere(name: string, what = "What this request asks for") {
   return badField(
     "model",
-    `${what} is not there for the model ${
-      JSON.stringify(name)
-    }, which another server answers for`,
+    `${what} is not there for the model ${JSON.stringify(name)}, which another server answers for`,
     "unsupported_value",
   );
 }
