@@ -140,11 +140,12 @@ Deno.test("kumi run takes an empty text for a prompt, but not the lack of one", 
     const withBos = `${folder}/bos.gguf`;
     await Deno.writeFile(withBos, bytes);
     const options = ["--temperature", "0", "--max-tokens", "4", "--json"];
-    const [continued, answered, impossible, none] = await Promise.all([
+    const [continued, answered, impossible, none, told] = await Promise.all([
       kumi(["run", "--raw", "", "--model", withBos, ...options]),
       kumi(["run", "", ...options]),
       kumi(["run", "--raw", "", ...options]),
       kumi(["run", "--raw", ...options]),
+      kumi(["run", "", "--temperature", "0", "--max-tokens", "4"]),
     ]);
     assertEquals(continued.code, 0, continued.stderr);
     assertEquals(JSON.parse(continued.stdout).usage.promptTokens, 1);
@@ -153,6 +154,7 @@ Deno.test("kumi run takes an empty text for a prompt, but not the lack of one", 
     assertEquals([impossible.code, none.code], [1, 2]);
     assertStringIncludes(impossible.stderr, "The prompt is empty and the model has no token to begin with");
     assertStringIncludes(none.stderr, "no prompt");
+    assertEquals(told.stderr.includes("ended its answer before its first word"), told.stdout === "");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -300,6 +302,10 @@ Deno.test("inspect --cpu tells each level, which one is used and why", async () 
   if (Deno.build.os === "linux") assert(cpus.length >= 1);
   const least = levels.at(-1).name;
   const { stdout } = await kumi(["inspect", "--cpu"], "", { KUMI_ISA: least });
+  assertMatch(stdout, /^memory nodes +\d+: node \d+ with CPUs [\d,-]+/m);
+  const withFile = await kumi(["inspect", "--cpu", "demo"]);
+  assertEquals(withFile.code, 2);
+  assertStringIncludes(withFile.stderr, "leave demo or --cpu out");
   assertStringIncludes(stdout, `The kernels use ${least}: forced by KUMI_ISA.`);
   for (const { name } of levels) assertStringIncludes(stdout, name);
 });

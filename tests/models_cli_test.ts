@@ -79,6 +79,8 @@ Deno.test("kumi ps and stop talk to a running server, with its key", async () =>
   assertEquals([stopped.code, stopped.stderr], [0, "kumi: a leaves memory as soon as nothing uses it\n"]);
   const left = await run("ps", "--json");
   assertEquals(left.stdout, "");
+  const again = await run("stop", "a");
+  assertEquals([again.code, again.stderr], [0, "kumi: a is not in memory\n"]);
   const unknown = await run("stop", "x");
   assertEquals(unknown.code, 1);
   assertStringIncludes(unknown.stderr, 'answered 404: There is no model of this name here; there is "a"');

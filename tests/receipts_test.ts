@@ -12,6 +12,7 @@ import { readReceipts } from "../src/server/receipts/read.ts";
 import { Verifier } from "../src/server/receipts/verify.ts";
 import { kumi, kumiCommand } from "./support/kumi.ts";
 import { TemporaryFolder } from "./support/models.ts";
+import { triedAnswers } from "./support/tried_answers.ts";
 import { assertIdle, CHAT, eventsOf, QUESTION, startServer, TEXT } from "./support/server.ts";
 
 const STORY = [{ role: "user", content: "Tell me a story." }];
@@ -175,6 +176,24 @@ Deno.test("kumi verify says same bits on another level and in other company, and
   assertEquals([token.code, JSON.parse(token.stdout).token], [3, 1]);
 });
 
+Deno.test("receipts of answers that were preempted, replayed or guessed ahead hold elsewhere", async () => {
+  const tried = await triedAnswers({
+    path: demoModelFile(),
+    preempted: 24,
+    replayed: 24,
+    guessed: 3,
+    threads: 1,
+  });
+  assert(
+    tried.preemptions > 0 && tried.deaths > 0 && tried.guessed > 0,
+    JSON.stringify({ ...tried, answers: 0 }),
+  );
+  await using model = await loadModel("demo", { threads: 1, contextLength: 256, isa: "baseline" });
+  const verifier = new Verifier(model, ENDPOINTS);
+  const verdicts = await Promise.all(tried.answers.map((answer) => verifier.verify(answer)));
+  assertEquals(verdicts.map(({ outcome }) => outcome), tried.answers.map(() => "same"));
+});
+
 Deno.test("kumi verify finds another model, other numbers, another request and another signer", async () => {
   using folder = new TemporaryFolder();
   const { path } = folder;
@@ -212,7 +231,15 @@ Deno.test("kumi verify finds another model, other numbers, another request and a
   const keygen = await kumi(["keygen", `${path}/key`]);
   assertEquals(keygen.code, 0, keygen.stderr);
   assertEquals((await Deno.stat(`${path}/key`)).mode! & 0o777, 0o600);
-  assertEquals((await kumi(["keygen", `${path}/key`])).code, 2, "keys are not written over");
+  const again = await kumi(["keygen", `${path}/key`]);
+  assertEquals(again.code, 2, "keys are not written over");
+  assertStringIncludes(again.stderr, `${path}/key.pub exists: a key that is written over is lost`);
+  const nowhere = await kumi(["keygen", `${path}/none/key`]);
+  assertEquals(nowhere.code, 2);
+  assertStringIncludes(
+    nowhere.stderr,
+    `cannot write the key ${path}/none/key: there is no such file or folder`,
+  );
   const unsigned = await verify(path, receipt, request, ["--key", `${path}/key.pub`]);
   assertEquals([unsigned.code, unsigned.stdout], [3, "different: the receipt has no signature\n"]);
 });

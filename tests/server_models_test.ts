@@ -1,6 +1,6 @@
 /** Several models in one server: real engines with the demo model, whose files several names have. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { type KumiModelsServer, serve, serveModels, type ServeModelsOptions } from "../mod.ts";
 import { demoModelFile } from "../src/ffi/native_files.ts";
 import { SseParser } from "../src/loadtest/sse.ts";
@@ -232,13 +232,21 @@ Deno.test("what cannot be loaded says why, and does not concern the others", asy
   const whole = await Deno.readFile(demoModelFile());
   await Deno.writeFile(`${folder.path}/cut.gguf`, whole.subarray(0, whole.length >> 1));
   await Deno.writeTextFile(`${folder.path}/none.gguf`, "no model");
-  await Deno.copyFile(demoModelFile(), `${folder.path}/good (1).gguf`);
+  for (const name of ["good (1)", "gone"]) {
+    await Deno.copyFile(demoModelFile(), `${folder.path}/${name}.gguf`);
+  }
   const models = [{ name: "gone", model: `${folder.path}/gone.gguf` }, {
     name: "large",
     model: "demo",
     kvTokens: 2 ** 24,
   }];
+  assertThrows(
+    () => serveModels({ models: [{ name: "a", model: `${folder.path}/nope.gguf` }], port: 0 }),
+    RangeError,
+    `The model "a" cannot be served: there is no file ${folder.path}/nope.gguf`,
+  );
   await using server = await start({ models, modelsDir: folder.path, memoryBytes: 1024 * MIB });
+  await Deno.remove(`${folder.path}/gone.gguf`);
   const problem = async (model: string) => {
     const { code, message } = await errorOf(server.post(CHAT, { model, messages: QUESTION }), 503);
     assert(!message.includes(folder.path), message);

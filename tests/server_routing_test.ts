@@ -126,6 +126,8 @@ Deno.test("a request marked private never leaves, whoever says so", async () => 
   await (await send({}, finance)).text();
   const large = { ...QUESTION, model: "large", kumi: { data: "private" } };
   assertEquals((await errorOf(server.ask(CHAT, large, { headers: others }), 403)).code, "data_label");
+  const refused = server.log.at(-1)!;
+  assertEquals([refused.place, refused.place_reason, refused.data], [null, "data", "private"]);
   for (const path of ["/v1/responses", "/v1/messages", "/api/chat", "/v1/embeddings"]) {
     const body = {
       model: "large",
@@ -175,11 +177,15 @@ Deno.test("requests go elsewhere when it takes too long here, or would be refuse
   assertEquals(await ask(), "Hello from here");
   server.here.outlook = () => ({ refuses: true });
   assertEquals(await ask(), "Hello from there");
+  await (await server.ask(TEXT, { ...PROMPT, kumi: { receipt: true } })).text();
+  await (await server.ask(TEXT, { ...PROMPT, logit_bias: { 5: 1 } })).text();
   assertEquals(server.log.map(({ place, place_reason }) => `${place}: ${place_reason}`), [
     "here: soon",
     "gpu: late",
     "here: soon",
     "gpu: closed",
+    "here: bound",
+    "here: bound",
   ]);
   assertEquals(there.seen.length, 2);
 });
@@ -262,6 +268,8 @@ Deno.test("an upstream that fails again and again is left alone, and one that is
   assertEquals(server.log.at(-1)!.place_reason, "down");
   const large = await errorOf(server.ask(CHAT, { ...QUESTION, model: "large" }), 503);
   assertEquals(large.code, "upstream_down");
+  const refused = server.log.at(-1)!;
+  assertEquals([refused.place, refused.place_reason, refused.data], [null, "down", "internal"]);
   assert(Number(large.headers.get("retry-after")) >= 1);
   const busy = () => new Response(null, { status: 429, headers: { "retry-after": "60" } });
   await using full = await withUpstream({ response: busy });

@@ -65,7 +65,7 @@ export function renderCpuReport(report: CpuReport): string {
     ["CPUs", cpus === null ? "unknown" : `${cpus.length} (${formatCpuList(cpus)})`],
     ["CPU quota", report.cpuQuota === null ? "none" : `${report.cpuQuota} CPUs' worth of time`],
     ["threads", threadsText(report)],
-    ["memory nodes", nodes.map((node) => `${node.id} (${formatCpuList(node.cpus)})`).join(", ")],
+    ["memory nodes", nodesText(nodes)],
     ["features", report.features.join(" ")],
   ];
   const levels = report.levels.map((level) => [
@@ -78,6 +78,11 @@ export function renderCpuReport(report: CpuReport): string {
     renderTable(["level", "", ""], levels),
     `The kernels use ${chosen.level}: ${chosen.why}.`,
   ].join("\n\n");
+}
+
+function nodesText(nodes: CpuReport["nodes"]): string {
+  const each = nodes.map(({ id, cpus }) => `node ${id} with CPUs ${formatCpuList(cpus)}`);
+  return nodes.length === 0 ? "unknown" : `${nodes.length}: ${each.join(", ")}`;
 }
 
 function threadsText({ usableCpus, cpuQuota, cpus }: CpuReport): string {

@@ -3,6 +3,8 @@
 import type { RouteChoice, RoutePlan, UpstreamSpeed } from "../capacity/plan_routes.ts";
 import { integer, number, object } from "../protocol/options/kind.ts";
 import { checkSettings } from "../server/config/check.ts";
+import type { TrialRouting } from "../trial/report_data.ts";
+import { oneLine } from "../process/harmless.ts";
 import { UsageError } from "./command.ts";
 import { renderTable } from "./table.ts";
 import { formatFigure } from "./units.ts";
@@ -50,14 +52,31 @@ export function renderRoutes({ load, choices, recommended, savedPerHour }: Route
   const compared = savedPerHour >= 0
     ? `${formatFigure(savedPerHour)} an hour less than sending all away`
     : `${formatFigure(-savedPerHour)} an hour more than sending all away`;
-  const config = {
-    routing: { way: recommended.way, ...recommended.rules.length > 0 ? { rules: recommended.rules } : {} },
-  };
   return `at ${load}×\n\n${table}\n\nrecommended: ${
     nameOf(recommended)
-  }, which ${keeps} and costs ${compared}\n${JSON.stringify(config)}`;
+  }, which ${keeps} and costs ${compared}\n${JSON.stringify(routingConfig(recommended))}`;
 }
 
-function nameOf({ way, waitShare }: RouteChoice): string {
+/** As `kumi serve --config` reads it. */
+function routingConfig({ way, rules }: Pick<RouteChoice, "way" | "rules">) {
+  return { routing: { way, ...rules.length > 0 ? { rules } : {} } };
+}
+
+function nameOf({ way, waitShare }: Pick<RouteChoice, "way" | "waitShare">): string {
   return waitShare === undefined ? way : `${way} after ${waitShare} of the objective`;
+}
+
+/** What a trial recommends, a line for each load, and the last one's configuration. */
+export function renderTrialRouting({ model, plans }: TrialRouting): string {
+  const lines = plans.map((plan) => {
+    const { load, isGood, awayShare, savedPerHour } = plan;
+    const saved = savedPerHour === null
+      ? ""
+      : `, ${formatFigure(savedPerHour)} an hour less than all of them`;
+    const keeps = isGood ? "" : "; not all objectives hold even so";
+    return `with ${oneLine(model)} at ${load}× the traffic: ${nameOf(plan)}, ${
+      (100 * awayShare).toFixed(1)
+    } % of the requests go there${saved}${keeps}`;
+  });
+  return [...lines, JSON.stringify(routingConfig(plans.at(-1)!))].join("\n");
 }

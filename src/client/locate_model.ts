@@ -41,25 +41,38 @@ export async function locateModel(model: string | URL, options: LocateOptions = 
     return await downloadRepository(model, { ...downloadOptions(options), weightFiles });
   }
   if (isHubReference(model)) return await downloadParts(model, options);
-  if (NAME.test(model)) await refuseUnknownName(model);
+  if (NAME.test(model)) checkThere(model);
   return model;
+}
+
+/**
+ * Throws a HubError for a model that is to be a file or folder here, where there is none; what else may be wrong with it shows when it is
+ * loaded. Throws a TypeError for other URLs.
+ */
+export function checkThere(model: string): void {
+  if (model === "demo" || namedModel(model) !== undefined) return;
+  if (isHubRepository(model) || isHubReference(model)) return;
+  const path = model.startsWith("file:") ? pathOf(new URL(model)) : model;
+  try {
+    Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw notThere(model);
+  }
 }
 
 function downloadOptions({ signal, progress, onWait }: LocateOptions): DownloadOptions {
   return { signal, onWait, onProgress: ({ bytes, totalBytes = bytes }) => progress?.(bytes, totalBytes) };
 }
 
-/** Throws HubError where there is nothing of this name here, either. */
-async function refuseUnknownName(model: string): Promise<void> {
-  const isThere = await Deno.stat(model).then(
-    () => true,
-    (error) => !(error instanceof Deno.errors.NotFound),
-  );
-  if (isThere) return;
+function notThere(model: string): HubError {
+  if (!NAME.test(model)) return new HubError("reference", `there is no file ${model}`);
   const names = ["demo", ...NAMED_MODELS.map(({ name }) => name)];
   const near = nearest(model, names);
   const advice = near === undefined ? `known names are ${names.join(", ")}` : `did you mean ${near}?`;
-  throw new HubError("reference", `there is no file and no known model ${JSON.stringify(model)}; ${advice}`);
+  return new HubError(
+    "reference",
+    `there is no file and no known model ${JSON.stringify(model)}; ${advice}`,
+  );
 }
 
 /** Downloads the file, or all those that a split model lies in. Gives the path of the one that was named. */

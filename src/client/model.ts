@@ -65,6 +65,7 @@ import type {
   RenderedChat,
   WorkRequest,
 } from "../protocol/request.ts";
+import { oneLine } from "../process/harmless.ts";
 import { printNote } from "../process/print.ts";
 import { assertMayRun, engineCommand } from "./process/engine_command.ts";
 import { ProcessTransport } from "./process/process_transport.ts";
@@ -126,13 +127,16 @@ interface ModelSource {
 
 /** Where engines run. Throws a NotCapable error with advice where this program may start none. */
 function transportOf(options: LoadOptions): (worker: number) => Transport {
+  const { label } = options;
+  const nameOf = (worker: number) =>
+    `engine ${worker}${label === undefined ? "" : ` of ${oneLine(JSON.stringify(label))}`}`;
   if (options.isolation !== "process") {
-    return (worker) => new WorkerTransport(undefined, `kumi engine ${worker}`);
+    return (worker) => new WorkerTransport(undefined, `kumi ${nameOf(worker)}`);
   }
   const command = engineCommand(options);
   assertMayRun(command);
   return (worker) =>
-    new ProcessTransport({ command, log: (line) => printNote(`kumi: engine ${worker}: ${line}`) });
+    new ProcessTransport({ command, log: (line) => printNote(`kumi: ${nameOf(worker)}: ${line}`) });
 }
 
 /** Processes share no weights, and are started again for ever. */

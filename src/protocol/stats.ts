@@ -97,7 +97,9 @@ export interface FittedStepTime {
 
 /** A worker's store of prefixes. */
 export interface PrefixStoreStats {
-  /** What the folder has, as far as the worker knows. */
+  /** The folder: several workers, and models, may have the same. */
+  dir: string;
+  /** What it has, as far as the worker knows. */
   files: number;
   bytes: number;
   /** Stretches that wait to be written. */

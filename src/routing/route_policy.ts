@@ -41,13 +41,14 @@ export interface HereOutlook {
 }
 
 /**
- * Why a request went where it did. "only-here", "only-there": no other place has its model. "rule": it is to go there
+ * Why a request went where it did. "only-here", "only-there": no other place has its model. "bound": no other place could answer what
+ * it asks for, such as a receipt. "rule": it is to go there
  * always. "soon": here is soon enough. "late": its first token would come too late here. "closed": it would be refused
  * here, or the model is not ready. "held": traffic stays where it has moved. "faster", "slower": as first tokens there were.
  * "data", "down", "full", "cap": it would have gone away, but for its label, or upstreams that fail, are busy, or have
  * cost enough. "retry": another place has failed.
  */
-export type RouteReason = "only-here" | "only-there" | "rule" | "retry" | SideReason | Obstacle;
+export type RouteReason = "only-here" | "only-there" | "bound" | "rule" | "retry" | SideReason | Obstacle;
 
 /** Where to try, the best first; "here" is this server. None: nobody can answer. */
 export interface Decision {

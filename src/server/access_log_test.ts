@@ -91,6 +91,16 @@ Deno.test("AccessLog adds the answers of a request up", () => {
   assertEquals([prompt_tokens, completion_tokens, ttft_ms, e2e_ms], [10, 6, 9, 22]);
 });
 
+Deno.test("AccessLog says of a request that nobody takes which data it has, and why", () => {
+  const [line] = logged((log) => {
+    log.routed({ id: "a", route: null, reason: "data", data: "private", failed: [] });
+    log.refused({ id: "a", class: "batch", reason: "data_label", status: 403 });
+    log.answered({ ...head("a"), status: 403, code: "data_label" });
+  });
+  const { status, place, place_reason, data, reason } = line;
+  assertEquals([status, place, place_reason, data, reason], [403, null, "data", "private", "data_label"]);
+});
+
 Deno.test("AccessLog says where a request was answered, as far as that is known at its end", () => {
   const routed = { id: "a", route: "gpu", reason: "late", data: "public", failed: ["other"] };
   const [line] = logged((log) => {

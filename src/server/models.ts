@@ -2,6 +2,8 @@
 
 import type { LoadProgress } from "../protocol/options/load.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
+import { marginBytes } from "../runner/memory_check.ts";
+import type { Model } from "../client/model.ts";
 import { ApiError } from "./api_error.ts";
 import type { ModelHost, Readiness } from "./model_host.ts";
 
@@ -176,8 +178,16 @@ export class FixedModels implements Models {
       info,
       classes: host.classes,
       defaultClass: info.defaultClass,
+      heldBytes: heldBytesOf(host.model),
       uses: 0,
       waiting: 0,
     };
   }
+}
+
+/** As where models share the memory: weights, the KV caches of all workers, and a margin. */
+function heldBytesOf(model: Pick<Model, "info" | "health">): number {
+  const { weightBytes, kvBytesPerToken, kvTokens } = model.info;
+  const kvBytes = model.health().workers.length * kvBytesPerToken * kvTokens;
+  return weightBytes + kvBytes + marginBytes(weightBytes);
 }

@@ -66,8 +66,8 @@ export interface AnsweredRequest {
 export interface RoutedRequest {
   /** The server's own id of the HTTP request. */
   readonly id: string;
-  /** "here", or an upstream's name. */
-  readonly route: string;
+  /** "here", or an upstream's name; null: nobody takes it. */
+  readonly route: string | null;
   /** Why there, such as "late". */
   readonly reason: string;
   /** How far its data may travel; absent where that did not matter. */

@@ -104,7 +104,7 @@ export const SERVE_CHECKS: Readonly<Record<keyof ServeOptions, Check>> = {
   onListen: isFunction,
 };
 
-const { libraryPath: ___, onStuck: ____, onWait: _____, ...OWN } = LOADING;
+const { libraryPath: ___, onStuck: ____, onWait: _____, label: ______, ...OWN } = LOADING;
 
 const SHARED_MODEL_CHECKS: Readonly<Record<keyof SharedModel, Check>> = {
   ...OWN,
@@ -114,7 +114,7 @@ const SHARED_MODEL_CHECKS: Readonly<Record<keyof SharedModel, Check>> = {
   keepAliveMs: isLimit,
 };
 
-const { model: ______, modelName: _______, ...SERVING } = SERVE_CHECKS;
+const { model: _______, modelName: ________, ...SERVING } = SERVE_CHECKS;
 
 export const SERVE_MODELS_CHECKS: Readonly<Record<keyof ServeModelsOptions, Check>> = {
   ...SERVING,

@@ -2,7 +2,7 @@
 
 import { checkOptions } from "../protocol/arguments.ts";
 import { loadModel } from "../client/model.ts";
-import { locateModel } from "../client/locate_model.ts";
+import { checkThere, locateModel } from "../client/locate_model.ts";
 import { ServerEnergy } from "./energy.ts";
 import type { Listening } from "./gate/listening.ts";
 import { type SharedHandler, sharedHandlerOf } from "./handler.ts";
@@ -52,7 +52,7 @@ const LOADER: Loader = {
  * console.log((await answer.json()).choices[0].text);
  * ```
  *
- * Throws a TypeError or RangeError for options that cannot be, such as two models of one name; Deno's errors where it cannot
+ * Throws a TypeError or RangeError for options that cannot be, such as two models of one name or one without a file; Deno's errors where it cannot
  * listen, or read the folder of models.
  */
 export function serveModels(options: ServeModelsOptions): KumiModelsServer {
@@ -62,6 +62,7 @@ export function serveModels(options: ServeModelsOptions): KumiModelsServer {
   }
   const { models: named = [], modelsDir, aliases, keepAliveMs, memoryBytes, loadWaitMs, onNote, ...rest } =
     options;
+  for (const { name, model } of named) checkFile(name, model);
   const { drainSeconds, canaryMs } = { ...SERVE_DEFAULTS, ...defined(rest) };
   const models = new SharedModels({
     catalog: new Catalog(named, modelsDir, aliases),
@@ -94,4 +95,13 @@ export function serveModels(options: ServeModelsOptions): KumiModelsServer {
   if (rest.isolation !== "process") running.countEnergy();
   options.onListen?.(running.url);
   return Object.assign(running, { ready: Promise.resolve() });
+}
+
+/** A model that is not there is found now, and not by who asks for it. Throws a RangeError. */
+function checkFile(name: string, model: string): void {
+  try {
+    checkThere(model);
+  } catch (error) {
+    throw new RangeError(`The model ${JSON.stringify(name)} cannot be served: ${(error as Error).message}`);
+  }
 }

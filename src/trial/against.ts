@@ -7,6 +7,7 @@ import type { RequestRecord } from "../loadtest/send.ts";
 import { calibrate, type Target } from "../loadtest/target.ts";
 import { measuresOf, NO_FIGURES } from "./measures.ts";
 import type { TrialAlternative, TrialObjectives } from "./report_data.ts";
+import { measuredSpeed } from "./upstream_speed.ts";
 
 /** What is sent where. */
 export interface AgainstOptions {
@@ -80,7 +81,12 @@ export async function runAgainst(options: AgainstOptions): Promise<TrialAlternat
   clearTimeout(timer);
   signal.throwIfAborted();
   const measures = measuresOf(records, capped ? lastMs / 1000 : seconds, objectives, NO_FIGURES);
-  const result = { ...about, capped: capped || overspent.isOver, spentTokens: overspent.tokens };
+  const result = {
+    ...about,
+    capped: capped || overspent.isOver,
+    spentTokens: overspent.tokens,
+    speed: measuredSpeed(records),
+  };
   if (measures.all.ok > 0) return { ...result, measures };
   const problem = records.find((record) => record.problem !== undefined)?.problem ?? "no answer came in time";
   return { ...result, measures: null, problem };

@@ -11,6 +11,9 @@
 
 import type { PromptBound } from "../traffic/prompt_limit.ts";
 import type { CostAssessment, CostInputs } from "../cost/mod.ts";
+import type { RouteChoice } from "../capacity/plan_routes.ts";
+import type { Price } from "../routing/rules.ts";
+import type { MeasuredSpeed } from "./upstream_speed.ts";
 import type {
   ChosenPoint,
   Measures,
@@ -58,6 +61,8 @@ export interface TrialReport {
   readonly cost: TrialCost | null;
   readonly stepModel: TrialStepModel | null;
   readonly predictions: readonly TrialPrediction[];
+  /** Null where no other endpoint was measured; not there in reports of older versions. */
+  readonly routing?: TrialRouting | null;
   readonly verdict: TrialVerdict;
   /** What a reader must know, in the order of weight. The words are the renderer's. */
   readonly notes: readonly TrialNote[];
@@ -235,6 +240,8 @@ export interface TrialAlternative {
   readonly tokensMax: number;
   /** Whether the cap ended the run early. */
   readonly capped: boolean;
+  /** How fast it is for one request; null where too few were answered. */
+  readonly speed?: MeasuredSpeed | null;
   /** Why there are no measures. */
   readonly problem?: string;
 }
@@ -297,6 +304,28 @@ export interface TrialPrediction {
     readonly e2eMs: TrialPercentiles;
     readonly goodShare: number;
   }[];
+}
+
+/** When to send requests to the other endpoint, by simulating both under the traffic. */
+export interface TrialRouting {
+  /** Of the endpoint. */
+  readonly url: string;
+  readonly model: string;
+  readonly speed: MeasuredSpeed;
+  /** Of its tokens, in the cost's currency; null where the prices have none for it. */
+  readonly price: Price | null;
+  /** By load; the least costly way that keeps the objectives, or else the one that keeps most. */
+  readonly plans: readonly TrialRoute[];
+}
+
+/** A way of routing, with what becomes of the traffic. */
+export interface TrialRoute extends Omit<RouteChoice, "costPerHour"> {
+  /** Times the traffic's own rate. */
+  readonly load: number;
+  /** Null without a price: then fewest tokens go there. */
+  readonly costPerHour: number | null;
+  /** What it costs less than sending all there. */
+  readonly savedPerHour: number | null;
 }
 
 /** What the first page says. */

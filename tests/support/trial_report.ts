@@ -358,6 +358,7 @@ export function sampleReport(change: Partial<TrialReport> = {}): TrialReport {
       spentTokens: 98_000,
       tokensMax: 200_000,
       capped: false,
+      speed: { firstTokenMs: 90, promptTokensPerSecond: 9000, tokensPerSecond: 90 },
     }],
     cost: null,
     stepModel: {

@@ -14,7 +14,7 @@ import { memoryBytes } from "../../layers/formats.ts";
 import { readFileSampling } from "../../protocol/file_sampling.ts";
 import { flagOf } from "../../protocol/options/option.ts";
 import { judge, type MemoryPlan, type Verdict } from "../../runner/model_file.ts";
-import { type Arguments, numberOption } from "../command.ts";
+import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { cpuReport, renderCpuReport } from "../cpu_report.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { readBandwidth } from "../read_bandwidth.ts";
@@ -37,6 +37,10 @@ const SPEED_FROM_BYTES = 256 << 20;
  */
 export async function runInspect(args: Arguments): Promise<number> {
   if (args.switches.has("cpu")) {
+    const [file] = args.positional;
+    if (file !== undefined) {
+      throw new UsageError(`inspect --cpu looks at the processor and at no file: leave ${file} or --cpu out`);
+    }
     const report = cpuReport(Deno.env.get("KUMI_ISA") || undefined);
     printLine(args.switches.has("json") ? JSON.stringify(report) : renderCpuReport(report));
     return 0;

@@ -1,5 +1,6 @@
 /** What `kumi keygen` does. @module */
 
+import { fileReason } from "../../process/file_reason.ts";
 import { printLine, printNote } from "../../process/print.ts";
 import { newReceiptKey } from "../../protocol/receipts/sign.ts";
 import { STORE_KEY_BYTES } from "../../protocol/options/load.ts";
@@ -23,9 +24,7 @@ export async function runKeygen(args: Arguments): Promise<number> {
   }
   const { privatePem, publicPem, publicKey } = await newReceiptKey();
   const publicPath = `${path}.pub`;
-  if (await Deno.lstat(publicPath).then(() => true, () => false)) {
-    throw new UsageError(`${publicPath} exists`);
-  }
+  if (await Deno.lstat(publicPath).then(() => true, () => false)) throw exists(publicPath);
   await writeNew(path, privatePem, OWNER_ONLY);
   await writeNew(publicPath, publicPem);
   printNote(
@@ -35,14 +34,18 @@ export async function runKeygen(args: Arguments): Promise<number> {
   return 0;
 }
 
-/** Throws a UsageError where the file exists. */
+function exists(path: string): UsageError {
+  return new UsageError(
+    `${path} exists: a key that is written over is lost; give another name, or move the file away`,
+  );
+}
+
+/** Throws a UsageError where the file exists or cannot be written. */
 async function writeNew(path: string, text: string, mode?: number): Promise<void> {
   try {
     await Deno.writeTextFile(path, text, { createNew: true, ...mode === undefined ? {} : { mode } });
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) {
-      throw new UsageError(`${path} exists: a key that is written over is lost`);
-    }
-    throw error;
+    if (error instanceof Deno.errors.AlreadyExists) throw exists(path);
+    throw new UsageError(`cannot write the key ${path}: ${fileReason(error)}`);
   }
 }

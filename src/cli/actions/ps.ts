@@ -13,7 +13,6 @@ interface Told {
   readonly kumi?: {
     readonly state?: string;
     readonly memory_bytes?: number | null;
-    readonly weight_bytes?: number;
     readonly context_length?: number;
     readonly expires_at?: string | null;
     readonly requests?: { readonly running: number; readonly waiting: number };
@@ -39,8 +38,7 @@ export async function runPs(args: Arguments): Promise<number> {
 }
 
 function rowOf({ id, kumi = {} }: Told): string[] {
-  const { state = "ready", memory_bytes, weight_bytes, context_length, expires_at, requests, problem } = kumi;
-  const bytes = memory_bytes ?? weight_bytes;
+  const { state = "ready", memory_bytes: bytes, context_length, expires_at, requests, problem } = kumi;
   const isHere = !GONE.has(state) && state !== "waiting";
   return [
     String(id),

@@ -4,6 +4,7 @@ import { parsePrices, PricesError } from "../../cost/mod.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine } from "../../process/print.ts";
 import { trialCost } from "../../trial/cost.ts";
+import { routingOf } from "../../trial/routes.ts";
 import { readReport, ReportError } from "../../trial/report/read.ts";
 import { type Language, renderReport } from "../../trial/report/render.ts";
 import type { TrialReport } from "../../trial/report_data.ts";
@@ -30,7 +31,8 @@ async function withPrices(report: TrialReport, file: string | undefined): Promis
   const cost = await readFile(file, (text) => trialCost(report, parsePrices(text), file));
   // What was advised for want of prices is done.
   const next = report.verdict.next.filter((advice) => cost === null || advice !== "give prices");
-  return { ...report, cost, verdict: { ...report.verdict, next } };
+  const priced = { ...report, cost, verdict: { ...report.verdict, next } };
+  return report.routing == null ? priced : { ...priced, routing: routingOf(priced) };
 }
 
 /** Reads a file; what is wrong with what it says is told with its name. */

@@ -32,6 +32,9 @@ export async function runOnce(args: Arguments): Promise<number> {
   if (args.switches.has("json")) printLine(JSON.stringify(await answer.result));
   else await printParts(answer, signal);
   const result = await answer.result;
+  if (result.text === "" && result.finishReason === "stop") {
+    printNote("kumi: the model ended its answer before its first word");
+  }
   if (args.switches.has("stats")) printNote(renderSpeed(result));
   return result.finishReason === "abort" ? 130 : 0;
 }

@@ -28,6 +28,7 @@ import { TrafficRecorder } from "../../traffic/recorder.ts";
 import { offerToOpen, openWith, pageOpener } from "../open_key.ts";
 import { warnOfThreads } from "../threads_option.ts";
 import { type Arguments, UsageError } from "../command.ts";
+import { fileReason } from "../../process/file_reason.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine, printNote } from "../../process/print.ts";
 
@@ -101,14 +102,23 @@ export async function runServer(args: Arguments): Promise<number> {
 /** Starts a server of one model, or of several. Throws a UsageError for models that cannot be. */
 function start(options: Omit<ServeOptions, "model" | "aliases">, { isShared: _, ...models }: ServedModels) {
   if ("model" in models) return startServer({ ...options, ...models });
+  const { modelsDir } = models;
+  if (modelsDir !== undefined) checkFolder(modelsDir);
   try {
     const onNote = (note: string) => printNote(`kumi: ${oneLine(note)}`);
     return serveModels({ ...options, ...models, onNote } as ServeModelsOptions);
   } catch (error) {
-    if (error instanceof RangeError || error instanceof Deno.errors.NotFound) {
-      throw new UsageError(error.message);
-    }
+    if (error instanceof RangeError) throw new UsageError(error.message);
     throw error;
+  }
+}
+
+/** Throws a UsageError for a folder that cannot be read. */
+function checkFolder(path: string): void {
+  try {
+    Deno.readDirSync(path);
+  } catch (error) {
+    throw new UsageError(`--models-dir: ${path} cannot be read: ${fileReason(error)}`);
   }
 }
 
@@ -125,8 +135,7 @@ function openRecorder({ record, recordMegabytes }: Settings): TrafficRecorder | 
 }
 
 /** Throws a ConfigError where there is no key in the file. */
-async function receiptOptions({ receiptKey, audit, auditText }: Settings): Promise<ReceiptOptions> {
-  if (auditText && audit === undefined) throw new ConfigError("--audit-text needs --audit DIR");
+async function receiptOptions({ receiptKey, auditText }: Settings): Promise<ReceiptOptions> {
   if (receiptKey === undefined) return { auditText };
   try {
     return { key: await readReceiptKey(await Deno.readTextFile(receiptKey)), auditText };

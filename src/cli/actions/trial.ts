@@ -17,6 +17,7 @@ import { isWithin } from "../../traffic/prompt_limit.ts";
 import { limitedSource, sampleRequests, shareCut, type TrafficRates } from "../../trial/load_source.ts";
 import { isPatient } from "../../trial/objectives.ts";
 import { predictionsOf } from "../../trial/predict.ts";
+import { routingOf } from "../../trial/routes.ts";
 import { PROFILES } from "../../trial/profiles.ts";
 import type { TrialMachine, TrialObjectives, TrialReport } from "../../trial/report_data.ts";
 import { typicalRequest } from "../../trial/screening.ts";
@@ -155,7 +156,12 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
     if (budgetMs - journal.elapsedMs < PREDICTION_MS) return [];
     return predictionsOf(assembled, { requestsMax: PREDICTED_REQUESTS }) ?? [];
   });
-  await writeResults(wish, withCost({ ...assembled, predictions }, wish));
+  const priced = withCost({ ...assembled, predictions }, wish);
+  const routing = await journal.step("routing", () => {
+    if (budgetMs - journal.elapsedMs < PREDICTION_MS) return null;
+    return routingOf(priced, { requestsMax: PREDICTED_REQUESTS });
+  });
+  await writeResults(wish, { ...priced, routing });
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 import type { ClassMeasures, TrialNote, TrialReport } from "../../trial/report_data.ts";
 import { STOLEN } from "../../trial/noise.ts";
+import { renderTrialRouting } from "../routes_report.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
 import { oneLine } from "../../process/harmless.ts";
@@ -35,6 +36,7 @@ export function renderTrial(report: TrialReport): string {
       parts.push(`${same} other ${same === 1 ? "point" : "points"} cannot be told from this one.`);
     }
   }
+  if (report.routing != null) parts.push(renderTrialRouting(report.routing));
   const stolen = report.noise.stolenShare ?? 0;
   const others = stolen < STOLEN
     ? []

@@ -58,6 +58,8 @@ export interface StoreCache {
 export const STRETCH_BLOCKS = 16;
 /** Stretches that wait to be written; those beyond are not. */
 const WAITING_MAX = 512;
+/** Stretches that are read, decrypted and checked at a time, each in a thread beside the engine's. */
+const AHEAD = 3;
 /** While there are requests, copying takes at most one part in so many of the engine's time. */
 const SHARE_OF_TIME = 50;
 const PAUSE_MS_MIN = 2;
@@ -146,8 +148,9 @@ export class PrefixStore {
   }
 
   stats(): PrefixStoreStats {
-    const { files, bytes } = this.#parts.folder;
+    const { path: dir, files, bytes } = this.#parts.folder;
     return {
+      dir,
       files,
       bytes,
       waiting: this.#waiting.size,
@@ -184,18 +187,16 @@ export class PrefixStore {
 
   async #restore(tenant: string, tokens: readonly number[], isWanted: () => boolean): Promise<void> {
     const wanted = this.#wanted(tenant, tokens);
-    // The next one is read while one is checked and copied.
-    let reading = wanted.length > 0 ? this.#read(wanted[0]) : undefined;
+    const reading = wanted.slice(0, AHEAD).map((stretch) => this.#read(stretch));
     const used: string[] = [];
     for (const [i, stretch] of wanted.entries()) {
-      const bytes = await reading;
-      reading = i + 1 < wanted.length && bytes != null ? this.#read(wanted[i + 1]) : undefined;
-      reading?.catch(() => {});
+      const bytes = await reading.shift();
       if (bytes == null || this.#isClosed || !isWanted()) break;
+      if (i + AHEAD < wanted.length) reading.push(this.#read(wanted[i + AHEAD]));
       if (!this.#put(tenant, tokens, stretch.index, bytes)) break;
       used.push(stretch.name);
     }
-    await reading;
+    await Promise.all(reading);
     await this.#parts.folder.use(used);
   }
 

@@ -144,6 +144,8 @@ export interface LoadOptions {
   batchTokensMax?: number;
   /** The kernel library; default: the one that this checkout built. */
   libraryPath?: string;
+  /** What the model is called in notes on its engine, for programs that load several. */
+  label?: string;
   /**
    * Called when a worker is stuck in native code, where no thread can be stopped: its requests go on with
    * another worker or fail, and only the end of the process gets rid of it. Default: nothing.
@@ -311,6 +313,11 @@ export const LOAD = {
     doc: "for recording traffic: keyed hashes of the blocks of prompts are told with this key",
   },
   libraryPath: { kind: text(1, 4096), doc: "the kernel library; default: the one that this checkout built" },
+  label: {
+    kind: text(1, 256),
+    doc: "what the model is called in notes on its engine",
+    isCallers: true,
+  },
   onStuck: {
     kind: own<(reason: string) => void>(isFunction),
     doc: "called when a worker is stuck in native code",
@@ -353,6 +360,7 @@ export type CallersOption =
   | "shareWeights"
   | "isolation"
   | "draft"
+  | "label"
   | "onStuck"
   | "overrule"
   | "progress"

@@ -76,9 +76,8 @@ export const MODEL_SETTINGS = {
   },
   loadWaitSeconds: {
     kind: number(0, 86_400),
-    fallback: 300,
     value: "S",
     help:
-      "how long a request waits for its model to be loaded where neither a deadline nor its class says it",
+      "how long a request waits for its model to be loaded where neither a deadline nor its class says it (default 300)",
   },
 } as const satisfies Record<string, Setting>;

@@ -45,13 +45,14 @@ export function configFile({ values, env }: ConfigSources): string | undefined {
 /** Throws a ConfigError. */
 export function resolveSettings(sources: ConfigSources): Settings {
   const file = readConfig(sources);
-  const settings: Record<string, unknown> = {};
+  const given: Record<string, unknown> = {}, settings: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    const value = fromFlag(sources, name, setting) ?? fromVariable(sources, name, setting) ?? file[name] ??
-      setting.fallback;
+    given[name] = fromFlag(sources, name, setting) ?? fromVariable(sources, name, setting) ?? file[name];
+    const value = given[name] ?? setting.fallback;
     checkText(name, setting, value);
     settings[name] = value;
   }
+  checkNeeds(given);
   for (const [i, { keepAlive }] of ((settings.models ?? []) as { keepAlive?: string }[]).entries()) {
     checkText(`models[${i}].keepAlive`, SETTINGS.keepAlive, keepAlive);
   }
@@ -61,6 +62,15 @@ export function resolveSettings(sources: ConfigSources): Settings {
     return value === false && option.default === undefined ? undefined : value;
   });
   return { ...settings, load } as unknown as Settings;
+}
+
+/** What would have no effect is a mistake of whoever set it. */
+function checkNeeds(given: Readonly<Record<string, unknown>>): void {
+  for (const [name, { needs }] of Object.entries(SETTINGS)) {
+    if (needs === undefined || given[needs] !== undefined) continue;
+    if (given[name] === undefined || given[name] === false) continue;
+    throw new ConfigError(`--${flagOf(name)} needs --${flagOf(needs)} ${SETTINGS[needs].value}`);
+  }
 }
 
 /**
@@ -206,10 +216,7 @@ function prefixStoreOptions(
   { prefixStore: dir, prefixStoreMegabytes, prefixStoreKey, noPrefixCache }: Settings,
   sources: ConfigSources,
 ): ServeOptions["prefixStore"] {
-  if (dir === undefined) {
-    if (prefixStoreKey !== undefined) throw new ConfigError("--prefix-store-key needs --prefix-store DIR");
-    return undefined;
-  }
+  if (dir === undefined) return undefined;
   if (noPrefixCache) {
     throw new ConfigError("--prefix-store needs the prefix cache, which --no-prefix-cache turns off");
   }

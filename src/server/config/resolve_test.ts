@@ -64,12 +64,6 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
   assertEquals(serveOptions(resolveSettings(given), given).apiKeys, ["from-env-1", "from-file-1"]);
   const empty = sources({ flags: { "api-keys": "k" }, files: { k: "# none" } });
   assertThrows(() => serveOptions(resolveSettings(empty), empty), ConfigError, "k has no API keys");
-  const keyAlone = { ...empty, values: new Map([["prefix-store-key", "k"]]) };
-  assertThrows(
-    () => serveOptions(resolveSettings(keyAlone), keyAlone),
-    ConfigError,
-    "needs --prefix-store DIR",
-  );
   const wrong = (given: Given) => {
     const all = sources(given);
     return assertThrows(() => serveOptions(resolveSettings(all), all), ConfigError).message;
@@ -88,6 +82,24 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
     wrong({ flags: { "api-keys": "none.txt" } }),
     "cannot read the file with API keys none.txt: no such file",
   );
+});
+
+Deno.test("resolveSettings() refuses what has no effect without another setting", () => {
+  const needing = Object.entries(SETTINGS).filter(([, { needs }]) => needs !== undefined);
+  assert(needing.length >= 8);
+  for (const [name, { kind, needs, value: word }] of needing) {
+    const value = kind.type === "boolean" ? true : kind.type === "string" ? "x" : 1;
+    const alone = sources({ flags: { config: "c" }, files: { c: JSON.stringify({ [name]: value }) } });
+    assertThrows(
+      () => resolveSettings(alone),
+      ConfigError,
+      `--${flagOf(name)} needs --${flagOf(needs!)} ${SETTINGS[needs!].value}`,
+    );
+    const both = { [name]: value, [needs!]: "y" };
+    const given = sources({ flags: { config: "c" }, files: { c: JSON.stringify(both) } });
+    assertEquals((resolveSettings(given) as unknown as typeof both)[name], value, word);
+  }
+  resolveSettings(sources({ flags: { config: "c" }, files: { c: '{"auditText":false}' } }));
 });
 
 Deno.test("flags and variables have names of their own", () => {
@@ -248,7 +260,7 @@ Deno.test("modelsOf() reads several models from flags and the configuration file
     aliases: { b: "a", c: "y" },
     keepAliveMs: 5_400_000,
     memoryBytes: undefined,
-    loadWaitMs: 300_000,
+    loadWaitMs: undefined,
   });
   const file = {
     models: [{
@@ -280,6 +292,11 @@ Deno.test("modelsOf() reads several models from flags and the configuration file
     ConfigError,
     "memoryMegabytes is what several models share",
   );
+  assertThrows(
+    () => of({ flags: { "load-wait-seconds": "5" } }),
+    ConfigError,
+    "loadWaitSeconds is for models that come and go",
+  );
   // One model that comes and goes.
   const [demo] = (of({ flags: { "keep-alive": "5m" } }) as { models: readonly unknown[] }).models;
   assertEquals(demo, { name: "demo", model: "demo" });
@@ -288,6 +305,12 @@ Deno.test("modelsOf() reads several models from flags and the configuration file
 Deno.test("modelsOf() and resolveSettings() name what is wrong with models", () => {
   const wrong = (given: Given) => assertThrows(() => modelsOf(resolve(given)), ConfigError).message;
   assertEquals(wrong({ flags: { alias: "x" } }), "alias must be NAME=MODEL, current value is x");
+  for (const model of ["=demo", "a=", "=", "b=demo\na="]) {
+    assertEquals(
+      wrong({ flags: { model } }),
+      `model must be MODEL or NAME=MODEL, current value is ${model.split("\n").at(-1)}`,
+    );
+  }
   assertEquals(
     wrong({ flags: { alias: "x=y" } }),
     "alias: x is to be another name of y, which is no model here",

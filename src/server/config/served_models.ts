@@ -18,11 +18,14 @@ export type ServedModels =
   | ({ readonly isShared: true } & Shared);
 
 type Shared =
-  & Required<Pick<ServeModelsOptions, "models" | "aliases" | "loadWaitMs">>
-  & Pick<ServeModelsOptions, "modelsDir" | "keepAliveMs" | "memoryBytes">;
+  & Required<Pick<ServeModelsOptions, "models" | "aliases">>
+  & Pick<ServeModelsOptions, "modelsDir" | "keepAliveMs" | "memoryBytes" | "loadWaitMs">;
 
 /** A name before a model, which no path has: one with "=" in it is written with "./" before it. */
 const NAMED = /^([^\s./\\=][^/\\=]*)=(.+)$/s;
+
+/** A name without a model, or a model without its name. */
+const HALF = /^=|^[^/\\=]+=$/;
 
 /** Throws a RangeError for settings that contradict each other. */
 export function servedModels(settings: Settings, defaultName: (model: string) => string): ServedModels {
@@ -32,14 +35,16 @@ export function servedModels(settings: Settings, defaultName: (model: string) =>
     : settings.model.split(SEVERAL).filter((each) => each !== "");
   // With one that shall not stay there is no other to be had than the one by default.
   if (given.length === 0 && models.length === 0 && modelsDir === undefined) given.push(SERVE_DEFAULTS.model);
-  const flagged = given.map((each) => {
-    const [, name, model] = NAMED.exec(each) ?? [];
-    return model === undefined ? { model: each } : { name, model };
-  });
+  const flagged = given.map(readModel);
   const aliases = new Map(alias.map(readAlias));
   const isShared = flagged.length > 1 || models.length > 0 || modelsDir !== undefined ||
     keepAlive !== undefined;
   if (!isShared) {
+    if (loadWaitSeconds !== undefined) {
+      throw new RangeError(
+        "loadWaitSeconds is for models that come and go: one model is loaded when the server starts, and requests are refused until then",
+      );
+    }
     if (memoryMegabytes !== undefined) {
       throw new RangeError(
         "memoryMegabytes is what several models share: with one model, --context and --kv-tokens say what it takes",
@@ -67,8 +72,15 @@ export function servedModels(settings: Settings, defaultName: (model: string) =>
     aliases: Object.fromEntries(aliases),
     keepAliveMs: keepAlive === undefined ? undefined : parseDuration(keepAlive),
     memoryBytes: memoryMegabytes === undefined ? undefined : Math.round(memoryMegabytes * 2 ** 20),
-    loadWaitMs: loadWaitSeconds * 1000,
+    loadWaitMs: loadWaitSeconds === undefined ? undefined : loadWaitSeconds * 1000,
   };
+}
+
+function readModel(text: string): { readonly name?: string; readonly model: string } {
+  const [, name, model] = NAMED.exec(text) ?? [];
+  if (model !== undefined) return { name, model };
+  if (!HALF.test(text)) return { model: text };
+  throw new RangeError(`model must be MODEL or NAME=MODEL, current value is ${text}`);
 }
 
 function readAlias(text: string): [alias: string, name: string] {

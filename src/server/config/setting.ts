@@ -13,6 +13,8 @@ export interface Setting {
   readonly help: string;
   /** The flag may be given several times; the values are joined with this, or with commas. */
   readonly isList?: boolean | string;
+  /** The setting without which it has no effect: it is refused alone. */
+  readonly needs?: string;
   /** Throws for a text that cannot be its value. */
   readonly read?: (text: string) => unknown;
 }

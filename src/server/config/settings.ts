@@ -98,6 +98,7 @@ const SERVING = {
     help: "record the traffic, without its text: times, lengths, what prompts share; added to the file",
   },
   recordMegabytes: {
+    needs: "record",
     kind: number(0.001, 1e6),
     fallback: 256,
     value: "N",
@@ -110,12 +111,14 @@ const SERVING = {
       "keep what was computed for prompts there, and read it back after a restart; default: nothing is kept",
   },
   prefixStoreMegabytes: {
+    needs: "prefixStore",
     kind: number(0.001, 1e9),
     fallback: PREFIX_STORE_BYTES / MEGABYTE,
     value: "N",
     help: "most that these files take",
   },
   prefixStoreKey: {
+    needs: "prefixStore",
     kind: path,
     value: "FILE",
     help: "encrypt them with the key of the file, as keygen --for prefixes writes it; default: not encrypted",
@@ -131,10 +134,12 @@ const SERVING = {
     help: "keep the receipt of each answer there, in lines of JSON without text; default: none is kept",
   },
   auditText: {
+    needs: "audit",
     kind: boolean,
-    help: "with --audit: keep requests and the texts of answers, too",
+    help: "keep requests and the texts of answers, too",
   },
   auditMegabytes: {
+    needs: "audit",
     kind: number(0.001, 1e6),
     fallback: 256,
     value: "N",
@@ -146,18 +151,21 @@ const SERVING = {
     help: "keep files there and do batches (/v1/files, /v1/batches); default: neither",
   },
   batchMegabytes: {
+    needs: "batchDir",
     kind: number(0.001, 1e9),
     fallback: BATCH_DEFAULTS.bytesMax / MEGABYTE,
     value: "N",
     help: "most that the files of a key take",
   },
   batchFiles: {
+    needs: "batchDir",
     kind: integer(1, 1_000_000),
     fallback: BATCH_DEFAULTS.filesMax,
     value: "N",
     help: "most files of a key, and most batches",
   },
   batchDays: {
+    needs: "batchDir",
     kind: number(0.001, 10_000),
     fallback: BATCH_DEFAULTS.days,
     value: "N",

@@ -105,12 +105,6 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
   ["kumi:kv_used_bytes", "gauge", "Tokens stored in them.", ({ kv }) => kv.usedBytes],
   ["kumi:kv_cached_bytes", "gauge", "Blocks that only the prefix cache keeps.", ({ kv }) => kv.cachedBytes],
   [
-    "kumi:prefix_store_bytes",
-    "gauge",
-    "Files of the store of prefixes, as far as the worker knows.",
-    ({ prefixStore }) => prefixStore?.bytes,
-  ],
-  [
     "kumi:prefix_store_waiting",
     "gauge",
     "Stretches of prompts that wait to be stored.",

@@ -7,6 +7,7 @@ import { writeBatches } from "./batch_metrics.ts";
 import { MetricsText } from "./exposition.ts";
 import { ModelMetrics, type ModelMetricsOptions } from "./model_metrics.ts";
 import type { RequestMetrics } from "./request_metrics.ts";
+import { writeStores } from "./store_metrics.ts";
 
 /** Connections at this moment, and why others were ended since the start. */
 export interface ConnectionFigures {
@@ -57,6 +58,7 @@ export class ServerMetrics {
     const stats = await this.engineStats();
     const text = new MetricsText({ model_name: this.#options.modelName });
     this.#model.write(text, stats);
+    writeStores(text, [stats]);
     this.#writeProcess(text);
     return text.toString();
   }

@@ -5,6 +5,7 @@ import { MetricsText } from "./exposition.ts";
 import { ModelMetrics } from "./model_metrics.ts";
 import { RequestMetrics } from "./request_metrics.ts";
 import { processMetrics, type ProcessMetricsOptions } from "./server_metrics.ts";
+import { writeStores } from "./store_metrics.ts";
 
 const STATES = ["unloaded", "waiting", "loading", "ready", "unloading", "failed"] as const;
 
@@ -42,6 +43,7 @@ export class SharedMetrics implements RequestObserver {
     const text = new MetricsText();
     for (const { name, metrics, stats } of all) metrics.write(text.labelled({ model_name: name }), stats);
     this.#others.write(text.labelled({}));
+    writeStores(text, all.map(({ stats }) => stats));
     this.#writeResidency(text);
     this.#writeProcess(text);
     return text.toString();

@@ -5,7 +5,7 @@ import type { LoadOptions } from "../../protocol/options/load.ts";
 
 /** A model by its name, and how it is loaded where that is not as the others are. */
 export interface SharedModel
-  extends Omit<LoadOptions, "progress" | "signal" | "onStuck" | "onWait" | "libraryPath"> {
+  extends Omit<LoadOptions, "progress" | "signal" | "onStuck" | "onWait" | "libraryPath" | "label"> {
   /** Its name in requests. */
   readonly name: string;
   /** A path, `hf:owner/repo/file.gguf`, a name such as "smollm2", or "demo". */

@@ -405,6 +405,7 @@ export class SharedModels implements Models {
         ...this.#optionsOf(catalog.find(slot.name)),
         contextLength: need.contextLength,
         kvTokens: need.kvTokens,
+        label: slot.name,
         progress,
         signal: this.#abort.signal,
       });

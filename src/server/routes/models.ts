@@ -83,6 +83,7 @@ function describe({ createdAt, models }: Service, model: ListedModel) {
       classes,
       default_class: defaultClass,
       ...how,
+      memory_bytes: model.heldBytes ?? null,
       ...models.isShared ? residence(model) : {},
     },
   };
@@ -90,12 +91,11 @@ function describe({ createdAt, models }: Service, model: ListedModel) {
 
 /** Where a model is that shares the memory with others. */
 function residence(model: ListedModel) {
-  const { state, aliases, heldBytes, fileBytes, leavesAt, uses, waiting, problem, progress } = model;
+  const { state, aliases, fileBytes, leavesAt, uses, waiting, problem, progress } = model;
   return {
     state,
     aliases,
     file_bytes: fileBytes ?? null,
-    memory_bytes: heldBytes ?? null,
     expires_at: leavesAt === undefined ? null : new Date(leavesAt).toISOString(),
     requests: { running: uses, waiting },
     ...progress === undefined ? {} : { progress: progressFields(progress) },

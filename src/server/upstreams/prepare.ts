@@ -2,7 +2,7 @@
 
 import { defaultClass, type LatencyClass } from "../../../scheduler/mod.ts";
 import type { DataLabel } from "../../routing/data_label.ts";
-import type { HereOutlook, RouteRequest } from "../../routing/route_policy.ts";
+import type { HereOutlook, RouteReason, RouteRequest } from "../../routing/route_policy.ts";
 import { badField } from "../api_error.ts";
 import type { Asked, Dialect, Plan } from "../dialects/dialect.ts";
 import { type Urgency, URGENCY_FIELDS, urgencyOf } from "../dialects/urgency.ts";
@@ -46,30 +46,35 @@ export interface Prepared {
   readonly plan?: Plan & Required<Pick<Plan, "chat">>;
 }
 
+/** A request that is answered here, or refused, as without upstreams. */
+export interface Staying {
+  /** No upstream has its model, or it asks for what none could answer. */
+  readonly stays: Extract<RouteReason, "only-here" | "bound">;
+  readonly data: DataLabel;
+}
+
 const NAME_MAX = 256;
 const ABOUT = object({}, { model: text(NAME_MAX), ...URGENCY_FIELDS, cache_salt: text(1024, { min: 1 }) });
 const ABOUT_NAMES = Object.keys(ABOUT.shape);
 
-/**
- * null: it is answered here, or refused, as without upstreams: no upstream has its model, or it cannot be asked elsewhere. Throws
- * an ApiError for a request that is wrong.
- */
+/** What decides where a request goes. Throws an ApiError for one that is wrong. */
 export async function prepare(
   service: Service,
   dialect: Dialect,
   call: Call,
   value: unknown,
   { classes, labels, data, hasModel }: Preparing,
-): Promise<Prepared | null> {
+): Promise<Prepared | Staying> {
   const body = bodyOf(dialect.unpack?.(value) ?? value);
   // A label that is none is refused wherever the request would go.
   const label = labelOf(body, call.headers, { key: labels.get(call.tenant), fallback: data });
   const name = body.model ?? service.models.first;
-  if (typeof name !== "string" || !hasModel(name)) return null;
+  if (typeof name !== "string" || !hasModel(name)) return { stays: "only-here", data: label };
   const host = service.models.hostOf(name);
   const chosen = host === null ? undefined : { name, host };
   const mayLeave = !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
-  if (chosen !== undefined && (!mayLeave || isInTokens(body))) return null;
+  const bound: Staying = { stays: "bound", data: label };
+  if (chosen !== undefined && (!mayLeave || isInTokens(body))) return bound;
   if (!mayLeave) throw notElsewhere(name, wantsReceipt(body) ? "A receipt" : undefined);
   const fields = chosen === undefined && dialect.forwards !== undefined
     ? aboutOf(body)
@@ -84,7 +89,7 @@ export async function prepare(
   }
   const plan = dialect.forwards === undefined ? await planOf(dialect, fields, asked) : undefined;
   if (plan === null) {
-    if (chosen !== undefined) return null;
+    if (chosen !== undefined) return bound;
     throw notElsewhere(name);
   }
   const promptTokens = promptTokensOf(body), maxTokens = maxTokensOf(body);

@@ -17,7 +17,7 @@ import { HealthWatch } from "./health.ts";
 import { type RoutingOptions, UPSTREAM_DEFAULTS } from "./options.ts";
 import { UpstreamNotes } from "./notes.ts";
 import { SpendFile } from "./spend_file.ts";
-import type { Prepared, Preparing } from "./prepare.ts";
+import type { Prepared, Preparing, Staying } from "./prepare.ts";
 import { tenantOf } from "../guard/keys.ts";
 
 /** Answers with a model of this server. */
@@ -122,8 +122,9 @@ export class Routing {
     const body = await call.body();
     const again = { ...call, body: () => Promise.resolve(body) };
     const prepared = await this.#prepared(service, dialect, again, body);
-    if (prepared === null) {
-      service.observer.routed?.({ id: call.id, route: HERE, reason: "only-here", failed: [] });
+    if ("stays" in prepared) {
+      const { stays: reason, data } = prepared;
+      service.observer.routed?.({ id: call.id, route: HERE, reason, data, failed: [] });
       return await answerHere(again);
     }
     const { request, here } = prepared;
@@ -131,6 +132,8 @@ export class Routing {
     const journey = { service, call: again, prepared, answerHere, decision, failed: [] };
     if (decision.places.length === 0) {
       const error = this.#nobody(decision.reason, request.model);
+      const { reason } = decision, { data } = request;
+      service.observer.routed?.({ id: call.id, route: null, reason, data, failed: [] });
       this.#refuse(journey, error);
       throw error;
     }
@@ -138,7 +141,12 @@ export class Routing {
   }
 
   /** What is wrong with a request is told to the observer. */
-  async #prepared(service: Service, dialect: Dialect, call: Call, body: unknown): Promise<Prepared | null> {
+  async #prepared(
+    service: Service,
+    dialect: Dialect,
+    call: Call,
+    body: unknown,
+  ): Promise<Prepared | Staying> {
     try {
       // With the package that checks bodies, which comes with the first request and not with the library.
       const { prepare } = await import("./prepare.ts");

@@ -5,6 +5,7 @@ import { parsePrices } from "../../cost/mod.ts";
 import { sampleReport } from "../../../tests/support/trial_report.ts";
 import { PROFILES } from "../profiles.ts";
 import { trialCost } from "../cost.ts";
+import { routingOf } from "../routes.ts";
 import type { TrialReport } from "../report_data.ts";
 import { readReport, ReportError } from "./read.ts";
 import { renderReport } from "./render.ts";
@@ -20,6 +21,16 @@ const PRICES = parsePrices(
 function fullReport(change: Partial<TrialReport> = {}): TrialReport {
   const report = sampleReport(change);
   return { ...report, cost: trialCost(report, PRICES, "/home/x/prices.json") };
+}
+
+/** Its costs, with a price for the tokens of the other endpoint. */
+function withPrice({ cost, alternatives: [{ model }] }: TrialReport): TrialReport["cost"] {
+  const { inputs } = cost!;
+  const option = {
+    ...{ kind: "api" as const, id: "other", name: "other", alternative: model, fixedPerMonth: 0 },
+    ...{ inputPerMillion: 0.2, cachedInputPerMillion: 0.2, outputPerMillion: 0.8 },
+  };
+  return { ...cost!, inputs: { ...inputs, options: [...inputs.options, option] } };
 }
 
 /** A report of a trial that found next to nothing. */
@@ -92,6 +103,25 @@ Deno.test("renderReport() makes one file: no script, no request, the report with
     assertEquals(document.querySelectorAll("figure .wide svg").length, 10);
     assertEquals(document.querySelectorAll("figure .narrow svg").length, 10);
   }
+});
+
+Deno.test("the report says when requests belong to the other endpoint, and what that saves", () => {
+  const report = fullReport();
+  const routing = routingOf({ ...report, cost: withPrice(report) }, { requestsMax: 200 })!;
+  const [first] = routing.plans;
+  const told = { ...routing, plans: [{ ...first, isGood: false, savedPerHour: 5 }] };
+  const section = (language: "en" | "ja") => {
+    const document = parsed(renderReport({ ...report, routing: told }, language));
+    return document.querySelector("#alternatives").textContent.replace(/\s+/g, " ");
+  };
+  const text = section("en");
+  for (
+    const part of [
+      "At 1 times the traffic it is best that",
+      "Not all objectives hold even so. That costs $5 an hour less than",
+    ]
+  ) assert(text.includes(part), `${part}\n${text}`);
+  assert(section("ja").includes("それでもすべての目標は守れません。"));
 });
 
 Deno.test("the first screen says whether, how many, what it costs, how well, and what to do", () => {

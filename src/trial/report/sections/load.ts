@@ -1,6 +1,6 @@
 /** How much load the machine carries, and what users see then; beside an alternative. @module */
 
-import type { ClassMeasures, Measures, TrialAlternative } from "../../report_data.ts";
+import type { ClassMeasures, Measures, TrialAlternative, TrialRouting } from "../../report_data.ts";
 import { html, type Markup, table } from "../markup.ts";
 import { type Page, paragraph, section } from "../page.ts";
 import { latencyFigure, loadFigure } from "../plots/load_plots.ts";
@@ -50,7 +50,8 @@ function classTable({ t, f }: Page, measures: Measures): Markup {
 }
 
 export function alternativesSection(page: Page): Markup | null {
-  const { report: { alternatives, chosen }, t, f } = page;
+  const { report, t, f } = page;
+  const { alternatives, chosen } = report;
   if (alternatives.length === 0) return null;
   const named = (each: TrialAlternative) => `${each.model} (${each.url})`;
   const measured = alternatives.filter(({ measures }) => measures !== null);
@@ -82,7 +83,29 @@ export function alternativesSection(page: Page): Markup | null {
         )
       )
     }`,
+    report.routing != null && routes(page, report.routing),
   );
+}
+
+/** When requests belong there, by load. */
+function routes(page: Page, { plans }: TrialRouting): Markup {
+  const { t, f, money } = page;
+  return html`${paragraph(page, t.alternatives.routes.intro)}${
+    plans.map(({ load, way, waitShare, awayShare, isGood, savedPerHour }) =>
+      paragraph(
+        page,
+        t.alternatives.routes.way(
+          f.number(load),
+          waitShare === undefined
+            ? t.alternatives.routes.ways[way]
+            : t.alternatives.routes.late(f.percent(waitShare)),
+        ),
+        t.alternatives.routes.away(f.percent(awayShare, 1)),
+        !isGood && t.alternatives.routes.notAll,
+        savedPerHour !== null && savedPerHour > 0 && t.alternatives.routes.saved(money(savedPerHour)),
+      )
+    )
+  }`;
 }
 
 /** A line of the comparison; the price is that of the option with this id, at the volume reckoned with. */

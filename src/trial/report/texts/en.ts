@@ -181,6 +181,23 @@ export const en = {
     failed: (name: string, problem: string) => `${name} was not measured: ${problem}`,
     spent: (spent: string, max: string) => `${spent} of at most ${max} tokens were spent.`,
     capped: "The cap ended the run early.",
+    routes: {
+      intro: `Both together, simulated by what was measured of each (docs/routing.md; ${
+        code("kumi plan --upstream")
+      } tries other figures):`,
+      ways: {
+        here: "all requests stay here",
+        there: "all requests go there",
+        fastest: "each request goes where it is answered sooner",
+        overflow: "what is late here goes there",
+      },
+      late: (share: string) =>
+        `what would wait here longer than ${share} of its objective for the first token goes there`,
+      way: (load: string, way: string) => `At ${load} times the traffic it is best that ${way}.`,
+      away: (share: string) => `${share} of the requests are answered there.`,
+      notAll: "Not all objectives hold even so.",
+      saved: (amount: string) => `That costs ${amount} an hour less than sending all there.`,
+    },
   },
 
   quality: {

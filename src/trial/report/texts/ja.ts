@@ -178,6 +178,23 @@ export const ja: Texts = {
     failed: (name, problem) => `${name}は測定できませんでした：${problem}`,
     spent: (spent, max) => `上限${max}トークンのうち${spent}トークンを使いました。`,
     capped: "上限に達したため途中で終わりました。",
+    routes: {
+      intro:
+        `両方を併用した場合を、それぞれの実測値からシミュレーションしました（docs/routing.md。別の値で試すには${
+          code("kumi plan --upstream")
+        }）。`,
+      ways: {
+        here: "全リクエストをこのマシンで処理する",
+        there: "全リクエストを相手側へ送る",
+        fastest: "各リクエストを早く応答できる側へ送る",
+        overflow: "このマシンでは遅れるものだけを相手側へ送る",
+      },
+      late: (share) => `最初のトークンまでの待ち時間が目標の${share}を超えそうなものだけを相手側へ送る`,
+      way: (load, way) => `トラフィックが${load}倍のとき、最適なのは「${way}」方法です。`,
+      away: (share) => `相手側で応答するのは全体の${share}です。`,
+      notAll: "それでもすべての目標は守れません。",
+      saved: (amount) => `全リクエストを相手側へ送る場合より、1時間あたり${amount}安くなります。`,
+    },
   },
 
   quality: {
