@@ -36,8 +36,11 @@ export interface TriedOptions {
 
 const CONTEXT = 256;
 const SEQUENCES = 16;
-/** Room for all sequences, and for about half of them. */
-const KV_ROOMY = SEQUENCES * CONTEXT, KV_TIGHT = 768;
+/** Room for all sequences, and for a few of them. */
+const KV_ROOMY = SEQUENCES * CONTEXT, KV_TIGHT = CONTEXT;
+/** Urgent requests that come at a time while others are computed. */
+const WAVE = 4;
+const POLL_MS = 2;
 /** Steps after which workers die. */
 const DEATHS = [40, 90, 150];
 
@@ -63,7 +66,7 @@ function requestOf(i: number): Record<string, unknown> {
 function ask(
   model: Model,
   request: Record<string, unknown>,
-  more: { seed?: number; prediction?: string } = {},
+  more: { seed?: number; prediction?: string; class?: string } = {},
 ): Promise<GenerationResult> {
   const { messages, prompt } = request as { messages?: { role: string; content: string }[]; prompt?: string };
   const options = {
@@ -103,6 +106,26 @@ async function startModel(
   return new Model(await EngineClient.start(create, { path, engine, workers: [{}] }), { files });
 }
 
+/** Half of the requests are urgent, and come when the others are being computed: these lose their KV blocks to them. */
+async function computeTight(
+  model: Model,
+  requests: readonly Record<string, unknown>[],
+): Promise<TriedAnswer[]> {
+  const compute = async (request: Record<string, unknown>, name: string) =>
+    kept(request, await ask(model, request, { class: name }));
+  const patient = Promise.all(requests.filter((_, i) => i % 2 === 0).map((each) => compute(each, "batch")));
+  while ((await model.stats()).workers[0].generatedTokens === 0) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  const urgent = requests.filter((_, i) => i % 2 === 1);
+  const answers: TriedAnswer[] = [];
+  for (let i = 0; i < urgent.length; i += WAVE) {
+    const wave = urgent.slice(i, i + WAVE).map((each) => compute(each, "interactive"));
+    answers.push(...await Promise.all(wave));
+  }
+  return [...answers, ...await patient];
+}
+
 /** Computes the answers. A death ends a worker's counting, so that each kind has a model of its own. */
 export async function triedAnswers(options: TriedOptions): Promise<Tried> {
   const { preempted, replayed, guessed } = options;
@@ -110,7 +133,7 @@ export async function triedAnswers(options: TriedOptions): Promise<Tried> {
   const together = (model: Model, requests: typeof all) =>
     Promise.all(requests.map(async (request) => kept(request, await ask(model, request))));
   await using tight = await startModel(options, KV_TIGHT, []);
-  const answers = await together(tight, all.slice(0, preempted));
+  const answers = await computeTight(tight, all.slice(0, preempted));
   const { preemptions } = (await tight.stats()).workers[0];
   await using mortal = await startModel(options, KV_ROOMY, DEATHS);
   answers.push(...await together(mortal, all.slice(preempted, preempted + replayed)));

@@ -118,7 +118,7 @@ Deno.test("the report says when requests belong to the other endpoint, and what 
   for (
     const part of [
       "At 1 times the traffic it is best that",
-      "Not all objectives hold even so. That costs $5 an hour less than",
+      "Not all objectives hold even so. That costs $5.00 an hour less than",
     ]
   ) assert(text.includes(part), `${part}\n${text}`);
   assert(section("ja").includes("それでもすべての目標は守れません。"));
