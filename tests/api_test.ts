@@ -340,7 +340,7 @@ Deno.test("loadModel(), serve() and createHandler() refuse arguments of a wrong 
   assertThrows(
     () => handler({}, { apiKeys: "key" }),
     TypeError,
-    'Option "apiKeys" must be a list of strings',
+    'Option "apiKeys" must be a list of API keys',
   );
   assertThrows(() => handler({}, { port: 80 }), TypeError, 'There is no option "port" of createHandler()');
 });

@@ -6,6 +6,9 @@ import { assertEquals } from "@std/assert";
 import type { ApiError } from "../src/server/api_error.ts";
 import { type Asked, dialect, type Endpoint, type EventWriter } from "../src/server/dialects/dialect.ts";
 import { urgencyOf } from "../src/server/dialects/urgency.ts";
+import { Accounts } from "../src/server/accounts/accounts.ts";
+import type { KeyOptions } from "../src/server/accounts/rules.ts";
+import { Usage } from "../src/server/accounts/usage.ts";
 import { Front, type FrontOptions } from "../src/server/front.ts";
 import { FixedModels } from "../src/server/models.ts";
 import { flag, integer, list, object, text } from "../src/server/schema/fields.ts";
@@ -94,14 +97,14 @@ const ENDPOINTS: readonly Endpoint[] = [
   { method: "POST", path: "/v9/say/count", keyHeaders: ["x-toy-key"], load: () => Promise.resolve(COUNT) },
 ];
 
-async function toyServer(options: Partial<FrontOptions> = {}) {
+async function toyServer({ apiKeys, ...options }: Partial<FrontOptions> & KeyOptions = {}) {
   const first = new ServedModel(["one", " two"], { stop: "three" });
   const second = new ServedModel(["uno"]);
   const models = new FixedModels([
     { name: "first", host: await first.hosted() },
     { name: "second", host: await second.hosted() },
   ]);
-  const service = new Service({ models });
+  const service = new Service({ models, usage: new Usage(new Accounts({ apiKeys })) });
   const front = new Front(service, { endpoints: ENDPOINTS, ...options });
   const ask = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     front.handle(

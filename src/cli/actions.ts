@@ -15,6 +15,7 @@ export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<
   serve: async (args) => await (await import("./actions/serve.ts")).runServer(args),
   ps: async (args) => await (await import("./actions/ps.ts")).runPs(args),
   stop: async (args) => await (await import("./actions/stop.ts")).runStop(args),
+  usage: async (args) => await (await import("./actions/usage.ts")).runUsage(args),
   pull: async (args) => await (await import("./actions/pull.ts")).runPull(args),
   list: async (args) => await (await import("./actions/list.ts")).runList(args),
   rm: async (args) => await (await import("./actions/rm.ts")).runRm(args),

@@ -7,12 +7,27 @@ import { type Arguments, UsageError } from "./command.ts";
 const ASK_MS = 30_000;
 const SHOWN_MAX = 500;
 
-/** What a server answers. Throws an Error that says what it said, or why it could not be asked. */
-export async function askServer(
+/** What is asked of a server. */
+interface Question {
+  /** Of a POST; none: a GET. */
+  readonly body?: unknown;
+  readonly signal: AbortSignal;
+}
+
+/** The JSON that a server answers. Throws an Error that says what it said, or why it could not be asked. */
+export async function askServer(args: Arguments, path: string, question: Question): Promise<unknown> {
+  const text = await askServerText(args, path, question);
+  const value = parsed(text);
+  if (value !== undefined) return value;
+  throw new Error(`the server answered ${path} with no JSON: ${text.slice(0, SHOWN_MAX)}`);
+}
+
+/** The text that a server answers. Throws as {@linkcode askServer}. */
+export async function askServerText(
   args: Arguments,
   path: string,
-  { body, signal }: { readonly body?: unknown; readonly signal: AbortSignal },
-): Promise<unknown> {
+  { body, signal }: Question,
+): Promise<string> {
   let origin: string;
   try {
     origin = new URL(baseUrlOf(args.values.get("url")!)).origin;
@@ -32,11 +47,10 @@ export async function askServer(
     signal.throwIfAborted();
     throw new Error(`${origin} cannot be reached: ${fetchReason(error)}`);
   }
-  const value = parsed(text);
-  if (response.ok && value !== undefined) return value;
+  if (response.ok) return text;
   const hint = response.status === 401 ? " (KUMI_API_KEY has the key)" : "";
   throw new Error(
-    `${origin} answered ${response.status}: ${messageIn(value) ?? text.slice(0, SHOWN_MAX)}${hint}`,
+    `${origin} answered ${response.status}: ${messageIn(parsed(text)) ?? text.slice(0, SHOWN_MAX)}${hint}`,
   );
 }
 

@@ -24,6 +24,7 @@ import { stop } from "./commands/stop.ts";
 import { tokenize } from "./commands/tokenize.ts";
 import { traffic } from "./commands/traffic.ts";
 import { trial } from "./commands/trial.ts";
+import { usage } from "./commands/usage.ts";
 import { verify } from "./commands/verify.ts";
 
 export const COMMANDS = {
@@ -32,6 +33,7 @@ export const COMMANDS = {
   serve,
   ps,
   stop,
+  usage,
   pull,
   list,
   rm,

@@ -1,5 +1,6 @@
 /** From a request to what a dialect wants of the engine, wherever the request comes from. @module */
 
+import { modelsOf } from "./accounts/admission.ts";
 import { type ApiError, badField } from "./api_error.ts";
 import type { Asked, Dialect, Plan } from "./dialects/dialect.ts";
 import { toApiError } from "./errors.ts";
@@ -34,11 +35,21 @@ async function readFields(
   return { fields: dialect.read(body, service.onUnknown), body };
 }
 
+/** Throws an ApiError, 403, for a model that the caller's key may not ask. */
+function checkModel(service: Service, fields: Fields, { tenant }: Call): void {
+  const account = service.accounts.of(tenant);
+  if (account?.rules.models === undefined) return;
+  const { name, aliases } = service.models.find(fields.model as string | undefined);
+  account.checkModel([name, ...aliases]);
+}
+
 /** The model that a request chooses. Throws an ApiError. */
 async function leaseFor(service: Service, dialect: Dialect, fields: Fields, call: Call): Promise<Lease> {
   // The dialect that read the fields has loaded it.
   const { urgencyBefore } = await import("./dialects/urgency.ts");
   const { class: name, deadlineMs } = urgencyBefore(fields, call.headers);
+  // No model is loaded for who may not ask it.
+  if (name !== undefined) service.accounts.of(call.tenant)?.checkClass(name);
   return await service.models.lease(fields.model as string | undefined, {
     class: name,
     deadlineMs,
@@ -60,13 +71,15 @@ function askedOf(
     created: Math.floor(Date.now() / 1000),
     headers,
     ...asked,
-    served: () => service.models.list(),
+    served: () => modelsOf(service, tenant, service.models.list()),
   };
 }
 
 /** The answer of a dialect that asks nothing of the engine's steps. Throws an ApiError. */
 export async function replyTo(service: Service, dialect: Dialect, call: Call): Promise<unknown> {
   const { fields } = await readFields(service, dialect, call);
+  // Who asks for a list names no model.
+  if (dialect.body !== undefined && dialect.needs !== "nothing") checkModel(service, fields, call);
   if (dialect.needs === "nothing") {
     // Nobody asks such a dialect's model.
     const model = undefined as never;
@@ -91,6 +104,7 @@ export async function planCall(service: Service, dialect: Dialect, call: Call): 
   let lease: Lease | undefined;
   try {
     const { fields, body } = await readFields(service, dialect, call);
+    checkModel(service, fields, call);
     const keeping = dialect.keeping?.(fields);
     if (keeping?.ms === 0 && keeping.only && service.models.dismiss(fields.model as string | undefined)) {
       const modelName = service.models.find(fields.model as string | undefined).name;
@@ -101,6 +115,7 @@ export async function planCall(service: Service, dialect: Dialect, call: Call): 
     const asked = askedOf(service, call, { model, modelName, waitedMs });
     const plan = await withGrammars(await dialect.plan!(fields, asked), model.info);
     if (!lease.host.hasClass(plan.class)) throw unknownClass(lease);
+    service.accounts.of(call.tenant)?.checkClass(plan.class);
     return { plan, answerer: model, lease, body };
   } catch (error) {
     const { code, status } = toApiError(error);

@@ -5,7 +5,6 @@ import { ApiError, errorResponse } from "./api_error.ts";
 import type { Endpoint } from "./dialects/dialect.ts";
 import { toApiError } from "./errors.ts";
 import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
-import { ApiKeys } from "./guard/keys.ts";
 import { OriginGuard, type OriginRules } from "./guard/origin.ts";
 import { presenceOf } from "./presence.ts";
 import { dialectRoutes } from "./routes/dialects.ts";
@@ -14,6 +13,7 @@ import { documentRoutes } from "./routes/documents.ts";
 import { ABOUT_ROUTE, healthRoutes } from "./routes/health.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { modelRoutes } from "./routes/models.ts";
+import { usageRoute } from "./routes/usage.ts";
 import type { Exchange, Route, Service } from "./service.ts";
 
 export interface FrontOptions extends OriginRules {
@@ -25,7 +25,6 @@ export interface FrontOptions extends OriginRules {
   readonly page?: boolean;
   /** What is answered besides. */
   readonly routes?: readonly Route[];
-  readonly apiKeys?: readonly string[];
   readonly headerLimits?: HeaderLimits;
   readonly clientLeft?: (request: Request) => AbortSignal | undefined;
 }
@@ -41,7 +40,6 @@ interface Seen {
 /** What every request passes: limits, names, keys, the table of routes. */
 export class Front {
   readonly #service: Service;
-  readonly #keys: ApiKeys;
   readonly #origins: OriginGuard;
   readonly #headerLimits?: HeaderLimits;
   readonly #clientLeft?: FrontOptions["clientLeft"];
@@ -50,7 +48,6 @@ export class Front {
 
   constructor(service: Service, options: FrontOptions) {
     this.#service = service;
-    this.#keys = new ApiKeys(options.apiKeys ?? []);
     this.#origins = new OriginGuard(options);
     this.#headerLimits = options.headerLimits;
     this.#clientLeft = options.clientLeft;
@@ -59,6 +56,7 @@ export class Front {
       ...options.page === false ? [ABOUT_ROUTE] : pageRoutes(ABOUT_ROUTE, options.documents),
       ...documentRoutes(service, options.endpoints, options),
       ...modelRoutes(service),
+      usageRoute(service),
       ...dialectRoutes(service, options.endpoints),
       ...options.routes ?? [],
     ];
@@ -107,14 +105,15 @@ export class Front {
     const candidates = this.#exact.get(url.pathname) ??
       this.#prefixes.filter(([path]) => url.pathname.startsWith(path.slice(0, -1))).map(([, route]) => route);
     seen.errors = candidates.find(({ errors }) => errors !== undefined)?.errors;
-    const anyHost = !this.#keys.isOpen || candidates.some(({ isProbe }) => isProbe);
+    const { accounts } = this.#service;
+    const anyHost = !accounts.isOpen || candidates.some(({ isProbe }) => isProbe);
     this.#origins.check(request.headers, url, { anyHost });
     const preflight = this.#origins.preflight(request);
     if (preflight !== null) return preflight;
     // Whoever has no key does not learn what there is.
     if (!candidates.some(({ isPublic }) => isPublic)) {
       const keyHeaders = candidates.flatMap((each) => each.keyHeaders ?? []);
-      seen.tenant = this.#keys.tenant(request.headers, keyHeaders);
+      seen.tenant = accounts.tenant(request.headers, keyHeaders);
     }
     if (candidates.length === 0) throw this.#notFound(url);
     const route = choose(candidates, request.method);

@@ -4,7 +4,9 @@ import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
 import { checkOptions, wrongType } from "../protocol/arguments.ts";
 import type { LoadProgress } from "../protocol/options/load.ts";
 import type { Model } from "../client/model.ts";
-import { Batches, type BatchFigures } from "./batches/batches.ts";
+import { Accounts } from "./accounts/accounts.ts";
+import { Usage } from "./accounts/usage.ts";
+import { Batches } from "./batches/batches.ts";
 import { batchRoutes } from "./batches/routes.ts";
 import { ENDPOINTS } from "./dialects/endpoints.ts";
 import { Front } from "./front.ts";
@@ -17,7 +19,7 @@ import type { SharedModels } from "./residency/shared_models.ts";
 import { Service } from "./service.ts";
 import { ReceiptOffice } from "./receipts/office.ts";
 import { Routing } from "./upstreams/routing.ts";
-import { type Watch, watch } from "./watch.ts";
+import { type Watch, watch, type WatcherOptions } from "./watch.ts";
 import { watchShared } from "./watch_shared.ts";
 import { STREAM_LIMITS } from "./sse.ts";
 
@@ -77,14 +79,14 @@ export function handlerOf(
   const routing = options.routing &&
     new Routing(options.routing, { classes: options.classes ?? DEFAULT_CLASSES });
   const { handle, service, stop } = assemble(new FixedModels([{ name: modelName, host }], aliases), options, {
-    watch: (batchFigures) =>
+    watch: (figures) =>
       watch({
         ...options,
+        ...figures,
         observers: [options.observer, routing?.observer].filter((each) => each !== undefined),
         routes: routing?.metrics,
         modelName,
         source: () => host.loaded,
-        batchFigures,
       }),
     settled: host.settled,
     routing,
@@ -112,9 +114,9 @@ export interface SharedHandler extends Pick<Handler, "drain" | "close"> {
 /** A handler for models that come and go. They stay their owner's. */
 export function sharedHandlerOf(models: SharedModels, options: HandlerOptions): SharedHandler {
   const { handle, stop } = assemble(models, options, {
-    watch: (batchFigures) => {
+    watch: (figures) => {
       const observers = options.observer === undefined ? [] : [options.observer];
-      return watchShared(models, { ...options, observers, batchFigures });
+      return watchShared(models, { ...options, ...figures, observers });
     },
     settled: Promise.resolve(),
   });
@@ -123,7 +125,7 @@ export function sharedHandlerOf(models: SharedModels, options: HandlerOptions): 
 
 /** What makes a server of models. */
 interface Sources {
-  readonly watch: (batchFigures: () => BatchFigures | undefined) => Watch;
+  readonly watch: (figures: Pick<WatcherOptions, "batchFigures" | "usage">) => Watch;
   /** Resolves when batches may be begun. */
   readonly settled: Promise<void>;
   /** Other servers, where there are any. */
@@ -131,9 +133,11 @@ interface Sources {
 }
 
 function assemble(models: Models, options: HandlerOptions, { watch, settled, routing }: Sources) {
-  const watched = watch(() => batches?.figures);
+  const usage = new Usage(new Accounts(options));
+  const watched = watch({ batchFigures: () => batches?.figures, usage });
   const service = new Service({
     models,
+    usage,
     observer: watched.observer,
     onBody: options.onBody,
     lenient: options.lenient,

@@ -104,6 +104,11 @@ export interface RequestObserver {
   receiptLost?(): void;
 }
 
+/** The id of the HTTP request that an answer belongs to: it is called like that, with a number behind it where there are several. */
+export function requestOf(answerId: string): string {
+  return answerId.replace(/-\d+$/, "");
+}
+
 /** Hears nothing. */
 export const SILENT_OBSERVER: RequestObserver = {
   accepted() {},

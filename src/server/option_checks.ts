@@ -12,7 +12,9 @@ import {
   numberIn,
   recordOf,
 } from "../protocol/arguments.ts";
+import { checkOf } from "../protocol/options/kind.ts";
 import { LOAD_CHECKS } from "../protocol/options/load.ts";
+import { KEY_SETTINGS } from "./accounts/rules.ts";
 import type { BatchOptions } from "./batches/batches.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
@@ -26,6 +28,14 @@ import { isRouting } from "./upstreams/options.ts";
 /** Of sizes, counts and ms. */
 const isLimit = numberIn({ min: 0, max: Infinity });
 const isNames = listOf(isString, "a list of strings");
+
+/** A key, or a key with a name. */
+const isApiKey = anyOf(
+  "an API key or an object with one",
+  (value) => typeof value === "string" ? isString : null,
+  (value) =>
+    typeof value === "object" && value !== null ? fieldsOf({ key: isString, name: isString }, ["key"]) : null,
+);
 
 const BODY_CHECKS: Readonly<Record<keyof BodyLimits, Check>> = {
   bytesMax: isLimit,
@@ -62,7 +72,8 @@ const RECEIPT_CHECKS: Readonly<Record<keyof ReceiptOptions, Check>> = {
 
 export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   modelName: isString,
-  apiKeys: isNames,
+  apiKeys: listOf(isApiKey, "a list of API keys"),
+  keys: checkOf(KEY_SETTINGS),
   canaryMs: isLimit,
   classes: LOAD_CHECKS.classes,
   connections: isFunction,

@@ -2,6 +2,7 @@
 
 import type { LatencyClass } from "../../scheduler/mod.ts";
 import type { LoadOptions } from "../protocol/options/load.ts";
+import type { KeyOptions } from "./accounts/rules.ts";
 import type { BatchOptions } from "./batches/batches.ts";
 import type { DocumentAnswer } from "./documents.ts";
 import type { EnergyFigures } from "./energy.ts";
@@ -18,11 +19,9 @@ import type { StreamLimits } from "./sse.ts";
 import type { RoutingOptions } from "./upstreams/options.ts";
 
 /** How a handler answers. All optional. */
-export interface HandlerOptions extends OriginRules {
+export interface HandlerOptions extends OriginRules, KeyOptions {
   /** The model's name in requests and responses. Default: "kumi". */
   readonly modelName?: string;
-  /** Keys of which each request must have one; default: none, open to all who reach it. */
-  readonly apiKeys?: readonly string[];
   /**
    * Ms between two requests that test whether the model still answers the same; 0: one at the start. Default
    * 60,000.

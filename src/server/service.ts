@@ -1,4 +1,6 @@
 import { type RequestObserver, SILENT_OBSERVER } from "./observer.ts";
+import { Accounts } from "./accounts/accounts.ts";
+import { Usage } from "./accounts/usage.ts";
 import { ApiError, type ErrorShape } from "./api_error.ts";
 import { type BodyLimits, BodyReader } from "./guard/json_body.ts";
 import type { Models } from "./models.ts";
@@ -79,6 +81,8 @@ export interface Routing {
 
 export interface ServiceOptions {
   readonly models: Models;
+  /** Who may ask, and what they have used. Default: everybody. */
+  readonly usage?: Usage;
   readonly observer?: RequestObserver;
   readonly bodyLimits?: BodyLimits;
   /** Told when the body of a request has been read. */
@@ -98,6 +102,7 @@ const UNKNOWN_TOLD_MAX = 256;
 /** What the routes share: the models, the limits, and what is under way. */
 export class Service {
   readonly models: Models;
+  readonly usage: Usage;
   readonly observer: RequestObserver;
   readonly bodies: BodyReader;
   readonly streamLimits?: StreamLimits;
@@ -113,12 +118,17 @@ export class Service {
 
   constructor(options: ServiceOptions) {
     this.models = options.models;
+    this.usage = options.usage ?? new Usage(new Accounts());
     this.observer = options.observer ?? SILENT_OBSERVER;
     this.bodies = new BodyReader(options.bodyLimits, options.onBody);
     this.streamLimits = options.streamLimits;
     this.receipts = options.receipts ?? new ReceiptOffice();
     this.routing = options.routing;
     if (options.lenient) this.onUnknown = ignoreAloud((field) => this.observer.ignored?.(field));
+  }
+
+  get accounts(): Accounts {
+    return this.usage.accounts;
   }
 
   /** Remembers a run until it has ended, and lets go of its model then. */

@@ -2,6 +2,7 @@
 
 import { DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
 import type { Model } from "../client/model.ts";
+import type { Usage } from "./accounts/usage.ts";
 import { AccessLog } from "./access_log.ts";
 import { ApiError } from "./api_error.ts";
 import type { BatchFigures } from "./batches/batches.ts";
@@ -11,7 +12,7 @@ import { METRICS_CONTENT_TYPE } from "./metrics/exposition.ts";
 import { queueReport } from "./metrics/queue_report.ts";
 import { type ConnectionFigures, ServerMetrics } from "./metrics/server_metrics.ts";
 import type { RouteMetrics } from "./metrics/route_metrics.ts";
-import type { RequestObserver } from "./observer.ts";
+import { type RequestObserver, requestOf } from "./observer.ts";
 import type { Route } from "./service.ts";
 
 /** How whatever a server serves is watched. */
@@ -26,6 +27,8 @@ export interface WatcherOptions {
   readonly accessLog?: (line: string) => void;
   /** Whether there is a page that looks on; default true. */
   readonly page?: boolean;
+  /** What keys have used, where somebody counts it. */
+  readonly usage?: Usage;
   /** Hear the same. */
   readonly observers?: readonly RequestObserver[];
 }
@@ -51,10 +54,10 @@ export interface Watch {
 
 /** An observer for the server, and the routes that tell what it saw. */
 export function watch(options: WatchOptions): Watch {
-  const { modelName, classes = DEFAULT_CLASSES, source, connections, energy, batchFigures, routes: places } =
-    options;
+  const { modelName, classes = DEFAULT_CLASSES, source, connections, energy, routes: places } = options;
+  const { batchFigures, usage } = options;
   const metrics = new ServerMetrics({
-    ...{ modelName, classes, source, connections, energy, batchFigures },
+    ...{ modelName, classes, source, connections, energy, batchFigures, usage },
     routes: places,
   });
   const upstreams = places && (() => places.figures());
@@ -68,13 +71,13 @@ export function watch(options: WatchOptions): Watch {
 /** The metrics and all others that hear of requests. */
 export function observersOf(
   metrics: RequestObserver,
-  { accessLog, observers: others = [] }: WatcherOptions,
+  { accessLog, usage, observers: others = [] }: WatcherOptions,
 ): RequestObserver {
   const observers = [metrics];
   if (accessLog !== undefined) {
-    // An answer is called like its request, with a number behind it where there are several.
-    observers.push(new AccessLog({ write: accessLog, requestOf: (answer) => answer.replace(/-\d+$/, "") }));
+    observers.push(new AccessLog({ write: accessLog, requestOf }));
   }
+  if (usage !== undefined) observers.push(usage);
   observers.push(...others);
   return new Observers(observers);
 }

@@ -10,8 +10,8 @@ import { metricsRoute, observersOf, type Watch, type WatcherOptions } from "./wa
 
 /** As `watch()`. The page and its feed look at one model at a time: the one that is asked for, `?model=NAME`. */
 export function watchShared(models: SharedModels, options: WatcherOptions): Watch {
-  const { connections, batchFigures, energy } = options;
-  const metrics = new SharedMetrics(models, { connections, batchFigures, energy });
+  const { connections, batchFigures, energy, usage } = options;
+  const metrics = new SharedMetrics(models, { connections, batchFigures, energy, usage });
   const feeds = new Map<string, Feed>();
   const feedOf = (name: string) =>
     feeds.getOrInsertComputed(name, () =>

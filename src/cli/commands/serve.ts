@@ -30,8 +30,8 @@ export const serve: KumiCommand = {
     { name: "print-schema", help: "print the JSON schema of the configuration file, and exit" },
   ],
   details: `A flag counts before its environment variable (--drain-seconds: KUMI_DRAIN_SECONDS; --api-keys:
-KUMI_API_KEYS_FILE), that before the configuration file. Latency classes ("classes") and other servers that answer, too
-("upstreams", "routing"), can only be set in the file.
+KUMI_API_KEYS_FILE), that before the configuration file. Latency classes ("classes"), what API keys may use ("keys") and other
+servers that answer, too ("upstreams", "routing"), can only be set in the file.
 
   kumi serve                                          the demo model on http://127.0.0.1:8080
   curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \\

@@ -12,6 +12,8 @@ export interface Documented extends
   readonly method: Endpoint["method"];
   readonly path: string;
   readonly isPublic?: true;
+  /** Content type of what is no JSON. */
+  readonly answerType?: string;
 }
 
 /** All that there is to ask for: what dialects say of themselves, and the rest. */
@@ -100,6 +102,14 @@ const OTHERS: readonly Documented[] = [
   },
   {
     method: "GET",
+    path: "/v1/usage",
+    summary: "What the key has used, an administrator's: what all have, by day, key, model and class",
+    answer: "CSV",
+    answerType: "text/csv",
+    errorStatuses: [],
+  },
+  {
+    method: "GET",
     path: "/livez",
     summary: "Whether the process answers",
     isPublic: true,
@@ -142,6 +152,7 @@ const OTHERS: readonly Documented[] = [
     method: "GET",
     path: "/docs",
     summary: "This interface as a page",
+    answerType: "text/html",
     answer: "HTML that loads nothing else",
     errorStatuses: [],
   },
@@ -151,13 +162,14 @@ const OTHERS: readonly Documented[] = [
 export const STATUSES: Readonly<Record<number, string>> = {
   400: "A field is wrong or unknown, the prompt does not fit into the context, or the deadline cannot be met",
   401: "An API key is missing or unknown",
-  403: "The Host or Origin header is not allowed",
+  403: "The Host or Origin header is not allowed, or the key may not use this model or class",
   404: "No such path or model",
   405: "Another method is needed; Allow names it",
   408: "The body did not arrive in time, or the client did not read its stream",
   413: "The body is too large",
   415: "The body is not uncompressed JSON",
-  429: "The queue is full or the answer would come too late; Retry-After says when to try again",
+  429:
+    "The queue is full, the answer would come too late, or the key has used its limit; Retry-After says when to try again",
   431: "The headers are too large",
   500: "A fault of the server",
   503:

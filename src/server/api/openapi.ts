@@ -44,7 +44,19 @@ export function openApi(endpoints: readonly Documented[]): Record<string, unknow
 }
 
 function operation(endpoint: Documented): Record<string, unknown> {
-  const { method, path, summary, isPublic, body, example, answer, streams, errorStatuses, errors } = endpoint;
+  const {
+    method,
+    path,
+    summary,
+    isPublic,
+    body,
+    example,
+    answer,
+    streams,
+    errorStatuses,
+    errors,
+    answerType,
+  } = endpoint;
   // A dialect with errors of its own says what they look like in its own documents.
   const schema = errors === undefined ? { $ref: "#/components/schemas/Error" } : { type: "object" };
   const error = { "application/json": { schema } };
@@ -66,7 +78,7 @@ function operation(endpoint: Documented): Record<string, unknown> {
       200: {
         description: answer,
         content: {
-          [path === "/docs" ? "text/html" : "application/json"]: {},
+          [answerType ?? "application/json"]: {},
           ...streams ? { [streams === true ? "text/event-stream" : streams]: {} } : {},
         },
       },

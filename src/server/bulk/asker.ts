@@ -1,5 +1,6 @@
 /** Asks for the answers to requests of files: on the same way as those over HTTP, from their bodies on. @module */
 
+import { admit } from "../accounts/admission.ts";
 import { type ApiError, badField, type ErrorShape, OPENAI_ERRORS } from "../api_error.ts";
 import { planCall } from "../asking.ts";
 import type { Dialect, Endpoint } from "../dialects/dialect.ts";
@@ -35,6 +36,7 @@ const BUSY: ReadonlySet<string | undefined> = new Set([
   "overloaded",
   "loading",
   "no_room",
+  "rate_limit_exceeded",
   "unhealthy",
 ]);
 const GONE: ReadonlySet<string | undefined> = new Set(["engine_unavailable", "failed", "draining"]);
@@ -108,7 +110,7 @@ export class BulkAsker {
       endpoint: path,
       body: () => Promise.resolve(body),
     };
-    const called = await planCall(this.#service, dialect, call);
+    const called = await planCall(this.#service, dialect, admit(this.#service, call));
     if ("said" in called) return called.said;
     const { plan, lease } = called;
     const wrong = plan.events !== undefined

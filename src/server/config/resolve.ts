@@ -3,6 +3,7 @@
 import { LOAD, STORE_KEY_BYTES } from "../../protocol/options/load.ts";
 import { collect, flagOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import type { Kind } from "../../protocol/options/kind.ts";
+import { type ApiKey, checkKeyRules, type KeyOptions } from "../accounts/rules.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
 import { isApiKey, KEY_RULE, parseKeyFile } from "../guard/keys.ts";
 import { defaultModelName } from "../model_name.ts";
@@ -181,7 +182,7 @@ export function serveOptions(
     ...settings.supervise ? { isolation: "process" } : {},
     hostname: settings.host,
     port: settings.port,
-    apiKeys: readKeys(settings, sources).map(({ key }) => key),
+    ...keyOptions(settings, sources),
     routing: routingOptions(settings, sources),
     insecure: settings.insecure,
     lenient: settings.lenient,
@@ -248,13 +249,19 @@ function gateLimits(settings: Settings): ServeOptions["gate"] {
   };
 }
 
-interface NamedKey {
-  readonly key: string;
-  /** As the key file has it. */
-  readonly name?: string;
+/** Keys and their rules. Reads the keys. Throws a ConfigError. */
+function keyOptions(settings: Settings, sources: ConfigSources): Required<KeyOptions> {
+  const apiKeys = readKeys(settings, sources);
+  const { keys = [] } = settings;
+  try {
+    checkKeyRules({ apiKeys, keys });
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
+  return { apiKeys, keys };
 }
 
-function readKeys({ apiKeys }: Settings, sources: ConfigSources): NamedKey[] {
+function readKeys({ apiKeys }: Settings, sources: ConfigSources): ApiKey[] {
   const listed = (sources.env("KUMI_API_KEYS") ?? "").split(",").map((key) => key.trim()).filter(Boolean);
   listed.forEach((key, i) => {
     if (!isApiKey(key)) throw new ConfigError(`KUMI_API_KEYS, key ${i + 1}: ${KEY_RULE}`);
@@ -266,7 +273,7 @@ function readKeys({ apiKeys }: Settings, sources: ConfigSources): NamedKey[] {
     if (!isApiKey(key)) throw new ConfigError(`${apiKeys}, line ${line}: ${KEY_RULE}`);
   }
   if (keys.length === 0) throw new ConfigError(`${apiKeys} has no API keys`);
-  return [...unnamed, ...keys];
+  return [...unnamed, ...keys.map(({ key, name }) => ({ key, name }))];
 }
 
 /** Undefined where there are no upstreams. */

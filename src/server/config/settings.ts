@@ -8,6 +8,7 @@ import { MODEL_HELP } from "../../hub/named_models.ts";
 import { boolean, integer, list, number, text, type ValueOf } from "../../protocol/options/kind.ts";
 import { LOAD, type LoadOptions, PREFIX_STORE_BYTES } from "../../protocol/options/load.ts";
 import { docOf, settableBy, settingName } from "../../protocol/options/option.ts";
+import { KEY_SETTINGS } from "../accounts/rules.ts";
 import { BATCH_DEFAULTS } from "../batches/defaults.ts";
 import { GATE_LIMITS } from "../gate/limits.ts";
 import { HEADER_LIMITS } from "../guard/headers.ts";
@@ -261,6 +262,7 @@ const WITHOUT = {
 
 /** More than a flag can say. */
 const ELSEWHERE = {
+  keys: { kind: KEY_SETTINGS, help: "what API keys may do, and how much, by their names" },
   upstreams: { kind: UPSTREAM_SETTINGS, help: "other servers that may answer requests" },
   routing: { kind: ROUTING_SETTINGS, help: "which requests they answer" },
 } as const satisfies Record<string, Setting>;

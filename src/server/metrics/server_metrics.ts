@@ -3,11 +3,13 @@ import type { EnergyFigures } from "../energy.ts";
 import type { ModelStats } from "../../client/client.ts";
 import type { BatchFigures } from "../batches/batches.ts";
 import { VERSION } from "../../protocol/version.ts";
+import type { Usage } from "../accounts/usage.ts";
 import { writeBatches } from "./batch_metrics.ts";
 import { MetricsText } from "./exposition.ts";
 import { ModelMetrics, type ModelMetricsOptions } from "./model_metrics.ts";
 import type { RequestMetrics } from "./request_metrics.ts";
 import { writeStores } from "./store_metrics.ts";
+import { writeUsage } from "./usage_metrics.ts";
 
 /** Connections at this moment, and why others were ended since the start. */
 export interface ConnectionFigures {
@@ -23,6 +25,8 @@ export interface ProcessMetricsOptions {
   readonly energy?: () => EnergyFigures | undefined;
   /** How it is with batches, where there are any. */
   readonly batchFigures?: () => BatchFigures | undefined;
+  /** What keys have used, where somebody counts it. */
+  readonly usage?: Usage;
   /** Tells where requests were answered, where that can be more than one place. */
   readonly routes?: { write(text: MetricsText): void };
 }
@@ -71,13 +75,14 @@ export class ServerMetrics {
 
 /** Writes what a server tells of itself; it began when this was called. */
 export function processMetrics(
-  { connections, batchFigures, energy, routes }: ProcessMetricsOptions,
+  { connections, batchFigures, energy, usage, routes }: ProcessMetricsOptions,
 ): (text: MetricsText) => void {
   const startedAtSeconds = Date.now() / 1000;
   return (text) => {
     writeConnections(text, connections?.());
     writeBatches(text, batchFigures?.());
     writeEnergy(text, energy?.());
+    writeUsage(text, usage);
     routes?.write(text);
     text.family("kumi:build_info", "gauge", "1; the version of kumi, and of Deno.")
       .sample(1, { version: VERSION, deno: Deno.version.deno });

@@ -1,5 +1,6 @@
 /** Answers the requests of any dialect. @module */
 
+import { admit, withLimits } from "../accounts/admission.ts";
 import { planCall, replyTo } from "../asking.ts";
 import type { Dialect, Endpoint } from "../dialects/dialect.ts";
 import type { Call, Exchange, Route, Service } from "../service.ts";
@@ -30,8 +31,16 @@ async function answer(
   // With upstreams a request need not wait for the models here.
   if (routing === undefined) service.models.throwIfNone();
   else service.throwIfDraining();
-  const { request } = exchange;
+  const { request, tenant } = exchange;
   const call = { ...exchange, endpoint, headers: request.headers, body: () => service.bodies.json(request) };
+  // What asks for a list costs nothing.
+  if (dialect.body === undefined) return Response.json(await replyTo(service, dialect, call));
+  const admitted = admit(service, call);
+  return withLimits(service, tenant, await answerAdmitted(service, dialect, admitted));
+}
+
+async function answerAdmitted(service: Service, dialect: Dialect, call: Call): Promise<Response> {
+  const { routing } = service;
   if (dialect.plan === undefined) return Response.json(await replyTo(service, dialect, call));
   const here = (call: Call) => ask(service, dialect, call);
   return routing === undefined ? await here(call) : await routing.answer(service, dialect, call, here);

@@ -1,5 +1,6 @@
 /** GET /v1/models and /v1/models/{id}. @module */
 
+import { modelsOf } from "../accounts/admission.ts";
 import { ApiError } from "../api_error.ts";
 import { progressFields } from "./health.ts";
 import { samplingFields } from "../schema/sampling_fields.ts";
@@ -16,12 +17,12 @@ export function modelRoutes(service: Service): Route[] {
       method: "GET",
       path: MODELS,
       alias: ALIAS,
-      handle: () =>
+      handle: ({ tenant }) =>
         Response.json({
           object: "list",
           data: [
-            ...service.models.list().map((each) => describe(service, each)),
-            ...elsewhere(service),
+            ...modelsOf(service, tenant, service.models.list()).map((each) => describe(service, each)),
+            ...elsewhere(service, tenant),
           ],
         }),
     },
@@ -34,7 +35,7 @@ export function modelRoutes(service: Service): Route[] {
   ];
 }
 
-function one(service: Service, { url }: Exchange): Response {
+function one(service: Service, { url, tenant }: Exchange): Response {
   let name: string;
   try {
     const { length } = url.pathname.startsWith(MODELS) ? MODELS : ALIAS;
@@ -42,14 +43,18 @@ function one(service: Service, { url }: Exchange): Response {
   } catch {
     throw new ApiError(400, "The name of the model is no valid URL text", { param: "model" });
   }
-  const away = elsewhere(service).find(({ id }) => id === name);
-  return Response.json(away ?? describe(service, service.models.find(name)));
+  const away = elsewhere(service, tenant).find(({ id }) => id === name);
+  if (away !== undefined) return Response.json(away);
+  const model = service.models.find(name);
+  service.accounts.of(tenant)?.checkModel([model.name, ...model.aliases]);
+  return Response.json(describe(service, model));
 }
 
 /** Models that only upstreams have. */
-function elsewhere({ createdAt, models, routing }: Service) {
+function elsewhere(service: Service, tenant: string) {
+  const { createdAt, models, routing } = service;
   const others = routing?.modelsBeside(models.known().map(({ name }) => name)) ?? [];
-  return others.map(({ name, upstream }) => ({
+  return modelsOf(service, tenant, others).map(({ name, upstream }) => ({
     id: name,
     object: "model",
     created: createdAt,

@@ -70,6 +70,8 @@ export async function prepare(
   const label = labelOf(body, call.headers, { key: labels.get(call.tenant), fallback: data });
   const name = body.model ?? service.models.first;
   if (typeof name !== "string" || !hasModel(name)) return { stays: "only-here", data: label };
+  const account = service.accounts.of(call.tenant);
+  account?.checkModel([name]);
   const host = service.models.hostOf(name);
   const chosen = host === null ? undefined : { name, host };
   const mayLeave = !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
@@ -82,6 +84,7 @@ export async function prepare(
     : dialect.read(value, service.onUnknown && (() => {}));
   const asked = askedOf(call, name, remoteModel(chosen?.host.loaded?.info, defaultClass(classes)));
   const urgency = urgencyOf(fields as Urgency, asked);
+  account?.checkClass(urgency.class);
   const latencyClass = classes.find((each) => each.name === urgency.class);
   if (latencyClass === undefined && !chosen?.host.hasClass(urgency.class)) {
     const names = classes.map((each) => `"${each.name}"`).join(", ");

@@ -8,7 +8,7 @@ import { ApiError } from "../api_error.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { toApiError } from "../errors.ts";
 import { RouteMetrics } from "../metrics/route_metrics.ts";
-import type { RequestObserver } from "../observer.ts";
+import { type RequestObserver, requestOf } from "../observer.ts";
 import type { Call, Service } from "../service.ts";
 import { HeldObserver } from "./held_observer.ts";
 import { UpstreamConnection } from "./connection.ts";
@@ -255,7 +255,7 @@ export class Routing {
 
   #listener(): RequestObserver {
     const take = (answer: string) => {
-      const id = answer.replace(/-\d+$/, "");
+      const id = requestOf(answer);
       const prepared = this.#here.get(id);
       this.#here.delete(id);
       return prepared;
