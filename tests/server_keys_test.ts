@@ -51,8 +51,7 @@ Deno.test("a key over its minute gets 429 and when to come again, and others do 
   );
   assertEquals([a.status, b.status].sort(), [200, 429]);
   await Promise.all([a, b].map((each) => each.text()));
-  const refused = await errorOf(server.ask(SHOP, "/v1/messages/count_tokens", { messages: QUESTION }), 429)
-    .catch(() => errorOf(server.ask(SHOP, TEXT, short), 429));
+  const refused = await errorOf(server.ask(SHOP, TEXT, short), 429);
   assertEquals([refused.type, refused.code], ["rate_limit_error", "rate_limit_exceeded"]);
   const seconds = Number(refused.headers.get("retry-after"));
   assert(seconds >= 1 && seconds <= 61, `${seconds}`);
@@ -107,7 +106,7 @@ Deno.test("what keys have used is there as CSV and in the metrics, and both add 
       0,
     );
   assertEquals([sum("requests", "shop"), sum("refused", "desk"), sum("refused")], [2, 1, 1]);
-  assert(sum("prompt_tokens") > 50 && sum("completion_tokens") > 20);
+  assert(sum("prompt_tokens") > 20 && sum("completion_tokens") > 10);
   for (
     const [column, all, own] of [
       ["prompt_tokens", "vllm:prompt_tokens_total", "kumi:key_prompt_tokens_total"],

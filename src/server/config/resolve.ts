@@ -273,7 +273,7 @@ function readKeys({ apiKeys }: Settings, sources: ConfigSources): ApiKey[] {
     if (!isApiKey(key)) throw new ConfigError(`${apiKeys}, line ${line}: ${KEY_RULE}`);
   }
   if (keys.length === 0) throw new ConfigError(`${apiKeys} has no API keys`);
-  return [...unnamed, ...keys.map(({ key, name }) => ({ key, name }))];
+  return [...unnamed, ...keys.map(({ line: _, ...key }) => key)];
 }
 
 /** Undefined where there are no upstreams. */

@@ -61,7 +61,10 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
     env: { KUMI_API_KEYS: "from-env-1" },
     files: { k: "from-file-1 me" },
   });
-  assertEquals(serveOptions(resolveSettings(given), given).apiKeys, ["from-env-1", "from-file-1"]);
+  assertEquals(serveOptions(resolveSettings(given), given).apiKeys, [
+    { key: "from-env-1" },
+    { key: "from-file-1", name: "me" },
+  ]);
   const empty = sources({ flags: { "api-keys": "k" }, files: { k: "# none" } });
   assertThrows(() => serveOptions(resolveSettings(empty), empty), ConfigError, "k has no API keys");
   const wrong = (given: Given) => {
