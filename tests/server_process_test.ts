@@ -138,7 +138,13 @@ Deno.test("examples/serve.ts serves, and a second signal ends it at once", async
       body: JSON.stringify({ ...ENDLESS, n: 8 }),
       headers: { "content-type": "application/json" },
     }).then(({ body }) => body?.cancel(), () => {}));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // On a busy machine it takes a while until they have arrived; the server would be done at once without them.
+  let arrived = 0;
+  while (arrived < 64) {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const counts = metrics.matchAll(/^vllm:num_requests_(?:running|waiting)\{.*\} (\d+)$/gm);
+    arrived = counts.reduce((sum, [, count]) => sum + Number(count), 0);
+  }
   child.kill("SIGINT");
   await until("shutting down");
   // What comes within a second of the first is the first again.
