@@ -18,6 +18,7 @@ import { ascending, quantile } from "../src/loadtest/quantile.ts";
 import { type Target, tokenAlphabet } from "../src/loadtest/target.ts";
 import { LoadThread } from "./prediction/load.ts";
 import type { FittedStepTime } from "../src/protocol/stats.ts";
+import { TOKEN_BENDS } from "../src/protocol/token_time.ts";
 import { runScript } from "./support/script.ts";
 
 const COMMAND: Command = {
@@ -113,10 +114,11 @@ async function openBed(model: string, { workers, threadsPerWorker }: WorkerLayou
       return {
         fixedMs: fitted((fit) => fit.fixedMs),
         msPerToken: fitted((fit) => fit.msPerToken),
+        bends: TOKEN_BENDS.map((upTo, i) => ({ upTo, msPerToken: fitted((fit) => fit.bends[i].msPerToken) })),
         msPerKvEntry: fitted((fit) => fit.msPerKvEntry),
         msPerRow: fitted((fit) => fit.msPerRow),
         relativeError: fitted((fit) => fit.relativeError),
-        stretch: mean((each) => each.stretch),
+        stretch: fitted((fit) => fit.stretch),
         betweenMs: mean((each) => each.betweenMs),
         betweenMsPerSequence: mean((each) => each.betweenMsPerSequence),
       };

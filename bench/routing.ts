@@ -10,6 +10,7 @@ import type { SimulatedServer } from "../src/capacity/simulate.ts";
 import { type RoutedRecord, simulatedRules, simulateRoutes } from "../src/capacity/simulate_routes.ts";
 import type { StepModel } from "../src/capacity/step_model.ts";
 import { type Arguments, type Command, numberOption, UsageError } from "../src/cli/command.ts";
+import { scaledTokenTime } from "../src/protocol/token_time.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { parseClasses } from "../src/loadtest/arrivals.ts";
 import { ascending, quantile } from "../src/loadtest/quantile.ts";
@@ -66,7 +67,7 @@ function faster(step: StepModel, times: number, networkMs: number): StepModel {
   return {
     ...step,
     fixedMs: step.fixedMs / times,
-    msPerToken: step.msPerToken / times,
+    ...scaledTokenTime(step, 1 / times),
     msPerKvEntry: step.msPerKvEntry / times,
     requestMs: step.requestMs + networkMs,
     tokenMs: step.tokenMs + networkMs,

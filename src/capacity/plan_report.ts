@@ -1,5 +1,6 @@
 /** What a plan needs of a trial's report. Structural: any report that has it will do. @module */
 
+import type { TokenBend } from "../protocol/token_time.ts";
 import type { PromptBound } from "../traffic/prompt_limit.ts";
 import { type LatencyClass } from "../../scheduler/mod.ts";
 
@@ -53,6 +54,7 @@ export interface Peaks {
 export interface ReportStepModel {
   readonly fixedMs: number;
   readonly msPerToken: number;
+  readonly bends?: readonly TokenBend[];
   readonly msPerKvEntry: number;
   readonly msPerRow?: number;
   readonly relativeError: number;
@@ -85,6 +87,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isPositive = (value: unknown) => typeof value === "number" && Number.isFinite(value) && value > 0;
 const isAmount = (value: unknown) => typeof value === "number" && Number.isFinite(value) && value >= 0;
+
+const areBends = (value: unknown) =>
+  Array.isArray(value) &&
+  value.every((each) => isObject(each) && isPositive(each.upTo) && isAmount(each.msPerToken));
 
 /** Checks what is read of a report. Throws a ReportError. */
 export function readPlanReport(text: string): PlanReport {
@@ -123,6 +129,7 @@ export function readPlanReport(text: string): PlanReport {
       [stepModel.fixedMs, stepModel.msPerToken, stepModel.msPerKvEntry, stepModel.relativeError].every(
         isAmount,
       ) &&
+      (stepModel.bends === undefined || areBends(stepModel.bends)) &&
       [stepModel.requestOverheadMs, stepModel.tokenOverheadMs, stepModel.matrixBytes].every(isAmount) &&
       ["workers", "threads", "sequencesMax", "batchTokens", "kvTokens"].every((name) =>
         isPositive((stepModel.settings as unknown as Record<string, unknown>)[name])

@@ -46,6 +46,14 @@ const TIMES = [
 
 /** Time that is no number would never end. */
 function checkStep(step: StepModel): void {
+  const bends = step.bends ?? [];
+  for (const [i, { upTo, msPerToken }] of bends.entries()) {
+    if (!(upTo > (bends[i - 1]?.upTo ?? 0)) || !(msPerToken >= 0 && msPerToken < 1e9)) {
+      throw new RangeError(
+        `The step model's bends must rise and have times, current value is ${JSON.stringify(bends)}`,
+      );
+    }
+  }
   // A report's model has other figures, too, such as the bytes of the weights.
   for (const name of TIMES) {
     const value = step[name];

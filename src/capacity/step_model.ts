@@ -1,10 +1,11 @@
 /** What a machine takes for its steps, and what it would take if it were another. @module */
 
+import { scaledTokenTime, type TokenTime } from "../protocol/token_time.ts";
+
 /** How long an engine worker's steps take, and what the server adds. All in ms. */
-export interface StepModel {
-  /** A step takes `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
+export interface StepModel extends TokenTime {
+  /** A step takes `fixedMs + tokensMs(…, tokens) + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
   readonly fixedMs: number;
-  readonly msPerToken: number;
   readonly msPerKvEntry: number;
   /** Default 0. */
   readonly msPerRow?: number;
@@ -51,7 +52,7 @@ export function onMachine(
   return {
     ...model,
     fixedMs: readMs * memory + restMs,
-    msPerToken: model.msPerToken * cores,
+    ...scaledTokenTime(model, cores),
     msPerRow: (model.msPerRow ?? 0) * cores,
     msPerKvEntry: model.msPerKvEntry * memory,
   };
@@ -81,7 +82,7 @@ export function withWorkers(
   return {
     ...model,
     fixedMs: readMs * memory + restMs,
-    msPerToken: model.msPerToken * cores,
+    ...scaledTokenTime(model, cores),
     msPerRow: (model.msPerRow ?? 0) * cores,
     msPerKvEntry: model.msPerKvEntry * Math.max(memory, cores),
   };

@@ -7,6 +7,7 @@ import {
   type SchedulerRequest,
   type StepPlan,
 } from "../../scheduler/mod.ts";
+import { tokensMs } from "../protocol/token_time.ts";
 import type { StepModel } from "./step_model.ts";
 
 /** What a simulated worker is made of. */
@@ -133,9 +134,10 @@ export class SimulatedWorker {
 
   /** Steps are now longer, now shorter; and some few much longer. */
   #timeOf({ items, load: { tokens, kv } }: StepPlan): number {
-    const { fixedMs, msPerToken, msPerKvEntry, msPerRow = 0, relativeError, stretch = 1 } = this.#parts.step;
+    const { step } = this.#parts;
+    const { fixedMs, msPerKvEntry, msPerRow = 0, relativeError, stretch = 1 } = step;
     const rows = items.filter(({ reachesEnd }) => reachesEnd).length;
-    const expectedMs = fixedMs + msPerToken * tokens + msPerKvEntry * kv + msPerRow * rows;
+    const expectedMs = fixedMs + tokensMs(step, tokens) + msPerKvEntry * kv + msPerRow * rows;
     // The error is a mean of absolute values: 0.8 of a normal distribution's standard deviation.
     const sigma = Math.min(relativeError, 0.5) * Math.sqrt(Math.PI / 2);
     const normal = Math.sqrt(-2 * Math.log(this.#random())) * Math.cos(2 * Math.PI * this.#random());

@@ -3,6 +3,7 @@
 import type { ClassStats } from "../../scheduler/mod.ts";
 import type { FinishReason } from "./answer.ts";
 import type { HistogramFigures } from "./histogram.ts";
+import type { TokenBend } from "./token_time.ts";
 import type { EngineView } from "./view.ts";
 
 /** How the KV cache is used at one moment: a plain object, so that it travels as JSON. */
@@ -85,14 +86,18 @@ export interface PhaseFigures {
   decodeTokens: number;
 }
 
-/** ms = `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
+/** ms = `fixedMs + tokensMs(…, tokens) + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
 export interface FittedStepTime {
   fixedMs: number;
+  /** Of a token beyond the last of the bends. */
   msPerToken: number;
+  bends: readonly TokenBend[];
   msPerKvEntry: number;
   msPerRow: number;
   /** Typical error of a prediction. */
   relativeError: number;
+  /** So many times as long do many steps together take as is predicted for them. */
+  stretch: number;
 }
 
 /** A worker's store of prefixes. */

@@ -12,6 +12,7 @@ import {
   type TrialReport,
   type TrialStepModel,
 } from "./report_data.ts";
+import { tokensMs } from "../protocol/token_time.ts";
 import type { TrialOutcome } from "./trial.ts";
 import { verdictOf } from "./verdict.ts";
 
@@ -105,10 +106,10 @@ function stepModelOf({ outcome, matrixBytes, macsPerToken }: ReportParts): Trial
   return {
     ...step,
     settings: chosen.settings,
-    requestOverheadMs: Math.max(0, ttftMs - steps * alone.fixedMs - promptTokens * alone.msPerToken),
+    requestOverheadMs: Math.max(0, ttftMs - steps * alone.fixedMs - tokensMs(alone, promptTokens)),
     tokenOverheadMs: Math.max(
       0,
-      itlMs - alone.fixedMs - alone.msPerToken - alone.msPerRow - alone.betweenMs -
+      itlMs - alone.fixedMs - tokensMs(alone, 1) - alone.msPerRow - alone.betweenMs -
         alone.betweenMsPerSequence,
     ),
     matrixBytes,

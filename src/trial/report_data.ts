@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { TokenBend } from "../protocol/token_time.ts";
 import type { PromptBound } from "../traffic/prompt_limit.ts";
 import type { CostAssessment, CostInputs } from "../cost/mod.ts";
 import type { RouteChoice } from "../capacity/plan_routes.ts";
@@ -257,10 +258,13 @@ export interface TrialCost {
   readonly outputs: CostAssessment;
 }
 
-/** A step's time as the engine has fitted it: `fixedMs + msPerToken · tokens + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
+/** A step's time as the engine has fitted it: `fixedMs + its tokens' + msPerKvEntry · attended tokens + msPerRow · tokens chosen`. */
 export interface StepFit {
   readonly fixedMs: number;
+  /** Of a token beyond the last of the bends. */
   readonly msPerToken: number;
+  /** What the first tokens of a step take each, up to so many; none of an engine that tells no bends. */
+  readonly bends: readonly TokenBend[];
   readonly msPerKvEntry: number;
   /** For each token that is chosen. */
   readonly msPerRow: number;

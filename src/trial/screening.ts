@@ -4,6 +4,7 @@
  * @module
  */
 
+import { scaledTokenTime, type TokenBend, tokensMs } from "../protocol/token_time.ts";
 import type { GridPoint } from "./grid.ts";
 import { mean } from "./statistics.ts";
 import type { PointSettings, TrialObjectives } from "./report_data.ts";
@@ -12,6 +13,7 @@ import type { PointSettings, TrialObjectives } from "./report_data.ts";
 export interface StepFigures {
   readonly fixedMs: number;
   readonly msPerToken: number;
+  readonly bends: readonly TokenBend[];
   readonly msPerKvEntry: number;
   readonly msPerRow: number;
   readonly settings: PointSettings;
@@ -50,7 +52,7 @@ const SEQUENCES_MIN = 1;
 /**
  * Requests per second that a point would carry if they came like the beads of a chain: at each moment as many
  * are under way as the batch, the KV cache and the time between tokens allow. A step reads the weights once in each
- * worker (`fixedMs`: the memory's time, which workers share), and multiplies for each token (`msPerToken`: the cores'
+ * worker (`fixedMs`: the memory's time, which workers share), and multiplies for each token (the cores'
  * time, which they share, too).
  */
 export function expectedRate(settings: PointSettings, step: StepFigures, request: TypicalRequest): number {
@@ -58,14 +60,15 @@ export function expectedRate(settings: PointSettings, step: StepFigures, request
   const cores = step.settings.workers * step.settings.threads / threads;
   // One thread alone reads more than half as fast as two.
   const fixedMs = step.fixedMs * settings.workers / step.settings.workers * Math.max(1, cores ** 0.5);
-  const msPerToken = step.msPerToken * cores * settings.workers / step.settings.workers;
+  const tokens = scaledTokenTime(step, cores * settings.workers / step.settings.workers);
   const msPerRow = step.msPerRow * cores * settings.workers / step.settings.workers;
   const kvFactor = settings.kvFormat === "q8_0" ? Q8_KV : 1;
   const msPerKv = step.msPerKvEntry * kvFactor * cores * settings.workers / step.settings.workers;
   const prompt = request.promptTokens * (1 - (settings.prefixCache ? request.sharedShare : 0));
   const kvMean = request.promptTokens + request.answerTokens / 2;
-  const prefillMs = prompt * (msPerToken + msPerKv * request.promptTokens / 2) +
-    fixedMs * Math.ceil(prompt / settings.batchTokens) * 0.5;
+  const steps = Math.ceil(prompt / settings.batchTokens);
+  const prefillMs = prompt * msPerKv * request.promptTokens / 2 + fixedMs * steps * 0.5 +
+    (steps === 0 ? 0 : steps * tokensMs(tokens, prompt / steps));
   const sequencesMax = Math.max(
     SEQUENCES_MIN,
     Math.min(
@@ -75,7 +78,7 @@ export function expectedRate(settings: PointSettings, step: StepFigures, request
   );
   let best = 0;
   for (let sequences = SEQUENCES_MIN; sequences <= sequencesMax; sequences++) {
-    const decodeMs = fixedMs + sequences * (msPerToken + msPerRow + msPerKv * kvMean);
+    const decodeMs = fixedMs + tokensMs(tokens, sequences) + sequences * (msPerRow + msPerKv * kvMean);
     // While it decodes its answer, a sequence sees the prompts of as many others as begin meanwhile.
     const itlMs = decodeMs + sequences * prefillMs / request.answerTokens;
     if (request.itlMs !== null && itlMs > request.itlMs && sequences > SEQUENCES_MIN) break;

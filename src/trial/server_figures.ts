@@ -1,8 +1,10 @@
 /** What a kumi server says of itself in `/metrics`, looked at while it is under load. @module */
 
 import { type PhaseWork, workBetween } from "../energy/attribution.ts";
+import { TOKEN_BENDS } from "../protocol/token_time.ts";
 import type { StepFit } from "./report_data.ts";
 import { NO_FIGURES, type ServerFigures } from "./measures.ts";
+import { mean as averageOf } from "./statistics.ts";
 
 /** Samples of one scrape: all of a name, in the order of the text. */
 export type Samples = ReadonlyMap<string, readonly number[]>;
@@ -60,21 +62,28 @@ function sum(samples: Samples, name: string): number | null {
 
 function mean(samples: Samples, name: string): number | null {
   const values = samples.get(name);
-  return values === undefined ? null : values.reduce((total, value) => total + value, 0) / values.length;
+  return values === undefined ? null : averageOf(values);
 }
 
 /** The engine's model of a step, the mean of all workers; null of a server that has none. */
 export function stepFitOf(samples: Samples): StepFit | null {
   const fixed = mean(samples, "kumi:step_fit_fixed_seconds");
-  const perToken = mean(samples, "kumi:step_fit_seconds_per_token");
-  if (fixed === null || perToken === null) return null;
+  const tokens = samples.get("kumi:step_fit_seconds_per_token");
+  if (fixed === null || tokens === undefined) return null;
+  // Of each worker in turn, one for each stretch of tokens; the last has no end.
+  const stretches = tokens.length / samples.get("kumi:step_fit_fixed_seconds")!.length;
+  const perToken = Array.from(
+    { length: stretches },
+    (_, i) => 1000 * averageOf(tokens.filter((_, at) => at % stretches === i)),
+  );
   return {
     fixedMs: 1000 * fixed,
-    msPerToken: 1000 * perToken,
+    msPerToken: perToken.at(-1)!,
+    bends: TOKEN_BENDS.slice(0, stretches - 1).map((upTo, i) => ({ upTo, msPerToken: perToken[i] })),
     msPerKvEntry: 1000 * (mean(samples, "kumi:step_fit_seconds_per_kv_entry") ?? 0),
     msPerRow: 1000 * (mean(samples, "kumi:step_fit_seconds_per_row") ?? 0),
-    relativeError: mean(samples, "kumi:step_prediction_error_ratio") ?? 0,
-    stretch: mean(samples, "kumi:step_stretch_ratio") ?? 1,
+    relativeError: mean(samples, "kumi:step_fit_error_ratio") ?? 0,
+    stretch: mean(samples, "kumi:step_fit_stretch_ratio") ?? 1,
     betweenMs: 1000 * (mean(samples, "kumi:step_gap_seconds") ?? 0),
     betweenMsPerSequence: 1000 * (mean(samples, "kumi:step_gap_seconds_per_sequence") ?? 0),
     steps: sum(samples, "kumi:step_time_seconds_count") ?? 0,

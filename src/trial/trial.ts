@@ -182,6 +182,7 @@ function stepFigures({ step, itlMs, ttftMs }: Sounding, { settings }: GridPoint)
   return {
     fixedMs: 0.8 * itlMs,
     msPerToken: Math.max(0.01, Math.min(0.2 * itlMs, ttftMs / 64)),
+    bends: [],
     msPerKvEntry: 0,
     msPerRow: 0,
     settings,

@@ -366,6 +366,7 @@ export function sampleReport(change: Partial<TrialReport> = {}): TrialReport {
       msPerToken: 0.61,
       msPerKvEntry: 1.1e-4,
       relativeError: 0.06,
+      bends: [{ upTo: 4, msPerToken: 0.1 }],
       msPerRow: 0.05,
       stretch: 1,
       betweenMs: 0.4,

@@ -60,13 +60,18 @@ const FIGURES: readonly (readonly [name: string, type: MetricType, help: string,
     ({ acceptedTokens }) => acceptedTokens,
   ],
   ...fitted("kumi:step_fit_fixed_seconds", "of a step whatever is in it", (fit) => fit.fixedMs),
-  ...fitted("kumi:step_fit_seconds_per_token", "that each token adds", (fit) => fit.msPerToken),
   ...fitted(
     "kumi:step_fit_seconds_per_kv_entry",
     "that each token looked back at adds",
     (fit) => fit.msPerKvEntry,
   ),
   ...fitted("kumi:step_fit_seconds_per_row", "that choosing a token adds", (fit) => fit.msPerRow),
+  ["kumi:step_fit_error_ratio", "gauge", "Typical error of that for one step.", (
+    { stepTime: { fit } },
+  ) => fit?.relativeError],
+  ["kumi:step_fit_stretch_ratio", "gauge", "Time of many steps over what that says of each.", (
+    { stepTime: { fit } },
+  ) => fit?.stretch],
   ["kumi:step_stretch_ratio", "gauge", "Time of many steps over what was expected of each.", (
     { stepTime },
   ) => stepTime.stretch],
@@ -185,6 +190,7 @@ export function writeEngineStats(text: MetricsText, { workers }: ModelStats): vo
       if (value !== undefined) text.sample(value, labels(worker));
     }
   }
+  writeTokenTime(text, workers);
   const histogram = (name: string, help: string, read: (worker: WorkerStats) => HistogramFigures) => {
     text.family(name, "histogram", help);
     for (const worker of workers) text.histogram(read(worker), labels(worker));
@@ -208,6 +214,24 @@ function writeQueues(text: MetricsText, workers: readonly WorkerStats[]): void {
   queues("vllm:num_requests_running", "Requests that have begun and not ended.", (each) => each.running);
   queues("vllm:num_requests_waiting", "Requests that have not begun.", (each) => each.waiting);
   queues("kumi:waiting_tokens", "Tokens of their prompts.", (each) => each.waitingTokens);
+}
+
+/** What a token adds to a step is another for the first few: a sample for each stretch, by the token with which it begins. */
+function writeTokenTime(text: MetricsText, workers: readonly WorkerStats[]): void {
+  text.family(
+    "kumi:step_fit_seconds_per_token",
+    "gauge",
+    "Time that each token adds from this one on, as fitted for planning.",
+  );
+  for (const worker of workers) {
+    const { fit } = worker.stepTime;
+    if (fit === null) continue;
+    const ends = [...fit.bends, { upTo: Infinity, msPerToken: fit.msPerToken }];
+    ends.forEach(({ msPerToken }, i) => {
+      const from = i === 0 ? 1 : ends[i - 1].upTo + 1;
+      text.sample(msPerToken / 1000, { ...labels(worker), from: `${from}` });
+    });
+  }
 }
 
 /** What the steps did for each class, for prompts and for answers: energy goes with it. */

@@ -23,6 +23,7 @@ const NO_EXTRAS = { msPerRow: 0, stretch: 1, betweenMs: 0, betweenMsPerSequence:
 const STEP = {
   fixedMs: 4,
   msPerToken: 0.4,
+  bends: [],
   msPerKvEntry: 1e-4,
   relativeError: 0.05,
   steps: 500,
