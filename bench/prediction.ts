@@ -29,7 +29,7 @@ const COMMAND: Command = {
   options: [
     { name: "model", alias: "m", value: "PATH", help: "model to serve", default: "demo" },
     { name: "requests", value: "N", help: "requests of each run", default: "500" },
-    { name: "repeats", value: "N", help: "runs of each point; their medians count", default: "3" },
+    { name: "repeats", value: "N", help: "rounds of fitting and of all points; medians count", default: "3" },
     { name: "points", value: "N", help: "so many of the eight points", default: "8" },
     {
       name: "lengths",
@@ -243,62 +243,78 @@ async function runPrediction(args: Arguments): Promise<number> {
   const asked = args.values.get("model")!;
   const model = asked === "demo" ? asked : await resolveModelFile(asked);
   const lengths = numberOption(args, "lengths", { min: 0.01, max: 100, integer: false })!;
-  const step = await calibrate(model, requests, lengths);
-  console.error(JSON.stringify(step));
   const points = POINTS.slice(0, count).map((each) => ({ ...each, mix: scaledMix(each.mix, lengths) }));
-  const rows: string[][] = [];
-  for (const layout of [ONE, TWO]) {
-    const own = points.filter((point) => point.layout === layout);
-    if (own.length === 0) continue;
-    const stepHere = withWorkers(step, { matrixBytes: 0 }, ONE, layout, (threads) => threads);
-    await using bed = await openBed(model, layout);
-    await warm(bed);
-    for (const { name, mix, load } of own) {
-      const server = serverOf(stepHere, layout);
-      const perSecond = load * capacityOf(server, mix);
-      const arrivals = Array.from(
-        { length: repeats },
-        (_, i) => arrivalsOf(mix, perSecond, requests, 100 + i),
-      );
-      const predicted = medians(arrivals.map((each) => figuresOf(simulate(each, server))));
-      const runs: Figures[] = [];
-      for (const each of arrivals) runs.push(figuresOf(await bed.run(each)));
-      const measured = medians(runs), spread = spreads(runs);
-      const errors = Object.fromEntries(
-        FIGURES.map((figure) => [figure, predicted[figure] / measured[figure] - 1]),
-      );
-      if (args.switches.has("json")) {
-        console.log(
-          JSON.stringify({
-            name,
-            mix,
-            layout,
-            perSecond,
-            predicted,
-            measured,
-            errors,
-            spread,
-            after: await bed.stepTime(),
-          }),
-        );
-      }
-      rows.push([
-        name,
-        perSecond.toFixed(1),
-        ...FIGURES.map((figure) =>
-          `${predicted[figure].toFixed(1)}/${measured[figure].toFixed(1)} ${
-            (100 * errors[figure]).toFixed(0)
-          } % ±${(100 * spread[figure]).toFixed(0)}`
-        ),
-      ]);
-    }
+  const tell = (what: Record<string, unknown>) => {
+    if (args.switches.has("json")) console.log(JSON.stringify(what));
+  };
+  const rounds: Outcome[][] = [];
+  for (let round = 0; round < repeats; round++) {
+    // A machine that others use is another one each quarter of an hour: the model is fitted beside each round.
+    const step = await calibrate(model, requests, lengths);
+    console.error(JSON.stringify(step));
+    const rates = rounds[0]?.map(({ perSecond }) => perSecond);
+    rounds.push(await runRound({ model, step, points, requests, seed: 100 + round, rates, tell }));
   }
+  const rows = points.map(({ name }, i) => {
+    const runs = rounds.map((round) => round[i]);
+    const predicted = medians(runs.map((run) => run.predicted));
+    const measured = runs.map((run) => run.measured), middle = medians(measured), spread = spreads(measured);
+    const error = (figure: keyof Figures) => predicted[figure] / middle[figure] - 1;
+    const errors = Object.fromEntries(FIGURES.map((figure) => [figure, error(figure)]));
+    tell({ name, perSecond: runs[0].perSecond, predicted, measured: middle, errors, spread });
+    const cells = FIGURES.map((figure) =>
+      `${predicted[figure].toFixed(1)}/${middle[figure].toFixed(1)} ${(100 * error(figure)).toFixed(0)} % ±${
+        (100 * spread[figure]).toFixed(0)
+      }`
+    );
+    return [name, runs[0].perSecond.toFixed(1), ...cells];
+  });
   if (!args.switches.has("json")) {
     console.log(
       renderTable(["point", "requests/s", "TTFT p50", "TTFT p95", "ITL p50", "ITL p95", "tokens/s"], rows),
     );
   }
   return 0;
+}
+
+/** A point once. */
+interface Outcome {
+  readonly perSecond: number;
+  readonly predicted: Figures;
+  readonly measured: Figures;
+}
+
+interface RoundOptions {
+  readonly model: string;
+  readonly step: StepModel;
+  readonly points: readonly Point[];
+  readonly requests: number;
+  readonly seed: number;
+  /** Those of the first round; undefined in it. */
+  readonly rates: readonly number[] | undefined;
+  readonly tell: (what: Record<string, unknown>) => void;
+}
+
+/** All points once, in their order. */
+async function runRound(
+  { model, step, points, requests, seed, rates, tell }: RoundOptions,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const layout of [ONE, TWO]) {
+    const own = points.filter((point) => point.layout === layout);
+    if (own.length === 0) continue;
+    const server = serverOf(withWorkers(step, { matrixBytes: 0 }, ONE, layout, (threads) => threads), layout);
+    await using bed = await openBed(model, layout);
+    await warm(bed);
+    for (const { name, mix, load } of own) {
+      const perSecond = rates?.[outcomes.length] ?? load * capacityOf(server, mix);
+      const arrivals = arrivalsOf(mix, perSecond, requests, seed);
+      const predicted = figuresOf(simulate(arrivals, server)), measured = figuresOf(await bed.run(arrivals));
+      outcomes.push({ perSecond, predicted, measured });
+      tell({ name, round: seed, perSecond, predicted, measured, after: await bed.stepTime() });
+    }
+  }
+  return outcomes;
 }
 
 if (import.meta.main) await runScript(COMMAND);
