@@ -55,7 +55,15 @@ Deno.test("kumi refuses unknown commands, options and values with status 2", asy
       [["quantize", "a", "b", "c"], "FORMAT is one of q2_k, "],
       [["run", "hi", "--cpus", "x"], '--cpus: A list of CPUs is like "0-3,8": "x" is neither'],
       [["loadtest", "http://127.0.0.1:9", "--rate", "-1"], "--rate takes a number from "],
-      [["bench", "--peer", "other"], "--peer takes llama.cpp, current value is other"],
+      [
+        ["bench", "--peer", "other"],
+        "--peer takes llama.cpp, openvino-genai, mistralrs, current value is other",
+      ],
+      [
+        ["bench", "--peer", "llama.cpp", "--peer-path", "."],
+        "--peer and --peer-path each name what is measured",
+      ],
+      [["bench", "--peer", "mistralrs", "--peer-cpu", "haswell"], "--peer-cpu needs --peer llama.cpp"],
       [["quantize", "a"], "takes 3 arguments, got 1"],
     ] as const
   ) {

@@ -9,7 +9,7 @@
  */
 
 import { GgufWriter, mixNames, openGguf, tensorType } from "../src/gguf/mod.ts";
-import { PEER_PACKAGE } from "../src/cli/bench/peer/install.ts";
+import { PEER_PACKAGE } from "../src/cli/bench/peer/programs.ts";
 import { cacheFolder } from "../src/hub/cache.ts";
 import type { TensorSpec } from "../src/gguf/mod.ts";
 import { mixCases, typeLines } from "./support/mix_cases.ts";

@@ -3,10 +3,9 @@
  * @module
  */
 
-import { PEER_PACKAGE } from "../../src/cli/bench/peer/install.ts";
 import { LineProcess, LineProcessError } from "../../src/cli/bench/peer/line_process.ts";
 import { Peer } from "../../src/cli/bench/peer/peer.ts";
-import { flashModes } from "../../src/cli/bench/peer/peer_case.ts";
+import { LLAMA_CPP, PEER_PACKAGE } from "../../src/cli/bench/peer/programs.ts";
 import { randomModelFile } from "../../src/cli/bench/random_model_file.ts";
 import { modelShape } from "../../src/models/shapes.ts";
 import { chooseStd, stdFlags } from "../../src/setup/import_map.ts";
@@ -123,8 +122,8 @@ class PeerRival implements Rival {
   async serve({ prompt, answerTokens }: Request): Promise<number[]> {
     const { threads, context } = this.setting;
     const seconds: number[] = [];
-    for (const flash of flashModes("f16")) {
-      await this.peer.open({ threads, context, flash });
+    for (const mode of LLAMA_CPP.modes("f16")) {
+      await this.peer.open({ threads, context, mode });
       await this.peer.prefill(prompt.subarray(0, 8)); // what a new context does once
       const prefill = await this.peer.prefill(prompt);
       // The first answer token comes from the prompt's logits.

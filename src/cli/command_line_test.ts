@@ -174,11 +174,11 @@ Deno.test("commandPermissions() lets a model with a name use the hub and pip, an
       const { hub, run } = await commandAccess(args, env(bin));
       assertEquals([hub, run], [args.includes("hf:o/r"), []], `${args}`);
     }
-    assertEquals((await commandAccess(["bench", "-m", "smollm2", "--peer", "llama.cpp"], env(bin))).run, [
-      python,
-      "node",
-      "npm",
-    ]);
+    const bench = async (...args: string[]) => (await commandAccess(["bench", ...args], env(bin))).run;
+    assertEquals(await bench("-m", "smollm2", "--peer", "llama.cpp"), [python, "node", "npm"]);
+    assertEquals(await bench("-m", "smollm2", "--peer", "mistralrs"), [python]);
+    assertEquals(await bench("--peer", "openvino-genai"), [python]);
+    assertEquals(await bench("--peer-path", "/ik"), [python, "cc"]);
   } finally {
     await Deno.remove(bin, { recursive: true });
   }
@@ -191,6 +191,7 @@ Deno.test("commandPermissions() lets only bench --peer run programs", async () =
   assertEquals(await run(["run", "--", "--peer"]), []);
   assertEquals(await run(["bench", "--peer", "llama.cpp"]), ["--allow-run=node,npm"]);
   assertEquals(await run(["bench", "--peer=llama.cpp"]), ["--allow-run=node,npm"]);
+  assertEquals(await run(["bench", "--peer", "openvino"]), []);
 });
 
 Deno.test("commandAccess() asks for the library where a command may open it, and nowhere else", async () => {

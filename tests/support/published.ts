@@ -4,7 +4,7 @@
  * @module
  */
 
-import { PEER_PACKAGE } from "../../src/cli/bench/peer/install.ts";
+import { PEER_PACKAGE } from "../../src/cli/bench/peer/programs.ts";
 import { cacheFolder } from "../../src/hub/cache.ts";
 import { findOnPath } from "../../src/process/path_search.ts";
 

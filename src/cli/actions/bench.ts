@@ -7,8 +7,8 @@ import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
 import type { MachineLimits } from "../bench/limits.ts";
 import { type BenchResult, measureCase } from "../bench/measure.ts";
 import { meterOf } from "../bench/model_meter.ts";
-import { PEER_PACKAGE } from "../bench/peer/install.ts";
 import { Peer } from "../bench/peer/peer.ts";
+import { chosenPeer, INSTALLED_PEERS, LLAMA_CPP, type PeerProgram } from "../bench/peer/programs.ts";
 import { RANDOM_FORMAT } from "../bench/random_format.ts";
 import { randomModelFile } from "../bench/random_model_file.ts";
 import { type Arguments, choiceOption, numberListOption, numberOption, UsageError } from "../command.ts";
@@ -30,27 +30,25 @@ export async function runBench(args: Arguments): Promise<number> {
   const [load] = Deno.loadavg();
   const repeat = numberOption(args, "repeat", { min: 1, max: 1000, integer: true })!;
   const cases = benchCases(args);
-  const peerName = args.values.get("peer");
-  if (peerName !== undefined && peerName !== "llama.cpp") {
-    throw new UsageError(`--peer takes llama.cpp, current value is ${peerName}`);
-  }
+  const program = peerOption(args);
   choiceOption(args, "shape", shapeNames);
   if (choiceOption(args, "format", weightFormatNames) !== undefined && !args.values.has("shape")) {
     throw new UsageError("--format needs --shape: a model's file has its own format");
   }
-  if (peerName === undefined && args.values.has("peer-cpu")) throw new UsageError("--peer-cpu needs --peer");
   const options = loadOptions(args);
   const { kvFormat } = options;
   using interrupt = interruptible();
   const { signal } = interrupt;
   const path = await modelPath(args, signal);
-  await using peer = peerName === undefined ? undefined : await Peer.start(args.values.get("peer-cpu"));
+  const [variant, checkout] = [args.values.get("peer-cpu"), args.values.get("peer-path")];
+  await using process = program === undefined ? undefined : await Peer.start({ program, variant, checkout });
   using file = await openModel(path);
   using runner = await loadForBench(file, options, cases, signal);
-  const peerSystem = await peer?.load(path);
+  const peerSystem = await process?.load(path);
+  const peer = process === undefined ? undefined : { program: program!, process };
   using meter = meterOf(runner, file);
   const json = args.switches.has("json");
-  if (!json) printConditions(path, runner, load, peerSystem);
+  if (!json) printConditions(path, runner, load, peerSystem && `${peerTitle(program!)}: ${peerSystem}`);
   const { isa, threads } = runner.kernels;
   const shared = { processor: processorName(), isa, threads, kv: kvFormat, loadAverage: load };
   const results: BenchResult[] = [];
@@ -64,6 +62,27 @@ export async function runBench(args: Arguments): Promise<number> {
   }
   if (!json) printLine(`${resultTable(results)}\n\n${limitsLine(meter.limits)}`);
   return 0;
+}
+
+/** The program that is measured too. */
+function peerOption(args: Arguments): PeerProgram | undefined {
+  const [name, folder] = ["peer", "peer-path"].map((option) => args.values.get(option));
+  if (name !== undefined && folder !== undefined) {
+    throw new UsageError("--peer and --peer-path each name what is measured: give one");
+  }
+  const program = chosenPeer(name, folder);
+  if (name !== undefined && program === undefined) {
+    const names = INSTALLED_PEERS.map((each) => each.name).join(", ");
+    throw new UsageError(`--peer takes ${names}, current value is ${name}`);
+  }
+  if (program !== LLAMA_CPP && args.values.has("peer-cpu")) {
+    throw new UsageError(`--peer-cpu needs --peer ${LLAMA_CPP.name}`);
+  }
+  return program;
+}
+
+function peerTitle({ name, package: installed }: PeerProgram): string {
+  return installed === undefined ? name : `${name} of ${installed}`;
 }
 
 async function modelPath(args: Arguments, signal: AbortSignal): Promise<string> {
@@ -112,7 +131,7 @@ function printConditions(
   path: string,
   runner: ModelRunner,
   load: number,
-  peerSystem?: string,
+  peer?: string,
 ): void {
   const { isa, threads } = runner.kernels;
   printLine(`${oneLine(path)}\n${processorName()}, ${threads} threads, ${isa}`);
@@ -121,7 +140,7 @@ function printConditions(
       `the machine was busy before (load average ${load.toFixed(1)}): figures are low, ratios crooked`,
     );
   }
-  if (peerSystem !== undefined) printLine(`llama.cpp of ${PEER_PACKAGE}: ${peerSystem}`);
+  if (peer !== undefined) printLine(peer);
   printLine("");
 }
 
@@ -133,15 +152,15 @@ function limitsLine({ readGBpsByThreads, gmacps }: MachineLimits): string {
 }
 
 function resultTable(results: readonly BenchResult[]): string {
-  const hasPeer = results.some(({ peer }) => peer !== undefined);
+  const peer = results.find(({ peer }) => peer !== undefined)?.peer;
   const header = ["test", "tokens", "batch", "depth", "tokens/s", "GB/s", "GMAC/s", "of limit"];
-  if (hasPeer) header.push("llama.cpp tokens/s", "ratio");
+  if (peer !== undefined) header.push(`${peer} tokens/s`, "ratio");
   const rows = results.map((result) => {
     const { test, tokens, batch, depth, peerTokensPerSecond, ratio } = result;
     const cells = [test, `${tokens}`, `${batch}`, `${depth}`, formatFigure(result.tokensPerSecond)];
     cells.push(formatFigure(result.gigabytesPerSecond), formatFigure(result.gmacPerSecond));
     cells.push(`${(result.fractionOfLimit * 100).toFixed(0)} %`);
-    if (hasPeer) cells.push(formatFigure(peerTokensPerSecond!), `${ratio!.toFixed(2)}×`);
+    if (peer !== undefined) cells.push(formatFigure(peerTokensPerSecond!), `${ratio!.toFixed(2)}×`);
     return cells;
   });
   return renderTable(header, rows);

@@ -6,7 +6,8 @@ import { type BenchCase, prepare } from "./cases.ts";
 import { caseWork, limitSeconds, macsOf, modelCost } from "./limits.ts";
 import type { LimitMeter } from "./meter.ts";
 import type { Peer } from "./peer/peer.ts";
-import { flashModes, preparePeer } from "./peer/peer_case.ts";
+import { preparePeer } from "./peer/peer_case.ts";
+import type { PeerMode, PeerProgram } from "./peer/programs.ts";
 
 /** One line of the result: what was run, how fast, and how near to the limit. */
 export interface BenchResult extends BenchCase {
@@ -21,8 +22,8 @@ export interface BenchResult extends BenchCase {
   readonly peerTokensPerSecond?: number;
   /** tokensPerSecond / peerTokensPerSecond */
   readonly ratio?: number;
-  /** How the peer's better figure was measured. */
-  readonly peerFlashAttention?: boolean;
+  /** How the peer's best figure was measured, where it has more than one way. */
+  readonly peerMode?: string;
   readonly peerSeconds?: readonly number[];
 }
 
@@ -36,7 +37,7 @@ export interface BenchSetting {
   /** Runs of each side; the median counts. */
   readonly repeat: number;
   /** The peer with the same file loaded. */
-  readonly peer?: Peer;
+  readonly peer?: { readonly program: PeerProgram; readonly process: Peer };
   readonly signal: AbortSignal;
 }
 
@@ -47,7 +48,7 @@ export function median(values: readonly number[]): number {
 
 /** Seconds of the peer's runs in one of its modes. */
 interface PeerRuns {
-  readonly flash: boolean;
+  readonly mode: PeerMode;
   readonly seconds: number[];
 }
 
@@ -63,14 +64,14 @@ export async function measureCase(setting: BenchSetting, bench: BenchCase): Prom
     await rounds(setting, () => prepared.run(), seconds);
   } else {
     const shared = { threads: runner.kernels.threads, vocab: runner.hyperparameters.vocab, kv };
-    for (const flash of flashModes(kv)) {
-      const runs: PeerRuns = { flash, seconds: [] };
-      const runPeer = await preparePeer(peer, bench, shared, flash);
+    for (const mode of peer.program.modes(kv)) {
+      const runs: PeerRuns = { mode, seconds: [] };
+      const runPeer = await preparePeer(peer.process, bench, shared, mode);
       await rounds(setting, () => prepared.run(), seconds, { run: runPeer, seconds: runs.seconds });
       peerRuns.push(runs);
     }
   }
-  return { ...bench, ...speeds(setting, bench, seconds), ...peerSpeeds(bench, seconds, peerRuns) };
+  return { ...bench, ...speeds(setting, bench, seconds), ...peerSpeeds(setting, bench, seconds, peerRuns) };
 }
 
 async function rounds(
@@ -105,14 +106,20 @@ function speeds({ runner, file, meter }: BenchSetting, bench: BenchCase, seconds
   };
 }
 
-function peerSpeeds(bench: BenchCase, seconds: readonly number[], runs: readonly PeerRuns[]) {
-  if (runs.length === 0) return {};
+function peerSpeeds(
+  { peer }: BenchSetting,
+  bench: BenchCase,
+  seconds: readonly number[],
+  runs: readonly PeerRuns[],
+) {
+  if (peer === undefined) return {};
   const best = runs.reduce((a, b) => median(b.seconds) < median(a.seconds) ? b : a);
+  const { label } = best.mode;
   return {
-    peer: "llama.cpp",
+    peer: peer.program.name,
     peerTokensPerSecond: bench.tokens * bench.batch / median(best.seconds),
     ratio: median(best.seconds) / median(seconds),
-    peerFlashAttention: best.flash,
+    ...label === "" ? {} : { peerMode: label },
     peerSeconds: best.seconds,
   };
 }

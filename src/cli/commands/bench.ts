@@ -1,10 +1,11 @@
-/** `kumi bench`: prefill and decode speed beside the machine's own limits, and beside llama.cpp. @module */
+/** `kumi bench`: prefill and decode speed beside the machine's own limits, and beside other programs. @module */
 
 import { modelAccess } from "../access.ts";
 import type { KumiCommand } from "../command.ts";
 import { MODEL_HELP } from "../../hub/named_models.ts";
 import { shapeNames } from "../../models/shapes.ts";
-import { PEER_PACKAGE } from "../bench/peer/install.ts";
+import { pythonPrograms } from "../../process/python.ts";
+import { chosenPeer, INSTALLED_PEERS } from "../bench/peer/programs.ts";
 import { RANDOM_FORMAT } from "../bench/random_format.ts";
 import { KV_OPTION, LOAD_OPTIONS } from "../sampling_options.ts";
 
@@ -13,7 +14,7 @@ export const bench: KumiCommand = {
   name: "bench",
   summary: "measure prefill and decode speed beside the machine's limits",
   usage:
-    "bench [--model FILE | --shape NAME --format FORMAT] [--pp N,…] [--tg N,…] [--batch N,…] [--depth N,…] [--peer llama.cpp]",
+    "bench [--model FILE | --shape NAME --format FORMAT] [--pp N,…] [--tg N,…] [--batch N,…] [--depth N,…] [--peer NAME | --peer-path DIR]",
   positionals: { min: 0, max: 0 },
   options: [
     { name: "model", alias: "m", value: "MODEL", help: MODEL_HELP, default: "demo" },
@@ -27,11 +28,16 @@ export const bench: KumiCommand = {
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores this process may use" },
     KV_OPTION,
     ...LOAD_OPTIONS.filter(({ name }) => ["cpus", "prefault", "huge-pages"].includes(name)),
-    { name: "peer", value: "llama.cpp", help: "measure it on the same file in turns; needs node and npm" },
+    {
+      name: "peer",
+      value: "NAME",
+      help: `measure it on the same file in turns: ${INSTALLED_PEERS.map(({ name }) => name).join(", ")}`,
+    },
+    { name: "peer-path", value: "DIR", help: "the same with a checkout of ik_llama.cpp that you have built" },
     {
       name: "peer-cpu",
       value: "NAME",
-      help: "the peer's build for another processor, such as haswell for AVX2",
+      help: "llama.cpp's build for another processor, such as haswell for AVX2",
     },
     { name: "json", help: "one JSON object a line instead of the table" },
   ],
@@ -39,12 +45,22 @@ export const bench: KumiCommand = {
     "The limit of a test is the longer of reading its bytes at the read bandwidth and doing its multiply-adds\n" +
     "at the peak of its weights' arithmetic. Both are measured before, between and after the runs, and the best\n" +
     "counts: the bandwidth on the model's own matrices, the peaks with the instructions that the kernels use.\n\n" +
-    `--peer llama.cpp installs ${PEER_PACKAGE} with npm in the cache folder. It gets the same threads, a ubatch of\n` +
-    "512 and the same KV format, computes logits but samples nothing, and takes turns with kumi once with flash\n" +
-    "attention off and once with it on; the better one counts.",
+    "A peer gets the same file, threads and KV format, and takes turns with kumi. llama.cpp and ik_llama.cpp\n" +
+    "get a ubatch of 512 and compute logits but sample nothing. llama.cpp is measured with flash attention off\n" +
+    "and on, ik_llama.cpp, whose default is on, without and with -rtr; the better one counts. The others generate\n" +
+    "greedily, and say how long the first token took; openvino-genai has an 8-bit cache of its own for q8_0, mistralrs takes a text of\n" +
+    "as many tokens, chooses the type of its cache and is measured with one sequence.\n\n" +
+    `${
+      INSTALLED_PEERS.map((each) => `--peer ${each.name} installs ${each.package} from ${each.registry}`)
+        .join("\n")
+    }\n` +
+    "in the cache folder, with node and npm for llama.cpp, with Python for the others. --peer-path needs Python and\n" +
+    "a C compiler.",
   access: ({ values }, env) => {
     const access = modelAccess(values.get("model")!, env);
-    // llama.cpp runs in node, and npm gets it.
-    return { ...access, run: [...access.run ?? [], ...values.has("peer") ? ["node", "npm"] : []] };
+    const peer = chosenPeer(values.get("peer"), values.get("peer-path"));
+    if (peer === undefined) return access;
+    const pythons = peer.isPython ? pythonPrograms(env("PATH") ?? "") : [];
+    return { ...access, run: [...new Set([...access.run ?? [], ...pythons, ...peer.programs])] };
   },
 };

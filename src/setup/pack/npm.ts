@@ -37,7 +37,14 @@ const ENTRIES: Readonly<Record<string, string>> = {
 /** What an engine's process runs. */
 const ENGINE = "src/engine/process.ts";
 /** What the command line opens by path. */
-const PROGRAMS = ["src/cli/bench/peer/llamacpp.mjs"];
+const PROGRAMS = [
+  "llamacpp.mjs",
+  "line_loop.py",
+  "openvino_peer.py",
+  "mistralrs_peer.py",
+  "ik_peer.py",
+  "ik_peer.c",
+].map((name) => `src/cli/bench/peer/programs/${name}`);
 /** For npx, which starts programs as their first line says. */
 const SHEBANG = "#!/usr/bin/env -S deno run --allow-all\n";
 const DESCRIPTION = "Runs large language models on ordinary CPUs, for Deno";
@@ -126,8 +133,8 @@ async function writeMain(
   );
   const declarations = toDeclarations(Object.values(ENTRIES), sources);
   await writeFiles(folder, [...declarations].map(([name, text]) => [named(name, ".d.ts"), text]));
-  await Deno.mkdir(`${folder}/${DEMO_MODEL}`.replace(/[^/]*$/, ""), { recursive: true });
   for (const file of [DEMO_MODEL, "LICENSE", ...PROGRAMS]) {
+    await Deno.mkdir(`${folder}/${file}`.replace(/[^/]*$/, ""), { recursive: true });
     await Deno.copyFile(`${ROOT}/${file}`, `${folder}/${file}`);
   }
   await copyPages(folder);

@@ -1,11 +1,14 @@
 /**
- * llama.cpp as a measuring partner: a node process that speaks the line protocol of `llamacpp.mjs`.
- * For benchmarks; nothing else in the product loads it.
+ * A measuring partner: a process that speaks the line protocol of `programs/llamacpp.mjs`. For benchmarks;
+ * nothing else in the product loads it.
  * @module
  */
 
-import { installPeer, PeerError } from "./install.ts";
+import { linkBuilt } from "./built.ts";
+import { PeerError } from "./error.ts";
+import { installed, pythonCommand } from "./install.ts";
 import { LineProcess } from "./line_process.ts";
+import { LLAMA_CPP, type PeerMode, type PeerProgram } from "./programs.ts";
 import { peerVariant } from "./variant.ts";
 
 /** A context of the peer. */
@@ -15,10 +18,22 @@ export interface PeerContextOptions {
   readonly context: number;
   /** Sequences that are decoded together; default 1. */
   readonly sequences?: number;
-  /** Flash attention; default off. */
-  readonly flash?: boolean;
+  /** Default: flash attention off, weights as the file has them. */
+  readonly mode?: Pick<PeerMode, "flash" | "repack">;
   /** Type of the KV cache as kumi calls it; default f16. */
   readonly kv?: string;
+}
+
+const PLAIN = { flash: false, repack: false };
+
+/** Which program is started. */
+export interface PeerStartOptions {
+  /** Default: llama.cpp. */
+  readonly program?: PeerProgram;
+  /** llama.cpp's build for this processor family instead of the best one. */
+  readonly variant?: string;
+  /** Folder of a checkout that somebody has built. */
+  readonly checkout?: string;
 }
 
 /** What the peer thinks of each next token. */
@@ -33,7 +48,7 @@ interface Timed {
 }
 
 /**
- * One llama.cpp process; `await using` ends it. Every method throws LineProcessError for what the process
+ * One process of a peer; `await using` ends it. Every method throws LineProcessError for what the process
  * reports.
  */
 export class Peer implements AsyncDisposable {
@@ -43,20 +58,21 @@ export class Peer implements AsyncDisposable {
     this.#process = process;
   }
 
-  /**
-   * Installs the package with npm on first use (needs node, npm and the registry; PeerError), then starts the
-   * process. `variant`: the build for this processor family instead of the best one.
-   */
-  static async start(variant?: string): Promise<Peer> {
+  /** Installs the program on first use (needs its registry; PeerError), then starts the process. */
+  static async start({ program = LLAMA_CPP, variant, checkout }: PeerStartOptions = {}): Promise<Peer> {
     if (import.meta.dirname === undefined) {
       throw new PeerError(
         "--peer starts a program that JSR's package cannot hold: use kumi from npm or a checkout",
       );
     }
-    const installed = await installPeer();
-    const folder = variant === undefined ? installed : await peerVariant(installed, variant);
-    const args = [`${import.meta.dirname}/llamacpp.mjs`, folder];
-    return new Peer(new LineProcess({ name: "llama.cpp", command: "node", args, stderr: "null" }));
+    const programs = `${import.meta.dirname}/programs`;
+    const runtime = program.isPython ? pythonCommand() : ["node"];
+    const folder = checkout === undefined
+      ? await installed(program)
+      : await linkBuilt(checkout, `${programs}/ik_peer.c`);
+    const home = variant === undefined ? folder : await peerVariant(folder, variant);
+    const [command, ...args] = [...runtime, `${programs}/${program.script}`, home];
+    return new Peer(new LineProcess({ name: program.name, command, args, stderr: "null" }));
   }
 
   /** Loads a GGUF file in place of the last one. Resolves to what the library says of its own build. */
@@ -66,8 +82,17 @@ export class Peer implements AsyncDisposable {
 
   /** Opens a context in place of the last one; batches of 512 tokens. */
   async open(options: PeerContextOptions): Promise<void> {
-    const { threads, context, sequences = 1, flash = false, kv = "f16" } = options;
-    await this.#process.call({ cmd: "open", threads, context, sequences, flash, kv: kv.toUpperCase() });
+    const { threads, context, sequences = 1, mode = PLAIN, kv = "f16" } = options;
+    const { flash, repack } = mode;
+    await this.#process.call({
+      cmd: "open",
+      threads,
+      context,
+      sequences,
+      flash,
+      repack,
+      kv: kv.toUpperCase(),
+    });
   }
 
   /** Puts these tokens into the cache of every sequence: computed once, then copied. */

@@ -1,6 +1,6 @@
 /** The peer's native library comes in builds for many processors, of which it loads the best. @module */
 
-import { PeerError } from "./install.ts";
+import { PeerError } from "./error.ts";
 
 const BUILD = /^libggml-cpu-([\w-]+)\.(so|dylib)$/;
 
