@@ -1,7 +1,7 @@
 /**
  * Whole commands, timed by hyperfine: from nothing to the first token of an answer.
  *
- * deno task run bench/startup.ts [--model FILE | --shape NAME --format FORMAT] [--peer llama.cpp] [--runs N]
+ * deno task run bench/startup.ts [--model FILE | --shape NAME --format FORMAT] [--peer llama.cpp | --parts] [--runs N]
  * @module
  */
 
@@ -13,6 +13,7 @@ import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { commandPermissions } from "../src/cli/command_line.ts";
 import { ensureProgram, ProgramMissing } from "../src/setup/programs.ts";
+import { type PartsSetting, partsTable } from "./startup/parts.ts";
 import { runScript } from "./support/script.ts";
 
 const PROMPT = "Tell me a story about a lamp.";
@@ -20,7 +21,7 @@ const PROMPT = "Tell me a story about a lamp.";
 const COMMAND: Command = {
   name: "bench/startup.ts",
   summary: "time whole commands from start to the first token, with hyperfine",
-  usage: "[--model FILE | --shape NAME --format FORMAT] [--peer llama.cpp] [--runs N]",
+  usage: "[--model FILE | --shape NAME --format FORMAT] [--peer llama.cpp | --parts] [--runs N]",
   positionals: { min: 0, max: 0 },
   options: [
     { name: "model", alias: "m", value: "PATH|hf:…", help: "GGUF file", default: "demo" },
@@ -30,6 +31,7 @@ const COMMAND: Command = {
     { name: "threads", alias: "t", value: "N", help: "threads; default: the cores of this machine" },
     { name: "peer", value: "llama.cpp", help: "time it too, in node" },
     { name: "export-json", value: "FILE", help: "hyperfine's results" },
+    { name: "parts", help: "where kumi's time goes instead, part by part; needs no hyperfine" },
   ],
   run: runStartup,
 };
@@ -42,6 +44,10 @@ async function runStartup(args: Arguments): Promise<number> {
   const model = shape === undefined
     ? await resolveModelFile(args.values.get("model")!)
     : await randomModelFile(shape, args.values.get("format")!);
+  if (args.switches.has("parts")) {
+    console.log(await partsTable(await partsSetting(model, threads, runs)));
+    return 0;
+  }
   const peer = args.values.get("peer");
   if (peer !== undefined && peer !== "llama.cpp") {
     throw new RangeError(`--peer takes llama.cpp, current value is ${peer}`);
@@ -55,12 +61,31 @@ async function runStartup(args: Arguments): Promise<number> {
   return await hyperfine([...flags, ...named]);
 }
 
+/** Parts of the commands, each with the one before in it, and what the last one does. */
+async function partsSetting(model: string, threads: number, runs: number): Promise<PartsSetting> {
+  const [[, task], [, command]] = await kumiCommands(model, threads);
+  const all = [Deno.execPath(), "run", "--quiet", "--allow-all", ...stdFlags(await chooseStd())];
+  const until = (words: string[], main: string) => [...words.slice(0, words.indexOf(main) + 1), "--version"];
+  return {
+    nothing: [...all, `${ROOT}/bench/startup/nothing.ts`],
+    commands: [
+      ["kumi --version", until(command, MAIN)],
+      ["deno task kumi --version", until(task, "kumi")],
+      ["kumi run", command],
+      ["deno task kumi run", task],
+    ],
+    laps: [...all, `${ROOT}/bench/startup/laps.ts`, model, `${threads}`, PROMPT],
+    runs,
+  };
+}
+
+const MAIN = `${ROOT}/src/cli/main.ts`;
+
 /** What a user types, and the command line that the task starts. */
 async function kumiCommands(model: string, threads: number): Promise<[string, string[]][]> {
   const args = ["run", "--raw", PROMPT, "--model", model, "--temperature", "0", "--max-tokens", "1"];
   args.push("--threads", `${threads}`);
   const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(await chooseStd())];
-  const main = `${ROOT}/src/cli/main.ts`;
   return [
     ["deno task kumi run", [
       Deno.execPath(),
@@ -70,7 +95,7 @@ async function kumiCommands(model: string, threads: number): Promise<[string, st
       "kumi",
       ...args,
     ]],
-    ["kumi run", [Deno.execPath(), "run", ...flags, ...await commandPermissions(args), main, ...args]],
+    ["kumi run", [Deno.execPath(), "run", ...flags, ...await commandPermissions(args), MAIN, ...args]],
   ];
 }
 

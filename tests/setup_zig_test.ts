@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { BuildError, ensureLibrary, sourceHash } from "../src/setup/build.ts";
 import { libraryPath } from "../src/setup/paths.ts";
 import { ensureZig, findZig, ZIG_VERSION, ZigError, type ZigSearch } from "../src/setup/zig.ts";
@@ -146,6 +146,26 @@ Deno.test({ ignore, name: "ensureLibrary() builds when the sources changed and o
   assertEquals(await Deno.readTextFile(await ensureLibrary(test.options)), "second\n");
   assertEquals(await test.calls(), 2);
 });
+
+Deno.test(
+  { ignore, name: "ensureLibrary() reads sources again that look otherwise, and builds if they are" },
+  async () => {
+    await using test = await setUpBuild();
+    const source = `${test.options.kernels}/build.zig`;
+    await ensureLibrary(test.options);
+    await Deno.utime(source, 1000, 1000);
+    await ensureLibrary(test.options);
+    assertEquals(await test.calls(), 1);
+    const stamp = await Deno.readTextFile(`${test.options.build}/library.sha256`);
+    await Deno.utime(source, 2000, 2000);
+    await ensureLibrary(test.options);
+    assertNotEquals(await Deno.readTextFile(`${test.options.build}/library.sha256`), stamp, "seen anew");
+    await Deno.writeTextFile(source, "two"); // as long as before
+    await Deno.utime(source, 3000, 3000);
+    await ensureLibrary(test.options);
+    assertEquals(await test.calls(), 2);
+  },
+);
 
 Deno.test({ ignore, name: "ensureLibrary() leaves the old library alone when the build fails" }, async () => {
   await using test = await setUpBuild();

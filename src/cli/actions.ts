@@ -1,38 +1,107 @@
 /**
- * What the commands do, loaded when they run. It stands apart from what they are: Deno reads all modules that
- * a program may import when it starts, and whoever only asks a command what it may touch must not wait for
- * these, nor for their packages.
+ * What the commands do, loaded when they run. It stands apart from what they are: whoever only asks a command
+ * what it may touch must not wait for these, nor for their packages.
  * @module
  */
 
+import { startEngineWorker } from "../client/engine_worker.ts";
 import type { Arguments } from "./command.ts";
 import type { CommandName } from "./commands.ts";
+import { later } from "./later.ts";
 
-/** Each resolves to the exit status. */
-export const ACTIONS: Readonly<Record<CommandName, (args: Arguments) => Promise<number>>> = {
-  chat: async (args) => await (await import("./actions/chat.ts")).runChat(args),
-  run: async (args) => await (await import("./actions/run.ts")).runOnce(args),
-  serve: async (args) => await (await import("./actions/serve.ts")).runServer(args),
-  ps: async (args) => await (await import("./actions/ps.ts")).runPs(args),
-  stop: async (args) => await (await import("./actions/stop.ts")).runStop(args),
-  usage: async (args) => await (await import("./actions/usage.ts")).runUsage(args),
-  pull: async (args) => await (await import("./actions/pull.ts")).runPull(args),
-  list: async (args) => await (await import("./actions/list.ts")).runList(args),
-  rm: async (args) => await (await import("./actions/rm.ts")).runRm(args),
-  batch: async (args) => await (await import("./actions/batch.ts")).runBatch(args),
-  verify: async (args) => await (await import("./actions/verify.ts")).runVerify(args),
-  keygen: async (args) => await (await import("./actions/keygen.ts")).runKeygen(args),
-  inspect: async (args) => await (await import("./actions/inspect.ts")).runInspect(args),
-  tokenize: async (args) => await (await import("./actions/tokenize.ts")).runTokenize(args),
-  quantize: async (args) => await (await import("./actions/quantize.ts")).runQuantize(args),
-  imatrix: async (args) => await (await import("./actions/imatrix.ts")).runImatrix(args),
-  compare: async (args) => await (await import("./actions/compare.ts")).runCompare(args),
-  convert: async (args) => await (await import("./actions/convert.ts")).runConvert(args),
-  bench: async (args) => await (await import("./actions/bench.ts")).runBench(args),
-  perplexity: async (args) => await (await import("./actions/perplexity.ts")).runPerplexity(args),
-  loadtest: async (args) => await (await import("./actions/loadtest.ts")).runLoadtest(args),
-  plan: async (args) => await (await import("./actions/plan.ts")).runPlan(args),
-  traffic: async (args) => await (await import("./actions/traffic.ts")).runTraffic(args),
-  report: async (args) => await (await import("./actions/report.ts")).runReport(args),
-  trial: async (args) => await (await import("./actions/trial.ts")).runTrialCommand(args),
+/** Resolves to the exit status. */
+type Action = (args: Arguments) => Promise<number>;
+
+const action = later<Action>();
+
+/** For what is going to run an engine in this process. */
+function besideEngine(load: () => Promise<Action>): () => Promise<Action> {
+  return () => {
+    startEngineWorker();
+    return load();
+  };
+}
+
+/** Each loads what a command does. */
+export const ACTIONS: Readonly<Record<CommandName, () => Promise<Action>>> = {
+  chat: besideEngine(
+    action<typeof import("./actions/chat.ts")>(new URL("./actions/chat.ts", import.meta.url), "runChat"),
+  ),
+  run: besideEngine(
+    action<typeof import("./actions/run.ts")>(new URL("./actions/run.ts", import.meta.url), "runOnce"),
+  ),
+  serve: action<typeof import("./actions/serve.ts")>(
+    new URL("./actions/serve.ts", import.meta.url),
+    "runServer",
+  ),
+  ps: action<typeof import("./actions/ps.ts")>(new URL("./actions/ps.ts", import.meta.url), "runPs"),
+  stop: action<typeof import("./actions/stop.ts")>(new URL("./actions/stop.ts", import.meta.url), "runStop"),
+  usage: action<typeof import("./actions/usage.ts")>(
+    new URL("./actions/usage.ts", import.meta.url),
+    "runUsage",
+  ),
+  pull: action<typeof import("./actions/pull.ts")>(new URL("./actions/pull.ts", import.meta.url), "runPull"),
+  list: action<typeof import("./actions/list.ts")>(new URL("./actions/list.ts", import.meta.url), "runList"),
+  rm: action<typeof import("./actions/rm.ts")>(new URL("./actions/rm.ts", import.meta.url), "runRm"),
+  batch: besideEngine(action<typeof import("./actions/batch.ts")>(
+    new URL("./actions/batch.ts", import.meta.url),
+    "runBatch",
+  )),
+  verify: action<typeof import("./actions/verify.ts")>(
+    new URL("./actions/verify.ts", import.meta.url),
+    "runVerify",
+  ),
+  keygen: action<typeof import("./actions/keygen.ts")>(
+    new URL("./actions/keygen.ts", import.meta.url),
+    "runKeygen",
+  ),
+  inspect: action<typeof import("./actions/inspect.ts")>(
+    new URL("./actions/inspect.ts", import.meta.url),
+    "runInspect",
+  ),
+  tokenize: action<typeof import("./actions/tokenize.ts")>(
+    new URL("./actions/tokenize.ts", import.meta.url),
+    "runTokenize",
+  ),
+  quantize: action<typeof import("./actions/quantize.ts")>(
+    new URL("./actions/quantize.ts", import.meta.url),
+    "runQuantize",
+  ),
+  imatrix: action<typeof import("./actions/imatrix.ts")>(
+    new URL("./actions/imatrix.ts", import.meta.url),
+    "runImatrix",
+  ),
+  compare: action<typeof import("./actions/compare.ts")>(
+    new URL("./actions/compare.ts", import.meta.url),
+    "runCompare",
+  ),
+  convert: action<typeof import("./actions/convert.ts")>(
+    new URL("./actions/convert.ts", import.meta.url),
+    "runConvert",
+  ),
+  bench: action<typeof import("./actions/bench.ts")>(
+    new URL("./actions/bench.ts", import.meta.url),
+    "runBench",
+  ),
+  perplexity: action<typeof import("./actions/perplexity.ts")>(
+    new URL("./actions/perplexity.ts", import.meta.url),
+    "runPerplexity",
+  ),
+  loadtest: action<typeof import("./actions/loadtest.ts")>(
+    new URL("./actions/loadtest.ts", import.meta.url),
+    "runLoadtest",
+  ),
+  plan: action<typeof import("./actions/plan.ts")>(new URL("./actions/plan.ts", import.meta.url), "runPlan"),
+  traffic: action<typeof import("./actions/traffic.ts")>(
+    new URL("./actions/traffic.ts", import.meta.url),
+    "runTraffic",
+  ),
+  report: action<typeof import("./actions/report.ts")>(
+    new URL("./actions/report.ts", import.meta.url),
+    "runReport",
+  ),
+  trial: action<typeof import("./actions/trial.ts")>(
+    new URL("./actions/trial.ts", import.meta.url),
+    "runTrialCommand",
+  ),
 };

@@ -43,7 +43,7 @@ export async function commandAccess(
   const line = readCommandLine(argv);
   if (line.asks !== "command") return NOTHING;
   try {
-    const command = COMMANDS[line.command];
+    const command = await COMMANDS[line.command]();
     const args: Arguments = parseCommand(command, line.words);
     return await command.access(args, env);
   } catch (error) {

@@ -283,9 +283,9 @@ Deno.test("commandPermissions() lets trial start servers, write its folder and r
   assertEquals(await open(["--profil", "chat"]), []);
 });
 
-Deno.test("readCommandLine() finds every command by its name", () => {
+Deno.test("readCommandLine() finds every command by its name", async () => {
   for (const name of Object.keys(COMMANDS) as CommandName[]) {
-    assertEquals(COMMANDS[name].name, name);
+    assertEquals((await COMMANDS[name]()).name, name);
     assertEquals(readCommandLine([name, "x"]), { asks: "command", command: name, words: ["x"] });
     assertEquals(readCommandLine(["help", name]), { asks: "help", topic: name });
     assertEquals(readCommandLine([name, "-h"]), { asks: "help", topic: name });
@@ -294,16 +294,26 @@ Deno.test("readCommandLine() finds every command by its name", () => {
 });
 
 Deno.test("asking a command what it may touch needs neither models nor a server nor JSR", async () => {
-  const entry = new URL("./command_line.ts", import.meta.url);
-  const loaded = await loadedModules(entry);
-  const rooms =
-    "client/|engine/|runner/|models/(?!shapes.ts|\\w+_shapes.ts|shape_keys.ts)|layers/|loadtest/|cli/actions|server/routes/";
-  const heavy = [...loaded].filter((module) =>
-    /^package:(?!node:)/.test(module) || new RegExp(`/src/(?:${rooms})`).test(module)
-  );
-  assertEquals(heavy, []);
-  assert(loaded.size > 15 && loaded.size < 100, `${loaded.size} modules`);
-  // Deno looks for those, too, that may be imported later, and JSR is not everywhere.
-  const later = [...await loadedModules(entry, { later: true })];
-  assertEquals(later.filter((module) => /^package:@std|cli\/actions/.test(module)), []);
+  const commands = Object.keys(COMMANDS).map((name) => `./commands/${name}.ts`);
+  for (const path of ["./command_line.ts", ...commands]) {
+    const entry = new URL(path, import.meta.url);
+    const loaded = await loadedModules(entry);
+    const rooms =
+      "client/|engine/|runner/|models/(?!shapes.ts|\\w+_shapes.ts|shape_keys.ts)|layers/|loadtest/|cli/actions|server/routes/";
+    const heavy = [...loaded].filter((module) =>
+      /^package:(?!node:)/.test(module) || new RegExp(`/src/(?:${rooms})`).test(module)
+    );
+    assertEquals(heavy, [], path);
+    assert(loaded.size > 5 && loaded.size < 60, `${path}: ${loaded.size} modules`);
+    // Deno looks for those, too, that may be imported later, and JSR is not everywhere.
+    const later = [...await loadedModules(entry, { later: true })];
+    assertEquals(later.filter((module) => /^package:@std|cli\/actions/.test(module)), [], path);
+  }
+});
+
+Deno.test("a command line reads only the modules of its own command", async () => {
+  const loaded = [...await loadedModules(new URL("./main.ts", import.meta.url))];
+  assertEquals(loaded.filter((module) => /\/cli\/(?:commands|actions)\//.test(module)), []);
+  const text = await Deno.readTextFile(new URL("./actions.ts", import.meta.url));
+  assertEquals(/^[^*]*\bawait import\("/m.test(text), false, "Deno reads what an import names at once");
 });

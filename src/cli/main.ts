@@ -11,8 +11,8 @@ import { indented } from "../process/harmless.ts";
 import { printLine, printNote } from "../process/print.ts";
 import { VERSION } from "../protocol/version.ts";
 
-function overview(): string {
-  const commands = Object.values(COMMANDS);
+async function overview(): Promise<string> {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()));
   const width = Math.max(...commands.map(({ name }) => name.length));
   return [
     "kumi serves large language models from ordinary CPUs.",
@@ -38,14 +38,15 @@ export async function main(argv: readonly string[]): Promise<number> {
       printLine(`kumi ${VERSION}`);
       return 0;
     case "help":
-      printLine(line.topic ? helpText(COMMANDS[line.topic]) : overview());
+      printLine(line.topic ? helpText(await COMMANDS[line.topic]()) : await overview());
       return line.isMissing ? 2 : 0;
     case "unknown":
-      printNote(`kumi: unknown command ${JSON.stringify(line.name)}\n\n${overview()}`);
+      printNote(`kumi: unknown command ${JSON.stringify(line.name)}\n\n${await overview()}`);
       return 2;
     case "command":
       try {
-        return await ACTIONS[line.command](parseCommand(COMMANDS[line.command], line.words));
+        const args = parseCommand(await COMMANDS[line.command](), line.words);
+        return await (await ACTIONS[line.command]())(args);
       } catch (error) {
         return report(error);
       }

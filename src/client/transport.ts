@@ -1,3 +1,4 @@
+import { takeEngineWorker } from "./engine_worker.ts";
 import { CONTROL_WORDS, ControlWord, type FromEngine, type ToEngine } from "../protocol/messages.ts";
 
 /**
@@ -34,11 +35,11 @@ export class WorkerTransport implements Transport {
   readonly #words: Int32Array;
   readonly #worker: Worker;
 
-  /** `url`: the worker's module. `name`: what debuggers call it. */
-  constructor(url: URL = new URL("../engine/worker.ts", import.meta.url), name = "kumi engine") {
+  /** `url`: another module than the engine's. `name`: what debuggers call it. */
+  constructor(url?: URL, name = "kumi engine") {
     this.control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT);
     this.#words = new Int32Array(this.control);
-    this.#worker = new Worker(url, { type: "module", name });
+    this.#worker = url === undefined ? takeEngineWorker(name) : new Worker(url, { type: "module", name });
   }
 
   post(message: ToEngine): void {

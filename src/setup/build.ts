@@ -28,38 +28,81 @@ export interface BuildOptions {
 
 const SKIPPED = new Set([".zig-cache", "zig-cache", "zig-out"]);
 
-async function sourceFiles(folder: string, prefix = ""): Promise<string[]> {
+// Synchronous: hundreds of files, of which each would be a round of the event loop at every start.
+function sourceFiles(folder: string, prefix = ""): string[] {
   const files: string[] = [];
-  for await (const entry of Deno.readDir(folder)) {
+  for (const entry of Deno.readDirSync(folder)) {
     const path = `${prefix}${entry.name}`;
     if (SKIPPED.has(entry.name) || entry.name.startsWith(".")) continue;
-    if (entry.isDirectory) files.push(...await sourceFiles(`${folder}/${entry.name}`, `${path}/`));
+    if (entry.isDirectory) files.push(...sourceFiles(`${folder}/${entry.name}`, `${path}/`));
     else if (/\.(zig|zon)$/.test(entry.name)) files.push(path);
   }
   return files.sort();
 }
 
-/** SHA-256 over the names and contents of the Zig sources, the Zig version and the target, as hex. */
-export async function sourceHash(kernels: string): Promise<string> {
+/** What a library depends on beside its sources. */
+function target(): string {
   const { os, arch } = Deno.build;
-  const parts: Uint8Array[] = [
-    new TextEncoder().encode(`zig ${ZIG_VERSION} ${os} ${arch} ${levelsToBuild().join()}\0`),
-  ];
-  for (const file of await sourceFiles(kernels)) {
-    const content = await Deno.readFile(`${kernels}/${file}`);
-    parts.push(new TextEncoder().encode(`${file}\0${content.length}\0`), content);
-  }
-  const digest = await crypto.subtle.digest("SHA-256", await new Blob(parts as BlobPart[]).arrayBuffer());
-  return new Uint8Array(digest).toHex();
+  return `zig ${ZIG_VERSION} ${os} ${arch} ${levelsToBuild().join()}`;
 }
 
-async function isCurrent(library: string, stamp: string, hash: string): Promise<boolean> {
+async function sha256(parts: readonly (string | Uint8Array)[]): Promise<string> {
+  const bytes = await new Blob(parts as BlobPart[]).arrayBuffer();
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+/** SHA-256 over the names and contents of the Zig sources, the Zig version and the target, as hex. */
+export async function sourceHash(kernels: string): Promise<string> {
+  const parts: (string | Uint8Array)[] = [`${target()}\0`];
+  for (const file of sourceFiles(kernels)) {
+    const content = Deno.readFileSync(`${kernels}/${file}`);
+    parts.push(`${file}\0${content.length}\0`, content);
+  }
+  return await sha256(parts);
+}
+
+/**
+ * The same over their names, sizes and times. Unlike contents it costs a start some 3 ms: sources that look as
+ * they did are not read.
+ */
+async function sourceLook(kernels: string): Promise<string> {
+  const looks = sourceFiles(kernels).map((file) => {
+    const { size, mtime } = Deno.statSync(`${kernels}/${file}`);
+    return `\0${file}\0${size}\0${mtime?.getTime()}`;
+  });
+  return await sha256([target(), ...looks]);
+}
+
+/** The sources that a library was built from. */
+interface Stamp {
+  readonly hash: string;
+  /** How they looked then, or when they were read last. */
+  readonly look?: string;
+}
+
+/** Undefined where there is no library, or no stamp yet. */
+async function readStamp(library: string, stamp: string): Promise<Stamp | undefined> {
   try {
     await Deno.stat(library);
-    return (await Deno.readTextFile(stamp)).trim() === hash;
+    const [hash, look] = (await Deno.readTextFile(stamp)).trim().split("\n");
+    return { hash, look };
   } catch {
-    return false; // no library or no stamp yet
+    return undefined;
   }
+}
+
+async function writeStamp(stamp: string, { hash, look }: Stamp): Promise<void> {
+  await Deno.writeTextFile(stamp, `${hash}\n${look}\n`);
+}
+
+/** Whether a library is that of these sources. */
+async function isCurrent(library: string, stamp: string, kernels: string): Promise<boolean> {
+  const [known, look] = [await readStamp(library, stamp), await sourceLook(kernels)];
+  if (known === undefined) return false;
+  if (known.look === look) return true;
+  if (known.hash !== await sourceHash(kernels)) return false;
+  await writeStamp(stamp, { ...known, look }).catch(() => {}); // read-only: they are read the next time, too
+  return true;
 }
 
 /** Waits for the lock that only one build at a time holds; the system frees it when its holder dies. */
@@ -206,12 +249,14 @@ async function ensureArtifact(artifact: Artifact, options: BuildOptions): Promis
   const build = options.build ?? BUILD;
   const library = artifact.file(build);
   const stamp = `${build}/${artifact.stamp}`;
-  if (await isCurrent(library, stamp, await sourceHash(kernels))) return library;
+  if (await isCurrent(library, stamp, kernels)) return library;
 
   await Deno.mkdir(build, { recursive: true });
   using _lock = await lockBuild(`${build}/library.lock`);
+  if (await isCurrent(library, stamp, kernels)) return library;
+  // The look first: what changes in between is read the next time.
+  const look = await sourceLook(kernels);
   const hash = await sourceHash(kernels);
-  if (await isCurrent(library, stamp, hash)) return library;
 
   const zig = await (options.zig ?? (() => ensureZig({ signal: options.signal })))();
   const staging = stagingFolder(build);
@@ -224,7 +269,7 @@ async function ensureArtifact(artifact: Artifact, options: BuildOptions): Promis
     }
     await Deno.mkdir(library.replace(/[^/]*$/, ""), { recursive: true });
     await Deno.rename(built, library);
-    await Deno.writeTextFile(stamp, hash + "\n");
+    await writeStamp(stamp, { hash, look });
   } finally {
     await Deno.remove(staging, { recursive: true }).catch(() => {});
   }

@@ -1,0 +1,2 @@
+// Nothing: what Deno itself takes to start and end.
+export {};
