@@ -15,7 +15,7 @@
  */
 
 import { parseArgs } from "@std/cli";
-import { type BenchCase, kvTokensOf, prepare } from "../src/cli/bench/cases.ts";
+import { type BenchCase, CaseSeries, kvTokensOf } from "../src/cli/bench/cases.ts";
 import { caseWork, type MachineLimits, macsOf, modelCost } from "../src/cli/bench/limits.ts";
 import { median } from "../src/cli/bench/measure.ts";
 import { meterOf } from "../src/cli/bench/model_meter.ts";
@@ -56,13 +56,9 @@ export function attentionMacs(layers: readonly LayerShape[], bench: BenchCase): 
   return macs * bench.batch;
 }
 
-/** Runs the case `steps` times; `filled`: tokens of its sequence that the cache has already. */
-function profile(
-  { runner, file, watch, steps }: Setting,
-  bench: BenchCase,
-  filled: number,
-): CaseProfile {
-  const step = prepare(runner, bench, filled);
+/** Runs the case `steps` times. */
+function profile({ runner, series, file, watch, steps }: Setting, bench: BenchCase): CaseProfile {
+  const step = series.prepare(bench);
   const isDecode = bench.test === "decode";
   const totals: number[] = [], outside: number[] = [];
   const opMs = new Map<string, number[]>();
@@ -97,6 +93,7 @@ function profile(
 
 interface Setting {
   readonly runner: ModelRunner;
+  readonly series: CaseSeries;
   readonly file: GgufFile;
   readonly watch: NativeStopwatch;
   readonly steps: number;
@@ -112,17 +109,6 @@ function casesOf(prefill: number, depths: readonly number[], batches: readonly n
     ...deep,
     ...batches.map((batch): BenchCase => ({ test: "decode", tokens: 1, batch, depth: BATCH_DEPTH })),
   ];
-}
-
-function profileAll(setting: Setting, cases: readonly BenchCase[]): CaseProfile[] {
-  let filled = 0;
-  return cases.map((bench) => {
-    // Where layers have windows of their own the places of a sequence depend on its length.
-    const isKept = bench.batch === 1 && setting.runner.kvWindows.length === 1;
-    const result = profile(setting, bench, isKept ? Math.min(filled, bench.depth) : 0);
-    filled = bench.batch === 1 ? Math.max(filled, bench.depth + bench.tokens) : 0;
-    return result;
-  });
 }
 
 function nameOf({ test, tokens, batch, depth }: BenchCase): string {
@@ -207,7 +193,8 @@ async function main(): Promise<void> {
   });
   using meter = meterOf(runner, file);
   meter.sample();
-  const profiles = profileAll({ runner, file, watch, steps: Number(args.steps ?? 20) }, cases);
+  const setting = { runner, series: new CaseSeries(runner), file, watch, steps: Number(args.steps ?? 20) };
+  const profiles = cases.map((bench) => profile(setting, bench));
   meter.sample();
   const { isa, threads } = runner.kernels;
   if (args.json) {

@@ -9,6 +9,7 @@
 
 import { TokenizerError } from "./error.ts";
 import { readStrips, type Strips } from "./strips.ts";
+import { TextIndex } from "./text_index.ts";
 import { type Metadata, readBoolean, readNumbers, readStrings, readTokenId } from "./metadata.ts";
 
 /** What a token is: the values of `tokenizer.ggml.token_type`. */
@@ -51,6 +52,9 @@ const END_TEXTS = new Set([
  */
 const MARKER_TEXTS = new Set(["<start_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>"]);
 
+/** Codes of the first characters of all those. */
+const MARKER_STARTS = new Set([..."<[_"].map((character) => character.charCodeAt(0)));
+
 /** `<|…|>` and its full-width twin: the shape that only control tokens have. */
 const MARKER_SHAPE = /^<[|｜][^\s<>]*[|｜]>$/u;
 
@@ -83,15 +87,18 @@ export class Vocabulary {
   readonly addEos: boolean;
   /** Tokens that take the white space before them, or behind them, with them. */
   readonly strips: Strips;
-  /** Longest text that `lookup` knows, UTF-16 code units. */
-  readonly lookupCharsMax: number;
-  readonly #ids: Map<string, number>;
+  /** All texts, those of control tokens too. */
+  readonly index: TextIndex;
+  #lookupCharsMax: number | undefined;
+  /** What the index cannot tell: made when it is asked for. */
+  #textIds: Map<string, number> | undefined;
 
   private constructor(metadata: Metadata, defaults: { addBos: boolean; ids: Partial<SpecialIds> }) {
     this.texts = readTexts(metadata);
     const size = this.texts.length;
     this.kinds = readKinds(metadata, size);
-    this.scores = Float32Array.from(readNumbers(metadata, "scores", size) ?? { length: size }, (s) => s ?? 0);
+    const scores = readNumbers(metadata, "scores", size);
+    this.scores = scores === undefined ? new Float32Array(size) : new Float32Array(scores);
     this.special = readSpecialIds(metadata, size, defaults.ids);
     markControlTokens(this.texts, this.kinds, this.special, metadata.has("tokenizer.ggml.token_type"));
     this.endIds = findEnds(this.texts, this.kinds, this.special);
@@ -105,8 +112,7 @@ export class Vocabulary {
       throw new TokenizerError("tokenizer.ggml.add_eos_token is true, but eos_token_id is not set");
     }
     this.strips = readStrips(metadata, this.texts, (id) => this.isSpecial(id));
-    this.#ids = new Map();
-    this.lookupCharsMax = this.#index();
+    this.index = new TextIndex(this.texts);
   }
 
   /**
@@ -126,7 +132,19 @@ export class Vocabulary {
    * tokens with the same text the first one counts; the others can still be decoded.
    */
   lookup(text: string): number | undefined {
-    return this.#ids.get(text);
+    const id = this.index.start().take(text, 0, text.length).find();
+    if (id < 0 || text === "") return undefined;
+    if (this.isText(id) && this.texts[id] === text) return id;
+    // The first of equal texts is none that text may become, or other texts have the same hash.
+    return (this.#textIds ??= this.#mapTexts()).get(text);
+  }
+
+  /** Longest text that `lookup` knows, UTF-16 code units. */
+  get lookupCharsMax(): number {
+    return this.#lookupCharsMax ??= this.texts.reduce(
+      (max, text, id) => text.length > max && this.isText(id) ? text.length : max,
+      0,
+    );
   }
 
   /** True for tokens that only a template or the engine may write. */
@@ -145,16 +163,12 @@ export class Vocabulary {
     return !this.isControl(id) && this.kinds[id] !== TokenKind.byte;
   }
 
-  #index(): number {
-    let charsMax = 0;
-    for (let id = 0; id < this.texts.length; id++) {
-      if (!this.isText(id)) continue;
-      const text = this.texts[id];
-      if (text === "" || this.#ids.has(text)) continue;
-      this.#ids.set(text, id);
-      if (text.length > charsMax) charsMax = text.length;
-    }
-    return charsMax;
+  #mapTexts(): Map<string, number> {
+    const ids = new Map<string, number>();
+    this.texts.forEach((text, id) => {
+      if (this.isText(id) && !ids.has(text)) ids.set(text, id);
+    });
+    return ids;
   }
 }
 
@@ -214,7 +228,7 @@ function markControlTokens(
   for (let id = 0; id < texts.length; id++) {
     const text = texts[id];
     // Almost all tokens start otherwise: the sets and the expression need not see them.
-    if (!/^[<\[_]/.test(text)) continue;
+    if (!MARKER_STARTS.has(text.charCodeAt(0))) continue;
     if (END_TEXTS.has(text) || MARKER_TEXTS.has(text) || MARKER_SHAPE.test(text)) {
       kinds[id] = TokenKind.control;
     }

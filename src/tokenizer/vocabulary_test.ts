@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { TokenizerError } from "./error.ts";
 import { byteLevelMetadata, sentencePieceMetadata } from "../../tests/support/vocabularies.ts";
 import { createTokenizer } from "./tokenizer.ts";
+import { TokenKind, Vocabulary } from "./vocabulary.ts";
 
 type Change = (metadata: Map<string, unknown>) => void;
 const set = (name: string, value: unknown): Change => (m) => m.set(`tokenizer.ggml.${name}`, value);
@@ -86,4 +87,18 @@ Deno.test("createTokenizer() makes control tokens of markers that a file declare
   assertEquals(tokenizer.isControl(257), false);
   assertEquals(tokenizer.encode("<|im_start|>").includes(256), false);
   assertEquals(tokenizer.encode("<think>"), [257]);
+});
+
+Deno.test("Vocabulary.lookup() finds the first of equal texts that text may become", () => {
+  const { normal, control, byte } = TokenKind;
+  const tokens = ["end", "a", "a", "a", "", "<0x41>", "😀b"];
+  const kinds = [control, control, normal, normal, normal, byte, normal];
+  const metadata = new Map<string, unknown>([
+    ["tokenizer.ggml.tokens", tokens],
+    ["tokenizer.ggml.token_type", kinds],
+  ]);
+  const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: {} });
+  const found = ["a", "end", "", "<0x41>", "😀b", "b", "😀"].map((text) => vocabulary.lookup(text));
+  assertEquals(found, [2, undefined, undefined, undefined, 6, undefined, undefined]);
+  assertEquals(vocabulary.lookupCharsMax, 3);
 });

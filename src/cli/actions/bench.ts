@@ -3,12 +3,18 @@
 import { type GgufFile, weightFormatNames } from "../../gguf/mod.ts";
 import { shapeNames } from "../../models/shapes.ts";
 import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
-import { type BenchCase, contextOf, kvTokensOf } from "../bench/cases.ts";
+import { type BenchCase, CaseSeries, contextOf, kvTokensOf } from "../bench/cases.ts";
 import type { MachineLimits } from "../bench/limits.ts";
-import { type BenchResult, measureCase } from "../bench/measure.ts";
+import { type BenchResult, measureCase, type MeasuredPeer } from "../bench/measure.ts";
 import { meterOf } from "../bench/model_meter.ts";
 import { Peer } from "../bench/peer/peer.ts";
-import { chosenPeer, INSTALLED_PEERS, LLAMA_CPP, type PeerProgram } from "../bench/peer/programs.ts";
+import {
+  chosenPeer,
+  INSTALLED_PEERS,
+  LLAMA_CPP,
+  type PeerMode,
+  type PeerProgram,
+} from "../bench/peer/programs.ts";
 import { RANDOM_FORMAT } from "../bench/random_format.ts";
 import { randomModelFile } from "../bench/random_model_file.ts";
 import { type Arguments, choiceOption, numberListOption, numberOption, UsageError } from "../command.ts";
@@ -40,20 +46,21 @@ export async function runBench(args: Arguments): Promise<number> {
   using interrupt = interruptible();
   const { signal } = interrupt;
   const path = await modelPath(args, signal);
-  const [variant, checkout] = [args.values.get("peer-cpu"), args.values.get("peer-path")];
-  await using process = program === undefined ? undefined : await Peer.start({ program, variant, checkout });
+  await using processes = new AsyncDisposableStack();
+  const peer = program && await startPeer(program, args, kvFormat, processes);
   using file = await openModel(path);
   using runner = await loadForBench(file, options, cases, signal);
-  const peerSystem = await process?.load(path);
-  const peer = process === undefined ? undefined : { program: program!, process };
+  const systems: string[] = [];
+  for (const { process } of peer?.modes ?? []) systems.push(await process.load(path));
   using meter = meterOf(runner, file);
   const json = args.switches.has("json");
-  if (!json) printConditions(path, runner, load, peerSystem && `${peerTitle(program!)}: ${peerSystem}`);
+  if (!json) printConditions(path, runner, load, program && `${peerTitle(program)}: ${systems[0]}`);
   const { isa, threads } = runner.kernels;
   const shared = { processor: processorName(), isa, threads, kv: kvFormat, loadAverage: load };
   const results: BenchResult[] = [];
+  const series = new CaseSeries(runner);
   for (const bench of cases) {
-    const setting = { runner, file, meter, kv: kvFormat, repeat, peer, signal };
+    const setting = { runner, series, file, meter, kv: kvFormat, repeat, peer, cases, signal };
     const result = await measureCase(setting, bench);
     results.push(result);
     if (json) {
@@ -62,6 +69,21 @@ export async function runBench(args: Arguments): Promise<number> {
   }
   if (!json) printLine(`${resultTable(results)}\n\n${limitsLine(meter.limits)}`);
   return 0;
+}
+
+/** A process for each of the peer's modes, owned by `processes`. */
+async function startPeer(
+  program: PeerProgram,
+  args: Arguments,
+  kv: string,
+  processes: AsyncDisposableStack,
+): Promise<MeasuredPeer> {
+  const [variant, checkout] = [args.values.get("peer-cpu"), args.values.get("peer-path")];
+  const modes: { mode: PeerMode; process: Peer }[] = [];
+  for (const mode of program.modes(kv)) {
+    modes.push({ mode, process: processes.use(await Peer.start({ program, variant, checkout })) });
+  }
+  return { name: program.name, modes };
 }
 
 /** The program that is measured too. */

@@ -77,6 +77,28 @@ export function prepare(runner: ModelRunner, bench: BenchCase, filled = 0): Prep
   };
 }
 
+/**
+ * Cases of a runner one after the other. All have the same tokens, so what a case of one sequence leaves in the
+ * cache is not computed again for the next one.
+ */
+export class CaseSeries {
+  readonly #runner: ModelRunner;
+  #filled = 0;
+
+  constructor(runner: ModelRunner) {
+    this.#runner = runner;
+  }
+
+  /** As {@linkcode prepare}. Only the case prepared last can be run. */
+  prepare(bench: BenchCase): PreparedCase {
+    // Where layers have windows of their own the places of a sequence depend on its length.
+    const isKept = bench.batch === 1 && this.#runner.kvWindows.length === 1;
+    const prepared = prepare(this.#runner, bench, isKept ? Math.min(this.#filled, bench.depth) : 0);
+    this.#filled = bench.batch === 1 ? Math.max(this.#filled, contextOf(bench)) : 0;
+    return prepared;
+  }
+}
+
 /** Prompts one after the other in chunks of the largest step; logits of each prompt's last token. */
 function prefill(runner: ModelRunner, all: readonly CaseSequence[], bench: BenchCase): void {
   const end = bench.depth + bench.tokens;

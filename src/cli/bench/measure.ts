@@ -2,12 +2,12 @@
 
 import type { GgufFile } from "../../gguf/mod.ts";
 import type { ModelRunner } from "../../runner/model_runner.ts";
-import { type BenchCase, prepare } from "./cases.ts";
+import { type BenchCase, type CaseSeries, contextOf } from "./cases.ts";
 import { caseWork, limitSeconds, macsOf, modelCost } from "./limits.ts";
 import type { LimitMeter } from "./meter.ts";
 import type { Peer } from "./peer/peer.ts";
 import { preparePeer } from "./peer/peer_case.ts";
-import type { PeerMode, PeerProgram } from "./peer/programs.ts";
+import type { PeerMode } from "./peer/programs.ts";
 
 /** One line of the result: what was run, how fast, and how near to the limit. */
 export interface BenchResult extends BenchCase {
@@ -27,17 +27,26 @@ export interface BenchResult extends BenchCase {
   readonly peerSeconds?: readonly number[];
 }
 
+/** A peer with the same file loaded. */
+export interface MeasuredPeer {
+  readonly name: string;
+  /** A process for each of its modes: each has its own cache, and all are measured in one round. */
+  readonly modes: readonly { readonly mode: PeerMode; readonly process: Peer }[];
+}
+
 /** What all cases of a run share. */
 export interface BenchSetting {
   readonly runner: ModelRunner;
+  readonly series: CaseSeries;
   readonly file: GgufFile;
   /** Takes a look before, between and after the runs. */
   readonly meter: LimitMeter;
   readonly kv: string;
   /** Runs of each side; the median counts. */
   readonly repeat: number;
-  /** The peer with the same file loaded. */
-  readonly peer?: { readonly program: PeerProgram; readonly process: Peer };
+  readonly peer?: MeasuredPeer;
+  /** All cases of the run. */
+  readonly cases: readonly BenchCase[];
   readonly signal: AbortSignal;
 }
 
@@ -46,51 +55,46 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-/** Seconds of the peer's runs in one of its modes. */
+/** One of the peer's modes, made ready for a case. */
 interface PeerRuns {
   readonly mode: PeerMode;
+  readonly run: () => Promise<number>;
   readonly seconds: number[];
 }
 
 /**
- * Runs a case `repeat` times after a warm-up; with a peer both take turns, once for each of the peer's modes.
+ * Runs a case `repeat` times after a warm-up; with a peer both take turns, kumi once before each of the peer's
+ * modes.
  */
 export async function measureCase(setting: BenchSetting, bench: BenchCase): Promise<BenchResult> {
-  const { runner, peer, kv } = setting;
-  const prepared = prepare(runner, bench);
+  const prepared = setting.series.prepare(bench);
+  const peerRuns = await preparePeers(setting, bench);
   const seconds: number[] = [];
-  const peerRuns: PeerRuns[] = [];
-  if (peer === undefined) {
-    await rounds(setting, () => prepared.run(), seconds);
-  } else {
-    const shared = { threads: runner.kernels.threads, vocab: runner.hyperparameters.vocab, kv };
-    for (const mode of peer.program.modes(kv)) {
-      const runs: PeerRuns = { mode, seconds: [] };
-      const runPeer = await preparePeer(peer.process, bench, shared, mode);
-      await rounds(setting, () => prepared.run(), seconds, { run: runPeer, seconds: runs.seconds });
-      peerRuns.push(runs);
+  for (let round = -1; round < setting.repeat; round++) {
+    for (const theirs of peerRuns.length > 0 ? peerRuns : [undefined]) {
+      await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
+      setting.signal.throwIfAborted();
+      setting.meter.sample();
+      const ours = prepared.run();
+      const other = await theirs?.run();
+      if (round < 0) continue; // warms caches and clocks
+      seconds.push(ours);
+      if (other !== undefined) theirs!.seconds.push(other);
     }
   }
+  setting.meter.sample();
   return { ...bench, ...speeds(setting, bench, seconds), ...peerSpeeds(setting, bench, seconds, peerRuns) };
 }
 
-async function rounds(
-  { repeat, signal, meter }: BenchSetting,
-  run: () => number,
-  seconds: number[],
-  peer?: { run: () => Promise<number>; seconds: number[] },
-): Promise<void> {
-  for (let round = -1; round < repeat; round++) {
-    await new Promise((resolve) => setTimeout(resolve)); // lets Ctrl-C through
-    signal.throwIfAborted();
-    meter.sample();
-    const ours = run();
-    const theirs = await peer?.run();
-    if (round < 0) continue; // warms caches and clocks
-    seconds.push(ours);
-    if (theirs !== undefined) peer!.seconds.push(theirs);
+async function preparePeers(setting: BenchSetting, bench: BenchCase): Promise<PeerRuns[]> {
+  const { runner, peer, kv, cases } = setting;
+  const context = Math.max(...cases.filter(({ batch }) => batch === bench.batch).map(contextOf));
+  const runs: PeerRuns[] = [];
+  for (const { mode, process } of peer?.modes ?? []) {
+    const shared = { threads: runner.kernels.threads, vocab: runner.hyperparameters.vocab, kv, context };
+    runs.push({ mode, run: await preparePeer(process, bench, shared, mode), seconds: [] });
   }
-  meter.sample();
+  return runs;
 }
 
 function speeds({ runner, file, meter }: BenchSetting, bench: BenchCase, seconds: readonly number[]) {
@@ -116,7 +120,7 @@ function peerSpeeds(
   const best = runs.reduce((a, b) => median(b.seconds) < median(a.seconds) ? b : a);
   const { label } = best.mode;
   return {
-    peer: peer.program.name,
+    peer: peer.name,
     peerTokensPerSecond: bench.tokens * bench.batch / median(best.seconds),
     ratio: median(best.seconds) / median(seconds),
     ...label === "" ? {} : { peerMode: label },

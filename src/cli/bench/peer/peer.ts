@@ -43,16 +43,16 @@ export interface PeerScore {
   readonly logprob: number[];
 }
 
-interface Timed {
-  readonly seconds: number;
-}
-
 /**
  * One process of a peer; `await using` ends it. Every method throws LineProcessError for what the process
  * reports.
  */
 export class Peer implements AsyncDisposable {
   readonly #process: LineProcess;
+  /** The context that is open, as it was asked for. */
+  #opened = "";
+  /** Tokens that sequence 0 has in the cache. */
+  #held: readonly number[] = [];
 
   private constructor(process: LineProcess) {
     this.#process = process;
@@ -77,34 +77,36 @@ export class Peer implements AsyncDisposable {
 
   /** Loads a GGUF file in place of the last one. Resolves to what the library says of its own build. */
   async load(file: string): Promise<string> {
+    this.#opened = "";
     return (await this.#process.call<{ system: string }>({ cmd: "load", file })).system;
   }
 
-  /** Opens a context in place of the last one; batches of 512 tokens. */
+  /** Opens a context in place of the last one, unless that is the same; batches of 512 tokens. */
   async open(options: PeerContextOptions): Promise<void> {
     const { threads, context, sequences = 1, mode = PLAIN, kv = "f16" } = options;
     const { flash, repack } = mode;
-    await this.#process.call({
-      cmd: "open",
-      threads,
-      context,
-      sequences,
-      flash,
-      repack,
-      kv: kv.toUpperCase(),
-    });
+    const wanted = { threads, context, sequences, flash, repack, kv: kv.toUpperCase() };
+    if (this.#opened === JSON.stringify(wanted)) return;
+    this.#opened = "";
+    this.#held = [];
+    await this.#process.call({ cmd: "open", ...wanted });
+    this.#opened = JSON.stringify(wanted);
   }
 
-  /** Puts these tokens into the cache of every sequence: computed once, then copied. */
+  /** Puts these tokens into the cache of every sequence: computed once, as far as they are not there, then copied. */
   async fill(tokens: ArrayLike<number>): Promise<void> {
-    await this.#process.call({ cmd: "fill", tokens: Array.from(tokens) });
+    const all = Array.from(tokens);
+    const differs = all.findIndex((token, i) => token !== this.#held[i]);
+    const first = differs < 0 ? all.length : differs;
+    await this.#process.call({ cmd: "fill", first, tokens: all.slice(first) });
+    this.#held = all;
   }
 
   /**
    * Seconds for computing these tokens of sequence 0 from position `first` on, with the last one's logits.
    */
   async prefill(tokens: ArrayLike<number>, first = 0): Promise<number> {
-    return (await this.#process.call<Timed>({ cmd: "prefill", first, tokens: Array.from(tokens) })).seconds;
+    return await this.#timed({ cmd: "prefill", first, tokens: Array.from(tokens) }, first, tokens);
   }
 
   /**
@@ -112,13 +114,20 @@ export class Peer implements AsyncDisposable {
    */
   async decode(tokens: readonly ArrayLike<number>[], first = 0): Promise<number> {
     const lists = tokens.map((list) => Array.from(list));
-    return (await this.#process.call<Timed>({ cmd: "decode", first, tokens: lists })).seconds;
+    return await this.#timed({ cmd: "decode", first, tokens: lists }, first, lists[0]);
+  }
+
+  async #timed(command: Record<string, unknown>, first: number, tokens: ArrayLike<number>): Promise<number> {
+    const { seconds } = await this.#process.call<{ seconds: number }>(command);
+    this.#held = [...this.#held.slice(0, first), ...Array.from(tokens)];
+    return seconds;
   }
 
   /**
    * The greedy next token, its log-probability and the actual next token's, at each position but the last.
    */
   score(tokens: readonly number[]): Promise<PeerScore> {
+    this.#held = [];
     return this.#process.call({ cmd: "score", tokens });
   }
 

@@ -1,6 +1,6 @@
 /** A benchmark's case on the peer. @module */
 
-import { type BenchCase, contextOf, tokensOf } from "../cases.ts";
+import { type BenchCase, tokensOf } from "../cases.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerMode } from "./programs.ts";
 
@@ -10,6 +10,8 @@ export interface PeerSetting {
   readonly vocab: number;
   /** Format of the KV cache as kumi calls it. */
   readonly kv: string;
+  /** Positions of each sequence: enough for all cases, so that one context serves them. */
+  readonly context: number;
 }
 
 /**
@@ -22,9 +24,9 @@ export async function preparePeer(
   setting: PeerSetting,
   mode: PeerMode,
 ): Promise<() => Promise<number>> {
-  const { threads, vocab, kv } = setting;
+  const { threads, vocab, kv, context } = setting;
   const { depth, batch } = bench;
-  await peer.open({ threads, context: contextOf(bench), sequences: batch, mode, kv });
+  await peer.open({ threads, context, sequences: batch, mode, kv });
   const tokens = tokensOf(bench, vocab);
   if (depth > 0) await peer.fill(tokens[0].subarray(0, depth));
   const rest = tokens.map((list) => list.subarray(depth));

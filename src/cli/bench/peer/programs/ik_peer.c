@@ -88,12 +88,16 @@ static int evaluate(struct llama_batch *batch, int first, const int32_t *tokens,
     return 0;
 }
 
-int peer_fill(const int32_t *tokens, int count) {
-    llama_kv_cache_clear(context);
+// Computes sequence 0 from position `first` on and copies it to all others.
+int peer_fill(int first, const int32_t *tokens, int count) {
+    llama_kv_cache_seq_rm(context, 0, first, -1);
     struct llama_batch batch = llama_batch_init(BATCH, 0, 1);
-    const int status = evaluate(&batch, 0, tokens, count, false);
+    const int status = evaluate(&batch, first, tokens, count, false);
     llama_batch_free(batch);
-    for (int sequence = 1; sequence < sequences; sequence++) llama_kv_cache_seq_cp(context, 0, sequence, 0, -1);
+    for (int sequence = 1; sequence < sequences; sequence++) {
+        llama_kv_cache_seq_rm(context, sequence, 0, -1);
+        llama_kv_cache_seq_cp(context, 0, sequence, 0, -1);
+    }
     return status;
 }
 

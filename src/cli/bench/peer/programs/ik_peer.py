@@ -35,8 +35,8 @@ def open_(threads, context, sequences, flash, kv, repack):
     return {}
 
 
-def fill(tokens):
-    check(library.peer_fill(int32s(tokens), len(tokens)))
+def fill(first, tokens):
+    check(library.peer_fill(first, int32s(tokens), len(tokens)))
     return {}
 
 

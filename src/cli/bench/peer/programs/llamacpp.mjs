@@ -6,7 +6,7 @@
 // command before it:
 //   {"cmd":"load","file":F}                          → {"system":…}
 //   {"cmd":"open","threads":N,"context":C,"sequences":S,"flash":bool,"kv":"F16"|…} → {}  C: positions of each sequence
-//   {"cmd":"fill","tokens":[…]}                      → {}  computes sequence 0 and copies it to all others
+//   {"cmd":"fill","first":P,"tokens":[…]}            → {}  computes sequence 0 from position P on, copies it to all others
 //   {"cmd":"prefill","first":P,"tokens":[…]}         → {"seconds":s}  sequence 0 from position P on; logits of the last
 //   {"cmd":"decode","first":P,"tokens":[[…],…]}      → {"seconds":s}  a list per sequence; one token of each a step,
 //                                                      all sequences in one llama_decode, with logits of all of them
@@ -70,10 +70,11 @@ async function evaluate(first, tokens, wantLogits) {
   }
 }
 
-async function fill({ tokens }) {
-  truncate(0, 0);
-  await evaluate(0, tokens, false);
+async function fill({ first, tokens }) {
+  truncate(0, first);
+  await evaluate(first, tokens, false);
   for (let sequence = 1; sequence < sequences; sequence++) {
+    truncate(sequence, 0);
     await native.copySequenceStateFromOtherSequence(sequence, 0);
   }
   return {};

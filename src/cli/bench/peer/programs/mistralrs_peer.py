@@ -16,8 +16,6 @@ from line_loop import last_line, serve
 model_file = None
 runner = None
 opened = None
-depth = 0
-
 
 def load(file):
     global model_file, runner, opened
@@ -27,8 +25,7 @@ def load(file):
 
 
 def open_(threads, context, sequences, flash, kv, repack):
-    global runner, opened, depth
-    depth = 0
+    global runner, opened
     if sequences > 1:
         raise RuntimeError("it is timed with one sequence alone: leave out --batch")
     if kv == "Q8_0":
@@ -73,10 +70,8 @@ def generate(prompt_tokens, tokens):
     return usage.total_prompt_time_sec, usage.total_completion_time_sec
 
 
-def fill(tokens):
-    global depth
-    depth = len(tokens)
-    return {}
+def fill(first, tokens):
+    return {}  # each decoding computes its own prompt
 
 
 def prefill(first, tokens):

@@ -30,8 +30,7 @@ def load(file):
 
 
 def open_(threads, context, sequences, flash, kv, repack):
-    global pipeline, opened, filled
-    filled = []
+    global pipeline, opened
     wanted = (model_file, threads, kv)
     if opened == wanted:
         return {}
@@ -44,9 +43,9 @@ def open_(threads, context, sequences, flash, kv, repack):
     return {}
 
 
-def fill(tokens):
+def fill(first, tokens):
     global filled
-    filled = tokens
+    filled = filled[:first] + tokens
     return {}
 
 
@@ -70,7 +69,7 @@ def prefill(first, tokens):
 
 def decode(first, tokens):
     # An empty cache is none of its states: one token stands for it.
-    prompts = [filled[:first] if first > 0 else row[:1] for row in tokens]
+    prompts = [filled if first > 0 else row[:1] for row in tokens]
     return {"seconds": generate(prompts, len(tokens[0]) + 1)[1]}
 
 
