@@ -66,7 +66,7 @@ export class Peer implements AsyncDisposable {
       );
     }
     const programs = `${import.meta.dirname}/programs`;
-    const runtime = program.isPython ? pythonCommand() : ["node"];
+    const runtime = program.isPython ? [...pythonCommand(), "-B"] : ["node"];
     const folder = checkout === undefined
       ? await installed(program)
       : await linkBuilt(checkout, `${programs}/ik_peer.c`);
