@@ -9,7 +9,10 @@ type NamesOf<Module, Type> = {
   [Name in keyof Module]: Module[Name] extends Type ? Name : never;
 }[keyof Module];
 
-/** Loads a module and gives its export of this name. `module`: `new URL("./x.ts", import.meta.url)`, which packages know as an import. */
+/**
+ * Loads a module and gives its export of this name. The URL is written as that of a worker is, a string and
+ * `import.meta.url`: by that the packages' maker finds the module.
+ */
 export function later<Type>(): <Module>(module: URL, name: NamesOf<Module, Type>) => () => Promise<Type> {
   return (module, name) => async () => (await import(module.href))[name];
 }
