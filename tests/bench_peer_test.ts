@@ -70,18 +70,14 @@ testWithPrograms("kumi bench --peer measures both sides of every case", ["node"]
 
 const NO_PYTHON = pythonPrograms().length === 0 ? "no Python" : undefined;
 
-/** SmolLM2, which every peer reads when its weights are Q8_0. */
+/** SmolLM2, which every peer reads. */
 const REAL_MODEL = namedPath(cacheFolderOrNone(), namedModel("smollm2")!);
 const NO_MODEL = isFile(REAL_MODEL) ? undefined : "no smollm2 (kumi pull smollm2)";
 
 for (const program of INSTALLED_PEERS.filter(({ isPython }) => isPython)) {
   const name = `kumi bench --peer ${program.name} measures a real model`;
   testWithPrograms(name, [], async () => {
-    using folder = new TemporaryFolder();
-    using kernels = Kernels.open({ workspaceBytes: 64 });
-    const model = `${folder.path}/smollm2-q8_0.gguf`;
-    await quantizeFile(REAL_MODEL, model, "q8_0", { kernels });
-    const args = ["--model", model, "--kv", "f16", "--pp", "32", "--tg", "4", "--peer", program.name];
+    const args = ["--model", REAL_MODEL, "--kv", "f16", "--pp", "32", "--tg", "4", "--peer", program.name];
     const { success, stderr, lines } = await bench(args);
     assert(success, stderr);
     assertEquals(lines().map(({ peer, test }) => [peer, test]), [

@@ -48,8 +48,8 @@ export const bench: KumiCommand = {
     "A peer gets the same file, threads and KV format, and takes turns with kumi. llama.cpp and ik_llama.cpp\n" +
     "get a ubatch of 512 and compute logits but sample nothing. llama.cpp is measured with flash attention off\n" +
     "and on, ik_llama.cpp, whose default is on, without and with -rtr; the better one counts. The others generate\n" +
-    "greedily, and say how long the first token took; openvino-genai has an 8-bit cache of its own for q8_0, mistralrs takes a text of\n" +
-    "as many tokens, chooses the type of its cache and is measured with one sequence.\n\n" +
+    "greedily, and say how long the first token took; openvino-genai has an 8-bit cache of its own for q8_0,\n" +
+    "mistralrs takes a text of as many tokens, f16 or f32 caches, and is measured with one sequence.\n\n" +
     `${
       INSTALLED_PEERS.map((each) => `--peer ${each.name} installs ${each.package} from ${each.registry}`)
         .join("\n")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 
 
@@ -22,12 +23,14 @@ def serve(commands):
         except BaseException as error:  # Rust's panics are no Exceptions
             if isinstance(error, KeyboardInterrupt):
                 raise
-            reply = {"error": last_line(error)}
+            reply = {"error": message_of(error)}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
 
-def last_line(error):
-    """What an error says: of traces that native code puts above it, nothing."""
+def message_of(error):
+    """What an error says on one line: of places that native code puts before it, and of traces behind it, nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip() != ""]
-    return lines[-1] if lines else type(error).__name__
+    is_trace = [re.match(r"\d+: |Stack backtrace", line) is not None for line in lines]
+    said = lines[: is_trace.index(True)] if True in is_trace else lines
+    return said[-1] if said else type(error).__name__

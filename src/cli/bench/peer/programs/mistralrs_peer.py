@@ -1,7 +1,7 @@
 """mistral.rs behind the line protocol of llamacpp.mjs: python3 mistralrs_peer.py FOLDER, which holds its package.
 
 Its interface generates from text: a prompt is a text of as many tokens, the tokens that are decoded are its own, and it says itself how
-long it computed the prompt and then the answer. The KV cache has the type that it chooses.
+long it computed the prompt and then the answer.
 """
 
 import os
@@ -11,7 +11,7 @@ sys.path.insert(0, sys.argv[1])
 
 from importlib.metadata import distributions
 
-from line_loop import last_line, serve
+from line_loop import message_of, serve
 
 model_file = None
 runner = None
@@ -28,11 +28,13 @@ def open_(threads, context, sequences, flash, kv, repack):
     global runner, opened
     if sequences > 1:
         raise RuntimeError("it is timed with one sequence alone: leave out --batch")
-    if kv == "Q8_0":
-        raise RuntimeError("it has no 8-bit KV cache: use --kv f16")
-    if opened == (model_file, threads):
+    if kv not in ("F16", "F32"):
+        raise RuntimeError(f"it has no KV cache of {kv}: use --kv f16 or --kv f32")
+    if opened == (model_file, threads, kv):
         return {}
-    os.environ["RAYON_NUM_THREADS"] = str(threads)  # read once, when the package starts its threads
+    # Both are read once, when the package starts.
+    os.environ["RAYON_NUM_THREADS"] = str(threads)
+    os.environ["MISTRALRS_CPU_KV_F32"] = "1" if kv == "F32" else "0"
     import mistralrs
 
     folder, name = os.path.split(model_file)
@@ -41,17 +43,16 @@ def open_(threads, context, sequences, flash, kv, repack):
         # Without its prefix cache: the same prompt is to be computed again.
         runner = mistralrs.Runner(which=which, prefix_cache_n=0, max_seqs=1, token_source="none")
     except BaseException as error:
-        raise RuntimeError(f"it cannot read {model_file}: {last_line(error)}") from error
-    opened = (model_file, threads)
+        raise RuntimeError(f"it cannot read {model_file}: {message_of(error)}") from error
+    opened = (model_file, threads, kv)
     return {}
 
 
 def text_of(tokens):
     """A text of exactly so many tokens."""
-    words = " lamp" * tokens
-    ids = runner.tokenize_text(words, False, None)
-    for count in range(tokens, 0, -1):
-        text = runner.detokenize_text(ids[:count], False)
+    for word in (" lamp", " a", "a"):
+        ids = runner.tokenize_text(word * tokens, False, None)
+        text = runner.detokenize_text(ids[:tokens], False)
         if len(runner.tokenize_text(text, False, None)) == tokens:
             return text
     raise RuntimeError(f"there is no text of {tokens} tokens")

@@ -12,7 +12,7 @@ import numpy
 import openvino
 import openvino_genai
 
-from line_loop import last_line, serve
+from line_loop import message_of, serve
 
 # Its 8-bit cache has scales per token and head, a byte per value as q8_0.
 KV_PRECISION = {"F32": "f32", "F16": "f16", "BF16": "bf16", "Q8_0": "u8"}
@@ -38,7 +38,7 @@ def open_(threads, context, sequences, flash, kv, repack):
     try:
         pipeline = openvino_genai.LLMPipeline(model_file, "CPU", **properties)
     except Exception as error:
-        raise RuntimeError(f"it cannot read {model_file}: {last_line(error)}") from error
+        raise RuntimeError(f"it cannot read {model_file}: {message_of(error)}") from error
     opened = wanted
     return {}
 
