@@ -295,6 +295,7 @@ Deno.test("readCommandLine() finds every command by its name", async () => {
 
 Deno.test("asking a command what it may touch needs neither models nor a server nor JSR", async () => {
   const commands = Object.keys(COMMANDS).map((name) => `./commands/${name}.ts`);
+  let largest = 0;
   for (const path of ["./command_line.ts", ...commands]) {
     const entry = new URL(path, import.meta.url);
     const loaded = await loadedModules(entry);
@@ -304,11 +305,13 @@ Deno.test("asking a command what it may touch needs neither models nor a server 
       /^package:(?!node:)/.test(module) || new RegExp(`/src/(?:${rooms})`).test(module)
     );
     assertEquals(heavy, [], path);
-    assert(loaded.size > 3 && loaded.size < 60, `${path}: ${loaded.size} modules`);
+    assert(loaded.size < 100, `${path}: ${loaded.size} modules`);
+    largest = Math.max(largest, loaded.size);
     // Deno looks for those, too, that may be imported later, and JSR is not everywhere.
     const later = [...await loadedModules(entry, { later: true })];
     assertEquals(later.filter((module) => /^package:@std|cli\/actions/.test(module)), [], path);
   }
+  assert(largest > 30, `the search finds what there is to find: ${largest} modules`);
 });
 
 Deno.test("a command line reads only the modules of its own command", async () => {
