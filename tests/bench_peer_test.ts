@@ -7,7 +7,6 @@ import {
   IK_LLAMA_CPP,
   INSTALLED_PEERS,
   LLAMA_CPP,
-  PEER_PACKAGE,
   type PeerProgram,
 } from "../src/cli/bench/peer/programs.ts";
 import { Kernels } from "../src/ffi/context.ts";
