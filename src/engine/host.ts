@@ -14,7 +14,7 @@ import { Constraints } from "./constraints.ts";
 import { Engine } from "./engine.ts";
 import { wallClock } from "../protocol/clock.ts";
 import type { EngineStats } from "../protocol/stats.ts";
-import { KvPool } from "./kv_pool.ts";
+import { type KvMemory, KvPool } from "./kv_pool.ts";
 import { EngineError, toWireError } from "../protocol/errors.ts";
 import { machineReply } from "./machine_reply.ts";
 import { stateBytesOf } from "../layers/state_shape.ts";
@@ -449,5 +449,18 @@ function storeModel(file: GgufFile, runner: ModelRunner, { weights, kvFormat }: 
 
 function createKvPool(runner: ModelRunner, { kv = {} }: EngineOptions): KvPool {
   const giveBackBlocks = kv.giveBackBlocks ?? (kv.prefault === true ? Infinity : undefined);
-  return new KvPool(runner.kvBlocks, { giveBackBlocks, memory: runner.kvArena });
+  return new KvPool(runner.kvBlocks, { giveBackBlocks, memory: memoryOf(runner) });
+}
+
+/** The memory of blocks and states. */
+function memoryOf({ kvArena, states }: ModelRunner): KvMemory {
+  if (states === undefined) return kvArena;
+  return {
+    giveBack: (slotFirst, slotCount) => kvArena.giveBack(slotFirst, slotCount),
+    giveBackState: (slot) => states.giveBack(slot),
+    residentBytes: () => {
+      const blocks = kvArena.residentBytes(), others = states.residentBytes();
+      return blocks === undefined || others === undefined ? undefined : blocks + others;
+    },
+  };
 }

@@ -212,11 +212,22 @@ export class States extends NativeObject {
     this.slotBytes = slotBytes;
   }
 
-  /** Makes slot `to` hold what `from` does. */
-  copy(from: number, to: number): void {
+  /** Gives the memory of a slot that nobody needs back to the system; it is committed again when it is written. */
+  giveBack(slot: number): void {
+    const status = this.#native().kumi_states_give_back(this.id, u32(slot, "slot"));
+    check(status, "give memory of a state back", { slot, slots: this.slots });
+  }
+
+  /** Bytes of memory behind the states now, as the system counts its pages; undefined where it does not tell. */
+  residentBytes(): number | undefined {
+    const bytes = new Float64Array(1);
+    check(this.#native().kumi_states_resident(this.id, bytes, bytes.byteLength), "ask for resident memory");
+    return bytes[0] < 0 ? undefined : bytes[0];
+  }
+
+  #native() {
     const native = this.owner.symbols();
-    if (native === undefined) throw new Error("Cannot copy a state: the kernels were closed");
-    const status = native.kumi_states_copy(this.id, u32(from, "from"), u32(to, "to"));
-    check(status, "copy state", { from, to, slots: this.slots });
+    if (native === undefined) throw new Error("Cannot use states: the kernels were closed");
+    return native;
   }
 }

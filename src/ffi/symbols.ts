@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x9dceca4c;
+export const abiHash = 0x85f698a0;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -1202,11 +1202,18 @@ export const symbols = {
     ],
     result: "i32",
   },
-  kumi_states_copy: {
+  kumi_states_give_back: {
     parameters: [
       "u32", // states
-      "u32", // from
-      "u32", // to
+      "u32", // slot
+    ],
+    result: "i32",
+  },
+  kumi_states_resident: {
+    parameters: [
+      "u32", // states
+      "buffer", // out
+      "u32", // out_bytes
     ],
     result: "i32",
   },

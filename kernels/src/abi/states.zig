@@ -55,11 +55,18 @@ pub fn create(context: *Context, slots: u32, slot_bytes: u32, out: buffers.Outpu
     place.* = try objects.add(States, states, context.id);
 }
 
-/// Makes slot `to` hold what `from` does.
-pub fn copy(id: u32, from: u32, to: u32) status.Error!void {
+/// Gives the memory of a slot that nobody needs back to the system.
+pub fn giveBack(id: u32, slot: u32) status.Error!void {
     const states = try objects.get(States, id);
-    if (from >= states.native.slots or to >= states.native.slots) return error.InvalidArgument;
-    states.native.copy(from, to);
+    if (slot >= states.native.slots) return error.InvalidArgument;
+    states.native.giveBack(slot);
+}
+
+/// out: one f64, the bytes of memory behind the states now; −1 where the system does not tell.
+pub fn resident(id: u32, out: buffers.Output, out_bytes: u32) status.Error!void {
+    const place = try buffers.room(f64, out, out_bytes, 1);
+    const states = try objects.get(States, id);
+    place[0] = if (states.native.residentBytes()) |bytes| @floatFromInt(bytes) else -1;
 }
 
 /// Says where the sequences of the batch set last have their states. slots: a StateSlot for each, in order. What one writes no

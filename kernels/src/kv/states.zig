@@ -50,9 +50,18 @@ pub const States = struct {
         return @alignCast(states.memory[@as(usize, index) * states.slot_bytes ..][0..states.slot_bytes]);
     }
 
-    /// Makes `to` hold what `from` does.
-    pub fn copy(states: States, from: u32, to: u32) void {
-        if (from != to) @memcpy(states.slot(to), states.slot(from));
+    /// Returns the whole pages inside a slot that holds nothing of use to the system.
+    pub fn giveBack(states: States, index: u32) void {
+        const start = @as(usize, index) * states.slot_bytes;
+        std.debug.assert(start + states.slot_bytes <= states.memory.len);
+        const first = std.mem.alignForward(usize, start, page);
+        const end = std.mem.alignBackward(usize, start + states.slot_bytes, page);
+        if (first < end) pages.giveBack(@alignCast(states.memory[first..end]));
+    }
+
+    /// Bytes that the system holds in memory for the states now; null where it does not tell.
+    pub fn residentBytes(states: States) ?usize {
+        return pages.residentBytes(states.memory);
     }
 };
 
@@ -79,15 +88,29 @@ pub const View = extern struct {
     }
 };
 
-test "states begin at cache lines and are copied whole" {
+test "states are committed when they are written, and give their pages back" {
+    var states: States = try .init(4, 2 * page + 64);
+    defer states.deinit();
+    const none = states.residentBytes() orelse return;
+    for (0..4) |i| @memset(states.slot(@intCast(i)), 7);
+    const all = states.residentBytes().?;
+    try std.testing.expect(all >= none + 4 * 2 * page);
+    states.giveBack(1);
+    try std.testing.expectEqual(all - page, states.residentBytes().?);
+    try std.testing.expect(std.mem.allEqual(u8, states.slot(0), 7));
+    try std.testing.expect(std.mem.allEqual(u8, states.slot(2), 7));
+    var small: States = try .init(2, 64);
+    defer small.deinit();
+    small.giveBack(1);
+}
+
+test "states begin at cache lines" {
     try std.testing.expectError(error.InvalidShape, States.init(0, 64));
     try std.testing.expectError(error.InvalidShape, States.init(4, 96));
     try std.testing.expectError(error.InvalidShape, States.init(slots_max, 1 << 31));
     var states: States = try .init(3, 192);
     defer states.deinit();
     @memset(states.slot(1), 7);
-    states.copy(1, 2);
-    try std.testing.expectEqualSlices(u8, states.slot(1), states.slot(2));
     try std.testing.expectEqual(0, states.slot(0)[191]);
     try std.testing.expectEqual(states.slot(2).ptr - states.slot(1).ptr, 192);
     const view: View = .{ .base = states.memory.ptr + 64, .slot_bytes = 192, .slots = &.{.{ .read = 0, .write = 2 }} };
