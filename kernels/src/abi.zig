@@ -13,6 +13,7 @@ const experts = @import("abi/experts.zig");
 const grammars = @import("abi/grammars.zig");
 const kv_blocks = @import("abi/kv_blocks.zig");
 const layers = @import("abi/layers.zig");
+const latent = @import("abi/latent.zig");
 const linear_attention = @import("abi/linear_attention.zig");
 const machine = @import("abi/machine.zig");
 const measurements = @import("abi/measurements.zig");
@@ -100,6 +101,8 @@ pub const functions = .{
     .{ "kumi_gated_norm", linear_attention.gatedNorm, "context x gate weight k head n eps order y forms" },
     .{ "kumi_gated", linear_attention.gated, "context gate x k n function y forms" },
     .{ "kumi_split_heads", linear_attention.splitHeads, "context x heads dim n first second" },
+    .{ "kumi_latent_split", latent.split, "context call call_bytes tokens" },
+    .{ "kumi_head_products", latent.headProducts, "context call call_bytes tokens" },
     .{ "kumi_cap_logits", layers.capLogits, "context x k n scale cap" },
     .{ "kumi_gather_rows", layers.gatherRows, "context x k index index_bytes y" },
     .{ "kumi_vocabulary_create", grammars.vocabularyCreate, "context bytes bytes_bytes starts starts_bytes out_id" },
@@ -132,8 +135,10 @@ pub const structs = .{
     .{ "DeltaRuleCall", linear_attention.DeltaRule },
     .{ "ExpertsCall", experts.Call },
     .{ "GrammarState", grammars.StateInfo },
+    .{ "HeadProductsCall", latent.HeadProducts },
     .{ "KvRun", kv_buddy.Run },
     .{ "KvBlockStats", kv_buddy.Stats },
+    .{ "LatentSplitCall", latent.LatentSplit },
     .{ "RopeDesc", rope.Desc },
     .{ "SampleParams", sample.Params },
     .{ "SampleTop", sample.TokenLogprob },
@@ -147,6 +152,7 @@ pub const structs = .{
 pub const enums = .{
     .{ "Status", @import("abi/status.zig").Status },
     .{ "KvFormat", kv_arena.Format },
+    .{ "KvValues", kv_arena.Values },
     .{ "KvFault", kv_buddy.Fault },
     .{ "RopeScaling", rope.Scaling },
     .{ "RopePairing", rope.Pairing },
@@ -176,6 +182,7 @@ pub const limits = .{
     .{ "kvBlockTokens", kv_arena.block_tokens },
     .{ "kvBlocksMax", kv_buddy.blocks_max },
     .{ "headDimMax", kv_arena.head_dim_max },
+    .{ "scaledDimMax", kv_arena.scaled_dim_max },
     .{ "kvGroupsMax", kv_arena.groups_max },
     .{ "kvLayersMax", kv_arena.layers_max },
     .{ "stateAlignment", kv_states.alignment },

@@ -31,6 +31,8 @@ pub const Ops = extern struct {
     delta_rule: Run(@import("ops/delta_rule.zig").Args),
     gated_norm: Run(@import("ops/gated_norm.zig").Args),
     split_heads: Run(@import("ops/split_heads.zig").Args),
+    latent_split: Run(@import("ops/latent_split.zig").Args),
+    head_columns: Run(@import("ops/head_columns.zig").Args),
     gather_rows: Run(@import("ops/gather_rows.zig").Args),
     sample: Run(@import("ops/sample.zig").Args),
     score: Run(@import("ops/score.zig").Args),

@@ -20,6 +20,8 @@ const delta_rule = @import("ops/delta_rule.zig");
 const embed = @import("ops/embed.zig");
 const gated_norm = @import("ops/gated_norm.zig");
 const glu = @import("ops/glu.zig");
+const head_columns = @import("ops/head_columns.zig");
+const latent_split = @import("ops/latent_split.zig");
 const layer_norm = @import("ops/layer_norm.zig");
 const load = @import("ops/load.zig");
 const matmul = @import("ops/matmul/matmul.zig");
@@ -56,6 +58,8 @@ pub const table: Ops = .{
     .delta_rule = &alone(delta_rule.Args, recur),
     .gated_norm = &alone(gated_norm.Args, normGated),
     .split_heads = &@import("ops/split_heads.zig").run,
+    .latent_split = &alone(latent_split.Args, latent_split.reference),
+    .head_columns = &alone(head_columns.Args, headColumns),
     .gather_rows = &@import("ops/gather_rows.zig").run,
     .sample = &alone(sample.Args, choose),
     .score = &alone(score.Args, scoreRows),
@@ -153,6 +157,10 @@ fn normGated(args: *const gated_norm.Args) void {
     }
 }
 
+fn headColumns(args: *const head_columns.Args) void {
+    for (0..args.heads * args.n) |row| store(head_columns.rowOf(args, row), row, &args.y);
+}
+
 fn store(row: []const f32, index: usize, y: *const activations.Activation) void {
     if (y.f32) |target| @memcpy(target[index * row.len ..][0..row.len], row);
     quantizeRow(row, index, y);
@@ -212,7 +220,8 @@ fn ropeAppend(args: *const rope_append.Args) void {
     const kv_heads = args.view.kv_heads;
     const keys = gpa.dupe(f32, args.k[0 .. args.n * kv_heads * dim]) catch @panic("out of memory");
     defer gpa.free(keys);
-    const values = gpa.dupe(f32, args.v[0 .. args.n * kv_heads * args.view.value_dim]) catch @panic("out of memory");
+    const value_dim = if (args.view.values == .in_keys) 0 else args.view.value_dim;
+    const values = gpa.dupe(f32, args.v[0 .. args.n * kv_heads * value_dim]) catch @panic("out of memory");
     defer gpa.free(values);
     for ([_][]f32{ args.q[0 .. args.n * args.heads * dim], keys, values }) |part| clampTo(args.clamp, part);
     for (0..args.n) |token| {

@@ -6,7 +6,6 @@
 //! others columns are copied side by side.
 
 const std = @import("std");
-const simd = @import("../isa/simd.zig");
 const activations = @import("../quant/activations.zig");
 const Activation = activations.Activation;
 const ExpertRows = @import("../ops/expert_rows.zig").ExpertRows;
@@ -20,7 +19,7 @@ const buffers = @import("buffers.zig");
 const objects = @import("objects.zig");
 const status = @import("status.zig");
 const Context = @import("context.zig").Context;
-const Weights = @import("weights.zig").Weights;
+const Stacked = @import("stacked.zig").Stacked;
 
 /// What a layer's experts are and where they work. Rows are pairs of a token and one of its experts: tokens · used of them.
 pub const Call = extern struct {
@@ -70,53 +69,14 @@ pub const Call = extern struct {
     y: u32,
 };
 
-/// One of the three matrices of all experts, and its biases.
-const Matrices = struct {
-    weights: *Weights,
-    bias: ?[*]const f32,
-    /// Of one expert.
-    rows: u32,
-
-    fn of(context: *Context, id: u32, bias: u32, experts: u32) status.Error!Matrices {
-        const weights = try objects.get(Weights, id);
-        if (weights.rows % experts != 0) return error.ShapeMismatch;
-        const rows = weights.rows / experts;
-        // A panel holds rows of one expert.
-        if (rows % simd.panel_rows != 0) return error.ShapeMismatch;
-        return .{ .weights = weights, .bias = try context.optionalVector(bias, weights.rows), .rows = rows };
-    }
-
-    fn form(matrices: Matrices) u32 {
-        return if (matrices.weights.format.activationKind()) |kind| kind.form() else activations.form_f32;
-    }
-
-    /// The product of an expert with `columns` columns from `x` on.
-    fn item(matrices: Matrices, expert: usize, x: *const anyopaque, columns: u32, y: [*]f32) matmul_op.Item {
-        const weights = matrices.weights;
-        const panels = matrices.rows / simd.panel_rows;
-        return .{
-            .weights = weights.piece.bytes.ptr + expert * panels * weights.format.panelBytes(weights.k),
-            .x = x,
-            .bias = if (matrices.bias) |bias| bias + expert * matrices.rows else null,
-            .y = y,
-            .format = @backingInt(weights.format),
-            .rows = matrices.rows,
-            .k = weights.k,
-            .columns = columns,
-            .y_stride = matrices.rows,
-            .accumulate = 0,
-        };
-    }
-};
-
 /// All that a call names, checked.
 const Checked = struct {
     tokens: u32,
     rows: u32,
     call: *const Call,
-    gate: Matrices,
-    up: Matrices,
-    down: Matrices,
+    gate: Stacked,
+    up: Stacked,
+    down: Stacked,
     x: Activation,
     gathered_forms: u32,
     gathered: Activation,
@@ -127,9 +87,9 @@ const Checked = struct {
 
     fn of(context: *Context, call: *const Call, tokens: u32) status.Error!Checked {
         const rows = std.math.mul(u32, tokens, call.used) catch return error.Overflow;
-        const gate: Matrices = try .of(context, call.gate, call.gate_bias, call.experts);
-        const up: Matrices = try .of(context, call.up, call.up_bias, call.experts);
-        const down: Matrices = try .of(context, call.down, call.down_bias, call.experts);
+        const gate: Stacked = try .of(context, call.gate, call.gate_bias, call.experts);
+        const up: Stacked = try .of(context, call.up, call.up_bias, call.experts);
+        const down: Stacked = try .of(context, call.down, call.down_bias, call.experts);
         const hidden = gate.weights.k;
         const ffn = gate.rows;
         if (up.weights.k != hidden or up.rows != ffn or down.weights.k != ffn or down.rows != hidden) return error.ShapeMismatch;
@@ -273,8 +233,8 @@ fn gateUpItems(checked: *const Checked, sorted: *const ExpertRows, room: []matmu
         const from = if (token == null) &checked.gathered else &checked.x;
         inline for (.{ .{ checked.gate, checked.glu.gate }, .{ checked.up, checked.glu.up } }) |part| {
             const matrices, const products = part;
-            const x = columnOf(from, matrices.weights, token orelse first);
-            room[len] = matrices.item(expert, x, count, @constCast(products) + first * matrices.rows);
+            const x = matrices.column(from, token orelse first);
+            room[len] = matrices.item(expert, x, count, @constCast(products) + first * matrices.rows, matrices.rows);
             len += 1;
         }
     }
@@ -287,17 +247,12 @@ fn downItems(checked: *const Checked, sorted: *const ExpertRows, room: []matmul_
         const count = sorted.count(expert);
         if (count == 0) continue;
         const first: usize = sorted.starts[expert];
-        const x = columnOf(&checked.gated, checked.down.weights, first);
-        room[len] = checked.down.item(expert, x, count, @constCast(checked.mix.products) + first * checked.down.rows);
+        const down = checked.down;
+        const x = down.column(&checked.gated, first);
+        room[len] = down.item(expert, x, count, @constCast(checked.mix.products) + first * down.rows, down.rows);
         len += 1;
     }
     return room[0..len];
-}
-
-/// A column in the form that the weights read.
-fn columnOf(columns: *const Activation, weights: *const Weights, index: usize) *const anyopaque {
-    const kind = weights.format.activationKind() orelse return @ptrCast(columns.f32.? + index * weights.k);
-    return @ptrCast(columns.of(kind).? + index * activations.columnBytes(kind, weights.k));
 }
 
 comptime {

@@ -131,17 +131,17 @@ const World = struct {
     }
 };
 
-fn filled(rng: *testing.Rng, len: usize) ![]f32 {
+pub fn filled(rng: *testing.Rng, len: usize) ![]f32 {
     const values = try gpa.alloc(f32, len);
     rng.fill(values, 1);
     return values;
 }
 
-fn put(context: *Context, unit: u32, values: []const f32) !void {
+pub fn put(context: *Context, unit: u32, values: []const f32) !void {
     try context_module.write(context, unit, @ptrCast(values.ptr), @intCast(values.len * 4));
 }
 
-fn matrixId(context: *Context, values: []const f32, k: u32) !u32 {
+pub fn matrixId(context: *Context, values: []const f32, k: u32) !u32 {
     var id: u32 = 0;
     const rows: u32 = @intCast(values.len / k);
     try weights.weightsCreate(context, 0, rows, k, @ptrCast(&id));
@@ -149,7 +149,7 @@ fn matrixId(context: *Context, values: []const f32, k: u32) !u32 {
     return id;
 }
 
-fn vectorId(context: *Context, values: []const f32) !u32 {
+pub fn vectorId(context: *Context, values: []const f32) !u32 {
     var id: u32 = 0;
     const len: u32 = @intCast(values.len);
     try weights.vectorCreate(context, len, @ptrCast(values.ptr), len * 4, @ptrCast(&id));

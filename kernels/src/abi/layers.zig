@@ -272,7 +272,8 @@ fn softplus(x: f32) f32 {
 }
 
 /// Rotates q in place, and stores rotated k, and v, in the arena: the batch's tokens. q: [tokens, heads, key_dim];
-/// k: [tokens, kv_heads, key_dim]; v: [tokens, kv_heads, value_dim], of the layer's sizes. rope: NONE where the layer turns
+/// k: [tokens, kv_heads, key_dim]; v: [tokens, kv_heads, value_dim], of the layer's sizes; where values are parts of keys v is
+/// not looked at. rope: NONE where the layer turns
 /// nothing. q_norm, k_norm: vectors of key_dim values, or of that for each head, for a norm of each head before the rotation,
 /// after it with norm_order 1, or NONE; norm: a HeadNorm. pairing: 0 interleaved, 1 halves. sharpening: 0, or q becomes
 /// q · (1 + sharpening · ln(⌊position / length⌋ + 1)). clamp: bound of q, k and v before all that, 0 for none.
@@ -312,7 +313,7 @@ pub fn ropeAppend(
     const args: rope_append_op.Args = .{
         .q = try context.matrix(q, n, try width(heads, view.key_dim)),
         .k = try context.matrix(k, n, try width(view.kv_heads, view.key_dim)),
-        .v = try context.matrix(v, n, try width(view.kv_heads, view.value_dim)),
+        .v = if (view.values == .in_keys) undefined else try context.matrix(v, n, try width(view.kv_heads, view.value_dim)),
         .cos_sin = if (table) |turns| turns.table() else null,
         .q_norm = q_weights.values,
         .k_norm = k_weights.values,

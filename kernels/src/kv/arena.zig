@@ -20,6 +20,9 @@
 //! share the same memory: the n-th layer of a shape in each group lies in the n-th row of that shape. A model whose layers
 //! are all in one group has a row for each.
 //!
+//! Of layers with latent attention (DeepSeek-AI 2024) a value is the last `value_dim` elements of its key. Those are kept once, as
+//! K; readers put them in the order of V where they need them.
+//!
 //! Lanes of a block beyond the tokens written so far hold zeros or an earlier owner's values; readers mask them.
 
 const std = @import("std");
@@ -33,7 +36,10 @@ const madv_populate_write = 23;
 
 /// Tokens of a block, and lanes of the virtual float vector.
 pub const block_tokens = 16;
-pub const head_dim_max = 256;
+/// Elements of a key or a value; of latent attention a key has 512 and what is turned.
+pub const head_dim_max = 576;
+/// In formats that have scales.
+pub const scaled_dim_max = 256;
 pub const layers_max = 1024;
 pub const groups_max = 64;
 /// A window that reaches back to position 0 from everywhere.
@@ -92,8 +98,17 @@ pub const Format = enum(u32) {
     /// Whether keys or values of `dim` dimensions can be stored.
     fn takes(format: Format, dim: u32) bool {
         const step: u32 = if (format.hasScales()) scale_group else 8;
-        return dim > 0 and dim <= head_dim_max and dim % step == 0;
+        const most: u32 = if (format.hasScales()) scaled_dim_max else head_dim_max;
+        return dim > 0 and dim <= most and dim % step == 0;
     }
+};
+
+/// Where the values of a layer are.
+pub const Values = enum(u32) {
+    /// Beside its keys.
+    own = 0,
+    /// They are the last elements of its keys.
+    in_keys = 1,
 };
 
 /// K and V of one layer, as ops take it.
@@ -108,15 +123,16 @@ pub const LayerView = extern struct {
     /// Positions that a query sees, its own included: p sees those from p − window + 1 on, or all with `no_window`.
     window: u32,
     format: Format,
+    values: Values,
 
     /// Bytes of K of one block of one KV head.
     pub fn keyBlockBytes(view: LayerView) usize {
         return view.format.blockBytes(view.key_dim);
     }
 
-    /// Bytes of V of one block of one KV head.
+    /// Bytes of V of one block of one KV head, beside its keys.
     pub fn valueBlockBytes(view: LayerView) usize {
-        return view.format.blockBytes(view.value_dim);
+        return if (view.values == .in_keys) 0 else view.format.blockBytes(view.value_dim);
     }
 
     /// Bytes of K of one KV head.
@@ -140,14 +156,28 @@ pub const LayerShape = extern struct {
     window: u32 = 0,
     /// Layers of one group share a list of blocks, so they have one window.
     group: u32 = 0,
+    /// A `Values`.
+    values: u32 = 0,
 
     fn sharesRow(a: LayerShape, b: LayerShape) bool {
-        return a.kv_heads == b.kv_heads and a.key_dim == b.key_dim and a.value_dim == b.value_dim;
+        return a.kv_heads == b.kv_heads and a.key_dim == b.key_dim and a.value_dim == b.value_dim and a.values == b.values;
+    }
+
+    fn hasOwnValues(shape: LayerShape) bool {
+        return shape.values == @backingInt(Values.own);
+    }
+
+    /// Whether the layer can be stored.
+    fn isPossible(shape: LayerShape, format: Format) bool {
+        if (shape.kv_heads == 0 or shape.group >= groups_max) return false;
+        if (!format.takes(shape.key_dim) or !format.takes(shape.value_dim)) return false;
+        const values = std.enums.fromInt(Values, shape.values) orelse return false;
+        return values == .own or shape.value_dim <= shape.key_dim and !format.hasScales();
     }
 
     /// Bytes of K and V of one block over all heads; null when that overflows.
     fn blockBytes(shape: LayerShape, format: Format) ?usize {
-        const one = format.blockBytes(shape.key_dim) + format.blockBytes(shape.value_dim);
+        const one = format.blockBytes(shape.key_dim) + if (shape.hasOwnValues()) format.blockBytes(shape.value_dim) else 0;
         return std.math.mul(usize, one, shape.kv_heads) catch null;
     }
 };
@@ -223,8 +253,7 @@ pub const Arena = struct {
         var windows: [groups_max]?u32 = @splat(null);
         var groups: u32 = 0;
         for (shape.layers) |each| {
-            if (each.kv_heads == 0 or each.group >= groups_max) return error.InvalidShape;
-            if (!shape.format.takes(each.key_dim) or !shape.format.takes(each.value_dim)) return error.InvalidShape;
+            if (!each.isPossible(shape.format)) return error.InvalidShape;
             const window = windows[each.group] orelse each.window;
             if (window != each.window) return error.InvalidShape;
             windows[each.group] = window;
@@ -256,7 +285,7 @@ pub const Arena = struct {
                 place.is_first = true;
                 end = std.math.add(usize, end, bytes) catch return null;
                 if (end > memory_module.bytes_max) return null;
-                std.debug.assert(place.v > place.k and place.v < end);
+                std.debug.assert(place.v > place.k and (place.v < end or !each.hasOwnValues()));
             }
         }
         return end;
@@ -264,7 +293,7 @@ pub const Arena = struct {
 
     pub fn layer(arena: Arena, index: u32) LayerView {
         const place = arena.places[index];
-        std.debug.assert(place.k < place.v and place.v < arena.memory.len);
+        std.debug.assert(place.k < place.v and place.v <= arena.memory.len);
         return .{
             .k = arena.memory.ptr + place.k,
             .v = arena.memory.ptr + place.v,
@@ -274,6 +303,7 @@ pub const Arena = struct {
             .value_dim = place.shape.value_dim,
             .window = if (place.shape.window == 0) no_window else place.shape.window,
             .format = arena.format,
+            .values = @fromBackingInt(place.shape.values),
         };
     }
 
@@ -377,6 +407,26 @@ test "Arena lays out layers without overlap and gives pages back" {
     try std.testing.expectEqual(@as(u8, 102), view.v[192 * 128]);
 }
 
+test "Arena keeps values once that are parts of keys" {
+    const latent: LayerShape = .{ .kv_heads = 1, .key_dim = 576, .value_dim = 512, .values = 1 };
+    const shapes = [_]LayerShape{ latent, .{ .kv_heads = 1, .key_dim = 576, .value_dim = 512 }, latent };
+    var arena: Arena = try .init(.{ .layers = &shapes, .slots = 64, .format = .f16 });
+    defer arena.deinit();
+    try std.testing.expectEqual(2 * (3 * 576 + 512), arena.bytes_per_token);
+    for (0..3) |i| {
+        const view = arena.layer(@intCast(i));
+        @memset(view.k[0..view.keyHeadBytes()], @intCast(1 + i));
+        @memset(view.v[0..view.valueHeadBytes()], 101);
+    }
+    for (0..3) |i| {
+        const view = arena.layer(@intCast(i));
+        try std.testing.expectEqual(if (i == 1) 64 * 512 * 2 else 0, view.valueHeadBytes());
+        for (view.k[0..view.keyHeadBytes()]) |byte| try std.testing.expectEqual(@as(u8, @intCast(1 + i)), byte);
+    }
+    arena.giveBack(0, 64);
+    try std.testing.expectEqual(0, arena.layer(2).k[64 * 576]);
+}
+
 test "Arena in q8_0 has room for scales and gives whole blocks back" {
     const shapes: [2]LayerShape = @splat(.{ .kv_heads = 1, .key_dim = 96, .value_dim = 96 });
     var arena: Arena = try .init(.{ .layers = &shapes, .slots = 512, .format = .q8_0 });
@@ -453,17 +503,28 @@ test "Arena refuses impossible shapes" {
         .{ .kv_heads = 1, .key_dim = 12, .value_dim = 16 },
         .{ .kv_heads = 1, .key_dim = 8, .value_dim = 20 },
         .{ .kv_heads = 1, .key_dim = 8, .value_dim = 0 },
-        .{ .kv_heads = 1, .key_dim = 264, .value_dim = 8 },
+        .{ .kv_heads = 1, .key_dim = 584, .value_dim = 8 },
+        .{ .kv_heads = 1, .key_dim = 16, .value_dim = 24, .values = 1 },
+        .{ .kv_heads = 1, .key_dim = 16, .value_dim = 16, .values = 2 },
         .{ .kv_heads = 0, .key_dim = 8, .value_dim = 16 },
         .{ .kv_heads = 1, .key_dim = 8, .value_dim = 16, .window = 5 },
         .{ .kv_heads = 1, .key_dim = 8, .value_dim = 16, .group = 2 },
         .{ .kv_heads = 1, .key_dim = 8, .value_dim = 16, .group = groups_max },
-        .{ .kv_heads = 0xffffffff, .key_dim = 256, .value_dim = 256 },
+        .{ .kv_heads = 0xffffffff, .key_dim = 576, .value_dim = 576 },
     }) |bad| try expectShape(false, &.{ good, bad }, 0xfffffff0, .f32);
     try expectShape(false, &.{}, 16, .f32);
     try expectShape(false, &.{good}, 24, .f32);
     try expectShape(false, &.{good}, 0, .f32);
     try expectShape(false, &.{good}, 16, .q8_0);
+    const scaled: LayerShape = .{ .kv_heads = 1, .key_dim = 256, .value_dim = 256 };
+    try expectShape(true, &.{scaled}, 16, .q8_0);
+    var other = scaled;
+    other.key_dim = 288;
+    try expectShape(false, &.{other}, 16, .q8_0);
+    other = scaled;
+    other.values = 1;
+    try expectShape(false, &.{other}, 16, .q8_0);
+    try expectShape(true, &.{ scaled, other }, 16, .f16);
 }
 
 fn expectShape(is_good: bool, layers: []const LayerShape, slots: u32, format: Format) !void {

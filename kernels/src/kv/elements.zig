@@ -68,6 +68,7 @@ pub fn writeKey(view: arena.LayerView, kv_head: usize, slot: usize, head: []cons
 
 /// Stores the V of one token; head: [value_dim].
 pub fn writeValue(view: arena.LayerView, kv_head: usize, slot: usize, head: []const f32) void {
+    std.debug.assert(view.values == .own);
     write(view.format, .init(view, .value, kv_head, slot), head, .value);
 }
 
@@ -143,6 +144,7 @@ pub fn readKey(view: arena.LayerView, kv_head: usize, slot: usize, d: usize) Sto
 
 /// One element of V, for tests and references.
 pub fn readValue(view: arena.LayerView, kv_head: usize, slot: usize, d: usize) Stored {
+    if (view.values == .in_keys) return readKey(view, kv_head, slot, view.key_dim - view.value_dim + d);
     return read(view.format, .init(view, .value, kv_head, slot), d, .value);
 }
 

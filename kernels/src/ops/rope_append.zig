@@ -14,7 +14,8 @@ const rms_norm = @import("rms_norm.zig");
 const layer_norm = @import("layer_norm.zig");
 const math = @import("math.zig");
 
-/// q: [n, heads, key_dim], changed in place; k: [n, kv_heads, key_dim]; v: [n, kv_heads, value_dim]; cos_sin: rope table
+/// q: [n, heads, key_dim], changed in place; k: [n, kv_heads, key_dim]; v: [n, kv_heads, value_dim], not read where values are
+/// parts of keys; cos_sin: rope table
 /// [positions][2][n_rot / 2]; q_norm, k_norm: [key_dim], or that for each head, or null. kv_heads, key_dim and value_dim are
 /// the view's. Every token's position is in the table and its slot in the arena; n_rot ≤ key_dim. n_rot 0: nothing is rotated,
 /// no table is read.
@@ -52,6 +53,7 @@ pub const NormOrder = enum(u32) { before = 0, after = 1 };
 
 /// Members take heads, all tokens of one before the next, so that few of them write the same block of K.
 pub fn run(args: *const Args, job: *const Job) callconv(.c) void {
+    // Where values are parts of keys theirs are claimed and left.
     const heads = args.heads + 2 * args.view.kv_heads;
     // A head of one token takes a tenth of a microsecond; a claim should take some microseconds.
     const heads_per_claim = @max(1, 16 / args.n);
@@ -119,6 +121,7 @@ fn appendKey(args: *const Args, index: usize, kv_head: u32) void {
 }
 
 fn appendValue(args: *const Args, index: usize, kv_head: u32) void {
+    if (args.view.values == .in_keys) return;
     const dim = args.view.value_dim;
     const head = args.v[(index * args.view.kv_heads + kv_head) * dim ..][0..dim];
     if (args.clamp == 0) return elements.writeValue(args.view, kv_head, args.tokens[index].slot, head);

@@ -60,6 +60,7 @@ pub const Args = extern struct {
             .n_seqs = args.n_seqs,
             .heads = args.heads,
             .kv_heads = args.view.kv_heads,
+            .key_dim = args.view.key_dim,
             .value_dim = args.view.value_dim,
             .window = args.view.window,
             .item_rows = args.split.rows,
@@ -183,13 +184,23 @@ fn Run(comptime Way: type) type {
             const unit = rows.unit;
             const cut = unit.units > 1;
             var totals: [items.item_rows_max]panels.Total = @splat(.{});
-            if (unit.chunk_first < unit.chunk_end) allChunks(rows, if (cut) null else &totals);
+            const wanted = if (cut) null else &totals;
+            if (unit.chunk_first < unit.chunk_end) switch (rows.args.view.values) {
+                .own => allChunks(rows, wanted, null),
+                .in_keys => if (Way.Room == void) unreachable else turningChunks(rows, wanted),
+            };
             if (cut) return rows.joinIfLast();
             for (unit.row_first..unit.row_end, totals[0..unit.rows()]) |row, *total| rows.finish(@intCast(row), total);
         }
 
+        /// As `allChunks`, with room for values that are parts of keys: hundreds of KiB, which others need not touch.
+        noinline fn turningChunks(rows: Rows, totals: ?*[items.item_rows_max]panels.Total) void {
+            var room: Way.Room align(64) = undefined;
+            allChunks(rows, totals, &room);
+        }
+
         /// All rows of the unit over its chunks; without `totals` the results go to memory.
-        noinline fn allChunks(rows: Rows, totals: ?*[items.item_rows_max]panels.Total) void {
+        noinline fn allChunks(rows: Rows, totals: ?*[items.item_rows_max]panels.Total, room: ?*align(64) Way.Room) void {
             const unit = rows.unit;
             const view = rows.args.view;
             var way: Way = undefined;
@@ -206,7 +217,8 @@ fn Run(comptime Way: type) type {
             for (unit.chunk_first..unit.chunk_end) |i| {
                 const index: u32 = @intCast(i);
                 chunk.advance();
-                way.startChunk(&chunk, .{ .first = rows.span(unit.row_first, index).first, .end = rows.span(unit.row_end - 1, index).end });
+                const seen: panels.Span = .{ .first = rows.span(unit.row_first, index).first, .end = rows.span(unit.row_end - 1, index).end };
+                way.startChunk(&chunk, seen, room);
                 oneChunk(rows, &way, &chunk, index, totals);
             }
         }
@@ -239,5 +251,6 @@ fn Run(comptime Way: type) type {
 
 test {
     _ = items;
+    _ = @import("values.zig");
     _ = @import("attention_test.zig");
 }

@@ -8,6 +8,7 @@ const attention = @import("attention.zig");
 const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
 const definition = @import("definition.zig");
+const floats = @import("floats.zig");
 const items = @import("items.zig");
 const elements = @import("../../kv/elements.zig");
 const testing = @import("../../testing/testing.zig");
@@ -23,6 +24,8 @@ const Shape = struct {
     softcap: f32 = 0,
     /// Each head has a sink of its own, of about the size of the scores.
     has_sinks: bool = false,
+    /// Where values are; in keys only the first `dim − value_dim` elements of those are their own.
+    values: arena.Values = .own,
     format: arena.Format,
 
     fn valueDim(shape: Shape) u32 {
@@ -51,7 +54,7 @@ const World = struct {
 
     fn init(shape: Shape, first_block: u32) !World {
         const cache: arena.Arena = try .init(.{
-            .layers = &.{.{ .kv_heads = shape.kv_heads, .key_dim = shape.dim, .value_dim = shape.valueDim(), .window = shape.window }},
+            .layers = &.{.{ .kv_heads = shape.kv_heads, .key_dim = shape.dim, .value_dim = shape.valueDim(), .window = shape.window, .values = @backingInt(shape.values) }},
             .slots = slots,
             .format = shape.format,
         });
@@ -103,8 +106,18 @@ const World = struct {
                 side[d] = @as(f32, @floatFromInt(rng.between(i32, -127, 127))) / 64.0;
             };
             elements.writeKey(view, head, slot, values[0][0..dim]);
-            elements.writeValue(view, head, slot, values[1][0..view.value_dim]);
+            if (view.values == .own) elements.writeValue(view, head, slot, values[1][0..view.value_dim]);
         }
+    }
+
+    /// Makes each value the end of its key.
+    fn copyKeysToValues(world: *World) void {
+        const view = world.cache.layer(0);
+        var value: [arena.head_dim_max]f32 = undefined;
+        for (0..world.next_block * 16) |slot| for (0..world.shape.kv_heads) |head| {
+            for (value[0..view.value_dim], view.key_dim - view.value_dim..) |*each, d| each.* = elements.readKey(view, head, slot, d).value();
+            elements.writeValue(view, head, slot, value[0..view.value_dim]);
+        };
     }
 
     /// Runs the step and compares some rows with the references; result [tokens, heads, value dim] is the caller's.
@@ -199,10 +212,15 @@ const shapes = [_]Shape{
     .{ .heads = 4, .kv_heads = 1, .dim = 32, .softcap = 1.5, .format = .f16 },
     .{ .heads = 7, .kv_heads = 1, .dim = 32, .softcap = 3, .format = .q8_0 },
     .{ .heads = 8, .kv_heads = 2, .dim = 64, .has_sinks = true, .format = .f16 },
+    // Latent attention: values are the ends of keys, and queries longer than what lies together of one.
+    .{ .heads = 5, .kv_heads = 1, .dim = 576, .value_dim = 512, .values = .in_keys, .format = .f16 },
+    .{ .heads = 6, .kv_heads = 2, .dim = 40, .value_dim = 24, .values = .in_keys, .format = .f32 },
+    .{ .heads = 3, .kv_heads = 1, .dim = 264, .value_dim = 264, .values = .in_keys, .format = .bf16 },
+    .{ .heads = 3, .kv_heads = 1, .dim = 520, .value_dim = 328, .format = .f32 },
 };
 
 /// Those that go through all lengths: one of each format under emulation, where FMAs are slow.
-const shapes_in_lengths = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[14], shapes[16] } else shapes;
+const shapes_in_lengths = if (options.emulated) [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[14], shapes[16], shapes[18] } else shapes;
 const lengths = if (options.emulated) [_]u32{ 1, 16, 17, 257 } else [_]u32{ 1, 2, 15, 16, 17, 255, 256, 257, 515 };
 
 test "attention matches the reference over lengths, chunk borders and formats" {
@@ -218,7 +236,7 @@ test "attention matches the reference over lengths, chunk borders and formats" {
 }
 
 test "attention gives the same bits for any batch, chunking, placement and member count" {
-    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else shapes) |shape| {
+    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8], shapes[18] } else shapes) |shape| {
         const length = 280;
         const row = shape.heads * shape.valueDim();
         var whole: World = try .init(shape, 0);
@@ -254,7 +272,7 @@ test "attention gives the same bits for any batch, chunking, placement and membe
 }
 
 test "attention gives the same bits however its items are cut" {
-    for (if (options.emulated) [_]Shape{shapes[1]} else [_]Shape{ shapes[0], shapes[1], shapes[7], shapes[16] }) |shape| {
+    for (if (options.emulated) [_]Shape{shapes[1]} else [_]Shape{ shapes[0], shapes[1], shapes[7], shapes[16], shapes[17] }) |shape| {
         var world: World = try .init(shape, 0);
         defer world.deinit();
         for ([_][2]u32{ .{ 1299, 1300 }, .{ 10, 11 }, .{ 500, 530 }, .{ 767, 768 } }, 0..) |range, i| {
@@ -267,7 +285,7 @@ test "attention gives the same bits however its items are cut" {
             defer gpa.free(got);
             try testing.expectBitwise(expected, got);
         }
-        for ([_]u32{ 1, 7, items.item_rows_max }) |rows| for ([_]u32{ 0, 2 }) |split_chunks| {
+        for ([_]u32{ 1, 7, @min(items.item_rows_max, floats.rowsMax(shape.dim)) }) |rows| for ([_]u32{ 0, 2 }) |split_chunks| {
             const got = try world.runOp(2, .{ .rows = rows, .chunks = split_chunks }, false);
             defer gpa.free(got);
             try testing.expectBitwise(expected, got);
@@ -279,7 +297,7 @@ test "attention gives the same bits however its items are cut" {
 const windows = if (options.emulated) [_]u32{ 1, 16, 250, 700 } else [_]u32{ 1, 5, 16, 17, 100, 255, 256, 300, 700 };
 
 test "attention with a window matches the reference, and gives the same bits for any chunking, placement and cut" {
-    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[11], shapes[13], shapes[14], shapes[16] }) |plain| {
+    for (if (options.emulated) [_]Shape{ shapes[0], shapes[8] } else [_]Shape{ shapes[0], shapes[1], shapes[2], shapes[8], shapes[11], shapes[13], shapes[14], shapes[16], shapes[18] }) |plain| {
         for (windows) |window| {
             const shape = plain.windowed(window);
             const length = 600;
@@ -305,6 +323,23 @@ test "attention with a window matches the reference, and gives the same bits for
                 }
             }
         }
+    }
+}
+
+test "values that are parts of keys give the bits of values beside them" {
+    for ([_]arena.Format{ .f32, .f16, .bf16 }) |format| {
+        var results: [2][]f32 = undefined;
+        for (&results, [_]arena.Values{ .own, .in_keys }) |*result, where| {
+            const shape: Shape = .{ .heads = 3, .kv_heads = 1, .dim = 288, .value_dim = 264, .values = where, .format = format };
+            var world: World = try .init(shape, 0);
+            defer world.deinit();
+            try world.add(1, 300, 310, 3);
+            try world.add(2, 17, 18, 7);
+            if (where == .own) world.copyKeysToValues();
+            result.* = try world.run(2);
+        }
+        defer for (results) |result| gpa.free(result);
+        try testing.expectBitwise(results[0], results[1]);
     }
 }
 

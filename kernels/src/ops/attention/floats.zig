@@ -14,6 +14,7 @@ const elements = @import("../../kv/elements.zig");
 const blocks = @import("blocks.zig");
 const item_rows_max = @import("items.zig").item_rows_max;
 const panels = @import("panel.zig");
+const values_file = @import("values.zig");
 const Chunk = blocks.Chunk;
 const Format = arena.Format;
 const Panel = panels.Panel;
@@ -32,15 +33,27 @@ fn wideOf(comptime rows: usize) usize {
     return if (simd.fast) std.math.floorPowerOfTwo(usize, @min(8, accumulators / rows)) else 1;
 }
 
+/// Elements of a query that lie together; longer ones are in parts.
+const part_dim = 256;
 /// Not a multiple of 1 KiB, so that the rows of a panel lie in different lines of the cache.
-const query_stride = arena.head_dim_max + simd.lanes;
+const query_stride = part_dim + simd.lanes;
 /// Queries at a fixed distance: one pointer reaches all of a panel.
-const Queries = [*]const [query_stride]f32;
+const Queries = struct {
+    first: [*]const [query_stride]f32,
+    /// From one part of a query to the next.
+    part_rows: usize,
+};
+
+/// Rows of a unit at most, with keys of so many elements.
+pub fn rowsMax(key_dim: u32) u32 {
+    return item_rows_max / ((key_dim + part_dim - 1) / part_dim);
+}
 
 /// What the rows of a unit share.
 pub fn Unit(comptime format: Format) type {
     return struct {
         scoring: panels.Scoring,
+        part_rows: usize,
         queries: [item_rows_max][query_stride]f32,
 
         const Self = @This();
@@ -48,20 +61,31 @@ pub fn Unit(comptime format: Format) type {
         pub fn init(unit: *Self, view: arena.LayerView, scoring: panels.Scoring) void {
             std.debug.assert(view.format == format);
             unit.scoring = scoring;
+            unit.part_rows = rowsMax(view.key_dim);
         }
 
         pub fn setQuery(unit: *Self, row: usize, q: []const f32) void {
-            @memcpy(unit.queries[row][0..q.len], q);
+            std.debug.assert(row < unit.part_rows);
+            var first: usize = 0;
+            var part = row;
+            while (first < q.len) : (first += part_dim) {
+                const elements_here = q[first..@min(q.len, first + part_dim)];
+                @memcpy(unit.queries[part][0..elements_here.len], elements_here);
+                part += unit.part_rows;
+            }
         }
 
-        /// Nothing of a chunk is prepared for all rows.
-        pub fn startChunk(unit: *Self, chunk: *const Chunk, seen: Span) void {
-            _ = .{ unit, chunk, seen };
+        /// What is prepared of a chunk for all rows: values that are parts of keys.
+        pub const Room = values_file.Room(format);
+
+        pub fn startChunk(unit: *Self, chunk: *Chunk, seen: Span, room: ?*align(64) Room) void {
+            _ = unit;
+            if (room) |place| values_file.turn(format, chunk, seen, place);
         }
 
         /// Fills `result` for those rows that see a position of the chunk.
         pub fn compute(unit: *const Self, chunk: *const Chunk, panel: *const Panel, result: *panels.Result) void {
-            const queries: Queries = unit.queries[panel.row_first..].ptr;
+            const queries: Queries = .{ .first = unit.queries[panel.row_first..].ptr, .part_rows = unit.part_rows };
             switch (panel.rows) {
                 inline 1, 2, 3, 4, 6, 12 => |n| if (n <= panels.rows_max) computeRows(format, n, chunk, panel, queries, unit.scoring, result),
                 else => unreachable,
@@ -184,12 +208,17 @@ inline fn scoreVectors(
     }
     var sums: [n][wide]V = @splat(@splat(@splat(0)));
     // One loop: written out eight times the compiler would keep broadcast queries in memory.
-    for (0..chunk.key_dim) |d| {
-        if (d % 8 == 0) inline for (0..wide) |i| {
-            blocks.prefetch(ahead[i] + d * block_tokens * comptime format.elementBytes(), step * 8 * format.elementBytes());
-        };
-        const values: Keys(format, wide) = .{ .keys = &keys, .offset = d * block_tokens };
-        multiplyAdd(n, wide, V, &sums, Factors(query_stride){ .rows = queries, .column = d }, values);
+    var part = queries.first;
+    var part_first: usize = 0;
+    while (part_first < chunk.key_dim) : (part_first += part_dim) {
+        for (part_first..@min(chunk.key_dim, part_first + part_dim)) |d| {
+            if (d % 8 == 0) inline for (0..wide) |i| {
+                blocks.prefetch(ahead[i] + d * block_tokens * comptime format.elementBytes(), step * 8 * format.elementBytes());
+            };
+            const values: Keys(format, wide) = .{ .keys = &keys, .offset = d * block_tokens };
+            multiplyAdd(n, wide, V, &sums, Factors(query_stride){ .rows = part, .column = d - part_first }, values);
+        }
+        part += queries.part_rows;
     }
     inline for (0..wide) |i| inline for (0..n) |r| {
         weights[r][(first + i) * step ..][0..step].* = sums[r][i] * @as(V, @splat(scale));

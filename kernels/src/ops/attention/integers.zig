@@ -24,7 +24,7 @@ const block_tokens = arena.block_tokens;
 const chunk_tokens = blocks.chunk_tokens;
 const four = arena.dot_group;
 const group = arena.scale_group;
-const groups_max = arena.head_dim_max / group;
+const groups_max = arena.scaled_dim_max / group;
 
 /// Tokens of one vector of scores.
 const lanes = simd.row_lanes;
@@ -34,7 +34,7 @@ const log2e: f32 = std.math.log2e;
 const round: f32 = 0x1.8p23;
 
 comptime {
-    std.debug.assert(arena.head_dim_max == activations.group_len and group == activations.Kind.per32.blockLen());
+    std.debug.assert(arena.scaled_dim_max == activations.group_len and group == activations.Kind.per32.blockLen());
     std.debug.assert(group % (weighted.dims * weighted.sums_per_total) == 0);
 }
 
@@ -69,8 +69,12 @@ pub const Unit = struct {
         for (unit.factors[row][0..unit.key_groups], query.scales[0..unit.key_groups]) |*each, scale| each.* = scale * factor;
     }
 
+    /// Values always lie beside their keys.
+    pub const Room = void;
+
     /// Reads the scales of what the rows see of a chunk.
-    pub noinline fn startChunk(unit: *Unit, chunk: *const Chunk, seen: Span) void {
+    pub noinline fn startChunk(unit: *Unit, chunk: *const Chunk, seen: Span, room: ?*align(64) Room) void {
+        std.debug.assert(room == null and chunk.values == .own);
         for (seen.firstBlock()..seen.endBlock()) |block| {
             loadScales(unit.key_scales[0..unit.key_groups], chunk.k[block], chunk.key_dim, block);
             loadScales(unit.value_scales[0..unit.value_groups], chunk.v[block], chunk.value_dim, block);

@@ -4,6 +4,7 @@ const std = @import("std");
 const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
 const chunk_tokens = @import("blocks.zig").chunk_tokens;
+const floats = @import("floats.zig");
 
 /// Rows of one item, most first: the more, the more often K and V are used while they are in the cache.
 const rows_of_items = [_]u32{ 192, 96, 48 };
@@ -15,6 +16,7 @@ pub const Work = extern struct {
     n_seqs: u32,
     heads: u32,
     kv_heads: u32,
+    key_dim: u32,
     value_dim: u32,
     /// As the view's.
     window: u32,
@@ -109,6 +111,8 @@ const partial_bytes_max = 32 << 20;
 pub fn rowsPerItem(work: Work, threads: u32) u32 {
     var each = work;
     for (rows_of_items) |rows| {
+        // Long queries leave room for fewer.
+        if (rows > floats.rowsMax(work.key_dim)) continue;
         each.item_rows = rows;
         if (threads == 1 or roomOf(each).items >= @as(usize, threads) * units_per_thread) break;
     }
@@ -238,7 +242,7 @@ pub const Units = struct {
 
 test "few long items are cut, many or short ones stay whole" {
     const one: batch.Seq = .{ .token_first = 0, .token_count = 1, .position_first = 4095, .extent_first = 0, .extent_count = 1 };
-    const work: Work = .{ .seqs = (&one)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .value_dim = 64, .window = arena.no_window, .item_rows = 48 };
+    const work: Work = .{ .seqs = (&one)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .key_dim = 64, .value_dim = 64, .window = arena.no_window, .item_rows = 48 };
     try std.testing.expectEqual(Room{ .items = 8, .floats = 8 * 16 * 4 * 72 }, roomOf(work));
     try std.testing.expectEqual(8, chunksPerUnit(work, 2));
     try std.testing.expectEqual(1, chunksPerUnit(work, 64));
@@ -266,12 +270,17 @@ test "few long items are cut, many or short ones stay whole" {
 
 test "items have many rows where there are enough of them" {
     var seq: batch.Seq = .{ .token_first = 0, .token_count = 512, .position_first = 4096, .extent_first = 0, .extent_count = 1 };
-    const work: Work = .{ .seqs = (&seq)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .value_dim = 64, .window = arena.no_window, .item_rows = 48 };
+    const work: Work = .{ .seqs = (&seq)[0..1].ptr, .n_seqs = 1, .heads = 32, .kv_heads = 8, .key_dim = 64, .value_dim = 64, .window = arena.no_window, .item_rows = 48 };
     // 2,048 rows of each KV head.
     try std.testing.expectEqual(192, rowsPerItem(work, 1));
     try std.testing.expectEqual(192, rowsPerItem(work, 11));
     try std.testing.expectEqual(96, rowsPerItem(work, 12));
     try std.testing.expectEqual(48, rowsPerItem(work, 64));
+    var long = work;
+    long.key_dim = 512;
+    try std.testing.expectEqual(96, rowsPerItem(long, 1));
+    long.key_dim = arena.head_dim_max;
+    try std.testing.expectEqual(48, rowsPerItem(long, 1));
     seq.token_count = 1;
     try std.testing.expectEqual(48, rowsPerItem(work, 2));
 }
