@@ -20,8 +20,8 @@
 //! share the same memory: the n-th layer of a shape in each group lies in the n-th row of that shape. A model whose layers
 //! are all in one group has a row for each.
 //!
-//! Of layers with latent attention (DeepSeek-AI 2024) a value is the last `value_dim` elements of its key. Those are kept once, as
-//! K; readers put them in the order of V where they need them.
+//! Of layers with latent attention (DeepSeek-AI 2024) a value is the last `value_dim` elements of its key. Those are kept
+//! once, as K; readers put them in the order of V where they need them.
 //!
 //! Lanes of a block beyond the tokens written so far hold zeros or an earlier owner's values; readers mask them.
 

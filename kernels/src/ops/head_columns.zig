@@ -5,8 +5,8 @@ const activations = @import("../quant/activations.zig");
 const Job = @import("../system/job.zig").Job;
 const epilogue = @import("epilogue.zig");
 
-/// x: [n, heads, width] f32; y: [heads, n, k] in the forms that are wanted, each row elements `first` to `first + k` of its head;
-/// not aliased.
+/// x: [n, heads, width] f32; y: [heads, n, k] in the forms that are wanted, each row elements `first` to `first + k` of its
+/// head; not aliased.
 pub const Args = extern struct {
     x: [*]const f32,
     y: activations.Activation,

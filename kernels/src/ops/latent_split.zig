@@ -1,13 +1,13 @@
-//! Between the projections of latent attention (DeepSeek-AI 2024) and what is done for each head: the latent vector of a token is
-//! normed and put behind the part of its key that RoPE turns, so that a key is [turned | latent] and its end the value; the part
-//! of each query that is turned goes to the front of that query.
+//! Between the projections of latent attention (DeepSeek-AI 2024) and what is done for each head: the latent vector of a token
+//! is normed and put behind the part of its key that RoPE turns, so that a key is [turned | latent] and its end the value; the
+//! part of each query that is turned goes to the front of that query.
 
 const std = @import("std");
 const Job = @import("../system/job.zig").Job;
 const rms_norm = @import("rms_norm.zig");
 
-/// kv: [n, latent + turned]; w: [latent]; keys: [n, turned + latent]; q: [n, heads, plain + turned]; queries: [n, heads, turned +
-/// latent], of which only the front is written. Nothing is aliased.
+/// kv: [n, latent + turned]; w: [latent]; keys: [n, turned + latent]; q: [n, heads, plain + turned]; queries: [n, heads,
+/// turned + latent], of which only the front is written. Nothing is aliased.
 pub const Args = extern struct {
     kv: [*]const f32,
     w: [*]const f32,
