@@ -5,6 +5,7 @@ const head_columns_op = @import("../ops/head_columns.zig");
 const latent_split_op = @import("../ops/latent_split.zig");
 const matmul_op = @import("../ops/matmul/matmul.zig");
 const buffers = @import("buffers.zig");
+const none = @import("objects.zig").none;
 const status = @import("status.zig");
 const Context = @import("context.zig").Context;
 const Stacked = @import("stacked.zig").Stacked;
@@ -88,7 +89,7 @@ fn inRow(first: u32, count: u32, width: u32) bool {
 pub fn headProducts(context: *Context, call: buffers.Input, call_bytes: u32, tokens: u32) status.Error!void {
     const c = try buffers.one(HeadProducts, call, call_bytes);
     if (c.heads == 0 or c.heads > heads_max) return error.InvalidArgument;
-    const matrices: Stacked = try .of(context, c.weights, @import("objects.zig").none, c.heads);
+    const matrices: Stacked = try .of(context, c.weights, none, c.heads);
     const k = matrices.weights.k;
     if (!inRow(c.x_first, k, c.x_width) or !inRow(c.y_first, matrices.rows, c.y_width)) return error.ShapeMismatch;
     if (matrices.form() & ~c.columns_forms != 0 or c.x == c.y) return error.InvalidArgument;

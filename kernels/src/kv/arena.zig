@@ -420,7 +420,8 @@ test "Arena keeps values once that are parts of keys" {
     }
     for (0..3) |i| {
         const view = arena.layer(@intCast(i));
-        try std.testing.expectEqual(if (i == 1) 64 * 512 * 2 else 0, view.valueHeadBytes());
+        const kept: usize = if (i == 1) 64 * 512 * 2 else 0;
+        try std.testing.expectEqual(kept, view.valueHeadBytes());
         for (view.k[0..view.keyHeadBytes()]) |byte| try std.testing.expectEqual(@as(u8, @intCast(1 + i)), byte);
     }
     arena.giveBack(0, 64);

@@ -5,6 +5,8 @@ const testing = @import("../testing/testing.zig");
 const arena = @import("../kv/arena.zig");
 const batch = @import("../kv/batch.zig");
 const activate = @import("activate.zig");
+const delta_rule = @import("delta_rule.zig");
+const gated_norm = @import("gated_norm.zig");
 const glu = @import("glu.zig");
 const layer_norm = @import("layer_norm.zig");
 const rms_norm = @import("rms_norm.zig");
@@ -12,6 +14,8 @@ const rope = @import("rope.zig");
 const rope_append = @import("rope_append.zig");
 const attention = @import("attention/attention.zig");
 const sample = @import("sample.zig");
+const short_conv = @import("short_conv.zig");
+const Slot = @import("../kv/states.zig").Slot;
 
 fn hashOf(values: []const f32) u64 {
     var hash: u64 = 0;
@@ -53,6 +57,83 @@ test "layer_norm and activate have the same bits everywhere" {
         hash = hash *% 31 +% hashOf(&y);
     }
     try std.testing.expectEqual(@as(u64, 3520844334282401943), hash);
+}
+
+test "short_conv, delta_rule and gated_norm have the same bits everywhere" {
+    const n = 19;
+    const dim = 32;
+    const row = 4 * dim;
+    var rng: testing.Rng = .init(95);
+    var x: [n * row]f32 = undefined;
+    var w: [4 * row]f32 = undefined;
+    var mixed: [n * row]f32 = undefined;
+    var y: [n * 2 * dim]f32 = undefined;
+    var gates: [n * 4]f32 = undefined;
+    var state: [(3 * row + 2 * dim * dim)]f32 align(64) = undefined;
+    for ([_][]f32{ &x, &w, &gates }) |values| rng.fill(values, 1);
+    const seqs = [_]batch.Seq{.{ .token_first = 0, .token_count = n, .position_first = 0, .extent_first = 0, .extent_count = 0 }};
+    const slots = [_]Slot{.{ .read = 0, .write = 0 }};
+    const bytes: [*]u8 = @ptrCast(&state);
+    testing.runParts(short_conv.run, &short_conv.Args{
+        .x = &x,
+        .before = null,
+        .after = null,
+        .w = &w,
+        .bias = null,
+        .y = .{ .f32 = &mixed },
+        .seqs = &seqs,
+        .states = .{ .base = bytes, .slot_bytes = @sizeOf(@TypeOf(state)), .slots = &slots },
+        .seq_count = 1,
+        .channels = row,
+        .stride = row,
+        .taps = 4,
+        .silu = 1,
+        .head = dim,
+        .query_heads = 1,
+        .key_heads = 1,
+        .scale = 0.2,
+        .eps = 1e-6,
+    }, 2);
+    const of_mixed = hashOf(&mixed);
+    testing.runParts(delta_rule.run, &delta_rule.Args{
+        .qkv = &mixed,
+        .alpha = gates[2..].ptr,
+        .beta = &gates,
+        .decay = &.{ -1.5, -0.25 },
+        .dt = &.{ 0.5, -0.5 },
+        .skip = null,
+        .y = &y,
+        .seqs = &seqs,
+        .states = .{ .base = bytes + 3 * row * @sizeOf(f32), .slot_bytes = @sizeOf(@TypeOf(state)), .slots = &slots },
+        .seq_count = 1,
+        .heads = 2,
+        .key_heads = 1,
+        .key_dim = dim,
+        .value_dim = dim,
+        .row = row,
+        .query_first = 0,
+        .key_first = dim,
+        .value_first = 2 * dim,
+        .gate_row = 4,
+        .gate_group = 2,
+        .sharing = .neighbours,
+        .rule = .delta,
+    }, 3);
+    testing.runParts(gated_norm.run, &gated_norm.Args{
+        .x = &y,
+        .gate = &x,
+        .w = &w,
+        .y = .{ .f32 = &mixed },
+        .k = 2 * dim,
+        .n = n,
+        .head = dim,
+        .shared = 1,
+        .eps = 1e-6,
+        .order = .norm_then_gate,
+    }, 2);
+    var hash = of_mixed;
+    for ([_][]const f32{ &y, &state, mixed[0 .. n * 2 * dim] }) |values| hash = hash *% 31 +% hashOf(values);
+    try std.testing.expectEqual(@as(u64, 5208967834753887687), hash);
 }
 
 test "rope, append and attention have the same bits everywhere" {

@@ -187,7 +187,7 @@ fn Run(comptime Way: type) type {
             const wanted = if (cut) null else &totals;
             if (unit.chunk_first < unit.chunk_end) switch (rows.args.view.values) {
                 .own => allChunks(rows, wanted, null),
-                .in_keys => if (Way.Room == void) unreachable else turningChunks(rows, wanted),
+                .in_keys => if (Way.turns_values) turningChunks(rows, wanted) else unreachable,
             };
             if (cut) return rows.joinIfLast();
             for (unit.row_first..unit.row_end, totals[0..unit.rows()]) |row, *total| rows.finish(@intCast(row), total);

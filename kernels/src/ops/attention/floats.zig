@@ -76,6 +76,7 @@ pub fn Unit(comptime format: Format) type {
         }
 
         /// What is prepared of a chunk for all rows: values that are parts of keys.
+        pub const turns_values = true;
         pub const Room = values_file.Room(format);
 
         pub fn startChunk(unit: *Self, chunk: *Chunk, seen: Span, room: ?*align(64) Room) void {

@@ -70,7 +70,8 @@ pub const Unit = struct {
     }
 
     /// Values always lie beside their keys.
-    pub const Room = void;
+    pub const turns_values = false;
+    pub const Room = u8;
 
     /// Reads the scales of what the rows see of a chunk.
     pub noinline fn startChunk(unit: *Unit, chunk: *const Chunk, seen: Span, room: ?*align(64) Room) void {

@@ -58,14 +58,12 @@ inline fn turnSquare(comptime Element: type, source: [*]const Element, target: [
 
 /// Elements of two vectors in turn, from element `first` on.
 fn zip(comptime first: i32) @Vector(side, i32) {
-    comptime {
-        var mask: [side]i32 = undefined;
-        for (&mask, 0..) |*lane, i| {
-            const element = first + @as(i32, i / 2);
-            lane.* = if (i % 2 == 0) element else ~element;
-        }
-        return mask;
+    var mask: [side]i32 = undefined;
+    for (&mask, 0..) |*lane, i| {
+        const element = first + @as(i32, @intCast(i / 2));
+        lane.* = if (i % 2 == 0) element else ~element;
     }
+    return mask;
 }
 
 test "values of a chunk are turned as they are, and only what is seen" {
