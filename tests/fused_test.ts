@@ -9,10 +9,12 @@ import { composeDecoder } from "../src/models/decoder.ts";
 import { ModelError } from "../src/models/error.ts";
 import type { ModelFamily } from "../src/models/family.ts";
 import { separateFile } from "../src/models/fused.ts";
+import { Kernels } from "../src/ffi/context.ts";
 import { llama } from "../src/models/llama.ts";
 import { qwen2 } from "../src/models/qwen2.ts";
+import { deepseek2 } from "../src/models/deepseek2.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
-import { modelShape } from "../src/models/shapes.ts";
+import { type ModelShape, modelShape } from "../src/models/shapes.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 
 const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
@@ -35,7 +37,9 @@ async function logitsOf(path: string): Promise<Float32Array> {
 /** Writes the file's tensors with the parts of each fused one in its place. */
 async function writeSeparate(path: string, output: string): Promise<void> {
   using file = await openGguf(path);
-  const { tensors, readInto } = separateFile(file, checkModel(file).fusions);
+  using kernels = Kernels.open({ workspaceBytes: 64 });
+  const dequantize = kernels.dequantize.bind(kernels);
+  const { tensors, readInto } = separateFile(file, checkModel(file).fusions, dequantize);
   const names = [...tensors].map(([name, { type, dims }]) => ({ name, type, dims }));
   await using writer = await GgufWriter.create(output, { entries: file.entries, tensors: names });
   for (const [name, { bytes }] of tensors) {
@@ -85,6 +89,43 @@ for (const format of ["f32", "q4_k"] satisfies FormatName[]) {
     file.readInto(name, 3 * half, there);
     other.readInto(up, half, here);
     assertEquals(here, there);
+    assertEquals(await logitsOf(fused), await logitsOf(separate));
+  });
+}
+
+/** DeepSeek 2 as its older files have it: what makes keys and values in one, and sizes of heads alone. */
+const fusedDeepseek: ModelFamily = {
+  ...deepseek2,
+  compose: (h, b) => composeDecoder(h, b, () => ({ fused: ["latent"], experts: { choiceBias: "optional" } })),
+};
+const { entries = [], ...sizes } = modelShape("deepseek2-tiny");
+const olderDeepseek: ModelShape = {
+  ...sizes,
+  kvHeads: sizes.heads,
+  entries: entries.filter(({ key }) => !/\.attention\.(key|value)_length/.test(key)),
+};
+
+for (const format of ["f32", "bf16", "q4_k"] satisfies FormatName[]) {
+  Deno.test(`what makes keys is turned where a file in ${format} has it with what makes values`, async () => {
+    using folder = new TemporaryFolder();
+    const [fused, separate] = [`${folder.path}/fused.gguf`, `${folder.path}/separate.gguf`];
+    await writeRandomModel(fused, { shape: olderDeepseek, family: fusedDeepseek, format });
+    await writeSeparate(fused, separate);
+    using file = await openGguf(fused);
+    using other = await openGguf(separate);
+    assertEquals(file.tensor("blk.1.attn_kv_b.weight").dims, [160, 4 * (128 + 128)]);
+    assertEquals(other.tensor("blk.1.attn_k_b.weight").dims, [128, 160, 4]);
+    assertEquals(other.tensor("blk.1.attn_v_b.weight").dims, [160, 128, 4]);
+    if (format === "f32") {
+      const numbers = (from: typeof file, name: string) => {
+        const bytes = new Uint8Array(from.tensor(name).bytes);
+        from.readInto(name, 0, bytes);
+        return new Float32Array(bytes.buffer);
+      };
+      const whole = numbers(file, "blk.1.attn_kv_b.weight"), keys = numbers(other, "blk.1.attn_k_b.weight");
+      // Of head 2, what column 5 of row 7 is: column 7 of row 5 in the file.
+      assertEquals(keys[(2 * 160 + 7) * 128 + 5], whole[(2 * 256 + 5) * 160 + 7]);
+    }
     assertEquals(await logitsOf(fused), await logitsOf(separate));
   });
 }

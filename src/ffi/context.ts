@@ -8,6 +8,7 @@ import { asBuffer } from "./buffers.ts";
 import { createContext } from "./create_context.ts";
 import { check } from "./errors.ts";
 import type { ExpertsCall } from "./experts.ts";
+import type { HeadProductsCall, LatentSplitCall } from "./latent.ts";
 import { Library } from "./library.ts";
 import { type Arena, idOf, type Rope, u32, type Vector, type Weights } from "./objects.ts";
 import { StatefulKernels } from "./stateful_kernels.ts";
@@ -36,6 +37,7 @@ export type {
   UngatedActivation,
 } from "./params.ts";
 export { type ExpertRouting, ExpertsCall } from "./experts.ts";
+export { HeadProductsCall, LatentSplitCall } from "./latent.ts";
 export { DeltaRuleCall, ShortConvCall, type StatePart } from "./linear_attention.ts";
 export { KernelError } from "./errors.ts";
 export { LibraryError } from "./library.ts";
@@ -264,6 +266,27 @@ export class Kernels extends StatefulKernels {
       up: up.weights,
       down: down.weights,
     });
+  }
+
+  /** Keys of latent vectors, and the turned part of each query at its front. */
+  latentSplit({ params, encoded }: LatentSplitCall, tokens: number): void {
+    const status = this.native.kumi_latent_split(this.id, encoded, encoded.byteLength, u32(tokens, "tokens"));
+    if (status >= 0) return;
+    const { heads, latent, turned, plain } = params;
+    check(status, "latentSplit", { tokens, heads, latent, turned, plain });
+  }
+
+  /** y[token, head] = W[head] · x[token, head], of parts of rows. */
+  headProducts({ params, encoded }: HeadProductsCall, tokens: number): void {
+    const status = this.native.kumi_head_products(
+      this.id,
+      encoded,
+      encoded.byteLength,
+      u32(tokens, "tokens"),
+    );
+    if (status >= 0) return;
+    const { heads, weights, x, y } = params;
+    check(status, "headProducts", { tokens, heads, weights, from: x.width, to: y.width });
   }
 
   /**

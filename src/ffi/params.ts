@@ -4,7 +4,14 @@
  */
 
 import { idOf, u32, type Vector } from "./objects.ts";
-import { activationForms, type ActivationFunction, limits, RopeScaling, structs } from "./symbols.ts";
+import {
+  activationForms,
+  type ActivationFunction,
+  KvValues,
+  limits,
+  RopeScaling,
+  structs,
+} from "./symbols.ts";
 
 /** "No region" or "no object", where an argument allows that. */
 export const NONE: number = limits.none;
@@ -95,9 +102,11 @@ export interface RopeParams {
 /** What one layer keeps of a token in a KV cache. */
 export interface ArenaLayer {
   kvHeads: number;
-  /** Elements of a key, and of a value: multiples of 8, of 32 in q8_0. */
+  /** Elements of a key, and of a value: multiples of 8 up to 576, of 32 up to 256 in q8_0. */
   keyDim: number;
   valueDim: number;
+  /** Whether a value is the last `valueDim` elements of its key, which are kept once; not in q8_0. Default: it is kept beside it. */
+  valuesInKeys?: boolean;
   /** Tokens that a query sees, its own among them; default: all up to its own. */
   window?: number;
   /** Layers of one group share the blocks of a sequence, so they have one window; default 0. */
@@ -117,8 +126,9 @@ export interface ArenaParams {
 export function encodeArenaLayers(layers: readonly ArenaLayer[]): Uint8Array<ArrayBuffer> {
   const { bytes, fields } = structs.ArenaLayer;
   const desc = new DataView(new ArrayBuffer(layers.length * bytes));
-  layers.forEach(({ kvHeads, keyDim, valueDim, window = 0, group = 0 }, i) => {
-    const values = { kvHeads, keyDim, valueDim, window, group };
+  layers.forEach(({ kvHeads, keyDim, valueDim, valuesInKeys = false, window = 0, group = 0 }, i) => {
+    const where = valuesInKeys ? KvValues.inKeys : KvValues.own;
+    const values = { kvHeads, keyDim, valueDim, window, group, values: where };
     for (const [name, { offset }] of Object.entries(fields)) {
       desc.setUint32(i * bytes + offset, u32(values[name as keyof typeof fields], name), true);
     }

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x85f698a0;
+export const abiHash = 0x97c3863a;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -11,7 +11,8 @@ export const limits = {
   panelRows: 16,
   kvBlockTokens: 16,
   kvBlocksMax: 134217728,
-  headDimMax: 256,
+  headDimMax: 576,
+  scaledDimMax: 256,
   kvGroupsMax: 64,
   kvLayersMax: 1024,
   stateAlignment: 64,
@@ -61,6 +62,11 @@ export const KvFormat = {
   f16: 1,
   q8_0: 8,
   bf16: 30,
+} as const;
+
+export const KvValues = {
+  own: 0,
+  inKeys: 1,
 } as const;
 
 export const KvFault = {
@@ -401,13 +407,14 @@ export const structs = {
     },
   },
   ArenaLayer: {
-    bytes: 20,
+    bytes: 24,
     fields: {
       kvHeads: { offset: 0, type: "u32", count: 1 },
       keyDim: { offset: 4, type: "u32", count: 1 },
       valueDim: { offset: 8, type: "u32", count: 1 },
       window: { offset: 12, type: "u32", count: 1 },
       group: { offset: 16, type: "u32", count: 1 },
+      values: { offset: 20, type: "u32", count: 1 },
     },
   },
   BatchHeader: {
@@ -514,6 +521,21 @@ export const structs = {
       bytes: { offset: 8, type: "u32", count: 1 },
     },
   },
+  HeadProductsCall: {
+    bytes: 40,
+    fields: {
+      x: { offset: 0, type: "u32", count: 1 },
+      xWidth: { offset: 4, type: "u32", count: 1 },
+      xFirst: { offset: 8, type: "u32", count: 1 },
+      heads: { offset: 12, type: "u32", count: 1 },
+      weights: { offset: 16, type: "u32", count: 1 },
+      columns: { offset: 20, type: "u32", count: 1 },
+      columnsForms: { offset: 24, type: "u32", count: 1 },
+      y: { offset: 28, type: "u32", count: 1 },
+      yWidth: { offset: 32, type: "u32", count: 1 },
+      yFirst: { offset: 36, type: "u32", count: 1 },
+    },
+  },
   KvRun: {
     bytes: 8,
     fields: {
@@ -531,6 +553,21 @@ export const structs = {
       idle: { offset: 16, type: "u32", count: 1 },
       largestFree: { offset: 20, type: "u32", count: 1 },
       freeRuns: { offset: 24, type: "u32", count: 28 },
+    },
+  },
+  LatentSplitCall: {
+    bytes: 40,
+    fields: {
+      kv: { offset: 0, type: "u32", count: 1 },
+      norm: { offset: 4, type: "u32", count: 1 },
+      eps: { offset: 8, type: "f32", count: 1 },
+      keys: { offset: 12, type: "u32", count: 1 },
+      q: { offset: 16, type: "u32", count: 1 },
+      queries: { offset: 20, type: "u32", count: 1 },
+      heads: { offset: 24, type: "u32", count: 1 },
+      latent: { offset: 28, type: "u32", count: 1 },
+      turned: { offset: 32, type: "u32", count: 1 },
+      plain: { offset: 36, type: "u32", count: 1 },
     },
   },
   RopeDesc: {
@@ -1280,6 +1317,24 @@ export const symbols = {
       "u32", // n
       "u32", // first
       "u32", // second
+    ],
+    result: "i32",
+  },
+  kumi_latent_split: {
+    parameters: [
+      "u32", // context
+      "buffer", // call
+      "u32", // call_bytes
+      "u32", // tokens
+    ],
+    result: "i32",
+  },
+  kumi_head_products: {
+    parameters: [
+      "u32", // context
+      "buffer", // call
+      "u32", // call_bytes
+      "u32", // tokens
     ],
     result: "i32",
   },

@@ -31,8 +31,8 @@ export function expertShare({ metadata }: Pick<Weights, "metadata">): number {
 }
 
 /** Whether a tensor holds one matrix for each expert. */
-export function isOfExperts({ dims }: { readonly dims: readonly number[] }): boolean {
-  return dims.length === 3;
+export function isOfExperts({ name }: { readonly name: string }): boolean {
+  return /_exps\./.test(name);
 }
 
 /**

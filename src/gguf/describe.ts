@@ -106,6 +106,12 @@ function kvShape(file: GgufFile, architecture: string): KvShape | null {
   const heads = perLayer(file, `${architecture}.attention.head_count_kv`, layers) ?? queryHeads;
   if (layers === null || heads === null) return null;
   const perHead = hidden !== null && queryHeads !== null ? hidden / (queryHeads / layers) : null;
+  const latent = numberOf(file, `${architecture}.attention.kv_lora_rank`);
+  const turned = numberOf(file, `${architecture}.rope.dimension_count`);
+  // Latent attention keeps one vector for all heads, and what RoPE turns.
+  if (latent !== null && turned !== null) {
+    return { heads: layers, keyLength: latent + turned, valueLength: 0 };
+  }
   const keyLength = numberOf(file, `${architecture}.attention.key_length`) ?? perHead;
   const valueLength = numberOf(file, `${architecture}.attention.value_length`) ?? perHead;
   if (keyLength === null || valueLength === null) return null;

@@ -64,6 +64,20 @@ Deno.test("describe() takes head sizes from the hidden size, and head counts tha
   assertEquals(describe(file).kv, { heads: 14, keyLength: 64, valueLength: 64 });
 });
 
+Deno.test("describe() counts latent vectors once for all heads", () => {
+  const u32 = (key: string, value: number) => scalarEntry("u32", key, value);
+  const file = fileOf([
+    scalarEntry("string", "general.architecture", "x"),
+    u32("x.block_count", 3),
+    u32("x.embedding_length", 512),
+    u32("x.attention.head_count", 8),
+    u32("x.attention.key_length", 192),
+    u32("x.attention.kv_lora_rank", 512),
+    u32("x.rope.dimension_count", 64),
+  ], []);
+  assertEquals(describe(file).kv, { heads: 3, keyLength: 576, valueLength: 0 });
+});
+
 Deno.test("describe() gives null for what the metadata does not tell", () => {
   const description = describe(fileOf([], [{ name: "w", type: 0, dims: [4] }]));
   assertEquals([description.architecture, description.name, description.contextMax, description.kv], [

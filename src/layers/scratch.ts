@@ -27,6 +27,8 @@ export interface Scratch {
   gated: ActivationBuffer;
   /** What experts work in; undefined where there are none. */
   experts?: ExpertScratch;
+  /** What latent attention works in beside regions of others; undefined where there is none. */
+  latent?: LatentScratch;
   /** What linear attention works in beside regions of others; undefined where there is none. */
   linear?: LinearScratch;
   /** [rowsMax, hidden] f32: the rows whose logits are wanted. */
@@ -37,6 +39,22 @@ export interface Scratch {
   logits: Region;
   /** [rowsMax, hidden] f32: rows after the last norm that are wanted themselves. */
   hidden: Region;
+}
+
+/** Regions of latent attention that no other layer has. */
+export interface LatentScratch {
+  /** [tokensMax, rank + turned] f32 */
+  kv: Region;
+  /** [tokensMax, queryRank] f32, and the same after its norm. */
+  queryLatent: Region;
+  queryNormed: ActivationBuffer;
+  /** [tokensMax, heads · (plain + turned)] f32; later what heads give, [tokensMax, heads · valueDim]. */
+  queries: Region;
+  /** [heads · tokensMax, plain] and [heads · tokensMax, rank]: what each head multiplies. */
+  plain: ActivationBuffer;
+  latents: ActivationBuffer;
+  /** [tokensMax, heads · rank] f32: what attention gives. */
+  attended: Region;
 }
 
 /**
@@ -90,6 +108,7 @@ export function planScratch(
   const gated = largest(({ isGated, heads, keyDim }) => isGated ? heads * keyDim : 0);
   const linearOut = ({ linear }: LayerShape) =>
     linear === undefined ? 0 : linear.heads * linear.valueDim || linear.channels;
+  const attentionOut = ({ heads, valueDim, latent }: LayerShape) => heads * (latent?.valueDim ?? valueDim);
   const buffer = (k: number) => new ActivationBuffer(kernels, plan, tokensMax, k, alsoForms);
   // The gate is used up when there is something to add.
   const gate = plan.takeF32(tokensMax, Math.max(ffn, hidden, channels, 2 * gated));
@@ -99,17 +118,45 @@ export function planScratch(
     q: plan.takeF32(tokensMax, largest((layer) => Math.max(layer.heads * layer.keyDim, linearOut(layer)))),
     k: plan.takeF32(tokensMax, largest(({ kvHeads, keyDim }) => kvHeads * keyDim)),
     v: plan.takeF32(tokensMax, largest(({ kvHeads, valueDim }) => kvHeads * valueDim)),
-    mixed: buffer(largest((layer) => Math.max(layer.heads * layer.valueDim, linearOut(layer)))),
+    mixed: buffer(largest((layer) => Math.max(attentionOut(layer), linearOut(layer)))),
     gate,
     branch: gate,
     up: plan.takeF32(tokensMax, Math.max(ffn, channels, gated)),
     gated: buffer(ffn),
     experts: planExperts(kernels, plan, shape, tokensMax, alsoForms),
+    latent: planLatent(kernels, plan, shape, tokensMax, alsoForms),
     linear: planLinear(plan, shape, tokensMax),
     picked: plan.takeF32(rowsMax, hidden),
     pickedNormed: new ActivationBuffer(kernels, plan, rowsMax, hidden, alsoForms),
     logits: plan.takeF32(rowsMax, vocab),
     hidden: plan.takeF32(rowsMax, hidden),
+  };
+}
+
+function planLatent(
+  kernels: Kernels,
+  plan: WorkspacePlan,
+  { layers }: DecoderShape,
+  tokensMax: number,
+  alsoForms: number,
+): LatentScratch | undefined {
+  const all = layers.flatMap(({ heads, latent }) => latent === undefined ? [] : [{ ...latent, heads }]);
+  if (all.length === 0) return undefined;
+  const largest = (size: (layer: typeof all[number]) => number) => Math.max(...all.map(size));
+  const rows = tokensMax * largest(({ heads }) => heads);
+  const queryRank = largest((layer) => layer.queryRank ?? 1);
+  const buffer = (n: number, k: number) => new ActivationBuffer(kernels, plan, n, k, alsoForms);
+  return {
+    kv: plan.takeF32(tokensMax, largest(({ rank, turned }) => rank + turned)),
+    queryLatent: plan.takeF32(tokensMax, queryRank),
+    queryNormed: buffer(tokensMax, queryRank),
+    queries: plan.takeF32(
+      tokensMax,
+      largest(({ heads, plain, turned, valueDim }) => heads * Math.max(plain + turned, valueDim)),
+    ),
+    plain: buffer(rows, largest(({ plain }) => plain)),
+    latents: buffer(rows, largest(({ rank }) => rank)),
+    attended: plan.takeF32(tokensMax, largest(({ heads, rank }) => heads * rank)),
   };
 }
 

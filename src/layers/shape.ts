@@ -10,6 +10,8 @@ export interface KvLayerShape {
   keyDim: number;
   /** Elements of one value. */
   valueDim: number;
+  /** Whether a value is the end of its key, and kept once. Default: both are kept. */
+  valuesInKeys?: boolean;
   /** How many tokens a query sees, its own among them; undefined: all up to its own. */
   window?: number;
 }
@@ -25,8 +27,26 @@ export interface LayerShape extends KvLayerShape {
   rope: RopeSettings;
   /** Whether attention's output is gated by as many values as it has, which stand beside the queries. Default: it is not. */
   isGated?: boolean;
+  /**
+   * Attention over a latent vector that all heads share: to the KV cache it is one head whose keys are what is turned and the vector,
+   * and whose values are the vector.
+   */
+  latent?: LatentShape;
   /** What the layer has in place of attention. Then it keeps a state of each sequence, and no keys and values. */
   linear?: LinearShape;
+}
+
+/** Latent attention. DeepSeek-AI 2024. */
+export interface LatentShape {
+  /** Elements of the vector that keys and values are made of. */
+  readonly rank: number;
+  /** Elements of the vector that queries are made of; undefined: they are made of the stream. */
+  readonly queryRank?: number;
+  /** Of a head's query and key, elements that are not turned, and those that are. */
+  readonly plain: number;
+  readonly turned: number;
+  /** Elements of a head's value. */
+  readonly valueDim: number;
 }
 
 /** A short convolution, and the linear attention behind it where there are heads. */

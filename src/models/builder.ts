@@ -40,12 +40,23 @@ export class ModelBuilder {
     this.#fusions.push({ whole: { name, kind, ...size, experts, required, role }, parts, isUsual });
   }
 
+  /**
+   * Says that files may have matrices of each head in one of this name, [heads · (columns of first + rows of second), k]: those of the
+   * first transposed, then those of the second. `isUsual`: the family's files do.
+   */
+  fuseTransposed(name: string, first: MatrixSpec, second: MatrixSpec, isUsual = false): void {
+    const { rows: k, experts: heads = 1, role, required } = first;
+    const rows = heads * (first.k + second.rows);
+    const whole: MatrixSpec = { name, kind: "matrix", rows, k, required, role };
+    this.#fusions.push({ whole, parts: [first, second], transposed: [first], isUsual });
+  }
+
   /** A matrix of [rows, k] weights. */
   matrix(name: string, rows: number, k: number, role: TensorRole = "weights"): MatrixSpec {
     return this.#declare({ name, kind: "matrix", rows, k, required: true, role });
   }
 
-  /** Matrices of [rows, k] weights, one of each expert, in one tensor. */
+  /** Matrices of [rows, k] weights, one of each expert or head, in one tensor. */
   expertMatrices(
     name: string,
     experts: number,

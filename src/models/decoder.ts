@@ -6,20 +6,22 @@ import type { FeedForwardSpec } from "../layers/feed_forward.ts";
 import type { LayerPlan } from "../layers/layer.ts";
 import type { FreqFactors } from "../layers/rope_table.ts";
 import type { LayerShape } from "../layers/shape.ts";
+import type { RmsNormSpec } from "../layers/tensors.ts";
 import { kvLayerOf } from "../layers/state_shape.ts";
 import type { ModelBuilder } from "./builder.ts";
 import type { ExpertOptions } from "./experts.ts";
 import { declareFeedForward } from "./feed_forward.ts";
 import { type Hyperparameters, TOKEN_TABLE } from "./hyperparameters.ts";
+import { composeLatent } from "./latent.ts";
 import { composeMixer, type LinearOptions } from "./linear.ts";
 
 /** What differs from Llama in one decoder layer. */
 export interface LayerOptions {
   /**
-   * What the family's files have in one tensor: queries, keys and values in `attn_qkv`, gate and up in `ffn_up`. Files of every
-   * family may. Default: nothing.
+   * What the family's files have in one tensor: queries, keys and values in `attn_qkv`, gate and up in `ffn_up`, what makes keys and
+   * values of latent vectors in `attn_kv_b`. Files of every family may. Default: nothing.
    */
-  fused?: readonly ("qkv" | "gate_up")[];
+  fused?: readonly ("qkv" | "gate_up" | "latent")[];
   /** Biases of queries, keys and values. Default: none. */
   biases?: "required" | "optional";
   /** Whether attention's output has biases. Default: it has none. */
@@ -84,7 +86,18 @@ export function composeLayer(
   options: LayerOptions,
 ): LayerPlan[] {
   const { hidden, normEps: eps } = h;
-  if (h.layers[i].linear !== undefined) return composeLinearLayer(h, b, i, options);
+  if (h.layers[i].linear !== undefined) {
+    return composeAround(h, b, i, options, (norm) => composeMixer(h, b, i, norm, options.linear));
+  }
+  if (h.layers[i].latent !== undefined) {
+    return composeAround(
+      h,
+      b,
+      i,
+      options,
+      (norm) => composeLatent(h, b, i, norm, options.fused?.includes("latent")),
+    );
+  }
   const { preNorms = true, feedForwardNorm = "ffn_norm", postNormEnding = ".weight" } = options;
   const shape = h.layers[i];
   const { heads, kvHeads, keyDim, valueDim } = shape;
@@ -133,18 +146,19 @@ export function composeLayer(
 }
 
 /** A layer that has something else in place of attention, in the same frame. */
-function composeLinearLayer(
+function composeAround(
   h: Hyperparameters,
   b: ModelBuilder,
   i: number,
   options: LayerOptions,
+  mixer: (norm: RmsNormSpec) => LayerPlan,
 ): LayerPlan[] {
-  const { feedForwardNorm = "ffn_norm", linear, feedForward: own } = options;
+  const { feedForwardNorm = "ffn_norm", feedForward: own } = options;
   const eps = streamEps(h);
   const blk = `blk.${i}`;
   const norm = (name: string) => ({ weight: b.vector(`${blk}.${name}.weight`, h.hidden, "norm"), eps });
   return [
-    composeMixer(h, b, i, norm("attn_norm"), linear),
+    mixer(norm("attn_norm")),
     declareFeedForward(b, blk, h.hidden, h.layers[i], options)({
       norm: norm(feedForwardNorm),
       activation: "silu",

@@ -13,6 +13,16 @@ const yarn = (family: string, factor: number, original: number) => [
   ),
 ];
 
+/** Sizes of latent attention: what the cache has of a token, and what heads have. */
+const LATENT = {
+  "attention.kv_lora_rank": 160,
+  "attention.key_length": 160 + 64,
+  "attention.value_length": 160,
+  "attention.key_length_mla": 192,
+  "attention.value_length_mla": 128,
+  "rope.dimension_count": 64,
+};
+
 /** Each does what its family alone does. */
 const TINY_SHAPES = {
   "mixtral-tiny": {
@@ -153,6 +163,47 @@ const TINY_SHAPES = {
       leading_dense_block_count: 1,
     }, { expert_weights_scale: 1 }),
   },
+  // Keys of 192 elements of which 64 are turned, as all models have them; a latent vector that is smaller.
+  "deepseek2-tiny": {
+    ...TINY,
+    family: "deepseek2",
+    kvHeads: 1,
+    headDim: 192,
+    valueDim: 128,
+    optional: ["exp_probs_b.bias"],
+    entries: [
+      ...shapeKeys("deepseek2", {
+        ...LATENT,
+        "attention.q_lora_rank": 96,
+        expert_count: 8,
+        expert_used_count: 3,
+        expert_shared_count: 2,
+        expert_feed_forward_length: 64,
+        expert_gating_func: 2,
+        expert_group_count: 4,
+        expert_group_used_count: 2,
+        expert_weights_norm: true,
+        leading_dense_block_count: 1,
+      }, { expert_weights_scale: 2.5, "rope.scaling.yarn_log_multiplier": 0.1 }),
+      ...yarn("deepseek2", 4, 16),
+    ],
+  },
+  // Queries of the stream itself, scores of a softmax.
+  "deepseek2-lite-tiny": {
+    ...TINY,
+    family: "deepseek2",
+    kvHeads: 1,
+    headDim: 192,
+    valueDim: 128,
+    entries: shapeKeys("deepseek2", {
+      ...LATENT,
+      expert_count: 8,
+      expert_used_count: 3,
+      expert_shared_count: 1,
+      expert_feed_forward_length: 64,
+      leading_dense_block_count: 1,
+    }, { expert_weights_scale: 1 }),
+  },
   "dots1-tiny": {
     ...TINY,
     family: "dots1",
@@ -203,6 +254,38 @@ const LARGE_SHAPES = {
       expert_used_count: 8,
       expert_feed_forward_length: 768,
     }),
+  },
+  // 9 of 27 layers.
+  "deepseek-v2-lite": {
+    family: "deepseek2",
+    hidden: 2048,
+    feedForward: 10944,
+    layers: 9,
+    heads: 16,
+    kvHeads: 1,
+    headDim: 192,
+    valueDim: 128,
+    vocab: 102400,
+    tied: false,
+    ropeBase: 10000,
+    context: 163840,
+    eps: 1e-6,
+    entries: [
+      ...shapeKeys("deepseek2", {
+        "attention.kv_lora_rank": 512,
+        "attention.key_length": 512 + 64,
+        "attention.value_length": 512,
+        "attention.key_length_mla": 192,
+        "attention.value_length_mla": 128,
+        "rope.dimension_count": 64,
+        expert_count: 64,
+        expert_used_count: 6,
+        expert_shared_count: 2,
+        expert_feed_forward_length: 1408,
+        leading_dense_block_count: 1,
+      }, { expert_weights_scale: 1, "rope.scaling.yarn_log_multiplier": 0.0707 }),
+      ...yarn("deepseek2", 40, 4096),
+    ],
   },
   // 8 of 24 layers.
   "gpt-oss-20b": {

@@ -38,6 +38,8 @@ export const SHORT_CONVOLUTION_KEYS: readonly string[] = ["shortconv.l_cache"];
 
 /** Vectors of this many channels are what the kernels take. */
 const CHANNEL_STEP = 16;
+/** Elements of a key or a value. */
+const HEAD_DIM_MAX = 256;
 const HEADS_MAX = 1024;
 
 /**
@@ -47,9 +49,9 @@ const HEADS_MAX = 1024;
 export function withDeltaRule(h: Hyperparameters, { get }: ModelHeader): Hyperparameters {
   const key = (name: string) => `${h.architecture}.${name}`;
   const u32 = (name: string, max: number, min = 1) => get.u32(key(name), { min, max });
-  const keyDim = u32("ssm.state_size", limits.headDimMax);
+  const keyDim = u32("ssm.state_size", HEAD_DIM_MAX);
   const heads = u32("ssm.time_step_rank", HEADS_MAX), keyHeads = u32("ssm.group_count", HEADS_MAX);
-  const inner = u32("ssm.inner_size", HEADS_MAX * limits.headDimMax);
+  const inner = u32("ssm.inner_size", HEADS_MAX * HEAD_DIM_MAX);
   const taps = u32("ssm.conv_kernel", limits.convTapsMax, 2);
   if (heads % keyHeads !== 0) {
     throw new ModelError(`${heads} heads of linear attention cannot share ${keyHeads} key heads`);
@@ -112,9 +114,9 @@ function readLinearLayers(
 export function withMamba2(h: Hyperparameters, { get }: ModelHeader): Hyperparameters {
   const key = (name: string) => `${h.architecture}.${name}`;
   const u32 = (name: string, max: number, min = 1) => get.u32(key(name), { min, max });
-  const keyDim = u32("ssm.state_size", limits.headDimMax);
+  const keyDim = u32("ssm.state_size", HEAD_DIM_MAX);
   const heads = u32("ssm.time_step_rank", HEADS_MAX), keyHeads = u32("ssm.group_count", HEADS_MAX);
-  const inner = u32("ssm.inner_size", HEADS_MAX * limits.headDimMax);
+  const inner = u32("ssm.inner_size", HEADS_MAX * HEAD_DIM_MAX);
   const valueDim = inner / heads;
   if (heads % keyHeads !== 0 || !Number.isInteger(valueDim)) {
     throw new ModelError(`${heads} heads cannot have ${inner} values and share ${keyHeads} groups of states`);

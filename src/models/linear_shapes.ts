@@ -89,17 +89,18 @@ const TINY_SHAPES = {
   "granitehybrid-tiny": {
     ...TINY,
     family: "granitehybrid",
+    feedForward: 96,
     layers: 4,
     entries: [
       ...shapeKeys("granitehybrid", {
         "ssm.conv_kernel": 4,
-        "ssm.inner_size": 192,
+        // Twice the hidden size: llama.cpp takes no other.
+        "ssm.inner_size": 512,
         "ssm.state_size": 32,
-        "ssm.time_step_rank": 6,
+        "ssm.time_step_rank": 8,
         "ssm.group_count": 2,
         expert_count: 8,
         expert_used_count: 3,
-        expert_feed_forward_length: 96,
         expert_shared_feed_forward_length: 128,
         "rope.scaling.finetuned": false,
       }, { embedding_scale: 12, residual_scale: 0.22, "attention.scale": 0.2, logit_scale: 0.5 }),

@@ -11,6 +11,7 @@ import { baichuan } from "./baichuan.ts";
 import { bailingmoe } from "./bailingmoe.ts";
 import { bailingmoe2 } from "./bailingmoe2.ts";
 import { deepseek } from "./deepseek.ts";
+import { deepseek2 } from "./deepseek2.ts";
 import { dots1 } from "./dots1.ts";
 import { ernie45Moe } from "./ernie4_5_moe.ts";
 import { glm4moe } from "./glm4moe.ts";
@@ -103,6 +104,7 @@ const FAMILIES: readonly ModelFamily[] = [
   bailingmoe2,
   bailingmoe,
   deepseek,
+  deepseek2,
   dots1,
   minimaxM2,
   qwen35,

@@ -8,10 +8,19 @@ import { fitKvTokens, kvRoomTokens, marginBytes } from "./memory_check.ts";
 import { type CheckedModel, checkModel } from "../models/check.ts";
 import { withoutIgnored } from "../models/compose.ts";
 import { ModelError } from "../models/error.ts";
+import { separateTensors } from "../models/fused.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
 import { unknownKeys } from "../models/keys.ts";
 import { familyOf } from "../models/registry.ts";
-import { contextMaxOf, inBlocks, kvBytesFor, kvTokenBytes, resolveSizes, type SizeOptions } from "./sizes.ts";
+import {
+  checkKvLayers,
+  contextMaxOf,
+  inBlocks,
+  kvBytesFor,
+  kvTokenBytes,
+  resolveSizes,
+  type SizeOptions,
+} from "./sizes.ts";
 import { type ChatTemplate, createChatTemplate } from "../tokenizer/chat_template.ts";
 
 import { readFileSampling } from "../protocol/file_sampling.ts";
@@ -136,7 +145,9 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
     return { runs: false, reason: error.message.slice(prefix.length), notes: [], memory: null };
   }
   const { hyperparameters: h, chatTemplate } = model;
-  const weightsBytes = withoutIgnored(file.tensors, model).values().reduce(
+  checkKvLayers(h, kvFormat);
+  const tensors = separateTensors(withoutIgnored(file.tensors, model), model.fusions);
+  const weightsBytes = tensors.values().reduce(
     (sum, { type, dims }) => sum + memoryBytes(type, dims),
     0,
   );

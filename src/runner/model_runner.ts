@@ -276,7 +276,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
   options.signal?.throwIfAborted();
   const model = checkModel(file, options.family);
   const { hyperparameters: h, decoder: spec } = model;
-  const separate = separateFile(file, model.fusions);
+  const separate = separateFile(file, model.fusions, (...blocks) => kernels.dequantize(...blocks));
   const parts = { ...separate, tensors: withoutIgnored(separate.tensors, model) };
   const sizes = resolveSizes(h, options, memoryLeft(parts, options));
   const { cpus, numaNode, isa, libraryPath, kv = {}, interrupts } = options;

@@ -1,10 +1,10 @@
 import { NONE } from "../ffi/context.ts";
-import type { Activation, ExpertsCall, Kernels, Weights } from "../ffi/context.ts";
+import type { Activation, ExpertsCall, HeadProductsCall, Kernels, Weights } from "../ffi/context.ts";
 import type { SharedWeights } from "../models/loading.ts";
 
 /**
  * Told of products: the names of the matrices that multiply the same x, and x: [columns, k] f32, k the matrices' row length. The
- * array is used again for the next product. Of matrices of experts, which of them multiplies, and how many there are.
+ * array is used again for the next product. Of matrices of experts or heads, which of them multiplies, and how many there are.
  */
 export type ProductListener = (
   names: readonly string[],
@@ -48,6 +48,15 @@ export function listenToProducts(kernels: Kernels, matrices: SharedWeights, list
       row += own.length;
     }
   };
+  const tellHeads = ({ params: { weights, columns, heads } }: HeadProductsCall, tokens: number) => {
+    const size = tokens * weights.k, x = read(columns, heads * size);
+    for (let index = 0; index < heads; index++) {
+      listener(namesOf([weights]), x.subarray(index * size, (index + 1) * size), tokens, {
+        index,
+        count: heads,
+      });
+    }
+  };
   const matmul = kernels.matmul.bind(kernels), gateUp = kernels.gateUp.bind(kernels);
   const upActivate = kernels.upActivate.bind(kernels), experts = kernels.experts.bind(kernels);
   kernels.matmul = (x, columns, accumulate, w0, b0, y0, w1, b1, y1 = NONE, w2, b2, y2 = NONE) => {
@@ -61,6 +70,12 @@ export function listenToProducts(kernels: Kernels, matrices: SharedWeights, list
   kernels.upActivate = (x, columns, up, bias, scratch, f, y) => {
     tell(x, columns, [up]);
     upActivate(x, columns, up, bias, scratch, f, y);
+  };
+  // What heads multiply is made by the call.
+  const headProducts = kernels.headProducts.bind(kernels);
+  kernels.headProducts = (call, tokens) => {
+    headProducts(call, tokens);
+    tellHeads(call, tokens);
   };
   // Which experts multiply is known when they have; what they multiplied is still there.
   kernels.experts = (call, tokens) => {

@@ -5,6 +5,8 @@ import { limits } from "../ffi/symbols.ts";
 import { checkKvFormat, isKvFormat, kvBytesPerToken, type KvFormat, kvFormatNames } from "../gguf/mod.ts";
 import { blocksAtOnce } from "../../scheduler/mod.ts";
 import { groupLayers, type KvGroups } from "./kv_groups.ts";
+import type { KvShape } from "../gguf/describe.ts";
+import type { KvLayerShape } from "../layers/shape.ts";
 import { kvLayersOf, stateBytesOf } from "../layers/state_shape.ts";
 import { fitKvTokens, kvRoomTokens } from "./memory_check.ts";
 import { LOAD } from "../protocol/options/load.ts";
@@ -57,9 +59,12 @@ const KV_USE_DEFAULT: KvUse = { batchTokensMax: 512, logitsRowsMax: LOGITS_ROWS_
 
 /** Bytes of keys and values for each token. */
 export function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
-  return kvLayersOf(h.layers).reduce((sum, { kvHeads, keyDim, valueDim }) => {
-    return sum + kvBytesPerToken({ heads: kvHeads, keyLength: keyDim, valueLength: valueDim }, format);
-  }, 0);
+  return kvLayersOf(h.layers).reduce((sum, layer) => sum + kvBytesPerToken(keptShape(layer), format), 0);
+}
+
+/** What a layer keeps of a token. */
+function keptShape({ kvHeads, keyDim, valueDim, valuesInKeys = false }: KvLayerShape): KvShape {
+  return { heads: kvHeads, keyLength: keyDim, valueLength: valuesInKeys ? 0 : valueDim };
 }
 
 /** Bytes of keys and values in one place of a block: layers of different groups that are alike share it. */
@@ -67,9 +72,9 @@ export function kvSlotBytes(h: Hyperparameters, format: KvFormat): number {
   const layers = kvLayersOf(h.layers);
   const { groupOf } = groupLayers(layers);
   const rows = new Map<string, { counts: Map<number, number>; bytes: number }>();
-  layers.forEach(({ kvHeads, keyDim, valueDim }, i) => {
-    const shape = { heads: kvHeads, keyLength: keyDim, valueLength: valueDim };
-    const key = JSON.stringify(shape);
+  layers.forEach((layer, i) => {
+    const shape = keptShape(layer);
+    const key = JSON.stringify([shape, layer.valueDim]);
     const { counts } = rows.getOrInsertComputed(
       key,
       () => ({ counts: new Map(), bytes: kvBytesPerToken(shape, format) }),
@@ -136,9 +141,7 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
       `Option "kvFormat" must be one of ${kvFormatNames.join(", ")}, current value is ${kvFormat}`,
     );
   }
-  for (const { keyDim, valueDim } of kvLayersOf(h.layers)) {
-    checkKvFormat(kvFormat, { keyLength: keyDim, valueLength: valueDim });
-  }
+  checkKvLayers(h, kvFormat);
   const pick = (name: string, value: number, min: number, max: number) =>
     checkNumber(name, value, { min, max, integer: true });
   const kvGroups = groupLayers(kvLayersOf(h.layers));
@@ -191,6 +194,19 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
     kvGroups,
     ...use,
   };
+}
+
+/** Throws RangeError where the format does not take a layer's keys and values. */
+export function checkKvLayers(h: Hyperparameters, format: KvFormat): void {
+  for (const { keyDim, valueDim, valuesInKeys = false } of kvLayersOf(h.layers)) {
+    checkKvFormat(format, { keyLength: keyDim, valueLength: valueDim });
+    const longest = Math.max(keyDim, valueDim);
+    if (format !== "q8_0" || longest <= limits.scaledDimMax && !valuesInKeys) continue;
+    throw new RangeError(
+      `KV format ${format} takes heads of up to ${limits.scaledDimMax} elements whose values are kept beside keys, ` +
+        `this model's have ${longest}${valuesInKeys ? " in latent vectors" : ""}: choose f16, bf16 or f32`,
+    );
+  }
 }
 
 /** Rounded up to whole blocks. */

@@ -85,6 +85,19 @@ Deno.test("resolveSizes() gives layers with a window no more than sequences of a
   assertEquals(contextLength, 2 * 50_000 - 32 * 65 * 16);
 });
 
+Deno.test("resolveSizes() counts values that are parts of keys once, and refuses them in q8_0", () => {
+  const layer = { kvHeads: 1, keyDim: 576, valueDim: 512, valuesInKeys: true };
+  const h = { layers: Array(27).fill(layer), contextLength: 4096 } as unknown as Hyperparameters;
+  assertEquals(kvTokenBytes(h, "f16"), 27 * 576 * 2);
+  assertEquals(kvSlotBytes(h, "f16"), 27 * 576 * 2);
+  assertEquals(resolveSizes(h, { kvFormat: "bf16" }).kvFormat, "bf16");
+  assertThrows(
+    () => resolveSizes(h, { kvFormat: "q8_0" }),
+    RangeError,
+    "this model's have 576 in latent vectors: choose f16, bf16 or f32",
+  );
+});
+
 Deno.test("resolveSizes() counts states of sequences as the KV blocks whose memory they take", () => {
   const attention = { kvHeads: 8, keyDim: 64, valueDim: 64 };
   const linear = { channels: 64, taps: 4, heads: 2, keyHeads: 2, keyDim: 64, valueDim: 64 };

@@ -1,6 +1,6 @@
 /**
  * Records the calls into the kernel library of forward passes of the demo model, in Q8_0, in Q4_K and with K and V in q8_0, and of small models with
- * experts and with states of sequences, for kernels/src/programs/replay.zig: deno run record.ts FILE [FLAGS], with flags for another deno. The logits'
+ * experts, with states of sequences and with latent attention, for kernels/src/programs/replay.zig: deno run record.ts FILE [FLAGS], with flags for another deno. The logits'
  * hashes are compared with the committed ones.
  * @module
  */
@@ -23,12 +23,17 @@ export const GOLDENS: Readonly<Record<string, string>> = {
   q4_k: "d0376b1eae1d7801e882342b11d393a6d32eaf666ed4bb5db73d5fa8fc6f9fe8",
   kv_q8_0: "6f7d09871085cd6b91c379f77b5ad6efdf5666743f0017337df965cb6d30a2b6",
   states: "8273f6d21ebdf8ed484c628f8a462548f36a0c80ed22bfac4c4faa03890405f5",
+  latent: "71ff62634144ffa39bffe8149b5ffb1d00963af0f54f20ce2c4a3a6a84381d1b",
   experts: "39a70d0e2af39409c4bdf848276e69dd02707d9200ba1836314a64cb97eda433",
 };
 /** The one in Q4_K whose K and V are not f16. */
 const KV_Q8_0 = "kv_q8_0";
 /** Models with random weights. */
-const SHAPES: Readonly<Record<string, string>> = { experts: "qwen2moe-tiny", states: "qwen35-tiny" };
+const SHAPES: Readonly<Record<string, string>> = {
+  experts: "qwen2moe-tiny",
+  states: "qwen35-tiny",
+  latent: "deepseek2-tiny",
+};
 /** Ask the machine, or depend on it: not a part of the computation. */
 const LEFT_OUT =
   /^kumi_(isa_|available_|processor_|usable_|numa_|context_(info|set_stop|arm|disarm)|measure)/;

@@ -3,7 +3,16 @@
 import type { GgufFile } from "../../src/gguf/mod.ts";
 
 /** Families whose weights stay shares of all experts' scores, unless files say otherwise. */
-const OF_ALL = ["olmoe", "qwen2moe", "glm4moe", "bailingmoe2", "bailingmoe", "deepseek", "dots1"];
+const OF_ALL = [
+  "olmoe",
+  "qwen2moe",
+  "glm4moe",
+  "bailingmoe2",
+  "bailingmoe",
+  "deepseek",
+  "deepseek2",
+  "dots1",
+];
 const SIGMOID_FAMILIES = ["glm4moe"];
 
 /** The chosen experts and what each of them counts for. `bias` takes part in the choice alone. */

@@ -6,9 +6,10 @@
 
 import type { GgufFile } from "../../src/gguf/mod.ts";
 import type { RopeSettings } from "../../src/layers/rope_table.ts";
-import type { LayerShape } from "../../src/layers/shape.ts";
+import type { LatentShape, LayerShape } from "../../src/layers/shape.ts";
 import type { Hyperparameters } from "../../src/models/hyperparameters.ts";
 import { expertWeights } from "./reference_experts.ts";
+import { latentAttention } from "./reference_latent.ts";
 import { linearMixer } from "./reference_linear.ts";
 
 type Rows = Float64Array[];
@@ -124,7 +125,9 @@ export function referenceLogits(
     const addNormed = (y: Rows, weight?: Float32Array) =>
       add(x, weight === undefined ? y : normed(y, weight), habits.residual);
     const mixed = layer.linear === undefined
-      ? attention(named("attn_norm"), layer, h, tensor)
+      ? layer.latent === undefined
+        ? attention(named("attn_norm"), layer, h, tensor)
+        : latent(named("attn_norm"), layer, layer.latent, tensor)
       : linearMixer(named("attn_norm"), layer.linear, h, tensor, product);
     // Some call the norm before their feed-forward as others call the one behind attention.
     const isBefore = [tensor("ffn_norm.weight"), behind("post_ffw_norm")].every((norm) => norm === undefined);
@@ -250,6 +253,23 @@ export function referenceLogits(
       return y.map((value, j) => value / (1 + Math.exp(-gate[j])));
     });
     return product(mixed, tensor("attn_output.weight")!, tensor("attn_output.bias"));
+  }
+
+  function latent(
+    rows: Rows,
+    { heads, rope }: LayerShape,
+    shape: LatentShape,
+    tensor: (name: string) => Float32Array | undefined,
+  ): Rows {
+    const mixed = latentAttention(file, rows, heads, shape, {
+      product,
+      norm: (x, weight) => norm(x, weight, h.normEps),
+      // Cosines and sines keep their size where the scores grow.
+      turn: (vector, position) =>
+        turn(vector, position, rope).map((value) => value / amplitude(rope.scaling)),
+      tensor,
+    });
+    return product(mixed, tensor("attn_output.weight")!);
   }
 
   function clamped(rows: Rows): Rows {
