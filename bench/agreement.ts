@@ -5,11 +5,12 @@
  * deno task run bench/agreement.ts
  * deno task run bench/agreement.ts --only tiny
  * deno task run bench/agreement.ts MODEL.gguf TEXT.txt --tokens 8192
+ * deno task run bench/agreement.ts --only qwen35-tiny --python PYTHON
  *
  * With a model and a text: the text's first tokens, in windows of 512, and both perplexities. Without:
  * the demo model in every format, made by kumi's own quantiser, on its 200 held-out prompts with the answers
  * that kumi gives; and random-weight models of each family in F32 with an f32 KV cache, on random tokens. Needs
- * node and npm. Exits with 1 when a target is missed.
+ * node and npm. With a Python that has torch, transformers and gguf: Qwen 3.5 beside transformers in float32. Exits with 1 when a target is missed.
  * @module
  */
 
@@ -24,6 +25,7 @@ import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { resolveSampling } from "../src/protocol/sampling.ts";
 import { type ChatMessage, createChatTemplate, createTokenizer } from "../src/tokenizer/mod.ts";
 import { renderTable } from "../src/cli/table.ts";
+import { type Scorer, TransformersScorer } from "./agreement/scorer.ts";
 import { scorePositions } from "./support/score_positions.ts";
 import { parseArgs } from "@std/cli";
 
@@ -52,7 +54,7 @@ interface Agreement {
   readonly peerPerplexity: number;
 }
 
-async function compare(test: Case, peer: Peer): Promise<Agreement> {
+async function compare(test: Case, peer: Scorer): Promise<Agreement> {
   using file = await openGguf(test.path);
   using runner = await loadModelRunner(file, {
     kvFormat: test.kv,
@@ -137,8 +139,12 @@ async function demoCases(folder: string): Promise<Case[]> {
   return cases;
 }
 
-/** Families of which llama.cpp tells by the count of layers alone that they have windows, or RoPE. */
-const LAYERS: Readonly<Record<string, number>> = { "exaone4-tiny": 64, "baichuan-tiny": 32 };
+/** Families of which llama.cpp tells by the count of layers alone that they have windows, RoPE, or queries of a latent vector. */
+const LAYERS: Readonly<Record<string, number>> = {
+  "exaone4-tiny": 64,
+  "baichuan-tiny": 32,
+  "deepseek2-lite-tiny": 27,
+};
 
 async function randomCases(folder: string, only: string): Promise<Case[]> {
   const cases: Case[] = [];
@@ -176,7 +182,7 @@ async function textCase(path: string, textPath: string, tokensMax: number): Prom
 }
 
 /** A line of the table; its end says whether the target was met. */
-async function rowOf(test: Case, peer: Peer): Promise<string[]> {
+async function rowOf(test: Case, peer: Scorer): Promise<string[]> {
   const { sameGreedyMin, logprobDifferenceMax } = test;
   try {
     const result = await compare(test, peer);
@@ -198,7 +204,10 @@ async function rowOf(test: Case, peer: Peer): Promise<string[]> {
 }
 
 if (import.meta.main) {
-  const options = parseArgs(Deno.args, { string: ["tokens", "only"], default: { tokens: "8192", only: "" } });
+  const options = parseArgs(Deno.args, {
+    string: ["tokens", "only", "python"],
+    default: { tokens: "8192", only: "" },
+  });
   const [model, text] = options._.map(String);
   const { only = "" } = options;
   const folder = await Deno.makeTempDir({ prefix: "kumi-agreement-" });
@@ -210,7 +219,8 @@ if (import.meta.main) {
         ...await randomCases(folder, only),
         ...only === "" || only.startsWith("demo") ? await demoCases(folder) : [],
       ];
-    await using peer = await Peer.start();
+    const { python } = options;
+    await using peer: Scorer = python === undefined ? await Peer.start() : new TransformersScorer(python);
     const rows: string[][] = [];
     for (const test of cases.filter(({ name }) => name.includes(only))) {
       const row = await rowOf(test, peer);
@@ -224,7 +234,7 @@ if (import.meta.main) {
       "mean |Δ log p| chosen",
       "… of next token",
       "perplexity",
-      "llama.cpp's",
+      python === undefined ? "llama.cpp's" : "transformers'",
       "in target",
     ];
     console.log(renderTable(header, rows));
