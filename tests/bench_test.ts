@@ -30,7 +30,8 @@ Deno.test("every benchmark runs, and kernels compute what the references do", as
     }
     const output = await deno(["run", `${ROOT}/tests/support/run_benches.ts`, ...files.sort()], cache);
     const lines = output.trim().split("\n");
-    for (const op of ["rmsNorm", "layerNorm", "quantizeActivations", "ropeAppend", "attention", "sample"]) {
+    const ops = ["rmsNorm", "layerNorm", "quantizeActivations", "ropeAppend", "attention", "sample"];
+    for (const op of [...ops, "deltaRule", "shortConv", "gatedNorm", "latentSplit", "headProducts"]) {
       assert(lines.some((line) => line.startsWith(op)), `no benchmark of ${op}`);
     }
     for (const format of formatNames) {
