@@ -180,7 +180,9 @@ function print(outcomes: readonly Outcome[]): void {
       name,
       ...NAMES.flatMap((each) => {
         const times = timesOf(outcome, each);
-        return [0.5, 0.99].map((q) => `${(quantile(times, q) / 1000).toFixed(2)} s`);
+        return [0.5, 0.99].map((q) =>
+          times.length === 0 ? "-" : `${(quantile(times, q) / 1000).toFixed(2)} s`
+        );
       }),
       ...["ok", "refused", "failed"].map(count),
       `${away}`,

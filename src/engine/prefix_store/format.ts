@@ -1,8 +1,8 @@
 /**
- * The file of a stretch: a head in JSON that says what it is, and the bytes of its KV blocks, each with its checksum, or all of them
- * encrypted with AES-256-GCM.
+ * The file of a stretch: a head in JSON that says what it is, and the bytes of its KV blocks, each with its checksum, or each encrypted
+ * with AES-256-GCM. A file has a key of its own, derived with HKDF from the store's and a salt, so that a block's number is its nonce.
  *
- *     "KUMIKV1\n"  u32 length of the head  head  SHA-256 of all before  payload
+ *     "KUMIKV2\n"  u32 length of the head  head  SHA-256 of all before  blocks, each with its tag behind it where it is encrypted
  *
  * A file is used only if everything in it is as it was written, for exactly the stretch that is looked for.
  * @module
@@ -34,17 +34,19 @@ export class StretchError extends Error {
 interface Head extends StretchFacts {
   readonly kumi: string;
   readonly numerics: number;
-  /** SHA-256 of each block, group by group; none where the payload is encrypted, which has its own check. */
+  /** SHA-256 of each block, group by group; none where they are encrypted, which has its own check. */
   readonly checksums?: readonly string[];
-  /** Of the encryption, in base64. */
-  readonly iv?: string;
+  /** Of the file's key, in base64. */
+  readonly salt?: string;
 }
 
-const MAGIC = new TextEncoder().encode("KUMIKV1\n");
+const MAGIC = new TextEncoder().encode("KUMIKV2\n");
 const LENGTH_BYTES = 4;
 const HASH_BYTES = 32;
-const IV_BYTES = 12;
+const SALT_BYTES = 16;
+const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const KEY_INFO = new TextEncoder().encode("kumi prefix blocks\n");
 const HEAD_MAX = 1 << 20;
 
 const digest = async (bytes: Uint8Array<ArrayBuffer>) =>
@@ -68,16 +70,33 @@ export async function encodeStretch(
     );
     return [await encodeHead({ ...about, checksums }), ...groups];
   }
-  const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES));
-  const head = await encodeHead({ ...about, iv: iv.toBase64() });
-  const plain = new Uint8Array(payloadBytes(facts));
-  let at = 0;
-  for (const group of groups) {
-    plain.set(group, at);
-    at += group.length;
-  }
-  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: head }, key, plain);
-  return [head, new Uint8Array(sealed)];
+  const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
+  const head = await encodeHead({ ...about, salt: salt.toBase64() });
+  const own = await fileKey(key, salt);
+  const sealed = await Promise.all(
+    blocksOf(groups, facts).map((block, i) => crypto.subtle.encrypt(sealing(i, head), own, block)),
+  );
+  return [head, ...sealed.map((block) => new Uint8Array(block))];
+}
+
+/** A store's key, of which each file's is derived. */
+export async function storeKey(secret: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  return await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveKey"]);
+}
+
+async function fileKey(key: CryptoKey, salt: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  const derived = { name: "HKDF", hash: "SHA-256", salt, info: KEY_INFO };
+  return await crypto.subtle.deriveKey(derived, key, { name: "AES-GCM", length: 256 }, false, [
+    "encrypt",
+    "decrypt",
+  ]);
+}
+
+/** How a block is sealed: by its place, and to its head. */
+function sealing(index: number, head: Uint8Array<ArrayBuffer>) {
+  const iv = new Uint8Array(NONCE_BYTES);
+  new DataView(iv.buffer).setUint32(0, index, true);
+  return { name: "AES-GCM", iv, additionalData: head };
 }
 
 async function encodeHead(head: Head): Promise<Uint8Array<ArrayBuffer>> {
@@ -90,7 +109,10 @@ async function encodeHead(head: Head): Promise<Uint8Array<ArrayBuffer>> {
   return bytes;
 }
 
-/** The blocks of a file's bytes, for the stretch that is wanted. Throws a StretchError for any other, or one that is damaged. */
+/**
+ * The blocks of a file's bytes, for the stretch that is wanted. They lie where the file's bytes lay. Throws a StretchError for any
+ * other, or one that is damaged.
+ */
 export async function decodeStretch(
   bytes: Uint8Array<ArrayBuffer>,
   wanted: StretchFacts,
@@ -111,14 +133,14 @@ export async function decodeStretch(
     groups.push(payload.subarray(at, end));
     at = end;
   }
-  if (head.iv === undefined) await checkBlocks(groups, head, wanted);
+  if (head.salt === undefined) await checkBlocks(groups, head, wanted);
   return groups;
 }
 
 async function decodeHead(bytes: Uint8Array<ArrayBuffer>): Promise<{ head: Head; end: number }> {
   const start = MAGIC.length + LENGTH_BYTES;
   if (bytes.length < start + HASH_BYTES || MAGIC.some((byte, i) => bytes[i] !== byte)) {
-    throw new StretchError("it is no file of a prefix store");
+    throw new StretchError("it is no file of a prefix store as this kumi writes them");
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(MAGIC.length, true);
   const end = start + length + HASH_BYTES;
@@ -149,24 +171,51 @@ async function openPayload(
   key?: CryptoKey,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const stored = bytes.subarray(end);
-  const isSealed = head.iv !== undefined;
+  const isSealed = head.salt !== undefined;
   if (isSealed !== (key !== undefined)) {
     throw new StretchError(
       isSealed ? "it is encrypted, and there is no key" : "it is not encrypted, and there is a key",
     );
   }
-  const expected = payloadBytes(wanted) + (isSealed ? TAG_BYTES : 0);
+  const blocks = wanted.blocks.reduce((sum, count) => sum + count, 0);
+  const expected = payloadBytes(wanted) + (isSealed ? blocks * TAG_BYTES : 0);
   if (stored.length !== expected) {
     throw new StretchError(`it has ${stored.length} bytes of blocks, not ${expected}`);
   }
   if (key === undefined) return stored;
   try {
-    const iv = Uint8Array.fromBase64(head.iv!);
-    const additionalData = bytes.subarray(0, end);
-    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, key, stored));
+    const own = await fileKey(key, Uint8Array.fromBase64(head.salt!));
+    return await openBlocks(
+      stored,
+      wanted,
+      (block, i) => crypto.subtle.decrypt(sealing(i, bytes.subarray(0, end)), own, block),
+    );
   } catch {
     throw new StretchError("it is damaged, or encrypted with another key");
   }
+}
+
+/** Decrypts the blocks and puts them close together: in pieces, and into memory that is there, since new memory takes longer than decrypting. */
+async function openBlocks(
+  sealed: Uint8Array<ArrayBuffer>,
+  { blocks, blockBytes }: StretchFacts,
+  open: (block: Uint8Array<ArrayBuffer>, index: number) => Promise<ArrayBuffer>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const opening: Promise<ArrayBuffer>[] = [];
+  let from = 0;
+  for (const [group, count] of blocks.entries()) {
+    const size = blockBytes[group] + TAG_BYTES;
+    for (let i = 0; i < count; i++, from += size) {
+      // What is decrypted was copied when this returns.
+      opening.push(open(sealed.subarray(from, from + size), opening.length));
+    }
+  }
+  let to = 0;
+  for (const block of await Promise.all(opening)) {
+    sealed.set(new Uint8Array(block), to);
+    to += block.byteLength;
+  }
+  return sealed.subarray(0, to);
 }
 
 async function checkBlocks(groups: StretchBytes, { checksums }: Head, facts: StretchFacts): Promise<void> {

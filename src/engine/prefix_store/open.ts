@@ -7,6 +7,7 @@ import { printNote } from "../../process/print.ts";
 import { PREFIX_STORE_BYTES, type PrefixStoreOptions, STORE_KEY_BYTES } from "../../protocol/options/load.ts";
 import type { ModelFiles } from "../../safetensors/model_hash.ts";
 import { StoreFolder } from "./folder.ts";
+import { storeKey } from "./format.ts";
 import { openHashes } from "./hashes.ts";
 import { type StoreModel, storeSeed } from "./identity.ts";
 import { PrefixStore, type StoreCache } from "./store.ts";
@@ -32,9 +33,7 @@ export async function openPrefixStore(
       `Option "prefixStore": the folder ${dir} cannot be used: ${(error as Error).message}`,
     );
   }
-  const key = secret === undefined
-    ? undefined
-    : await crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["encrypt", "decrypt"]);
+  const key = secret === undefined ? undefined : await storeKey(secret);
   const names = secret && createHash("sha256").update("kumi prefix names\n").update(secret).digest();
   // The first time all of the model is read for it.
   const sha256 = await files.sha256({ store: await openHashes(dir), onRead });

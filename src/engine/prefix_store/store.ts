@@ -68,6 +68,13 @@ const RETRY_MS = 60_000;
 /** Problems that are told; all are counted. */
 const TOLD_MAX = 8;
 
+/** A stretch as it was read. */
+interface ReadStretch {
+  readonly groups: StretchBytes;
+  /** What its file was read into. */
+  readonly room: Uint8Array<ArrayBuffer>;
+}
+
 /** A stretch that is worth writing. */
 interface Waiting {
   readonly tenant: string;
@@ -190,11 +197,11 @@ export class PrefixStore {
     const reading = wanted.slice(0, AHEAD).map((stretch) => this.#read(stretch));
     const used: string[] = [];
     for (const [i, stretch] of wanted.entries()) {
-      const bytes = await reading.shift();
-      if (bytes == null || this.#isClosed || !isWanted()) break;
-      if (i + AHEAD < wanted.length) reading.push(this.#read(wanted[i + AHEAD]));
-      if (!this.#put(tenant, tokens, stretch.index, bytes)) break;
+      const read = await reading.shift();
+      if (read == null || this.#isClosed || !isWanted()) break;
+      if (!this.#put(tenant, tokens, stretch.index, read.groups)) break;
       used.push(stretch.name);
+      if (i + AHEAD < wanted.length) reading.push(this.#read(wanted[i + AHEAD], read.room));
     }
     await Promise.all(reading);
     await this.#parts.folder.use(used);
@@ -205,12 +212,17 @@ export class PrefixStore {
     return { name, index, blocks, blockBytes: this.#blockBytes };
   }
 
-  /** What a file has; null where it cannot be used. */
-  async #read(stretch: { readonly name: string; readonly index: number }): Promise<StretchBytes | null> {
+  /** What a file has; null where it cannot be used. `room`: memory that nobody needs any more. */
+  async #read(
+    stretch: { readonly name: string; readonly index: number },
+    room?: Uint8Array<ArrayBuffer>,
+  ): Promise<ReadStretch | null> {
     const { folder, key } = this.#parts;
     try {
-      const bytes = await folder.read(stretch.name);
-      return bytes === null ? null : await decodeStretch(bytes, this.#factsOf(stretch), key);
+      const bytes = await folder.read(stretch.name, room);
+      if (bytes === null) return null;
+      const groups = await decodeStretch(bytes, this.#factsOf(stretch), key);
+      return { groups, room: new Uint8Array(bytes.buffer) };
     } catch (error) {
       folder.forget(stretch.name);
       const place = `${folder.path}/${stretch.name}.${stretch.index}.kumikv`;

@@ -6,6 +6,7 @@ import { engineOf, FakeRunner, finish, request } from "../../../tests/support/fa
 import { FirstFitPool } from "../../../tests/support/fake_kv_pool.ts";
 import type { Engine } from "../engine.ts";
 import { StoreFolder } from "./folder.ts";
+import { storeKey } from "./format.ts";
 import { storeSeed } from "./identity.ts";
 import { type KvMemoryBlocks, PrefixStore, STRETCH_BLOCKS } from "./store.ts";
 
@@ -107,10 +108,7 @@ async function inFolder(test: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-const newKey = () =>
-  crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]) as Promise<
-    CryptoKey
-  >;
+const newKey = () => storeKey(crypto.getRandomValues(new Uint8Array(32)));
 
 Deno.test("an engine that starts again goes on from what another has stored, to the same answer", () =>
   inFolder(async (path) => {
