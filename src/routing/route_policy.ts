@@ -94,7 +94,7 @@ export class RoutePolicy {
   readonly #upstreams: readonly UpstreamState[];
   readonly #spending = new Spending();
   readonly #sides = new Map<string, TrafficSide>();
-  /** First tokens here, by class. */
+  /** First tokens here, by model and class. */
   readonly #paces = new Map<string, Pace>();
 
   /** Throws a RangeError for rules that cannot be. */
@@ -138,7 +138,7 @@ export class RoutePolicy {
     const side = this.#sideOf(request);
     const reason = side[way](
       {
-        hereMs: here.ttftMs ?? this.#paces.get(request.class)?.expect(request.promptTokens, now),
+        hereMs: here.ttftMs ?? this.#paces.get(trafficOf(request))?.expect(request.promptTokens, now),
         thereMs: ordered[0].pace.expect(request.promptTokens, now),
         isHereClosed: here.isReady === false || here.refuses === true,
       },
@@ -183,9 +183,14 @@ export class RoutePolicy {
   }
 
   /** A first token came here, `ttftMs` after its request. */
-  noteHere(request: Pick<RouteRequest, "class" | "promptTokens">, ttftMs: number, now: number): void {
-    let pace = this.#paces.get(request.class);
-    if (pace === undefined) this.#paces.set(request.class, pace = new Pace());
+  noteHere(
+    request: Pick<RouteRequest, "model" | "class" | "promptTokens">,
+    ttftMs: number,
+    now: number,
+  ): void {
+    const key = trafficOf(request);
+    let pace = this.#paces.get(key);
+    if (pace === undefined) this.#paces.set(key, pace = new Pace());
     pace.note(request.promptTokens, ttftMs, now);
   }
 
@@ -274,8 +279,8 @@ export class RoutePolicy {
     });
   }
 
-  #sideOf({ model, class: name }: RouteRequest): TrafficSide {
-    const key = JSON.stringify([model, name]);
+  #sideOf(request: RouteRequest): TrafficSide {
+    const key = trafficOf(request);
     let side = this.#sides.get(key);
     if (side === undefined) this.#sides.set(key, side = new TrafficSide());
     return side;
@@ -293,6 +298,11 @@ export class RoutePolicy {
     else if (end.outcome === "busy") breaker.beBusy(end.retryAfterMs, now);
     else breaker.forget();
   }
+}
+
+/** What goes one way: requests of a class for a model. */
+function trafficOf({ model, class: name }: Pick<RouteRequest, "model" | "class">): string {
+  return JSON.stringify([model, name]);
 }
 
 function expectedCost(

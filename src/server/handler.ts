@@ -76,15 +76,14 @@ export function handlerOf(
 ): Handler {
   const host = new ModelHost(model, options.canaryMs ?? SERVE_DEFAULTS.canaryMs);
   const modelName = options.modelName ?? "kumi";
-  const routing = options.routing &&
-    new Routing(options.routing, { classes: options.classes ?? DEFAULT_CLASSES });
+  const classes = options.classes ?? DEFAULT_CLASSES;
+  const routing = options.routing && new Routing(options.routing, { classesOf: () => classes });
   const { handle, service, stop } = assemble(new FixedModels([{ name: modelName, host }], aliases), options, {
     watch: (figures) =>
       watch({
         ...options,
         ...figures,
-        observers: [options.observer, routing?.observer].filter((each) => each !== undefined),
-        routes: routing?.metrics,
+        ...watching(options, routing),
         modelName,
         source: () => host.loaded,
       }),
@@ -113,14 +112,26 @@ export interface SharedHandler extends Pick<Handler, "drain" | "close"> {
 
 /** A handler for models that come and go. They stay their owner's. */
 export function sharedHandlerOf(models: SharedModels, options: HandlerOptions): SharedHandler {
+  const classesOf = (name: string) => models.served(name) !== undefined ? models.classesOf(name) : models.classes;
+  const routing = options.routing && new Routing(options.routing, { classesOf });
   const { handle, stop } = assemble(models, options, {
-    watch: (figures) => {
-      const observers = options.observer === undefined ? [] : [options.observer];
-      return watchShared(models, { ...options, ...figures, observers });
-    },
+    watch: (figures) => watchShared(models, { ...options, ...figures, ...watching(options, routing) }),
     settled: Promise.resolve(),
+    routing,
   });
-  return Object.assign(handle, stop);
+  return Object.assign(handle, {
+    drain: stop.drain,
+    close: () => {
+      stop.close();
+      routing?.close();
+    },
+  });
+}
+
+/** Who else hears of requests, and what is told of where they go. */
+function watching({ observer }: HandlerOptions, routing: Routing | undefined) {
+  const observers = [observer, routing?.observer].filter((each) => each !== undefined);
+  return { observers, routes: routing?.metrics };
 }
 
 /** What makes a server of models. */

@@ -76,8 +76,8 @@ export interface Models {
   list(): readonly ListedModel[];
   /** The same as far as it is known. */
   known(): readonly Pick<ListedModel, "name" | "info">[];
-  /** A model that is in memory; null: it is not, or there is none of this name. */
-  hostOf(name: string): ModelHost | null;
+  /** The model of a name, with null for one that is not in memory; undefined where there is none. */
+  served(name: string): { readonly host: ModelHost | null } | undefined;
   /** One of them. Throws an ApiError as `list()`, and 404 for a name that none has. */
   find(name?: string): ListedModel;
   /** The model that a request chose; it waits where that has to be loaded. Throws an ApiError. */
@@ -126,11 +126,8 @@ export class FixedModels implements Models {
     return this.#leases.map(({ name, host }) => ({ name, info: host.loaded?.info ?? null }));
   }
 
-  hostOf(name: string): ModelHost | null {
-    const lease = this.#aliases.includes(name)
-      ? this.#leases[0]
-      : this.#leases.find((each) => each.name === name);
-    return lease?.host ?? null;
+  served(name: string): Lease | undefined {
+    return this.#aliases.includes(name) ? this.#leases[0] : this.#leases.find((each) => each.name === name);
   }
 
   find(name?: string): ListedModel {

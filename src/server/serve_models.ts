@@ -57,9 +57,6 @@ const LOADER: Loader = {
  */
 export function serveModels(options: ServeModelsOptions): KumiModelsServer {
   checkOptions("serveModels()", options, SERVE_MODELS_CHECKS);
-  if (options.routing !== undefined) {
-    throw new RangeError("Upstreams stand beside one model: a server of several has none");
-  }
   const { models: named = [], modelsDir, aliases, keepAliveMs, memoryBytes, loadWaitMs, onNote, ...rest } =
     options;
   for (const { name, model } of named) checkFile(name, model);

@@ -31,6 +31,8 @@ export interface WatcherOptions {
   readonly usage?: Usage;
   /** Hear the same. */
   readonly observers?: readonly RequestObserver[];
+  /** More that is told of where requests are answered. */
+  readonly routes?: RouteMetrics;
 }
 
 export interface WatchOptions extends WatcherOptions {
@@ -39,8 +41,6 @@ export interface WatchOptions extends WatcherOptions {
   readonly classes?: readonly LatencyClass[];
   /** The model; null while it is not there. */
   readonly source: () => Pick<Model, "stats" | "health" | "info"> | null;
-  /** More that is told of where requests are answered. */
-  readonly routes?: RouteMetrics;
 }
 
 /** What watches a server. */

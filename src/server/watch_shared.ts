@@ -10,8 +10,9 @@ import { metricsRoute, observersOf, type Watch, type WatcherOptions } from "./wa
 
 /** As `watch()`. The page and its feed look at one model at a time: the one that is asked for, `?model=NAME`. */
 export function watchShared(models: SharedModels, options: WatcherOptions): Watch {
-  const { connections, batchFigures, energy, usage } = options;
-  const metrics = new SharedMetrics(models, { connections, batchFigures, energy, usage });
+  const { connections, batchFigures, energy, usage, routes: places } = options;
+  const metrics = new SharedMetrics(models, { connections, batchFigures, energy, usage, routes: places });
+  const upstreams = places && (() => places.figures());
   const feeds = new Map<string, Feed>();
   const feedOf = (name: string) =>
     feeds.getOrInsertComputed(name, () =>
@@ -23,6 +24,7 @@ export function watchShared(models: SharedModels, options: WatcherOptions): Watc
         requests: metrics.of(name).requests,
         connections,
         energy,
+        upstreams,
       }));
   const routes = [
     metricsRoute(() => metrics.scrape()),

@@ -13,14 +13,15 @@ const STATES = ["unloaded", "waiting", "loading", "ready", "unloading", "failed"
 export class SharedMetrics implements RequestObserver {
   readonly #models: SharedModels;
   readonly #byName = new Map<string, ModelMetrics>();
-  /** Requests of which no model is known: they are refused. */
-  readonly #others = new RequestMetrics([]);
+  /** Requests of no model here: they are refused, or another server answers. */
+  readonly #others: RequestMetrics;
   /** Answers under way, and whose they are. */
   readonly #running = new Map<string, RequestMetrics>();
   readonly #writeProcess: (text: MetricsText) => void;
 
   constructor(models: SharedModels, options: ProcessMetricsOptions) {
     this.#models = models;
+    this.#others = new RequestMetrics(options.routes === undefined ? [] : models.classes);
     this.#writeProcess = processMetrics(options);
   }
 

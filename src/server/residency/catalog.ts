@@ -76,6 +76,11 @@ export class Catalog {
     return found ?? noSuchModel(this.#all.slice(0, NAMES_TOLD_MAX).map((each) => each.name));
   }
 
+  /** The name of the model that has this one as its name or as another; undefined where none has, as far as is known. */
+  nameOf(name: string): string | undefined {
+    return this.#byName.get(name)?.name;
+  }
+
   /** All as they are now. */
   list(): readonly SharedModel[] {
     if (this.#folder !== undefined) this.#look();

@@ -109,12 +109,22 @@ export class SharedModels implements Models {
     return this.#residents.lastUsed;
   }
 
+  /** The latency classes of models that have none of their own. */
+  get classes(): readonly LatencyClass[] {
+    return this.#options.load.classes ?? DEFAULT_CLASSES;
+  }
+
   /** The latency classes of a model. */
   classesOf(name: string): readonly LatencyClass[] {
     return this.#optionsOf(this.#options.catalog.find(name)).classes;
   }
 
-  /** A model that is in memory; null: it is not. */
+  served(name: string): { readonly host: ModelHost | null } | undefined {
+    const own = this.#options.catalog.nameOf(name);
+    return own === undefined ? undefined : { host: this.hostOf(own) };
+  }
+
+  /** A model that is in memory, by its own name; null: it is not. */
   hostOf(name: string): ModelHost | null {
     return this.#slots.get(name)?.host ?? null;
   }
@@ -199,8 +209,7 @@ export class SharedModels implements Models {
   }
 
   #optionsOf(model: SharedModel) {
-    const { load } = this.#options;
-    return loadOptionsOf(model, { ...load, classes: load.classes ?? DEFAULT_CLASSES });
+    return loadOptionsOf(model, { ...this.#options.load, classes: this.classes });
   }
 
   #listed(model: SharedModel): ListedModel {

@@ -6,7 +6,7 @@ import type { HereOutlook, RouteReason, RouteRequest } from "../../routing/route
 import { badField } from "../api_error.ts";
 import type { Asked, Dialect, Plan } from "../dialects/dialect.ts";
 import { type Urgency, URGENCY_FIELDS, urgencyOf } from "../dialects/urgency.ts";
-import type { NamedModel } from "../models.ts";
+import type { ModelHost } from "../model_host.ts";
 import { object, text } from "../schema/fields.ts";
 import { readFields } from "../schema/read.ts";
 import type { Call, Service } from "../service.ts";
@@ -25,7 +25,8 @@ import {
 
 /** What all requests are prepared with. */
 export interface Preparing {
-  readonly classes: readonly LatencyClass[];
+  /** Of the model of a name. */
+  readonly classesOf: (model: string) => readonly LatencyClass[];
   /** The least strict label of requests with a key, by tenant. */
   readonly labels: ReadonlyMap<string, DataLabel>;
   /** The label of requests that have none. */
@@ -63,7 +64,7 @@ export async function prepare(
   dialect: Dialect,
   call: Call,
   value: unknown,
-  { classes, labels, data, hasModel }: Preparing,
+  { classesOf, labels, data, hasModel }: Preparing,
 ): Promise<Prepared | Staying> {
   const body = bodyOf(dialect.unpack?.(value) ?? value);
   // A label that is none is refused wherever the request would go.
@@ -72,32 +73,33 @@ export async function prepare(
   if (typeof name !== "string" || !hasModel(name)) return { stays: "only-here", data: label };
   const account = service.accounts.of(call.tenant);
   account?.checkModel([name]);
-  const host = service.models.hostOf(name);
-  const chosen = host === null ? undefined : { name, host };
+  const served = service.models.served(name);
+  const isServed = served !== undefined, host = served?.host ?? null;
   const mayLeave = !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
   const bound: Staying = { stays: "bound", data: label };
-  if (chosen !== undefined && (!mayLeave || isInTokens(body))) return bound;
+  if (isServed && (!mayLeave || isInTokens(body))) return bound;
   if (!mayLeave) throw notElsewhere(name, wantsReceipt(body) ? "A receipt" : undefined);
-  const fields = chosen === undefined && dialect.forwards !== undefined
+  const fields = !isServed && dialect.forwards !== undefined
     ? aboutOf(body)
     // What is ignored is told where it is answered.
     : dialect.read(value, service.onUnknown && (() => {}));
-  const asked = askedOf(call, name, remoteModel(chosen?.host.loaded?.info, defaultClass(classes)));
+  const classes = classesOf(name);
+  const asked = askedOf(call, name, remoteModel(host?.loaded?.info, defaultClass(classes)));
   const urgency = urgencyOf(fields as Urgency, asked);
   account?.checkClass(urgency.class);
   const latencyClass = classes.find((each) => each.name === urgency.class);
-  if (latencyClass === undefined && !chosen?.host.hasClass(urgency.class)) {
+  if (latencyClass === undefined && !host?.hasClass(urgency.class)) {
     const names = classes.map((each) => `"${each.name}"`).join(", ");
     throw badField("class", `"class" must be one of ${names}`, "unknown_class");
   }
   const plan = dialect.forwards === undefined ? await planOf(dialect, fields, asked) : undefined;
   if (plan === null) {
-    if (chosen !== undefined) return bound;
+    if (isServed) return bound;
     throw notElsewhere(name);
   }
   const promptTokens = promptTokensOf(body), maxTokens = maxTokensOf(body);
   const request = { model: name, class: urgency.class, data: label, promptTokens, maxTokens };
-  const here = outlookOf(chosen, request, urgency, latencyClass);
+  const here = isServed ? outlookOf(host, request, urgency, latencyClass) : { isServed };
   return { request, here, body, dialect, urgency, plan };
 }
 
@@ -122,13 +124,13 @@ async function planOf(
 }
 
 function outlookOf(
-  chosen: NamedModel | undefined,
+  host: ModelHost | null,
   { promptTokens, maxTokens }: RouteRequest,
   { class: name, deadlineMs }: Prepared["urgency"],
   { ttftSloMs }: Partial<LatencyClass> = {},
 ): HereOutlook {
-  if (chosen === undefined) return { isServed: false };
-  const { host } = chosen;
+  // One that is not in memory is loaded by who asks for it: what others have waited for lately says how long that takes.
+  if (host === null) return { isServed: true, isReady: true, ttftSloMs };
   if (!host.takesRequests) return { isServed: true, isReady: false, ttftSloMs };
   // A model that is not kumi's own need not know what to expect.
   const outlook = host.model.outlook?.({ class: name, promptUnits: promptTokens, maxTokens, deadlineMs });

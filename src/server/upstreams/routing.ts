@@ -25,7 +25,8 @@ export type AnswerHere = (call: Call) => Promise<Response>;
 
 /** What routing needs of the server. */
 export interface RoutingParts {
-  readonly classes: readonly LatencyClass[];
+  /** The latency classes of the model of a name. */
+  readonly classesOf: (model: string) => readonly LatencyClass[];
 }
 
 /** Errors here that say that another place may do better, before anything was answered. */
@@ -35,6 +36,9 @@ const CLOSED: ReadonlySet<string | undefined> = new Set([
   "deadline_missed",
   "grammars_busy",
   "loading",
+  "no_room",
+  "model_too_large",
+  "load_failed",
   "failed",
   "engine_unavailable",
   "unhealthy",
@@ -86,7 +90,7 @@ export class Routing {
   readonly #here = new Map<string, Prepared>();
 
   /** Throws a RangeError for options that cannot be. */
-  constructor(options: RoutingOptions, { classes }: RoutingParts) {
+  constructor(options: RoutingOptions, { classesOf }: RoutingParts) {
     this.policy = new RoutePolicy(options);
     const connections = options.upstreams.map((each) => new UpstreamConnection(each));
     this.#connections = new Map(connections.map((each) => [each.options.name, each]));
@@ -96,7 +100,7 @@ export class Routing {
     const data = options.data ?? UPSTREAM_DEFAULTS.data;
     const { policy } = this;
     this.#preparing = {
-      classes,
+      classesOf,
       labels,
       data,
       hasModel: (name) => policy.models.some((each) => each.name === name),
