@@ -112,7 +112,8 @@ export interface SharedHandler extends Pick<Handler, "drain" | "close"> {
 
 /** A handler for models that come and go. They stay their owner's. */
 export function sharedHandlerOf(models: SharedModels, options: HandlerOptions): SharedHandler {
-  const classesOf = (name: string) => models.served(name) !== undefined ? models.classesOf(name) : models.classes;
+  const classesOf = (name: string) =>
+    models.served(name) !== undefined ? models.classesOf(name) : models.classes;
   const routing = options.routing && new Routing(options.routing, { classesOf });
   const { handle, stop } = assemble(models, options, {
     watch: (figures) => watchShared(models, { ...options, ...figures, ...watching(options, routing) }),
