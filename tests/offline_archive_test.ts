@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { platformOf } from "../src/ffi/platform.ts";
 import { packOffline } from "../src/setup/pack/offline/archive.ts";
 import { sha256Of } from "../src/setup/pack/offline/checksums.ts";
+import { FLAGS, PROGRAM } from "../src/setup/pack/offline/launchers.ts";
 import { refusedLicences } from "../src/setup/pack/offline/licences.ts";
 import { lockedPackages } from "../src/setup/pack/offline/packages.ts";
 import { AI_SDK, CLI } from "../src/setup/pack/npm.ts";
@@ -35,6 +36,12 @@ Deno.test("only what may be passed on is passed on", () => {
   for (const licence of ["GPL-3.0", "MIT AND GPL-3.0", "unknown", "SEE LICENSE IN EULA"]) {
     assertEquals(of(licence), [`x: ${licence}`]);
   }
+});
+
+Deno.test("the service of Windows starts what the archive's launcher starts", async () => {
+  const text = await Deno.readTextFile(`${ROOT}/deploy/windows/kumi-service.xml`);
+  const [, command] = /<arguments>(.*)<\/arguments>/.exec(text)!;
+  assert(command.startsWith(`${FLAGS} "%BASE%\\${PROGRAM.replaceAll("/", "\\")}" serve `), command);
 });
 
 /** Commands that run a program in a network of its own, without any interface, the first that works here. */

@@ -16,7 +16,6 @@ docs/production.md says what to expect. Arguments, all of them text as the comma
 import asyncio
 import ctypes
 import math
-import os
 import shlex
 import signal
 import subprocess
@@ -129,7 +128,7 @@ class Kumi:
 
 def by_queue(context: AutoscalingContext) -> tuple[int, dict]:
     """As many replicas as the requests that run or wait need, each with `per_replica` of them."""
-    per_replica = float(os.environ.get("KUMI_PER_REPLICA", "8"))
+    per_replica = context.config.target_ongoing_requests
     metrics = context.aggregated_metrics or {}
     requests = sum(sum(metrics.get(name, {}).values()) for name in ("running", "waiting"))
     # Ray's own count has those that no replica has taken yet.
@@ -140,7 +139,6 @@ def by_queue(context: AutoscalingContext) -> tuple[int, dict]:
 
 def app(arguments: dict[str, str]) -> serve.Application:
     cpus = int(arguments.get("cpus", "1"))
-    os.environ["KUMI_PER_REPLICA"] = arguments.get("per_replica", "8")
     deployment = serve.deployment(
         Kumi,
         name="kumi",
@@ -152,6 +150,7 @@ def app(arguments: dict[str, str]) -> serve.Application:
         autoscaling_config=AutoscalingConfig(
             min_replicas=int(arguments.get("min_replicas", "1")),
             max_replicas=int(arguments.get("max_replicas", "4")),
+            target_ongoing_requests=float(arguments.get("per_replica", "8")),
             metrics_interval_s=1,
             look_back_period_s=5,
             upscale_delay_s=5,

@@ -7,7 +7,8 @@
 import { findOnPath } from "../process/path_search.ts";
 import { capture, type CaptureOptions } from "./process.ts";
 
-const RELEASE = "trixie";
+/** The release of Debian that packages are of. */
+export const RELEASE = "trixie";
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const TIMEOUT_MS = 6 * 60 * 1000;
 
@@ -21,6 +22,8 @@ export interface DebianInstall {
   readonly packages: readonly string[];
   /** Root of the unpacked packages; one that is there already is taken as it is. */
   readonly root: string;
+  /** As Debian names it (`arm64`); default: this machine's. */
+  readonly architecture?: string;
   /** Changes what was unpacked before it counts as installed. */
   prepare?(root: string, signal: AbortSignal): Promise<void>;
 }
@@ -64,17 +67,22 @@ export async function runOrUnavailable(command: readonly string[], options: Capt
   throw new DebianUnavailable(`${command.slice(0, 3).join(" ")} failed: ${reason}`);
 }
 
-/** The archive that this machine uses already. Throws DebianUnavailable where it uses none of Debian. */
-async function archive(signal: AbortSignal): Promise<string> {
+/**
+ * Lines for apt's sources: the archives that this machine uses already, of {@linkcode RELEASE}, with what was mended since where
+ * it uses that, too. Throws DebianUnavailable where it uses none of Debian.
+ */
+async function sources(signal: AbortSignal): Promise<string> {
   const format = "$(REPO_URI) $(ORIGIN) $(CODENAME)";
   const command = ["apt-get", "indextargets", "--format", format, "Created-By: Packages"];
   const targets = await runOrUnavailable(command, { signal });
   const lines = targets.split("\n").map((line) => line.split(" "));
-  const found = lines.find(([, origin, codename]) =>
-    origin === "Debian" && !/security|updates|backports/.test(codename)
-  );
-  if (found === undefined) throw new DebianUnavailable("apt knows no archive of Debian");
-  return found[0];
+  const line = (suite: string, isWanted: (codename: string) => boolean) => {
+    const found = lines.find(([, origin, codename]) => origin === "Debian" && isWanted(codename));
+    return found && `deb [signed-by=${KEYRING}] ${found[0]} ${suite} main\n`;
+  };
+  const main = line(RELEASE, (codename) => !/security|updates|backports/.test(codename));
+  if (main === undefined) throw new DebianUnavailable("apt knows no archive of Debian");
+  return main + (line(`${RELEASE}-security`, (codename) => codename.endsWith("-security")) ?? "");
 }
 
 async function unpack(install: DebianInstall, folder: string, signal: AbortSignal): Promise<void> {
@@ -83,8 +91,7 @@ async function unpack(install: DebianInstall, folder: string, signal: AbortSigna
     await Deno.mkdir(`${apt}/${path}`, { recursive: true });
   }
   await Deno.writeTextFile(`${apt}/status`, "");
-  const source = `deb [signed-by=${KEYRING}] ${await archive(signal)} ${RELEASE} main\n`;
-  await Deno.writeTextFile(`${apt}/sources.list`, source);
+  await Deno.writeTextFile(`${apt}/sources.list`, await sources(signal));
   const settings: Record<string, string> = {
     "Dir::State": `${apt}/state`,
     "Dir::State::status": `${apt}/status`,
@@ -94,6 +101,10 @@ async function unpack(install: DebianInstall, folder: string, signal: AbortSigna
     "Dir::Etc::preferencesparts": `${apt}/parts`,
     "Acquire::Languages": "none",
     "Acquire::Retries": "2",
+    ...install.architecture === undefined ? {} : {
+      "APT::Architecture": install.architecture,
+      "APT::Architectures": install.architecture,
+    },
     // apt drops root's rights for another user's, who may not write here.
     ...Deno.uid() === 0 ? { "APT::Sandbox::User": "root" } : {},
   };
@@ -105,6 +116,17 @@ async function unpack(install: DebianInstall, folder: string, signal: AbortSigna
   for await (const { name } of Deno.readDir(apt)) {
     if (!name.endsWith(".deb")) continue;
     await runOrUnavailable(["dpkg-deb", "-x", `${apt}/${name}`, `${folder}/root`], { signal });
+    await record(`${apt}/${name}`, `${folder}/root`, signal);
   }
   await install.prepare?.(`${folder}/root`, signal);
+}
+
+/** Where a root says what it is made of: a file a package, in which those who look for known faults look. */
+export const STATUS = "var/lib/dpkg/status.d";
+
+async function record(file: string, root: string, signal: AbortSignal): Promise<void> {
+  const control = await runOrUnavailable(["dpkg-deb", "--field", file], { signal });
+  const [, name] = /^Package: (\S+)$/m.exec(control)!;
+  await Deno.mkdir(`${root}/${STATUS}`, { recursive: true });
+  await Deno.writeTextFile(`${root}/${STATUS}/${name}`, control);
 }

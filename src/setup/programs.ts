@@ -59,6 +59,17 @@ const SOURCES = {
   promtool: { title: "promtool", names: ["promtool"], advice: "Debian, Ubuntu: apt-get install prometheus" },
   openssl: { title: "openssl", names: ["openssl"], advice: "Debian, Ubuntu: apt-get install openssl" },
   helm: { title: "helm", names: ["helm"], advice: "go install helm.sh/helm/v3/cmd/helm@v3.16.4" },
+  go: { title: "go", names: ["go"], advice: "https://go.dev/dl" },
+  kubernetesValidate: {
+    title: "kubernetes-validate",
+    names: ["kubernetes-validate"],
+    advice: "pip install kubernetes-validate",
+  },
+  prometheus: {
+    title: "Prometheus",
+    names: ["prometheus"],
+    advice: "Debian, Ubuntu: apt-get install prometheus",
+  },
   mkfifo: { title: "mkfifo", names: ["mkfifo"], advice: "Debian, Ubuntu: apt-get install coreutils" },
 } as const satisfies Record<string, Source>;
 

@@ -1,4 +1,4 @@
-/** `deno task pack`: the packages for npm and JSR, into `.build/pack/`. Publishes nothing. @module */
+/** `deno task pack`: the packages for npm and JSR, an archive or an image, into `.build/pack/`. Publishes nothing. @module */
 
 import { platformOf, PLATFORMS } from "../../ffi/platform.ts";
 import { ensurePlatformLibrary } from "../build.ts";
@@ -6,44 +6,48 @@ import { buildAll } from "../build_all.ts";
 import { BUILD, ROOT } from "../paths.ts";
 import { Interruption } from "../process.ts";
 import { note } from "../progress.ts";
+import { packImage } from "./image/image.ts";
 import { packJsr } from "./jsr.ts";
 import { type BuiltLibrary, type Manifest, packNpm } from "./npm.ts";
 import { packOffline } from "./offline/archive.ts";
 import { sha256Of } from "./offline/checksums.ts";
 
 const HELP = `usage: deno task pack [--this-platform] [--out FOLDER]
-       deno task pack --offline [--platform ID] [--model PATH|NAME] [--out FOLDER]
+       deno task pack --offline|--image [--platform ID] [--model PATH|NAME] [--out FOLDER]
 
   --this-platform  only this machine's library, to try the packages here: not for publishing
   --offline        instead: an archive with Deno, kumi and all that it needs, for machines without the internet
+  --image          instead: an image of a container for docker load, podman load or skopeo, with a system from Debian's packages
   --platform ID    of ${PLATFORMS.map(({ id }) => id).join(", ")}; default: this machine's
   --model MODEL    packed, too: a GGUF file, or a name as for kumi chat
   --out FOLDER     instead of .build/pack`;
 
 interface Options {
   readonly isThisPlatformAlone: boolean;
-  readonly isOffline: boolean;
+  /** What is made in the place of packages. */
+  readonly form?: "offline" | "image";
   readonly platform?: string;
   readonly model?: string;
   readonly out: string;
 }
 
 function parseOptions(args: readonly string[]): Options | null {
-  let isThisPlatformAlone = false, isOffline = false;
+  let isThisPlatformAlone = false, form: Options["form"];
   const values: Record<string, string> = {};
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--help") return null;
     if (args[i] === "--this-platform") isThisPlatformAlone = true;
-    else if (args[i] === "--offline") isOffline = true;
+    else if (args[i] === "--offline") form = "offline";
+    else if (args[i] === "--image") form = "image";
     else if (["--out", "--platform", "--model"].includes(args[i]) && i + 1 < args.length) {
       values[args[i].slice(2)] = args[++i];
     } else throw new RangeError(`no option is called ${args[i]}\n${HELP}`);
   }
   const { out = `${BUILD}/pack`, platform, model } = values;
-  if (!isOffline && (platform ?? model) !== undefined) {
-    throw new RangeError("--platform and --model are for --offline");
+  if (form === undefined && (platform ?? model) !== undefined) {
+    throw new RangeError("--platform and --model are for --offline and --image");
   }
-  return { isThisPlatformAlone, isOffline, platform, model, out };
+  return { isThisPlatformAlone, form, platform, model, out };
 }
 
 async function builtLibraries(
@@ -69,8 +73,9 @@ async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
   if (options === null) return console.log(HELP);
   using interruption = new Interruption();
-  if (options.isOffline) {
-    const { file } = await packOffline({ ...options, signal: interruption.signal });
+  if (options.form !== undefined) {
+    const pack = options.form === "image" ? packImage : packOffline;
+    const { file } = await pack({ ...options, signal: interruption.signal });
     const { size } = await Deno.stat(file);
     return console.log(`${file}: ${(size / 1e6).toFixed(0)} MB, SHA-256 ${await sha256Of(file)}`);
   }

@@ -16,7 +16,7 @@ import { installPackages, type ShippedPackage } from "./packages.ts";
 import { writeSbom } from "./sbom.ts";
 
 /** What is to be packed. */
-export interface OfflineOptions {
+export interface PackOptions {
   /** Id of a platform; default: this machine's. */
   readonly platform?: string;
   /** A model to pack, too: a path or a name, as for `--model`. */
@@ -26,19 +26,36 @@ export interface OfflineOptions {
   readonly signal?: AbortSignal;
 }
 
-/** An archive that is there. */
-export interface OfflineArchive {
-  readonly file: string;
-  /** What lies in it, unpacked: the folder that the archive was made of. */
+/** A folder with all that kumi needs to run on a platform. */
+export interface Assembled {
+  /** `<out>/<name>`. */
   readonly folder: string;
+  /** `kumi-<version>-<platform>`. */
+  readonly name: string;
+  readonly platform: Platform;
+  readonly manifest: Manifest;
+  /** Path of a packed model below the folder. */
+  readonly model?: string;
   readonly packages: readonly ShippedPackage[];
 }
 
+/** An archive that is there; its folder is what it was made of. */
+export interface OfflineArchive extends Assembled {
+  readonly file: string;
+}
+
 /**
- * Writes `<out>/kumi-<version>-<platform>.tar.gz` (`.zip` for Windows), and its SHA-256 beside it. Throws a RangeError
- * for a platform that is none, an Error that says what could not be fetched or built.
+ * Writes `<out>/kumi-<version>-<platform>.tar.gz` (`.zip` for Windows). Throws a RangeError for a platform that is none, an
+ * Error that says what could not be fetched or built.
  */
-export async function packOffline(options: OfflineOptions): Promise<OfflineArchive> {
+export async function packOffline(options: PackOptions): Promise<OfflineArchive> {
+  const assembled = await assemble(options);
+  note(`packing ${assembled.name}: the archive`);
+  return { ...assembled, file: await compress(options.out, assembled, options.signal) };
+}
+
+/** Puts everything into a folder. Throws as {@linkcode packOffline} does. */
+export async function assemble(options: PackOptions): Promise<Assembled> {
   const { signal, out } = options;
   const platform = choosePlatform(options.platform);
   const manifest: Manifest = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
@@ -66,13 +83,13 @@ export async function packOffline(options: OfflineOptions): Promise<OfflineArchi
   await writeLaunchers(folder, platform, { version: manifest.version, model });
   const shipped = [...packages, deno];
   await writeLicences(folder, shipped);
-  await writeSbom(folder, manifest, platform, shipped);
+  await writeSbom(`${folder}/sbom.cdx.json`, manifest, platform, shipped);
   await writeChecksums(folder);
-  note(`packing ${name}: the archive`);
-  return { file: await compress(out, name, platform, signal), folder, packages: shipped };
+  return { folder, name, platform, manifest, model, packages: shipped };
 }
 
-function choosePlatform(id: string | undefined): Platform {
+/** The platform with an id, or this machine's. Throws a RangeError. */
+export function choosePlatform(id: string | undefined): Platform {
   const platform = id === undefined ? platformOf() : PLATFORMS.find((each) => each.id === id);
   if (platform !== undefined) return platform;
   const known = PLATFORMS.map((each) => each.id).join(", ");
@@ -106,8 +123,7 @@ print(shutil.make_archive(sys.argv[1] + "/" + sys.argv[2], sys.argv[3], sys.argv
 
 async function compress(
   out: string,
-  name: string,
-  platform: Platform,
+  { name, platform }: Assembled,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const format = platform.os === "windows" ? "zip" : "gztar";

@@ -9,8 +9,10 @@ export interface Contents {
   readonly model?: string;
 }
 
-/** Nothing is fetched, whatever a module asks for. */
-const FLAGS = "run --quiet --no-lock --no-remote --cached-only --node-modules-dir=manual --allow-all";
+/** Deno's arguments before the program. Nothing is fetched, whatever a module asks for. */
+export const FLAGS = "run --quiet --no-lock --no-remote --cached-only --node-modules-dir=manual --allow-all";
+/** What Deno runs, below the archive's folder. */
+export const PROGRAM = "app/src/cli/main.js";
 
 /** Follows links, as whoever puts it on PATH makes one. */
 const UNIX = `#!/bin/sh
@@ -22,7 +24,7 @@ while [ -L "$self" ]; do
 done
 here=$(cd "$(dirname "$self")/.." && pwd -P)
 export DENO_NO_UPDATE_CHECK=1
-exec "$here/bin/deno" ${FLAGS} "$here/app/src/cli/main.js" "$@"
+exec "$here/bin/deno" ${FLAGS} "$here/${PROGRAM}" "$@"
 `;
 
 const WINDOWS = [
@@ -30,7 +32,7 @@ const WINDOWS = [
   "rem Starts kumi with the Deno beside it. Nothing is fetched from anywhere.",
   "setlocal",
   "set DENO_NO_UPDATE_CHECK=1",
-  `"%~dp0deno.exe" ${FLAGS} "%~dp0..\\app\\src\\cli\\main.js" %*`,
+  `"%~dp0deno.exe" ${FLAGS} "%~dp0..\\${PROGRAM.replaceAll("/", "\\")}" %*`,
   "exit /b %ERRORLEVEL%",
   "",
 ].join("\r\n");

@@ -7,10 +7,12 @@ import { ROOT } from "../../paths.ts";
 export interface ShippedPackage {
   readonly name: string;
   readonly version: string;
-  /** As its package names it: an SPDX expression. */
+  /** As its package names it: an SPDX expression, or where to read it. */
   readonly licence: string;
   /** Subresource Integrity of the package that was fetched: `sha512-…`; undefined for what was not. */
   readonly integrity?: string;
+  /** Address in the manner of package URLs, where it is no package of npm. */
+  readonly purl?: string;
   /** Files with the licence's text, below the archive's folder. */
   readonly licenceFiles: readonly string[];
 }

@@ -6,7 +6,7 @@ import type { ShippedPackage } from "./packages.ts";
 
 /** The bill of materials of an archive. https://cyclonedx.org/docs/1.5/json/ */
 export function sbomOf(manifest: Manifest, platform: Platform, packages: readonly ShippedPackage[]): unknown {
-  const purl = (name: string, version: string) => `pkg:npm/${name.replace("@", "%40")}@${version}`;
+  const npm = (name: string, version: string) => `pkg:npm/${name.replace("@", "%40")}@${version}`;
   return {
     bomFormat: "CycloneDX",
     specVersion: "1.5",
@@ -14,7 +14,7 @@ export function sbomOf(manifest: Manifest, platform: Platform, packages: readonl
     metadata: {
       component: {
         type: "application",
-        "bom-ref": purl(manifest.name, manifest.version),
+        "bom-ref": npm(manifest.name, manifest.version),
         name: manifest.name,
         version: manifest.version,
         description: `for ${platform.id}`,
@@ -22,28 +22,34 @@ export function sbomOf(manifest: Manifest, platform: Platform, packages: readonl
       },
     },
     components: packages.toSorted((a, b) => a.name < b.name ? -1 : 1).map((
-      { name, version, licence, integrity },
+      { name, version, licence, integrity, purl = npm(name, version) },
     ) => ({
       type: "library",
-      "bom-ref": purl(name, version),
+      "bom-ref": purl,
       name,
       version,
-      purl: purl(name, version),
-      licenses: [/ (?:OR|AND) /.test(licence) ? { expression: licence } : { license: { id: licence } }],
+      purl,
+      licenses: [licenceIn(licence)],
       ...integrity === undefined ? {} : { hashes: [{ alg: "SHA-512", content: hexOf(integrity) }] },
     })),
   };
 }
 
-/** Writes `sbom.cdx.json`. */
+/** Writes the bill to a file. */
 export async function writeSbom(
-  folder: string,
+  file: string,
   manifest: Manifest,
   platform: Platform,
   packages: readonly ShippedPackage[],
 ): Promise<void> {
   const text = JSON.stringify(sbomOf(manifest, platform, packages), null, 2);
-  await Deno.writeTextFile(`${folder}/sbom.cdx.json`, text + "\n");
+  await Deno.writeTextFile(file, text + "\n");
+}
+
+/** An SPDX expression, an SPDX identifier, or words. */
+function licenceIn(licence: string): unknown {
+  if (/ (?:OR|AND) /.test(licence)) return { expression: licence };
+  return { license: /^[\w.+-]+$/.test(licence) ? { id: licence } : { name: licence } };
 }
 
 function hexOf(integrity: string): string {
