@@ -10,7 +10,7 @@
  * With a model and a text: the text's first tokens, in windows of 512, and both perplexities. Without:
  * the demo model in every format, made by kumi's own quantiser, on its 200 held-out prompts with the answers
  * that kumi gives; and random-weight models of each family in F32 with an f32 KV cache, on random tokens. Needs
- * node and npm. With a Python that has torch, transformers and gguf: Qwen 3.5 beside transformers in float32. Exits with 1 when a target is missed.
+ * node and npm. With a Python that has torch, transformers and gguf: Qwen 3.5 and gpt-oss beside transformers in float32. Exits with 1 when a target is missed.
  * @module
  */
 

@@ -12,12 +12,12 @@ export interface Scorer extends AsyncDisposable {
   score(tokens: readonly number[]): Promise<PeerScore>;
 }
 
-/** PyTorch's transformers in float32, for files of Qwen 3.5 in F32; `python` has torch, transformers and gguf. */
+/** PyTorch's transformers in float32, for files of Qwen 3.5 and gpt-oss in F32; `python` has torch, transformers and gguf. */
 export class TransformersScorer implements Scorer {
   readonly #process: LineProcess;
 
   constructor(python: string) {
-    const script = `${import.meta.dirname}/transformers_qwen35.py`;
+    const script = `${import.meta.dirname}/transformers_scorer.py`;
     this.#process = new LineProcess({ name: "transformers", command: python, args: [script] });
   }
 

@@ -28,13 +28,16 @@ export function stateOffset(layers: readonly Pick<LayerShape, "linear">[], i: nu
   );
 }
 
+/** What tells whether a layer keeps keys and values. */
+type Keeping = Pick<LayerShape, "linear"> & Partial<Pick<LayerShape, "kvHeads">>;
+
 /** The layers that keep keys and values, in their order: a KV cache has one for each. */
-export function kvLayersOf<T extends Pick<LayerShape, "linear">>(layers: readonly T[]): T[] {
-  return layers.filter(({ linear }) => linear === undefined);
+export function kvLayersOf<T extends Keeping>(layers: readonly T[]): T[] {
+  return layers.filter(({ linear, kvHeads }) => linear === undefined && kvHeads !== 0);
 }
 
 /** Which layer of the KV cache is that of layer `i`. */
-export function kvLayerOf(layers: readonly Pick<LayerShape, "linear">[], i: number): number {
+export function kvLayerOf(layers: readonly Keeping[], i: number): number {
   return kvLayersOf(layers.slice(0, i)).length;
 }
 

@@ -56,13 +56,23 @@ export function composeDecoder(
   h: Hyperparameters,
   b: ModelBuilder,
   optionsOf: (layer: number) => LayerOptions,
+  names: { outputNorm?: string } = {},
+): DecoderSpec {
+  return composeFrame(h, b, (i) => composeLayer(h, b, i, optionsOf(i)), names);
+}
+
+/** Embedding, such layers, output head. */
+export function composeFrame(
+  h: Hyperparameters,
+  b: ModelBuilder,
+  layer: (i: number) => LayerPlan[],
   { outputNorm = "output_norm" } = {},
 ): DecoderSpec {
   const { residualScale = 1 } = h;
   return {
     table: b.matrix(TOKEN_TABLE, h.vocab, h.hidden),
     tableScale: (h.embeddingScale ?? 1) / residualScale,
-    layers: h.layers.map((_, i) => composeLayer(h, b, i, optionsOf(i))),
+    layers: h.layers.map((_, i) => layer(i)),
     outputNorm: { weight: b.vector(`${outputNorm}.weight`, h.hidden, "norm"), eps: streamEps(h) },
     output: b.optionalMatrix("output.weight", h.vocab, h.hidden, "output"),
     logitScale: h.logitScale ?? 1,

@@ -16,6 +16,11 @@ export interface ModelFamily {
   readonly hasLongRope?: boolean;
   /** What it does with experts. Default: it has none. */
   readonly experts?: ExpertHabits;
+  /**
+   * Whether a layer has one part alone: attention, a state where it has neither heads of keys and values nor a feed-forward, or a
+   * feed-forward. Default: attention or a state, and a feed-forward.
+   */
+  readonly hasOnePart?: boolean;
   /** Whether files say of layers without attention that they have no heads of keys and values. Default: all layers have some. */
   readonly hasHeadlessLayers?: boolean;
   /** Keys of its namespace that it reads beside those that every family has. */

@@ -6,7 +6,7 @@ import type { MetadataReader } from "../gguf/metadata.ts";
 import type { LayerPlan } from "../layers/layer.ts";
 import { linearAttention, type LinearAttentionSpec } from "../layers/linear_attention.ts";
 import { shortConvolution } from "../layers/short_convolution.ts";
-import type { LinearShape } from "../layers/shape.ts";
+import type { LayerShape, LinearShape } from "../layers/shape.ts";
 import { stateOffset } from "../layers/state_shape.ts";
 import type { RmsNormSpec } from "../layers/tensors.ts";
 import type { ModelBuilder } from "./builder.ts";
@@ -108,10 +108,14 @@ function readLinearLayers(
 }
 
 /**
- * The layers, those without heads of keys and values with Mamba-2 in place of attention. Throws ModelError for sizes that kernels do not take,
- * GgufError for values out of range.
+ * The layers, those without heads of keys and values for which `has` holds with Mamba-2 in place of attention. Throws ModelError for
+ * sizes that kernels do not take, GgufError for values out of range.
  */
-export function withMamba2(h: Hyperparameters, { get }: ModelHeader): Hyperparameters {
+export function withMamba2(
+  h: Hyperparameters,
+  { get }: ModelHeader,
+  has?: (layer: LayerShape) => boolean,
+): Hyperparameters {
   const key = (name: string) => `${h.architecture}.${name}`;
   const u32 = (name: string, max: number, min = 1) => get.u32(key(name), { min, max });
   const keyDim = u32("ssm.state_size", HEAD_DIM_MAX);
@@ -128,12 +132,17 @@ export function withMamba2(h: Hyperparameters, { get }: ModelHeader): Hyperparam
   }
   const channels = inner + 2 * keyHeads * keyDim;
   const taps = u32("ssm.conv_kernel", limits.convTapsMax, 2);
-  return withLinear(h, { channels, taps, heads, keyHeads, keyDim, valueDim });
+  return withLinear(h, { channels, taps, heads, keyHeads, keyDim, valueDim }, has);
 }
 
-/** The layers, those without heads of keys and values with this in place of attention. */
-function withLinear(h: Hyperparameters, linear: LinearShape): Hyperparameters {
-  return { ...h, layers: h.layers.map((layer) => layer.kvHeads === 0 ? { ...layer, linear } : layer) };
+/** The layers, those without heads of keys and values for which `has` holds with this in place of attention. */
+function withLinear(
+  h: Hyperparameters,
+  linear: LinearShape,
+  has: (layer: LayerShape) => boolean = () => true,
+): Hyperparameters {
+  const layers = h.layers.map((layer) => layer.kvHeads === 0 && has(layer) ? { ...layer, linear } : layer);
+  return { ...h, layers };
 }
 
 /** The layers, those without heads of keys and values with a short convolution in place of attention. */

@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { MetadataReader } from "../gguf/metadata.ts";
 import type { MetadataValue } from "../gguf/value_types.ts";
-import { kvLayerOf, stateBytesOf, stateOffset } from "../layers/state_shape.ts";
+import { kvLayerOf, kvLayersOf, stateBytesOf, stateOffset } from "../layers/state_shape.ts";
 import { checkModel } from "./check.ts";
 import { composeModel } from "./compose.ts";
 import { ModelError } from "./error.ts";
@@ -55,6 +55,24 @@ Deno.test("every fourth layer of Qwen 3.5 has attention, or as files say", () =>
   assertEquals(read("qwen35", DELTA).layers.map(({ isGated = false }) => isGated)[3], true);
   const short = { ...DELTA, "attention.recurrent_layers": [true, false] };
   assertThrows(() => read("qwen35", short), ModelError, "has 2 values for 8 layers");
+});
+
+Deno.test("a layer of Nemotron H has a state, a feed-forward or attention, and nothing beside it", () => {
+  const h = read("nemotron_h", {
+    ...DELTA,
+    block_count: 4,
+    feed_forward_length: [0, 512, 0, 0],
+    "attention.head_count_kv": [0, 0, 2, 0],
+  });
+  assertEquals(h.layers.map(({ linear }) => linear !== undefined), [true, false, false, true]);
+  assertEquals(kvLayersOf(h.layers).map(({ kvHeads, rope }) => [kvHeads, rope.dimensions]), [[2, 0]]);
+  assertEquals([2, 3].map((i) => kvLayerOf(h.layers, i)), [0, 1]);
+  const { decoder, tensors } = composeModel(familyOf(fileOf("nemotron_h", DELTA)), h);
+  assertEquals(decoder.layers.map((parts) => parts.length), [1, 1, 1, 1]);
+  const names = (i: number) =>
+    tensors.flatMap(({ name }) => name.startsWith(`blk.${i}.`) ? [name.slice(6, -".weight".length)] : []);
+  assertEquals(names(1), ["attn_norm", "ffn_up", "ffn_down"]);
+  assertEquals(names(2), ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output"]);
 });
 
 Deno.test("layers that predict further tokens are neither attention nor linear attention", () => {

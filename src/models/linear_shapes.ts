@@ -86,6 +86,24 @@ const TINY_SHAPES = {
       kvHeads("lfm2moe", 0, 2, 0, 0),
     ],
   },
+  // A state, a feed-forward, attention, a feed-forward, a state.
+  "nemotron_h-tiny": {
+    ...TINY,
+    family: "nemotron_h",
+    layers: 5,
+    entries: [
+      ...shapeKeys("nemotron_h", {
+        "ssm.conv_kernel": 4,
+        "ssm.inner_size": 192,
+        "ssm.state_size": 32,
+        "ssm.time_step_rank": 6,
+        "ssm.group_count": 2,
+        // llama.cpp asks for it and reads the other one.
+      }, { "attention.layer_norm_epsilon": 1e-5 }),
+      kvHeads("nemotron_h", 0, 0, 2, 0, 0),
+      arrayEntry("i32", "nemotron_h.feed_forward_length", Int32Array.of(0, 512, 0, 512, 0)),
+    ],
+  },
   "granitehybrid-tiny": {
     ...TINY,
     family: "granitehybrid",

@@ -44,11 +44,11 @@ function readLayers(get: MetadataReader, hidden: number, family: ModelFamily): L
   const count = get.u32(`${architecture}.block_count`, { min: 1, max: 1024 });
   const perLayer = (key: string, max: number, min = 1) =>
     get.u32s(`${architecture}.${key}`, count, { min, max });
-  const headsMin = family.hasHeadlessLayers ? 0 : 1;
+  const headsMin = family.hasHeadlessLayers || family.hasOnePart ? 0 : 1;
   const heads = perLayer("attention.head_count", 1024, headsMin);
   const hasKvHeads = get.has(`${architecture}.attention.head_count_kv`);
   const kvHeads = hasKvHeads ? perLayer("attention.head_count_kv", 1024, headsMin) : heads;
-  const ffn = perLayer("feed_forward_length", 1 << 20);
+  const ffn = perLayer("feed_forward_length", 1 << 20, family.hasOnePart ? 0 : 1);
   const dim = (key: string, fallback?: number) =>
     get.u32(`${architecture}.attention.${key}`, { min: 2, max: limits.headDimMax, fallback });
   const some = heads.find((count) => count > 0) ?? NaN;

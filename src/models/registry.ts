@@ -45,6 +45,7 @@ import { falcon } from "./falcon.ts";
 import { gpt2 } from "./gpt2.ts";
 import { gptneox } from "./gptneox.ts";
 import { nemotron } from "./nemotron.ts";
+import { nemotronH } from "./nemotron_h.ts";
 import { olmo } from "./olmo.ts";
 import { phi2 } from "./phi2.ts";
 import { stablelm } from "./stablelm.ts";
@@ -91,6 +92,7 @@ const FAMILIES: readonly ModelFamily[] = [
   commandR,
   cohere2,
   nemotron,
+  nemotronH,
   olmo,
   apertus,
   qwen2moe,

@@ -23,7 +23,9 @@ export function linearMixer(
   tensor: Tensor,
   product: Product,
 ): Rows {
-  if (architecture === "granitehybrid") return mamba2(x, shape, normEps, tensor, product);
+  if (["granitehybrid", "nemotron_h"].includes(architecture)) {
+    return mamba2(x, shape, normEps, tensor, product);
+  }
   if (shape.heads > 0) return deltaRule(x, shape, architecture === "qwen3next", normEps, tensor, product);
   const projected = product(x, tensor("shortconv.in_proj.weight")!), { channels } = shape;
   const part = (row: Float64Array, i: number) => row.subarray(i * channels, (i + 1) * channels);

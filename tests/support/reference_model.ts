@@ -66,6 +66,7 @@ function habitsOf(file: GgufFile, { architecture, hidden, layers }: Hyperparamet
       return (Math.expm1(Math.min(x, eps[i])) - x) * (slope[i] + softplus(alphaN[i])) + slope[i] * x;
     },
     nemotron: (x: number) => Math.max(0, x) ** 2,
+    nemotron_h: (x: number) => Math.max(0, x) ** 2,
     falcon: exactGelu,
   }[architecture];
   return {
@@ -120,6 +121,12 @@ export function referenceLogits(
       );
       add(x, attention(ownInput, layer, h, tensor), 1);
       add(x, fed, 1);
+      continue;
+    }
+    if (h.architecture === "nemotron_h") {
+      const input = named("attn_norm"), hasHeads = tensor("attn_q.weight") !== undefined;
+      if (layer.linear !== undefined) add(x, linearMixer(input, layer.linear, h, tensor, product), 1);
+      else add(x, hasHeads ? attention(input, layer, h, tensor) : feedForward(input, i, tensor), 1);
       continue;
     }
     const addNormed = (y: Rows, weight?: Float32Array) =>

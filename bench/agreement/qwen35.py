@@ -1,44 +1,7 @@
-"""Qwen 3.5 in PyTorch's transformers, float32 on the CPU: what bench/agreement.ts --python compares with.
+"""Qwen 3.5 as transformers has it, of a file in F32."""
 
-Answers each line of stdin with a line of JSON: {"cmd": "load", "file"} makes the model of a GGUF file in F32, {"cmd": "score",
-"tokens"} gives {"greedy", "greedyLogprob", "logprob"} of each position but the last. Ends with status 3 where there is no torch,
-transformers or gguf.
-"""
-
-import json
-import sys
-
-try:
-    import numpy
-    import torch
-    from gguf import GGUFReader
-    from transformers import Qwen3_5ForCausalLM, Qwen3_5TextConfig
-except ImportError as error:
-    print(error, file=sys.stderr)
-    sys.exit(3)
-
-FAMILY = "qwen35"
-
-
-class File:
-    """Numbers and F32 tensors of a GGUF file."""
-
-    def __init__(self, path):
-        self.reader = GGUFReader(path)
-        self.tensors = {tensor.name: tensor for tensor in self.reader.tensors}
-
-    def number(self, key):
-        field = self.reader.fields[f"{FAMILY}.{key}"]
-        return field.parts[field.data[0]].tolist()[0]
-
-    def numbers(self, key):
-        field = self.reader.fields[f"{FAMILY}.{key}"]
-        return [field.parts[part].tolist()[0] for part in field.data]
-
-    def tensor(self, name):
-        found = self.tensors[name]
-        shape = [int(size) for size in reversed(found.shape)]
-        return torch.from_numpy(numpy.array(found.data, dtype=numpy.float32).reshape(shape))
+import torch
+from transformers import Qwen3_5ForCausalLM, Qwen3_5TextConfig
 
 
 def config_of(file):
@@ -48,7 +11,7 @@ def config_of(file):
     head_dim = file.number("attention.key_length")
     kinds = ["full_attention" if (i + 1) % interval == 0 else "linear_attention" for i in range(layers)]
     return Qwen3_5TextConfig(
-        vocab_size=int(file.tensors["token_embd.weight"].shape[1]),
+        vocab_size=file.vocabulary(),
         hidden_size=file.number("embedding_length"),
         intermediate_size=file.number("feed_forward_length"),
         num_hidden_layers=layers,
@@ -57,7 +20,7 @@ def config_of(file):
         head_dim=head_dim,
         max_position_embeddings=file.number("context_length"),
         rms_norm_eps=file.number("attention.layer_norm_rms_epsilon"),
-        tie_word_embeddings="output.weight" not in file.tensors,
+        tie_word_embeddings=file.output()[1],
         layer_types=kinds,
         linear_conv_kernel_dim=file.number("ssm.conv_kernel"),
         linear_key_head_dim=key_dim,
@@ -93,10 +56,8 @@ def weights_of(file, config):
     result = {
         "model.embed_tokens.weight": file.tensor("token_embd.weight"),
         "model.norm.weight": norm("output_norm.weight"),
+        "lm_head.weight": file.output()[0],
     }
-    result["lm_head.weight"] = file.tensor(
-        "token_embd.weight" if config.tie_word_embeddings else "output.weight"
-    )
     for i, kind in enumerate(config.layer_types):
         blk, layer = f"blk.{i}.", f"model.layers.{i}."
         result[layer + "input_layernorm.weight"] = norm(blk + "attn_norm.weight")
@@ -130,38 +91,8 @@ def weights_of(file, config):
     return result
 
 
-def load(path):
-    file = File(path)
+def model_of(file):
     config = config_of(file)
     model = Qwen3_5ForCausalLM(config).to(torch.float32).eval()
     model.load_state_dict(weights_of(file, config), strict=True)
     return model
-
-
-def score(model, tokens):
-    with torch.inference_mode():
-        logits = model(torch.tensor([tokens]), use_cache=False).logits[0, :-1].double()
-    logprobs = torch.log_softmax(logits, -1)
-    greedy = logprobs.argmax(-1)
-    following = torch.tensor(tokens[1:])
-    pick = lambda ids: logprobs.gather(1, ids.unsqueeze(1)).squeeze(1).tolist()
-    return {"greedy": greedy.tolist(), "greedyLogprob": pick(greedy), "logprob": pick(following)}
-
-
-def main():
-    torch.set_grad_enabled(False)
-    model = None
-    for line in sys.stdin:
-        command = json.loads(line)
-        try:
-            if command["cmd"] == "load":
-                model = load(command["file"])
-                reply = {"system": f"torch {torch.__version__}"}
-            else:
-                reply = score(model, command["tokens"])
-        except Exception as error:  # the other side prints it
-            reply = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(reply), flush=True)
-
-
-main()
