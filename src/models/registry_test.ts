@@ -121,7 +121,7 @@ Deno.test("counts of heads and sizes of feed-forwards may be given for each laye
   for (
     const [change, message] of [
       [{ keyDim: 20 }, "layer 1 has keys of 20 elements a head; the KV cache takes multiples of 8 up to 576"],
-      [{ valueDim: 264 }, "layer 1 has values of 264 elements a head"],
+      [{ valueDim: 584 }, "layer 1 has values of 584 elements a head"],
       [{ keyDim: 0 }, "layer 1 has keys of 0 elements a head"],
     ] as const
   ) {
