@@ -208,7 +208,7 @@ Deno.test("shapes and formats that do not fit are refused", () => {
   const arena = { layers: [layer], slots: 64, format: 1 };
   assertEquals(refusal(() => kernels.createArena({ ...arena, slots: 63 })), "shapeMismatch");
   assertEquals(refusal(() => kernels.createArena({ ...arena, format: 2 })), "unsupportedFormat");
-  for (const bad of [{ keyDim: 20 }, { valueDim: 264 }, { kvHeads: 0 }, { group: 1 }]) {
+  for (const bad of [{ keyDim: 20 }, { valueDim: 584 }, { kvHeads: 0 }, { group: 1 }]) {
     assertEquals(
       refusal(() => kernels.createArena({ ...arena, layers: [{ ...layer, ...bad }] })),
       "shapeMismatch",

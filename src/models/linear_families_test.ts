@@ -61,8 +61,8 @@ Deno.test("a layer of Nemotron H has a state, a feed-forward or attention, and n
   const h = read("nemotron_h", {
     ...DELTA,
     block_count: 4,
-    feed_forward_length: [0, 512, 0, 0],
-    "attention.head_count_kv": [0, 0, 2, 0],
+    feed_forward_length: Int32Array.of(0, 512, 0, 0),
+    "attention.head_count_kv": Int32Array.of(0, 0, 2, 0),
   });
   assertEquals(h.layers.map(({ linear }) => linear !== undefined), [true, false, false, true]);
   assertEquals(kvLayersOf(h.layers).map(({ kvHeads, rope }) => [kvHeads, rope.dimensions]), [[2, 0]]);
