@@ -55,6 +55,28 @@ pub fn copy(
     std.debug.assert(at == bytes.len);
 }
 
+test "copy moves keys whose ends are the values once" {
+    const shapes = [_]kv_arena.LayerShape{
+        .{ .kv_heads = 1, .key_dim = 40, .value_dim = 32, .values = @backingInt(kv_arena.Values.in_keys) },
+        .{ .kv_heads = 2, .key_dim = 16, .value_dim = 8 },
+    };
+    var arena: Arena = try .init(.{ .layers = &shapes, .slots = 4 * kv_arena.block_tokens, .format = .f16 });
+    defer arena.deinit();
+    for (arena.memory, 0..) |*byte, i| byte.* = @truncate(i * 29 ^ i >> 8);
+    const size = blockBytes(arena, 0);
+    const keys = kv_arena.Format.f16.blockBytes(40);
+    try std.testing.expectEqual(keys + 2 * kv_arena.Format.f16.blockBytes(24), size);
+    const bytes = try std.testing.allocator.alloc(u8, size);
+    defer std.testing.allocator.free(bytes);
+    copy(.from_arena, arena, 0, 2, 1, bytes);
+    const view = arena.layer(0);
+    try std.testing.expectEqualSlices(u8, view.k[2 * keys ..][0..keys], bytes[0..keys]);
+    @memset(arena.memory, 0);
+    copy(.to_arena, arena, 0, 1, 1, bytes);
+    try std.testing.expectEqualSlices(u8, bytes[0..keys], view.k[keys..][0..keys]);
+    for (view.k[2 * keys .. 4 * keys]) |byte| try std.testing.expectEqual(0, byte);
+}
+
 test "copy moves the blocks of one group and no others, wherever they lie" {
     const shapes = [_]kv_arena.LayerShape{
         .{ .kv_heads = 2, .key_dim = 32, .value_dim = 64 },
