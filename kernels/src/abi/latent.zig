@@ -1,11 +1,11 @@
 //! The ops of latent attention: what its projections give becomes keys and queries, and each head multiplies by its own matrix.
 
-const std = @import("std");
 const head_columns_op = @import("../ops/head_columns.zig");
 const latent_split_op = @import("../ops/latent_split.zig");
 const matmul_op = @import("../ops/matmul/matmul.zig");
 const buffers = @import("buffers.zig");
 const none = @import("objects.zig").none;
+const sizes = @import("sizes.zig");
 const status = @import("status.zig");
 const Context = @import("context.zig").Context;
 const Stacked = @import("stacked.zig").Stacked;
@@ -51,12 +51,7 @@ pub const HeadProducts = extern struct {
 const heads_max = 1 << 12;
 const width_max = 1 << 20;
 
-fn product(factors: []const u32) status.Error!u32 {
-    var result: u32 = 1;
-    for (factors) |factor| result = std.math.mul(u32, result, factor) catch return error.Overflow;
-    return result;
-}
-
+/// Keys of the tokens, and the turned part of each query at its front.
 pub fn split(context: *Context, call: buffers.Input, call_bytes: u32, tokens: u32) status.Error!void {
     const c = try buffers.one(LatentSplit, call, call_bytes);
     if (!(c.eps >= 0) or c.heads == 0 or c.heads > heads_max) return error.InvalidArgument;
@@ -66,8 +61,8 @@ pub fn split(context: *Context, call: buffers.Input, call_bytes: u32, tokens: u3
         .kv = try context.matrix(c.kv, tokens, key),
         .w = try context.vector(c.norm, c.latent),
         .keys = try context.matrix(c.keys, tokens, key),
-        .q = try context.matrix(c.q, tokens, try product(&.{ c.heads, c.plain + c.turned })),
-        .queries = try context.matrix(c.queries, tokens, try product(&.{ c.heads, key })),
+        .q = try context.matrix(c.q, tokens, try sizes.product(&.{ c.heads, c.plain + c.turned })),
+        .queries = try context.matrix(c.queries, tokens, try sizes.product(&.{ c.heads, key })),
         .n = tokens,
         .heads = c.heads,
         .latent = c.latent,
@@ -75,34 +70,30 @@ pub fn split(context: *Context, call: buffers.Input, call_bytes: u32, tokens: u3
         .plain = c.plain,
         .eps = c.eps,
     };
-    _ = try product(&.{ tokens, c.heads + 1 });
+    _ = try sizes.product(&.{ tokens, c.heads + 1 });
     if (tokens == 0) return;
     try context.run(context.ops.latent_split, &args);
 }
 
-/// Whether `count` values from `first` on lie in a row of `width`.
-fn inRow(first: u32, count: u32, width: u32) bool {
-    const end = std.math.add(u32, first, count) catch return false;
-    return end <= width and width <= width_max;
-}
-
+/// Each head's product of a part of its row, for all tokens: the parts become columns, an item of the matmul for each head.
 pub fn headProducts(context: *Context, call: buffers.Input, call_bytes: u32, tokens: u32) status.Error!void {
     const c = try buffers.one(HeadProducts, call, call_bytes);
     if (c.heads == 0 or c.heads > heads_max) return error.InvalidArgument;
     const matrices: Stacked = try .of(context, c.weights, none, c.heads);
     const k = matrices.weights.k;
-    if (!inRow(c.x_first, k, c.x_width) or !inRow(c.y_first, matrices.rows, c.y_width)) return error.ShapeMismatch;
+    if (!sizes.inRow(c.x_first, k, c.x_width) or !sizes.inRow(c.y_first, matrices.rows, c.y_width)) return error.ShapeMismatch;
+    if (@max(c.x_width, c.y_width) > width_max) return error.ShapeMismatch;
     if (matrices.form() & ~c.columns_forms != 0 or c.x == c.y) return error.InvalidArgument;
     const columns: head_columns_op.Args = .{
-        .x = try context.matrix(c.x, tokens, try product(&.{ c.heads, c.x_width })),
-        .y = try context.activation(c.columns, c.columns_forms, try product(&.{ tokens, c.heads }), k),
+        .x = try context.matrix(c.x, tokens, try sizes.product(&.{ c.heads, c.x_width })),
+        .y = try context.activation(c.columns, c.columns_forms, try sizes.product(&.{ tokens, c.heads }), k),
         .n = tokens,
         .heads = c.heads,
         .width = c.x_width,
         .first = c.x_first,
         .k = k,
     };
-    const y_stride = try product(&.{ c.heads, c.y_width });
+    const y_stride = try sizes.product(&.{ c.heads, c.y_width });
     const y = try context.matrix(c.y, tokens, y_stride);
     if (tokens == 0) return;
     try context.run(context.ops.head_columns, &columns);

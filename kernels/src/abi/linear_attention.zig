@@ -10,6 +10,7 @@ const split_heads_op = @import("../ops/split_heads.zig");
 const epilogue = @import("../ops/epilogue.zig");
 const buffers = @import("buffers.zig");
 const objects = @import("objects.zig");
+const sizes = @import("sizes.zig");
 const states = @import("states.zig");
 const status = @import("status.zig");
 const Batch = @import("batch.zig").Batch;
@@ -87,19 +88,6 @@ fn currentBatch(context: *Context) status.Error!*const Batch {
     return &context.batch;
 }
 
-/// Whether `count` values from `first` on lie in a row of `length`.
-fn inRow(first: u32, count: u32, length: u32) bool {
-    const end = std.math.add(u32, first, count) catch return false;
-    return end <= length;
-}
-
-/// Of sizes that the caller gives.
-fn product(factors: []const u32) status.Error!u32 {
-    var result: u32 = 1;
-    for (factors) |factor| result = std.math.mul(u32, result, factor) catch return error.Overflow;
-    return result;
-}
-
 /// The short convolution of the batch's tokens.
 pub fn shortConv(context: *Context, call: buffers.Input, call_bytes: u32) status.Error!void {
     const c = try buffers.one(ShortConv, call, call_bytes);
@@ -109,22 +97,22 @@ pub fn shortConv(context: *Context, call: buffers.Input, call_bytes: u32) status
     if (c.channels == 0 or c.channels % simd.lanes != 0) return error.ShapeMismatch;
     if (!std.math.isFinite(c.scale) or !(c.eps >= 0)) return error.InvalidArgument;
     if (c.head == 0 or c.head % simd.lanes != 0 or epilogue.unit % c.head != 0) return error.ShapeMismatch;
-    const normed = try product(&.{ try sum(c.query_heads, c.key_heads), c.head });
+    const normed = try sizes.product(&.{ try sum(c.query_heads, c.key_heads), c.head });
     if (normed > c.channels) return error.ShapeMismatch;
     for ([_]u32{ c.x_first, c.before_first, c.after_first }, 0..) |first, i| {
         if (i > 0 and first == none) continue;
-        if (!inRow(first, c.channels, c.stride)) return error.ShapeMismatch;
+        if (!sizes.inRow(first, c.channels, c.stride)) return error.ShapeMismatch;
     }
     const x = try context.matrix(c.x, n, c.stride);
     const args: short_conv_op.Args = .{
         .x = x + c.x_first,
         .before = if (c.before_first == none) null else x + c.before_first,
         .after = if (c.after_first == none) null else x + c.after_first,
-        .w = try context.vector(c.weights, try product(&.{ c.channels, c.taps })),
+        .w = try context.vector(c.weights, try sizes.product(&.{ c.channels, c.taps })),
         .bias = try context.optionalVector(c.bias, c.channels),
         .y = try context.activation(c.y, c.y_forms, n, c.channels),
         .seqs = batch.group(0).seqs.ptr,
-        .states = try states.current(context, c.states, c.state_offset, try product(&.{ c.channels, c.taps - 1, @sizeOf(f32) })),
+        .states = try states.current(context, c.states, c.state_offset, try sizes.product(&.{ c.channels, c.taps - 1, @sizeOf(f32) })),
         .seq_count = batch.seq_count,
         .channels = c.channels,
         .stride = c.stride,
@@ -152,19 +140,19 @@ pub fn deltaRule(context: *Context, call: buffers.Input, call_bytes: u32) status
     const rule = std.enums.fromInt(delta_rule_op.Rule, c.rule) orelse return error.InvalidArgument;
     if (c.heads == 0 or c.key_heads == 0 or c.heads % c.key_heads != 0) return error.ShapeMismatch;
     for ([_]u32{ c.key_dim, c.value_dim }) |dim| if (dim == 0 or dim % simd.lanes != 0) return error.ShapeMismatch;
-    const keys = try product(&.{ c.key_heads, c.key_dim });
-    const values = try product(&.{ c.heads, c.value_dim });
-    if (!inRow(c.query_first, keys, c.row) or !inRow(c.key_first, keys, c.row) or !inRow(c.value_first, values, c.row)) {
+    const keys = try sizes.product(&.{ c.key_heads, c.key_dim });
+    const values = try sizes.product(&.{ c.heads, c.value_dim });
+    if (!sizes.inRow(c.query_first, keys, c.row) or !sizes.inRow(c.key_first, keys, c.row) or !sizes.inRow(c.value_first, values, c.row)) {
         return error.ShapeMismatch;
     }
     if (c.gate_group == 0 or c.heads % c.gate_group != 0) return error.ShapeMismatch;
     // From the first head's gate to the last one's.
-    const span = try product(&.{ c.heads, 2 });
+    const span = try sizes.product(&.{ c.heads, 2 });
     for ([_]u32{ c.alpha_first, c.beta_first }) |first| {
-        if (!inRow(first, span - c.gate_group, c.gate_row)) return error.ShapeMismatch;
+        if (!sizes.inRow(first, span - c.gate_group, c.gate_row)) return error.ShapeMismatch;
     }
     const beta = if (rule == .additive) null else try context.matrix(c.beta, n, c.gate_row) + c.beta_first;
-    const state_bytes = @as(usize, try product(&.{ values, c.key_dim })) * @sizeOf(f32);
+    const state_bytes = @as(usize, try sizes.product(&.{ values, c.key_dim })) * @sizeOf(f32);
     const args: delta_rule_op.Args = .{
         .qkv = try context.matrix(c.x, n, c.row),
         .alpha = try context.matrix(c.alpha, n, c.gate_row) + c.alpha_first,
@@ -190,7 +178,7 @@ pub fn deltaRule(context: *Context, call: buffers.Input, call_bytes: u32) status
         .rule = rule,
     };
     // Members claim blocks of at least 16 value columns.
-    _ = try product(&.{ batch.seq_count, values });
+    _ = try sizes.product(&.{ batch.seq_count, values });
     try context.run(context.ops.delta_rule, &args);
 }
 
@@ -231,15 +219,15 @@ pub fn gated(context: *Context, gate: u32, x: u32, k: u32, n: u32, function: u32
 /// first, second: [n, heads, dim] of x: [n, heads, 2, dim]. No two regions may be the same.
 pub fn splitHeads(context: *Context, x: u32, heads: u32, dim: u32, n: u32, first: u32, second: u32) status.Error!void {
     if (x == first or x == second or first == second) return error.InvalidArgument;
-    const half = try product(&.{ heads, dim });
+    const half = try sizes.product(&.{ heads, dim });
     const args: split_heads_op.Args = .{
-        .x = try context.matrix(x, n, try product(&.{ half, 2 })),
+        .x = try context.matrix(x, n, try sizes.product(&.{ half, 2 })),
         .first = try context.matrix(first, n, half),
         .second = try context.matrix(second, n, half),
         .n = n,
         .heads = heads,
         .dim = dim,
     };
-    _ = try product(&.{ n, half });
+    _ = try sizes.product(&.{ n, half });
     if (n > 0 and half > 0) try context.run(context.ops.split_heads, &args);
 }
