@@ -104,6 +104,23 @@ for (const [architecture, { shape, normsAroundOne }] of Object.entries(CHECKPOIN
 
 const floats = (bytes: Uint8Array) => new Float32Array(bytes.buffer);
 
+Deno.test("routers that a checkpoint has in BF16 are read in F32", () =>
+  inFolder(async (folder) => {
+    using models = new TemporaryFolder();
+    const path = await models.randomModel("qwen3moe-tiny", "bf16");
+    const halfOf = (name: string) => name.endsWith("mlp.gate.weight");
+    await writeCheckpoint(path, folder, { architecture: "Qwen3MoeForCausalLM", halfOf });
+    using expected = await openGguf(path);
+    using file = await openCheckpoint(folder);
+    const name = "blk.1.ffn_gate_inp.weight";
+    const [want, have] = [new Uint8Array(16 * 256 * 4), new Uint8Array(16 * 256 * 4)];
+    expected.readInto(name, 0, want);
+    file.readInto(name, 0, have);
+    assertEquals(file.tensor(name).type, expected.tensor(name).type);
+    const cut = Uint32Array.from(new Uint32Array(want.buffer), (bits) => bits >>> 16 << 16);
+    assertEquals(new Uint32Array(have.buffer), cut);
+  }));
+
 Deno.test("copyModel() writes a checkpoint as the GGUF file as which it was read", () =>
   inFolder(async (folder) => {
     await writeCheckpoint(DEMO, folder, { parts: 2 });

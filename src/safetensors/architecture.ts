@@ -4,6 +4,7 @@ import { scalarEntry } from "../gguf/entries.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { CheckpointError } from "./error.ts";
 import { type JsonObject, show } from "./json_object.ts";
+import { EXPERT_KINDS } from "./expert_kinds.ts";
 import { type EntryMaker, entryMaker, type Kind, type Sizes } from "./kind.ts";
 import { KINDS as RMS_NORM_KINDS } from "./kinds.ts";
 import { LAYER_NORM_KINDS } from "./layer_norm_kinds.ts";
@@ -22,6 +23,10 @@ export interface NamedTensor {
   readonly order?: RowOrder;
   /** Its elements are to be added to 1. */
   readonly aroundOne?: boolean;
+  /** It is the matrix of this expert, of which the GGUF tensor has all. */
+  readonly expert?: number;
+  /** GGUF has it in f32: routers. */
+  readonly isWide?: boolean;
 }
 
 /** What a checkpoint becomes. */
@@ -39,7 +44,7 @@ export interface Architecture {
   readonly computed: readonly { readonly name: string; readonly data: Float32Array }[];
 }
 
-const KINDS: Readonly<Record<string, Kind>> = { ...RMS_NORM_KINDS, ...LAYER_NORM_KINDS };
+const KINDS: Readonly<Record<string, Kind>> = { ...RMS_NORM_KINDS, ...LAYER_NORM_KINDS, ...EXPERT_KINDS };
 
 /** Names of the models that a checkpoint can hold. */
 export const CHECKPOINT_ARCHITECTURES: readonly string[] = Object.keys(KINDS);
@@ -190,7 +195,7 @@ function windowedLayers(config: JsonObject, usual: number, layers: number): bool
 function nameOf(
   name: string,
   isTied: boolean,
-  { interleaved = false, outer = {}, parts = {}, normsAroundOne = false }: Kind,
+  { interleaved = false, outer = {}, parts = {}, normsAroundOne = false, experts }: Kind,
   { heads, kvHeads }: Sizes,
 ): NamedTensor | null | undefined {
   // Some files repeat the token table, some have tables that older versions computed once.
@@ -200,10 +205,23 @@ function nameOf(
   if (Object.hasOwn(outerNames, name)) return { name: outerNames[name], ...aroundOne };
   const [, layer, part, end] = /^model\.layers\.(0|[1-9]\d{0,3})\.(.+)\.(weight|bias)$/.exec(name) ?? [];
   const names = { ...IN_LAYER, ...parts };
+  const matrix = expertMatrix(part, experts);
+  if (matrix !== undefined && end === "weight") {
+    return { name: `blk.${layer}.${matrix.name}.weight`, expert: matrix.expert };
+  }
   if (layer === undefined || !Object.hasOwn(names, part)) return undefined;
   const turned = interleaved ? { "self_attn.q_proj": heads, "self_attn.k_proj": kvHeads }[part] : undefined;
   const order = turned === undefined ? {} : { order: { heads: turned } };
-  return { name: `blk.${layer}.${names[part]}.${end}`, ...order, ...aroundOne };
+  const wide = names[part].startsWith("ffn_gate_inp") ? { isWide: true } : {};
+  return { name: `blk.${layer}.${names[part]}.${end}`, ...order, ...aroundOne, ...wide };
+}
+
+/** The matrix of an expert that a part of a layer is. */
+function expertMatrix(part: string | undefined, experts: Kind["experts"]) {
+  if (part === undefined || experts === undefined || !part.startsWith(`${experts.folder}.`)) return undefined;
+  const [, expert, matrix] = /^(0|[1-9]\d{0,4})\.(\w+)$/.exec(part.slice(experts.folder.length + 1)) ?? [];
+  if (expert === undefined || !Object.hasOwn(experts.matrices, matrix)) return undefined;
+  return { expert: Number(expert), name: experts.matrices[matrix] };
 }
 
 /** Sampling that generation_config.json recommends, and the tokens that end an answer, as GGUF says them. */

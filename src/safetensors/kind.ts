@@ -43,6 +43,8 @@ export interface Kind {
   readonly interleaved?: boolean;
   /** Parts of a layer by other names: what the checkpoint calls them, and GGUF. */
   readonly parts?: Readonly<Record<string, string>>;
+  /** The folder of a layer's experts, and their matrices: what the checkpoint calls them, and GGUF all together. Default: there are none. */
+  readonly experts?: { readonly folder: string; readonly matrices: Readonly<Record<string, string>> };
   /** Tensors beside the layers by other names. */
   readonly outer?: Readonly<Record<string, string>>;
   /** For LayerNorm the setting that has its epsilon, or that number. Default: RMSNorm. */

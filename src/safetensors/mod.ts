@@ -7,10 +7,17 @@ import { GgufFile } from "../gguf/reader.ts";
 import { TensorTypeId } from "../gguf/tensor_types.ts";
 import type { MetadataEntry } from "../gguf/value_types.ts";
 import { readAddedTokens } from "./added_tokens.ts";
-import { type Architecture, endTokens, generationEntries, readArchitecture } from "./architecture.ts";
+import {
+  type Architecture,
+  endTokens,
+  generationEntries,
+  type NamedTensor,
+  readArchitecture,
+} from "./architecture.ts";
 import { CheckpointError } from "./error.ts";
 import { type FolderTensor, openWeights } from "./folder.ts";
 import { JsonObject } from "./json_object.ts";
+import { type ExpertTensor, stackExperts } from "./stacked.ts";
 import { tokenizerEntries } from "./tokenizer_json.ts";
 import { fromMemory, reordered, VirtualSource, type VirtualTensor } from "../gguf/virtual_file.ts";
 
@@ -66,7 +73,8 @@ async function openTensors(
 ): Promise<GgufFile> {
   const weights = await openWeights(path);
   try {
-    const tensors = [...weights.tensors.values()].flatMap((tensor) => virtualTensor(tensor, architecture));
+    const { tensors, experts } = virtualTensors(weights.tensors.values(), architecture);
+    for (const [name, parts] of experts) tensors.push(stackExperts(name, parts));
     for (const { name, data } of architecture.computed) {
       tensors.push({ name, type: TensorTypeId.F32, dims: [data.length], read: fromMemory(data) });
     }
@@ -78,9 +86,27 @@ async function openTensors(
   }
 }
 
-function virtualTensor(stored: FolderTensor, architecture: Architecture): VirtualTensor[] {
-  const named = architecture.tensor(stored.name);
-  if (named === null) return [];
+/** The tensors as GGUF has them, and the matrices of experts by the tensor that has them all. */
+function virtualTensors(stored: Iterable<FolderTensor>, architecture: Architecture) {
+  const tensors: VirtualTensor[] = [], experts = new Map<string, ExpertTensor[]>();
+  for (const each of stored) {
+    const named = architecture.tensor(each.name);
+    if (named === null) continue;
+    const tensor = virtualTensor(each, named, architecture);
+    if (named?.expert === undefined) tensors.push(tensor);
+    else {
+      const part = { expert: named.expert, stored: each.name, bytes: each.bytes, tensor };
+      experts.set(named.name, [...experts.get(named.name) ?? [], part]);
+    }
+  }
+  return { tensors, experts };
+}
+
+function virtualTensor(
+  stored: FolderTensor,
+  named: NamedTensor | undefined,
+  architecture: Architecture,
+): VirtualTensor {
   const shown = `tensor ${quote(stored.name)}`;
   if (named === undefined) throw new CheckpointError(`${shown} has no place in ${architecture.name}`);
   if (!Object.hasOwn(TYPES, stored.dtype)) {
@@ -89,7 +115,7 @@ function virtualTensor(stored: FolderTensor, architecture: Architecture): Virtua
   if (stored.shape.length === 0 || stored.shape.includes(0)) {
     throw new CheckpointError(`${shown} is [${stored.shape.join(", ")}], which holds no weights`);
   }
-  const { name, order, aroundOne = false } = named;
+  const { name, order, aroundOne = false, isWide = false } = named;
   const dims = stored.shape.toReversed();
   const plain: VirtualTensor["read"] = (offset, target) =>
     stored.source.readAt(stored.offset + offset, target);
@@ -97,14 +123,18 @@ function virtualTensor(stored: FolderTensor, architecture: Architecture): Virtua
   const read = order === undefined
     ? plain
     : reordered(plain, stored.bytes / rows, interleavedRow(rows, order.heads, shown));
-  if (dims.length > 1) return [{ name, type: TYPES[stored.dtype], dims, read }];
+  if (dims.length > 1 && !isWide) return { name, type: TYPES[stored.dtype], dims, read };
+  if (dims.length > 1) {
+    const wide: VirtualTensor["read"] = (offset, target) => fromMemory(widened(stored, read))(offset, target);
+    return { name, type: TensorTypeId.F32, dims, read: wide };
+  }
   const data = widened(stored, read);
-  return [{
+  return {
     name,
     type: TensorTypeId.F32,
     dims,
     read: fromMemory(aroundOne ? data.map((value) => value + 1) : data),
-  }];
+  };
 }
 
 /** Row 2j + s of a head is its row s · half + j: the pairs that RoPE turns become neighbours. */
@@ -119,7 +149,7 @@ function interleavedRow(rows: number, heads: number, shown: string): (row: numbe
   };
 }
 
-/** A vector as f32: GGUF's readers want no other. */
+/** A vector, or a router's matrix, as f32: GGUF's readers want no other. */
 function widened({ bytes, dtype }: FolderTensor, read: VirtualTensor["read"]): Float32Array {
   const data = new Uint8Array(bytes);
   read(0, data);

@@ -73,14 +73,14 @@ function inHalves(data: Uint8Array, rows: number, heads: number): Uint8Array {
 
 function tensorsOf(
   file: GgufFile,
-  { parts = {}, inHalves: turned, normsAroundOne, outer = {} }: Omit<CheckpointKind, "shape">,
+  { parts = {}, inHalves: turned, normsAroundOne, outer = {}, experts }: Omit<CheckpointKind, "shape">,
 ): CheckpointTensor[] {
   const architecture = file.get.string("general.architecture");
   const names = { ...IN_LAYER, ...parts };
   const headsOf = (key: string) => file.get.u32(`${architecture}.attention.${key}`);
   // Factors of RoPE are settings there.
   const stored = [...file.tensors.values()].filter(({ name }) => !name.startsWith("rope_"));
-  return stored.map(({ name, type, dims, bytes }) => {
+  return stored.flatMap(({ name, type, dims, bytes }) => {
     let data: Uint8Array = new Uint8Array(bytes);
     file.readInto(name, 0, data);
     const [, layer, part, end] = /^blk\.(\d+)\.(\w+)\.(\w+)$/.exec(name) ?? [];
@@ -89,10 +89,20 @@ function tensorsOf(
     if (normsAroundOne && name.endsWith("norm.weight")) {
       data = new Uint8Array(new Float32Array(data.buffer).map((value) => value - 1).buffer);
     }
+    const dtype = tensorType(type).name;
+    if (experts !== undefined && part in experts) {
+      const size = data.length / dims[2];
+      return Array.from({ length: dims[2] }, (_, expert) => ({
+        name: `model.layers.${layer}.${experts[part].replace("*", `${expert}`)}.weight`,
+        dtype,
+        shape: [dims[1], dims[0]],
+        data: data.subarray(expert * size, (expert + 1) * size),
+      }));
+    }
     const own = layer === undefined
       ? { ...OUTER, ...outer }[name]
       : `model.layers.${layer}.${names[part]}.${end}`;
-    return { name: own, dtype: tensorType(type).name, shape: dims.toReversed(), data };
+    return { name: own, dtype, shape: dims.toReversed(), data };
   });
 }
 
@@ -151,14 +161,25 @@ function configOfKind(file: GgufFile, architecture: string): Record<string, unkn
   return { ...configOf(file, architecture), ...headDim === 0 ? {} : { head_dim: headDim }, ...config };
 }
 
+function inBf16(tensor: CheckpointTensor): CheckpointTensor {
+  const halves = Uint16Array.from(new Uint32Array(tensor.data.slice().buffer), (bits) => bits >>> 16);
+  return { ...tensor, dtype: "BF16", data: new Uint8Array(halves.buffer) };
+}
+
 /** Writes a checkpoint of a GGUF file into a folder; `parts`: files that its tensors lie in. */
 export async function writeCheckpoint(
   path: string,
   folder: string,
-  { architecture = "LlamaForCausalLM", parts = 1 }: { architecture?: string; parts?: number } = {},
+  { architecture = "LlamaForCausalLM", parts = 1, halfOf = () => false }: {
+    architecture?: string;
+    parts?: number;
+    /** Which tensors in F32 are written in BF16, cut off. Default: none. */
+    halfOf?: (name: string) => boolean;
+  } = {},
 ): Promise<void> {
   using file = await openGguf(path);
-  const tensors = tensorsOf(file, CHECKPOINT_KINDS[architecture] ?? { inHalves: true });
+  const tensors = tensorsOf(file, CHECKPOINT_KINDS[architecture] ?? { inHalves: true })
+    .map((tensor) => halfOf(tensor.name) ? inBf16(tensor) : tensor);
   const texts = file.metadata.get("tokenizer.ggml.tokens") as string[];
   const eos = file.get.u32("tokenizer.ggml.eos_token_id");
   const write = (name: string, value: unknown) =>

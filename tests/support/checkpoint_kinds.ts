@@ -6,6 +6,8 @@ export interface CheckpointKind {
   readonly shape: string;
   /** Names of parts of a layer, by GGUF's. */
   readonly parts?: Readonly<Record<string, string>>;
+  /** Names of the matrices of experts, by GGUF's; "*": the expert's number. */
+  readonly experts?: Readonly<Record<string, string>>;
   /** Names of tensors beside the layers, by GGUF's. */
   readonly outer?: Readonly<Record<string, string>>;
   /** Rows of queries and keys lie in halves. */
@@ -36,6 +38,12 @@ const alternating = { sliding_window: 24, layer_types: ["sliding_attention", "fu
 const EPS = 1e-5;
 const normBias = { "output_norm.bias": "model.norm.bias" };
 const growing = (last: number) => Array.from({ length: 24 }, (_, i) => 1 + (last - 1) * i / 23);
+
+const experts = {
+  ffn_gate_exps: "mlp.experts.*.gate_proj",
+  ffn_up_exps: "mlp.experts.*.up_proj",
+  ffn_down_exps: "mlp.experts.*.down_proj",
+};
 
 /** By the name in `architectures`. */
 export const CHECKPOINT_KINDS: Readonly<Record<string, CheckpointKind>> = {
@@ -160,6 +168,47 @@ export const CHECKPOINT_KINDS: Readonly<Record<string, CheckpointKind>> = {
     outer: normBias,
     normsAroundOne: true,
     config: { hidden_act: "relu2", norm_eps: EPS, rope_parameters: { partial_rotary_factor: 0.5 } },
+  },
+  MixtralForCausalLM: {
+    shape: "mixtral-tiny",
+    inHalves: true,
+    parts: { ffn_gate_inp: "block_sparse_moe.gate" },
+    experts: {
+      ffn_gate_exps: "block_sparse_moe.experts.*.w1",
+      ffn_up_exps: "block_sparse_moe.experts.*.w3",
+      ffn_down_exps: "block_sparse_moe.experts.*.w2",
+    },
+    config: { num_local_experts: 8, num_experts_per_tok: 2 },
+  },
+  Qwen2MoeForCausalLM: {
+    shape: "qwen2moe-tiny",
+    parts: {
+      ffn_gate_inp: "mlp.gate",
+      ffn_gate_shexp: "mlp.shared_expert.gate_proj",
+      ffn_up_shexp: "mlp.shared_expert.up_proj",
+      ffn_down_shexp: "mlp.shared_expert.down_proj",
+      ffn_gate_inp_shexp: "mlp.shared_expert_gate",
+    },
+    experts,
+    config: {
+      num_experts: 8,
+      num_experts_per_tok: 4,
+      moe_intermediate_size: 96,
+      shared_expert_intermediate_size: 160,
+      norm_topk_prob: false,
+    },
+  },
+  Qwen3MoeForCausalLM: {
+    shape: "qwen3moe-tiny",
+    parts: { ffn_gate_inp: "mlp.gate" },
+    experts,
+    config: { num_experts: 16, num_experts_per_tok: 4, moe_intermediate_size: 128, norm_topk_prob: true },
+  },
+  OlmoeForCausalLM: {
+    shape: "olmoe-tiny",
+    parts: { ffn_gate_inp: "mlp.gate" },
+    experts,
+    config: { num_experts: 8, num_experts_per_tok: 3, norm_topk_prob: false, clip_qkv: null },
   },
   OlmoForCausalLM: { shape: "olmo-tiny", inHalves: true, config: { clip_qkv: 1.5 } },
 };
