@@ -6,12 +6,10 @@ import type { ModelFamily } from "../src/models/family.ts";
 import type { Hyperparameters } from "../src/models/hyperparameters.ts";
 import { readHyperparameters } from "../src/models/read_hyperparameters.ts";
 import { familyOf } from "../src/models/registry.ts";
-import { composeDecoder } from "../src/models/decoder.ts";
-import { deepseek2 } from "../src/models/deepseek2.ts";
-import { writeRandomModel } from "../src/models/random_model.ts";
-import { type ModelShape, modelShape, shapeNames } from "../src/models/shapes.ts";
+import { shapeNames } from "../src/models/shapes.ts";
 import { loadModelRunner } from "../src/runner/model_runner.ts";
 import { TemporaryFolder } from "./support/models.ts";
+import { writeOlderDeepseek } from "./support/older_deepseek.ts";
 import { referenceLogits } from "./support/reference_model.ts";
 import { tablesOf } from "../scheduler/testing/tables.ts";
 
@@ -82,18 +80,8 @@ Deno.test("layers of one model may turn differently", async () => {
 
 Deno.test("DeepSeek's older files have what makes keys and values of latent vectors in one tensor", async () => {
   using folder = new TemporaryFolder();
-  const { entries = [], ...shape } = modelShape("deepseek2-lite-tiny");
-  const older: ModelShape = {
-    ...shape,
-    kvHeads: shape.heads,
-    entries: entries.filter(({ key }) => !/\.attention\.(key|value)_length/.test(key)),
-  };
-  const fused: ModelFamily = {
-    ...deepseek2,
-    compose: (h, b) => composeDecoder(h, b, () => ({ fused: ["latent"] })),
-  };
   const path = `${folder.path}/older.gguf`;
-  await writeRandomModel(path, { shape: older, family: fused, format: "f32" });
+  await writeOlderDeepseek(path, "deepseek2-lite-tiny", "f32");
   const found = await difference(path);
   assert(found < CLOSE, `${found}`);
 });

@@ -12,10 +12,10 @@ import { separateFile } from "../src/models/fused.ts";
 import { Kernels } from "../src/ffi/context.ts";
 import { llama } from "../src/models/llama.ts";
 import { qwen2 } from "../src/models/qwen2.ts";
-import { deepseek2 } from "../src/models/deepseek2.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
-import { type ModelShape, modelShape } from "../src/models/shapes.ts";
+import { modelShape } from "../src/models/shapes.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
+import { writeOlderDeepseek } from "./support/older_deepseek.ts";
 
 const tokens = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 512);
 
@@ -93,23 +93,11 @@ for (const format of ["f32", "q4_k"] satisfies FormatName[]) {
   });
 }
 
-/** DeepSeek 2 as its older files have it: what makes keys and values in one, and sizes of heads alone. */
-const fusedDeepseek: ModelFamily = {
-  ...deepseek2,
-  compose: (h, b) => composeDecoder(h, b, () => ({ fused: ["latent"], experts: { choiceBias: "optional" } })),
-};
-const { entries = [], ...sizes } = modelShape("deepseek2-tiny");
-const olderDeepseek: ModelShape = {
-  ...sizes,
-  kvHeads: sizes.heads,
-  entries: entries.filter(({ key }) => !/\.attention\.(key|value)_length/.test(key)),
-};
-
 for (const format of ["f32", "bf16", "q4_k"] satisfies FormatName[]) {
   Deno.test(`what makes keys is turned where a file in ${format} has it with what makes values`, async () => {
     using folder = new TemporaryFolder();
     const [fused, separate] = [`${folder.path}/fused.gguf`, `${folder.path}/separate.gguf`];
-    await writeRandomModel(fused, { shape: olderDeepseek, family: fusedDeepseek, format });
+    await writeOlderDeepseek(fused, "deepseek2-tiny", format);
     await writeSeparate(fused, separate);
     using file = await openGguf(fused);
     using other = await openGguf(separate);

@@ -10,6 +10,7 @@ import { readHyperparameters } from "../src/models/read_hyperparameters.ts";
 import { familyOf } from "../src/models/registry.ts";
 import { CHECKPOINT_KINDS } from "./support/checkpoint_kinds.ts";
 import { encodeSafetensors, withHeader, writeCheckpoint } from "./support/checkpoint.ts";
+import { writeOlderDeepseek } from "./support/older_deepseek.ts";
 import { TemporaryFolder } from "./support/models.ts";
 
 const DEMO = decodeURIComponent(
@@ -81,11 +82,12 @@ const rounded = (values: unknown) =>
     JSON.stringify(values, (_, value) => typeof value === "number" ? Number(value.toPrecision(6)) : value),
   );
 
-for (const [architecture, { shape, normsAroundOne }] of Object.entries(CHECKPOINT_KINDS)) {
+for (const [architecture, { shape, isOlder = false, normsAroundOne }] of Object.entries(CHECKPOINT_KINDS)) {
   Deno.test(`a checkpoint of ${architecture} has the tensors and the settings of the GGUF file`, () =>
     inFolder(async (folder) => {
       using models = new TemporaryFolder();
-      const path = await models.randomModel(shape, "bf16");
+      const path = isOlder ? `${folder}/older.gguf` : await models.randomModel(shape, "bf16");
+      if (isOlder) await writeOlderDeepseek(path, shape, "bf16");
       await writeCheckpoint(path, folder, { architecture });
       using expected = await openGguf(path);
       using file = await openCheckpoint(folder);

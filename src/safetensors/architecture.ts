@@ -195,7 +195,7 @@ function windowedLayers(config: JsonObject, usual: number, layers: number): bool
 function nameOf(
   name: string,
   isTied: boolean,
-  { interleaved = false, outer = {}, parts = {}, normsAroundOne = false, experts }: Kind,
+  { interleaved = false, outer = {}, parts = {}, normsAroundOne = false, odd = {}, experts }: Kind,
   { heads, kvHeads }: Sizes,
 ): NamedTensor | null | undefined {
   // Some files repeat the token table, some have tables that older versions computed once.
@@ -204,6 +204,8 @@ function nameOf(
   const outerNames = { ...OUTER, ...outer };
   if (Object.hasOwn(outerNames, name)) return { name: outerNames[name], ...aroundOne };
   const [, layer, part, end] = /^model\.layers\.(0|[1-9]\d{0,3})\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+  const [, ofLayer, own] = /^model\.layers\.(0|[1-9]\d{0,3})\.(.+)$/.exec(name) ?? [];
+  if (own !== undefined && Object.hasOwn(odd, own)) return { name: `blk.${ofLayer}.${odd[own]}` };
   const names = { ...IN_LAYER, ...parts };
   const matrix = expertMatrix(part, experts);
   if (matrix !== undefined && end === "weight") {

@@ -43,6 +43,8 @@ export interface Kind {
   readonly interleaved?: boolean;
   /** Parts of a layer by other names: what the checkpoint calls them, and GGUF. */
   readonly parts?: Readonly<Record<string, string>>;
+  /** Tensors of a layer whose names end in neither "weight" nor "bias": what the checkpoint calls them, and GGUF. */
+  readonly odd?: Readonly<Record<string, string>>;
   /** The folder of a layer's experts, and their matrices: what the checkpoint calls them, and GGUF all together. Default: there are none. */
   readonly experts?: { readonly folder: string; readonly matrices: Readonly<Record<string, string>> };
   /** Tensors beside the layers by other names. */

@@ -25,6 +25,7 @@ Deno.test("readArchitecture() refuses by name and value what a family does not c
   const yarn = { rope_type: "yarn", factor: 4, rope_theta: 1e4 };
   const gemma = { hidden_act: "gelu_pytorch_tanh", query_pre_attn_scalar: 64 };
   const long = { rope_type: "longrope", long_factor: [1], short_factor: [1] };
+  const deepseek = { qk_nope_head_dim: 128, qk_rope_head_dim: 64, v_head_dim: 128, kv_lora_rank: 512 };
   const cases: [string, Record<string, unknown>, string][] = [
     ["LlamaForCausalLM", { partial_rotary_factor: 0.5 }, "partial_rotary_factor is 0.5"],
     ["Glm4ForCausalLM", { partial_rotary_factor: 1.5 }, "partial_rotary_factor is 1.5"],
@@ -54,6 +55,15 @@ Deno.test("readArchitecture() refuses by name and value what a family does not c
       { mlp_only_layers: [0] },
       "mlp_only_layers is [0], which asks for experts in some",
     ],
+    [
+      "DeepseekV2ForCausalLM",
+      { ...deepseek, n_group: 8, scoring_func: "softmax" },
+      "n_group is 8, which asks for groups of experts that their best one chooses",
+    ],
+    ["DeepseekV2ForCausalLM", {
+      ...deepseek,
+      rope_scaling: { type: "yarn", factor: 4, mscale: 1, mscale_all_dim: 0.7 },
+    }, "mscale is 1"],
     ["OlmoeForCausalLM", { clip_qkv: 8 }, "clip_qkv is 8, which asks for bounded queries"],
     ["MixtralForCausalLM", { num_experts_per_tok: 2 }, "num_local_experts must be a"],
     ["Ernie4_5ForCausalLM", { use_bias: true }, "use_bias is true, which asks for biases"],

@@ -73,7 +73,10 @@ function inHalves(data: Uint8Array, rows: number, heads: number): Uint8Array {
 
 function tensorsOf(
   file: GgufFile,
-  { parts = {}, inHalves: turned, normsAroundOne, outer = {}, experts }: Omit<CheckpointKind, "shape">,
+  { parts = {}, inHalves: turned, normsAroundOne, outer = {}, odd = {}, experts }: Omit<
+    CheckpointKind,
+    "shape"
+  >,
 ): CheckpointTensor[] {
   const architecture = file.get.string("general.architecture");
   const names = { ...IN_LAYER, ...parts };
@@ -101,7 +104,7 @@ function tensorsOf(
     }
     const own = layer === undefined
       ? { ...OUTER, ...outer }[name]
-      : `model.layers.${layer}.${names[part]}.${end}`;
+      : `model.layers.${layer}.${odd[`${part}.${end}`] ?? `${names[part]}.${end}`}`;
     return { name: own, dtype, shape: dims.toReversed(), data };
   });
 }

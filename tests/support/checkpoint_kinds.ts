@@ -4,8 +4,12 @@
 export interface CheckpointKind {
   /** The random model. */
   readonly shape: string;
+  /** Whether it is an older file, as of DeepSeek. */
+  readonly isOlder?: boolean;
   /** Names of parts of a layer, by GGUF's. */
   readonly parts?: Readonly<Record<string, string>>;
+  /** Names of tensors of a layer that end otherwise, by GGUF's. */
+  readonly odd?: Readonly<Record<string, string>>;
   /** Names of the matrices of experts, by GGUF's; "*": the expert's number. */
   readonly experts?: Readonly<Record<string, string>>;
   /** Names of tensors beside the layers, by GGUF's. */
@@ -203,6 +207,42 @@ export const CHECKPOINT_KINDS: Readonly<Record<string, CheckpointKind>> = {
     parts: { ffn_gate_inp: "mlp.gate" },
     experts,
     config: { num_experts: 16, num_experts_per_tok: 4, moe_intermediate_size: 128, norm_topk_prob: true },
+  },
+  DeepseekV3ForCausalLM: {
+    shape: "deepseek2-tiny",
+    isOlder: true,
+    parts: {
+      attn_q_a: "self_attn.q_a_proj",
+      attn_q_a_norm: "self_attn.q_a_layernorm",
+      attn_q_b: "self_attn.q_b_proj",
+      attn_kv_a_mqa: "self_attn.kv_a_proj_with_mqa",
+      attn_kv_a_norm: "self_attn.kv_a_layernorm",
+      attn_kv_b: "self_attn.kv_b_proj",
+      ffn_gate_inp: "mlp.gate",
+      ffn_gate_shexp: "mlp.shared_experts.gate_proj",
+      ffn_up_shexp: "mlp.shared_experts.up_proj",
+      ffn_down_shexp: "mlp.shared_experts.down_proj",
+    },
+    odd: { "exp_probs_b.bias": "mlp.gate.e_score_correction_bias" },
+    experts,
+    config: {
+      q_lora_rank: 96,
+      kv_lora_rank: 160,
+      qk_nope_head_dim: 128,
+      qk_rope_head_dim: 64,
+      v_head_dim: 128,
+      n_routed_experts: 8,
+      num_experts_per_tok: 3,
+      n_shared_experts: 2,
+      moe_intermediate_size: 64,
+      first_k_dense_replace: 1,
+      scoring_func: "sigmoid",
+      n_group: 4,
+      topk_group: 2,
+      norm_topk_prob: true,
+      routed_scaling_factor: 2.5,
+      rope_scaling: { ...yarn, type: "yarn", rope_type: undefined, mscale: 1, mscale_all_dim: 1 },
+    },
   },
   OlmoeForCausalLM: {
     shape: "olmoe-tiny",
