@@ -100,7 +100,7 @@ function title(pillar: string): string {
   return pillar[0].toUpperCase() + pillar.slice(1);
 }
 
-const ROW = 18, LEFT = 380, WIDTH = 900, RIGHT = 60, TOP = 28;
+const ROW = 18, LEFT = 520, WIDTH = 1080, RIGHT = 60, TOP = 28;
 const COLORS = ["#7a8896", "#0a7", "#06c", "#c60", "#808"];
 
 /** A bar for each condition that is not off, from 1 on, on a logarithmic axis. */
