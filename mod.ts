@@ -74,7 +74,15 @@ export { type KumiModelsServer, serveModels } from "./src/server/serve_models.ts
 export type { SharedModel } from "./src/server/residency/entry.ts";
 export { createHandler, type Handler } from "./src/server/handler.ts";
 export type { BatchOptions } from "./src/server/batches/batches.ts";
-export type { HandlerOptions, ServeModelsOptions, ServeOptions } from "./src/server/options.ts";
+export type {
+  HandlerChanges,
+  HandlerOptions,
+  ServeModelsOptions,
+  ServeOptions,
+  ServerChanges,
+} from "./src/server/options.ts";
+export type { ApiKey, KeyLimits, KeyOptions, KeyRules } from "./src/server/accounts/rules.ts";
+export type { AdminActions } from "./src/server/routes/admin.ts";
 export { HALF_CLOSED } from "./src/server/presence.ts";
 export { runUntilSignal } from "./src/server/signals.ts";
 export type {

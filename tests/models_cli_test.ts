@@ -54,7 +54,14 @@ async function withEnv<T>(env: Record<string, string>, run: () => Promise<T>): P
 
 Deno.test("kumi ps and stop talk to a running server, with its key", async () => {
   const models = [{ name: "a", model: "demo" }, { name: "b\u202e", model: "demo" }];
-  await using server = serveModels({ port: 0, models, apiKeys: ["right-key-1"], canaryMs: 0, threads: 1 });
+  await using server = serveModels({
+    port: 0,
+    models,
+    apiKeys: ["right-key-1"],
+    keys: [{ name: "*", admin: true }],
+    canaryMs: 0,
+    threads: 1,
+  });
   const run = (...args: string[]) =>
     kumi([...args, "--url", server.url], "", { KUMI_API_KEY: "right-key-1" });
   const ask = await fetch(`${server.url}/v1/completions`, {

@@ -100,6 +100,35 @@ Deno.test("a stream is passed on while it comes: its first token is there before
   assertEquals([server.log[0].status, server.log[0].reason], [499, "abort"]);
 });
 
+Deno.test("labels change with the keys, and a request keeps the label of its key that has gone meanwhile", async () => {
+  const [finance, other] = ["finance-key-1", "other-key-12"];
+  await using both = await withUpstream({}, { keyData: [{ key: finance, data: "private" }] }, {
+    apiKeys: [finance, other],
+  });
+  const { server, there } = both;
+  const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
+  const auth = (key: string) => ({
+    authorization: `Bearer ${key}`,
+    host: "127.0.0.1",
+    "content-type": "application/json",
+  });
+  const slow = server.handler(
+    new Request(`http://127.0.0.1${TEXT}`, { method: "POST", body: readable, headers: auth(finance) }),
+  );
+  server.handler.update({ apiKeys: [other], keyData: [{ key: other, data: "private" }] });
+  const writer = writable.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(PROMPT)));
+  await writer.close();
+  await (await slow).text();
+  const ask = async () => await (await server.ask(TEXT, PROMPT, { headers: auth(other) })).text();
+  await ask();
+  assertEquals([there.seen.length, server.here.asked.length], [0, 2]);
+  await errorOf(server.ask(TEXT, PROMPT, { headers: auth(finance) }), 401);
+  server.handler.update({ keyData: [] });
+  await ask();
+  assertEquals([there.seen.length, server.here.asked.length], [1, 2]);
+});
+
 Deno.test("a request marked private never leaves, whoever says so", async () => {
   await using both = await withUpstream({}, { keyData: [{ key: "finance-key-1", data: "private" }] }, {
     apiKeys: ["finance-key-1", "other-key-12"],

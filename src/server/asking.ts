@@ -49,12 +49,14 @@ async function leaseFor(service: Service, dialect: Dialect, fields: Fields, call
   const { urgencyBefore } = await import("./dialects/urgency.ts");
   const { class: name, deadlineMs } = urgencyBefore(fields, call.headers);
   // No model is loaded for who may not ask it.
-  if (name !== undefined) service.accounts.of(call.tenant)?.checkClass(name);
+  const account = service.accounts.of(call.tenant);
+  if (name !== undefined) account?.checkClass(name);
   return await service.models.lease(fields.model as string | undefined, {
     class: name,
     deadlineMs,
     startedAt: call.startedAt,
-    keepAliveMs: dialect.keeping?.(fields)?.ms,
+    // How long models stay is an administrator's to say.
+    keepAliveMs: account === undefined || account.rules.admin ? dialect.keeping?.(fields)?.ms : undefined,
     onLeft: (listener) => call.client.onLeft(() => listener()),
   });
 }
@@ -106,6 +108,7 @@ export async function planCall(service: Service, dialect: Dialect, call: Call): 
     const { fields, body } = await readFields(service, dialect, call);
     checkModel(service, fields, call);
     const keeping = dialect.keeping?.(fields);
+    if (keeping?.ms === 0 && keeping.only) service.accounts.of(call.tenant)?.checkAdmin();
     if (keeping?.ms === 0 && keeping.only && service.models.dismiss(fields.model as string | undefined)) {
       const modelName = service.models.find(fields.model as string | undefined).name;
       return { said: keeping.dismissed(modelName) };

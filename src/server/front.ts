@@ -7,6 +7,7 @@ import { toApiError } from "./errors.ts";
 import { checkHeaders, clientRequestId, type HeaderLimits, newId } from "./guard/headers.ts";
 import { OriginGuard, type OriginRules } from "./guard/origin.ts";
 import { presenceOf } from "./presence.ts";
+import { type AdminActions, adminRoutes } from "./routes/admin.ts";
 import { dialectRoutes } from "./routes/dialects.ts";
 import type { DocumentAnswer } from "./documents.ts";
 import { documentRoutes } from "./routes/documents.ts";
@@ -16,7 +17,7 @@ import { modelRoutes } from "./routes/models.ts";
 import { usageRoute } from "./routes/usage.ts";
 import type { Exchange, Route, Service } from "./service.ts";
 
-export interface FrontOptions extends OriginRules {
+export interface FrontOptions extends OriginRules, AdminActions {
   /** Where which dialect is spoken. */
   readonly endpoints: readonly Endpoint[];
   /** How documents are sent. */
@@ -40,7 +41,8 @@ interface Seen {
 /** What every request passes: limits, names, keys, the table of routes. */
 export class Front {
   readonly #service: Service;
-  readonly #origins: OriginGuard;
+  #origins: OriginGuard;
+  #rules: OriginRules;
   readonly #headerLimits?: HeaderLimits;
   readonly #clientLeft?: FrontOptions["clientLeft"];
   readonly #exact = new Map<string, Route[]>();
@@ -48,7 +50,8 @@ export class Front {
 
   constructor(service: Service, options: FrontOptions) {
     this.#service = service;
-    this.#origins = new OriginGuard(options);
+    this.#rules = { allowHosts: options.allowHosts, cors: options.cors };
+    this.#origins = new OriginGuard(this.#rules);
     this.#headerLimits = options.headerLimits;
     this.#clientLeft = options.clientLeft;
     const routes = [
@@ -57,6 +60,7 @@ export class Front {
       ...documentRoutes(service, options.endpoints, options),
       ...modelRoutes(service),
       usageRoute(service),
+      ...adminRoutes(service, options),
       ...dialectRoutes(service, options.endpoints),
       ...options.routes ?? [],
     ];
@@ -66,6 +70,12 @@ export class Front {
         else this.#exact.set(path, [...this.#exact.get(path) ?? [], route]);
       }
     }
+  }
+
+  /** From now on these names and pages may ask; what is not given stays. */
+  admit({ allowHosts = this.#rules.allowHosts, cors = this.#rules.cors }: OriginRules): void {
+    this.#rules = { allowHosts, cors };
+    this.#origins = new OriginGuard(this.#rules);
   }
 
   async handle(request: Request): Promise<Response> {

@@ -13,8 +13,8 @@ import { Front } from "./front.ts";
 import { BODY_LIMITS } from "./guard/json_body.ts";
 import { ModelHost, type Readiness } from "./model_host.ts";
 import { FixedModels, type Models } from "./models.ts";
-import { HANDLER_CHECKS } from "./option_checks.ts";
-import { type HandlerOptions, SERVE_DEFAULTS } from "./options.ts";
+import { CHANGES_CHECKS, HANDLER_CHECKS } from "./option_checks.ts";
+import { type HandlerChanges, type HandlerOptions, SERVE_DEFAULTS } from "./options.ts";
 import type { SharedModels } from "./residency/shared_models.ts";
 import { Service } from "./service.ts";
 import { ReceiptOffice } from "./receipts/office.ts";
@@ -34,6 +34,8 @@ export interface Handler {
   readonly settled: Promise<void>;
   /** Refuses new requests, waits for those under way, and after `ms` ends them with an error. */
   drain(ms: number): Promise<void>;
+  /** Changes what can change while it answers. Throws a TypeError or RangeError for what cannot be, and changes nothing then. */
+  update(changes: HandlerChanges): void;
   /** Ends its timers. The model stays open. */
   close(): void;
 }
@@ -78,7 +80,7 @@ export function handlerOf(
   const modelName = options.modelName ?? "kumi";
   const classes = options.classes ?? DEFAULT_CLASSES;
   const routing = options.routing && new Routing(options.routing, { classesOf: () => classes });
-  const { handle, service, stop } = assemble(new FixedModels([{ name: modelName, host }], aliases), options, {
+  const { handle, service, own } = assemble(new FixedModels([{ name: modelName, host }], aliases), options, {
     watch: (figures) =>
       watch({
         ...options,
@@ -91,14 +93,15 @@ export function handlerOf(
     routing,
   });
   return Object.assign(handle, {
-    readiness: () => service.models.readiness(),
+    readiness: () => service.readiness(),
     noteProgress: (progress: LoadProgress) => {
       host.progress = progress;
     },
     settled: host.settled,
-    drain: stop.drain,
+    drain: own.drain,
+    update: own.update,
     close: () => {
-      stop.close();
+      own.close();
       host.close();
       routing?.close();
     },
@@ -106,7 +109,7 @@ export function handlerOf(
 }
 
 /** What answers requests for models that share the memory. */
-export interface SharedHandler extends Pick<Handler, "drain" | "close"> {
+export interface SharedHandler extends Pick<Handler, "drain" | "close" | "update"> {
   (request: Request): Promise<Response>;
 }
 
@@ -115,15 +118,16 @@ export function sharedHandlerOf(models: SharedModels, options: HandlerOptions): 
   const classesOf = (name: string) =>
     models.served(name) !== undefined ? models.classesOf(name) : models.classes;
   const routing = options.routing && new Routing(options.routing, { classesOf });
-  const { handle, stop } = assemble(models, options, {
+  const { handle, own } = assemble(models, options, {
     watch: (figures) => watchShared(models, { ...options, ...figures, ...watching(options, routing) }),
     settled: Promise.resolve(),
     routing,
   });
   return Object.assign(handle, {
-    drain: stop.drain,
+    drain: own.drain,
+    update: own.update,
     close: () => {
-      stop.close();
+      own.close();
       routing?.close();
     },
   });
@@ -142,6 +146,19 @@ interface Sources {
   readonly settled: Promise<void>;
   /** Other servers, where there are any. */
   readonly routing?: Routing;
+}
+
+/** Changes all or nothing: only keys can be refused, and they come first. */
+function changer(service: Service, front: Front, routing?: Routing): Handler["update"] {
+  return (changes) => {
+    checkOptions("update()", changes, CHANGES_CHECKS);
+    const { apiKeys, keys, keyData, allowHosts, cors, bodyLimits, streamLimits } = changes;
+    service.accounts.replace({ apiKeys, keys });
+    if (keyData !== undefined) routing?.relabel(keyData, (tenant) => service.accounts.knows(tenant));
+    front.admit({ allowHosts, cors });
+    service.bodies.limits = { ...service.bodies.limits, ...bodyLimits };
+    service.streamLimits = { ...STREAM_LIMITS, ...service.streamLimits, ...streamLimits };
+  };
 }
 
 function assemble(models: Models, options: HandlerOptions, { watch, settled, routing }: Sources) {
@@ -167,7 +184,8 @@ function assemble(models: Models, options: HandlerOptions, { watch, settled, rou
   return {
     handle: (request: Request) => front.handle(request),
     service,
-    stop: {
+    own: {
+      update: changer(service, front, routing),
       drain: async (ms: number) => {
         // What is left of them is for the next server.
         const stopped = batches?.stop();

@@ -19,11 +19,11 @@ import type { BatchOptions } from "./batches/batches.ts";
 import type { GateLimits } from "./gate/limits.ts";
 import type { HeaderLimits } from "./guard/headers.ts";
 import type { BodyLimits } from "./guard/json_body.ts";
-import type { HandlerOptions, ServeModelsOptions, ServeOptions } from "./options.ts";
+import type { HandlerOptions, ServeModelsOptions, ServeOptions, ServerChanges } from "./options.ts";
 import type { ReceiptOptions } from "./receipts/office.ts";
 import type { SharedModel } from "./residency/entry.ts";
 import type { StreamLimits } from "./sse.ts";
-import { isRouting } from "./upstreams/options.ts";
+import { isKeyData, isRouting } from "./upstreams/options.ts";
 
 /** Of sizes, counts and ms. */
 const isLimit = numberIn({ min: 0, max: Infinity });
@@ -91,9 +91,20 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   routing: isRouting,
   documents: isFunction,
   page: isBoolean,
+  onReload: isFunction,
+  onShutdown: isFunction,
   routes: listOf(isRecord, "a list of routes"),
   allowHosts: isNames,
   cors: isNames,
+};
+
+const { apiKeys, keys, allowHosts, cors, bodyLimits, streamLimits } = HANDLER_CHECKS;
+
+/** What can change while a server runs. */
+export const CHANGES_CHECKS: Readonly<Record<keyof ServerChanges, Check>> = {
+  ...{ apiKeys, keys, allowHosts, cors, bodyLimits, streamLimits },
+  keyData: isKeyData,
+  drainSeconds: isLimit,
 };
 
 const { progress: _, signal: __, ...LOADING } = LOAD_CHECKS;

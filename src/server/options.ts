@@ -14,6 +14,7 @@ import type { ConnectionFigures } from "./metrics/server_metrics.ts";
 import type { RequestObserver } from "./observer.ts";
 import type { ReceiptOptions } from "./receipts/office.ts";
 import type { SharedModel } from "./residency/entry.ts";
+import type { AdminActions } from "./routes/admin.ts";
 import type { Route } from "./service.ts";
 import type { StreamLimits } from "./sse.ts";
 import type { RoutingOptions } from "./upstreams/options.ts";
@@ -64,6 +65,10 @@ export interface HandlerOptions extends OriginRules, KeyOptions {
   readonly documents?: DocumentAnswer;
   /** Shows browsers a page: a chat, what the machine does. Default true. */
   readonly page?: boolean;
+  /** Reads what has changed about the server, for `POST /admin/reload`; default: there is no such path. */
+  readonly onReload?: AdminActions["onReload"];
+  /** Begins to end the server, for `POST /admin/shutdown`; default: `serve()` does, of a handler there is no such path. */
+  readonly onShutdown?: AdminActions["onShutdown"];
   /** Answers at more paths. They need a key unless they are public. */
   readonly routes?: readonly Route[];
 }
@@ -91,6 +96,16 @@ export interface ServeOptions extends HandlerOptions, Omit<LoadOptions, "progres
   /** Called when the server listens. */
   readonly onListen?: (url: string) => void;
 }
+
+/** What can change about a handler while it answers. What is not given stays. */
+export interface HandlerChanges
+  extends OriginRules, KeyOptions, Pick<HandlerOptions, "bodyLimits" | "streamLimits"> {
+  /** Of a server with upstreams: as in its options for routing. */
+  readonly keyData?: RoutingOptions["keyData"];
+}
+
+/** What can change about a server while it runs. What is not given stays. */
+export interface ServerChanges extends HandlerChanges, Pick<ServeOptions, "drainSeconds"> {}
 
 /** How a server with several models runs. Options of loading are for all models that have none of their own. */
 export interface ServeModelsOptions extends Omit<ServeOptions, "model" | "modelName" | "aliases"> {

@@ -10,8 +10,8 @@ import { type Handler, handlerOf } from "./handler.ts";
 import { listen } from "./listening.ts";
 import type { Listening } from "./gate/listening.ts";
 import { defaultModelName } from "./model_name.ts";
-import { SERVE_CHECKS } from "./option_checks.ts";
-import { SERVE_DEFAULTS, type ServeOptions } from "./options.ts";
+import { CHANGES_CHECKS, SERVE_CHECKS } from "./option_checks.ts";
+import { SERVE_DEFAULTS, type ServeOptions, type ServerChanges } from "./options.ts";
 
 /** A server that listens, whatever it serves. */
 export interface RunningServer extends AsyncDisposable {
@@ -20,6 +20,12 @@ export interface RunningServer extends AsyncDisposable {
   readonly port: number;
   /** Resolves when the server has ended. */
   readonly finished: Promise<void>;
+  /**
+   * Changes what can change while it runs: keys and their rules, names and pages that may ask, limits of bodies and streams,
+   * `drainSeconds`. Requests under way go on as they began. Throws a TypeError or RangeError for what cannot be, such as no keys
+   * where there were some, and changes nothing then.
+   */
+  update(changes: ServerChanges): void;
   /**
    * Refuses new requests, lets those under way end for `drainSeconds`, frees what it has loaded. May be called again.
    */
@@ -72,7 +78,11 @@ export function serve(options: ServeOptions = {}): KumiServer {
       (more) =>
         handler = handlerOf(
           loading,
-          { ...more, modelName: options.modelName ?? defaultModelName(spec) },
+          {
+            onShutdown: () => void running.shutdown(),
+            ...more,
+            modelName: options.modelName ?? defaultModelName(spec),
+          },
           aliases,
         ),
     );
@@ -89,7 +99,8 @@ export function serve(options: ServeOptions = {}): KumiServer {
       const model = await loading.catch(() => null);
       await model?.close();
     },
-    drainMs: drainSeconds * 1000,
+    drainSeconds,
+    ownHosts: ownHosts(options),
   });
   const ready = readiness(loading, handler!, running, options.isolation === "process");
   ready.catch(() => {});
@@ -131,21 +142,28 @@ export function listenFor(
     connections: () => server?.figures,
     onBody: (request) => server?.arrive?.(request),
     clientLeft: (request) => server?.left?.(request),
-    allowHosts: [...options.allowHosts ?? [], ...hostName(hostname) === null ? [] : [hostName(hostname)!]],
+    allowHosts: [...options.allowHosts ?? [], ...ownHosts(options)],
   });
   return server = listen({ hostname, port }, options.gate ?? {}, handler);
+}
+
+/** The name by which a server listens: it answers to it. */
+export function ownHosts(options: Pick<ServeOptions, "hostname">): string[] {
+  const name = hostName({ ...SERVE_DEFAULTS, ...defined(options) }.hostname);
+  return name === null ? [] : [name];
 }
 
 /** What a running server is made of. */
 interface Parts {
   readonly server: Listening;
-  readonly handler: Pick<Handler, "drain" | "close">;
+  readonly handler: Pick<Handler, "drain" | "close" | "update">;
   readonly energy: ServerEnergy;
   /** Stops loading. */
   readonly stop: () => void;
   /** Frees what was loaded. */
   readonly free: () => Promise<void>;
-  readonly drainMs: number;
+  readonly drainSeconds: number;
+  readonly ownHosts: readonly string[];
 }
 
 /** Ends a server in order. */
@@ -155,6 +173,7 @@ export class Running implements RunningServer {
   readonly finished: Promise<void>;
   readonly #finished = Promise.withResolvers<void>();
   readonly #parts: Parts;
+  #drainSeconds: number;
   #ending: Promise<void> | null = null;
 
   constructor(parts: Parts) {
@@ -163,6 +182,7 @@ export class Running implements RunningServer {
     this.port = port;
     this.finished = this.#finished.promise;
     this.#parts = parts;
+    this.#drainSeconds = parts.drainSeconds;
   }
 
   /** Counts what the machine takes from now on. The library must be there. */
@@ -170,14 +190,24 @@ export class Running implements RunningServer {
     if (this.#ending === null) this.#parts.energy.start();
   }
 
+  update({ drainSeconds = this.#drainSeconds, ...changes }: ServerChanges): void {
+    checkOptions("update()", { drainSeconds }, CHANGES_CHECKS);
+    const { handler, ownHosts } = this.#parts;
+    const { allowHosts } = changes;
+    handler.update(
+      allowHosts === undefined ? changes : { ...changes, allowHosts: [...allowHosts, ...ownHosts] },
+    );
+    this.#drainSeconds = drainSeconds;
+  }
+
   shutdown(): Promise<void> {
     return this.#ending ??= this.#end();
   }
 
   async #end(): Promise<void> {
-    const { server, handler, energy, stop, free, drainMs } = this.#parts;
+    const { server, handler, energy, stop, free } = this.#parts;
     stop();
-    await handler.drain(drainMs);
+    await handler.drain(this.#drainSeconds * 1000);
     handler.close();
     energy[Symbol.dispose]();
     // Clients that do not read the end of their answers must not keep the server.

@@ -11,7 +11,7 @@ import { SERVE_DEFAULTS, type ServeModelsOptions } from "./options.ts";
 import { Catalog } from "./residency/catalog.ts";
 import { measure, measuredOptions } from "./residency/measure.ts";
 import { type Loader, SharedModels } from "./residency/shared_models.ts";
-import { defined, listenFor, loadOptions, Running, type RunningServer } from "./serve.ts";
+import { defined, listenFor, loadOptions, ownHosts, Running, type RunningServer } from "./serve.ts";
 
 /** A server whose models come and go. */
 export interface KumiModelsServer extends RunningServer {
@@ -74,7 +74,7 @@ export function serveModels(options: ServeModelsOptions): KumiModelsServer {
   try {
     server = listenFor(
       { ...rest, energy: () => energy.figures },
-      (more) => handler = sharedHandlerOf(models, more),
+      (more) => handler = sharedHandlerOf(models, { onShutdown: () => void running.shutdown(), ...more }),
     );
   } catch (error) {
     void models.close();
@@ -86,7 +86,8 @@ export function serveModels(options: ServeModelsOptions): KumiModelsServer {
     energy,
     stop: () => models.drain(),
     free: () => models.close(),
-    drainMs: drainSeconds * 1000,
+    drainSeconds,
+    ownHosts: ownHosts(options),
   });
   // A server that is to survive native code has none in its own process.
   if (rest.isolation !== "process") running.countEnergy();

@@ -3,6 +3,7 @@ import { Accounts } from "./accounts/accounts.ts";
 import { Usage } from "./accounts/usage.ts";
 import { ApiError, type ErrorShape } from "./api_error.ts";
 import { type BodyLimits, BodyReader } from "./guard/json_body.ts";
+import type { Readiness } from "./model_host.ts";
 import type { Models } from "./models.ts";
 import type { Presence } from "./presence.ts";
 import { ReceiptOffice } from "./receipts/office.ts";
@@ -105,7 +106,8 @@ export class Service {
   readonly usage: Usage;
   readonly observer: RequestObserver;
   readonly bodies: BodyReader;
-  readonly streamLimits?: StreamLimits;
+  /** They count from the next stream on. */
+  streamLimits?: StreamLimits;
   readonly receipts: ReceiptOffice;
   readonly routing?: Routing;
   /** Ignores an unknown field and tells of it once; undefined where such fields are refused. */
@@ -114,6 +116,7 @@ export class Service {
   readonly createdAt = Math.floor(Date.now() / 1000);
   readonly #runs = new Set<UnderWay>();
   #isDraining = false;
+  #isPaused = false;
   #idle: (() => void) | null = null;
 
   constructor(options: ServiceOptions) {
@@ -142,9 +145,31 @@ export class Service {
     run.results.then(forget, forget);
   }
 
-  /** Throws an ApiError, 503, once the server is to end. */
+  /** Throws an ApiError, 503, once the server is to end, and while it takes nothing. */
   throwIfDraining(): void {
     if (this.#isDraining) throw draining();
+    if (this.#isPaused) throw draining("The server takes no new requests for now");
+  }
+
+  /** Whether requests are taken, and if not why. */
+  readiness(): Readiness {
+    return this.#isPaused ? { ready: false, state: "draining" } : this.models.readiness();
+  }
+
+  /** Takes nothing more until `resume()`; what is under way goes on. Gives how much that is. */
+  pause(): { readonly state: string; readonly running: number } {
+    this.#isPaused = true;
+    return this.#state;
+  }
+
+  /** Takes requests again, unless the server is to end. */
+  resume(): { readonly state: string; readonly running: number } {
+    this.#isPaused = false;
+    return this.#state;
+  }
+
+  get #state() {
+    return { state: this.readiness().state, running: this.#runs.size };
   }
 
   /** Takes nothing more, lets what is under way end, and after `ms` ends it with an error. */
@@ -164,8 +189,8 @@ export class Service {
   }
 }
 
-function draining(): ApiError {
-  return new ApiError(503, "The server is shutting down", { code: "draining", retryAfterMs: 5000 });
+function draining(message = "The server is shutting down"): ApiError {
+  return new ApiError(503, message, { code: "draining", retryAfterMs: 5000 });
 }
 
 /**

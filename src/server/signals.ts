@@ -20,6 +20,11 @@ export interface RunUntilSignalOptions {
    * false.
    */
   readonly exitWithParent?: boolean;
+  /**
+   * What SIGHUP asks for, such as reading files again; default: it ends the program, as it does others. Not on Windows. A terminal that
+   * goes away sends the same signal: then the server ends.
+   */
+  readonly onHangup?: (server: KumiServer | KumiModelsServer) => void;
 }
 
 /**
@@ -29,7 +34,7 @@ export interface RunUntilSignalOptions {
  */
 export async function runUntilSignal(
   start: () => KumiServer | KumiModelsServer,
-  { exitWithParent = false }: RunUntilSignalOptions = {},
+  { exitWithParent = false, onHangup }: RunUntilSignalOptions = {},
 ): Promise<number> {
   const signals = new SignalCount();
   let isEnding = false;
@@ -47,8 +52,15 @@ export async function runUntilSignal(
     if (!isEnding) end("the process that started this one has gone, shutting down");
   };
   const server = start();
+  const hasTerminal = Deno.stdin.isTerminal();
+  const onHangupSignal = () => {
+    if (hasTerminal && !Deno.stdin.isTerminal()) onSignal();
+    else if (!isEnding) onHangup?.(server);
+  };
+  const listeners = new Map(SIGNALS.map((name) => [name, onSignal]));
+  if (onHangup !== undefined && Deno.build.os !== "windows") listeners.set("SIGHUP", onHangupSignal);
   using _watch = exitWithParent ? new ParentWatch(onGone) : null;
-  for (const name of SIGNALS) Deno.addSignalListener(name, onSignal);
+  for (const [name, listener] of listeners) Deno.addSignalListener(name, listener);
   try {
     const model = await server.ready;
     if (model === undefined) printNote("kumi: ready: models are loaded when they are asked for");
@@ -58,7 +70,7 @@ export async function runUntilSignal(
     throw error;
   } finally {
     await server.finished;
-    for (const name of SIGNALS) Deno.removeSignalListener(name, onSignal);
+    for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
   }
   return 0;
 }

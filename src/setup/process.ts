@@ -24,7 +24,8 @@ export async function foreground(
   }).spawn();
   let isEnding = false;
   const pass = (signal: Deno.Signal) => () => {
-    isEnding = true;
+    // A server goes on after this one.
+    isEnding ||= signal !== "SIGHUP";
     try {
       child.kill(signal);
     } catch {

@@ -7,17 +7,20 @@ import type { ReceiptOptions } from "../../server/receipts/office.ts";
 import { STUCK_EXIT_CODE } from "../../protocol/errors.ts";
 import {
   ConfigError,
+  configFile,
   type ConfigSources,
   modelsOf,
   resolveSettings,
   serveOptions,
 } from "../../server/config/resolve.ts";
+import { type Reloaded, Reloader } from "../../server/config/reload.ts";
 import { servePermissions } from "../../server/config/permissions.ts";
 import type { ServedModels } from "../../server/config/served_models.ts";
 import type { ServeModelsOptions, ServeOptions } from "../../server/options.ts";
-import { serve as startServer } from "../../server/serve.ts";
+import { type RunningServer, serve as startServer } from "../../server/serve.ts";
 import { serveModels } from "../../server/serve_models.ts";
 import { runUntilSignal } from "../../server/signals.ts";
+import { counted } from "../counted.ts";
 import { cacheFolders, chosenLibrary, HUB_HOSTS } from "../access.ts";
 import type { DocumentAnswer } from "../../server/documents.ts";
 import { noteWait } from "../model_option.ts";
@@ -52,8 +55,9 @@ export async function runServer(args: Arguments): Promise<number> {
   let options: ReturnType<typeof serveOptions>, models: ReturnType<typeof modelsOf>;
   let exitWithParent: boolean | undefined, recorder: TrafficRecorder | undefined;
   let receipts: ReceiptOptions, audit: LineFile | undefined;
+  let settings: Settings;
   try {
-    const settings = resolveSettings(sources);
+    settings = resolveSettings(sources);
     if (args.switches.has("print-permissions")) {
       const [cache = null] = cacheFolders();
       const library = chosenLibrary(), deno = Deno.execPath();
@@ -96,7 +100,30 @@ export async function runServer(args: Arguments): Promise<number> {
     onWait: noteWait,
     onListen,
   };
-  return await runUntilSignal(() => start(all, models), { exitWithParent });
+  if (configFile(sources) === undefined && settings.apiKeys === undefined) {
+    return await runUntilSignal(() => start(all, models), { exitWithParent });
+  }
+  const reloader = new Reloader(sources, settings);
+  let server: RunningServer | undefined;
+  const onReload = () => reloader.reload((changes) => server!.update(changes));
+  return await runUntilSignal(() => server = start({ ...all, onReload }, models), {
+    exitWithParent,
+    onHangup: () => sayReloaded(onReload),
+  });
+}
+
+/** What became of SIGHUP. */
+function sayReloaded(reload: () => Reloaded): void {
+  try {
+    const { changes, changed, waiting } = reload();
+    printNote(
+      `kumi: read again: ${counted(changes.apiKeys?.length ?? 0, "API key")}` +
+        (changed.length === 0 ? "" : `; changed: ${changed.join(", ")}`),
+    );
+    if (waiting.length > 0) printNote(`kumi: only a new start changes ${waiting.join(", ")}`);
+  } catch (error) {
+    printNote(`kumi: nothing has changed: ${oneLine((error as Error).message)}`);
+  }
 }
 
 /** Starts a server of one model, or of several. Throws a UsageError for models that cannot be. */

@@ -40,7 +40,8 @@ servers that answer, too ("upstreams", "routing"), can only be set in the file.
   kumi serve -m small=smollm2 -m large=model.gguf --keep-alive 10m
                                                       two models, each in memory while it is asked for
 
-/docs describes the interface, /readyz says whether requests are taken. SIGTERM or Ctrl-C lets running requests end, a
+/docs describes the interface, /readyz says whether requests are taken. SIGHUP reads the configuration file and the key file
+again; the log says what changed and what waits for a new start. SIGTERM or Ctrl-C lets running requests end, a
 second one, a second later or more, ends them at once.`,
   access: serverAccess,
 };

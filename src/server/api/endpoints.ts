@@ -1,5 +1,6 @@
 /** What there is to ask for: the source of /openapi.json and /docs. @module */
 
+import { MODEL_BODY } from "./admin_fields.ts";
 import { BATCH_BODY } from "../batches/fields.ts";
 import type { Dialect, Endpoint } from "../dialects/dialect.ts";
 
@@ -100,6 +101,38 @@ const OTHERS: readonly Documented[] = [
     answer: "The model; its field kumi has sizes, context length and latency classes",
     errorStatuses: [404, 503],
   },
+  {
+    method: "POST",
+    path: "/admin/load",
+    summary: "Load a model, and wait until it is there; with keys, an administrator's is needed",
+    answer: "Its name and state",
+    body: MODEL_BODY,
+    example: { model: "large" },
+    errorStatuses: [404, 408, 413, 415, 503],
+  },
+  {
+    method: "POST",
+    path: "/admin/unload",
+    summary: "Let a model leave memory once its requests have ended; with keys, an administrator's is needed",
+    answer: "Its name and state",
+    body: MODEL_BODY,
+    example: { model: "large" },
+    errorStatuses: [404, 408, 413, 415],
+  },
+  ...[
+    ["drain", "Take no new requests until resume, and be not ready; what is under way goes on"],
+    ["resume", "Take requests again"],
+    ["reload", "Read keys and settings again"],
+    ["shutdown", "End as after SIGTERM"],
+  ].map(([name, what]): Documented => ({
+    method: "POST",
+    path: `/admin/${name}`,
+    summary: `${what}; an administrator's key is needed`,
+    answer: name === "reload"
+      ? "Names of settings that changed, and of those that wait for a new start"
+      : "The state",
+    errorStatuses: [],
+  })),
   {
     method: "GET",
     path: "/v1/usage",

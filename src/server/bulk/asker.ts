@@ -110,6 +110,7 @@ export class BulkAsker {
       endpoint: path,
       body: () => Promise.resolve(body),
     };
+    this.#service.throwIfDraining();
     const called = await planCall(this.#service, dialect, admit(this.#service, call));
     if ("said" in called) return called.said;
     const { plan, lease } = called;

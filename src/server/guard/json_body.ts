@@ -22,24 +22,25 @@ const CLOSE = { connection: "close" };
 
 /** Reads bodies, and knows how much of them is in memory. */
 export class BodyReader {
-  readonly #limits: BodyLimits;
+  /** They count from the next body on. */
+  limits: BodyLimits;
   readonly #onRead: (request: Request) => void;
   #bytes = 0;
 
   /** `onRead` is told of each request whose body is there. */
   constructor(limits: BodyLimits = BODY_LIMITS, onRead: (request: Request) => void = () => {}) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#onRead = onRead;
   }
 
   /** Most bytes of one body. */
   get bytesMax(): number {
-    return this.#limits.bytesMax;
+    return this.limits.bytesMax;
   }
 
   /** Longest time for a body, in ms. */
   get timeMs(): number {
-    return this.#limits.timeMs;
+    return this.limits.timeMs;
   }
 
   /** A body that somebody else reads is there. */
@@ -50,7 +51,7 @@ export class BodyReader {
   /** The value that a request's body holds. Throws an ApiError: 400, 408, 413, 415, 503. */
   async json(request: Request): Promise<unknown> {
     checkType(request.headers);
-    const { bytesMax } = this.#limits;
+    const { bytesMax } = this.limits;
     if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw this.#tooLarge();
     if (request.body === null) throw malformed("The body is empty");
     const bytes = await this.#read(request.body);
@@ -60,7 +61,7 @@ export class BodyReader {
   }
 
   async #read(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-    const { bytesMax, timeMs, totalBytesMax } = this.#limits;
+    const { bytesMax, timeMs, totalBytesMax } = this.limits;
     const reader = body.getReader();
     const late = Promise.withResolvers<never>();
     late.promise.catch(() => {});
@@ -105,7 +106,7 @@ export class BodyReader {
   }
 
   #tooLarge(): ApiError {
-    return new ApiError(413, `The body must have at most ${this.#limits.bytesMax} bytes`, {
+    return new ApiError(413, `The body must have at most ${this.limits.bytesMax} bytes`, {
       code: "body_too_large",
       headers: CLOSE,
     });

@@ -27,10 +27,9 @@ async function answer(
   exchange: Exchange,
   endpoint: string,
 ): Promise<Response> {
-  const { routing } = service;
+  service.throwIfDraining();
   // With upstreams a request need not wait for the models here.
-  if (routing === undefined) service.models.throwIfNone();
-  else service.throwIfDraining();
+  if (service.routing === undefined) service.models.throwIfNone();
   const { request, tenant } = exchange;
   const call = { ...exchange, endpoint, headers: request.headers, body: () => service.bodies.json(request) };
   // What asks for a list costs nothing.

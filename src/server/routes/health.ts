@@ -45,11 +45,11 @@ export function progressFields({ phase, doneBytes, totalBytes }: LoadProgress) {
 }
 
 function health(service: Service): Response {
-  return service.models.readiness().ready ? Response.json({ status: "ok" }) : readyz(service);
+  return service.readiness().ready ? Response.json({ status: "ok" }) : readyz(service);
 }
 
-function readyz({ models }: Service): Response {
-  const { ready, state, reason, progress } = models.readiness();
+function readyz(service: Service): Response {
+  const { ready, state, reason, progress } = service.readiness();
   const body: Record<string, unknown> = { ready, state };
   if (reason !== undefined) body.reason = reason;
   if (progress !== undefined) {

@@ -185,19 +185,24 @@ export const ROUTING_SETTINGS: ObjectKind<RoutingSettings> = object<RoutingSetti
   },
 });
 
+/** What labels of keys are of. */
+export const isKeyData: Check = listOf(
+  fieldsOf({ key: isString, data: checkOf(label.kind) }, ["key", "data"]),
+  "a list of keys",
+);
+
 /** What the option of a handler is of; the rules are checked where they are used. */
 export const isRouting: Check = (() => {
   const upstream = fieldsOf({ ...checks(RULES), ...checks(PLACE), key: isString }, [
     ...required(RULES),
     ...required(PLACE),
   ]);
-  const key = fieldsOf({ key: isString, data: checkOf(label.kind) }, ["key", "data"]);
   return fieldsOf({
     ...checks(ROUTING),
     upstreams: listOf(upstream, "a list of upstreams"),
     data: checkOf(label.kind),
     spendFile: isString,
-    keyData: listOf(key, "a list of keys"),
+    keyData: isKeyData,
   }, ["upstreams"]);
 })();
 

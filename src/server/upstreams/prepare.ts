@@ -27,8 +27,8 @@ import {
 export interface Preparing {
   /** Of the model of a name. */
   readonly classesOf: (model: string) => readonly LatencyClass[];
-  /** The least strict label of requests with a key, by tenant. */
-  readonly labels: ReadonlyMap<string, DataLabel>;
+  /** The least strict label of requests with a key, by its tenant. */
+  readonly labelOf: (tenant: string) => DataLabel | undefined;
   /** The label of requests that have none. */
   readonly data: DataLabel;
   /** Whether an upstream has a model of this name. */
@@ -64,11 +64,11 @@ export async function prepare(
   dialect: Dialect,
   call: Call,
   value: unknown,
-  { classesOf, labels, data, hasModel }: Preparing,
+  { classesOf, labelOf: keyLabelOf, data, hasModel }: Preparing,
 ): Promise<Prepared | Staying> {
   const body = bodyOf(dialect.unpack?.(value) ?? value);
   // A label that is none is refused wherever the request would go.
-  const label = labelOf(body, call.headers, { key: labels.get(call.tenant), fallback: data });
+  const label = labelOf(body, call.headers, { key: keyLabelOf(call.tenant), fallback: data });
   const name = body.model ?? service.models.first;
   if (typeof name !== "string" || !hasModel(name)) return { stays: "only-here", data: label };
   const account = service.accounts.of(call.tenant);

@@ -86,6 +86,8 @@ export class Routing {
   readonly #preparing: Preparing;
   readonly #notes = new UpstreamNotes();
   readonly #spent?: SpendFile;
+  /** The least strict label of requests with a key, by tenant. */
+  #labels: ReadonlyMap<string, DataLabel> = new Map();
   /** Requests that are answered here and have no token yet, by id. */
   readonly #here = new Map<string, Prepared>();
 
@@ -96,17 +98,23 @@ export class Routing {
     this.#connections = new Map(connections.map((each) => [each.options.name, each]));
     this.#health = new HealthWatch(connections, (name, isWell) => this.policy.noteLook(name, isWell));
     this.metrics = new RouteMetrics(() => this.policy.figures(performance.now()));
-    const labels = new Map<string, DataLabel>(options.keyData?.map(({ key, data }) => [tenantOf(key), data]));
+    this.relabel(options.keyData);
     const data = options.data ?? UPSTREAM_DEFAULTS.data;
     const { policy } = this;
     this.#preparing = {
       classesOf,
-      labels,
+      labelOf: (tenant) => this.#labels.get(tenant),
       data,
       hasModel: (name) => policy.models.some((each) => each.name === name),
     };
     this.observer = this.#listener();
     if (options.spendFile !== undefined) this.#spent = new SpendFile(options.spendFile, policy);
+  }
+
+  /** From now on keys have these labels. `isKnown`: whether a tenant's key still counts; what is under way of others keeps its label. */
+  relabel(keyData: RoutingOptions["keyData"] = [], isKnown: (tenant: string) => boolean = () => true): void {
+    const kept = this.#labels.entries().filter(([tenant]) => !isKnown(tenant));
+    this.#labels = new Map([...kept, ...keyData.map(({ key, data }) => [tenantOf(key), data] as const)]);
   }
 
   /** Models of upstreams, without those that have their names here. */
