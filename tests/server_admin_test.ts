@@ -126,7 +126,7 @@ Deno.test("KumiServer.update() changes keys, pages and limits while it answers, 
   await json(ask(next, TEXT, short));
   await errorOf(ask(next, TEXT, short), 429);
   await errorOf(ask(ROOT, TEXT, { prompt: "x".repeat(200) }), 413);
-  assertThrows(() => server.update({ apiKeys: [], cors: [] }), RangeError, "open to all");
+  assertThrows(() => server.update({ apiKeys: [], keys: [], cors: [] }), RangeError, "open to all");
   assertThrows(() => server.update({ drainSeconds: -1 }), RangeError, "current value is -1");
   assertThrows(() => server.update({ port: 1 } as object), TypeError, '"port"');
   assertEquals((await page("https://b.example")).status, 200);

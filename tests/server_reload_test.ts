@@ -21,8 +21,17 @@ Deno.test({
   ignore: isWindows,
   fn: async () => {
     using folder = new TemporaryFolder();
-    const keyFile = `${folder.path}/keys`, config = `${folder.path}/kumi.json`;
-    const settings = { apiKeys: keyFile, host: "127.0.0.1", port: freePort(), threads: 1, noUi: true };
+    const [keyFile, config, usageFile] = ["keys", "kumi.json", "usage.json"].map((name) =>
+      `${folder.path}/${name}`
+    );
+    const settings = {
+      usageFile,
+      apiKeys: keyFile,
+      host: "127.0.0.1",
+      port: freePort(),
+      threads: 1,
+      noUi: true,
+    };
     const admin = { name: "root", admin: true };
     const write = async (keys: string, more: object) => {
       await Deno.writeTextFile(keyFile, keys);
@@ -75,7 +84,7 @@ Deno.test({
     assertEquals((await ask(url, DESK))[0], 200);
     await write(`${first}`, { keys: [{ ...admin, requestsPerMinute: 5 }] });
     const reloaded = await fetch(`${url}/admin/reload`, { method: "POST", headers: { "x-api-key": ROOT } });
-    assertEquals(await reloaded.json(), { changed: ["keys"], waiting: [] });
+    assertEquals(await reloaded.json(), { keys: 2, changed: ["keys"], waiting: [] });
     assertEquals((await ask(url, DESK))[0], 401);
     isLoaded = false;
     await Promise.all(load);
@@ -88,6 +97,11 @@ Deno.test({
     const { code, log } = await end();
     assertEquals(code, 0, log);
     assertStringIncludes(log, "shutting down");
+    const { rows } = JSON.parse(await Deno.readTextFile(usageFile)) as {
+      rows: { key: string; requests: number }[];
+    };
+    const asked = rows.filter((row) => row.key === "shop").reduce((sum, { requests }) => sum + requests, 0);
+    assertEquals(asked, answers);
     for (const key of [SHOP, DESK, ROOT, "nope"]) assert(!log.includes(key), log);
   },
 });

@@ -6,6 +6,7 @@ import type { LoadProgress } from "../protocol/options/load.ts";
 import type { Model } from "../client/model.ts";
 import { Accounts } from "./accounts/accounts.ts";
 import { Usage } from "./accounts/usage.ts";
+import { keepUsage } from "./accounts/usage_file.ts";
 import { Batches } from "./batches/batches.ts";
 import { batchRoutes } from "./batches/routes.ts";
 import { ENDPOINTS } from "./dialects/endpoints.ts";
@@ -163,6 +164,7 @@ function changer(service: Service, front: Front, routing?: Routing): Handler["up
 
 function assemble(models: Models, options: HandlerOptions, { watch, settled, routing }: Sources) {
   const usage = new Usage(new Accounts(options));
+  const usageFile = options.usageFile === undefined ? undefined : keepUsage(usage, options.usageFile);
   const watched = watch({ batchFigures: () => batches?.figures, usage });
   const service = new Service({
     models,
@@ -194,6 +196,7 @@ function assemble(models: Models, options: HandlerOptions, { watch, settled, rou
       },
       close: () => {
         watched.close();
+        usageFile?.close();
         void batches?.stop();
       },
     },

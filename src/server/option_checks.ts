@@ -91,6 +91,7 @@ export const HANDLER_CHECKS: Readonly<Record<keyof HandlerOptions, Check>> = {
   routing: isRouting,
   documents: isFunction,
   page: isBoolean,
+  usageFile: isString,
   onReload: isFunction,
   onShutdown: isFunction,
   routes: listOf(isRecord, "a list of routes"),

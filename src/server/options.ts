@@ -65,6 +65,8 @@ export interface HandlerOptions extends OriginRules, KeyOptions {
   readonly documents?: DocumentAnswer;
   /** Shows browsers a page: a chat, what the machine does. Default true. */
   readonly page?: boolean;
+  /** A file that keeps what keys have used, so that days and their limits go on after a restart. Default: none. */
+  readonly usageFile?: string;
   /** Reads what has changed about the server, for `POST /admin/reload`; default: there is no such path. */
   readonly onReload?: AdminActions["onReload"];
   /** Begins to end the server, for `POST /admin/shutdown`; default: `serve()` does, of a handler there is no such path. */

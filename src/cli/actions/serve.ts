@@ -115,9 +115,9 @@ export async function runServer(args: Arguments): Promise<number> {
 /** What became of SIGHUP. */
 function sayReloaded(reload: () => Reloaded): void {
   try {
-    const { changes, changed, waiting } = reload();
+    const { keys, changed, waiting } = reload();
     printNote(
-      `kumi: read again: ${counted(changes.apiKeys?.length ?? 0, "API key")}` +
+      `kumi: read again: ${counted(keys, "API key")}` +
         (changed.length === 0 ? "" : `; changed: ${changed.join(", ")}`),
     );
     if (waiting.length > 0) printNote(`kumi: only a new start changes ${waiting.join(", ")}`);

@@ -50,7 +50,7 @@ second one, a second later or more, ends them at once.`,
 async function serverAccess(args: Arguments, env: Environment): Promise<Access> {
   if (args.switches.has("print-schema") || args.switches.has("print-permissions")) return NOTHING;
   const { ConfigError, resolveSettings } = await import("../../server/config/resolve.ts");
-  const { keptFolders, listenHosts, modelSpecs, recordFiles, upstreamAccess } = await import(
+  const { keptPaths, listenHosts, modelSpecs, recordFiles, upstreamAccess } = await import(
     "../../server/config/permissions.ts"
   );
   // Whoever asks for a command may stand elsewhere than its user.
@@ -75,7 +75,7 @@ async function serverAccess(args: Arguments, env: Environment): Promise<Access> 
       write: [
         ...access.write,
         ...recorded,
-        ...keptFolders(settings),
+        ...keptPaths(settings),
         ...upstreams.kept,
       ],
       net: [...listenHosts(settings), ...upstreams.hosts],

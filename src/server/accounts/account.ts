@@ -2,7 +2,12 @@
 
 import { ApiError } from "../api_error.ts";
 import type { KeyLimits, KeyRules } from "./rules.ts";
-import { SlidingWindow } from "./sliding_window.ts";
+import { type KeptSlots, SlidingWindow } from "./sliding_window.ts";
+
+/** The clock of limits: ms since 1970 that never go back while a server runs. */
+export function limitsNow(): number {
+  return performance.timeOrigin + performance.now();
+}
 
 const MINUTE_MS = 60_000, DAY_MS = 86_400_000;
 
@@ -74,6 +79,17 @@ export class Account {
       headers[`x-ratelimit-reset-${unit}`] = `${Math.ceil(nearest.window.untilAtMost(0, now) / 1000)}s`;
     }
     return headers;
+  }
+
+  /** What was counted, by limit, for the account of a server that goes on. */
+  kept(): Record<string, KeptSlots> {
+    const now = limitsNow();
+    return Object.fromEntries(this.#meters.map(({ limit, window }) => [limit, window.kept(now)]));
+  }
+
+  /** Goes on with what was counted. */
+  restore(kept: Readonly<Record<string, KeptSlots>>): void {
+    for (const { limit, window } of this.#meters) window.restore(kept[limit] ?? []);
   }
 
   /** The limits that it has. */

@@ -103,7 +103,8 @@ Deno.test("Accounts.replace() changes keys and rules, and forgets nothing that w
   const before = tenantOf("key-of-shop-2");
   for (
     const [wrong, message] of [
-      [{ apiKeys: ["short"] }, "API key 1"],
+      [{ apiKeys: ["short"], keys: [] }, "API key 1"],
+      [{ apiKeys: [], keys: [] }, "open to all"],
       [{ apiKeys: ["key-of-shop-3"], keys: [{ name: "shop" }] }, 'no API key is called "shop"'],
       [{ apiKeys: keys, keys: [{ name: "*" }, { name: "*" }] }, "twice"],
     ] as const
@@ -112,5 +113,8 @@ Deno.test("Accounts.replace() changes keys and rules, and forgets nothing that w
     assertEquals(tenantOf("key-of-shop-2"), before);
     assertEquals(shop.rules.requestsPerMinute, 2);
   }
-  assertEquals(new Accounts().isOpen, true);
+  // What is not given stays.
+  accounts.replace({ keys: [] });
+  assertEquals([tenantOf("key-of-shop-2"), shop.rules.requestsPerMinute], [before, undefined]);
+  assertEquals([accounts.knows(before), accounts.knows("gone"), new Accounts().isOpen], [true, false, true]);
 });

@@ -1,6 +1,7 @@
 /** What a request passes for its key's sake, wherever it comes from. @module */
 
 import { toApiError } from "../errors.ts";
+import { limitsNow } from "./account.ts";
 import type { Call, Service } from "../service.ts";
 
 const CLASS_HEADER = "x-kumi-class";
@@ -10,7 +11,7 @@ export function admit(service: Service, call: Call): Call {
   const account = service.accounts.of(call.tenant);
   if (account === undefined) return call;
   try {
-    account.enter(performance.now());
+    account.enter(limitsNow());
   } catch (error) {
     const { status, code = "" } = toApiError(error);
     service.usage.limited(call.tenant);
@@ -26,7 +27,7 @@ export function admit(service: Service, call: Call): Call {
 
 /** The response with what is left of its key's limits. */
 export function withLimits(service: Service, tenant: string, response: Response): Response {
-  const headers = service.accounts.of(tenant)?.headers(performance.now()) ?? {};
+  const headers = service.accounts.of(tenant)?.headers(limitsNow()) ?? {};
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
 }

@@ -1,5 +1,8 @@
 /** How much there was in the last minute, or day. Pure: it has no clock. @module */
 
+/** What a window has, by numbers of its slots. */
+export type KeptSlots = readonly (readonly [slot: number, amount: number])[];
+
 /** Parts of a window in which what is counted is forgotten together. */
 const SLOTS = 60;
 
@@ -44,6 +47,20 @@ export class SlidingWindow {
       if (left <= most) return (slot + length) * this.#slotMs - now;
     }
     return 0;
+  }
+
+  /** What it has, for another one of the same length and the same zero. */
+  kept(now: number): KeptSlots {
+    this.#slideTo(now);
+    const { length } = this.#slots;
+    return Array.from(this.#slots, (_, i) => this.#current - length + 1 + i)
+      .filter((slot) => slot >= 0 && this.#slots[slot % length] > 0)
+      .map((slot) => [slot, this.#slots[slot % length]]);
+  }
+
+  /** Counts what another one had, in its order. */
+  restore(kept: KeptSlots): void {
+    for (const [slot, amount] of kept) this.add(amount, slot * this.#slotMs);
   }
 
   #slideTo(now: number): void {

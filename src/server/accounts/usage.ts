@@ -1,6 +1,7 @@
 /** What each key has used: by day, model and class for bills, in all for metrics; and what counts for its limits. @module */
 
 import { type AcceptedRequest, type FinishedRequest, type RequestObserver, requestOf } from "../observer.ts";
+import { limitsNow } from "./account.ts";
 import type { Accounts } from "./accounts.ts";
 
 /** What is counted. */
@@ -43,6 +44,15 @@ interface Running {
 const DAYS_MAX = 92;
 const DAY_MS = 86_400_000;
 
+/** Names of what is counted. */
+export const USAGE_COUNTS: readonly (keyof UsageCounts)[] = [
+  "requests",
+  "refused",
+  "promptTokens",
+  "cachedTokens",
+  "completionTokens",
+];
+
 const COLUMNS = {
   date: "date",
   key: "key",
@@ -80,6 +90,11 @@ export class Usage implements RequestObserver {
   /** All since the start. */
   get totals(): (UsageOf & Readonly<UsageCounts>)[] {
     return [...this.#totals.values()];
+  }
+
+  /** Goes on with the days of the server before. */
+  restore(rows: readonly UsageRow[]): void {
+    for (const row of rows) this.#rows.set(rowId(row.date, row), { ...row });
   }
 
   /** A request was refused by a limit of its key. */
@@ -133,7 +148,7 @@ export class Usage implements RequestObserver {
   }
 
   #spend(tenant: string, tokens: number): void {
-    if (tokens > 0) this.accounts.of(tenant)?.noteTokens(tokens, performance.now());
+    if (tokens > 0) this.accounts.of(tenant)?.noteTokens(tokens, limitsNow());
   }
 
   /** Where it counts: on its day, and in all. */
@@ -142,10 +157,9 @@ export class Usage implements RequestObserver {
     const date = dateOf(this.#wallNow());
     if (date !== this.#today) this.#begin(date);
     const of = { key, model, class: name };
-    const id = JSON.stringify(of);
     return [
-      this.#rows.getOrInsertComputed(`${date} ${id}`, () => ({ date, ...of, ...nothing() })),
-      this.#totals.getOrInsertComputed(id, () => ({ ...of, ...nothing() })),
+      this.#rows.getOrInsertComputed(rowId(date, of), () => ({ date, ...of, ...nothing() })),
+      this.#totals.getOrInsertComputed(rowId("", of), () => ({ ...of, ...nothing() })),
     ];
   }
 
@@ -154,6 +168,10 @@ export class Usage implements RequestObserver {
     const oldest = dateOf(this.#wallNow() - (DAYS_MAX - 1) * DAY_MS);
     for (const [id, row] of this.#rows) if (row.date < oldest) this.#rows.delete(id);
   }
+}
+
+function rowId(date: string, { key, model, class: name }: UsageOf): string {
+  return JSON.stringify([date, key, model, name]);
 }
 
 function nothing(): UsageCounts {

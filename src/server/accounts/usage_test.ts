@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { MetricsText } from "../metrics/exposition.ts";
 import { writeUsage } from "../metrics/usage_metrics.ts";
+import { limitsNow } from "./account.ts";
 import { Accounts } from "./accounts.ts";
 import { Usage } from "./usage.ts";
 
@@ -45,7 +46,7 @@ Deno.test("Usage counts requests, prompts, answers and refusals by key, class, m
 
 Deno.test("Usage counts tokens for the limits of their key: prompts when they are taken, answers as they come", () => {
   const { usage, shop, accounts } = parts();
-  const used = () => accounts.of(shop)!.figures(performance.now())[0].used;
+  const used = () => accounts.of(shop)!.figures(limitsNow())[0].used;
   usage.accepted({ id: "aa", class: "batch", promptTokens: 10, tenant: shop });
   assertEquals(used(), 10);
   usage.tokens("aa", 3);

@@ -5,7 +5,7 @@ import { namedModel } from "../../hub/named_models.ts";
 import { isHubReference } from "../../hub/reference.ts";
 import { PYTHONS } from "../../process/python.ts";
 import { configFile, type ConfigSources, modelsOf } from "./resolve.ts";
-import { spendFiles } from "../upstreams/spend_file.ts";
+import { keptFiles } from "../kept_file.ts";
 import type { Settings } from "./settings.ts";
 
 /** Where things lie that the server reads. */
@@ -47,7 +47,7 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
     net.push(paths.hubHosts);
     if (paths.cache !== null) read.push(paths.cache);
   }
-  const kept = [...keptFolders(settings), ...upstreams.kept];
+  const kept = [...keptPaths(settings), ...upstreams.kept];
   read.push(...kept);
   const write = [...isDownload && paths.cache !== null ? [paths.cache] : [], ...recorded, ...kept];
   const run = [
@@ -68,9 +68,10 @@ export function servePermissions(settings: Settings, sources: ConfigSources, pat
   ];
 }
 
-/** The folders that a server keeps something in. */
-export function keptFolders({ batchDir, audit, prefixStore }: Settings): string[] {
-  return [batchDir, audit, prefixStore].flatMap((folder) => folder ?? []);
+/** The folders and files that a server keeps something in. */
+export function keptPaths({ batchDir, audit, prefixStore, usageFile }: Settings): string[] {
+  const folders = [batchDir, audit, prefixStore].flatMap((folder) => folder ?? []);
+  return [...folders, ...usageFile === undefined ? [] : keptFiles(usageFile)];
 }
 
 /** What upstreams need: their hosts, where their keys lie, and where is kept what they cost. */
@@ -81,7 +82,7 @@ export function upstreamAccess({ upstreams = [], routing = {} }: Settings) {
   return {
     hosts: unique(upstreams.map(({ url }) => hostOf(url))),
     files: unique(upstreams.map(({ keyFile }) => keyFile)),
-    kept: routing.spendFile === undefined ? [] : spendFiles(routing.spendFile),
+    kept: routing.spendFile === undefined ? [] : keptFiles(routing.spendFile),
     variables: unique(upstreams.map(({ keyEnv }) => keyEnv)),
   };
 }

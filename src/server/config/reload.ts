@@ -16,10 +16,10 @@ const AT_ONCE = [
   "stalledSeconds",
 ] as const satisfies readonly (keyof Settings)[];
 
-/** What became of settings that were read again. */
+/** What became of settings that were read again: names and numbers, which anybody may see. */
 export interface Reloaded {
-  /** For the server. */
-  readonly changes: ServerChanges;
+  /** API keys that there are now. */
+  readonly keys: number;
   /** Names of settings that are no longer what they were, and count at once. */
   readonly changed: readonly string[];
   /** Names of settings that are not what the server was started with, and that only a start changes. */
@@ -51,7 +51,7 @@ export class Reloader {
     apply(changes);
     const changed = AT_ONCE.filter((name) => differ(settings[name], this.#last[name]));
     this.#last = settings;
-    return { changes, changed, waiting: this.#waiting(settings) };
+    return { keys: apiKeys?.length ?? 0, changed, waiting: this.#waiting(settings) };
   }
 
   #waiting(settings: Settings): string[] {

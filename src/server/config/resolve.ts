@@ -183,6 +183,7 @@ export function serveOptions(
     hostname: settings.host,
     port: settings.port,
     ...keyOptions(settings, sources),
+    usageFile: settings.usageFile,
     routing: routingOptions(settings, sources),
     insecure: settings.insecure,
     lenient: settings.lenient,

@@ -77,6 +77,11 @@ const SERVING = {
     value: "FILE",
     help: "file with API keys, one a line; KUMI_API_KEYS has the keys themselves, with commas between",
   },
+  usageFile: {
+    kind: path,
+    value: "FILE",
+    help: "keep there what API keys have used, so that days and their limits go on after a restart",
+  },
   insecure: { kind: boolean, help: "listen beyond this machine without API keys" },
   allowHost: {
     kind: names,

@@ -1,3 +1,4 @@
+import { limitsNow } from "../accounts/account.ts";
 import type { Usage, UsageCounts } from "../accounts/usage.ts";
 import type { MetricsText } from "./exposition.ts";
 
@@ -22,7 +23,7 @@ export function writeUsage(text: MetricsText, usage: Usage | undefined): void {
       text.sample(value, { key, ...asked });
     }
   }
-  const now = performance.now();
+  const now = limitsNow();
   text.family("kumi:key_limit_used_ratio", "gauge", "What a key has used of a limit, from 0 to 1 and above.");
   for (const account of usage.accounts.all()) {
     for (const { limit, used, most } of account.figures(now)) {

@@ -6,7 +6,13 @@ import type { Exchange, Route, Service } from "../service.ts";
 /** What whoever runs the server can have done; what is not there has no path. */
 export interface AdminActions {
   /** Reads keys and settings again, and says what that has changed. Throws an Error that says why nothing has. */
-  readonly onReload?: () => { readonly changed: readonly string[]; readonly waiting: readonly string[] };
+  readonly onReload?: () => {
+    /** API keys that there are now. */
+    readonly keys: number;
+    /** Names of settings that count at once, and of those that wait for a new start. */
+    readonly changed: readonly string[];
+    readonly waiting: readonly string[];
+  };
   /** Begins to end the server. */
   readonly onShutdown?: () => void;
 }
@@ -81,7 +87,8 @@ function unload({ models }: Service, name: string | undefined) {
 
 function reload(onReload: NonNullable<AdminActions["onReload"]>) {
   try {
-    return onReload();
+    const { keys, changed, waiting } = onReload();
+    return { keys, changed, waiting };
   } catch (error) {
     throw new ApiError(400, `Nothing has changed: ${(error as Error).message}`, { code: "reload_failed" });
   }
