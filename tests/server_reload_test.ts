@@ -46,7 +46,7 @@ Deno.test({
     let isLoaded = true;
     let answers = 0;
     const failures: unknown[] = [];
-    const load = Array.from({ length: 6 }, async (_, i) => {
+    const load = Array.from({ length: 4 }, async (_, i) => {
       while (isLoaded) {
         const [status, text] = await ask(url, SHOP, { stream: i % 2 === 0 }).catch((
           error,
