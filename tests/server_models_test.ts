@@ -227,6 +227,18 @@ Deno.test("a stream keeps its model, and who waits in vain for the room is told 
   assertEquals(await server.states(), { a: "unloaded", b: "ready" });
 });
 
+Deno.test("a server with one model counts its memory as one with several does", async () => {
+  await using alone = serve({ port: 0, threads: 1, canaryMs: 0, kvTokens: 1024 });
+  await alone.ready;
+  await using several = await start({ models: named("a") });
+  await textOf(several.post(CHAT, { messages: QUESTION }));
+  const bytesOf = async (response: Promise<Response>) =>
+    (await (await response).json()).data[0].kumi.memory_bytes;
+  const bytes = await bytesOf(fetch(`${alone.url}/v1/models`));
+  assert(bytes > 100 * MIB);
+  assertEquals(bytes, await bytesOf(several.get("/v1/models")));
+});
+
 Deno.test("what cannot be loaded says why, and does not concern the others", async () => {
   using folder = new TemporaryFolder();
   const whole = await Deno.readFile(demoModelFile());
