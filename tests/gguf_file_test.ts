@@ -39,7 +39,7 @@ Deno.test("digest() tells files with other headers or other weights apart", () =
       change(bytes, parseHeader(new MemorySource(bytes)).dataOffset);
       await Deno.writeFile(path, bytes);
       using file = await openGguf(path);
-      return file.digest();
+      return await file.digest();
     };
     const same = await digestOf(() => {});
     assertEquals(same.length, 64);

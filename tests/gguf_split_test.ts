@@ -60,7 +60,7 @@ Deno.test("GgufFile.digest() of a split model depends on each part", () =>
   inFolder(async (_, parts) => {
     const digest = async () => {
       using file = await openGguf(parts[0]);
-      return file.digest();
+      return await file.digest();
     };
     const before = await digest();
     assertEquals(await digest(), before);

@@ -24,7 +24,7 @@ for (const format of ["q8_0", "q4_k", "q4_k_m"]) {
     using expected = await openGguf(written);
     const { file } = quantizedView(await openCheckpoint(model), format, kernels);
     using view = file;
-    assertEquals(view.digest(), expected.digest());
+    assertEquals(await view.digest(), await expected.digest());
     for (const { name, type, bytes } of expected.tensors.values()) {
       assertEquals(view.tensor(name).type, type, name);
       const [want, have] = [new Uint8Array(bytes), new Uint8Array(bytes)];

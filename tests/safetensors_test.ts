@@ -131,7 +131,7 @@ Deno.test("copyModel() writes a checkpoint as the GGUF file as which it was read
     const progress = (...report: [number, number]) => void reports.push(report);
     const bytes = await copyModel(file, `${folder}/one.gguf`, { progress });
     using copy = await openGguf(`${folder}/one.gguf`);
-    assertEquals([copy.fileBytes, copy.digest()], [bytes, file.digest()]);
+    assertEquals([copy.fileBytes, await copy.digest()], [bytes, await file.digest()]);
     assertEquals(reports.at(-1)![0], reports.at(-1)![1]);
     const stop = AbortSignal.abort(new Error("enough"));
     await assertRejects(() => copyModel(file, `${folder}/two.gguf`, { signal: stop }), Error, "enough");

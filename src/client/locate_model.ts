@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url";
 import { partPaths } from "../gguf/split.ts";
 import {
   downloadModel,
@@ -12,6 +11,7 @@ import {
   namedModel,
 } from "../hub/mod.ts";
 import { demoModelFile } from "../ffi/native_files.ts";
+import { nodeUrl } from "../process/node.ts";
 import { nearest } from "../protocol/arguments.ts";
 import { weightFiles } from "../safetensors/folder.ts";
 
@@ -98,7 +98,7 @@ async function downloadParts(model: string, { signal, progress, onWait }: Locate
 }
 
 function pathOf(url: URL): string {
-  if (url.protocol === "file:") return fileURLToPath(url);
+  if (url.protocol === "file:") return nodeUrl().fileURLToPath(url);
   throw new TypeError(
     `A model must be a local file, hf:owner/repo/file.gguf or a known name, current value is ${url.href}`,
   );

@@ -255,7 +255,7 @@ export class EngineHost {
       });
       this.#post({
         type: "loaded",
-        info: describeModel(file, runner, {
+        info: await describeModel(file, runner, {
           defaultClass: defaultClass(classes),
           hasChatTemplate: !(chatTemplate instanceof TemplateError),
           toolCalls: toolCallsOf(template, tokenizer),

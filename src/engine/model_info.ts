@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { bf16Instructions } from "../ffi/isa.ts";
 import type { GgufFile } from "../gguf/reader.ts";
 import { elementCount, tensorType } from "../gguf/tensor_types.ts";
@@ -19,7 +18,7 @@ const FINGERPRINT_CHARACTERS = 12;
 /**
  * What a caller may want to know about a model that has been loaded; `more` is what the runner does not know.
  */
-export function describeModel(
+export async function describeModel(
   file: GgufFile,
   runner: ModelRunner,
   more: Pick<
@@ -35,7 +34,7 @@ export function describeModel(
     | "notes"
     | "kvFormat"
   >,
-): ModelInfo {
+): Promise<ModelInfo> {
   const h = runner.hyperparameters;
   const [first] = kvLayersOf(h.layers);
   const tensors = [...file.tensors.values()];
@@ -62,7 +61,7 @@ export function describeModel(
     ...more,
     isa,
     ...instructions === undefined ? {} : { instructions },
-    fingerprint: fingerprintOf(file, more.kvFormat, isa),
+    fingerprint: await fingerprintOf(file, more.kvFormat, isa),
     threads: runner.kernels.threads,
   };
 }
@@ -99,8 +98,8 @@ export function instructionsOf({ tensors }: Pick<GgufFile, "tensors">, isa: stri
 }
 
 /** Equal where the same request with the same seed has the same answer. */
-export function fingerprintOf(file: GgufFile, kvFormat: string, isa: string): string {
-  const parts = [VERSION, NUMERICS_VERSION, file.digest(), kvFormat, instructionsOf(file, isa) ?? ""];
-  const hash = createHash("sha256").update(parts.join("\n")).digest("hex");
-  return `fp_${hash.slice(0, FINGERPRINT_CHARACTERS)}`;
+export async function fingerprintOf(file: GgufFile, kvFormat: string, isa: string): Promise<string> {
+  const parts = [VERSION, NUMERICS_VERSION, await file.digest(), kvFormat, instructionsOf(file, isa) ?? ""];
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(parts.join("\n")));
+  return `fp_${new Uint8Array(hash).toHex().slice(0, FINGERPRINT_CHARACTERS)}`;
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../process/node.ts";
 
 /** Bytes of a hash that are told: of a million blocks, two are mistaken for each other with odds of 1 to 500. */
 const HASH_BYTES = 6;
@@ -15,7 +15,7 @@ export function prefixHashes(
   tokens: readonly number[],
   blockTokens: number,
 ): string[] {
-  const hash = createHash("sha256").update(`${key.length} ${key}${tenant.length} ${tenant}`);
+  const hash = nodeCrypto().createHash("sha256").update(`${key.length} ${key}${tenant.length} ${tenant}`);
   const bytes = new Uint8Array(Int32Array.from(tokens).buffer);
   const blockBytes = 4 * blockTokens;
   return Array.from({ length: Math.floor(tokens.length / blockTokens) }, (_, i) => {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { type ByteSource, FileSource } from "./byte_source.ts";
 import { GgufError, quote } from "./error.ts";
 import { type GgufHeader, headerSteps, type TensorInfo } from "./header.ts";
@@ -21,7 +20,6 @@ export interface OpenGgufOptions {
 // How long the header may be parsed before other tasks get a turn.
 const TURN_MS = 10;
 
-const HEADER_READ_BYTES = 1 << 20;
 const SAMPLES = 64;
 const SAMPLE_BYTES = 4096;
 
@@ -109,9 +107,11 @@ export class GgufFile implements Disposable {
    * over the tensors' data; of all parts where there are several. Throws {@linkcode GgufError} when the file is closed or has become
    * shorter.
    */
-  digest(): string {
-    const digests = this.#parts.map((part) => withPath(part.path, () => digestOf(part)));
-    return digests.length === 1 ? digests[0] : createHash("sha256").update(digests.join("\n")).digest("hex");
+  async digest(): Promise<string> {
+    // Read before anything is waited for: the file may be closed meanwhile.
+    const samples = this.#parts.map((part) => withPath(part.path, () => sampleOf(part)));
+    const digests = await Promise.all(samples.map(sha256));
+    return digests.length === 1 ? digests[0] : await sha256(new TextEncoder().encode(digests.join("\n")));
   }
 
   /** Closes the file. Reading tensors is an error after it; metadata stays. */
@@ -124,22 +124,23 @@ export class GgufFile implements Disposable {
   }
 }
 
-function digestOf({ source, header: { dataOffset } }: GgufPart): string {
-  const hash = createHash("sha256").update(`${source.bytes}\n`);
-  const read = (at: number, length: number) => {
-    const bytes = new Uint8Array(length);
-    source.readAt(at, bytes);
-    hash.update(bytes);
-  };
-  for (let at = 0; at < dataOffset; at += HEADER_READ_BYTES) {
-    read(at, Math.min(HEADER_READ_BYTES, dataOffset - at));
-  }
+/** What a part's digest is of. */
+function sampleOf({ source, header: { dataOffset } }: GgufPart): Uint8Array<ArrayBuffer> {
+  const size = new TextEncoder().encode(`${source.bytes}\n`);
   const data = source.bytes - dataOffset;
   const length = Math.min(SAMPLE_BYTES, data);
-  for (let i = 0; i < SAMPLES; i++) {
-    read(dataOffset + Math.floor((data - length) * i / (SAMPLES - 1)), length);
+  const sample = new Uint8Array(size.length + dataOffset + SAMPLES * length);
+  sample.set(size);
+  source.readAt(0, sample.subarray(size.length, size.length + dataOffset));
+  for (let i = 0, to = size.length + dataOffset; i < SAMPLES; i++, to += length) {
+    const at = dataOffset + Math.floor((data - length) * i / (SAMPLES - 1));
+    source.readAt(at, sample.subarray(to, to + length));
   }
-  return hash.digest("hex");
+  return sample;
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 /** Which part has each tensor. Throws GgufError where two have the same. */

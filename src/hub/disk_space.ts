@@ -1,6 +1,5 @@
 /** Room on a disk, before it is needed. @module */
 
-import { statfs } from "node:fs/promises";
 import { HubError } from "./error.ts";
 
 /** Throws HubError where `bytes` more cannot be written in a folder, which is there, as far as the system says. */
@@ -17,6 +16,7 @@ export async function requireSpace(name: string, bytes: number, folder: string):
 /** Bytes that can still be written there; undefined where the system does not say. */
 async function freeBytes(path: string): Promise<number | undefined> {
   try {
+    const { statfs } = await import("node:fs/promises"); // slow to load, and seldom wanted
     const { bavail, bsize } = await statfs(path);
     return bavail * bsize;
   } catch {

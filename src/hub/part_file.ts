@@ -3,7 +3,8 @@
  * @module
  */
 
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
+import { nodeCrypto } from "../process/node.ts";
 import { HubError } from "./error.ts";
 import type { FileIdentity } from "./http.ts";
 
@@ -33,7 +34,7 @@ export function diskError(error: unknown, path: string): unknown {
 /** An open part file with a running SHA-256 over all its bytes. */
 export class PartFile implements Disposable {
   readonly #file: Deno.FsFile;
-  #hash: Hash = createHash("sha256");
+  #hash: Hash = nodeCrypto().createHash("sha256");
   #bytes = 0;
 
   private constructor(readonly path: string, file: Deno.FsFile) {
@@ -70,7 +71,7 @@ export class PartFile implements Disposable {
   async restart(truncate = true): Promise<void> {
     if (truncate) await this.#file.truncate(0);
     await this.#file.seek(0, Deno.SeekMode.Start);
-    this.#hash = createHash("sha256");
+    this.#hash = nodeCrypto().createHash("sha256");
     this.#bytes = 0;
   }
 
@@ -92,7 +93,7 @@ export class PartFile implements Disposable {
 
   /** The name that git gives a file of these bytes: SHA-1 over a head with their count, and them. */
   async blobId(): Promise<string> {
-    const hash = createHash("sha1").update(`blob ${this.#bytes}\0`);
+    const hash = nodeCrypto().createHash("sha1").update(`blob ${this.#bytes}\0`);
     const buffer = new Uint8Array(1 << 20);
     await this.#file.seek(0, Deno.SeekMode.Start);
     for (let n = await this.#file.read(buffer); n !== null; n = await this.#file.read(buffer)) {

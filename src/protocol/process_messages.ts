@@ -4,7 +4,7 @@
  * @module
  */
 
-import { deserialize, serialize } from "node:v8";
+import { nodeV8 } from "../process/node.ts";
 import { frameOf } from "./frames.ts";
 
 /** What frames to the engine hold. */
@@ -41,12 +41,12 @@ export interface Hello {
 
 /** A frame of anything that can be cloned. Throws a DataCloneError for what cannot, RangeError for what is too long. */
 export function cloneFrame(kind: number, value: unknown): Uint8Array<ArrayBuffer> {
-  return frameOf(kind, serialize(value));
+  return frameOf(kind, nodeV8().serialize(value));
 }
 
 /** What {@linkcode cloneFrame} was given. */
 export function readClone(payload: Uint8Array): unknown {
-  return deserialize(payload);
+  return nodeV8().deserialize(payload);
 }
 
 /** A frame of ids of requests, each below 2⁵³. */

@@ -1,8 +1,8 @@
 /** What a model's files are, to the byte: SHA-256 of all of them, computed once for each state of theirs. @module */
 
-import { createHash } from "node:crypto";
 import { GgufError } from "../gguf/error.ts";
 import { partPaths } from "../gguf/split.ts";
+import { nodeCrypto } from "../process/node.ts";
 import { isCheckpoint, weightFiles } from "./folder.ts";
 
 /** Read at a time: a ms or so of hashing, after which others get a turn. */
@@ -79,7 +79,7 @@ export class ModelFiles {
     const hashes: string[] = [];
     for (const file of this.#files) hashes.push(await hashOf(file, options));
     if (this.#isOne) return hashes[0];
-    const list = createHash("sha256");
+    const list = nodeCrypto().createHash("sha256");
     for (const [i, { path }] of this.#files.entries()) list.update(`${hashes[i]}  ${nameOf(path)}\n`);
     return list.digest("hex");
   }
@@ -106,7 +106,7 @@ async function hashOf(file: FileState, { store, onRead }: HashOptions): Promise<
     known.set(key, before);
     return before;
   }
-  const hash = createHash("sha256");
+  const hash = nodeCrypto().createHash("sha256");
   using opened = await Deno.open(file.path);
   const bytes = new Uint8Array(READ_BYTES);
   for (let count; (count = await opened.read(bytes)) !== null;) {

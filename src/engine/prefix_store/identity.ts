@@ -1,6 +1,6 @@
 /** Names of stored stretches: of the model, whose prompt it is, and all tokens before its end. @module */
 
-import { createHash, createHmac } from "node:crypto";
+import { nodeCrypto } from "../../process/node.ts";
 import { NUMERICS_VERSION } from "../../protocol/numerics.ts";
 import { canonicalJson } from "../../protocol/receipts/canonical.ts";
 
@@ -26,6 +26,7 @@ const FORM = "kumi prefix 1";
 /** What all names of one model in one store begin from. `secret`: without it nobody can tell names, or guess at prompts by them. */
 export function storeSeed(model: StoreModel, secret?: Uint8Array): Uint8Array {
   const facts = canonicalJson({ form: FORM, numerics: NUMERICS_VERSION, ...model });
+  const { createHash, createHmac } = nodeCrypto();
   return (secret === undefined ? createHash("sha256") : createHmac("sha256", secret)).update(facts).digest();
 }
 
@@ -39,6 +40,7 @@ export function stretchNames(
   tokens: ArrayLike<number>,
   stretchTokens: number,
 ): string[] {
+  const { createHash } = nodeCrypto();
   let link: Uint8Array = createHash("sha256").update(seed).update(tenant).digest();
   const names: string[] = [];
   for (let first = 0; first + stretchTokens <= tokens.length; first += stretchTokens) {

@@ -1,8 +1,8 @@
 /** Opens the store that the options name. @module */
 
-import { createHash } from "node:crypto";
 import type { PrefixCache } from "../../../scheduler/mod.ts";
 import { oneLine } from "../../process/harmless.ts";
+import { nodeCrypto } from "../../process/node.ts";
 import { printNote } from "../../process/print.ts";
 import { PREFIX_STORE_BYTES, type PrefixStoreOptions, STORE_KEY_BYTES } from "../../protocol/options/load.ts";
 import type { ModelFiles } from "../../safetensors/model_hash.ts";
@@ -34,7 +34,8 @@ export async function openPrefixStore(
     );
   }
   const key = secret === undefined ? undefined : await storeKey(secret);
-  const names = secret && createHash("sha256").update("kumi prefix names\n").update(secret).digest();
+  const names = secret &&
+    nodeCrypto().createHash("sha256").update("kumi prefix names\n").update(secret).digest();
   // The first time all of the model is read for it.
   const sha256 = await files.sha256({ store: await openHashes(dir), onRead });
   const seed = storeSeed({ ...model, sha256 }, names);

@@ -1,6 +1,6 @@
 /** Hashes of tokens, by which a prompt and an answer are proven without telling their text. @module */
 
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../../process/node.ts";
 
 /** What is told of a prompt where an answer is to be proven. */
 export interface PromptDigest {
@@ -26,7 +26,7 @@ function bytesOf(tokens: ArrayLike<number>): Uint8Array {
 }
 
 const sha256 = (...parts: (string | Uint8Array)[]) =>
-  parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest();
+  parts.reduce((hash, part) => hash.update(part), nodeCrypto().createHash("sha256")).digest();
 
 /** The hashes of a prompt. */
 export function digestPrompt(tokens: ArrayLike<number>): PromptDigest {
