@@ -4,11 +4,12 @@
  * @module
  */
 
+import { once } from "./once.ts";
+
 const known = globalThis as unknown as { process: { getBuiltinModule(name: string): unknown } };
 
 function later<Module>(name: string): () => Module {
-  let module: Module | undefined;
-  return () => module ??= known.process.getBuiltinModule(name) as Module;
+  return once(() => known.process.getBuiltinModule(name) as Module);
 }
 
 /** `node:crypto`, for hashes of what comes in parts, and within functions that cannot wait. */

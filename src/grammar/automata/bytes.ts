@@ -1,5 +1,6 @@
 /** From code points to the bytes that a text has: UTF-8, and characters of JSON strings. @module */
 
+import { once } from "../../process/once.ts";
 import type { Budget } from "../error.ts";
 import { type Dfa, type Edge, minimize } from "./dfa.ts";
 import { difference, intersection, type Range, type Ranges } from "./ranges.ts";
@@ -92,7 +93,7 @@ const HEX: Ranges = [[0x30, 0x39], [0x41, 0x46], [0x61, 0x66]];
  * One character of a JSON string in every way that JSON has: as it is, by a letter, by `\u` and four digits, two of those for one
  * beyond the first 65,536 (RFC 8259, section 7).
  */
-export const ANY_JSON_CHARACTER: Dfa = (() => {
+export const anyJsonCharacter = once((): Dfa => {
   const accepting: boolean[] = [];
   const edges: Edge[][] = [];
   const state = (accepts: boolean) => (edges.push([]), accepting.push(accepts) - 1);
@@ -137,7 +138,7 @@ export const ANY_JSON_CHARACTER: Dfa = (() => {
   chain(surrogate, [[[0x38, 0x39], [0x41, 0x42], [0x61, 0x62]], HEX, HEX, ...low], end);
   for (const own of edges) own.sort((a, b) => a[0] - b[0]);
   return minimize({ accepting, edges });
-})();
+});
 
 /** An automaton over code points as one over bytes; `spell`: how a range of them is written. */
 export function toBytes(dfa: Dfa, spell: (range: Range) => readonly ByteSequence[], budget: Budget): Dfa {

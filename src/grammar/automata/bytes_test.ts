@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { randomFrom } from "../../loadtest/random.ts";
 import { Budget } from "../error.ts";
-import { ANY_JSON_CHARACTER, jsonCharacters, toBytes, utf8 } from "./bytes.ts";
+import { anyJsonCharacter, jsonCharacters, toBytes, utf8 } from "./bytes.ts";
 import { accepts } from "./dfa.ts";
 import { searchDfa } from "./regex.ts";
 
@@ -36,7 +36,7 @@ Deno.test("jsonCharacters() spells texts as JSON.stringify does", () => {
   }
 });
 
-Deno.test("ANY_JSON_CHARACTER takes one character in every way that JSON has, and nothing that JSON.parse refuses", () => {
+Deno.test("anyJsonCharacter() takes one character in every way that JSON has, and nothing that JSON.parse refuses", () => {
   const ways = [
     "a",
     "é",
@@ -52,7 +52,7 @@ Deno.test("ANY_JSON_CHARACTER takes one character in every way that JSON has, an
     '\\"',
   ];
   for (const way of ways) {
-    assert(accepts(ANY_JSON_CHARACTER, encoder.encode(way)), way);
+    assert(accepts(anyJsonCharacter(), encoder.encode(way)), way);
     assertEquals([...JSON.parse(`"${way}"`)].length, 1);
   }
   for (
@@ -70,6 +70,6 @@ Deno.test("ANY_JSON_CHARACTER takes one character in every way that JSON has, an
       "\\uD83D\\uD83D",
     ]
   ) {
-    assert(!accepts(ANY_JSON_CHARACTER, encoder.encode(bad)), bad);
+    assert(!accepts(anyJsonCharacter(), encoder.encode(bad)), bad);
   }
 });

@@ -4,6 +4,7 @@ import type { Dfa } from "../automata/dfa.ts";
 import { ofSequences, repeated } from "../automata/dfa.ts";
 import { ANY } from "../automata/ranges.ts";
 import { matchDfa } from "../automata/regex.ts";
+import { once } from "../../process/once.ts";
 import { Budget, GrammarError } from "../error.ts";
 import { choice, type Expression, NEVER, Rules, text } from "../expression.ts";
 import { disjoint } from "./disjoint.ts";
@@ -21,10 +22,10 @@ const WORK_MAX = 500_000;
 const RULES_MAX = 100_000;
 
 /** Between the signs of JSON: nothing, a blank, or a line's end with up to 32 blanks. No answer can be filled with them. */
-const GAP: Expression = {
+const gapBetween = once((): Expression => ({
   kind: "automaton",
   dfa: matchDfa("( |\\n[ \\t]{0,32})?", new Budget(100_000, "Blanks")),
-};
+}));
 
 /** The rules of texts of JSON that fit a schema. Throws a GrammarError that names what is not supported, and where. */
 export function schemaRules(schema: unknown): readonly Expression[] {
@@ -35,7 +36,7 @@ export function schemaRules(schema: unknown): readonly Expression[] {
 class Compiler implements ObjectContext {
   readonly document: SchemaDocument;
   readonly rules = new Rules();
-  readonly gap = GAP;
+  readonly gap = gapBetween();
   readonly #known = new Map<string, Expression>();
   readonly #budget = new Budget(WORK_MAX, "The schema");
   readonly #queue: [Expression & { kind: "rule" }, Atoms][] = [];

@@ -4,6 +4,7 @@ import { accepts, both, type Dfa, isEmpty, ofSequences, without } from "../autom
 import { jsonCharacters, toBytes } from "../automata/bytes.ts";
 import { ANY } from "../automata/ranges.ts";
 import { setSyntax, syntaxDfa } from "../automata/regex.ts";
+import { once } from "../../process/once.ts";
 import { Budget, GrammarError } from "../error.ts";
 import {
   choice,
@@ -45,13 +46,15 @@ const MEMBERS_MAX = 2000;
 const STATES_MAX = 200_000;
 const WORK_MAX = 400_000;
 
-const anyName = syntaxDfa(
-  { kind: "repeat", body: setSyntax(ANY), least: 0, most: Infinity },
-  new Budget(WORK_MAX, "Names"),
+const anyName = once(() =>
+  syntaxDfa(
+    { kind: "repeat", body: setSyntax(ANY), least: 0, most: Infinity },
+    new Budget(WORK_MAX, "Names"),
+  )
 );
 
-const anyNameBytes = (() => {
-  const dfa = toBytes(anyName, jsonCharacters, new Budget(WORK_MAX, "Names"));
+const anyNameBytes = once((): Dfa => {
+  const dfa = toBytes(anyName(), jsonCharacters, new Budget(WORK_MAX, "Names"));
   // The quotes, before the first state and behind the accepting one.
   const end = dfa.accepting.length + 1;
   const edges = dfa.edges.map((own, state) => {
@@ -62,7 +65,7 @@ const anyNameBytes = (() => {
     accepting: [false, ...edges.map(() => false), true],
     edges: [[[0x22, 0x22, 1] as const], ...edges, []],
   };
-})();
+});
 
 /**
  * Objects of a view. The order is the declared one because any order would need a state for every set of members that have
@@ -111,7 +114,7 @@ function freeMember(view: View, names: readonly string[], context: ObjectContext
   if (view.names.length === 0 && view.objects.every((part) => Object.keys(part.patterns).length === 0)) {
     return plainFreeMember(names, atoms, context, budget);
   }
-  let base = without(anyName, ofSequences(names.map(codePoints)), budget);
+  let base = without(anyName(), ofSequences(names.map(codePoints)), budget);
   if (view.names.length > 0) {
     const allowed = context.strings(childrenOf(view.names));
     if (allowed !== undefined) base = both(base, allowed, budget);
@@ -151,7 +154,7 @@ function plainFreeMember(
 ): Expression {
   const value = context.isNever(atoms) ? NEVER : context.value(atoms);
   if (value === NEVER) return NEVER;
-  const dfa = without(anyNameBytes, ofSequences(names.map(nameBytes)), budget);
+  const dfa = without(anyNameBytes(), ofSequences(names.map(nameBytes)), budget);
   return context.rules.add(sequence({ kind: "automaton", dfa }, text(":"), context.gap, value));
 }
 

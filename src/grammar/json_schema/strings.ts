@@ -1,7 +1,7 @@
 /** Strings: patterns, formats, lengths. @module */
 
 import { both, type Dfa, ofSequences, repeated } from "../automata/dfa.ts";
-import { ANY_JSON_CHARACTER, jsonCharacters, toBytes } from "../automata/bytes.ts";
+import { anyJsonCharacter, jsonCharacters, toBytes } from "../automata/bytes.ts";
 import { ANY } from "../automata/ranges.ts";
 import { matchDfa, searchDfa } from "../automata/regex.ts";
 import { Budget, GrammarError } from "../error.ts";
@@ -76,7 +76,7 @@ const QUOTE = text('"');
 /** A whole string of any characters, in all ways in which JSON writes them. */
 const ANY_STRING: Dfa = (() => {
   // 0: before the quote, 1: between characters, last: behind the quote.
-  const characters = ANY_JSON_CHARACTER;
+  const characters = anyJsonCharacter();
   const end = characters.accepting.length + 1;
   const place = (state: number) => characters.accepting[state] ? 1 : state + 1;
   const edges = characters.edges.map((own) =>
@@ -99,7 +99,7 @@ export function stringExpression(bounds: StringBounds): Expression {
   if (least === 0 && lengthMax === Infinity) return { kind: "automaton", dfa: ANY_STRING };
   const most = lengthMax > LENGTH_MAX ? Infinity : lengthMax;
   if (least > LENGTH_MAX) throw new GrammarError(`minLength ${least} is not supported`, bounds.path);
-  return sequence(QUOTE, { kind: "characters", dfa: ANY_JSON_CHARACTER, least, most }, QUOTE);
+  return sequence(QUOTE, { kind: "characters", dfa: anyJsonCharacter(), least, most }, QUOTE);
 }
 
 /** Automata over code points as they are spelled; patterns and formats come again in other schemas. */
