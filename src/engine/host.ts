@@ -278,16 +278,17 @@ export class EngineHost {
     }
   }
 
-  /** Readies what grammars need while nobody waits for anything else. */
-  #prepare(constraints: Constraints): void {
+  /** Readies what grammars need while nobody waits for anything else. At first a while later: whoever loads a model has a request for it. */
+  #prepare(constraints: Constraints, ms = BUSY_MS): void {
     this.#preparing = setTimeout(() => {
+      const isIdle = this.#engine?.busy === false;
       try {
-        if (this.#closing || this.#engine?.busy === false && constraints.prepare()) return;
+        if (this.#closing || isIdle && constraints.prepare()) return;
       } catch {
         return; // the first grammar will tell
       }
-      this.#prepare(constraints);
-    }, this.#engine?.busy === false ? 0 : BUSY_MS);
+      this.#prepare(constraints, isIdle ? 0 : BUSY_MS);
+    }, ms);
   }
 
   #progress(): (doneBytes: number, totalBytes: number) => void {
