@@ -1,6 +1,7 @@
 /** From an answer on its way to its receipt. @module */
 
 import type { Completion, StepEvent } from "../protocol/answer.ts";
+import { nodeCrypto } from "../process/node.ts";
 import { EngineError } from "../protocol/errors.ts";
 import type { ModelInfo } from "../protocol/model_info.ts";
 import { NUMERICS_VERSION } from "../protocol/numerics.ts";
@@ -27,6 +28,7 @@ export class ReceiptDraft {
   #chain?: TokenChain;
 
   constructor(request: GenerationRequest, model: ReceiptModel) {
+    nodeCrypto(); // now, and not in the middle of a step's events
     this.#request = request;
     this.#model = model;
   }

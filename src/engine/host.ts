@@ -29,7 +29,8 @@ import {
   type ToEngine,
 } from "../protocol/messages.ts";
 import type { EngineOptions } from "../protocol/engine_options.ts";
-import type { RenderedChat, WorkRequest } from "../protocol/request.ts";
+import { isEmbedding, type RenderedChat, type WorkRequest } from "../protocol/request.ts";
+import { nodeCrypto } from "../process/node.ts";
 import { openDraft } from "./open_draft.ts";
 import { openWeights } from "./open_weights.ts";
 import { openPrefixStore } from "./prefix_store/open.ts";
@@ -170,6 +171,7 @@ export class EngineHost {
       this.#post({ type: "step", events: [{ id, tokens: [], text: "", error }] });
       return;
     }
+    if (!isEmbedding(request) && request.receipt === true) nodeCrypto(); // before anything is under way
     // Its grammar, or its prompt, may be what native code dies of.
     this.#noteStep([id]);
     this.#engine.add(id, request);
@@ -219,6 +221,7 @@ export class EngineHost {
       this.#draft = draft;
       const allocator = createKvPool(runner, options);
       const { classes = LIBRARY_CLASSES, ageingMs, prefixCache, prefixHashKey, speculation } = options;
+      if (prefixHashKey !== undefined) nodeCrypto();
       this.#chatTemplate = chatTemplate instanceof TemplateError
         ? new NoChatTemplate(chatTemplate)
         : chatTemplate;

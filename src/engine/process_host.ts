@@ -1,7 +1,7 @@
 /** The engine's thread in a process of its own: what a worker posts, or shares memory for, it writes to a pipe. @module */
 
 import type { FromEngine, ToEngine } from "../protocol/messages.ts";
-import { cloneFrame, FromProcess, idsFrame, readClone } from "../protocol/process_messages.ts";
+import { cloneFrame, FromProcess, idsFrame, prepareClones, readClone } from "../protocol/process_messages.ts";
 import { frameOf } from "../protocol/frames.ts";
 import { EngineHost, type EngineSigns } from "./host.ts";
 
@@ -17,6 +17,7 @@ export class ProcessVoice implements EngineSigns {
 
   constructor(write: (frame: Uint8Array) => void) {
     this.#write = write;
+    prepareClones();
   }
 
   post(message: FromEngine): void {

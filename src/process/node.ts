@@ -1,6 +1,9 @@
 /**
  * Modules of Node, loaded when they are first used. An `import` of one is loaded with the program, and with each
  * worker again: `node:crypto` alone would take a fifth of the time from a command to its first token.
+ *
+ * Loading lets promises that are waiting go on, as if the caller had returned: whoever is in the middle of something calls these
+ * beforehand.
  * @module
  */
 

@@ -39,6 +39,11 @@ export interface Hello {
   readonly clock: number;
 }
 
+/** To be called before the first {@linkcode cloneFrame} and {@linkcode readClone}, where nothing is under way. */
+export function prepareClones(): void {
+  nodeV8();
+}
+
 /** A frame of anything that can be cloned. Throws a DataCloneError for what cannot, RangeError for what is too long. */
 export function cloneFrame(kind: number, value: unknown): Uint8Array<ArrayBuffer> {
   return frameOf(kind, nodeV8().serialize(value));

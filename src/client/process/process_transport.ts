@@ -14,6 +14,7 @@ import {
   cloneFrame,
   FromProcess,
   type Hello,
+  prepareClones,
   readClone,
   readIds,
   ToProcess,
@@ -56,6 +57,7 @@ export class ProcessTransport implements Transport {
 
   /** Throws Deno's errors where the program may not be started, or is not there. */
   constructor({ command, log = () => {} }: ProcessOptions) {
+    prepareClones();
     this.#child = spawnEngine(command);
     this.#log = log;
     this.#writer = this.#child.stdin.getWriter();

@@ -34,7 +34,11 @@ def open_(threads, context, sequences, flash, kv, repack):
     wanted = (model_file, threads, kv)
     if opened == wanted:
         return {}
-    properties = {"INFERENCE_NUM_THREADS": threads, "KV_CACHE_PRECISION": KV_PRECISION[kv]}
+    scheduler = openvino_genai.SchedulerConfig()
+    scheduler.enable_prefix_caching = False  # its default would know a prompt again
+    scheduler.dynamic_split_fuse = False
+    scheduler.max_num_batched_tokens = max(512, context * sequences)
+    properties = {"INFERENCE_NUM_THREADS": threads, "KV_CACHE_PRECISION": KV_PRECISION[kv], "scheduler_config": scheduler}
     try:
         pipeline = openvino_genai.LLMPipeline(model_file, "CPU", **properties)
     except Exception as error:
