@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { serveModels, type ServeOptions } from "../mod.ts";
 import { kumi } from "./support/kumi.ts";
+import { TemporaryFolder } from "./support/models.ts";
 import { CHAT, ENDLESS, errorOf, QUESTION, startServer, TEXT } from "./support/server.ts";
 
 const SHOP = "key-of-shop-1", DESK = "key-of-desk-1", ROOT = "key-of-root-1";
@@ -32,7 +33,11 @@ function sumOf(metrics: string, name: string, label = ""): number {
 }
 
 Deno.test("a key over its minute gets 429 and when to come again, and others do not notice", async () => {
-  await using server = await start({ keys: [{ name: "shop", requestsPerMinute: 2, tokensPerMinute: 1000 }] });
+  const log: Record<string, unknown>[] = [];
+  await using server = await start({
+    keys: [{ name: "shop", requestsPerMinute: 2, tokensPerMinute: 1000 }],
+    accessLog: (line) => log.push(JSON.parse(line)),
+  });
   const short = { prompt: "Hi", max_tokens: 3, ignore_eos: true };
   const first = await server.ask(SHOP, TEXT, short);
   assertEquals(first.status, 200, await first.text());
@@ -56,6 +61,8 @@ Deno.test("a key over its minute gets 429 and when to come again, and others do 
   const seconds = Number(refused.headers.get("retry-after"));
   assert(seconds >= 1 && seconds <= 61, `${seconds}`);
   assertEquals(refused.headers.get("x-ratelimit-remaining-requests"), "0");
+  const { key_name, status, reason } = log.at(-1)!;
+  assertEquals([key_name, status, reason], ["shop", 429, "rate_limit_exceeded"]);
   // Lists cost nothing; other keys have limits of their own, or none.
   assertStringIncludes(await server.read(SHOP, "/v1/models"), '"demo"');
   const other = await server.ask(DESK, TEXT, short);
@@ -131,6 +138,17 @@ Deno.test("what keys have used is there as CSV and in the metrics, and both add 
     run.stderr,
   );
   for (const key of [SHOP, DESK, ROOT]) assert(!metrics.includes(key) && !run.stdout.includes(key));
+});
+
+Deno.test("a key without the class of batches begins none", async () => {
+  using folder = new TemporaryFolder();
+  await using server = await start({
+    keys: [{ name: "shop", classes: ["interactive"] }],
+    batches: { dir: folder.path },
+  });
+  const body = { input_file_id: "file-x", endpoint: CHAT, completion_window: "24h" };
+  assertEquals((await errorOf(server.ask(SHOP, "/v1/batches", body), 403)).code, "class_not_allowed");
+  await errorOf(server.ask(DESK, "/v1/batches", body), 404);
 });
 
 Deno.test("a key asks the models and classes that it may, and sees no others", async () => {

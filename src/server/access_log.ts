@@ -20,6 +20,8 @@ export interface AccessEntry {
   model?: string;
   /** Hash of the tenant, never a key. */
   tenant?: string;
+  /** Name of the key, as its owner's account has it. */
+  keyName?: string;
   promptTokens?: number;
   cachedTokens?: number;
   completionTokens?: number;
@@ -45,6 +47,7 @@ export function accessLine(entry: AccessEntry, time: Date): string {
     class: entry.class,
     model: entry.model,
     tenant: entry.tenant || undefined,
+    key_name: entry.keyName,
     prompt_tokens: entry.promptTokens,
     cached_tokens: entry.cachedTokens,
     completion_tokens: entry.completionTokens,
@@ -91,6 +94,8 @@ export interface AccessLogOptions {
   readonly write: (line: string) => void;
   /** The id of the HTTP request to which an answer belongs. */
   readonly requestOf: (answerId: string) => string;
+  /** The name of a tenant's key, where there is one. */
+  readonly keyNameOf?: (tenant: string) => string | undefined;
   readonly now?: () => Date;
 }
 
@@ -102,6 +107,7 @@ export interface AccessLogOptions {
 export class AccessLog implements RequestObserver {
   readonly #write: (line: string) => void;
   readonly #requestOf: (answerId: string) => string;
+  readonly #keyNameOf: (tenant: string) => string | undefined;
   readonly #now: () => Date;
   readonly #pending = new Map<string, Pending>();
   /** By id of the request. Each is answered soon. */
@@ -109,9 +115,10 @@ export class AccessLog implements RequestObserver {
   /** By id of the request. Each is answered soon. */
   readonly #routed = new Map<string, RoutedRequest>();
 
-  constructor({ write, requestOf, now = () => new Date() }: AccessLogOptions) {
+  constructor({ write, requestOf, keyNameOf = () => undefined, now = () => new Date() }: AccessLogOptions) {
     this.#write = write;
     this.#requestOf = requestOf;
+    this.#keyNameOf = keyNameOf;
     this.#now = now;
   }
 
@@ -176,6 +183,7 @@ export class AccessLog implements RequestObserver {
       method,
       route,
       tenant,
+      keyName: this.#keyNameOf(tenant),
       e2eMs: headMs,
       class: refusedClass,
       ...sums,

@@ -75,7 +75,9 @@ export function observersOf(
 ): RequestObserver {
   const observers = [metrics];
   if (accessLog !== undefined) {
-    observers.push(new AccessLog({ write: accessLog, requestOf }));
+    observers.push(
+      new AccessLog({ write: accessLog, requestOf, keyNameOf: (tenant) => usage?.accounts.of(tenant)?.name }),
+    );
   }
   if (usage !== undefined) observers.push(usage);
   observers.push(...others);

@@ -49,6 +49,8 @@ export class Batches {
   #worker: BatchWorker | null = null;
   readonly #lock: Deno.FsFile;
   readonly #service: Service;
+  /** Name of the latency class of all their requests. */
+  readonly className: string;
   readonly #ageSeconds: number;
   readonly #ended = new Map<BatchStatus, number>();
   readonly #requests = new Map<string, number>();
@@ -78,6 +80,7 @@ export class Batches {
     this.#loading = this.#load(service, endpoints, classes);
     this.#loading.catch((error) => printFault("kumi: batches cannot be done:", error));
     this.#service = service;
+    this.className = classOf(classes).name;
     settled.then(() => this.wake()).catch(() => {});
     this.#sweeping = setInterval(() => this.sweep(), SWEEP_MS);
     Deno.unrefTimer(this.#sweeping);
@@ -148,11 +151,15 @@ function add<K>(counts: Map<K, number>, key: K): void {
 }
 
 /** The class of the name "batch", or the least urgent one where there is none. */
-function powerOf({ models }: Service, classes: readonly LatencyClass[] = DEFAULT_CLASSES): BatchPower | null {
+function classOf(classes: readonly LatencyClass[] = DEFAULT_CLASSES): LatencyClass {
+  const least = classes.toSorted((a, b) => a.priority - b.priority)[0];
+  return classes.find(({ name }) => name === CLASS) ?? least;
+}
+
+function powerOf({ models }: Service, classes?: readonly LatencyClass[]): BatchPower | null {
   const room = roomOf(models);
   if (room === null) return null;
-  const least = classes.toSorted((a, b) => a.priority - b.priority)[0];
-  const { name, maxBatch } = classes.find(({ name }) => name === CLASS) ?? least;
+  const { name, maxBatch } = classOf(classes);
   return { class: name, parallel: maxBatch * room.workers, tokensMax: room.kvTokens * room.workers };
 }
 

@@ -64,6 +64,8 @@ export async function deleteFile({ batches: kept, exchange: { tenant, url } }: A
 export async function createBatch({ service, batches: kept, exchange }: Asking): Promise<Response> {
   const { files, batches } = kept;
   const { request, tenant } = exchange;
+  // Else each of its requests would be refused.
+  service.accounts.of(tenant)?.checkClass(kept.className);
   const fields = readFields(BATCH_BODY, await service.bodies.json(request), service.onUnknown);
   const { input_file_id, endpoint, completion_window, metadata, output_expires_after } = fields;
   const seconds = windowSeconds(completion_window);
