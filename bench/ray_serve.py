@@ -19,8 +19,8 @@ import time
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "deploy", "ray")
 sys.path.insert(0, FOLDER)
 
-import psutil  # noqa: E402 (Ray brings it)
 import ray  # noqa: E402
+import psutil  # noqa: E402 (Ray brings it: only now can it be found)
 import requests  # noqa: E402
 from ray import serve  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
