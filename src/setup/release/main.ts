@@ -104,7 +104,7 @@ async function main(args: readonly string[]): Promise<number> {
   note(`written to ${options.out}`);
   for (const { ok, text } of findings) console.log(`${ok ? "[x]" : "[ ]"} ${text}`);
   console.log(
-    `[x] libraries, packages of npm and JSR, ${archives.length} archives with licences, bills of materials, checksums
+    `[x] libraries, packages of npm and JSR, archives (${archives.length}) with licences, bills of materials, checksums
 [ ] deno task test has passed on this commit, in CI
 [ ] the figures in README.md and docs/figures.md are of this version
 [ ] an archive was tried on a machine of each system
@@ -114,7 +114,8 @@ ${changesOf(manifest.version, changes)}
 
 [ ] npm publish --access public, for each folder of ${options.out}/npm, kumi last
 [ ] cd ${options.out}/jsr && deno publish
-[ ] the archives, SHA256SUMS and bills of materials beside the tag`,
+[ ] the archives, SHA256SUMS and bills of materials beside the tag
+[ ] deno task pack --image, for linux-x64-gnu and linux-arm64-gnu, into the registry of images`,
   );
   return findings.every(({ ok }) => ok) ? 0 : 1;
 }
