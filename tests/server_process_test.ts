@@ -83,10 +83,8 @@ Deno.test("kumi serve reaches its upstreams with the permissions that it prints,
     keys.map((key) => `Bearer ${key}`),
   );
   child.kill("SIGTERM");
-  const [lines, { log }] = await Promise.all([
-    new Response(child.stdout).text(),
-    end().catch(() => ({ log: "" })),
-  ]);
+  const [lines, { log }] = await Promise.all([new Response(child.stdout).text(), end()]);
+  assertStringIncludes(log, "shutting down");
   assertEquals(lines.trim().split("\n").map((line) => JSON.parse(line).place), ["gpu", "cloud"]);
   for (const key of keys) assert(!`${printed.stdout}${lines}${log}`.includes(key));
 });

@@ -60,7 +60,7 @@ export async function follow(command: Deno.Command) {
   const url = /listening on (http:\S+?),?\s/.exec(`${log} `)?.[1] ?? "";
   const end = async () => {
     await until("\0never");
-    await child.stdout.cancel();
+    if (!child.stdout.locked) await child.stdout.cancel();
     return { code: (await child.status).code, log };
   };
   return { child, url, until, end };

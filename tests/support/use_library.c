@@ -77,8 +77,8 @@ static void multiply(uint32_t context, const char *level, int format) {
 // Memory that is reserved, filled and given back.
 static void use_arena(uint32_t context) {
   uint32_t arena = 0;
-  // Of two layers: KV heads, elements of a key and of a value, window, group.
-  uint32_t layers[2][5] = {{2, 64, 64, 0, 0}, {2, 64, 64, 0, 0}};
+  // Of two layers: KV heads, elements of a key and of a value, window, group, where values are.
+  uint32_t layers[2][6] = {{2, 64, 64, 0, 0, 0}, {2, 64, 64, 0, 0, 0}};
   CALL(kumi_arena_create, (uint32_t, void *, uint32_t, uint32_t, uint32_t, void *), context, layers, sizeof layers, 1 << 16, 1, &arena);
   CALL(kumi_arena_prefault, (uint32_t, uint32_t, uint32_t), arena, 0, 8);
   CALL(kumi_arena_give_back, (uint32_t, uint32_t, uint32_t), arena, 0, 1 << 16);
