@@ -13,6 +13,7 @@ import {
 import { locateModel } from "../src/client/locate_model.ts";
 import { HubStub } from "./hub_stub.ts";
 import { encodeZip } from "./support/zip.ts";
+import { waitUntil } from "./support/waiting.ts";
 
 const ignore = Deno.build.os === "windows"; // the stand-in is a shell script
 
@@ -148,7 +149,7 @@ Deno.test(
     const isStarted = () => Deno.stat(`${test.here}/started`).then(() => true, () => false);
     const download = downloadNamed(MODEL, { ...test.options, signal: controller.signal });
     const ended = assertRejects(() => download);
-    while (!await isStarted()) await new Promise((resolve) => setTimeout(resolve, 20));
+    await waitUntil(isStarted);
     controller.abort(stopped);
     assertEquals(await ended, stopped);
     assertEquals(await test.left(), ["tiny.gguf.lock", "tiny.gguf.pip"]);

@@ -6,6 +6,7 @@ import { DEFAULT_CLASSES } from "../scheduler/mod.ts";
 import { kumiCommand } from "./support/kumi.ts";
 import { type Module, npmModules } from "./support/npm.ts";
 import { ANSWER, errorOf, QUESTION, startServer, type TestServer } from "./support/server.ts";
+import { readUntil } from "./support/waiting.ts";
 
 const openai = await npmModules("openai@7");
 const [KEY, OTHER] = ["key-of-a-client", "key-of-another"];
@@ -417,8 +418,7 @@ Deno.test("a server that was killed in the middle of a batch goes on with it", a
     const child = (await kumiCommand(args)).spawn();
     await child.stdin.close();
     const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
-    let log = "";
-    while (!log.includes("ready:")) log += (await reader.read()).value ?? "";
+    const log = await readUntil(reader, "ready:");
     const url = /listening on (http:\S+?),/.exec(log)![1];
     const get = (path: string, init?: RequestInit) => fetch(url + path, init);
     const post = (path: string, body: unknown) =>

@@ -17,6 +17,7 @@ import {
   start,
 } from "./support/server_process.ts";
 import { ANSWER, CHAT, ENDLESS, errorOf, QUESTION, startServer, TEXT } from "./support/server.ts";
+import { waitUntil } from "./support/waiting.ts";
 
 Deno.test("kumi serve runs with the permissions that it prints, and SIGTERM ends it", async () => {
   const port = freePort();
@@ -129,27 +130,33 @@ Deno.test("examples/serve.ts serves, and a second signal ends it at once", async
     if (ready) break;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  // More than a second's work on a fast machine.
-  const endless = Array.from({ length: 20 }, () =>
-    fetch(url + TEXT, {
-      method: "POST",
-      body: JSON.stringify({ ...ENDLESS, n: 8 }),
-      headers: { "content-type": "application/json" },
-    }).then(({ body }) => body?.cancel(), () => {}));
-  // On a busy machine it takes a while until they have arrived; the server would be done at once without them.
-  let arrived = 0;
-  while (arrived < 64) {
+  // Work that is there whenever the signal comes: what has ended is asked for again until the server refuses. Its class
+  // has no objective, for which some would be refused at once.
+  let isOpen = true;
+  const ask = async () => {
+    while (isOpen) {
+      const response = await fetch(url + TEXT, {
+        method: "POST",
+        body: JSON.stringify({ ...ENDLESS, n: 8, class: "batch" }),
+        headers: { "content-type": "application/json" },
+      });
+      isOpen &&= response.ok;
+      await response.body?.cancel();
+    }
+  };
+  const clients = Array.from({ length: 20 }, () => ask().catch(() => isOpen = false));
+  await waitUntil(async () => {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     const counts = metrics.matchAll(/^vllm:num_requests_(?:running|waiting)\{.*\} (\d+)$/gm);
-    arrived = counts.reduce((sum, [, count]) => sum + Number(count), 0);
-  }
+    return counts.reduce((sum, [, count]) => sum + Number(count), 0) >= 64;
+  }, "64 sequences never ran or waited at once");
   child.kill("SIGINT");
   await until("shutting down");
   // What comes within a second of the first is the first again.
   const again = setInterval(() => child.kill("SIGINT"), 300);
   const { code } = await end();
   clearInterval(again);
-  await Promise.all(endless);
+  await Promise.all(clients);
   assertEquals(code, 130);
 });
 

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { TemporaryFolder } from "./support/models.ts";
 import { freePort, isWindows, output, SERVE, start } from "./support/server_process.ts";
 import { ANSWER, CHAT, QUESTION } from "./support/server.ts";
+import { waitUntil } from "./support/waiting.ts";
 
 const SHOP = "key-of-shop-1", DESK = "key-of-desk-1", ROOT = "key-of-root-1";
 
@@ -64,9 +65,7 @@ Deno.test({
       child.kill("SIGHUP");
       await until(told);
       // Answers come on both sides of it.
-      while (answers < before + 12 && failures.length === 0) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+      await waitUntil(() => answers >= before + 12 || failures.length > 0);
     };
     assertEquals((await ask(url, DESK))[0], 401);
     await write(`${first}${DESK} desk\n`, {

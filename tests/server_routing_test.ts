@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fakeUpstream } from "./support/fake_upstream.ts";
 import { placeOf, routedServer, withUpstream } from "./support/routed_server.ts";
 import { CHAT, errorOf, eventsOf, TEXT } from "./support/server.ts";
+import { readUntil, waitUntil } from "./support/waiting.ts";
 
 const QUESTION = { model: "m", messages: [{ role: "user", content: "Who is there?" }] };
 const PROMPT = { model: "m", prompt: "Who is there?" };
@@ -20,11 +21,6 @@ async function streamed(response: Response): Promise<string> {
     >[];
     return delta?.content ?? text ?? "";
   }).join("");
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !isSo(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  assert(isSo());
 }
 
 Deno.test("a request that belongs elsewhere is passed on as it is, with the upstream's name of the model and its key", async () => {
@@ -81,7 +77,7 @@ Deno.test("streams pass event by event, and the usage is kept from those who hav
   assertEquals(await text({}), "Hello from there[DONE]");
   there.behaviour.comment = ": hold on\r\n\r\nid: 3\r\n";
   assertEquals(await text({}), "Hello from there[DONE]");
-  await until(() => server.log.length === 5);
+  await waitUntil(() => server.log.length === 5);
   assertEquals(server.log.map(({ status, reason }) => [status, reason]), new Array(5).fill([200, "stop"]));
   assertEquals(server.heard.filter(([name]) => name === "firstToken").length, 5);
 });
@@ -91,12 +87,11 @@ Deno.test("a stream is passed on while it comes: its first token is there before
   const { server, there } = both;
   const response = await server.ask(CHAT, { ...QUESTION, stream: true });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  while (!text.includes("Hello")) text += (await reader.read()).value;
+  await readUntil(reader, "Hello");
   assertEquals(there.left, 0);
   await reader.cancel();
-  await until(() => there.left === 1);
-  await until(() => server.log.length === 1);
+  await waitUntil(() => there.left === 1);
+  await waitUntil(() => server.log.length === 1);
   assertEquals([server.log[0].status, server.log[0].reason], [499, "abort"]);
 });
 
@@ -239,7 +234,7 @@ Deno.test("what an upstream does not answer is answered here, as long as nothing
       const text = stream ? await streamed(answer) : (await answer.json()).choices[0].text;
       assertMatch(text, /^Hello from here/, `${name}, stream ${stream}`);
       assertEquals(there.seen.length, 1);
-      await until(() => server.log.length === 1);
+      await waitUntil(() => server.log.length === 1);
       const { place, place_reason, failed_places } = server.log[0];
       assertEquals([place, place_reason, failed_places], ["here", "retry", ["gpu"]]);
       assertEquals(server.heard.filter(([name]) => name === "refused"), []);
@@ -260,7 +255,7 @@ Deno.test("a stream that fails before its first token is answered here, and one 
     const { server } = both;
     const text = await streamed(await server.ask(TEXT, { ...PROMPT, stream: true }));
     assertEquals(text, "Hello from!upstream_failed");
-    await until(() => server.log.length === 1);
+    await waitUntil(() => server.log.length === 1);
     assertEquals([server.log[0].status, server.log[0].reason], [502, "error"]);
     assert((server.log[0].completion_tokens as number) >= 2, "what has passed is counted");
     assertEquals(server.here.asked.length, 0, "nobody says the beginning again");
@@ -358,7 +353,7 @@ Deno.test("what passes is counted, whatever an upstream says of it", async () =>
     await using both = await withUpstream({ words, usage }, { upstream: { price } });
     const { server } = both;
     await (await server.ask(TEXT, { ...PROMPT, stream })).text();
-    await until(() => server.log.length === 1);
+    await waitUntil(() => server.log.length === 1);
     const { prompt_tokens, completion_tokens, cost, told_tokens, counted_tokens } = server.log[0];
     return { prompt_tokens, completion_tokens, cost, told_tokens, counted_tokens } as Record<string, number>;
   };
@@ -468,7 +463,7 @@ Deno.test("a deadline holds elsewhere, too", async () => {
     429,
   );
   assertEquals(late.code, "deadline_missed");
-  await until(() => there.left === 1);
+  await waitUntil(() => there.left === 1);
 });
 
 Deno.test("a server that is to end waits for what passes, and ends it with an error when it takes too long", async () => {

@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { numbersFrom } from "./support/numbers.ts";
 import { ANSWER, assertIdle, CHAT, QUESTION, startServer, type TestServer, TEXT } from "./support/server.ts";
 import { SlowClients } from "./support/slow_clients.ts";
+import { waitUntil } from "./support/waiting.ts";
 
 async function connections({ get }: TestServer): Promise<number> {
   const metrics = await (await get("/metrics")).text();
@@ -37,7 +38,7 @@ Deno.test("a good client is answered beside more slow ones than there are places
   }
   await assertIdle(server.model);
   // The one that asks.
-  while (await connections(server) > 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitUntil(async () => await connections(server) <= 1);
 });
 
 /** Ways to leave: before the server can answer, during a prompt or an answer, with or without a stream. */
@@ -89,7 +90,7 @@ async function leave(count: number, seed: number) {
   await assertIdle(model);
   const { choices } = await (await post(CHAT, { messages: QUESTION, temperature: 0 })).json();
   assertEquals(choices[0].message.content, ANSWER);
-  while (await connections(server) > 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitUntil(async () => await connections(server) <= 1);
   const { workers } = await model.stats();
   return workers.flatMap(({ classes }) => classes).map(({ finished, refused }) => ({ ...finished, refused }));
 }

@@ -8,6 +8,7 @@ import { ProcessTransport } from "../src/client/process/process_transport.ts";
 import { WorkerTransport } from "../src/client/transport.ts";
 import { FAULTS } from "./support/faults.ts";
 import { ROOT } from "../src/setup/paths.ts";
+import { waitUntil } from "./support/waiting.ts";
 
 const ENGINE = { threads: 1, contextLength: 256 };
 const TOKENS = 60;
@@ -69,7 +70,7 @@ async function killEngine(model: Model): Promise<void> {
   const pid = pidOf(model);
   assert(pid !== undefined);
   Deno.kill(pid, "SIGKILL");
-  while (!model.health().ready || pidOf(model) === pid) await pause(5);
+  await waitUntil(() => model.health().ready && pidOf(model) !== pid);
 }
 
 function pause(ms: number): Promise<void> {

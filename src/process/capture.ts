@@ -12,6 +12,8 @@ export interface CaptureOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
   readonly signal?: AbortSignal;
+  /** Ends the tool as well; what it has said until then comes back. */
+  readonly stop?: AbortSignal;
 }
 
 /** Runs a tool to its end. Null where there is no such program. Throws the signal's reason when aborted. */
@@ -20,11 +22,17 @@ export async function capture(
   options: CaptureOptions = {},
 ): Promise<Captured | null> {
   options.signal?.throwIfAborted();
-  const { cwd, env, signal } = options;
+  const { cwd, env, signal, stop } = options;
+  const either = [signal, stop].filter((each) => each !== undefined);
   let output: Deno.CommandOutput;
   try {
-    output = await new Deno.Command(command[0], { args: command.slice(1), stdin: "null", cwd, env, signal })
-      .output();
+    output = await new Deno.Command(command[0], {
+      args: command.slice(1),
+      stdin: "null",
+      cwd,
+      env,
+      signal: either.length === 0 ? undefined : AbortSignal.any(either),
+    }).output();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return null;
     throw error;

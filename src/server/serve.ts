@@ -61,7 +61,9 @@ const FLUSH_MS = 2000;
  */
 export function serve(options: ServeOptions = {}): KumiServer {
   checkOptions("serve()", options, SERVE_CHECKS);
-  const { drainSeconds, model: spec, aliases } = { ...SERVE_DEFAULTS, ...defined(options) };
+  const { drainSeconds, model: spec, aliases, hostname } = { ...SERVE_DEFAULTS, ...defined(options) };
+  // Before anything is loaded.
+  checkExposure(hostname, options);
   const abort = new AbortController();
   let handler: Handler | undefined;
   const loading = loadModel(spec, {

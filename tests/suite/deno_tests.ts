@@ -29,6 +29,8 @@ const UNIT_BATCH = 24;
 const BATCH = 3;
 /** More processes than that would disturb each other's servers and threads. */
 const PROCESSES_MAX = 4;
+/** What one process may take, on a busy machine as well: one test that hangs leaves time to say which. */
+const PROCESS_MINUTES = 20;
 /** Of the tests that a change concerns no further process starts after that. */
 const CHANGED_MS = 40_000;
 
@@ -80,6 +82,7 @@ async function runBatch(context: Context, batch: Batch): Promise<Outcome> {
     context,
     [...command, ...context.stdFlags, ...PERMISSIONS, ...filter, ...batch],
     long,
+    options.long ? undefined : PROCESS_MINUTES,
   );
   const counts = countDenoTests(outcome.output);
   // A process that crashed says nothing of its tests.

@@ -57,24 +57,30 @@ export interface Context {
 }
 
 /** Only against what hangs: a busy machine may take long. */
-const STEP_TIMEOUT_MS = 60 * 60 * 1000;
+const TIMEOUT_MINUTES = 45;
 
 /** Runs a command to its end. */
 export async function tool(
   context: Context,
   command: readonly string[],
   env: Record<string, string> = {},
+  minutes = TIMEOUT_MINUTES,
 ): Promise<Outcome> {
-  const timeout = AbortSignal.timeout(STEP_TIMEOUT_MS);
-  const signal = AbortSignal.any([context.signal, timeout]);
-  try {
-    const result = await capture(command, { cwd: ROOT, env: { NO_COLOR: "1", ...env }, signal });
-    if (result === null) return { ok: false, output: `${command[0]} not found` };
-    return { ok: result.code === 0, output: stripColors(result.stdout + result.stderr) };
-  } catch (error) {
-    if (!timeout.aborted) throw error;
-    return { ok: false, output: `stopped after ${STEP_TIMEOUT_MS / 60_000} minutes: ${command.join(" ")}` };
-  }
+  const stop = AbortSignal.timeout(minutes * 60_000);
+  const result = await capture(command, {
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...env },
+    signal: context.signal,
+    stop,
+  });
+  if (result === null) return { ok: false, output: `${command[0]} not found` };
+  const output = stripColors(result.stdout + result.stderr);
+  if (!stop.aborted) return { ok: result.code === 0, output };
+  return {
+    ok: false,
+    output: `${output}
+stopped after ${minutes} minutes: ${command.join(" ")}`,
+  };
 }
 
 /**
