@@ -1,6 +1,6 @@
 /** Asks a running server. @module */
 
-import { fetchReason } from "../hub/fetch_reason.ts";
+import { fetchReason, hopelessReason } from "../hub/fetch_reason.ts";
 import { baseUrlOf, headersOf } from "../loadtest/target.ts";
 import { type Arguments, UsageError } from "./command.ts";
 
@@ -45,7 +45,8 @@ export async function askServerText(
     text = await response.text();
   } catch (error) {
     signal.throwIfAborted();
-    throw new Error(`${origin} cannot be reached: ${fetchReason(error)}`);
+    const reason = fetchReason(error);
+    throw new Error(`${origin} cannot be reached: ${hopelessReason(reason) ?? reason}`);
   }
   if (response.ok) return text;
   const hint = response.status === 401 ? " (KUMI_API_KEY has the key)" : "";
