@@ -71,6 +71,9 @@ export function trim({ accepting, edges }: Dfa): Dfa {
   };
 }
 
+/** The state from which nothing is accepted. */
+const DEAD = -1;
+
 /** Larger automata stay as they are: long chains would need as many rounds as they have states. */
 const MINIMIZED_MAX = 256;
 
@@ -82,17 +85,17 @@ export function minimize(dfa: Dfa): Dfa {
   for (;;) {
     const ids = new Map<string, number>();
     const next = dfa.edges.map((own, i) => {
-      const parts: string[] = [];
-      let before: [number, number, number] | undefined;
-      for (const [first, last, to] of own) {
-        if (before !== undefined && before[1] + 1 === first && before[2] === classes[to]) before[1] = last;
+      let key = `${classes[i]}`;
+      let first = 0, last = -1, to = DEAD;
+      for (const edge of own) {
+        const toClass = classes[edge[2]];
+        if (toClass === to && edge[0] === last + 1) last = edge[1];
         else {
-          if (before !== undefined) parts.push(before.join());
-          before = [first, last, classes[to]];
+          if (to !== DEAD) key += `;${first},${last},${to}`;
+          first = edge[0], last = edge[1], to = toClass;
         }
       }
-      if (before !== undefined) parts.push(before.join());
-      const key = `${classes[i]};${parts.join(";")}`;
+      if (to !== DEAD) key += `;${first},${last},${to}`;
       return ids.get(key) ?? (ids.set(key, ids.size), ids.size - 1);
     });
     classes = next;
@@ -135,8 +138,6 @@ export function accepts(dfa: Dfa, values: Iterable<number>): boolean {
   }
   return dfa.accepting[state];
 }
-
-const DEAD = -1;
 
 /** All numbers from the ranges, cut where either automaton's edges begin or end. */
 function cuts(a: readonly Edge[], b: readonly Edge[]): Range[] {
