@@ -108,7 +108,7 @@ function report(step: Step, outcome: Finished, context: Context, totals: Counts)
 }
 
 /**
- * Four lanes, so that the cores stay busy: the quick tools, this machine's Zig code, that of others, the
+ * Five lanes, so that the cores stay busy: the quick tools, the Zig code of this machine, of other x86-64 ones and of aarch64, the
  * TypeScript tests. Reports come in the order of the steps.
  */
 async function runSteps(

@@ -33,7 +33,7 @@ export interface Outcome {
 export interface Step {
   readonly name: string;
   readonly title: string;
-  readonly lane: "tools" | "native" | "emulated" | "deno";
+  readonly lane: "tools" | "native" | "emulated" | "aarch64" | "deno";
   /** Steps of other lanes that come before it, where they are run at all. */
   readonly after?: readonly string[];
   run(context: Context): Promise<Outcome>;

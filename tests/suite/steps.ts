@@ -163,20 +163,21 @@ export const STEPS: readonly Step[] = [
     name: "zig-test-emulated",
     title: "Zig unit tests on other x86-64 instruction sets, under Bochs",
     lane: "emulated",
-    // The emulator takes one processor for minutes: first, so that the others are not idle at the end.
+    // Emulators take one processor for minutes: they begin early, so that the others are not idle at the end.
     after: ["kernels", "references"],
     run: (context) => zigTests(context, emulatedTests),
   },
   {
     name: "disassembly-aarch64",
     title: "no instruction is beyond its level, aarch64",
-    lane: "emulated",
+    lane: "aarch64",
+    after: ["kernels", "references"],
     run: (context) => disassembly(context, "aarch64"),
   },
   {
     name: "zig-test-aarch64",
     title: "Zig unit tests, aarch64 under qemu",
-    lane: "emulated",
+    lane: "aarch64",
     run: aarch64,
   },
   {
