@@ -9,6 +9,7 @@ import { installPeer } from "../src/cli/bench/peer/install.ts";
 import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { type Arguments, type Command, numberOption } from "../src/cli/command.ts";
 import { resolveModelFile } from "../src/cli/model_option.ts";
+import { ensureBundle } from "../src/setup/bundle.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { commandPermissions } from "../src/cli/command_line.ts";
@@ -65,11 +66,12 @@ async function runStartup(args: Arguments): Promise<number> {
 async function partsSetting(model: string, threads: number, runs: number): Promise<PartsSetting> {
   const [[, task], [, command]] = await kumiCommands(model, threads);
   const all = [Deno.execPath(), "run", "--quiet", "--allow-all", ...stdFlags(await chooseStd())];
+  const main = await mainModule();
   const until = (words: string[], main: string) => [...words.slice(0, words.indexOf(main) + 1), "--version"];
   return {
     nothing: [...all, `${ROOT}/bench/startup/nothing.ts`],
     commands: [
-      ["kumi --version", until(command, MAIN)],
+      ["kumi --version", until(command, main)],
       ["deno task kumi --version", until(task, "kumi")],
       ["kumi run", command],
       ["deno task kumi run", task],
@@ -79,7 +81,10 @@ async function partsSetting(model: string, threads: number, runs: number): Promi
   };
 }
 
-const MAIN = `${ROOT}/src/cli/main.ts`;
+/** What the task runs. */
+async function mainModule(): Promise<string> {
+  return await ensureBundle({ std: await chooseStd() }) ?? `${ROOT}/src/cli/main.ts`;
+}
 
 /** What a user types, and the command line that the task starts. */
 async function kumiCommands(model: string, threads: number): Promise<[string, string[]][]> {
@@ -95,7 +100,14 @@ async function kumiCommands(model: string, threads: number): Promise<[string, st
       "kumi",
       ...args,
     ]],
-    ["kumi run", [Deno.execPath(), "run", ...flags, ...await commandPermissions(args), MAIN, ...args]],
+    ["kumi run", [
+      Deno.execPath(),
+      "run",
+      ...flags,
+      ...await commandPermissions(args),
+      await mainModule(),
+      ...args,
+    ]],
   ];
 }
 

@@ -201,7 +201,7 @@ async function testPackages(t: Deno.TestContext): Promise<void> {
     });
     assertEquals(dry?.code, 0, dry?.stderr);
     // What is loaded later is named by its own URL: there is nothing in it that publishing could rewrite.
-    const later = /warning\[unanalyzable-dynamic-import\][^]*?src\/cli\/later\.ts:[^]*?package\.json\n/;
+    const later = /warning\[unanalyzable-dynamic-import\][^]*?src\/process\/later\.ts:[^]*?package\.json\n/;
     const said = dry!.stderr.replace("Checking for slow types", "").replace(later, "");
     assert(!/\bwarning\b|slow type/i.test(said), said);
 

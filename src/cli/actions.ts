@@ -7,7 +7,7 @@
 import { startEngineWorker } from "../client/engine_worker.ts";
 import type { Arguments } from "./command.ts";
 import type { CommandName } from "./commands.ts";
-import { later } from "./later.ts";
+import { later } from "../process/later.ts";
 
 /** Resolves to the exit status. */
 type Action = (args: Arguments) => Promise<number>;

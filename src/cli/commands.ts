@@ -1,7 +1,7 @@
 /** All commands, in the order of the overview. Add one here, and what it does in `actions.ts`. @module */
 
 import type { KumiCommand } from "./command.ts";
-import { later } from "./later.ts";
+import { later } from "../process/later.ts";
 
 const command = later<KumiCommand>();
 

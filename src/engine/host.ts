@@ -192,7 +192,10 @@ export class EngineHost {
       const files = prefixStore && await ModelFiles.look(path);
       using opened = await openWeights(path, options, signal);
       const { file, warnings } = opened;
-      const { tokenizer, chatTemplate, hyperparameters: { layers } } = readModel(file);
+      // Another thread hashes what the model is known by, while this one goes on. Who needs it is told of errors.
+      file.digest().catch(() => {});
+      const checked = readModel(file);
+      const { tokenizer, chatTemplate, hyperparameters: { layers } } = checked;
       if (prefixStore !== undefined && stateBytesOf(layers) > 0) {
         throw new RangeError(
           'Option "prefixStore": states, which layers of this model keep, cannot be stored',
@@ -201,6 +204,7 @@ export class EngineHost {
       const { sequencesMax = 0, logitsRowsMax = Math.max(LOGITS_ROWS_DEFAULT, sequencesMax) } = options;
       const runner = await loadModelRunner(file, {
         ...options,
+        checked,
         logitsRowsMax,
         signal,
         shareFrom,

@@ -64,6 +64,21 @@ export class Library {
     return library;
   }
 
+  /**
+   * Opens the library that {@linkcode Library.acquire} gives without a path, and keeps it open while this thread
+   * lives: each opening readies a hundred functions, and takes some 20 ms. For a thread that has nothing to do yet. Where the
+   * library may not be opened, or cannot, whoever needs it is told.
+   */
+  static keepOpen(): void {
+    try {
+      const path = readEnvironment("KUMI_LIBRARY") ?? defaultLibraryPath();
+      // Asking for the permission would block a worker.
+      if (Deno.permissions.querySync({ name: "ffi", path }).state === "granted") Library.acquire();
+    } catch {
+      // its first user says so
+    }
+  }
+
   get symbols(): KernelSymbols {
     return this.#library.symbols;
   }

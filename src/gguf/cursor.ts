@@ -1,5 +1,6 @@
 import type { ByteSource } from "./byte_source.ts";
 import { GgufError } from "./error.ts";
+import { GAP_BYTES, TextArray } from "./text_array.ts";
 
 // Small enough that the windows of many refused files do not pile up before they are collected.
 const WINDOW_BYTES = 1 << 18;
@@ -12,17 +13,6 @@ export const HEADER_BUDGET_BYTES = 56 << 20;
 
 /** What an element of a string array costs beside its characters: a slot of the array and the string's header. */
 export const STRING_OVERHEAD_BYTES = 40;
-
-/** Bytes before a string: its length. */
-const LENGTH_BYTES = 8;
-
-/**
- * As many bytes that end with what they begin with nowhere: wherever it is found between two strings, it is
- * the whole of it and no end of one with the beginning of the other.
- */
-const SEPARATOR = "\0\0\0\0\0\0\0\x01";
-/** The same as two u32. */
-const SEPARATOR_WORDS = [0, 0x01000000] as const;
 
 /**
  * Reads little-endian values in order from a {@linkcode ByteSource} through one fixed window.
@@ -159,58 +149,54 @@ export class Cursor {
   }
 
   /**
-   * `count` strings, decoded a window at a time: one decoder call for thousands of strings, because a call for each is
-   * ten times slower. The caller has checked `count` against the bytes left.
+   * `count` strings, found first and then read at once. The caller has checked `count` against the bytes left.
    */
-  strings(count: number, what: string): string[] {
+  texts(count: number, what: string): TextArray {
     this.charge(count * STRING_OVERHEAD_BYTES, what);
-    const out = new Array<string>(count);
-    let done = 0;
-    while (done < count) {
-      const taken = this.#stringsInWindow(out, done, what);
-      if (taken === 0) {
-        // Its end lies outside the window: take it alone, which refills the window.
-        out[done] = this.string(`${what}[${done}]`);
-        done += 1;
-      }
-      done += taken;
+    const start = this.position;
+    const ends = new Uint32Array(count);
+    for (let done = 0; done < count;) {
+      done = this.#endsInWindow(ends, done, start, what);
+      if (done === count) break;
+      // It ends outside the window, or its length does.
+      const length = this.count(1, `the length of ${what}[${done}]`);
+      this.charge(2 * length, what);
+      this.#skip(length);
+      ends[done++] = this.position - start;
     }
-    return out;
+    const bytes = new Uint8Array(this.position - start);
+    this.#source.readAt(start, bytes);
+    const texts = TextArray.from(bytes, ends);
+    if (typeof texts === "number") throw new GgufError(`${what}[${texts}] is not valid UTF-8`);
+    return texts;
   }
 
   /**
-   * Decodes the strings that lie wholly inside the window into `out[first…]`; returns how many. Their length
-   * fields become separators, so that all decode as one text: a look at each byte would take a cold program
-   * ten times as long.
+   * Steps over the strings from number `first` on that lie wholly inside the window, notes where they end, counted
+   * from position `start`, and gives the number of the next one.
    */
-  #stringsInWindow(out: string[], first: number, what: string): number {
-    const start = this.#next;
-    const ends: number[] = [];
-    let at = start;
-    while (first + ends.length < out.length && this.#end - at >= LENGTH_BYTES) {
-      const length = this.#view.getUint32(at, true);
-      if (this.#view.getUint32(at + 4, true) !== 0 || length > this.#end - at - LENGTH_BYTES) break;
-      this.#view.setUint32(at, SEPARATOR_WORDS[0], true);
-      this.#view.setUint32(at + 4, SEPARATOR_WORDS[1], true);
-      at += LENGTH_BYTES + length;
-      ends.push(at);
+  #endsInWindow(ends: Uint32Array, first: number, start: number, what: string): number {
+    const view = this.#view, limit = this.#end, shift = this.#base - start;
+    let at = this.#next, done = first;
+    for (; done < ends.length && limit - at >= GAP_BYTES; done++) {
+      const length = view.getUint32(at, true);
+      if (view.getUint32(at + 4, true) !== 0 || length > limit - at - GAP_BYTES) break;
+      at += GAP_BYTES + length;
+      ends[done] = at + shift;
     }
-    if (ends.length === 0) return 0;
-    this.charge(2 * (at - start - LENGTH_BYTES * ends.length), what);
-    const parts = this.#tryDecode(this.#window.subarray(start, at))?.split(SEPARATOR) ?? [];
-    // As many parts as strings, and the nothing before the first: no string has a separator inside.
-    const isWhole = parts.length === ends.length + 1;
-    for (let i = 0; i < ends.length; i++) {
-      const text = isWhole ? parts[i + 1] : this.#decodeAt((ends[i - 1] ?? start) + LENGTH_BYTES, ends[i]);
-      if (text === null) throw new GgufError(`${what}[${first + i}] is not valid UTF-8`);
-      out[first + i] = text;
-    }
+    this.charge(2 * (at - this.#next - GAP_BYTES * (done - first)), what);
     this.#next = at;
-    return ends.length;
+    return done;
   }
 
-  #decodeAt(start: number, end: number): string | null {
-    return this.#tryDecode(this.#window.subarray(start, end));
+  /** Steps over bytes that are known to be there. */
+  #skip(length: number): void {
+    if (length <= this.#end - this.#next) {
+      this.#next += length;
+      return;
+    }
+    this.#base = this.position + length;
+    this.#next = this.#end = 0;
   }
 
   #tryDecode(bytes: Uint8Array): string | null {

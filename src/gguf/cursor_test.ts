@@ -19,7 +19,7 @@ function encoded(strings: readonly Uint8Array[]): Cursor {
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("Cursor.strings() gives each string as it is, whatever it holds", () => {
+Deno.test("Cursor.texts() gives each string as it is, whatever it holds", () => {
   const separator = "\0\0\0\0\0\0\0\x01";
   const plain = [
     "a",
@@ -45,13 +45,13 @@ Deno.test("Cursor.strings() gives each string as it is, whatever it holds", () =
       many,
     ]
   ) {
-    assertEquals(encoded(strings.map(utf8)).strings(strings.length, "list"), strings);
+    assertEquals(encoded(strings.map(utf8)).texts(strings.length, "list").strings(), strings);
   }
 });
 
-Deno.test("Cursor.strings() names the string that is not UTF-8", () => {
+Deno.test("Cursor.texts() names the string that is not UTF-8", () => {
   const halves = [utf8("ok"), Uint8Array.of(0xc3), Uint8Array.of(0xa9)];
-  assertThrows(() => encoded(halves).strings(3, "list"), GgufError, "list[1] is not valid UTF-8");
+  assertThrows(() => encoded(halves).texts(3, "list"), GgufError, "list[1] is not valid UTF-8");
   const last = [utf8("\0\0\0\0\0\0\0\x01"), utf8("é"), Uint8Array.of(0xff)];
-  assertThrows(() => encoded(last).strings(3, "list"), GgufError, "list[2] is not valid UTF-8");
+  assertThrows(() => encoded(last).texts(3, "list"), GgufError, "list[2] is not valid UTF-8");
 });

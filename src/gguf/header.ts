@@ -2,6 +2,7 @@ import { Cursor } from "./cursor.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { alignUp, GgufError, quote } from "./error.ts";
 import { tensorBytes, tensorType } from "./tensor_types.ts";
+import type { TextArray } from "./text_array.ts";
 import {
   isNumericType,
   type MetadataArray,
@@ -50,6 +51,8 @@ export interface GgufHeader {
   /** Tensor data alignment in bytes. */
   readonly alignment: number;
   readonly entries: readonly MetadataEntry[];
+  /** Those of the entries that are arrays of strings, as bytes, by key. */
+  readonly texts: ReadonlyMap<string, TextArray>;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Absolute position of the tensor data. */
   readonly dataOffset: number;
@@ -82,8 +85,9 @@ export function* headerSteps(source: ByteSource): Generator<number, GgufHeader> 
   assertAtMost(entryCount, ENTRIES_MAX, "the number of metadata keys");
 
   const entries = new Map<string, MetadataEntry>();
+  const texts = new Map<string, TextArray>();
   for (let i = 0; i < entryCount; i++) {
-    const entry = readEntry(cursor, i);
+    const entry = readEntry(cursor, i, texts);
     if (entries.has(entry.key)) throw new GgufError(`the key ${quote(entry.key)} appears twice`);
     entries.set(entry.key, entry);
     yield cursor.position;
@@ -102,7 +106,7 @@ export function* headerSteps(source: ByteSource): Generator<number, GgufHeader> 
   const dataOffset = alignUp(cursor.position, alignment);
   const tensors = placeTensors([...descriptions.values()], dataOffset, alignment, source.bytes);
   const chargedBytes = cursor.chargedBytes;
-  return { version, alignment, entries: [...entries.values()], tensors, dataOffset, chargedBytes };
+  return { version, alignment, entries: [...entries.values()], texts, tensors, dataOffset, chargedBytes };
 }
 
 /** {@linkcode headerSteps} in one go. */
@@ -159,7 +163,8 @@ function assertAtMost(value: number, max: number, what: string): void {
   if (value > max) throw new GgufError(`${what} is ${value}, more than the ${max} that are allowed`);
 }
 
-function readEntry(cursor: Cursor, index: number): MetadataEntry {
+/** Adds to `texts` what of them it reads. */
+function readEntry(cursor: Cursor, index: number, texts: Map<string, TextArray>): MetadataEntry {
   cursor.charge(ENTRY_OVERHEAD_BYTES, "the metadata");
   const key = cursor.string(`metadata key ${index}`, KEY_BYTES_MAX);
   if (key === "") throw new GgufError(`metadata key ${index} is empty`);
@@ -168,7 +173,20 @@ function readEntry(cursor: Cursor, index: number): MetadataEntry {
   if (type !== "array") return { key, type, value: readScalar(cursor, type, shown) };
   const elementType = readValueType(cursor, `the element type of ${shown}`);
   if (elementType === "array") throw new GgufError(`${shown} is an array of arrays, which is not supported`);
-  return { key, type, elementType, value: readArray(cursor, elementType, shown) };
+  const count = cursor.count(VALUE_BYTES_MIN[elementType], `the length of ${shown}`);
+  if (elementType !== "string") {
+    return { key, type, elementType, value: readArray(cursor, elementType, count, shown) };
+  }
+  const all = cursor.texts(count, shown);
+  texts.set(key, all);
+  return {
+    key,
+    type,
+    elementType,
+    get value() {
+      return all.strings();
+    },
+  };
 }
 
 function readValueType(cursor: Cursor, what: string): ValueTypeName {
@@ -202,11 +220,10 @@ function toBool(byte: number, what: string): boolean {
 
 function readArray(
   cursor: Cursor,
-  elementType: Exclude<ValueTypeName, "array">,
+  elementType: Exclude<ValueTypeName, "array" | "string">,
+  count: number,
   what: string,
 ): MetadataArray {
-  const count = cursor.count(VALUE_BYTES_MIN[elementType], `the length of ${what}`);
-  if (elementType === "string") return cursor.strings(count, what);
   if (isNumericType(elementType)) {
     const Constructor = NUMERIC_ARRAY[elementType];
     cursor.charge(count * Constructor.BYTES_PER_ELEMENT, what);

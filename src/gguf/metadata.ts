@@ -1,4 +1,5 @@
 import { GgufError, quote } from "./error.ts";
+import { MetadataMap } from "./metadata_map.ts";
 import type { MetadataArray, MetadataValue } from "./value_types.ts";
 
 /** What a getter accepts and what it gives for a key that is missing. */
@@ -36,9 +37,11 @@ export class MetadataReader {
     return value !== undefined && isArray(value);
   }
 
-  /** All keys with their values, in the file's order. */
-  entries(): IterableIterator<[string, MetadataValue]> {
-    return this.#values.entries();
+  /** The keys that begin so, without that, and their values, in the file's order. */
+  *entriesUnder(prefix: string): Generator<[string, MetadataValue]> {
+    for (const key of this.#values.keys()) {
+      if (key.startsWith(prefix)) yield [key.slice(prefix.length), this.#values.get(key)!];
+    }
   }
 
   /** An integer from 0 to 2³² − 1. */
@@ -97,6 +100,12 @@ export class MetadataReader {
     const value = this.#get(key, "array", options.fallback);
     if (!isArray(value)) throw wrong(key, "array", value);
     return value;
+  }
+
+  /** How many strings an array of them has; 0 where the key is missing. Makes no strings. */
+  stringCount(key: string): number {
+    const texts = this.#values instanceof MetadataMap ? this.#values.texts(key) : undefined;
+    return texts?.length ?? this.strings(key, { fallback: [] }).length;
   }
 
   /** An array of strings. */

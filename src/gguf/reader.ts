@@ -2,8 +2,9 @@ import { type ByteSource, FileSource } from "./byte_source.ts";
 import { GgufError, quote } from "./error.ts";
 import { type GgufHeader, headerSteps, type TensorInfo } from "./header.ts";
 import { MetadataReader } from "./metadata.ts";
+import { MetadataMap } from "./metadata_map.ts";
 import { otherParts, SPLIT_KEYS, type SplitPart, splitPart } from "./split.ts";
-import type { MetadataEntry, MetadataValue } from "./value_types.ts";
+import type { MetadataEntry } from "./value_types.ts";
 
 export { GgufError } from "./error.ts";
 export type { TensorInfo } from "./header.ts";
@@ -49,7 +50,7 @@ export class GgufFile implements Disposable {
   /** Metadata in the file's order, with the types that the file gives; of a split model without the keys that tell of it. */
   readonly entries: readonly MetadataEntry[];
   /** Metadata values by key. */
-  readonly metadata: ReadonlyMap<string, MetadataValue>;
+  readonly metadata: MetadataMap;
   /** Typed access to the metadata. */
   readonly get: MetadataReader;
   /** Tensors by name, in the file's order. */
@@ -57,6 +58,7 @@ export class GgufFile implements Disposable {
   readonly #parts: readonly GgufPart[];
   /** Which part a tensor lies in. */
   readonly #partOf: ReadonlyMap<string, GgufPart>;
+  #digest: Promise<string> | undefined;
 
   /** Of one file, or of all parts of a split model in order. Throws GgufError where they do not belong together. */
   constructor(...parts: readonly [GgufPart, ...GgufPart[]]) {
@@ -69,7 +71,7 @@ export class GgufFile implements Disposable {
     this.entries = parts.length === 1
       ? header.entries
       : header.entries.filter(({ key }) => !SPLIT_KEYS.has(key));
-    this.metadata = new Map(this.entries.map(({ key, value }) => [key, value]));
+    this.metadata = new MetadataMap(this.entries, header.texts);
     this.get = new MetadataReader(this.metadata);
     this.#parts = parts;
     this.#partOf = placeTensors(parts);
@@ -107,7 +109,11 @@ export class GgufFile implements Disposable {
    * over the tensors' data; of all parts where there are several. Throws {@linkcode GgufError} when the file is closed or has become
    * shorter.
    */
-  async digest(): Promise<string> {
+  digest(): Promise<string> {
+    return this.#digest ??= this.#makeDigest();
+  }
+
+  async #makeDigest(): Promise<string> {
     // Read before anything is waited for: the file may be closed meanwhile.
     const samples = this.#parts.map((part) => withPath(part.path, () => sampleOf(part)));
     const digests = await Promise.all(samples.map(sha256));
@@ -221,7 +227,7 @@ async function openOther(path: string, place: SplitPart, options: OpenGgufOption
 }
 
 function readerOf({ header }: GgufPart): MetadataReader {
-  return new MetadataReader(new Map(header.entries.map(({ key, value }) => [key, value])));
+  return new MetadataReader(new MetadataMap(header.entries, header.texts));
 }
 
 /** The first part may say how many tensors all have. */
@@ -246,7 +252,7 @@ async function parseInTurns(source: ByteSource, { signal, progress }: OpenGgufOp
     }
     if (performance.now() - turnStart < TURN_MS) continue;
     progress?.(step.value, source.bytes);
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Promise<void>((resolve) => setImmediate(resolve)); // a timer would take 2 ms
     signal?.throwIfAborted();
     turnStart = performance.now();
   }

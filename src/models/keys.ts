@@ -151,7 +151,7 @@ export function checkKeys(
   h: Hyperparameters,
   { ownKeys = [] }: Pick<ModelFamily, "ownKeys">,
 ): void {
-  for (const [key, value] of keysOf(file, h.architecture)) {
+  for (const [key, value] of file.get.entriesUnder(`${h.architecture}.`)) {
     if (ownKeys.includes(key)) continue;
     const change = lookUp(CHANGES, key);
     if (change === undefined || (change.isNeutral ?? isNothing)(value, h)) continue;
@@ -184,16 +184,9 @@ export function unknownKeys(
   { architecture, ownKeys = [] }: Pick<ModelFamily, "architecture" | "ownKeys">,
 ): string[] {
   const known = Object.fromEntries([...READ, ...HARMLESS, ...ownKeys].map((key) => [key, true]));
-  return [...keysOf(file, architecture)]
+  return [...file.get.entriesUnder(`${architecture}.`)]
     .filter(([key]) => lookUp(known, key) === undefined && lookUp(CHANGES, key) === undefined)
     .map(([key]) => `${architecture}.${key}`);
-}
-
-function* keysOf({ get }: ModelHeader, architecture: string): Generator<[string, MetadataValue]> {
-  const prefix = `${architecture}.`;
-  for (const [key, value] of get.entries()) {
-    if (key.startsWith(prefix)) yield [key.slice(prefix.length), value];
-  }
 }
 
 /** The entry of a key, or of the first pattern that it matches. */

@@ -72,7 +72,7 @@ function readVocab({ get, tensors }: ModelHeader, hidden: number): number {
     const shape = [...table.dims].reverse().join(", ");
     throw new ModelError(`tensor "${TOKEN_TABLE}" must be [vocabulary, ${hidden}], it is [${shape}]`);
   }
-  const tokens = get.strings("tokenizer.ggml.tokens", { fallback: [] }).length;
+  const tokens = get.stringCount("tokenizer.ggml.tokens");
   if (tokens > vocab) {
     throw new ModelError(`the tokenizer has ${tokens} tokens and the token table ${vocab} rows`);
   }

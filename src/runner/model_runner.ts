@@ -11,7 +11,7 @@ import { planScratch } from "../layers/scratch.ts";
 import { kvLayersOf } from "../layers/state_shape.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
 import { separateFile } from "../models/fused.ts";
-import { checkModel } from "../models/check.ts";
+import { type CheckedModel, checkModel } from "../models/check.ts";
 import { withoutIgnored } from "../models/compose.ts";
 import type { ComputeOptions } from "../protocol/engine_options.ts";
 import type { ModelFamily } from "../models/family.ts";
@@ -48,6 +48,8 @@ export interface RunnerOptions extends ComputeOptions {
   signal?: AbortSignal;
   /** What computes the file, in place of the family that it names. */
   family?: ModelFamily;
+  /** What a check of the file gave; default: it is checked. */
+  checked?: CheckedModel;
 }
 
 /**
@@ -274,7 +276,7 @@ interface RunnerParts {
  */
 export async function loadModelRunner(file: ModelFile, options: RunnerOptions = {}): Promise<ModelRunner> {
   options.signal?.throwIfAborted();
-  const model = checkModel(file, options.family);
+  const model = options.checked ?? checkModel(file, options.family);
   const { hyperparameters: h, decoder: spec } = model;
   const separate = separateFile(file, model.fusions, (...blocks) => kernels.dequantize(...blocks));
   const parts = { ...separate, tensors: withoutIgnored(separate.tensors, model) };

@@ -6,6 +6,7 @@
  */
 
 import { BuildError, ensureLibrary, ensureReferenceLibrary } from "./build.ts";
+import { ensureBundle } from "./bundle.ts";
 import { ParentWatch } from "../process/parent_watch.ts";
 import { buildAll } from "./build_all.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
@@ -45,6 +46,19 @@ async function runFile(
   return await foreground(command, { cwd: userFolder(), env: { KUMI_STD: source }, stop });
 }
 
+const MAIN = `${ROOT}/src/cli/main.ts`;
+
+/** The command line for a command that runs models: as it stands where stacks shall name its lines. */
+async function bundled(signal: AbortSignal): Promise<string> {
+  if (Deno.env.get("KUMI_DEBUG")) return MAIN;
+  try {
+    return await ensureBundle({ std: await chooseStd(), signal }) ?? MAIN;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return MAIN; // where nothing can be written, say
+  }
+}
+
 /** Asks the command what it needs, and runs it with that and no more. */
 async function runCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
   const { permissionFlags } = await import("../cli/access.ts");
@@ -54,7 +68,8 @@ async function runCommand(args: readonly string[], signal: AbortSignal): Promise
   const gone = new AbortController();
   // The command sees only its own parent, which is this process: this one may see those before it.
   using _watch = access.endsWithParent ? new ParentWatch(() => gone.abort()) : null;
-  return await runFile(`${ROOT}/src/cli/main.ts`, args, permissionFlags(access), gone.signal);
+  const main = access.library ? await bundled(signal) : MAIN;
+  return await runFile(main, args, permissionFlags(access), gone.signal);
 }
 
 const BENCH_PERMISSIONS = "--no-prompt --allow-read --allow-write --allow-env --allow-ffi --allow-sys".split(

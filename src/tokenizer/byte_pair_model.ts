@@ -60,14 +60,14 @@ export class BytePairModel implements TokenizerModel {
   }
 
   bytesOf(id: number): Uint8Array {
-    return alphabetToBytes(this.#vocabulary.texts[id]);
+    return alphabetToBytes(this.#vocabulary.texts.at(id));
   }
 
   #encodeWord(word: string, ids: number[]): void {
     // A UTF-16 code unit takes at most three bytes of UTF-8.
     if (this.#bytes.length < word.length * 3) this.#bytes = new Uint8Array(word.length * 3);
     const count = encoder.encodeInto(word, this.#bytes).written;
-    if (this.#preTokenizer.ignoreMerges && count <= this.#vocabulary.lookupCharsMax) {
+    if (this.#preTokenizer.ignoreMerges && count <= this.#vocabulary.texts.bytesMax) {
       const whole = this.#vocabulary.lookup(bytesToAlphabet(this.#bytes.subarray(0, count)));
       if (whole !== undefined) {
         ids.push(whole);

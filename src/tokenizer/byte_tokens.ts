@@ -2,6 +2,9 @@
 
 import { TokenKind, type Vocabulary } from "./vocabulary.ts";
 
+/** Bytes of UTF-8 in the text of such a token. */
+const BYTE_TOKEN_BYTES = "<0x0A>".length;
+
 /** The byte that a token such as <0x0A> stands for, or undefined. */
 export function byteOf(text: string): number | undefined {
   const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(text);
@@ -9,13 +12,13 @@ export function byteOf(text: string): number | undefined {
 }
 
 /** Ids of the tokens of bytes, by byte; -1 where there is none. */
-export function readByteIds(vocabulary: Vocabulary): Int32Array {
+export function readByteIds({ texts, kinds }: Vocabulary): Int32Array {
   const ids = new Int32Array(256).fill(-1);
-  for (let id = 0; id < vocabulary.size; id++) {
-    if (!vocabulary.texts[id].startsWith("<0x")) continue;
-    const byte = byteOf(vocabulary.texts[id]);
+  for (let id = 0; id < texts.length; id++) {
+    if (texts.bytesOf(id) !== BYTE_TOKEN_BYTES) continue;
+    const byte = byteOf(texts.at(id));
     if (byte === undefined) continue;
-    if (ids[byte] < 0 || vocabulary.kinds[id] === TokenKind.byte) ids[byte] = id;
+    if (ids[byte] < 0 || kinds[id] === TokenKind.byte) ids[byte] = id;
   }
   return ids;
 }

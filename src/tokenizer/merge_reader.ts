@@ -2,9 +2,12 @@
 
 import { TokenizerError } from "./error.ts";
 import { RANKS_MAX } from "./merger.ts";
-import { type Metadata, readStrings } from "./metadata.ts";
+import { type Metadata, readTexts } from "./metadata.ts";
 import { PairTable } from "./pair_table.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+
+/** As a byte of UTF-8, of which no other character has it. */
+const SPACE = 0x20;
 
 /**
  * Merges "left right" of the file as a table of id pairs, rank and result. The first of equal merges counts.
@@ -13,7 +16,7 @@ import type { Vocabulary } from "./vocabulary.ts";
  * trained with.
  */
 export function readMerges(metadata: Metadata, vocabulary: Vocabulary): PairTable {
-  const merges = readStrings(metadata, "merges");
+  const merges = readTexts(metadata, "merges");
   if (merges === undefined) {
     throw new TokenizerError("tokenizer.ggml.merges is missing: byte-level BPE needs it");
   }
@@ -23,17 +26,19 @@ export function readMerges(metadata: Metadata, vocabulary: Vocabulary): PairTabl
     );
   }
   const tokens = vocabulary.index;
+  const { bytes } = merges;
   const pairs = new PairTable(merges.length);
   for (let rank = 0; rank < merges.length; rank++) {
-    const merge = merges[rank];
+    const start = merges.startOf(rank), end = merges.ends[rank];
     // A token may itself begin with a space, but not be one.
-    const space = merge.indexOf(" ", 1);
-    if (space < 0) throw badMerge(rank, merge, "has no space between two tokens");
-    const left = tokens.start().take(merge, 0, space).find();
-    const result = tokens.take(merge, space + 1, merge.length).find();
-    const right = tokens.start().take(merge, space + 1, merge.length).find();
+    let space = start + 1;
+    while (space < end && bytes[space] !== SPACE) space++;
+    if (space >= end) throw badMerge(rank, merges.at(rank), "has no space between two tokens");
+    const left = tokens.start().take(bytes, start, space).mark().find();
+    const result = tokens.take(bytes, space + 1, end).find();
+    const right = tokens.sinceMark().find();
     if (left < 0 || right < 0 || result < 0) {
-      throw badMerge(rank, merge, "names a token that is not in the vocabulary");
+      throw badMerge(rank, merges.at(rank), "names a token that is not in the vocabulary");
     }
     if (vocabulary.isText(left) && vocabulary.isText(right) && vocabulary.isText(result)) {
       pairs.add(left, right, rank, result);

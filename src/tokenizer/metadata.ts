@@ -1,5 +1,7 @@
 /** Reads of the `tokenizer.ggml.*` keys of a GGUF file with clear errors; arrays may be plain or typed. */
 
+import { MetadataMap } from "../gguf/metadata_map.ts";
+import { TextArray } from "../gguf/text_array.ts";
 import { TokenizerError } from "./error.ts";
 
 /** GGUF metadata as the reader gives it: key to value. */
@@ -70,6 +72,16 @@ export function readStrings(metadata: Metadata, name: string): readonly string[]
   return value;
 }
 
+/**
+ * As {@linkcode readStrings}, as bytes: of a file that was read no strings are made.
+ */
+export function readTexts(metadata: Metadata, name: string): TextArray | undefined {
+  const texts = metadata instanceof MetadataMap ? metadata.texts(PREFIX + name) : undefined;
+  if (texts !== undefined) return texts;
+  const strings = readStrings(metadata, name);
+  return strings && TextArray.of(strings);
+}
+
 /** An array of numbers of exactly `length` items, or undefined when the file has none. */
 export function readNumbers(metadata: Metadata, name: string, length: number): ArrayLike<number> | undefined {
   const value = metadata.get(PREFIX + name);
@@ -84,7 +96,8 @@ export function readNumbers(metadata: Metadata, name: string, length: number): A
       `${PREFIX}${name} must have one item per token (${length}): it has ${list.length}`,
     );
   }
-  for (let i = 0; i < length; i++) {
+  const isOfIntegers = list instanceof Int32Array || list instanceof Uint32Array;
+  for (let i = 0; !isOfIntegers && i < length; i++) {
     if (typeof list[i] !== "number" || Number.isNaN(list[i])) {
       throw wrongType(`${name}[${i}]`, "a number", list[i]);
     }

@@ -1,21 +1,18 @@
+/** Of each place in the table: left id + 1 or 0, right id, the two numbers. */
+const WORDS = 4;
+
 /**
- * A hash table from a pair of token ids to two numbers: open addressing in typed arrays, built for millions
- * of look-ups.
+ * A hash table from a pair of token ids to two numbers: open addressing in a typed array, built for millions
+ * of look-ups. What one touches lies together.
  */
 export class PairTable {
-  #left: Int32Array;
-  #right: Int32Array;
-  #first: Int32Array;
-  #second: Int32Array;
+  #table: Int32Array;
   #mask: number;
   #count = 0;
 
   constructor(expectedPairs: number) {
     const capacity = 1 << Math.max(4, Math.ceil(Math.log2(expectedPairs * 2 + 1)));
-    this.#left = new Int32Array(capacity).fill(-1);
-    this.#right = new Int32Array(capacity);
-    this.#first = new Int32Array(capacity);
-    this.#second = new Int32Array(capacity);
+    this.#table = new Int32Array(capacity * WORDS);
     this.#mask = capacity - 1;
   }
 
@@ -25,32 +22,38 @@ export class PairTable {
 
   /** Position of the pair for `first` and `second`, or -1 when it is not in the table. */
   find(left: number, right: number): number {
-    for (let at = this.#hash(left, right);; at = (at + 1) & this.#mask) {
-      if (this.#left[at] === -1) return -1;
-      if (this.#left[at] === left && this.#right[at] === right) return at;
-    }
+    const at = this.#place(left, right);
+    return this.#table[at] === 0 ? -1 : at;
   }
 
   first(position: number): number {
-    return this.#first[position];
+    return this.#table[position + 2];
   }
 
   second(position: number): number {
-    return this.#second[position];
+    return this.#table[position + 3];
   }
 
   /** Adds a pair (ids ≥ 0) unless it is there already: the earlier one wins. */
   add(left: number, right: number, first: number, second: number): void {
     if ((this.#count + 1) * 2 > this.#mask + 1) this.#grow();
-    let at = this.#hash(left, right);
-    for (; this.#left[at] !== -1; at = (at + 1) & this.#mask) {
-      if (this.#left[at] === left && this.#right[at] === right) return;
-    }
-    this.#left[at] = left;
-    this.#right[at] = right;
-    this.#first[at] = first;
-    this.#second[at] = second;
+    const at = this.#place(left, right);
+    const table = this.#table;
+    if (table[at] !== 0) return;
+    table[at] = left + 1;
+    table[at + 1] = right;
+    table[at + 2] = first;
+    table[at + 3] = second;
     this.#count++;
+  }
+
+  /** Where the pair is, or would be. Negative ids are nowhere. */
+  #place(left: number, right: number): number {
+    const table = this.#table, key = left + 1;
+    for (let at = this.#hash(left, right);; at = (at + 1) & this.#mask) {
+      const place = at * WORDS;
+      if (table[place] === 0 || table[place] === key && table[place + 1] === right) return place;
+    }
   }
 
   #hash(left: number, right: number): number {
@@ -62,16 +65,13 @@ export class PairTable {
   }
 
   #grow(): void {
-    const old = { left: this.#left, right: this.#right, first: this.#first, second: this.#second };
+    const old = this.#table;
     const capacity = (this.#mask + 1) * 2;
-    this.#left = new Int32Array(capacity).fill(-1);
-    this.#right = new Int32Array(capacity);
-    this.#first = new Int32Array(capacity);
-    this.#second = new Int32Array(capacity);
+    this.#table = new Int32Array(capacity * WORDS);
     this.#mask = capacity - 1;
     this.#count = 0;
-    for (let i = 0; i < old.left.length; i++) {
-      if (old.left[i] !== -1) this.add(old.left[i], old.right[i], old.first[i], old.second[i]);
+    for (let at = 0; at < old.length; at += WORDS) {
+      if (old[at] !== 0) this.add(old[at] - 1, old[at + 1], old[at + 2], old[at + 3]);
     }
   }
 }

@@ -10,6 +10,6 @@ const encoder = new TextEncoder();
 
 /** Bytes that a normal or byte token stands for. */
 export function bytesOfPiece({ texts, kinds }: Vocabulary, id: number): Uint8Array {
-  const byte = kinds[id] === TokenKind.byte ? byteOf(texts[id]) : undefined;
-  return byte !== undefined ? Uint8Array.of(byte) : encoder.encode(texts[id].replaceAll(SPACE_MARK, " "));
+  const byte = kinds[id] === TokenKind.byte ? byteOf(texts.at(id)) : undefined;
+  return byte !== undefined ? Uint8Array.of(byte) : encoder.encode(texts.at(id).replaceAll(SPACE_MARK, " "));
 }

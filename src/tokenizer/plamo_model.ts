@@ -59,7 +59,7 @@ export class PlamoModel implements TokenizerModel {
   }
 
   bytesOf(id: number): Uint8Array {
-    const text = this.#vocabulary.texts[id];
+    const text = this.#vocabulary.texts.at(id);
     const byte = this.#vocabulary.kinds[id] === TokenKind.byte ? byteOf(text) : undefined;
     return byte !== undefined ? Uint8Array.of(byte) : encoder.encode(text);
   }

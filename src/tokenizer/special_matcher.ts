@@ -20,12 +20,10 @@ export class SpecialMatcher {
 
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
-    const encoder = new TextEncoder();
     const lengths = new Map<number, number>();
-    for (let id = 0; id < vocabulary.size; id++) {
-      if (vocabulary.isSpecial(id) && vocabulary.texts[id] !== "") {
-        lengths.set(id, encoder.encode(vocabulary.texts[id]).length);
-      }
+    for (const id of vocabulary.specialIds()) {
+      const length = vocabulary.texts.bytesOf(id);
+      if (length > 0) lengths.set(id, length);
     }
     this.#all = [...lengths.keys()].sort((a, b) => lengths.get(b)! - lengths.get(a)! || a - b);
     this.#userDefined = this.#all.filter((id) => !vocabulary.isControl(id));
@@ -40,7 +38,7 @@ export class SpecialMatcher {
     const matches: SpecialMatch[] = [];
     const taken = new Taken(text.length);
     for (const id of candidates) {
-      const token = this.#vocabulary.texts[id];
+      const token = this.#vocabulary.texts.at(id);
       const owned = this.#vocabulary.isControl(id) ? userOwned : undefined;
       for (let at = text.indexOf(token); at >= 0; at = text.indexOf(token, at)) {
         const end = at + token.length;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TextArray } from "../gguf/text_array.ts";
 import { type Metadata, readIds, readString } from "./metadata.ts";
 
 /** Ids of tokens that take the white space before them, and of those that take what is behind them. */
@@ -15,7 +16,7 @@ export interface Strips {
 /** What the file says, or what is known of its models. `isSpecial`: whether text is searched for a token. */
 export function readStrips(
   metadata: Metadata,
-  texts: readonly string[],
+  texts: TextArray,
   isSpecial: (id: number) => boolean,
 ): Strips {
   const left = readIds(metadata, "kumi.lstrip", texts.length);
@@ -24,7 +25,7 @@ export function readStrips(
   if (left !== undefined || right !== undefined || !isPhi3) {
     return { left: new Set(left), right: new Set(right) };
   }
-  const ids = texts.keys().filter((id) => isSpecial(id) && !PHI3_KEEPS.has(texts[id]));
+  const ids = texts.ends.keys().filter((id) => isSpecial(id) && !PHI3_KEEPS.has(texts.at(id)));
   return { left: new Set(), right: new Set(ids) };
 }
 

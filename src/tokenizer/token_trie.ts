@@ -7,8 +7,7 @@ export class TokenTrie {
   readonly #ids: number[] = [-1];
 
   constructor(vocabulary: Vocabulary) {
-    for (let id = 0; id < vocabulary.size; id++) {
-      const text = vocabulary.texts[id];
+    for (const [id, text] of vocabulary.texts.strings().entries()) {
       if (vocabulary.lookup(text) !== id) continue;
       let node = 0;
       for (let i = 0; i < text.length; i++) {

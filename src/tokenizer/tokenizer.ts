@@ -80,14 +80,16 @@ export class Tokenizer {
 
   /** Id of a control token by its text, e.g. "<|im_end|>". */
   controlId(text: string): number | undefined {
-    const id = this.#vocabulary.texts.indexOf(text);
-    return id >= 0 && this.#vocabulary.isControl(id) ? id : undefined;
+    const id = this.#vocabulary.idOf(text);
+    return id !== undefined && this.isControl(id) ? id : undefined;
   }
 
   /** Texts of all control tokens, by id. */
   controlTexts(): Map<number, string> {
     const texts = new Map<number, string>();
-    this.#vocabulary.texts.forEach((text, id) => this.isControl(id) && texts.set(id, text));
+    for (let id = 0; id < this.vocabSize; id++) {
+      if (this.isControl(id)) texts.set(id, this.#vocabulary.texts.at(id));
+    }
     return texts;
   }
 
@@ -189,7 +191,7 @@ export class Tokenizer {
 
   #makePiece(id: number): Uint8Array {
     const isText = this.isControl(id) || this.#vocabulary.kinds[id] === TokenKind.userDefined;
-    return isText ? new TextEncoder().encode(this.#vocabulary.texts[id]) : this.#model.bytesOf(id);
+    return isText ? new TextEncoder().encode(this.#vocabulary.texts.at(id)) : this.#model.bytesOf(id);
   }
 }
 

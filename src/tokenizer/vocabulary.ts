@@ -7,10 +7,13 @@
  * that no chain of merges can end in one.
  */
 
+import { GAP_BYTES, type TextArray } from "../gguf/text_array.ts";
 import { TokenizerError } from "./error.ts";
 import { readStrips, type Strips } from "./strips.ts";
 import { TextIndex } from "./text_index.ts";
-import { type Metadata, readBoolean, readNumbers, readStrings, readTokenId } from "./metadata.ts";
+import { type Metadata, readBoolean, readNumbers, readTexts, readTokenId } from "./metadata.ts";
+
+const encoder = new TextEncoder();
 
 /** What a token is: the values of `tokenizer.ggml.token_type`. */
 export const TokenKind = {
@@ -52,8 +55,9 @@ const END_TEXTS = new Set([
  */
 const MARKER_TEXTS = new Set(["<start_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>"]);
 
-/** Codes of the first characters of all those. */
-const MARKER_STARTS = new Set([..."<[_"].map((character) => character.charCodeAt(0)));
+/** By byte: 1 where one of all those begins with it. */
+const MARKER_STARTS = new Uint8Array(256);
+for (const byte of encoder.encode("<[_")) MARKER_STARTS[byte] = 1;
 
 /** `<|…|>` and its full-width twin: the shape that only control tokens have. */
 const MARKER_SHAPE = /^<[|｜][^\s<>]*[|｜]>$/u;
@@ -76,7 +80,7 @@ export interface SpecialIds {
 /** Texts, kinds and roles of a model's tokens. Immutable once built. */
 export class Vocabulary {
   /** Token texts as stored: byte-level BPE texts in the printable alphabet, SPM texts with ▁ for a space. */
-  readonly texts: readonly string[];
+  readonly texts: TextArray;
   readonly kinds: Uint8Array;
   /** Larger is merged first (SPM); zeros when the file has none. */
   readonly scores: Float32Array;
@@ -89,12 +93,13 @@ export class Vocabulary {
   readonly strips: Strips;
   /** All texts, those of control tokens too. */
   readonly index: TextIndex;
-  #lookupCharsMax: number | undefined;
+  /** A text that is looked up. */
+  #bytes = new Uint8Array(64);
   /** What the index cannot tell: made when it is asked for. */
   #textIds: Map<string, number> | undefined;
 
   private constructor(metadata: Metadata, defaults: { addBos: boolean; ids: Partial<SpecialIds> }) {
-    this.texts = readTexts(metadata);
+    this.texts = readVocabulary(metadata);
     const size = this.texts.length;
     this.kinds = readKinds(metadata, size);
     const scores = readNumbers(metadata, "scores", size);
@@ -132,19 +137,19 @@ export class Vocabulary {
    * tokens with the same text the first one counts; the others can still be decoded.
    */
   lookup(text: string): number | undefined {
-    const id = this.index.start().take(text, 0, text.length).find();
-    if (id < 0 || text === "") return undefined;
-    if (this.isText(id) && this.texts[id] === text) return id;
+    const found = this.#find(text);
+    if (found === undefined || text === "") return undefined;
+    if (found.isSame && this.isText(found.id)) return found.id;
     // The first of equal texts is none that text may become, or other texts have the same hash.
     return (this.#textIds ??= this.#mapTexts()).get(text);
   }
 
-  /** Longest text that `lookup` knows, UTF-16 code units. */
-  get lookupCharsMax(): number {
-    return this.#lookupCharsMax ??= this.texts.reduce(
-      (max, text, id) => text.length > max && this.isText(id) ? text.length : max,
-      0,
-    );
+  /** Id of the first token with this text, whatever its kind. */
+  idOf(text: string): number | undefined {
+    const found = this.#find(text);
+    if (found === undefined || found.isSame) return found?.id;
+    const id = this.texts.strings().indexOf(text);
+    return id < 0 ? undefined : id;
   }
 
   /** True for tokens that only a template or the engine may write. */
@@ -158,22 +163,40 @@ export class Vocabulary {
     return this.isControl(id) || this.kinds[id] === TokenKind.userDefined;
   }
 
+  /** Ids of all those. */
+  *specialIds(): Generator<number> {
+    for (const kind of [TokenKind.control, TokenKind.unknown, TokenKind.userDefined]) {
+      yield* idsOfKind(this.kinds, kind);
+    }
+  }
+
   /** True for tokens that plain text may become by their text. */
   isText(id: number): boolean {
     return !this.isControl(id) && this.kinds[id] !== TokenKind.byte;
   }
 
+  /** The first token with the hash of this text, and whether the text is the same, too. */
+  #find(text: string): { id: number; isSame: boolean } | undefined {
+    // No token has half a surrogate pair, which would be looked for as U+FFFD.
+    if (!text.isWellFormed()) return undefined;
+    // A UTF-16 code unit takes at most three bytes of UTF-8.
+    if (this.#bytes.length < text.length * 3) this.#bytes = new Uint8Array(text.length * 3);
+    const length = encoder.encodeInto(text, this.#bytes).written;
+    const id = this.index.start().take(this.#bytes, 0, length).find();
+    return id < 0 ? undefined : { id, isSame: this.texts.has(id, this.#bytes, length) };
+  }
+
   #mapTexts(): Map<string, number> {
     const ids = new Map<string, number>();
-    this.texts.forEach((text, id) => {
+    this.texts.strings().forEach((text, id) => {
       if (this.isText(id) && !ids.has(text)) ids.set(text, id);
     });
     return ids;
   }
 }
 
-function readTexts(metadata: Metadata): readonly string[] {
-  const texts = readStrings(metadata, "tokens");
+function readVocabulary(metadata: Metadata): TextArray {
+  const texts = readTexts(metadata, "tokens");
   if (texts === undefined) {
     throw new TokenizerError("the file has no vocabulary: tokenizer.ggml.tokens is missing");
   }
@@ -183,11 +206,13 @@ function readTexts(metadata: Metadata): readonly string[] {
       `tokenizer.ggml.tokens must have at most ${VOCABULARY_LIMITS.tokensMax} items: it has ${texts.length}`,
     );
   }
-  const long = texts.findIndex((text) => text.length > VOCABULARY_LIMITS.tokenCharsMax);
+  const { tokenCharsMax } = VOCABULARY_LIMITS;
+  if (texts.bytesMax <= tokenCharsMax) return texts;
+  const long = texts.strings().findIndex((text) => text.length > tokenCharsMax);
   if (long >= 0) {
     throw new TokenizerError(
-      `tokenizer.ggml.tokens[${long}] must have at most ${VOCABULARY_LIMITS.tokenCharsMax} characters: ` +
-        `it has ${texts[long].length}`,
+      `tokenizer.ggml.tokens[${long}] must have at most ${tokenCharsMax} characters: ` +
+        `it has ${texts.at(long).length}`,
     );
   }
   return texts;
@@ -220,39 +245,48 @@ function readSpecialIds(metadata: Metadata, size: number, defaults: Partial<Spec
 }
 
 function markControlTokens(
-  texts: readonly string[],
+  texts: TextArray,
   kinds: Uint8Array,
   special: SpecialIds,
   kindsDeclared: boolean,
 ): void {
-  for (let id = 0; id < texts.length; id++) {
-    const text = texts[id];
+  const { bytes, ends } = texts;
+  for (let id = 0, start = GAP_BYTES; id < ends.length; start = ends[id++] + GAP_BYTES) {
     // Almost all tokens start otherwise: the sets and the expression need not see them.
-    if (!MARKER_STARTS.has(text.charCodeAt(0))) continue;
+    if (start < bytes.length && MARKER_STARTS[bytes[start]] === 0) continue;
+    const text = texts.at(id);
     if (END_TEXTS.has(text) || MARKER_TEXTS.has(text) || MARKER_SHAPE.test(text)) {
       kinds[id] = TokenKind.control;
     }
   }
   for (const id of [special.bos, special.eos, special.eot, special.eom]) {
-    if (id !== undefined && (!kindsDeclared || SPECIAL_LOOK.test(texts[id]))) kinds[id] = TokenKind.control;
+    if (id !== undefined && (!kindsDeclared || SPECIAL_LOOK.test(texts.at(id)))) {
+      kinds[id] = TokenKind.control;
+    }
   }
-  if (special.unknown !== undefined && !kindsDeclared && SPECIAL_LOOK.test(texts[special.unknown])) {
+  if (special.unknown !== undefined && !kindsDeclared && SPECIAL_LOOK.test(texts.at(special.unknown))) {
     kinds[special.unknown] = TokenKind.unknown;
   }
 }
 
-function findEnds(texts: readonly string[], kinds: Uint8Array, special: SpecialIds): ReadonlySet<number> {
+/** Ids of the tokens of a kind; quick where these are few. */
+export function* idsOfKind(kinds: Uint8Array, kind: number): Generator<number> {
+  for (let id = kinds.indexOf(kind); id >= 0; id = kinds.indexOf(kind, id + 1)) yield id;
+}
+
+function findEnds(texts: TextArray, kinds: Uint8Array, special: SpecialIds): ReadonlySet<number> {
   const ends = new Set<number>();
   for (const id of [special.eos, special.eot, special.eom]) if (id !== undefined) ends.add(id);
   let end: number | undefined;
   let returns = false;
   let calls = false;
-  for (let id = 0; id < texts.length; id++) {
-    if (kinds[id] !== TokenKind.control || !END_TEXTS.has(texts[id])) continue;
+  for (const id of idsOfKind(kinds, TokenKind.control)) {
+    const text = texts.at(id);
+    if (!END_TEXTS.has(text)) continue;
     ends.add(id);
-    if (texts[id] === "<|end|>") end = id;
-    returns ||= texts[id] === "<|return|>";
-    calls ||= texts[id] === "<|call|>";
+    if (text === "<|end|>") end = id;
+    returns ||= text === "<|return|>";
+    calls ||= text === "<|call|>";
   }
   // In the harmony format <|end|> closes one part of an answer, not the answer.
   if (returns && calls && end !== undefined && end !== special.eos) ends.delete(end);

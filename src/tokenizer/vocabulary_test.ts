@@ -100,5 +100,14 @@ Deno.test("Vocabulary.lookup() finds the first of equal texts that text may beco
   const vocabulary = Vocabulary.read(metadata, { addBos: false, ids: {} });
   const found = ["a", "end", "", "<0x41>", "😀b", "b", "😀"].map((text) => vocabulary.lookup(text));
   assertEquals(found, [2, undefined, undefined, undefined, 6, undefined, undefined]);
-  assertEquals(vocabulary.lookupCharsMax, 3);
+  assertEquals(vocabulary.texts.bytesMax, 6);
+  assertEquals(["a", "end", "", "<0x41>", "b", "😀", "\ud83d"].map((text) => vocabulary.idOf(text)), [
+    1,
+    0,
+    4,
+    5,
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });

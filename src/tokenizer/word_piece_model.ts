@@ -66,7 +66,7 @@ export class WordPieceModel implements TokenizerModel {
     const first = ids.length;
     const marked = SPACE_MARK + word;
     for (let at = 0; at < marked.length;) {
-      let to = Math.min(marked.length, at + this.#vocabulary.lookupCharsMax);
+      let to = Math.min(marked.length, at + this.#vocabulary.texts.bytesMax);
       let id: number | undefined;
       while (to > at && (id = this.#vocabulary.lookup(marked.slice(at, to))) === undefined) to--;
       if (id === undefined) {

@@ -1,0 +1,203 @@
+/**
+ * The command line and its engine in a few files. Deno takes a third of a millisecond to find, check and link each
+ * module, and a command that answers a prompt has five hundred of them. Made again when a source has changed.
+ * @module
+ */
+
+import { LOCAL_MAP, stdFlags, type StdSource } from "./import_map.ts";
+import { BUILD, ROOT } from "./paths.ts";
+import { capture } from "./process.ts";
+import { Progress } from "./progress.ts";
+
+const MAIN = "src/cli/main.ts";
+/** Modules that are loaded, or started as workers and programs, by their URL. */
+const MODULE_URL = /new URL\("(\.{1,2}\/[^"]+\.ts)", import\.meta\.url\)/g;
+const IMPORTED = /\b(?:from|import\()\s*"(\.{1,2}\/[^"]+\.ts)"/g;
+/** How the bundler names the module that the lines behind it are of. */
+const MODULE_NAME = /^\/\/ ((?:src|scheduler)\/\S+\.ts)$/;
+/** The bundler needs npm once, to fetch its compiler; where that fails it is asked again after a day. */
+const RETRY_MS = 24 * 60 * 60 * 1000;
+/** Bundling takes seconds: whoever changed a source just now will change it again. */
+const EDITING_MS = 10 * 60 * 1000;
+/** Programs that run load parts of their bundle later: their sources may have changed twice meanwhile. */
+const KEPT = 3;
+
+/** What a bundle is made of, and where it lies. */
+export interface BundleOptions {
+  /** Where `@std/*` comes from. */
+  readonly std: StdSource;
+  /** Folder for bundles. */
+  readonly folder?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A source as it was: its path in the checkout, bytes, ms since 1970. */
+type Look = readonly [path: string, bytes: number, changedMs: number];
+
+/** The last bundle that was made, or tried. */
+interface Made {
+  /** Absent: it could not be made. */
+  readonly folder?: string;
+  /** What it depends on beside sources. */
+  readonly key: string;
+  readonly atMs: number;
+  /** The sources in it. A new one is in it through another that names it. */
+  readonly looks: readonly Look[];
+}
+
+/**
+ * The path of the module to run in place of `src/cli/main.ts`. Undefined where there is none and none can be made: then the modules
+ * do as well.
+ */
+export async function ensureBundle({ std, folder = `${BUILD}/bundle`, signal }: BundleOptions): Promise<
+  string | undefined
+> {
+  const memory = `${folder}/made.json`;
+  const key = `${Deno.version.deno} ${std}`;
+  const known = read(memory);
+  const changed = known?.looks.find((look) => !isSame(look));
+  if (known?.key === key && changed === undefined) {
+    if (known.folder !== undefined) return mainOf(known.folder);
+    if (Date.now() - known.atMs < RETRY_MS) return undefined;
+  }
+  if (changed !== undefined && isBeingEdited(changed)) return undefined;
+  await Deno.mkdir(folder, { recursive: true });
+  const made = await Deno.makeTempDir({ dir: folder, prefix: "made-" });
+  // The look first: what changes in between is bundled the next time.
+  const atMs = Date.now();
+  const sources = await bundle(made, std, signal);
+  if (sources === undefined) await Deno.remove(made, { recursive: true });
+  const looks = ["deno.json", LOCAL_MAP.slice(ROOT.length + 1), ...sources ?? [MAIN]].map(lookAt);
+  const isWhole = looks.every(([, , changedMs]) => changedMs < atMs);
+  const record: Made = { folder: sources && made, key, atMs, looks };
+  if (isWhole) await Deno.writeTextFile(memory, JSON.stringify(record));
+  removeOld(folder);
+  return sources && mainOf(made);
+}
+
+function mainOf(folder: string): string {
+  return `${folder}/cli/main.js`;
+}
+
+function read(memory: string): Made | undefined {
+  try {
+    return JSON.parse(Deno.readTextFileSync(memory));
+  } catch {
+    return undefined; // none yet, or damaged
+  }
+}
+
+// Synchronous: hundreds of files, of which each would be a round of the event loop at every start.
+function lookAt(path: string): Look {
+  const { size, mtime } = Deno.statSync(`${ROOT}/${path}`);
+  return [path, size, mtime?.getTime() ?? 0];
+}
+
+function isSame([path, bytes, changedMs]: Look): boolean {
+  try {
+    const [, bytesNow, changedNowMs] = lookAt(path);
+    return bytesNow === bytes && changedNowMs === changedMs;
+  } catch {
+    return false;
+  }
+}
+
+function isBeingEdited([path]: Look): boolean {
+  try {
+    const [, , changedMs] = lookAt(path);
+    return Math.abs(Date.now() - changedMs) < EDITING_MS;
+  } catch {
+    return false;
+  }
+}
+
+/** Bundles into a folder. Gives the sources in it, undefined where Deno could not. */
+async function bundle(folder: string, std: StdSource, signal?: AbortSignal): Promise<string[] | undefined> {
+  const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(std)];
+  const how = ["--platform=deno", "--code-splitting", `--outdir=${folder}`];
+  const command = [Deno.execPath(), "bundle", ...flags, ...how, ...await entries()];
+  using progress = new Progress("Bundling the command line, so that it starts sooner");
+  const result = await capture(command, { cwd: ROOT, signal });
+  const isDone = result?.code === 0;
+  progress.end(
+    `${isDone ? "Bundled" : "Could not bundle"} the command line in ${progress.seconds.toFixed(1)} s`,
+  );
+  if (!isDone) return undefined;
+  const outputs = new Set(scriptsIn(folder));
+  const sources = new Set<string>();
+  for (const output of outputs) {
+    const text = await Deno.readTextFile(`${folder}/${output}`);
+    const placed = withPlaces(text, (module) => {
+      const own = module.replace(/^src\//, "").replace(/\.ts$/, ".js");
+      return outputs.has(own) ? `${folder}/${own}` : `${ROOT}/${module}`;
+    }, (module) => sources.add(module));
+    await Deno.writeTextFile(`${folder}/${output}`, placed);
+  }
+  return outputs.has("cli/main.js") ? [...sources] : undefined;
+}
+
+/** The command line, and what modules load by URL: all that has to have an output of its own. */
+async function entries(): Promise<string[]> {
+  const found = new Set([MAIN]);
+  // It grows while it is gone through.
+  const modules = new Set([MAIN]);
+  for (const module of modules) {
+    const text = await Deno.readTextFile(`${ROOT}/${module}`);
+    for (const [, to] of text.matchAll(IMPORTED)) modules.add(resolve(to, module));
+    for (const [, to] of text.matchAll(MODULE_URL)) {
+      modules.add(resolve(to, module));
+      found.add(resolve(to, module));
+    }
+  }
+  return [...found];
+}
+
+function resolve(specifier: string, module: string): string {
+  return new URL(specifier, `file:///${module}`).pathname.slice(1);
+}
+
+function scriptsIn(folder: string, prefix = ""): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? scriptsIn(`${folder}/${name}`, `${prefix}${name}/`) : [prefix + name]
+  ).filter((name) => name.endsWith(".js"));
+}
+
+/**
+ * The text of an output in which each module still lies where it lay. `placeOf`: where a module is that is loaded by its URL; `found`
+ * is told the modules in it. Throws a TypeError where a place has no module before it.
+ */
+export function withPlaces(
+  text: string,
+  placeOf: (module: string) => string,
+  found: (module: string) => void = () => {},
+): string {
+  let module: string | undefined;
+  const url = (path: string) => JSON.stringify(new URL(`file://${path}`).href);
+  return text.split("\n").map((line) => {
+    const name = MODULE_NAME.exec(line)?.[1];
+    if (name !== undefined) found(module = name);
+    // The bundler's own way to Node's modules may begin anywhere.
+    if (!/\bimport\.meta\.(?:url|dirname)\b/.test(line) || /createRequire\(/.test(line)) return line;
+    if (module === undefined) throw new TypeError(`no module is named before ${line.slice(0, 80)}`);
+    const own = `${ROOT}/${module}`, from = module;
+    return line
+      .replace(MODULE_URL, (_, specifier) => `new URL(${url(placeOf(resolve(specifier, from)))})`)
+      .replaceAll(/\bimport\.meta\.url\b/g, url(own))
+      .replaceAll(/\bimport\.meta\.dirname\b/g, JSON.stringify(own.replace(/\/[^/]*$/, "")));
+  }).join("\n");
+}
+
+function removeOld(folder: string): void {
+  const bundles = [...Deno.readDirSync(folder)].filter(({ isDirectory }) => isDirectory).map(({ name }) => {
+    const path = `${folder}/${name}`;
+    return { path, madeMs: Deno.statSync(path).mtime?.getTime() ?? 0 };
+  });
+  bundles.sort((a, b) => b.madeMs - a.madeMs);
+  for (const { path } of bundles.slice(KEPT)) {
+    try {
+      Deno.removeSync(path, { recursive: true });
+    } catch {
+      // somebody else removes it
+    }
+  }
+}
