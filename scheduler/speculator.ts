@@ -8,6 +8,8 @@ import { attendedKv, type StepLoad, type StepTimes } from "./step_cost.ts";
 export interface DraftSource {
   /** Ms that a token of a guess takes. */
   readonly msPerToken: number;
+  /** Whether it can guess for a sequence with these tokens now; default: it always can. */
+  canGuess?(id: number, tokens: readonly number[]): boolean;
   /** Guesses how the tokens of a sequence go on: up to `count` tokens. */
   guess(id: number, tokens: readonly number[], count: number): readonly number[];
   /** A sequence has ended. */
@@ -31,6 +33,8 @@ export interface DraftRoom {
   readonly limitMs: number;
   /** Ms between two steps. */
   readonly betweenMs: number;
+  /** Makes room for up to so many tokens behind those of a sequence; gives for how many. */
+  reserve(sequence: Sequence, tokens: number): number;
 }
 
 /** With more sequences than this their steps are full without guesses. */
@@ -119,7 +123,7 @@ export class Speculator {
   propose(sequences: readonly Sequence[], room: DraftRoom): readonly (readonly number[])[] {
     const chains = sequences.map((sequence) => this.#chainOf(sequence));
     const lengths = this.#lengths(chains, room);
-    return chains.map((chain, i) => this.#take(chain, lengths[i]));
+    return chains.map((chain, i) => this.#take(chain, lengths[i], room));
   }
 
   /** Learns from a step that only went on with answers. */
@@ -154,9 +158,10 @@ export class Speculator {
     const { repeats, acceptance, computed } = guesses;
     const guess = repeats.guess(most);
     const chances = falling(guess.length, (i) => acceptance.chance(repeats.length + i));
-    const chance = computed.chance(0);
-    if (this.#options.source !== undefined && chance > (chances[0] ?? 0)) {
-      return { sequence, chances: falling(most, () => chance) };
+    const chance = computed.chance(0), { source } = this.#options;
+    if (source !== undefined && chance > (chances[0] ?? 0)) {
+      const canGuess = source.canGuess?.(sequence.id, sequence.tokens) ?? true;
+      if (canGuess) return { sequence, chances: falling(most, () => chance) };
     }
     const tokens = guess.slice(0, chances.length);
     const fitting = this.#options.fits?.(sequence.id, tokens) ?? tokens.length;
@@ -176,7 +181,10 @@ export class Speculator {
    * Lengths of the guesses with which most tokens are expected in a time. The likeliest token is always the next to be added, so
    * that for each number of tokens there is one choice, and the best number is found by trying all.
    */
-  #lengths(chains: readonly Chain[], { load, tokens: room, limitMs, betweenMs }: DraftRoom): number[] {
+  #lengths(
+    chains: readonly Chain[],
+    { load, tokens: room, limitMs, betweenMs }: Omit<DraftRoom, "reserve">,
+  ): number[] {
     const lengths = chains.map(() => 0);
     const reached = chains.map(() => 1);
     const msPerToken = this.#options.source?.msPerToken ?? 0;
@@ -221,7 +229,8 @@ export class Speculator {
     return Math.min(TRIAL_TOKENS, room, chances.length);
   }
 
-  #take({ sequence, tokens, chances }: Chain, length: number): readonly number[] {
+  #take({ sequence, tokens, chances }: Chain, wanted: number, room: DraftRoom): readonly number[] {
+    const length = wanted === 0 ? 0 : room.reserve(sequence, wanted);
     if (length === 0) return [];
     const guesses = this.#guessesOf(sequence);
     guesses.promised = promiseOf(chances.slice(0, length));

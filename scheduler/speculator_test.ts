@@ -19,7 +19,15 @@ function sequenceOf(
 
 function roomFor(sequences: readonly Sequence[], more: Partial<DraftRoom> = {}): DraftRoom {
   const kv = sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  return { load: { tokens: sequences.length, kv }, tokens: 31, limitMs: Infinity, betweenMs: 0, ...more };
+  const reserve = (_: Sequence, tokens: number) => tokens;
+  return {
+    load: { tokens: sequences.length, kv },
+    tokens: 31,
+    limitMs: Infinity,
+    betweenMs: 0,
+    reserve,
+    ...more,
+  };
 }
 
 /** Says `tokens` one by one, as if nothing were guessed. */
@@ -107,6 +115,21 @@ class Counter implements DraftSource {
     this.forgotten.push(id);
   }
 }
+
+Deno.test("Speculator takes what repeats itself where the source cannot guess, and no more than there is room for", () => {
+  const source = Object.assign(new Counter(), { canGuess: () => false });
+  const speculator = new Speculator(CHEAP, { source });
+  const sequence = sequenceOf([...PHRASE, 1, 2]);
+  say(speculator, sequence, [...PHRASE, 3, ...PHRASE, 4, ...PHRASE, 5, ...PHRASE.slice(0, 5)]);
+  const [draft] = speculator.propose([sequence], roomFor([sequence]));
+  assertEquals(draft.slice(0, 4), PHRASE.slice(5, 9));
+  const reserve = (_: Sequence, tokens: number) => Math.min(2, tokens);
+  assertEquals(speculator.propose([sequence], roomFor([sequence], { reserve })), [PHRASE.slice(5, 7)]);
+  assertEquals(source.asked, []);
+  const asking = new Counter(), other = new Speculator(CHEAP, { source: asking });
+  other.propose([sequenceOf(PHRASE)], roomFor([sequence], { reserve }));
+  assertEquals(asking.asked, [2], "it computes no guess for which there is no room");
+});
 
 /** Goes on with tokens that never repeat, of which the source guesses all or none right. */
 function playSource(isRight: boolean, rounds: number): Counter {

@@ -321,6 +321,7 @@ export class StepPlanner {
       tokens: rowsLeft,
       limitMs: plannedMs(limitMs, model),
       betweenMs: betweenMs(items.length),
+      reserve: (sequence, tokens) => this.#roomBehind(sequence, tokens),
     });
     items.forEach((sequence, i) => this.#addDraft(sequence, drafts[i]));
   }
@@ -335,15 +336,19 @@ export class StepPlanner {
     );
   }
 
-  #addDraft(sequence: Sequence, draft: readonly number[]): void {
+  /** For how many of so many guesses there are blocks, or can be. */
+  #roomBehind(sequence: Sequence, guesses: number): number {
     const { ledger } = this.#parts;
-    if (draft.length === 0) return;
     const end = sequence.tokens.length;
-    const wanted = ledger.missing(sequence, end + draft.length);
-    const hasRoom = wanted <= ledger.availableBlocks && ledger.reserve(sequence, end + draft.length);
-    const room = hasRoom ? draft.length : ledger.roomBehind(sequence, end);
+    const wanted = ledger.missing(sequence, end + guesses);
+    const hasRoom = wanted <= ledger.availableBlocks && ledger.reserve(sequence, end + guesses);
+    return hasRoom ? guesses : Math.min(guesses, ledger.roomBehind(sequence, end));
+  }
+
+  #addDraft(sequence: Sequence, draft: readonly number[]): void {
     // A state is not taken back token by token: if a guess is wrong the one before the step is needed.
-    if (room > 0 && ledger.separate(sequence)) this.#builder.addDraft(sequence, draft.slice(0, room));
+    if (draft.length > 0 && this.#parts.ledger.separate(sequence)) this.#builder.addDraft(sequence, draft);
+    else this.#parts.ledger.cut(sequence);
   }
 
   #index(queue: ClassQueue): number {

@@ -17,6 +17,7 @@ import type { RunnerOptions } from "../src/runner/model_runner.ts";
 import { chatTemplate, request, tokenizer } from "./support/fake_model.ts";
 import { loadRunner, TemporaryFolder } from "./support/models.ts";
 import { numbersFrom } from "./support/numbers.ts";
+import { writePredictable } from "./support/predicting_models.ts";
 
 const VOCAB = 512, CONTEXT = 256, REQUESTS = 32;
 
@@ -204,6 +205,33 @@ for (const shape of ["qwen35-tiny", "lfm2-tiny"]) {
     }
     const counts = `${preemptions} preemptions, ${hits} from snapshots, ${guessed} guesses`;
     assert(preemptions > 0 && hits > 0 && guessed > 0, counts);
+  });
+}
+
+/** Ways in which a predictor follows some requests, loses others, and finds shared beginnings. */
+const PREDICTING: Record<string, Manner> = {
+  "two at once in chunks of 24": { runner: { batchTokensMax: 24 }, inFlight: 2 },
+  "little memory": { runner: LITTLE, inFlight: 3 },
+  "all of it": { runner: LITTLE, interrupts: true, aborts: true, diesAfter: 40, inFlight: 2, isMixed: true },
+};
+
+for (const shape of ["qwen35-tiny", "glm4moe-tiny"]) {
+  Deno.test(`Engine gives requests to ${shape} one answer, whatever happens to what its predictor knows`, async () => {
+    using folder = new TemporaryFolder();
+    const path = await writePredictable(folder, shape, 0.3);
+    const alone = await new Run(path, ALONE).all();
+    let guessed = 0;
+    for (const [name, { runner, ...manner }] of Object.entries(PREDICTING)) {
+      const run = new Run(path, {
+        ...manner,
+        runner: { ...runner, predicts: true },
+        engine: { speculation: {} },
+      });
+      const outcome = await run.all();
+      outcome.said.forEach((said, id) => assertEquals(said, alone.said[id], `${name}: request ${id}`));
+      guessed += outcome.guessed;
+    }
+    assert(guessed > 0, "nothing was guessed");
   });
 }
 

@@ -11,9 +11,8 @@ import {
 import type { SamplingParams } from "../protocol/sampling.ts";
 import { BLOCK_TOKENS } from "../runner/batch.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
+import { GuessTime } from "./guess_time.ts";
 
-/** Weight of one measurement in the time of a token. */
-const NEWEST = 0.2;
 /** A catch-up longer than this says nothing of the time that a guess takes. */
 const USUAL_TOKENS = 20;
 
@@ -47,7 +46,7 @@ export class DraftModel implements DraftSource {
   readonly #ledger: KvLedger;
   /** By id, in the order of their last use. */
   readonly #known = new Map<number, Known>();
-  #msPerToken = 0;
+  readonly #time = new GuessTime();
 
   constructor(parts: DraftModelParts) {
     const { runner, allocator } = parts;
@@ -63,7 +62,7 @@ export class DraftModel implements DraftSource {
   }
 
   get msPerToken(): number {
-    return this.#msPerToken;
+    return this.#time.msPerToken;
   }
 
   guess(id: number, tokens: readonly number[], count: number): readonly number[] {
@@ -82,8 +81,7 @@ export class DraftModel implements DraftSource {
       guess.push(next);
     }
     if (guess.length > 0 && caughtUp <= USUAL_TOKENS) {
-      const ms = (this.#clock() - startedAt) / guess.length;
-      this.#msPerToken = this.#msPerToken === 0 ? ms : this.#msPerToken + NEWEST * (ms - this.#msPerToken);
+      this.#time.note(this.#clock() - startedAt, guess.length);
     }
     return guess;
   }

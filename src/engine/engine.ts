@@ -22,6 +22,7 @@ import type { Constraint, ConstraintSource } from "./constraints.ts";
 import { createStates, type KvAllocator } from "./kv_pool.ts";
 import type { EngineParts, Interruption, StepOutcome, StepRunner } from "./engine_parts.ts";
 import { kvStats } from "./kv_stats.ts";
+import { PredictorGuesses } from "./predictor_guesses.ts";
 import { EmbeddingWork } from "./embedding_work.ts";
 import { prefixHashes } from "./prefix_hashes.ts";
 import type { PrefixStore } from "./prefix_store/store.ts";
@@ -29,6 +30,7 @@ import { digestPrompt } from "../protocol/receipts/token_chain.ts";
 import { Restoring } from "./restoring.ts";
 import { scoreRows } from "./prompt_scorer.ts";
 import type { FinishReason, StepEvent } from "../protocol/answer.ts";
+import type { SamplingParams } from "../protocol/sampling.ts";
 import { chooseTokens, type Ready } from "./token_chooser.ts";
 import { type GenerationRequest, isEmbedding, type Prompt, type WorkRequest } from "../protocol/request.ts";
 import { refusal } from "../protocol/refusal.ts";
@@ -76,6 +78,7 @@ export class Engine {
   readonly #works = new Map<number, Work>();
   readonly #store?: PrefixStore;
   readonly #restoring?: Restoring;
+  readonly #predictor?: PredictorGuesses;
   /** Requests that came, by class. */
   readonly #asked = new Map<string, number>();
   #events: StepEvent[] = [];
@@ -102,6 +105,7 @@ export class Engine {
     });
     this.#store = parts.prefixStore?.(this.#cache, () => this.busy);
     if (this.#store !== undefined) this.#restoring = new Restoring(this.#store, parts.onRestored);
+    this.#predictor = this.#predictorOf(parts);
     this.#scheduler = new Scheduler({
       allocator,
       blockTokens: BLOCK_TOKENS,
@@ -117,14 +121,29 @@ export class Engine {
     });
   }
 
+  /** The model's own predictor, where nobody else guesses. */
+  #predictorOf({ speculation, draft, runner, allocator, clock }: EngineParts): PredictorGuesses | undefined {
+    const { predictor, hyperparameters: { vocab } } = runner;
+    if (predictor === undefined || speculation === undefined || (draft ?? speculation.source) !== undefined) {
+      return undefined;
+    }
+    const { blocks } = allocator, restoresBlocks = this.#store !== undefined;
+    const samplingOf = (id: number) =>
+      this.#works.get(id)?.plan.speculates === false ? undefined : this.#samplingOf(id);
+    return new PredictorGuesses({ predictor, blocks, vocab, samplingOf, restoresBlocks, clock });
+  }
+
+  #samplingOf(id: number): SamplingParams | undefined {
+    const request = this.#works.get(id)?.request;
+    return request === undefined || isEmbedding(request) ? undefined : request.sampling;
+  }
+
   #speculationOf({ speculation, draft, runner }: EngineParts): SpeculationOptions | undefined {
-    const samplingOf = (id: number) => {
-      const request = this.#works.get(id)?.request;
-      return request === undefined || isEmbedding(request) ? undefined : request.sampling;
-    };
+    const samplingOf = (id: number) => this.#samplingOf(id);
     const { vocab } = runner.hyperparameters;
+    const source = draft === undefined ? this.#predictor : new DraftModel({ ...draft, samplingOf, vocab });
     return speculation && {
-      ...draft === undefined ? {} : { source: new DraftModel({ ...draft, samplingOf, vocab }) },
+      source,
       ...speculation,
       fits: (id, tokens) => this.#works.get(id)?.constraint?.fits(tokens) ?? tokens.length,
     };
@@ -355,7 +374,8 @@ export class Engine {
     for (const { id, first } of items) this.#works.get(id)!.start(startedAt, first);
     this.#onStep(items.map(({ id }) => id));
     const { interrupted, expected } = load.tokens >= INTERRUPTIBLE_TOKENS ? interruption ?? {} : {};
-    if (!this.#runner.forward(items, interrupted, expected)) {
+    const followed = this.#predictor?.follow(items, this.#works.size) ?? items;
+    if (!this.#runner.forward(followed, interrupted, expected)) {
       this.#scheduler.abandon(plan.step);
       return;
     }
@@ -390,6 +410,7 @@ export class Engine {
       work.plan.sharesPrefix && first + count === work.plan.tokens.length
     );
     this.#scheduler.complete(plan.step, [...ended, ...chosen], ms, endedAt);
+    this.#predictor?.settle();
     for (const { work: { request, plan } } of prompts) this.#store?.note(request.tenant, plan.tokens);
   }
 
@@ -460,6 +481,7 @@ export class Engine {
 
   #forget(work: Work): void {
     this.#works.delete(work.id);
+    this.#predictor?.forget(work.id);
     work.constraint?.[Symbol.dispose]();
   }
 

@@ -3,6 +3,7 @@
 import type { LatencyClass, PrefixCache, SpeculationOptions } from "../../scheduler/mod.ts";
 import type { ThoughtFormat } from "../grammar/thoughts/format.ts";
 import type { ModelRunner } from "../runner/model_runner.ts";
+import type { StepPredictor } from "../runner/step_predictor.ts";
 import type { ChatTemplate } from "../tokenizer/chat_template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { ConstraintSource } from "./constraints.ts";
@@ -29,6 +30,7 @@ export type StepRunner =
     | "stateBlocks"
     | "stateSlots"
   >
+  & { readonly predictor?: Pick<StepPredictor, "group" | "follow" | "keep" | "guess"> }
   & { readonly hyperparameters: { readonly vocab: number; readonly hidden: number } };
 
 /** What an engine is made of. */
@@ -65,6 +67,8 @@ export interface EngineParts {
   onStep?: (ids: readonly number[]) => void;
   /** Ms since 1970. */
   now?: () => number;
+  /** A clock in ms that is never set, by which guesses of the model's own are timed; default: the system's. */
+  clock?: () => number;
 }
 
 /** How a long step may be ended early, to no effect. */

@@ -28,7 +28,7 @@ import {
   type FromEngine,
   type ToEngine,
 } from "../protocol/messages.ts";
-import type { EngineOptions } from "../protocol/engine_options.ts";
+import { type EngineOptions, wantsPredictor } from "../protocol/engine_options.ts";
 import { isEmbedding, type RenderedChat, type WorkRequest } from "../protocol/request.ts";
 import { nodeCrypto } from "../process/node.ts";
 import { openDraft } from "./open_draft.ts";
@@ -209,6 +209,7 @@ export class EngineHost {
         signal,
         shareFrom,
         interrupts: this.#control,
+        predicts: wantsPredictor(options),
         progress: this.#progress(),
         onContext: (id) => Atomics.store(this.#control, ControlWord.context, id),
       });

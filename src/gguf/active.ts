@@ -1,4 +1,4 @@
-/** What of a file's weights works for one token: all but the experts that it does not take, and the rows of other tokens. @module */
+/** What of a file's weights works for one token: all but the experts that it does not take, the rows of other tokens, and layers that guess. @module */
 
 import { elementCount } from "./tensor_types.ts";
 import type { MetadataValue } from "./value_types.ts";
@@ -35,6 +35,15 @@ export function isOfExperts({ name }: { readonly name: string }): boolean {
   return /_exps\./.test(name);
 }
 
+/** Whether a tensor is of a layer that predicts further tokens, and works for none that is said. */
+function predictorsOf({ metadata }: Pick<Weights, "metadata">): (name: string) => boolean {
+  const architecture = metadata?.get("general.architecture");
+  const layers = metadata?.get(`${architecture}.block_count`);
+  const predictors = metadata?.get(`${architecture}.nextn_predict_layers`);
+  if (typeof layers !== "number" || typeof predictors !== "number") return () => false;
+  return (name) => Number(name.match(/^blk\.(\d+)\./)?.[1] ?? -1) >= layers - predictors;
+}
+
 /**
  * Adds up what a token needs. A table of tokens that is not the output matrix too is only looked up. `bytesOf`: what a tensor
  * takes, in the file unless said otherwise.
@@ -44,9 +53,10 @@ export function activeWeights(
   bytesOf: (tensor: Tensor) => number = ({ bytes }) => bytes,
 ): ActiveWeights {
   const share = expertShare(file);
-  const isTied = !file.tensors.has("output.weight");
+  const isTied = !file.tensors.has("output.weight"), predicts = predictorsOf(file);
   let parameters = 0, bytes = 0;
   for (const tensor of file.tensors.values()) {
+    if (predicts(tensor.name)) continue;
     if (tensor.name === "token_embd.weight" && !isTied) continue;
     const part = isOfExperts(tensor) ? share : 1;
     parameters += part * elementCount(tensor.dims);

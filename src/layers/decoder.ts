@@ -3,6 +3,7 @@ import { Embedding } from "./embedding.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
 import { Norm } from "./norm.ts";
 import { OutputHead } from "./output_head.ts";
+import { Predictor, type PredictorSpec } from "./predictor.ts";
 import type { MatrixSpec, NormSpec, VectorSpec } from "./tensors.ts";
 
 /** What a decoder is made of, before there is memory for it. */
@@ -25,6 +26,8 @@ export interface DecoderSpec {
   logitScale: number;
   /** Logits become logitCap · tanh(logit / logitCap), scaled before; 0: they do not. */
   logitCap: number;
+  /** What guesses the token after the next. Default: nothing. */
+  predictor?: PredictorSpec;
 }
 
 /** A decoder-only transformer, read from the top down: embedding, layers, output head. */
@@ -34,6 +37,8 @@ export class Decoder {
   readonly #layers: readonly Layer[];
   readonly #head: OutputHead;
   readonly #x: Region;
+  /** What guesses, where the model has it: answers do not depend on it. */
+  readonly predictor?: Predictor;
 
   constructor(context: LayerContext, spec: DecoderSpec) {
     const { table, tableScale, layers, outputNorm, output } = spec;
@@ -52,6 +57,7 @@ export class Decoder {
     const norm = new Norm(kernels, tensors, outputNorm, weights.k);
     const bias = tensors.optionalVector(spec.outputBias);
     this.#head = new OutputHead(kernels, scratch, spec, norm, weights, bias);
+    if (spec.predictor !== undefined) this.predictor = new Predictor(context, spec.predictor, spec);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Kernels, Region } from "../ffi/context.ts";
 import { ActivationBuffer } from "./activation.ts";
-import type { DecoderShape, LayerShape } from "./shape.ts";
+import { limits } from "../ffi/symbols.ts";
+import { allLayers, type DecoderShape, type LayerShape } from "./shape.ts";
 import type { WorkspacePlan } from "./workspace.ts";
 
 /** The regions that all layers of a decoder use in turn, each for the largest step and the largest layer. */
@@ -31,6 +32,8 @@ export interface Scratch {
   latent?: LatentScratch;
   /** What linear attention works in beside regions of others; undefined where there is none. */
   linear?: LinearScratch;
+  /** What a predictor works in beside regions of others; undefined where there is none. */
+  predictor?: PredictorScratch;
   /** [rowsMax, hidden] f32: the rows whose logits are wanted. */
   picked: Region;
   /** [rowsMax, hidden]: those rows after the last norm. */
@@ -39,6 +42,29 @@ export interface Scratch {
   logits: Region;
   /** [rowsMax, hidden] f32: rows after the last norm that are wanted themselves. */
   hidden: Region;
+}
+
+/** Rows of a predictor have a multiple of so many elements: each begins where a region can. */
+export const ROW_STEP: number = limits.unitBytes / Float32Array.BYTES_PER_ELEMENT;
+
+/** Sequences of which a predictor can keep the state from one step to the next. */
+export const STATE_PLACES = 4;
+/** Among a predictor's rows of states: that of none, all zeros; those of sequences from 1 on; that of its own last row. */
+export const NO_STATE = 0;
+export const OWN_STATE: number = 1 + STATE_PLACES;
+/** Rows of states before those of the step. */
+export const STATES_FIRST: number = OWN_STATE + 1;
+
+/** Regions of a predictor that no layer has. */
+export interface PredictorScratch {
+  readonly tokensMax: number;
+  /** [places + 2 · tokensMax, hidden] f32: states that are kept, those of the step, embeddings of its tokens. */
+  rows: Region;
+  /** [tokensMax, 2 · hidden] f32: of each token its embedding and the state before it, and the same for the product. */
+  pairs: Region;
+  paired: ActivationBuffer;
+  /** [tokensMax, hidden] f32: its residual stream. */
+  stream: Region;
 }
 
 /** Regions of latent attention that no other layer has. */
@@ -99,7 +125,8 @@ export function planScratch(
   rowsMax: number,
   alsoForms = 0,
 ): Scratch {
-  const { hidden, vocab, layers } = shape;
+  const { hidden, vocab } = shape;
+  const layers = allLayers(shape);
   const largest = (size: (layer: LayerShape) => number) => Math.max(1, ...layers.map(size));
   const ffn = largest((layer) => layer.ffn);
   const channels = largest(({ linear }) =>
@@ -123,9 +150,10 @@ export function planScratch(
     branch: gate,
     up: plan.takeF32(tokensMax, Math.max(ffn, channels, gated)),
     gated: buffer(ffn),
-    experts: planExperts(kernels, plan, shape, tokensMax, alsoForms),
-    latent: planLatent(kernels, plan, shape, tokensMax, alsoForms),
-    linear: planLinear(plan, shape, tokensMax),
+    experts: planExperts(kernels, plan, hidden, layers, tokensMax, alsoForms),
+    latent: planLatent(kernels, plan, layers, tokensMax, alsoForms),
+    linear: planLinear(plan, layers, tokensMax),
+    predictor: shape.predictor && planPredictor(kernels, plan, hidden, tokensMax),
     picked: plan.takeF32(rowsMax, hidden),
     pickedNormed: new ActivationBuffer(kernels, plan, rowsMax, hidden, alsoForms),
     logits: plan.takeF32(rowsMax, vocab),
@@ -133,10 +161,25 @@ export function planScratch(
   };
 }
 
+function planPredictor(
+  kernels: Kernels,
+  plan: WorkspacePlan,
+  hidden: number,
+  tokensMax: number,
+): PredictorScratch {
+  return {
+    tokensMax,
+    rows: plan.takeF32(STATES_FIRST + 2 * tokensMax, hidden),
+    pairs: plan.takeF32(tokensMax, 2 * hidden),
+    paired: new ActivationBuffer(kernels, plan, tokensMax, 2 * hidden),
+    stream: plan.takeF32(tokensMax, hidden),
+  };
+}
+
 function planLatent(
   kernels: Kernels,
   plan: WorkspacePlan,
-  { layers }: DecoderShape,
+  layers: readonly LayerShape[],
   tokensMax: number,
   alsoForms: number,
 ): LatentScratch | undefined {
@@ -162,7 +205,7 @@ function planLatent(
 
 function planLinear(
   plan: WorkspacePlan,
-  { layers }: DecoderShape,
+  layers: readonly LayerShape[],
   tokensMax: number,
 ): LinearScratch | undefined {
   const heads = Math.max(0, ...layers.map(({ linear }) => linear?.heads ?? 0));
@@ -173,7 +216,8 @@ function planLinear(
 function planExperts(
   kernels: Kernels,
   plan: WorkspacePlan,
-  { hidden, layers }: DecoderShape,
+  hidden: number,
+  layers: readonly LayerShape[],
   tokensMax: number,
   alsoForms: number,
 ): ExpertScratch | undefined {

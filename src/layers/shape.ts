@@ -75,4 +75,13 @@ export interface DecoderShape {
   vocab: number;
   /** In the order in which a token passes them. */
   layers: readonly LayerShape[];
+  /** A layer behind them that guesses what comes after the next token. Default: there is none. */
+  predictor?: LayerShape;
+}
+
+/** The layers, and behind them the predictor where there is one. */
+export function allLayers(
+  { layers, predictor }: Pick<DecoderShape, "layers" | "predictor">,
+): readonly LayerShape[] {
+  return predictor === undefined ? layers : [...layers, predictor];
 }

@@ -1,7 +1,7 @@
 /** What layers keep of a sequence in place of keys and values: how large it is and where it lies in the sequence's state. @module */
 
 import { limits } from "../ffi/symbols.ts";
-import type { LayerShape, LinearShape } from "./shape.ts";
+import { allLayers, type DecoderShape, type LayerShape, type LinearShape } from "./shape.ts";
 
 const F32_BYTES = 4;
 
@@ -34,6 +34,11 @@ type Keeping = Pick<LayerShape, "linear"> & Partial<Pick<LayerShape, "kvHeads">>
 /** The layers that keep keys and values, in their order: a KV cache has one for each. */
 export function kvLayersOf<T extends Keeping>(layers: readonly T[]): T[] {
   return layers.filter(({ linear, kvHeads }) => linear === undefined && kvHeads !== 0);
+}
+
+/** … of a whole decoder: those of its layers, and behind them that of its predictor. */
+export function cacheLayersOf(shape: Pick<DecoderShape, "layers" | "predictor">): LayerShape[] {
+  return kvLayersOf(allLayers(shape));
 }
 
 /** Which layer of the KV cache is that of layer `i`. */

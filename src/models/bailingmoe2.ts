@@ -1,6 +1,6 @@
 import { composeDecoder } from "./decoder.ts";
 import type { ModelFamily } from "./family.ts";
-import { PREDICTOR_KEYS, skipPredictors, withoutPredictors } from "./predictors.ts";
+import { PREDICTOR_KEYS, withoutPredictors } from "./predictors.ts";
 
 /**
  * Ling 2 and Ring 2: dense first layers, then experts in groups that a sigmoid and a bias choose, and shared ones; norms of
@@ -17,7 +17,6 @@ export const bailingmoe2: ModelFamily = {
   ownKeys: PREDICTOR_KEYS,
   refine: withoutPredictors,
   compose(h, b) {
-    skipPredictors(h, b);
     return composeDecoder(h, b, () => ({
       fused: ["qkv"],
       qkNorm: "heads",

@@ -3,7 +3,7 @@ import { isWeightFormat, WEIGHT_FORMAT_NAMES } from "../layers/formats.ts";
 import { quote } from "../gguf/error.ts";
 import { tensorType, TensorTypeId } from "../gguf/tensor_types.ts";
 import type { KvLayerShape } from "../layers/shape.ts";
-import { kvLayersOf } from "../layers/state_shape.ts";
+import { cacheLayersOf } from "../layers/state_shape.ts";
 import type { TensorSpec } from "../layers/tensors.ts";
 import { type ComposedModel, composeModel, withoutIgnored } from "./compose.ts";
 import type { ModelFamily } from "./family.ts";
@@ -25,12 +25,33 @@ export interface CheckedModel extends ComposedModel {
 
 /**
  * All that can be wrong with a model beside its tokenizer, before anything is allocated. `family`: what the file says, unless
- * another one is to be tried. Throws ModelError or GgufError.
+ * another one is to be tried; `predicts`: whether a predictor is wanted that the file has. One that cannot be computed is left out,
+ * and `predictorFault` says why: answers do not need it. Throws ModelError or GgufError.
  */
-export function checkModel(file: ModelHeader, family: ModelFamily = familyOf(file)): CheckedModel {
-  const hyperparameters = readHyperparameters(file, family);
+export function checkModel(
+  file: ModelHeader,
+  family: ModelFamily = familyOf(file),
+  predicts = false,
+): CheckedModel {
+  const { predictor, ...h } = readHyperparameters(file, family);
+  if (predictor === undefined || !predicts) return checkHyperparameters(file, family, h);
+  try {
+    return checkHyperparameters(file, family, { ...h, predictor });
+  } catch (error) {
+    // What is wrong with the rest is thrown here.
+    const rest = checkHyperparameters(file, family, h);
+    if (!(error instanceof ModelError)) throw error;
+    return { ...rest, hyperparameters: { ...rest.hyperparameters, predictorFault: error.message } };
+  }
+}
+
+function checkHyperparameters(
+  file: ModelHeader,
+  family: ModelFamily,
+  hyperparameters: Hyperparameters,
+): CheckedModel {
   const composed = composeModel(family, hyperparameters);
-  const kvLayers = kvLayersOf(hyperparameters.layers);
+  const kvLayers = cacheLayersOf(hyperparameters);
   if (kvLayers.length === 0) throw new ModelError("the model has no layer with attention: not supported");
   checkKvShapes(kvLayers);
   checkTensors(file, composed);

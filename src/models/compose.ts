@@ -21,7 +21,8 @@ export interface ComposedModel {
 export function composeModel(family: ModelFamily, h: Hyperparameters): ComposedModel {
   const builder = new ModelBuilder();
   const decoder = family.compose(h, builder);
-  for (const [i, parts] of decoder.layers.entries()) {
+  const { layers, predictor } = decoder;
+  for (const [i, parts] of [...layers, ...predictor === undefined ? [] : [predictor.layer]].entries()) {
     const lacking = parts.map((part) => part.lacking).find((what) => what !== undefined);
     if (lacking !== undefined) throw new ModelError(`layer ${i} asks for ${lacking}: not supported`);
   }

@@ -14,6 +14,7 @@ import { declareFeedForward } from "./feed_forward.ts";
 import { type Hyperparameters, TOKEN_TABLE } from "./hyperparameters.ts";
 import { composeLatent } from "./latent.ts";
 import { composeMixer, type LinearOptions } from "./linear.ts";
+import { composePredictor } from "./predictors.ts";
 
 /** What differs from Llama in one decoder layer. */
 export interface LayerOptions {
@@ -51,14 +52,16 @@ export interface LayerOptions {
   feedForward?: Partial<Pick<FeedForwardSpec, "activation">>;
 }
 
-/** Embedding, layers, output head. `optionsOf` says of each layer what is its own; `outputNorm`: the last norm's tensor. */
+/** Embedding, layers, output head, and a predictor where there is one. `optionsOf` says of each layer what is its own; `outputNorm`: the last norm's tensor. */
 export function composeDecoder(
   h: Hyperparameters,
   b: ModelBuilder,
   optionsOf: (layer: number) => LayerOptions,
   names: { outputNorm?: string } = {},
 ): DecoderSpec {
-  return composeFrame(h, b, (i) => composeLayer(h, b, i, optionsOf(i)), names);
+  const layer = (shapes: Hyperparameters, i: number) => composeLayer(shapes, b, i, optionsOf(i));
+  const frame = composeFrame(h, b, (i) => layer(h, i), names);
+  return { ...frame, predictor: composePredictor(h, b, layer) };
 }
 
 /** Embedding, such layers, output head. */

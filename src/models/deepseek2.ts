@@ -1,7 +1,7 @@
 import { composeDecoder } from "./decoder.ts";
 import type { ModelFamily } from "./family.ts";
 import { LATENT_KEYS, withLatentAttention } from "./latent.ts";
-import { PREDICTOR_KEYS, skipPredictors, withoutPredictors } from "./predictors.ts";
+import { PREDICTOR_KEYS, withPredictor } from "./predictors.ts";
 
 /**
  * DeepSeek V2 and V3: latent attention, dense first layers, then experts, of V3 chosen by a sigmoid and a bias in
@@ -12,9 +12,8 @@ export const deepseek2: ModelFamily = {
   pairing: "interleaved",
   experts: { normalise: false, shared: ({ expert, sharedCount }) => expert * sharedCount },
   ownKeys: [...PREDICTOR_KEYS, ...LATENT_KEYS],
-  refine: (h, file) => withLatentAttention(withoutPredictors(h, file), file),
+  refine: (h, file) => withLatentAttention(withPredictor(h, file), file),
   compose(h, b) {
-    skipPredictors(h, b);
     return composeDecoder(h, b, () => ({ experts: { choiceBias: "optional" } }));
   },
 };

@@ -1,6 +1,6 @@
 import { composeDecoder } from "./decoder.ts";
 import type { ModelFamily } from "./family.ts";
-import { PREDICTOR_KEYS, skipPredictors, withoutPredictors } from "./predictors.ts";
+import { PREDICTOR_KEYS, withPredictor } from "./predictors.ts";
 
 /**
  * GLM 4.5 to 4.7: dense first layers, then experts that a sigmoid and a bias choose, and shared ones; biases of queries, keys and
@@ -15,9 +15,8 @@ export const glm4moe: ModelFamily = {
     shared: ({ expert, sharedCount }) => expert * sharedCount,
   },
   ownKeys: PREDICTOR_KEYS,
-  refine: withoutPredictors,
+  refine: withPredictor,
   compose(h, b) {
-    skipPredictors(h, b);
     return composeDecoder(h, b, () => ({
       biases: "optional",
       qkNorm: "heads",

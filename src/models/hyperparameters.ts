@@ -29,8 +29,10 @@ export interface Hyperparameters extends DecoderShape {
   qkvClamp?: number;
   /** Whether attention and feed-forward read the same stream. Default: the family's way. */
   isParallel?: boolean;
-  /** Layers of the file behind `layers` that predict tokens after the next, and are not computed. Default: none. */
+  /** Layers of the file behind `layers` that predict tokens after the next; of them only `predictor` is computed. Default: none. */
   predictors?: number;
+  /** Why the file's predictor is not computed, if it has one that could be. */
+  predictorFault?: string;
   /** What the feed-forward of each layer does to its products, where files say that. */
   activations?: readonly UngatedActivation[];
   /** Logits become logitCap · tanh(logit / logitCap). Default: they do not. */

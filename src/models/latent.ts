@@ -9,6 +9,7 @@ import type { RmsNormSpec } from "../layers/tensors.ts";
 import type { ModelBuilder } from "./builder.ts";
 import { ModelError } from "./error.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
+import { mapLayers } from "./predictors.ts";
 
 /** What {@linkcode withLatentAttention} reads. */
 export const LATENT_KEYS: readonly string[] = [
@@ -49,7 +50,7 @@ export function withLatentAttention(h: Hyperparameters, { get }: ModelHeader): H
   }
   const latent: LatentShape = { rank, queryRank, plain, turned, valueDim };
   const { scale, scaling } = stretched(h, get.f32(key("rope.scaling.yarn_log_multiplier"), { fallback: 0 }));
-  const layers = h.layers.map((layer): LayerShape => ({
+  const layers = mapLayers(h, (layer) => ({
     ...layer,
     kvHeads: 1,
     keyDim: turned + rank,
@@ -58,7 +59,7 @@ export function withLatentAttention(h: Hyperparameters, { get }: ModelHeader): H
     rope: { ...layer.rope, scaling },
     latent,
   }));
-  return { ...h, layers, attentionScale: scale / Math.sqrt(length) };
+  return { ...h, ...layers, attentionScale: scale / Math.sqrt(length) };
 }
 
 /**

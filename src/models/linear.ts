@@ -12,6 +12,7 @@ import type { RmsNormSpec } from "../layers/tensors.ts";
 import type { ModelBuilder } from "./builder.ts";
 import { ModelError } from "./error.ts";
 import type { Hyperparameters, ModelHeader } from "./hyperparameters.ts";
+import { mapLayers } from "./predictors.ts";
 
 /** What {@linkcode withDeltaRule} reads. */
 export const DELTA_RULE_KEYS: readonly string[] = [
@@ -84,10 +85,10 @@ export function withDeltaRule(h: Hyperparameters, { get }: ModelHeader): Hyperpa
     );
   }
   const isLinear = readLinearLayers(h, get);
-  return {
-    ...h,
-    layers: h.layers.map((layer, i) => isLinear(i) ? { ...layer, linear } : { ...layer, isGated: true }),
-  };
+  // A predictor has attention, wherever it stands.
+  const change = (layer: LayerShape, i: number) =>
+    i < h.layers.length && isLinear(i) ? { ...layer, linear } : { ...layer, isGated: true };
+  return { ...h, ...mapLayers(h, change) };
 }
 
 /** Which layers have linear attention: a file says it of each, or which ones have not. */

@@ -1,7 +1,6 @@
 import { composeDecoder } from "./decoder.ts";
 import type { ModelFamily } from "./family.ts";
 import { qwen35 } from "./qwen35.ts";
-import { skipPredictors } from "./predictors.ts";
 
 /** Qwen 3.5 with experts, and a shared one whose factor a router of its own gives. Qwen Team 2026. */
 export const qwen35moe: ModelFamily = {
@@ -9,7 +8,6 @@ export const qwen35moe: ModelFamily = {
   architecture: "qwen35moe",
   experts: { ffn: ({ ffn, used }) => ffn / used, shared: ({ shared, ffn }) => shared || ffn },
   compose(h, b) {
-    skipPredictors(h, b);
     return composeDecoder(h, b, () => ({
       qkNorm: "heads",
       feedForwardNorm: "post_attention_norm",

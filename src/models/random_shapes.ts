@@ -10,6 +10,7 @@ import type { TensorSpec } from "../layers/tensors.ts";
 import { composeModel } from "./compose.ts";
 import type { ModelFamily } from "./family.ts";
 import { TOKEN_TABLE } from "./hyperparameters.ts";
+import { predictorTensor } from "./predictors.ts";
 import { readHyperparameters } from "./read_hyperparameters.ts";
 import { familyOf } from "./registry.ts";
 import type { ModelShape } from "./shapes.ts";
@@ -35,7 +36,8 @@ export function shapeTensors(
   const table = { type: storageTypeId(format, [shape.hidden]), dims: [shape.hidden, shape.vocab] };
   const header = {
     get: new MetadataReader(new Map(entries.map(({ key, value }) => [key, value]))),
-    tensors: new Map([[TOKEN_TABLE, table]]),
+    // A shape whose last layer is a predictor has what makes it one.
+    tensors: new Map([TOKEN_TABLE, predictorTensor(shape.layers - 1)].map((name) => [name, table])),
   };
   const family = other ?? familyOf(header);
   const { tensors, fusions } = composeModel(family, readHyperparameters(header, family));

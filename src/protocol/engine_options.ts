@@ -44,3 +44,10 @@ export interface EngineOptions extends ComputeOptions, Travelling {
   /** The file of a smaller model that guesses ahead. */
   draftPath?: string;
 }
+
+/** Whether a model's own predictor guesses, if it has one: nobody else does, and guesses are wanted. */
+export function wantsPredictor(
+  { speculation, draftPath }: Pick<EngineOptions, "speculation" | "draftPath">,
+): boolean {
+  return speculation !== "off" && draftPath === undefined;
+}

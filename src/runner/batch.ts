@@ -26,6 +26,11 @@ export interface SequenceSlice {
    * compute the same sequences in every step.
    */
   readonly state?: StateSlot;
+  /**
+   * Where the predictor has the state of the model before its first token, if it follows the sequence. Default: it does not, or there
+   * is none.
+   */
+  readonly before?: number;
 }
 
 /**

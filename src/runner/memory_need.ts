@@ -30,6 +30,8 @@ export interface NeedOptions extends SizeOptions {
   /** Engine workers, each with a KV cache; and the copies of the weights among them. */
   readonly workers?: number;
   readonly copies?: number;
+  /** Whether the model's own predictor is loaded, if it has one. */
+  readonly predicts?: boolean;
 }
 
 /**
@@ -38,9 +40,9 @@ export interface NeedOptions extends SizeOptions {
  */
 export function memoryNeed(
   file: ModelHeader,
-  { limitBytes, workers = 1, copies = 1, ...asked }: NeedOptions,
+  { limitBytes, workers = 1, copies = 1, predicts, ...asked }: NeedOptions,
 ): MemoryNeed {
-  const model = checkModel(file);
+  const model = checkModel(file, undefined, predicts);
   const { hyperparameters: h } = model;
   const weightBytes = copies * withoutIgnored(file.tensors, model).values().reduce(
     (sum, { type, dims }) => sum + memoryBytes(type, dims),

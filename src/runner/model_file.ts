@@ -37,7 +37,7 @@ export interface ReadModel extends CheckedModel {
 /** Checks a file and builds what turns text into tokens. Throws GgufError, ModelError or TokenizerError that names the file. */
 export function readModel(file: GgufFile): ReadModel {
   try {
-    const model = checkModel(file);
+    const model = checkModel(file, undefined, true);
     const tokenizer = createTokenizer(file.metadata);
     return { ...model, tokenizer, chatTemplate: chatTemplateOf(file, tokenizer) };
   } catch (error) {
@@ -83,6 +83,9 @@ export function loadNotes(
     );
   }
   notes.push(...readFileSampling(file.metadata).notes);
+  if (h.predictorFault !== undefined) {
+    notes.push(`the layer that predicts tokens after the next is not computed: ${h.predictorFault}`);
+  }
   const unknown = unknownKeys(file, familyOf(file));
   if (unknown.length > 0) {
     const shown = unknown.slice(0, NAMES_SHOWN_MAX).map(quote).join(", ");
@@ -158,6 +161,11 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
   const contextLimit = contextMaxOf(h);
   const reach = kvRoomTokens(room);
   const notes = loadNotes(file, h, { contextLength: context }, { contextLength: question.context });
+  if (h.predictor !== undefined) {
+    notes.push(
+      `layer ${h.layers.length} predicts the token after the next: it guesses what answers go on with and changes none`,
+    );
+  }
   if (chatTemplate instanceof TemplateError) notes.push(chatTemplate.message);
   const kvBytes = room.kvBytes(kvTokens);
   const margin = marginBytes(weightsBytes);

@@ -8,7 +8,7 @@ import { Decoder } from "../layers/decoder.ts";
 import { memoryBytes } from "../layers/formats.ts";
 import { RopeTables } from "../layers/rope_table.ts";
 import { planScratch } from "../layers/scratch.ts";
-import { kvLayersOf } from "../layers/state_shape.ts";
+import { cacheLayersOf } from "../layers/state_shape.ts";
 import { WorkspacePlan } from "../layers/workspace.ts";
 import { separateFile } from "../models/fused.ts";
 import { type CheckedModel, checkModel } from "../models/check.ts";
@@ -20,6 +20,7 @@ import { type ModelFile, type SharedWeights, TensorLoader } from "../models/load
 import { listenToProducts, type ProductListener } from "./product_inputs.ts";
 import { kvSlotBytes, kvTokenBytes, type MemoryLeft, resolveSizes, type RunnerSizes } from "./sizes.ts";
 import { GREEDY, SampleBatch, type SampledToken, type SampleRequest } from "./sample_batch.ts";
+import { StepPredictor } from "./step_predictor.ts";
 
 /** What a runner is given beside the file. All optional. */
 export interface RunnerOptions extends ComputeOptions {
@@ -48,8 +49,10 @@ export interface RunnerOptions extends ComputeOptions {
   signal?: AbortSignal;
   /** What computes the file, in place of the family that it names. */
   family?: ModelFamily;
-  /** What a check of the file gave; default: it is checked. */
+  /** What a check of the file gave, with its predictor or without; default: it is checked. */
   checked?: CheckedModel;
+  /** Whether its predictor is loaded, if it has one: {@linkcode ModelRunner.predictor}. Default: no. */
+  predicts?: boolean;
 }
 
 /**
@@ -83,6 +86,8 @@ export class ModelRunner implements Disposable {
   readonly stateSlots: number;
   /** Their memory; undefined where there are none. */
   readonly states: States | undefined;
+  /** What guesses further tokens; undefined where the file has nothing for it, or it was not wanted. */
+  readonly predictor: StepPredictor | undefined;
   readonly #decoder: Decoder;
   readonly #ropes: RopeTables;
   readonly #batch: BatchBuffer;
@@ -116,7 +121,20 @@ export class ModelRunner implements Disposable {
     this.kvWindows = sizes.kvGroups.windows;
     this.kvBytesPerSlot = kvSlotBytes(h, sizes.kvFormat);
     this.kvBlocks = kernels.createKvBlocks(sizes.kvSlots / BLOCK_TOKENS);
-    this.#batch = new BatchBuffer(sizes.batchTokensMax, this.kvWindows.length);
+    const groups = this.kvWindows.length, { batchTokensMax, kvGroups } = sizes;
+    this.#batch = new BatchBuffer(batchTokensMax, groups);
+    const { vocab } = h, group = kvGroups.groupOf.at(-1)!;
+    this.predictor = decoder.predictor &&
+      new StepPredictor({
+        kernels,
+        arena,
+        ropes,
+        predictor: decoder.predictor,
+        batchTokensMax,
+        groups,
+        group,
+        vocab,
+      });
     this.#samples = new SampleBatch(sizes.logitsRowsMax);
     this.#rowIndices = new Uint32Array(sizes.logitsRowsMax);
   }
@@ -140,7 +158,8 @@ export class ModelRunner implements Disposable {
     if (this.states !== undefined) this.kernels.setStates(this.states, this.#batch.encodeStates(slices));
     this.#ropes.reach(slices.reduce((end, slice) => Math.max(end, slice.first + sizeOf(slice)), 0));
     this.#rows = 0;
-    const step = () => this.#decoder.forward(ids, interrupted);
+    const step = () =>
+      this.#decoder.forward(ids, interrupted) && (this.predictor?.follow(slices, interrupted) ?? true);
     if (interrupted === undefined || expected === null) return step();
     try {
       return this.kernels.interruptible(expected, step);
@@ -276,7 +295,7 @@ interface RunnerParts {
  */
 export async function loadModelRunner(file: ModelFile, options: RunnerOptions = {}): Promise<ModelRunner> {
   options.signal?.throwIfAborted();
-  const model = options.checked ?? checkModel(file, options.family);
+  const model = options.checked ?? checkModel(file, options.family, options.predicts);
   const { hyperparameters: h, decoder: spec } = model;
   const separate = separateFile(file, model.fusions, (...blocks) => kernels.dequantize(...blocks));
   const parts = { ...separate, tensors: withoutIgnored(separate.tensors, model) };
@@ -293,7 +312,7 @@ export async function loadModelRunner(file: ModelFile, options: RunnerOptions = 
     const scratch = planScratch(kernels, plan, h, sizes.batchTokensMax, sizes.logitsRowsMax, also);
     const ropes = new RopeTables(kernels, sizes.contextLength);
     const arena = kernels.createArena({
-      layers: kvLayersOf(h.layers).map((layer, i) => ({ ...layer, group: sizes.kvGroups.groupOf[i] })),
+      layers: cacheLayersOf(h).map((layer, i) => ({ ...layer, group: sizes.kvGroups.groupOf[i] })),
       slots: sizes.kvSlots,
       format: formatTypeId(sizes.kvFormat),
     });

@@ -7,7 +7,7 @@ import { blocksAtOnce } from "../../scheduler/mod.ts";
 import { groupLayers, type KvGroups } from "./kv_groups.ts";
 import type { KvShape } from "../gguf/describe.ts";
 import type { KvLayerShape } from "../layers/shape.ts";
-import { kvLayersOf, stateBytesOf } from "../layers/state_shape.ts";
+import { cacheLayersOf, stateBytesOf } from "../layers/state_shape.ts";
 import { fitKvTokens, kvRoomTokens } from "./memory_check.ts";
 import { LOAD } from "../protocol/options/load.ts";
 import type { Hyperparameters } from "../models/hyperparameters.ts";
@@ -59,7 +59,7 @@ const KV_USE_DEFAULT: KvUse = { batchTokensMax: 512, logitsRowsMax: LOGITS_ROWS_
 
 /** Bytes of keys and values for each token. */
 export function kvTokenBytes(h: Hyperparameters, format: KvFormat): number {
-  return kvLayersOf(h.layers).reduce((sum, layer) => sum + kvBytesPerToken(keptShape(layer), format), 0);
+  return cacheLayersOf(h).reduce((sum, layer) => sum + kvBytesPerToken(keptShape(layer), format), 0);
 }
 
 /** What a layer keeps of a token. */
@@ -69,7 +69,7 @@ function keptShape({ kvHeads, keyDim, valueDim, valuesInKeys = false }: KvLayerS
 
 /** Bytes of keys and values in one place of a block: layers of different groups that are alike share it. */
 export function kvSlotBytes(h: Hyperparameters, format: KvFormat): number {
-  const layers = kvLayersOf(h.layers);
+  const layers = cacheLayersOf(h);
   const { groupOf } = groupLayers(layers);
   const rows = new Map<string, { counts: Map<number, number>; bytes: number }>();
   layers.forEach((layer, i) => {
@@ -120,7 +120,7 @@ export function kvBytesFor(
   format: KvFormat,
   use: KvUse = KV_USE_DEFAULT,
 ): (tokens: number) => number {
-  const groups = groupLayers(kvLayersOf(h.layers)), bytes = kvSlotBytes(h, format);
+  const groups = groupLayers(cacheLayersOf(h)), bytes = kvSlotBytes(h, format);
   const states = { ...use, stateBlocks: stateBlocksOf(h, format) };
   return (tokens) => kvSlotsFor(groups, tokens, states) * bytes;
 }
@@ -144,7 +144,7 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
   checkKvLayers(h, kvFormat);
   const pick = (name: string, value: number, min: number, max: number) =>
     checkNumber(name, value, { min, max, integer: true });
-  const kvGroups = groupLayers(kvLayersOf(h.layers));
+  const kvGroups = groupLayers(cacheLayersOf(h));
   const use = {
     batchTokensMax: pick(
       "batchTokensMax",
@@ -198,7 +198,7 @@ export function resolveSizes(h: Hyperparameters, options: SizeOptions, memory?: 
 
 /** Throws RangeError where the format does not take a layer's keys and values. */
 export function checkKvLayers(h: Hyperparameters, format: KvFormat): void {
-  for (const { keyDim, valueDim, valuesInKeys = false } of kvLayersOf(h.layers)) {
+  for (const { keyDim, valueDim, valuesInKeys = false } of cacheLayersOf(h)) {
     checkKvFormat(format, { keyLength: keyDim, valueLength: valueDim });
     const longest = Math.max(keyDim, valueDim);
     if (format !== "q8_0" || longest <= limits.scaledDimMax && !valuesInKeys) continue;

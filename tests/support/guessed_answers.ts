@@ -78,6 +78,7 @@ export function answer(
     allocator: new KvPool(runner.kvBlocks, { memory: runner.kvArena }),
     constraints: new Constraints(runner.kernels, tokenizer),
     now: () => now,
+    clock: () => now,
     ...parts,
   });
   const answers = requests.map((): GuessedAnswer => ({ tokens: [], text: "", logprobs: [] }));

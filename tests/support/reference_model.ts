@@ -94,16 +94,81 @@ export function referenceLogits(
   tokens: readonly number[],
   context = h.contextLength,
 ): Rows {
+  const { states, logits } = decoderOf(file, h, context);
+  return logits(states(tokens));
+}
+
+/**
+ * Logits of the file's predictor behind every token: of token t they are for t + 1 as it is guessed from the state behind the tokens
+ * before t, of the first one from zeros. `shape`: its layer's. `guesses`: tokens behind them, of which only the predictor's own state is
+ * known. DeepSeek-AI 2024.
+ */
+export function referencePredictions(
+  file: GgufFile,
+  h: Hyperparameters,
+  shape: LayerShape,
+  tokens: readonly number[],
+  guesses: readonly number[] = [],
+): Rows {
+  const i = h.layers.length, nextn = (name: string) => optional(file, `blk.${i}.nextn.${name}.weight`);
+  const { embed, states } = decoderOf(file, h, h.contextLength);
+  const { layer, logits } = decoderOf(file, { ...h, layers: [...h.layers, shape] }, h.contextLength);
+  const before = states(tokens).slice(0, -1);
+  const own = norm(embed([...tokens, ...guesses], nextn("embed_tokens")), nextn("enorm")!, h.normEps);
+  const last = nextn("shared_head_norm") ?? read(file, "output_norm.weight");
+  for (;;) {
+    const normed = norm(before, nextn("hnorm")!, h.normEps);
+    const pairs = own.slice(0, before.length + 1).map((row, t) => {
+      const pair = new Float64Array(2 * h.hidden);
+      pair.set(row);
+      if (t > 0) pair.set(normed[t - 1], h.hidden);
+      return pair;
+    });
+    const x = product(pairs, nextn("eh_proj")!);
+    layer(x, i);
+    const found = norm(x, last, h.normEps);
+    if (pairs.length === own.length) return logits(found, nextn("shared_head_head"));
+    before.push(found.at(-1)!);
+  }
+}
+
+/** The parts of a decoder, each of rows of tokens. */
+function decoderOf(file: GgufFile, h: Hyperparameters, context: number) {
   const table = read(file, "token_embd.weight");
   const habits = habitsOf(file, h);
-  const x = tokens.map((id) =>
-    Float64Array.from(table.subarray(id * h.hidden, (id + 1) * h.hidden), (value) => value * habits.embedding)
-  );
-  const positions = optional(file, "position_embd.weight");
-  if (positions !== undefined) {
-    for (const [t, row] of x.entries()) row.forEach((_, j) => row[j] += positions[t * h.hidden + j]);
+  return { embed, layer, states, logits };
+
+  function embed(tokens: readonly number[], rows = table): Rows {
+    return tokens.map((id) =>
+      Float64Array.from(
+        rows.subarray(id * h.hidden, (id + 1) * h.hidden),
+        (value) => value * habits.embedding,
+      )
+    );
   }
-  for (const [i, layer] of h.layers.entries()) {
+
+  /** After the last norm. */
+  function states(tokens: readonly number[]): Rows {
+    const x = embed(tokens);
+    const positions = optional(file, "position_embd.weight");
+    if (positions !== undefined) {
+      for (const [t, row] of x.entries()) row.forEach((_, j) => row[j] += positions[t * h.hidden + j]);
+    }
+    for (const i of h.layers.keys()) layer(x, i);
+    const lastWeight = optional(file, "output_norm.weight") ?? optional(file, "token_embd_norm.weight");
+    return habits.isLayerNorm
+      ? layerNorm(x, lastWeight, optional(file, "output_norm.bias"), h.normEps)
+      : norm(x, lastWeight!, h.normEps);
+  }
+
+  function logits(last: Rows, weight = optional(file, "output.weight") ?? table): Rows {
+    const logits = product(last, weight, optional(file, "output.bias"));
+    return logits.map((row) => row.map((value) => capped(value * habits.logits, h.logitCap)));
+  }
+
+  /** x becomes what it is behind layer `i`. */
+  function layer(x: Rows, i: number): void {
+    const layer = h.layers[i];
     const tensor = (name: string) => tensorOf(file, h, i, name);
     const behind = (name: string) => tensor(`${name}.weight`) ?? tensor(name);
     const normed = (rows: Rows, weight?: Float32Array, bias?: Float32Array) => {
@@ -121,13 +186,13 @@ export function referenceLogits(
       );
       add(x, attention(ownInput, layer, h, tensor), 1);
       add(x, fed, 1);
-      continue;
+      return;
     }
     if (h.architecture === "nemotron_h") {
       const input = named("attn_norm"), hasHeads = tensor("attn_q.weight") !== undefined;
       if (layer.linear !== undefined) add(x, linearMixer(input, layer.linear, h, tensor, product), 1);
       else add(x, hasHeads ? attention(input, layer, h, tensor) : feedForward(input, i, tensor), 1);
-      continue;
+      return;
     }
     const addNormed = (y: Rows, weight?: Float32Array) =>
       add(x, weight === undefined ? y : normed(y, weight), habits.residual);
@@ -143,12 +208,6 @@ export function referenceLogits(
     const routed = tensor("ffn_gate_inp.weight") !== undefined;
     addNormed(routed ? mixture(input, tensor) : feedForward(input, i, tensor), behind("post_ffw_norm"));
   }
-  const lastWeight = optional(file, "output_norm.weight") ?? optional(file, "token_embd_norm.weight");
-  const last = habits.isLayerNorm
-    ? layerNorm(x, lastWeight, optional(file, "output_norm.bias"), h.normEps)
-    : norm(x, lastWeight!, h.normEps);
-  const logits = product(last, optional(file, "output.weight") ?? table, optional(file, "output.bias"));
-  return logits.map((row) => row.map((value) => capped(value * habits.logits, h.logitCap)));
 
   function feedForward(
     input: Rows,

@@ -120,8 +120,8 @@ export interface LoadOptions {
   /** Whether prompts that begin alike share what was computed for them; default true. */
   prefixCache?: boolean;
   /**
-   * How the next tokens of answers are guessed: "auto", the default, from what repeats itself in prompt and answer, with one or two
-   * answers at a time and where that pays; "off": they are not.
+   * How the next tokens of answers are guessed: "auto", the default, from what repeats itself in prompt and answer and by a layer that the
+   * model has for it, with one or two answers at a time and where that pays; "off": they are not.
    */
   speculation?: "auto" | "off";
   /**

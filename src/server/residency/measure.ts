@@ -28,6 +28,7 @@ export type MeasuredOptions = Pick<
   | "shareWeights"
   | "libraryPath"
   | "isa"
+  | "speculation"
 >;
 
 /** What a file takes. */
@@ -43,10 +44,10 @@ export type FromMeasurer = { readonly measured: Measured } | { readonly message:
 /** The options that the thread is told. */
 export function measuredOptions(options: LoadOptions): MeasuredOptions {
   const { contextLength, kvTokens, kvFormat, batchTokensMax, sequencesMax, weights } = options;
-  const { workers, threads, cpus, shareWeights, libraryPath, isa } = options;
+  const { workers, threads, cpus, shareWeights, libraryPath, isa, speculation } = options;
   return {
     ...{ contextLength, kvTokens, kvFormat, batchTokensMax, sequencesMax, weights },
-    ...{ workers, threads, cpus, shareWeights, libraryPath, isa },
+    ...{ workers, threads, cpus, shareWeights, libraryPath, isa, speculation },
   };
 }
 

@@ -6,6 +6,7 @@ import { parseCpuList } from "../../ffi/cpu_list.ts";
 import { machineInfo } from "../../ffi/machine.ts";
 import { giveWay } from "../../ffi/thread.ts";
 import { type GgufFile, quantizedView } from "../../gguf/mod.ts";
+import { wantsPredictor } from "../../protocol/engine_options.ts";
 import { type MemoryNeed, memoryNeed } from "../../runner/memory_need.ts";
 import { openModel } from "../../safetensors/open_model.ts";
 import type { FromMeasurer, Measured, MeasuredOptions, MeasureRequest } from "./measure.ts";
@@ -41,6 +42,7 @@ async function measured({ path, draftPath, options, limitBytes }: MeasureRequest
     ...shares,
     ...sequencesMax === undefined ? {} : { logitsRowsMax: Math.max(32, sequencesMax) },
     limitBytes: limitBytes ?? availableBytes ?? Infinity,
+    predicts: wantsPredictor({ speculation: options.speculation, draftPath }),
   });
   if (draftPath === undefined) return { need, availableBytes };
   const draft = opening.use(await openModel(draftPath));
