@@ -4,7 +4,10 @@
  * time, and what it is taken to have guessed are the tokens of the answer without it, of which a given share is made wrong at random.
  * Everything else is as always: lengths of guesses, checks, KV blocks. Answers must be the same.
  *
- * deno task run bench/draft_model.ts [--tokens 96] [--rounds 3] [--shares 0.5,0.7,0.8,0.9] [--threads N]
+ * With --predictor it is a model of Qwen 3.5 2B's sizes whose own predictor guesses. A share of 0 says what it costs where nothing can be
+ * guessed: following prompt and answer, and trying now and then.
+ *
+ * deno task run bench/draft_model.ts [--predictor] [--tokens 96] [--rounds 3] [--shares 0.5,0.7,0.8,0.9] [--threads N]
  * @module
  */
 
@@ -14,12 +17,14 @@ import { randomModelFile } from "../src/cli/bench/random_model_file.ts";
 import { renderTable } from "../src/cli/table.ts";
 import { DraftModel } from "../src/engine/draft_model.ts";
 import { Engine } from "../src/engine/engine.ts";
+import type { EngineParts, StepRunner } from "../src/engine/engine_parts.ts";
 import { KvPool } from "../src/engine/kv_pool.ts";
 import { openGguf } from "../src/gguf/mod.ts";
 import { writeRandomModel } from "../src/models/random_model.ts";
+import { shapeKeys } from "../src/models/shape_keys.ts";
 import type { ModelShape } from "../src/models/shapes.ts";
 import type { Tokenizer } from "../src/tokenizer/tokenizer.ts";
-import { resolveSampling } from "../src/protocol/sampling.ts";
+import { resolveSampling, type SamplingParams } from "../src/protocol/sampling.ts";
 import { readModel } from "../src/runner/model_file.ts";
 import { loadModelRunner, type ModelRunner } from "../src/runner/model_runner.ts";
 import type { DraftSource } from "../scheduler/mod.ts";
@@ -43,7 +48,33 @@ const DRAFT_SHAPE: ModelShape = {
   eps: 1e-5,
 };
 
+/** Qwen 3.5 2B, and the layer behind its 24 that predicts. */
+const PREDICTING_SHAPE: ModelShape = {
+  family: "qwen35",
+  hidden: 2048,
+  feedForward: 6144,
+  layers: 24 + 1,
+  heads: 8,
+  kvHeads: 2,
+  headDim: 256,
+  vocab: 248_320,
+  tied: true,
+  ropeBase: 1e7,
+  context: 262_144,
+  eps: 1e-6,
+  entries: shapeKeys("qwen35", {
+    "ssm.conv_kernel": 4,
+    "ssm.inner_size": 2048,
+    "ssm.state_size": 128,
+    "ssm.time_step_rank": 16,
+    "ssm.group_count": 16,
+    "rope.dimension_count": 64,
+    nextn_predict_layers: 1,
+  }),
+};
+
 const args = parseArgs(Deno.args, {
+  boolean: ["predictor"],
   string: ["tokens", "rounds", "shares", "threads"],
   default: { tokens: "96", rounds: "3", shares: "0.5,0.7,0.8,0.9" },
 });
@@ -88,34 +119,60 @@ interface Answered {
   readonly accepted: number;
 }
 
-type Sides = {
+/** The runner with a predictor that computes its guesses, and tells others. */
+function taughtPredictor(runner: ModelRunner, answer: readonly number[], share: number): ModelRunner {
+  const random = new Random(1), own = runner.predictor!;
+  const predictor: Required<StepRunner>["predictor"] = {
+    group: own.group,
+    follow: (slices, interrupted) => own.follow(slices, interrupted),
+    keep: (row, place) => own.keep(row, place),
+    guess: (slice, request) => {
+      const token = own.guess(slice, request);
+      return random.chance(share) ? answer[slice.first + 1 - PROMPT_TOKENS] ?? token : token;
+    },
+  };
+  return new Proxy(runner, {
+    get(target, name) {
+      if (name === "predictor") return predictor;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+interface Sides {
   readonly runner: ModelRunner;
-  readonly draftRunner: ModelRunner;
   readonly tokenizer: Tokenizer;
-};
+  /** What an engine is made of that guesses these tokens, a share of them right. */
+  guessing(answer: readonly number[], share: number, sampling: SamplingParams): Partial<EngineParts>;
+}
+
+/** A second model guesses. */
+function byDraft(runner: ModelRunner, draftRunner: ModelRunner): Sides["guessing"] {
+  const { vocab } = runner.hyperparameters;
+  return (answer, share, sampling) => {
+    const allocator = new KvPool(draftRunner.kvBlocks), samplingOf = () => sampling;
+    const draft = new DraftModel({ runner: draftRunner, allocator, samplingOf, vocab });
+    return { speculation: { source: new Taught(draft, answer, share) } };
+  };
+}
 
 /** Answers once; `share`: of the guesses that are right; undefined: nothing is guessed. */
 function answer(
-  { runner, draftRunner, tokenizer }: Sides,
+  { runner, tokenizer, guessing }: Sides,
   prompt: number[],
   known: readonly number[],
   share?: number,
 ): Answered {
   const { vocab } = runner.hyperparameters;
   const sampling = resolveSampling({ temperature: 1, topP: 1, topK: 0, minP: 0, seed: 5 }, vocab);
-  const allocator = new KvPool(draftRunner.kvBlocks);
-  const source = share === undefined ? undefined : new Taught(
-    new DraftModel({ runner: draftRunner, allocator, samplingOf: () => sampling, vocab }),
-    known,
-    share,
-  );
   const engine = new Engine({
     runner,
     tokenizer,
     chatTemplate: { encode: () => [] },
     allocator: new KvPool(runner.kvBlocks),
     prefixCache: false,
-    speculation: source && { source },
+    ...share === undefined ? {} : guessing(known, share, sampling),
   });
   engine.add(1, {
     ...{ prompt: { tokens: prompt }, sampling, maxTokens: tokens, stop: [], stopTokens: [], ignoreEnd: true },
@@ -176,16 +233,33 @@ function compare(sides: Sides): void {
   ));
 }
 
-const folder = await Deno.makeTempDir({ prefix: "kumi-bench-" });
-try {
+const sizes = { contextLength: CONTEXT, kvTokens: 2 * CONTEXT, threads };
+
+async function compareDraft(folder: string): Promise<void> {
   const draftPath = `${folder}/draft.gguf`;
   await writeRandomModel(draftPath, { shape: DRAFT_SHAPE, format: "q4_0" });
   using file = await openGguf(await randomModelFile("llama-1b", "q4_k"));
   using draftFile = await openGguf(draftPath);
-  const sizes = { contextLength: CONTEXT, kvTokens: 2 * CONTEXT, threads };
   using runner = await loadModelRunner(file, sizes);
   using draftRunner = await loadModelRunner(draftFile, sizes);
-  compare({ runner, draftRunner, tokenizer: readModel(file).tokenizer });
+  compare({ runner, tokenizer: readModel(file).tokenizer, guessing: byDraft(runner, draftRunner) });
+}
+
+async function comparePredictor(folder: string): Promise<void> {
+  const path = `${folder}/predicting.gguf`;
+  await writeRandomModel(path, { shape: PREDICTING_SHAPE, format: "q4_k" });
+  using file = await openGguf(path);
+  using runner = await loadModelRunner(file, { ...sizes, predicts: true });
+  const guessing: Sides["guessing"] = (answer, share) => ({
+    runner: taughtPredictor(runner, answer, share),
+    speculation: {},
+  });
+  compare({ runner, tokenizer: readModel(file).tokenizer, guessing });
+}
+
+const folder = await Deno.makeTempDir({ prefix: "kumi-bench-" });
+try {
+  await (args.predictor ? comparePredictor : compareDraft)(folder);
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

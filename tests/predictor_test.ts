@@ -86,7 +86,7 @@ const total = (
 const MANNERS: Record<string, RunnerOptions> = {
   "two threads": { threads: 2, kvTokens: 1024 },
   "chunks of 24 tokens": { threads: 1, batchTokensMax: 24, kvTokens: 1024, kvFormat: "q8_0" },
-  "little KV cache": { threads: 1, kvTokens: 192 },
+  "little KV cache": { threads: 1, kvTokens: 192, logitsRowsMax: 4 },
 };
 
 for (const family of FAMILIES) {

@@ -51,6 +51,8 @@ interface Slice {
   readonly end: number;
 }
 
+/** Shorter answers have no token that could be guessed: a guess stands between the first one and the last. */
+const PREDICTED_TOKENS = 3;
 /** Steps shorter than this are over before an interruption would pay. */
 const INTERRUPTIBLE_TOKENS = 32;
 
@@ -128,8 +130,10 @@ export class Engine {
       return undefined;
     }
     const { blocks } = allocator, restoresBlocks = this.#store !== undefined;
-    const samplingOf = (id: number) =>
-      this.#works.get(id)?.plan.speculates === false ? undefined : this.#samplingOf(id);
+    const samplingOf = (id: number) => {
+      const { speculates = true, maxTokens = 0 } = this.#works.get(id)?.plan ?? {};
+      return speculates && maxTokens >= PREDICTED_TOKENS ? this.#samplingOf(id) : undefined;
+    };
     return new PredictorGuesses({ predictor, blocks, vocab, samplingOf, restoresBlocks, clock });
   }
 

@@ -56,8 +56,8 @@ interface Step {
 
 /**
  * The predictor's layer has keys and values of every token before the one whose successor it guesses, so it has to follow a sequence
- * from its first token on; what others have left in shared blocks will do. With more requests than it follows nobody wants guesses: then it costs nothing,
- * and neither does it where guesses have not paid for a long time.
+ * from its first token on; what others have left in shared blocks will do. With more requests than it follows nobody wants guesses:
+ * then it costs nothing, and neither does it where guesses have not paid for a long time.
  */
 export class PredictorGuesses implements DraftSource {
   readonly #parts: PredictorGuessesParts;

@@ -64,8 +64,9 @@ export class StepPredictor {
   }
 
   /**
-   * What comes behind a slice of one token. `before`: where the state before it is, {@linkcode OWN_STATE} where its token was the last guess. Nothing
-   * else may be wanted of the last step any more, its states apart. Gives a number that is no token where logits are no numbers.
+   * What comes behind a slice of one token. `before`: where the state before it is, {@linkcode OWN_STATE} where its token was the
+   * last guess. Nothing else may be wanted of the last step any more, its states apart. Gives a number that is no token where
+   * logits are no numbers.
    */
   guess(slice: SequenceSlice & { readonly before: number }, request: SampleRequest): number {
     const { kernels, predictor, ropes, vocab } = this.#parts;
