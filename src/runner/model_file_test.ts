@@ -100,6 +100,31 @@ Deno.test("judge() notes a chat template that does not work, and keys that are n
   assertStringIncludes(notes[1], "emplate");
 });
 
+Deno.test("judge() tells of a layer that predicts, and why one is not computed", () => {
+  const known = modelShape("glm4moe-tiny"), { entries = [], layers } = known;
+  const shape = {
+    ...known,
+    layers: layers + 1,
+    entries: [...entries, u32("glm4moe.nextn_predict_layers", 1)],
+  };
+  const verdictOf = (missing: string) => {
+    const tensors = shapeTensors(shape, "f16").filter(({ name }) => !name.endsWith(missing))
+      .map(({ name, type, dims }) => ({ name, type, dims: [...dims] }));
+    const own = [...shapeEntries("glm", shape, "f16"), ...randomVocab("glm4moe", shape.vocab)];
+    const { bytes, fileBytes } = encodeHeader(own, tensors);
+    const source = new MemorySource(bytes, fileBytes);
+    return judge(new GgufFile({ path: "glm.gguf", source, header: parseHeader(source) }), question);
+  };
+  const whole = verdictOf("none"),
+    other = verdictOf("nextn.enorm.weight"),
+    none = verdictOf("nextn.eh_proj.weight");
+  assertStringIncludes(whole.notes[0], "layer 3 predicts the token after the next: it guesses");
+  assertStringIncludes(other.notes[0], 'is not computed: tensor "blk.3.nextn.enorm.weight" is missing');
+  assertEquals([whole.runs, other.runs, none.runs, none.notes], [true, true, true, []]);
+  const bytes = [whole, other, none].map(({ memory }) => memory!.kvBytesPerToken);
+  assertEquals([bytes[0] * 3, bytes[1]], [bytes[1] * 4, bytes[2]]);
+});
+
 Deno.test("named() puts the file's name before what is wrong with the file, once", () => {
   const error = named("m.gguf", new ModelError("bad")) as Error;
   assertEquals([error.name, error.message], ["ModelError", "m.gguf: bad"]);
