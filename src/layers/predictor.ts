@@ -1,12 +1,11 @@
 import { f32At, type Kernels, type Region, type Vector, type Weights } from "../ffi/context.ts";
-import type { DecoderSpec } from "./decoder.ts";
 import { Embedding } from "./embedding.ts";
 import type { Layer, LayerContext, LayerPlan } from "./layer.ts";
 import { StreamInput } from "./layer_input.ts";
 import { Norm } from "./norm.ts";
-import { OutputHead } from "./output_head.ts";
+import { OutputHead, type OutputHeadOptions } from "./output_head.ts";
 import { OWN_STATE, type PredictorScratch, ROW_STEP, STATES_FIRST } from "./scratch.ts";
-import type { MatrixSpec, RmsNormSpec, VectorSpec } from "./tensors.ts";
+import type { MatrixSpec, NormSpec, RmsNormSpec, VectorSpec } from "./tensors.ts";
 
 /** What a predictor is made of beside the model's own table, last norm and output, which it shares where it has none. */
 export interface PredictorSpec {
@@ -22,6 +21,14 @@ export interface PredictorSpec {
   outputNorm: { weight: VectorSpec; eps: number };
   /** [vocab, hidden] */
   output?: MatrixSpec;
+}
+
+/** What it shares with its model. */
+interface ModelParts extends OutputHeadOptions {
+  readonly table: MatrixSpec;
+  readonly tableScale: number;
+  readonly outputNorm: NormSpec;
+  readonly output: MatrixSpec;
 }
 
 /**
@@ -54,7 +61,7 @@ export class Predictor {
   readonly #x: Region;
   #isCleared = false;
 
-  constructor(context: LayerContext, spec: PredictorSpec, model: DecoderSpec) {
+  constructor(context: LayerContext, spec: PredictorSpec, model: ModelParts) {
     const { kernels, arena, tensors } = context;
     const scratch = context.scratch.predictor;
     if (scratch === undefined) throw new Error("Cannot make a predictor: there is no room for its rows");
