@@ -194,7 +194,7 @@ export class EngineHost {
       const { file, warnings } = opened;
       // Another thread hashes what the model is known by, while this one goes on. Who needs it is told of errors.
       file.digest().catch(() => {});
-      const checked = readModel(file);
+      const checked = readModel(file, wantsPredictor(options));
       const { tokenizer, chatTemplate, hyperparameters: { layers } } = checked;
       if (prefixStore !== undefined && stateBytesOf(layers) > 0) {
         throw new RangeError(
@@ -209,7 +209,6 @@ export class EngineHost {
         signal,
         shareFrom,
         interrupts: this.#control,
-        predicts: wantsPredictor(options),
         progress: this.#progress(),
         onContext: (id) => Atomics.store(this.#control, ControlWord.context, id),
       });

@@ -34,10 +34,13 @@ export interface ReadModel extends CheckedModel {
   readonly chatTemplate: ChatTemplate | TemplateError;
 }
 
-/** Checks a file and builds what turns text into tokens. Throws GgufError, ModelError or TokenizerError that names the file. */
-export function readModel(file: GgufFile): ReadModel {
+/**
+ * Checks a file and builds what turns text into tokens; `predicts`: whether a predictor is wanted that it has. Throws GgufError,
+ * ModelError or TokenizerError that names the file.
+ */
+export function readModel(file: GgufFile, predicts = false): ReadModel {
   try {
-    const model = checkModel(file, undefined, true);
+    const model = checkModel(file, undefined, predicts);
     const tokenizer = createTokenizer(file.metadata);
     return { ...model, tokenizer, chatTemplate: chatTemplateOf(file, tokenizer) };
   } catch (error) {
@@ -140,7 +143,7 @@ export function judge(file: GgufFile, question: FileQuestion): Verdict {
   const { kvFormat, users, availableBytes } = question;
   let model: ReadModel;
   try {
-    model = readModel(file);
+    model = readModel(file, true);
   } catch (error) {
     // What is wrong with the file has its name before it.
     const prefix = `${file.path}: `;
