@@ -88,6 +88,7 @@ const least = struct {
         _ = @import("abi/status.zig");
         _ = @import("system/cgroup.zig");
         _ = @import("system/cpus.zig");
+        _ = @import("isa/read_ahead.zig");
         _ = @import("isa/detect.zig");
         _ = @import("isa/dispatch.zig");
         _ = @import("system/energy.zig");

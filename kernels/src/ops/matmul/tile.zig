@@ -7,12 +7,14 @@
 //!
 //! A panel is read in address order, which the hardware's prefetchers follow best where a step is short. With several
 //! columns the loads of one step fill the reorder window, and the next ones come too late: then lines are prefetched by
-//! hand (measured: 1.1 to 1.4 times as fast with 4 to 8 columns, 0.8 times with 1 to 3).
+//! hand (measured on Zen 4: 1.1 to 1.4 times as fast with 4 to 8 columns, 0.8 times with 1 to 3). Some processors want that
+//! with few columns, too (isa/read_ahead.zig; 1.4, 1.1 and 1.2 times as fast with 1, 2 and 3 columns of Q4_K).
 //!
 //! Order of float operations per output element, on every ISA level and for every tile shape, K ascending:
 //!   acc = fma(f32(isum), dw · da, acc)      then, for formats with mins,      acc = fma(−f32(msum), dmin · da, acc)
 
 const std = @import("std");
+const read_ahead = @import("../../isa/read_ahead.zig");
 const simd = @import("../../isa/simd.zig");
 const activations = @import("../../quant/activations.zig");
 const format_file = @import("../../quant/format.zig");
@@ -23,7 +25,7 @@ const Claim = item_file.Claim;
 
 /// Row groups in a panel.
 pub const panel_groups = simd.panel_rows / simd.row_lanes;
-/// How far ahead a tile of many columns prefetches.
+/// How far ahead a tile prefetches.
 const prefetch_bytes = 2304;
 
 pub inline fn serves(comptime format: Format, _: item_file.Span) bool {
@@ -93,12 +95,14 @@ pub fn PackedSource(comptime format: Format) type {
         chunk: *const Chunk,
         /// First row within the panel.
         row: usize,
+        /// Whether to prefetch with few columns, too.
+        asks_always: bool = false,
 
         const Source = @This();
 
         /// Asks for share `part` of `parts` of what is read some 256 values later, if that pays with `columns`.
         pub inline fn prefetch(source: Source, comptime columns: usize, part: usize, comptime parts: usize) void {
-            if (columns < (if (format.integer().isSigned()) 6 else 4)) return;
+            if (columns < (if (format.integer().isSigned()) 6 else 4) and !source.asks_always) return;
             const share = @sizeOf(Chunk) / parts;
             const at = @as([*]const u8, @ptrCast(source.chunk)) + part * share + prefetch_bytes;
             inline for (0..(share + 63) / 64) |line| @prefetch(at + 64 * line, .{});
@@ -399,13 +403,14 @@ fn multiply(
     std.debug.assert(k % format.blockLen() == 0 and row % simd.row_lanes == 0 and row + G * simd.row_lanes <= simd.panel_rows);
     const chunks: [*]const format_file.Chunk(format) = @ptrCast(@alignCast(panel));
     var acc: Accumulators(C, G) = @splat(@splat(@splat(0)));
+    const asks_always = read_ahead.pays();
     switch (comptime format.integer().activation) {
         .per256 => for (0..k / 256) |i| {
-            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .asks_always = asks_always };
             chunk256(format, C, G, source, columns, i, &acc);
         },
         .per32 => for (0..(k + 63) / 64) |i| {
-            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row };
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .asks_always = asks_always };
             block32(format, C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
             if (64 * i + 32 == k) break;
             block32(format, C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
