@@ -25,6 +25,7 @@ pub const all = .{
     @import("bf16.zig"),
     @import("i8mm.zig"),
     @import("vnni.zig"),
+    @import("short.zig"),
     @import("expanded.zig"),
     @import("tile.zig"),
     @import("float.zig"),

@@ -7,46 +7,49 @@ const strategies = @import("strategies.zig");
 /// Levels, kind of weights: strategy, from how many columns of a claim on another one. Who adds a level adds lines; who adds a
 /// format does not, as long as it is of a kind that is here.
 const table =
-    \\amx                            singles  float
-    \\amx                            pairs    amx_bf16
-    \\amx                            blocks   tile 12 amx_32
-    \\amx                            bytes    tile 10 amx_32
-    \\amx                            bytes>64 tile 10 amx_32
-    \\amx                            k        tile 12 amx_k
-    \\x86_64_v4_bf16,x86_64_v4_vnni  singles  float
-    \\x86_64_v4_bf16                 pairs    bf16
-    \\x86_64_v4_vnni                 pairs    float
-    \\x86_64_v4_bf16,x86_64_v4_vnni  blocks   tile
-    \\x86_64_v4_bf16,x86_64_v4_vnni  bytes    tile 32 vnni
-    \\x86_64_v4_bf16,x86_64_v4_vnni  bytes>64 tile
-    \\x86_64_v4_bf16,x86_64_v4_vnni  k        tile 16 vnni
-    \\x86_64_v4,avx_vnni,x86_64_v3   singles  float
-    \\x86_64_v4,avx_vnni,x86_64_v3   pairs    float
-    \\x86_64_v4,avx_vnni,x86_64_v3   blocks   tile
-    \\x86_64_v4,avx_vnni,x86_64_v3   bytes    tile
-    \\x86_64_v4,avx_vnni,x86_64_v3   bytes>64 tile
-    \\x86_64_v4,avx_vnni,x86_64_v3   k        tile 16 expanded
-    \\neon_i8mm                      singles  float
-    \\neon_i8mm                      pairs    float
-    \\neon_i8mm                      blocks   tile 2 i8mm
-    \\neon_i8mm                      bytes    tile 2 i8mm
-    \\neon_i8mm                      bytes>64 tile 2 i8mm
-    \\neon_i8mm                      k        tile 2 i8mm
-    \\neon_dotprod,neon,baseline     singles  float
-    \\neon_dotprod,neon,baseline     pairs    float
-    \\neon_dotprod,neon,baseline     blocks   tile
-    \\neon_dotprod,neon,baseline     bytes    tile
-    \\neon_dotprod,neon,baseline     bytes>64 tile
-    \\neon_dotprod,neon,baseline     k        tile 16 expanded
+    \\amx                             singles  float
+    \\amx                             pairs    amx_bf16
+    \\amx                             blocks   tile 7 vnni 9 tile 12 amx_32
+    \\amx                             bytes    tile 7 vnni 9 tile 10 amx_32
+    \\amx                             mins     tile 6 vnni 12 amx_k
+    \\amx                             sixteens tile 9 vnni 12 amx_k
+    \\x86_64_v4_bf16,x86_64_v4_vnni   singles  float
+    \\x86_64_v4_bf16                  pairs    bf16
+    \\x86_64_v4_vnni                  pairs    float
+    \\x86_64_v4_bf16,x86_64_v4_vnni   blocks   tile 7 vnni 9 tile 32 vnni
+    \\x86_64_v4_bf16,x86_64_v4_vnni   bytes    tile 7 vnni 9 tile 32 vnni
+    \\x86_64_v4_bf16,x86_64_v4_vnni   mins     tile 6 vnni
+    \\x86_64_v4_bf16,x86_64_v4_vnni   sixteens tile 9 vnni
+    \\x86_64_v4,avx_vnni,x86_64_v3    singles  float
+    \\x86_64_v4,avx_vnni,x86_64_v3    pairs    float
+    \\x86_64_v4,avx_vnni              blocks   tile
+    \\x86_64_v4,avx_vnni              bytes    tile
+    \\x86_64_v4,avx_vnni              mins     tile 16 expanded
+    \\x86_64_v4,avx_vnni,x86_64_v3    sixteens tile 16 expanded
+    \\x86_64_v3                       blocks   tile 8 short
+    \\x86_64_v3                       bytes    tile 8 short
+    \\x86_64_v3                       mins     tile 8 short 32 expanded
+    \\neon_i8mm                       singles  float
+    \\neon_i8mm                       pairs    float
+    \\neon_i8mm                       blocks   tile 2 i8mm
+    \\neon_i8mm                       bytes    tile 2 i8mm
+    \\neon_i8mm                       mins     tile 2 i8mm
+    \\neon_i8mm                       sixteens tile 2 i8mm
+    \\neon_dotprod,neon,baseline      singles  float
+    \\neon_dotprod,neon,baseline      pairs    float
+    \\neon_dotprod,neon,baseline      blocks   tile
+    \\neon_dotprod,neon,baseline      bytes    tile
+    \\neon_dotprod,neon,baseline      mins     tile 16 expanded
+    \\neon_dotprod,neon,baseline      sixteens tile 16 expanded
 ;
 
-/// What the strategies ask of a format. `bytes>64`: of an item with more than 64 columns.
-fn kindOf(format: Format, columns: usize) []const u8 {
+/// What the strategies ask of a format. `mins`, `sixteens`: K formats with sub-blocks of 32 and of 16 values.
+fn kindOf(format: Format) []const u8 {
     return switch (format.traits()) {
         .float => |kind| @tagName(kind),
         .integer => |traits| switch (traits.activation) {
-            .per256 => "k",
-            .per32 => if (!traits.isSigned()) "blocks" else if (columns > 64) "bytes>64" else "bytes",
+            .per256 => if (traits.sub_len == 32) "mins" else "sixteens",
+            .per32 => if (traits.isSigned()) "bytes" else "blocks",
         },
     };
 }
@@ -80,7 +83,7 @@ test "the first strategy that serves is the one that was measured to be best" {
             while (first < total) : (first += strategies.columns_max) {
                 const span: Span = .{ .first = first, .end = @min(first + strategies.columns_max, total), .total = total };
                 errdefer std.debug.print("{t}: columns {d} to {d} of {d}\n", .{ format, first, span.end, total });
-                try std.testing.expectEqualStrings(try wanted(kindOf(format, total), span.count()), strategies.nameOf(format, span));
+                try std.testing.expectEqualStrings(try wanted(kindOf(format), span.count()), strategies.nameOf(format, span));
             }
         }
     }
