@@ -238,8 +238,8 @@ inline fn addGroup(
     }
 }
 
-/// Whether a block's sums begin with the constant zero's part, −zero / 2 · Σ x in both lanes of a row, which leaves them in range
-/// again at the end: of Q4_0 16 · 127 · (11 + 4) = 30,480.
+/// Whether a block's sums begin with the constant zero's part, −zero / 2 · Σ x in both lanes of a row, which leaves them in
+/// range again at the end: of Q4_0 16 · 127 · (11 + 4) = 30,480.
 fn beginsWithZero(comptime format: Format) bool {
     const traits = format.integer();
     if (traits.isSigned() or traits.zero == 0 or dotsAtOnce(format) < 8) return false;
@@ -259,8 +259,8 @@ inline fn addBlocks32(
     var begins: [C][8]i32 = undefined;
     if (comptime beginsWithZero(format)) inline for (x, &begins) |column, *begin| {
         // Activations have −8 · Σ x.
-        const sixteenths = comptime format.integer().zero / 8;
-        const lane = (@as(@Vector(8, i32), column.offsets) >> @splat(1)) * @as(@Vector(8, i32), @splat(sixteenths));
+        const eighths = comptime format.integer().zero / 8;
+        const lane = (@as(@Vector(8, i32), column.offsets) >> @splat(1)) * @as(@Vector(8, i32), @splat(eighths));
         begin.* = (lane << @splat(16)) | (lane & @as(@Vector(8, i32), @splat(0xffff)));
     };
     for (0..blocks) |block| {
