@@ -33,9 +33,8 @@ pub const has_wide_dot = has_vnni and has_avx512;
 pub const has_signed_dot = has_sdot;
 /// One instruction adds four products to an int32.
 const has_dot = has_sdot or has_vnni;
-/// VNNI with 16 registers of 8 rows.
+/// 16 registers of 8 rows: with VNNI, or where products of bytes come as int16 sums of pairs.
 pub const has_short_dot = has_vnni and !has_avx512;
-/// 16 registers of 8 rows, and products of bytes come as int16 sums of pairs.
 pub const has_short_pairs = has_avx2 and !has_avx512 and !has_vnni;
 /// False on a level that is there for correctness alone: it is spared the code that only serves speed.
 pub const fast = has_fma or options.plain;
@@ -75,17 +74,14 @@ pub fn storePartial(target: [*]f32, value: F32x16, count: usize) void {
     @memcpy(target[0..count], values[0..count]);
 }
 
-/// The same address; what lies there is loaded again rather than kept in a register, where the level has few of them for
-/// a tile of sums.
+/// The same address; what lies there is loaded again, not kept, where the level has few registers for a tile of sums.
 pub inline fn reloaded(pointer: anytype) @TypeOf(pointer) {
     return if (has_avx512) pointer else hidden(pointer);
 }
 
-/// The same count or address, of which the compiler knows nothing: a loop of so many turns stays one, an address is kept in a
-/// register rather than made anew from another one.
+/// The same count or address, unknown to the compiler: a loop stays one, an address is not made anew from another one.
 pub inline fn hidden(value: anytype) @TypeOf(value) {
-    if (!has_intrinsics) return value;
-    return asm (""
+    return if (!has_intrinsics) value else asm (""
         : [out] "=r" (-> @TypeOf(value)),
         : [in] "0" (value),
     );
@@ -425,12 +421,6 @@ pub inline fn scaleOf(pairs: RowI16, comptime which: usize) Scale {
         return (if (which == 0) words << @splat(16) else words) >> @splat(16);
     }
     return repeatOf(pairs, which);
-}
-
-/// The first (0) or second (1) of each row's pair in the lower half of its int32, with zero above.
-pub inline fn lowOf(pairs: RowI16, comptime which: usize) RowI16 {
-    const words: @Vector(row_lanes, u32) = @bitCast(pairs);
-    return @bitCast(if (which == 0) words & @as(@Vector(row_lanes, u32), @splat(0xffff)) else words >> @splat(16));
 }
 
 /// Both bytes of 16-bit products, taken apart: the lower ones unsigned, the upper ones with the product's sign.

@@ -370,7 +370,7 @@ inline fn add256(comptime format: Format, comptime C: usize, source: anytype, x:
         }
         inline for (0..2) |parity| {
             source.prefetch(C, 2 * pair + parity);
-            const scale = simd.lowOf(scales, parity);
+            const scale = lowOf(scales, parity);
             inline for (0..32 / part_len) |part| {
                 var partial: [C]simd.RowI32 = undefined;
                 const index = (2 * pair + parity) * (32 / part_len) + part;
@@ -387,6 +387,12 @@ inline fn add256(comptime format: Format, comptime C: usize, source: anytype, x:
         total.* = simd.fma(simd.toFloat(sum), d * da, total.*);
         total.* = simd.fma(-simd.toFloat(min_sum), dmin * da, total.*);
     }
+}
+
+/// The first (0) or second (1) of each row's pair in the lower half of its int32, with zero above.
+inline fn lowOf(pairs: simd.RowI16, comptime which: usize) simd.RowI16 {
+    const words: simd.U32x16 = @bitCast(pairs);
+    return @bitCast(if (which == 0) words & @as(simd.U32x16, @splat(0xffff)) else words >> @splat(16));
 }
 
 /// A span's products: of all of it, or of its first or second 16 values.
@@ -428,7 +434,7 @@ inline fn addSixteens(comptime format: Format, comptime C: usize, source: anytyp
         inline for (0..2) |part| {
             var partial: [C]simd.RowI32 = @splat(@splat(0));
             addPart(C, 16, source, x, span, part, &partial);
-            const scale = if (fits) simd.lowOf(scales, part) else simd.scaleOf(scales, part);
+            const scale = if (fits) lowOf(scales, part) else simd.scaleOf(scales, part);
             inline for (&isum, partial) |*sum, value| {
                 sum.* = if (fits) simd.addPairs(sum.*, @bitCast(value), scale) else sum.* +% value *% scale;
             }
