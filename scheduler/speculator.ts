@@ -212,21 +212,29 @@ export class Speculator {
       best = expected / (betweenMs + ms);
       chosen = [...lengths];
     }
-    return chosen.map((length, i) => this.#orTrial(chains[i], length, room));
+    let left = room - chosen.reduce((sum, length) => sum + length, 0);
+    return chosen.map((length, i) => {
+      const guesses = this.#orTrial(chains[i], length, left);
+      left -= guesses - length;
+      return guesses;
+    });
   }
 
-  /** Now and then a guess of the source that does not seem to pay: what it is worth shows only when it guesses. */
-  #orTrial({ sequence, tokens, chances }: Chain, length: number, room: number): number {
+  /**
+   * Now and then a guess of the source that does not seem to pay: what it is worth shows only when it guesses. `left`: tokens
+   * that the step still has room for.
+   */
+  #orTrial({ sequence, tokens, chances }: Chain, length: number, left: number): number {
     if (tokens !== undefined) return length;
     const guesses = this.#guessesOf(sequence);
     if (length > 0) {
       guesses.trialIn = guesses.trialEvery = TRIAL_FIRST;
       return length;
     }
-    if (guesses.trialIn > 0) return 0;
+    if (guesses.trialIn > 0 || left < 1) return 0;
     guesses.trialEvery = Math.min(2 * guesses.trialEvery, TRIAL_LAST);
     guesses.trialIn = guesses.trialEvery;
-    return Math.min(TRIAL_TOKENS, room, chances.length);
+    return Math.min(TRIAL_TOKENS, left, chances.length);
   }
 
   #take({ sequence, tokens, chances }: Chain, wanted: number, room: DraftRoom): readonly number[] {

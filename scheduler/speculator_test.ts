@@ -154,3 +154,22 @@ Deno.test("Speculator asks a source as long as it pays, and tries it ever more r
   const bad = playSource(false, 3000);
   assert(bad.asked.length >= 5 && bad.asked.length < 40, `${bad.asked.length}`);
 });
+
+Deno.test("Speculator's trials of a source share the room that a step has left", () => {
+  const source: DraftSource = {
+    msPerToken: 0.1,
+    guess: (_, __, count) => new Array(count).fill(7),
+    forget() {},
+  };
+  const speculator = new Speculator(DEAR, { source });
+  const sequences = [1, 2].map((id) => sequenceOf(PHRASE, { id }));
+  const random = new Random(3);
+  let trials = 0;
+  for (let step = 0; step < 2000; step++) {
+    for (const sequence of sequences) sequence.tokens.push(random.int(0, 30_000));
+    const drafts = speculator.propose(sequences, roomFor(sequences, { tokens: 1 }));
+    assert(drafts[0].length + drafts[1].length <= 1, `step ${step}`);
+    trials += drafts.filter(({ length }) => length > 0).length;
+  }
+  assert(trials > 2);
+});
