@@ -42,6 +42,7 @@ pub fn main(init: std.process.Init) !void {
             .value_dim = dim,
             .window = arena.no_window,
             .format = format,
+            .values = .own,
         },
         .n_seqs = 1,
         .heads = heads,

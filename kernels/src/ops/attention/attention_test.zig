@@ -10,6 +10,7 @@ const batch = @import("../../kv/batch.zig");
 const definition = @import("definition.zig");
 const floats = @import("floats.zig");
 const items = @import("items.zig");
+const row_lanes = @import("row_lanes.zig");
 const elements = @import("../../kv/elements.zig");
 const testing = @import("../../testing/testing.zig");
 const gpa = std.testing.allocator;
@@ -30,6 +31,10 @@ const Shape = struct {
 
     fn valueDim(shape: Shape) u32 {
         return if (shape.value_dim == 0) shape.dim else shape.value_dim;
+    }
+
+    fn rowsMax(shape: Shape) u32 {
+        return @min(items.item_rows_max, if (shape.values == .own) floats.rowsMax(shape.dim) else row_lanes.rows_max);
     }
 
     fn windowed(shape: Shape, window: u32) Shape {
@@ -216,6 +221,8 @@ const shapes = [_]Shape{
     .{ .heads = 5, .kv_heads = 1, .dim = 576, .value_dim = 512, .values = .in_keys, .format = .f16 },
     .{ .heads = 6, .kv_heads = 2, .dim = 40, .value_dim = 24, .values = .in_keys, .format = .f32 },
     .{ .heads = 3, .kv_heads = 1, .dim = 264, .value_dim = 264, .values = .in_keys, .format = .bf16 },
+    .{ .heads = 40, .kv_heads = 1, .dim = 128, .value_dim = 104, .values = .in_keys, .softcap = 2, .format = .f16 },
+    .{ .heads = 8, .kv_heads = 1, .dim = 32, .value_dim = 32, .values = .in_keys, .has_sinks = true, .format = .bf16 },
     .{ .heads = 3, .kv_heads = 1, .dim = 520, .value_dim = 328, .format = .f32 },
 };
 
@@ -285,7 +292,7 @@ test "attention gives the same bits however its items are cut" {
             defer gpa.free(got);
             try testing.expectBitwise(expected, got);
         }
-        for ([_]u32{ 1, 7, @min(items.item_rows_max, floats.rowsMax(shape.dim)) }) |rows| for ([_]u32{ 0, 2 }) |split_chunks| {
+        for ([_]u32{ 1, 7, shape.rowsMax() }) |rows| for ([_]u32{ 0, 2 }) |split_chunks| {
             const got = try world.runOp(2, .{ .rows = rows, .chunks = split_chunks }, false);
             defer gpa.free(got);
             try testing.expectBitwise(expected, got);

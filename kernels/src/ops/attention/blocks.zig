@@ -41,8 +41,7 @@ const Walk = struct {
 };
 
 /// K and V of one KV head in a chunk's blocks, and in the next chunk's, for prefetching: valid addresses, no more, where
-/// there is none. Stands before its first chunk; `advance` goes to it. Of values that are parts of keys `v` is what values.zig
-/// makes of it.
+/// there is none. Stands before its first chunk; `advance` goes to it. Of values that are parts of keys there is no `v`.
 pub const Chunk = struct {
     k_head: [*]const u8,
     v_head: [*]const u8,
@@ -50,7 +49,6 @@ pub const Chunk = struct {
     value_dim: usize,
     key_block_bytes: usize,
     value_block_bytes: usize,
-    values: arena.Values,
     k: [chunk_blocks][*]const u8 = undefined,
     v: [chunk_blocks][*]const u8 = undefined,
     next_k: [chunk_blocks][*]const u8,
@@ -80,7 +78,6 @@ pub const Chunk = struct {
             .value_dim = view.value_dim,
             .key_block_bytes = view.keyBlockBytes(),
             .value_block_bytes = view.valueBlockBytes(),
-            .values = view.values,
             .next_k = @splat(k_head),
             .next_v = @splat(v_head),
             .walk = .{ .extents = extents },

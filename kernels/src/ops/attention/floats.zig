@@ -14,7 +14,6 @@ const elements = @import("../../kv/elements.zig");
 const blocks = @import("blocks.zig");
 const item_rows_max = @import("items.zig").item_rows_max;
 const panels = @import("panel.zig");
-const values_file = @import("values.zig");
 const Chunk = blocks.Chunk;
 const Format = arena.Format;
 const Panel = panels.Panel;
@@ -75,14 +74,11 @@ pub fn Unit(comptime format: Format) type {
             }
         }
 
-        /// What is prepared of a chunk for all rows: values that are parts of keys.
-        pub const turns_values = true;
-        pub const Room = values_file.Room(format);
+        pub const takes_values_in_keys = true;
+        pub const kv_format = format;
 
-        pub fn startChunk(unit: *Self, chunk: *Chunk, seen: Span, room: ?*align(64) Room) void {
-            _ = unit;
-            if (room) |place| values_file.turn(format, chunk, seen, place);
-        }
+        /// Nothing has to be prepared of a chunk for all rows.
+        pub fn startChunk(_: *Self, _: *const Chunk, _: Span) void {}
 
         /// Fills `result` for those rows that see a position of the chunk.
         pub fn compute(unit: *const Self, chunk: *const Chunk, panel: *const Panel, result: *panels.Result) void {
@@ -268,8 +264,7 @@ noinline fn softmax(weights: *[chunk_tokens]f32, span: Span) panels.State {
         top = simd.max(seen, top);
     }
     const max = simd.reduceMax(top);
-    // All scores −inf: exp(−inf − 0) = 0 instead of exp(NaN).
-    const base = simd.splat(if (max == -std.math.inf(f32)) 0 else max);
+    const base = simd.splat(panels.finiteBase(max));
     var sums = simd.splat(0);
     for (span.firstBlock()..span.endBlock()) |block| {
         const row = weights[block * block_tokens ..].ptr;

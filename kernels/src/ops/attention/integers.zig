@@ -70,12 +70,10 @@ pub const Unit = struct {
     }
 
     /// Values always lie beside their keys.
-    pub const turns_values = false;
-    pub const Room = u8;
+    pub const takes_values_in_keys = false;
 
     /// Reads the scales of what the rows see of a chunk.
-    pub noinline fn startChunk(unit: *Unit, chunk: *const Chunk, seen: Span, room: ?*align(64) Room) void {
-        std.debug.assert(room == null and chunk.values == .own);
+    pub noinline fn startChunk(unit: *Unit, chunk: *const Chunk, seen: Span) void {
         for (seen.firstBlock()..seen.endBlock()) |block| {
             loadScales(unit.key_scales[0..unit.key_groups], chunk.k[block], chunk.key_dim, block);
             loadScales(unit.value_scales[0..unit.value_groups], chunk.v[block], chunk.value_dim, block);

@@ -5,6 +5,7 @@ const arena = @import("../../kv/arena.zig");
 const batch = @import("../../kv/batch.zig");
 const chunk_tokens = @import("blocks.zig").chunk_tokens;
 const floats = @import("floats.zig");
+const row_lanes = @import("row_lanes.zig");
 
 /// Rows of one item, most first: the more, the more often K and V are used while they are in the cache.
 const rows_of_items = [_]u32{ 192, 96, 48 };
@@ -20,6 +21,7 @@ pub const Work = extern struct {
     value_dim: u32,
     /// As the view's.
     window: u32,
+    values: arena.Values = .own,
     /// As `Split.rows`.
     item_rows: u32,
 
@@ -33,6 +35,14 @@ pub const Work = extern struct {
 
     fn rows(work: Work, seq: batch.Seq) u32 {
         return seq.token_count * work.group();
+    }
+
+    /// Rows of an item that there is room for: of long queries fewer.
+    pub fn rowsMax(work: Work) u32 {
+        return switch (work.values) {
+            .own => floats.rowsMax(work.key_dim),
+            .in_keys => row_lanes.rows_max,
+        };
     }
 
     /// Items of one KV head.
@@ -111,8 +121,7 @@ const partial_bytes_max = 32 << 20;
 pub fn rowsPerItem(work: Work, threads: u32) u32 {
     var each = work;
     for (rows_of_items) |rows| {
-        // Long queries leave room for fewer.
-        if (rows > floats.rowsMax(work.key_dim)) continue;
+        if (rows > work.rowsMax()) continue;
         each.item_rows = rows;
         if (threads == 1 or roomOf(each).items >= @as(usize, threads) * units_per_thread) break;
     }

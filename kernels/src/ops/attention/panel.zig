@@ -90,9 +90,9 @@ pub const Total = struct {
 
     /// Joins the next chunk's (max, sum, out); `total` is where O is kept, of the length of a head.
     pub fn join(row: *Total, part: State, total: []f32, out: [*]const f32) void {
-        const factors: Factors = .of((row)[0..1], (&part)[0..1]);
+        const factors: Factors = .ofRows((row)[0..1], (&part)[0..1]);
         row.mix(factors.before[0], factors.next[0], total, out);
-        row.state = .{ .max = factors.max[0], .sum = factors.sum[0] };
+        row.state = .{ .max = factors.states.max[0], .sum = factors.states.sum[0] };
     }
 
     /// O' = fma(O, a, o·b).
@@ -106,53 +106,87 @@ pub const Total = struct {
         row.started = true;
     }
 
-    /// O / L, or with a sink O · a / L'.
     pub fn finish(row: *const Total, total: []f32, sink: ?f32) void {
-        const score = sink orelse {
-            for (total) |*value| value.* /= row.state.sum;
-            return;
-        };
-        const max = simd.max(row.state.max, score);
-        const base: f32 = if (max == -std.math.inf(f32)) 0 else max;
-        const a = math.exp(row.state.max - base);
-        const sum = simd.fma(row.state.sum, a, math.exp(score - base));
-        for (total) |*value| value.* = value.* * a / sum;
+        const last: Last(f32) = .of(row.state.max, row.state.sum, sink);
+        for (total) |*value| value.* = last.apply(value.*);
+    }
+};
+
+/// O / L, or with a sink O · a / L'. T: f32, or a vector of rows.
+pub fn Last(comptime T: type) type {
+    return struct {
+        a: T,
+        sum: T,
+
+        pub fn of(max: T, sum: T, sink: ?T) @This() {
+            const score = sink orelse return .{ .a = if (T == f32) 1 else @splat(1), .sum = sum };
+            const base = finiteBase(simd.max(max, score));
+            const a = math.exp(max - base);
+            return .{ .a = a, .sum = simd.fma(sum, a, math.exp(score - base)) };
+        }
+
+        pub inline fn apply(last: @This(), total: T) T {
+            return total * last.a / last.sum;
+        }
+    };
+}
+
+/// Max and sum of 16 rows, one in each lane.
+pub const States = struct {
+    max: simd.F32x16 = @splat(-std.math.inf(f32)),
+    sum: simd.F32x16 = @splat(0),
+
+    fn of(states: []const State) States {
+        var sides: [2][simd.lanes]f32 = .{ @splat(-std.math.inf(f32)), @splat(0) };
+        for (states, 0..) |state, i| {
+            sides[0][i] = state.max;
+            sides[1][i] = state.sum;
+        }
+        return .{ .max = sides[0], .sum = sides[1] };
     }
 };
 
 /// What some rows and their parts are multiplied by when they join, and max and sum then.
-const Factors = struct {
-    before: [simd.lanes]f32,
-    next: [simd.lanes]f32,
-    max: [simd.lanes]f32,
-    sum: [simd.lanes]f32,
+pub const Factors = struct {
+    before: simd.F32x16,
+    next: simd.F32x16,
+    states: States,
 
-    noinline fn of(rows: []const Total, parts: []const State) Factors {
+    pub fn of(rows: States, parts: States) Factors {
+        const max = simd.max(rows.max, parts.max);
+        const base = finiteBase(max);
+        const a = math.exp(rows.max - base);
+        const b = math.exp(parts.max - base);
+        return .{ .before = a, .next = b, .states = .{ .max = max, .sum = simd.fma(rows.sum, a, parts.sum * b) } };
+    }
+
+    noinline fn ofRows(rows: []const Total, parts: []const State) Factors {
         std.debug.assert(rows.len == parts.len and rows.len <= simd.lanes);
-        var states: [2][2][simd.lanes]f32 = @splat(.{ @splat(-std.math.inf(f32)), @splat(0) });
-        for (rows, parts, 0..) |row, part, i| {
-            for (&states, [2]State{ row.state, part }) |*side, state| {
-                side[0][i] = state.max;
-                side[1][i] = state.sum;
-            }
-        }
-        const row_max: simd.F32x16 = states[0][0];
-        const part_max: simd.F32x16 = states[1][0];
-        const max = simd.max(row_max, part_max);
-        const base = @select(f32, max == simd.splat(-std.math.inf(f32)), simd.splat(0), max);
-        const a = math.exp(row_max - base);
-        const b = math.exp(part_max - base);
-        return .{ .before = a, .next = b, .max = max, .sum = simd.fma(@as(simd.F32x16, states[0][1]), a, @as(simd.F32x16, states[1][1]) * b) };
+        var states: [simd.lanes]State = undefined;
+        for (states[0..rows.len], rows) |*state, row| state.* = row.state;
+        return .of(.of(states[0..rows.len]), .of(parts));
     }
 };
+
+/// What is subtracted of scores whose largest is `max`: 0 for −inf, so that exp(−inf − 0) = 0 instead of exp(NaN). f32 or a
+/// vector of it.
+pub inline fn finiteBase(max: anytype) @TypeOf(max) {
+    const none = -std.math.inf(f32);
+    if (@TypeOf(max) == f32) return if (max == none) 0 else max;
+    return @select(f32, max == @as(@TypeOf(max), @splat(none)), @as(@TypeOf(max), @splat(0)), max);
+}
 
 /// Joins a chunk's results to the totals of the panel's rows that see it; outs: where O of each row is kept.
 pub fn joinPanel(panel: *const Panel, result: *const Result, totals: []Total, outs: []const []f32) void {
     const n = panel.rows;
-    const factors: Factors = .of(totals[0..n], result.states[0..n]);
+    const factors: Factors = .ofRows(totals[0..n], result.states[0..n]);
+    const before: [simd.lanes]f32 = factors.before;
+    const next: [simd.lanes]f32 = factors.next;
+    const max: [simd.lanes]f32 = factors.states.max;
+    const sum: [simd.lanes]f32 = factors.states.sum;
     for (totals[0..n], outs[0..n], 0..) |*total, out, r| {
         if (!panel.sees(r)) continue;
-        total.mix(factors.before[r], factors.next[r], out, &result.out[r]);
-        total.state = .{ .max = factors.max[r], .sum = factors.sum[r] };
+        total.mix(before[r], next[r], out, &result.out[r]);
+        total.state = .{ .max = max[r], .sum = sum[r] };
     }
 }
