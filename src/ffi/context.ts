@@ -36,7 +36,13 @@ export type {
   RopeParams,
   UngatedActivation,
 } from "./params.ts";
-export { type ExpertRouting, ExpertsCall } from "./experts.ts";
+export {
+  type ExpertFunction,
+  type ExpertRouting,
+  ExpertsCall,
+  gateFunction,
+  plainFunction,
+} from "./experts.ts";
 export { HeadProductsCall, LatentSplitCall } from "./latent.ts";
 export { DeltaRuleCall, ShortConvCall, type StatePart } from "./linear_attention.ts";
 export { KernelError } from "./errors.ts";
@@ -262,7 +268,7 @@ export class Kernels extends StatefulKernels {
       tokens,
       experts,
       used,
-      gate: gate.weights,
+      gate: gate?.weights,
       up: up.weights,
       down: down.weights,
     });

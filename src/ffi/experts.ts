@@ -3,7 +3,7 @@
 import { encodeCall } from "./call.ts";
 import { idOf, type Vector, type Weights } from "./objects.ts";
 import { type Activation, NONE, type Region } from "./params.ts";
-import { ExpertScoring, GateFunction, structs } from "./symbols.ts";
+import { ActivationFunction, ExpertScoring, GateFunction, structs } from "./symbols.ts";
 
 /** Which experts a token takes, and how much each of them counts: kernels/src/ops/route.zig has the rule. */
 export interface ExpertRouting {
@@ -27,17 +27,22 @@ export interface ExpertMatrices {
   readonly bias?: Vector;
 }
 
+/** What an expert does to its gate, or without a gate to its products. */
+export type ExpertFunction = keyof typeof GateFunction | PlainFunction;
+type PlainFunction = Exclude<keyof typeof ActivationFunction, "xielu">;
+
 /** What a layer's experts are, and the regions in which they work; a row is one token's with one of its experts. */
 export interface ExpertsParams {
   readonly routing: ExpertRouting;
   /** Added to scores where experts are chosen: [experts]. */
   readonly choiceBias?: Vector;
-  /** [experts · ffn, hidden]; ffn and hidden are multiples of 16. */
-  readonly gate: ExpertMatrices;
+  /** [experts · ffn, hidden]; ffn and hidden are multiples of 16. Default: experts have no gate. */
+  readonly gate?: ExpertMatrices;
   readonly up: ExpertMatrices;
   /** [experts · hidden, ffn] */
   readonly down: ExpertMatrices;
-  readonly function: keyof typeof GateFunction;
+  /** Of the gate, or of the products where there is none. */
+  readonly function: ExpertFunction;
   /** [tokens, hidden], in the forms that gate and up read and perhaps others. */
   readonly x: Activation;
   /** [tokens, experts] f32: the router's. */
@@ -71,6 +76,18 @@ export class ExpertsCall {
   }
 }
 
+/** The function of a gate. Throws RangeError where gates have no such one. */
+export function gateFunction(name: ExpertFunction): keyof typeof GateFunction {
+  if (name in GateFunction) return name as keyof typeof GateFunction;
+  throw new RangeError(`Experts with a gate have no function ${name}`);
+}
+
+/** The function of an expert without a gate. Throws RangeError where those have no such one. */
+export function plainFunction(name: ExpertFunction): PlainFunction {
+  if (name in ActivationFunction) return name as PlainFunction;
+  throw new RangeError(`Experts without a gate have no function ${name}`);
+}
+
 function encode(params: ExpertsParams): Uint8Array<ArrayBuffer> {
   const { routing, choiceBias, gate, up, down, x, shared, gated } = params;
   return encodeCall(structs.ExpertsCall, {
@@ -84,13 +101,15 @@ function encode(params: ExpertsParams): Uint8Array<ArrayBuffer> {
     groupsUsed: routing.groupsUsed,
     scoring: ExpertScoring[routing.scoring],
     normalise: routing.normalise ? 1 : 0,
-    gate: gate.weights.id,
-    gateBias: idOf(gate.bias),
+    gate: idOf(gate?.weights),
+    gateBias: idOf(gate?.bias),
     up: up.weights.id,
     upBias: idOf(up.bias),
     down: down.weights.id,
     downBias: idOf(down.bias),
-    function: GateFunction[params.function],
+    function: gate === undefined
+      ? ActivationFunction[plainFunction(params.function)]
+      : GateFunction[gateFunction(params.function)],
     shared: shared?.region ?? NONE,
     sharedGate: shared?.gate ?? NONE,
     chosen: params.chosen,

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x97c3863a;
+export const abiHash = 0x7466fd4c;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -105,6 +105,7 @@ export const GateFunction = {
   gelu: 1,
   clamped: 2,
   sigmoid: 3,
+  relu: 4,
 } as const;
 
 export const ExpertScoring = {

@@ -126,7 +126,7 @@ export function composeLayer(
     output: b.matrix(`${blk}.attn_output.weight`, hidden, heads * valueDim, "residual"),
   };
   const feedForwardInput = preNorm(feedForwardNorm);
-  const gated = declareFeedForward(b, blk, hidden, shape, options);
+  const feedForward = declareFeedForward(b, blk, hidden, shape, options);
   const { q, k, v } = projections;
   b.fuse(`${blk}.attn_qkv.weight`, [q, k, v], fused.includes("qkv"));
   // What only some families have comes last: random models number their tensors, and those of others stay as they are.
@@ -153,8 +153,14 @@ export function composeLayer(
   const sinks = options.sinks ? b.vector(`${blk}.attn_sinks.weight`, heads, "bias") : undefined;
   const own = { shape, kvLayer: kvLayerOf(h.layers, i), freqFactors, biases, qkNorm, outputBias, sinks };
   return [
+    ...feedForward.before,
     attention({ ...projections, ...own, ...scores, ...options.attention }),
-    gated({ norm: feedForwardInput, activation: "silu", postNorm: outputNorm, ...options.feedForward }),
+    feedForward.plan({
+      norm: feedForwardInput,
+      activation: "silu",
+      postNorm: outputNorm,
+      ...options.feedForward,
+    }),
   ];
 }
 
@@ -170,13 +176,12 @@ function composeAround(
   const eps = streamEps(h);
   const blk = `blk.${i}`;
   const norm = (name: string) => ({ weight: b.vector(`${blk}.${name}.weight`, h.hidden, "norm"), eps });
+  const mixed = mixer(norm("attn_norm"));
+  const feedForward = declareFeedForward(b, blk, h.hidden, h.layers[i], options);
   return [
-    mixer(norm("attn_norm")),
-    declareFeedForward(b, blk, h.hidden, h.layers[i], options)({
-      norm: norm(feedForwardNorm),
-      activation: "silu",
-      ...own,
-    }),
+    ...feedForward.before,
+    mixed,
+    feedForward.plan({ norm: norm(feedForwardNorm), activation: "silu", ...own }),
   ];
 }
 

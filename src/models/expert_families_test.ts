@@ -58,6 +58,17 @@ Deno.test("experts are as large as files say, else as each family has them", () 
   assertEquals(sizesOf(read("bailingmoe2", sizes))[3], [96, 64]);
 });
 
+Deno.test("SmallThinker routes what a layer reads; its first of four layers has neither window nor positions, or all have positions", () => {
+  const positionsOf = ({ layers }: Hyperparameters) =>
+    layers.map(({ window, rope: { dimensions } }) => [window, dimensions]);
+  const windowed = read("smallthinker", { "attention.sliding_window": 4096, block_count: 6 });
+  const first = [undefined, 0], other = [4096, 64];
+  assertEquals(positionsOf(windowed), [first, other, other, other, first, other]);
+  assertEquals(positionsOf(read("smallthinker"))[0], [undefined, 64]);
+  const { decoder } = composeModel(familyOf(fileOf("smallthinker", {})), windowed);
+  assertEquals(decoder.layers.map((parts) => parts.length), [3, 3, 3, 3, 3, 3]);
+});
+
 Deno.test("first layers and every second layer may be dense, and layers that predict further tokens are left out", () => {
   const dense = [512, 0], mixed = [0, 512];
   assertEquals(sizesOf(read("ernie4_5-moe", { leading_dense_block_count: 2 })), [dense, dense, mixed, mixed]);

@@ -219,6 +219,20 @@ const TINY_SHAPES = {
       leading_dense_block_count: 1,
     }, { expert_weights_scale: 2.5 }),
   },
+  // llama.cpp's windows have 4,096 tokens whatever files say; the first of four layers knows no positions.
+  "smallthinker-tiny": {
+    ...TINY,
+    family: "smallthinker",
+    layers: 5,
+    feedForward: 128,
+    entries: shapeKeys("smallthinker", {
+      expert_count: 16,
+      expert_used_count: 4,
+      expert_feed_forward_length: 128,
+      expert_gating_func: 2,
+      "attention.sliding_window": 4096,
+    }),
+  },
   "minimax-m2-tiny": {
     ...TINY,
     family: "minimax-m2",

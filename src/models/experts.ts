@@ -4,6 +4,7 @@ import type { MetadataReader } from "../gguf/metadata.ts";
 import { limits } from "../ffi/symbols.ts";
 import type { ExpertsSpec } from "../layers/experts.ts";
 import type { ExpertsShape, LayerShape } from "../layers/shape.ts";
+import type { MatrixSpec } from "../layers/tensors.ts";
 import type { ModelBuilder } from "./builder.ts";
 import { ModelError } from "./error.ts";
 
@@ -84,7 +85,8 @@ export function withExperts(
     sharedCount: u32("expert_shared_count", 0xff, 0),
   };
   return layers.map((layer, i) => {
-    if (i < lead || (i + 1) % step !== 0) return layer;
+    // Of layers with one part alone those without a feed-forward have no experts either.
+    if (i < lead || (i + 1) % step !== 0 || layer.ffn === 0) return layer;
     const given = { ...sizes, ffn: layer.ffn };
     const ffn = sizes.expert || (habits.ffn?.(given) ?? layer.ffn);
     const shared = habits.shared?.({ ...given, expert: ffn }) ?? sizes.shared;
@@ -125,8 +127,12 @@ export interface ExpertOptions {
   choiceBias?: "required" | "optional";
   /** Whether the router and the experts' products have biases. Default: they have none. */
   biases?: boolean;
+  /** Whether experts, and shared ones, have no gate. Default: they have one. */
+  isUngated?: boolean;
   /** Whether the family's files usually have gates and ups in one tensor `ffn_gate_up_exps`, as those of all families may. */
   isFused?: boolean;
+  /** Whether the router reads what the layer reads, as it is, and not what the experts do. Default: it does not. */
+  routesLayerInput?: boolean;
   /** Whether the shared expert is multiplied by the sigmoid of a product. Default: it is not. */
   sharedFactor?: boolean;
 }
@@ -137,8 +143,8 @@ export function declareExperts(
   blk: string,
   hidden: number,
   { ffn: shared, experts: shape }: LayerShape & { experts: ExpertsShape },
-  { choiceBias, biases, sharedFactor, isFused = false }: ExpertOptions = {},
-): Omit<ExpertsSpec, "activation" | "norm"> {
+  { choiceBias, biases, sharedFactor, isFused = false, isUngated = false }: ExpertOptions = {},
+): Omit<ExpertsSpec, "activation" | "norm"> & { router: MatrixSpec } {
   const { experts, ffn } = shape;
   for (const [what, size] of [["hidden states", hidden], ["feed-forwards", ffn]] as const) {
     if (size % limits.panelRows === 0) continue;
@@ -149,9 +155,9 @@ export function declareExperts(
   const bias = (name: string, rows: number) => b.expertVectors(`${blk}.${name}.bias`, experts, rows, "bias");
   const choice = `${blk}.exp_probs_b.bias`;
   const router = b.matrix(`${blk}.ffn_gate_inp.weight`, experts, hidden, "router");
-  const gate = b.expertMatrices(`${blk}.ffn_gate_exps.weight`, experts, ffn, hidden);
+  const gate = isUngated ? undefined : b.expertMatrices(`${blk}.ffn_gate_exps.weight`, experts, ffn, hidden);
   const up = b.expertMatrices(`${blk}.ffn_up_exps.weight`, experts, ffn, hidden);
-  b.fuse(`${blk}.ffn_gate_up_exps.weight`, [gate, up], isFused);
+  if (gate !== undefined) b.fuse(`${blk}.ffn_gate_up_exps.weight`, [gate, up], isFused);
   return {
     shape,
     router,
@@ -161,7 +167,7 @@ export function declareExperts(
     routerBias: biases ? b.vector(`${blk}.ffn_gate_inp.bias`, experts, "bias") : undefined,
     biases: biases
       ? {
-        gate: bias("ffn_gate_exps", ffn),
+        gate: gate && bias("ffn_gate_exps", ffn),
         up: bias("ffn_up_exps", ffn),
         down: bias("ffn_down_exps", hidden),
       }
@@ -169,7 +175,7 @@ export function declareExperts(
     choiceBias: choiceBias &&
       (choiceBias === "required" ? b.vector : b.optionalVector).call(b, choice, experts, "bias"),
     shared: shared === 0 ? undefined : {
-      gate: b.matrix(`${blk}.ffn_gate_shexp.weight`, shared, hidden),
+      gate: isUngated ? undefined : b.matrix(`${blk}.ffn_gate_shexp.weight`, shared, hidden),
       up: b.matrix(`${blk}.ffn_up_shexp.weight`, shared, hidden),
       down: b.matrix(`${blk}.ffn_down_shexp.weight`, hidden, shared, "residual"),
       factor: sharedFactor ? b.matrix(`${blk}.ffn_gate_inp_shexp.weight`, 1, hidden, "router") : undefined,

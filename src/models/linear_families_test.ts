@@ -75,6 +75,37 @@ Deno.test("a layer of Nemotron H has a state, a feed-forward or attention, and n
   assertEquals(names(2), ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output"]);
 });
 
+Deno.test("Nemotron H with experts has them in place of feed-forwards, without gates", () => {
+  const file = {
+    ...DELTA,
+    block_count: 3,
+    feed_forward_length: Int32Array.of(0, 96, 0),
+    "attention.head_count_kv": Int32Array.of(0, 0, 2),
+    expert_count: 8,
+    expert_used_count: 2,
+    expert_feed_forward_length: 96,
+    expert_shared_feed_forward_length: 160,
+  };
+  const h = read("nemotron_h_moe", file);
+  assertEquals(h.layers.map(({ linear, experts }) => [linear !== undefined, experts?.ffn]), [
+    [true, undefined],
+    [false, 96],
+    [false, undefined],
+  ]);
+  const { tensors } = composeModel(familyOf(fileOf("nemotron_h_moe", DELTA)), h);
+  const own = tensors.flatMap(({ name }) => name.startsWith("blk.1.") ? [name.slice(6)] : []);
+  assertEquals(own, [
+    "attn_norm.weight",
+    "ffn_gate_inp.weight",
+    "ffn_up_exps.weight",
+    "ffn_down_exps.weight",
+    "exp_probs_b.bias",
+    "ffn_up_shexp.weight",
+    "ffn_down_shexp.weight",
+  ]);
+  assertThrows(() => read("nemotron_h_moe", { ...file, moe_latent_size: 64 }), ModelError, "latent experts");
+});
+
 Deno.test("layers that predict further tokens are neither attention nor linear attention", () => {
   const h = read("qwen35", { ...DELTA, block_count: 9, nextn_predict_layers: 1 });
   assertEquals([h.layers.length, attending(h)], [8, [3, 7]]);

@@ -104,6 +104,28 @@ const TINY_SHAPES = {
       arrayEntry("i32", "nemotron_h.feed_forward_length", Int32Array.of(0, 512, 0, 512, 0)),
     ],
   },
+  "nemotron_h_moe-tiny": {
+    ...TINY,
+    family: "nemotron_h_moe",
+    layers: 5,
+    entries: [
+      ...shapeKeys("nemotron_h_moe", {
+        "ssm.conv_kernel": 4,
+        "ssm.inner_size": 192,
+        "ssm.state_size": 32,
+        "ssm.time_step_rank": 6,
+        "ssm.group_count": 2,
+        expert_count: 16,
+        expert_used_count: 4,
+        expert_shared_count: 1,
+        expert_feed_forward_length: 96,
+        expert_shared_feed_forward_length: 160,
+        expert_weights_norm: true,
+      }, { expert_weights_scale: 2.5, "attention.layer_norm_epsilon": 1e-5 }),
+      kvHeads("nemotron_h_moe", 0, 0, 2, 0, 0),
+      arrayEntry("i32", "nemotron_h_moe.feed_forward_length", Int32Array.of(0, 96, 0, 96, 0)),
+    ],
+  },
   "granitehybrid-tiny": {
     ...TINY,
     family: "granitehybrid",

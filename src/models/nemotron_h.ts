@@ -1,10 +1,12 @@
 import { attention } from "../layers/attention.ts";
+import { experts } from "../layers/experts.ts";
 import type { LayerPlan } from "../layers/layer.ts";
 import { kvLayerOf } from "../layers/state_shape.ts";
 import type { RmsNormSpec } from "../layers/tensors.ts";
 import { ungatedFeedForward } from "../layers/ungated_feed_forward.ts";
 import type { ModelBuilder } from "./builder.ts";
 import { composeFrame } from "./decoder.ts";
+import { declareExperts } from "./experts.ts";
 import type { ModelFamily } from "./family.ts";
 import type { Hyperparameters } from "./hyperparameters.ts";
 import { composeMixer, MAMBA2_KEYS, withMamba2 } from "./linear.ts";
@@ -27,10 +29,25 @@ export const nemotronH: ModelFamily = {
     }),
 };
 
+/** Nemotron 3 Nano: as Nemotron H, with experts without a gate that a sigmoid and a bias choose, and a shared one. NVIDIA 2025. */
+export const nemotronHMoe: ModelFamily = {
+  ...nemotronH,
+  architecture: "nemotron_h_moe",
+  experts: { scoring: "sigmoid", normalise: false },
+  refine: (h, file) =>
+    withMamba2(withoutRope(h, () => true), file, ({ ffn, experts }) => ffn === 0 && !experts),
+};
+
 function composePart(h: Hyperparameters, b: ModelBuilder, i: number, norm: RmsNormSpec): LayerPlan {
-  const { linear, kvHeads, heads, keyDim, valueDim, ffn } = h.layers[i];
+  const layer = h.layers[i];
+  const { linear, kvHeads, heads, keyDim, valueDim, ffn, experts: routed } = layer;
   const blk = `blk.${i}`;
   if (linear !== undefined) return composeMixer(h, b, i, norm, { rule: "mamba2" });
+  if (routed !== undefined) {
+    const options = { choiceBias: "required", isUngated: true } as const;
+    const spec = declareExperts(b, blk, h.hidden, { ...layer, experts: routed }, options);
+    return experts({ ...spec, norm, activation: "reluSquared" });
+  }
   if (kvHeads === 0) {
     const up = b.matrix(`${blk}.ffn_up.weight`, ffn, h.hidden);
     const down = b.matrix(`${blk}.ffn_down.weight`, h.hidden, ffn, "residual");

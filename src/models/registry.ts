@@ -34,6 +34,7 @@ import { olmo2 } from "./olmo2.ts";
 import { phi3 } from "./phi3.ts";
 import { plamo3 } from "./plamo3.ts";
 import { seedOss } from "./seed_oss.ts";
+import { smallThinker } from "./smallthinker.ts";
 import { smollm3 } from "./smollm3.ts";
 import { xverse } from "./xverse.ts";
 import { apertus } from "./apertus.ts";
@@ -45,7 +46,7 @@ import { falcon } from "./falcon.ts";
 import { gpt2 } from "./gpt2.ts";
 import { gptneox } from "./gptneox.ts";
 import { nemotron } from "./nemotron.ts";
-import { nemotronH } from "./nemotron_h.ts";
+import { nemotronH, nemotronHMoe } from "./nemotron_h.ts";
 import { olmo } from "./olmo.ts";
 import { phi2 } from "./phi2.ts";
 import { stablelm } from "./stablelm.ts";
@@ -68,6 +69,7 @@ const FAMILIES: readonly ModelFamily[] = [
   phi3,
   granite,
   olmo2,
+  smallThinker,
   smollm3,
   glm4,
   mistral3,
@@ -93,6 +95,7 @@ const FAMILIES: readonly ModelFamily[] = [
   cohere2,
   nemotron,
   nemotronH,
+  nemotronHMoe,
   olmo,
   apertus,
   qwen2moe,

@@ -22,6 +22,8 @@ export interface WindowDefaults {
   window?: number;
   /** The last of so many layers sees all. */
   period: number;
+  /** It is the first of them. */
+  isFirst?: boolean;
   /** Base of the rotary frequencies of windowed layers, which are not stretched then. Default: all layers turn alike. */
   ropeBase?: number;
   /** Windowed layers turn by the same base, but their frequencies are not stretched. */
@@ -30,7 +32,7 @@ export interface WindowDefaults {
 
 /**
  * The layers with their windows: `attention.sliding_window` tokens, in all layers but those that
- * `attention.sliding_window_pattern` leaves out, the last of each so many or an array with a truth value for each. Throws
+ * `attention.sliding_window_pattern` leaves out, the last or first of each so many or an array with a truth value for each. Throws
  * ModelError and GgufError for values that cannot be.
  */
 export function withWindows(
@@ -46,7 +48,7 @@ export function withWindows(
   });
   if (window === 0) return h;
   checkSizes(h, file);
-  const isWindowed = readPattern(h, file, defaults.period);
+  const isWindowed = readPattern(h, file, defaults);
   const baseKey = key("rope.freq_base_swa");
   const ownBase = get.has(baseKey) || defaults.ropeBase !== undefined
     ? get.f32(baseKey, { min: 1, max: 1e12, fallback: defaults.ropeBase })
@@ -64,13 +66,13 @@ export function withWindows(
 function readPattern(
   { architecture, layers }: Hyperparameters,
   { get }: ModelHeader,
-  fallback: number,
+  { period: fallback, isFirst }: WindowDefaults,
 ): (layer: number) => boolean {
   const key = `${architecture}.attention.sliding_window_pattern`;
   if (!get.hasArray(key)) {
     // Of periods of one layer each sees all, of none no layer does.
     const period = get.u32(key, { max: WINDOW_MAX, fallback });
-    return (layer) => period === 0 || (layer + 1) % period !== 0;
+    return (layer) => period === 0 || (layer + (isFirst ? 0 : 1)) % period !== 0;
   }
   const flags: ArrayLike<unknown> = get.array(key);
   if (flags.length !== layers.length || typeof flags[0] === "string") {

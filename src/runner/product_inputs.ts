@@ -34,7 +34,8 @@ export function listenToProducts(kernels: Kernels, matrices: SharedWeights, list
   const tellExperts = ({ params }: ExpertsCall, tokens: number) => {
     const { gate, up, down, routing: { experts: count, used } } = params;
     const tokensOf = tokensByExpert(kernels, params.chosen, tokens * used, used, count);
-    const { k } = gate.weights;
+    const first = gate === undefined ? [up.weights] : [gate.weights, up.weights];
+    const { k } = up.weights;
     const x = read(params.x, tokens * k).slice();
     const gated = read(params.gated, tokens * used * down.weights.k);
     let row = 0;
@@ -42,7 +43,7 @@ export function listenToProducts(kernels: Kernels, matrices: SharedWeights, list
       if (own.length === 0) continue;
       const columns = new Float32Array(own.length * k);
       own.forEach((token, i) => columns.set(x.subarray(token * k, (token + 1) * k), i * k));
-      listener(namesOf([gate.weights, up.weights]), columns, own.length, { index, count });
+      listener(namesOf(first), columns, own.length, { index, count });
       const rows = gated.subarray(row * down.weights.k, (row + own.length) * down.weights.k);
       listener(namesOf([down.weights]), rows, own.length, { index, count });
       row += own.length;

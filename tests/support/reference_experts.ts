@@ -12,8 +12,9 @@ const OF_ALL = [
   "deepseek",
   "deepseek2",
   "dots1",
+  "nemotron_h_moe",
 ];
-const SIGMOID_FAMILIES = ["glm4moe"];
+const SIGMOID_FAMILIES = ["glm4moe", "nemotron_h_moe"];
 
 /** The chosen experts and what each of them counts for. `bias` takes part in the choice alone. */
 export function expertWeights(

@@ -23,7 +23,7 @@ export function linearMixer(
   tensor: Tensor,
   product: Product,
 ): Rows {
-  if (["granitehybrid", "nemotron_h"].includes(architecture)) {
+  if (["granitehybrid", "nemotron_h", "nemotron_h_moe"].includes(architecture)) {
     return mamba2(x, shape, normEps, tensor, product);
   }
   if (shape.heads > 0) return deltaRule(x, shape, architecture === "qwen3next", normEps, tensor, product);

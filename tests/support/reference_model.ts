@@ -70,7 +70,7 @@ function habitsOf(file: GgufFile, { architecture, hidden, layers }: Hyperparamet
     falcon: exactGelu,
   }[architecture];
   return {
-    gate: isGemma ? gelu : silu,
+    gate: isGemma ? gelu : architecture === "smallthinker" ? relu : silu,
     embedding: isGemma ? Math.sqrt(hidden) : key("embedding_scale", 1),
     residual: key("residual_scale", 1),
     logits: key("logit_scale", 1) ** (COHERE.includes(architecture) ? 1 : -1),
@@ -188,14 +188,16 @@ function decoderOf(file: GgufFile, h: Hyperparameters, context: number) {
       add(x, fed, 1);
       return;
     }
-    if (h.architecture === "nemotron_h") {
-      const input = named("attn_norm"), hasHeads = tensor("attn_q.weight") !== undefined;
+    if (h.architecture.startsWith("nemotron_h")) {
+      const input = named("attn_norm"), has = (name: string) => tensor(`${name}.weight`) !== undefined;
       if (layer.linear !== undefined) add(x, linearMixer(input, layer.linear, h, tensor, product), 1);
-      else add(x, hasHeads ? attention(input, layer, h, tensor) : feedForward(input, i, tensor), 1);
+      else if (has("attn_q")) add(x, attention(input, layer, h, tensor), 1);
+      else add(x, has("ffn_gate_inp") ? mixture(input, input, tensor) : feedForward(input, i, tensor), 1);
       return;
     }
     const addNormed = (y: Rows, weight?: Float32Array) =>
       add(x, weight === undefined ? y : normed(y, weight), habits.residual);
+    const layerInput = x.map((row) => row.slice());
     const mixed = layer.linear === undefined
       ? layer.latent === undefined
         ? attention(named("attn_norm"), layer, h, tensor)
@@ -206,7 +208,11 @@ function decoderOf(file: GgufFile, h: Hyperparameters, context: number) {
     addNormed(mixed, isBefore ? undefined : behind("post_attention_norm"));
     const input = isBefore ? normed(x, behind("post_attention_norm")) : named("ffn_norm");
     const routed = tensor("ffn_gate_inp.weight") !== undefined;
-    addNormed(routed ? mixture(input, tensor) : feedForward(input, i, tensor), behind("post_ffw_norm"));
+    const routerInput = h.architecture === "smallthinker" ? layerInput : input;
+    addNormed(
+      routed ? mixture(input, routerInput, tensor) : feedForward(input, i, tensor),
+      behind("post_ffw_norm"),
+    );
   }
 
   function feedForward(
@@ -224,8 +230,12 @@ function decoderOf(file: GgufFile, h: Hyperparameters, context: number) {
   }
 
   /** The experts that each token's router chooses, and those that every token takes. */
-  function mixture(input: Rows, tensor: (name: string) => Float32Array | undefined): Rows {
-    const logits = product(input, tensor("ffn_gate_inp.weight")!, tensor("ffn_gate_inp.bias"));
+  function mixture(
+    input: Rows,
+    routerInput: Rows,
+    tensor: (name: string) => Float32Array | undefined,
+  ): Rows {
+    const logits = product(routerInput, tensor("ffn_gate_inp.weight")!, tensor("ffn_gate_inp.bias"));
     const part = (name: string, expert: number) => {
       const whole = tensor(name), size = whole && whole.length / logits[0].length;
       return whole?.subarray(expert * size!, (expert + 1) * size!);
@@ -235,9 +245,10 @@ function decoderOf(file: GgufFile, h: Hyperparameters, context: number) {
       for (const [expert, weight] of expertWeights(file, logits[t], tensor("exp_probs_b.bias"))) {
         const of = (name: string) =>
           [part(`ffn_${name}_exps.weight`, expert)!, part(`ffn_${name}_exps.bias`, expert)] as const;
-        const gate = product([row], ...of("gate"))[0], up = product([row], ...of("up"))[0];
-        const inner = gate.map((value, j) => {
-          if (h.architecture !== "gpt-oss") return silu(value) * up[j];
+        const up = product([row], ...of("up"))[0];
+        const gate = part("ffn_gate_exps.weight", expert) && product([row], ...of("gate"))[0];
+        const inner = gate === undefined ? up.map((value) => relu(value) ** 2) : gate.map((value, j) => {
+          if (h.architecture !== "gpt-oss") return habits.gate(value) * up[j];
           const bounded = Math.min(7, value);
           return bounded / (1 + Math.exp(-1.702 * bounded)) * (Math.max(-7, Math.min(7, up[j])) + 1);
         });
@@ -246,8 +257,11 @@ function decoderOf(file: GgufFile, h: Hyperparameters, context: number) {
     }
     const sharedUp = tensor("ffn_up_shexp.weight");
     if (sharedUp === undefined) return y;
-    const up = product(input, sharedUp), gate = product(input, tensor("ffn_gate_shexp.weight")!);
-    const inner = up.map((row, t) => row.map((value, j) => silu(gate[t][j]) * value));
+    const sharedGate = tensor("ffn_gate_shexp.weight");
+    const up = product(input, sharedUp), gate = sharedGate && product(input, sharedGate);
+    const inner = up.map((row, t) =>
+      row.map((value, j) => gate === undefined ? relu(value) ** 2 : silu(gate[t][j]) * value)
+    );
     const factor = tensor("ffn_gate_inp_shexp.weight");
     for (const [t, row] of product(inner, tensor("ffn_down_shexp.weight")!).entries()) {
       add([y[t]], [row], factor === undefined ? 1 : 1 / (1 + Math.exp(-dot(input[t], factor))));
@@ -365,6 +379,10 @@ function tensorOf(
 
 function silu(x: number): number {
   return x / (1 + Math.exp(-x));
+}
+
+function relu(x: number): number {
+  return Math.max(0, x);
 }
 
 /** The form with tanh. */

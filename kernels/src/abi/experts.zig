@@ -1,15 +1,16 @@
 //! A mixture of experts: of router logits to what the chosen experts add to the residual stream, in one call.
 //!
 //! route → tokens sorted by expert → gate and up of all experts as one run of the matmul → f(gate) · up → down in the same
-//! manner → the weighted sum. An expert multiplies its tokens as any matrix does its columns, so a token's result does not
-//! depend on how many others chose the expert. What an expert with a single token multiplies is read where it lies; for
-//! others columns are copied side by side.
+//! manner → the weighted sum. Experts without a gate have f(up). An expert multiplies its tokens as any matrix does its
+//! columns, so a token's result does not depend on how many others chose the expert. What an expert with a single token
+//! multiplies is read where it lies; for others columns are copied side by side.
 
 const std = @import("std");
 const activations = @import("../quant/activations.zig");
 const Activation = activations.Activation;
 const ExpertRows = @import("../ops/expert_rows.zig").ExpertRows;
 const Copy = @import("../ops/expert_rows.zig").Copy;
+const activate_op = @import("../ops/activate.zig");
 const gather_op = @import("../ops/gather_columns.zig");
 const glu_op = @import("../ops/glu.zig");
 const matmul_op = @import("../ops/matmul/matmul.zig");
@@ -39,15 +40,15 @@ pub const Call = extern struct {
     scoring: u32,
     normalise: u32,
     scale: f32,
-    /// [experts · ffn, hidden], [experts · ffn, hidden], [experts · hidden, ffn]; ffn and hidden multiples of 16. A bias is a
-    /// vector of as many values as there are rows, or NONE.
+    /// [experts · ffn, hidden] or NONE, [experts · ffn, hidden], [experts · hidden, ffn]; ffn and hidden multiples of 16. A
+    /// bias is a vector of as many values as there are rows, or NONE.
     gate: u32,
     gate_bias: u32,
     up: u32,
     up_bias: u32,
     down: u32,
     down_bias: u32,
-    /// A GateFunction.
+    /// A GateFunction, without a gate an ActivationFunction that has no parameters.
     function: u32,
     /// What a shared expert gives, [tokens, hidden] f32, and its gate before the sigmoid, [tokens] f32; NONE: there is none.
     shared: u32,
@@ -57,7 +58,7 @@ pub const Call = extern struct {
     weights: u32,
     /// [rows, hidden] in the forms that gate and up read.
     gathered: u32,
-    /// [rows, ffn] f32 each.
+    /// [rows, ffn] f32 each; the first is not looked at without a gate.
     gate_products: u32,
     up_products: u32,
     /// [rows, ffn] in the forms that down reads, and that are wanted.
@@ -74,7 +75,7 @@ const Checked = struct {
     tokens: u32,
     rows: u32,
     call: *const Call,
-    gate: Stacked,
+    gate: ?Stacked,
     up: Stacked,
     down: Stacked,
     x: Activation,
@@ -82,20 +83,20 @@ const Checked = struct {
     gathered: Activation,
     gated: Activation,
     route: route_op.Args,
-    glu: glu_op.Args,
+    inner: Inner,
     mix: mix_op.Args,
 
     fn of(context: *Context, call: *const Call, tokens: u32) status.Error!Checked {
         const rows = std.math.mul(u32, tokens, call.used) catch return error.Overflow;
-        const gate: Stacked = try .of(context, call.gate, call.gate_bias, call.experts);
+        const gate: ?Stacked = if (call.gate == objects.none) null else try .of(context, call.gate, call.gate_bias, call.experts);
         const up: Stacked = try .of(context, call.up, call.up_bias, call.experts);
         const down: Stacked = try .of(context, call.down, call.down_bias, call.experts);
-        const hidden = gate.weights.k;
-        const ffn = gate.rows;
-        if (up.weights.k != hidden or up.rows != ffn or down.weights.k != ffn or down.rows != hidden) return error.ShapeMismatch;
-        const forms = gate.form() | up.form();
+        const hidden = up.weights.k;
+        const ffn = up.rows;
+        if (down.weights.k != ffn or down.rows != hidden) return error.ShapeMismatch;
+        if (gate) |matrices| if (matrices.weights.k != hidden or matrices.rows != ffn) return error.ShapeMismatch;
+        const forms = up.form() | if (gate) |matrices| matrices.form() else 0;
         if (forms & ~call.x_forms != 0 or down.form() & ~call.gated_forms != 0) return error.InvalidArgument;
-        const function = std.enums.fromInt(glu_op.Function, call.function) orelse return error.InvalidArgument;
         const gated = try context.activation(call.gated, call.gated_forms, rows, ffn);
         return .{
             .tokens = tokens,
@@ -109,14 +110,7 @@ const Checked = struct {
             .gathered = try context.activation(call.gathered, forms, rows, hidden),
             .gated = gated,
             .route = try routeOf(context, call, tokens, rows),
-            .glu = .{
-                .gate = try context.matrix(call.gate_products, rows, ffn),
-                .up = try context.matrix(call.up_products, rows, ffn),
-                .y = gated,
-                .k = ffn,
-                .n = rows,
-                .function = function,
-            },
+            .inner = if (gate == null) try .ungated(context, call, gated, rows, ffn) else try .gated(context, call, gated, rows, ffn),
             .mix = .{
                 .products = try context.matrix(call.products, rows, hidden),
                 .rows = undefined,
@@ -129,6 +123,42 @@ const Checked = struct {
                 .used = call.used,
             },
         };
+    }
+};
+
+/// What becomes of the first products of each expert.
+const Inner = union(enum) {
+    glu: glu_op.Args,
+    activate: activate_op.Args,
+
+    fn gated(context: *Context, call: *const Call, y: Activation, rows: u32, ffn: u32) status.Error!Inner {
+        return .{ .glu = .{
+            .gate = try context.matrix(call.gate_products, rows, ffn),
+            .up = try context.matrix(call.up_products, rows, ffn),
+            .y = y,
+            .k = ffn,
+            .n = rows,
+            .function = std.enums.fromInt(glu_op.Function, call.function) orelse return error.InvalidArgument,
+        } };
+    }
+
+    fn ungated(context: *Context, call: *const Call, y: Activation, rows: u32, ffn: u32) status.Error!Inner {
+        const function = std.enums.fromInt(activate_op.Function, call.function) orelse return error.InvalidArgument;
+        if (function == .xielu) return error.InvalidArgument;
+        return .{ .activate = .{
+            .x = try context.matrix(call.up_products, rows, ffn),
+            .y = y,
+            .k = ffn,
+            .n = rows,
+            .function = function,
+        } };
+    }
+
+    fn run(inner: *const Inner, context: *Context) status.Error!void {
+        switch (inner.*) {
+            .glu => |*args| try context.run(context.ops.glu, args),
+            .activate => |*args| try context.run(context.ops.activate, args),
+        }
     }
 };
 
@@ -173,7 +203,7 @@ pub fn run(context: *Context, call: buffers.Input, call_bytes: u32, tokens: u32)
     const sorted: ExpertRows = .init(checked.route.chosen[0..checked.rows], checked_call.used, checked_call.experts, memory.words);
     try gather(context, &checked, sorted.copiesOf(memory.copies));
     try context.run(context.ops.matmul, &matmul_op.Group.of(gateUpItems(&checked, &sorted, memory.items)));
-    try context.run(context.ops.glu, &checked.glu);
+    try checked.inner.run(context);
     try context.run(context.ops.matmul, &matmul_op.Group.of(downItems(&checked, &sorted, memory.items)));
     checked.mix.rows = sorted.rows.ptr;
     try context.run(context.ops.mix_experts, &checked.mix);
@@ -202,7 +232,7 @@ const Memory = struct {
 
 fn gather(context: *Context, checked: *const Checked, copies: []const Copy) status.Error!void {
     if (copies.len == 0) return;
-    const k = checked.gate.weights.k;
+    const k = checked.up.weights.k;
     if (checked.gathered.f32) |target| {
         try copyForm(context, @ptrCast(checked.x.f32.?), @ptrCast(target), k * @sizeOf(f32), copies);
     }
@@ -231,8 +261,12 @@ fn gateUpItems(checked: *const Checked, sorted: *const ExpertRows, room: []matmu
         const first: usize = sorted.starts[expert];
         const token = sorted.onlyToken(expert);
         const from = if (token == null) &checked.gathered else &checked.x;
-        inline for (.{ .{ checked.gate, checked.glu.gate }, .{ checked.up, checked.glu.up } }) |part| {
-            const matrices, const products = part;
+        const gate, const up = switch (checked.inner) {
+            .glu => |args| .{ args.gate, args.up },
+            .activate => |args| .{ undefined, args.x },
+        };
+        for ([_]?Stacked{ checked.gate, checked.up }, [_][*]const f32{ gate, up }) |each, products| {
+            const matrices = each orelse continue;
             const x = matrices.column(from, token orelse first);
             room[len] = matrices.item(expert, x, count, @constCast(products) + first * matrices.rows, matrices.rows);
             len += 1;

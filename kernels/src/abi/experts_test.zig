@@ -5,6 +5,7 @@ const activations = @import("../quant/activations.zig");
 const context_module = @import("context.zig");
 const Context = context_module.Context;
 const experts = @import("experts.zig");
+const activate = @import("../ops/activate.zig");
 const glu = @import("../ops/glu.zig");
 const route = @import("../ops/route.zig");
 const objects = @import("objects.zig");
@@ -116,8 +117,12 @@ const World = struct {
         for (chosen, shares) |expert, share| {
             var inner: [ffn]f64 = undefined;
             for (&inner, 0..) |*value, row| {
-                const gate = world.product(0, expert * ffn + row, hidden, world.x[token * hidden ..][0..hidden]);
                 const up = world.product(1, expert * ffn + row, hidden, world.x[token * hidden ..][0..hidden]);
+                if (world.call.gate == none) {
+                    value.* = if (up > 0) up * up else 0;
+                    continue;
+                }
+                const gate = world.product(0, expert * ffn + row, hidden, world.x[token * hidden ..][0..hidden]);
                 value.* = gate / (1.0 + @exp(-gate)) * up;
             }
             for (y, 0..) |*value, row| value.* += share * world.product(2, expert * hidden + row, ffn, &inner);
@@ -157,10 +162,14 @@ pub fn vectorId(context: *Context, values: []const f32) !u32 {
 }
 
 test "a mixture adds what the chosen experts give, and a token's bits do not depend on the others" {
-    for ([_]u32{ 1, 3 }) |threads| {
+    for ([_]u32{ 1, 3 }) |threads| for ([_]bool{ true, false }) |has_gate| {
         var rng: testing.Rng = .init(81);
         var world: World = try .init(&rng, threads);
         defer world.deinit();
+        if (!has_gate) {
+            world.call.gate = none;
+            world.call.function = @backingInt(activate.Function.relu_squared);
+        }
         var all: [tokens * hidden]f32 = undefined;
         try world.run(0, tokens, &all);
         for (0..tokens) |token| {
@@ -174,7 +183,7 @@ test "a mixture adds what the chosen experts give, and a token's bits do not dep
         var some: [2 * hidden]f32 = undefined;
         try world.run(3, 5, &some);
         try testing.expectBitwise(all[3 * hidden .. 5 * hidden], &some);
-    }
+    };
 }
 
 test "a mixture that cannot be is refused" {
@@ -206,6 +215,13 @@ test "a mixture that cannot be is refused" {
     world.call = right;
     world.call.gate = try matrixId(world.context, world.matrices[0][0 .. count * 8 * hidden], hidden);
     try std.testing.expectError(error.ShapeMismatch, world.run(0, 1, &y));
+    // Without a gate: a function of its own, with no parameters.
+    for ([_]u32{ 99, @backingInt(activate.Function.xielu) }) |function| {
+        world.call = right;
+        world.call.gate = none;
+        world.call.function = function;
+        try std.testing.expectError(error.InvalidArgument, world.run(0, 1, &y));
+    }
     world.call = right;
     world.call.scale = std.math.nan(f32);
     try std.testing.expectError(error.InvalidArgument, world.run(0, 1, &y));

@@ -1,5 +1,6 @@
-//! y = f(gate) · up, f one of `Function` (Shazeer 2020, "GLU variants improve Transformer": SwiGLU, GEGLU), or the clamped
-//! SwiGLU of gpt-oss (OpenAI 2025): y = g / (1 + e^(−α·g)) · (u + 1) with g = min(gate, limit) and u = up within ± limit.
+//! y = f(gate) · up, f one of `Function` (Shazeer 2020, "GLU variants improve Transformer": SwiGLU, GEGLU, ReGLU), or the
+//! clamped SwiGLU of gpt-oss (OpenAI 2025): y = g / (1 + e^(−α·g)) · (u + 1) with g = min(gate, limit) and u = up within
+//! ± limit.
 
 const std = @import("std");
 const simd = @import("../isa/simd.zig");
@@ -9,7 +10,7 @@ const activations = @import("../quant/activations.zig");
 const epilogue = @import("epilogue.zig");
 
 /// What is done to the gate. silu(x) = x / (1 + e⁻ˣ); gelu in its form with tanh (math.zig).
-pub const Function = enum(u32) { silu, gelu, clamped, sigmoid };
+pub const Function = enum(u32) { silu, gelu, clamped, sigmoid, relu };
 
 /// Of the clamped one: no file says other ones.
 const clamped_alpha: f32 = 1.702;
@@ -33,6 +34,7 @@ pub fn reference(function: Function, gate: []const f32, up: []const f32, y: []f3
             .clamped => x / (1.0 + @exp(-@as(f64, clamped_alpha) * x)),
             .silu => x / (1.0 + @exp(-x)),
             .sigmoid => 1.0 / (1.0 + @exp(-x)),
+            .relu => @max(0, x),
             .gelu => 0.5 * x * (1.0 + std.math.tanh(@sqrt(2.0 / std.math.pi) * (x + 0.044715 * x * x * x))),
         };
         out.* = @floatCast(exact * factor);
@@ -58,9 +60,11 @@ inline fn apply(comptime function: Function, gate: simd.F32x16, up: simd.F32x16)
         .silu => math.silu(gate) * up,
         .gelu => math.gelu(gate) * up,
         .sigmoid => math.sigmoid(gate) * up,
+        // Comparisons with NaN are false, so it stays.
+        .relu => @select(f32, gate < simd.splat(0), simd.splat(0), gate) * up,
         .clamped => clamped: {
             const limit = simd.splat(clamped_limit);
-            // Comparisons with NaN are false, so it stays.
+            // As above.
             const g = @select(f32, gate > limit, limit, gate);
             const below = @select(f32, up > limit, limit, up);
             const u = @select(f32, below < -limit, -limit, below);
@@ -112,7 +116,7 @@ fn checkFunction(function: Function) !void {
                 };
                 testing.runParts(run, &args, @intCast(parts));
                 try testing.expectClose(expected[0 .. n * k], sinks.y.slice(f32), switch (function) {
-                    .silu, .sigmoid => 1e-12,
+                    .silu, .sigmoid, .relu => 1e-12,
                     .gelu => 1e-8,
                     .clamped => 1e-6,
                 }, 1e-6);
