@@ -113,7 +113,9 @@ Deno.test("writeRandomModel() writes every tiny shape, and every format", () =>
       const { vocab } = modelShape(shape);
       assertEquals(new Set(file.get.strings("tokenizer.ggml.tokens")).size, vocab);
       assertEquals(file.tensor("token_embd.weight").dims, [256, vocab]);
-      assertEquals(describe(file).types[0].type, format.toUpperCase());
+      // Rows that the format does not divide are Q8_0: of small experts those are most.
+      const types = describe(file).types.map(({ type }) => type);
+      assert(types.includes(format.toUpperCase()), `${shape}: ${types}`);
     }
   }));
 

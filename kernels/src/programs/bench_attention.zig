@@ -1,7 +1,7 @@
 //! A bench of attention on one thread, in the shapes of Llama 3.2 1B and, for latent attention, of DeepSeek V2 Lite:
-//! `zig build bench-programs -Dlevel=NAME`, then `bench_attention_NAME [format] [decode|prefill] [llama|latent|expanded]`. Thread
-//! CPU time of the fastest of many layers. Passes walk the caches of 16 layers, more than a processor keeps; GB/s counts K and V
-//! bytes, GMAC/s both products.
+//! `zig build bench-programs -Dlevel=NAME`, then `bench_attention_NAME [format] [decode|prefill] [llama|latent|expanded]`.
+//! Thread CPU time of the fastest of many layers. Passes walk the caches of 16 layers, more than a processor keeps; GB/s counts
+//! K and V bytes, GMAC/s both products.
 
 const std = @import("std");
 const arena_file = @import("../kv/arena.zig");

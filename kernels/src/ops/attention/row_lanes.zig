@@ -270,7 +270,7 @@ fn Lanes(comptime columns: usize) type {
             return .{ .max = max, .sum = folded(&sums, plus) };
         }
 
-        /// sums[d][row] = Σ weights[token][row] · K[d][token] over what each row sees, ascending; d: the last dimensions of keys.
+        /// sums[d][row] = Σ weights[token][row] · K[d][token] over what each row sees, ascending; d: last dimensions of keys.
         fn weightedSums(comptime format: Format, room: *Room, chunk: *const blocks.Chunk, seen: *const Seen) void {
             const dim = chunk.value_dim;
             const end = seen.all.endBlock();
@@ -316,7 +316,8 @@ fn Lanes(comptime columns: usize) type {
                     const common_first = std.math.clamp(seen.common.first, first, end);
                     const common_end = std.math.clamp(seen.common.end, common_first, end);
                     for (first..common_first) |early| addSeen(n, &sums, room, seen, early, lane, keys + early - start);
-                    var weights = room.weights[common_first * width + lane ..].ptr;
+                    // Past the end where nothing is common.
+                    var weights = @as([*]const f32, &room.weights) + common_first * width + lane;
                     var position = common_first;
                     while (position + unrolled <= common_end) : (position += unrolled) {
                         inline for (0..unrolled) |j| multiplyAdd(n, &sums, weights + j * width, keys + position - start + j, block_tokens);

@@ -19,7 +19,7 @@ export async function linkBuilt(checkout: string, source: string): Promise<strin
   if (!await isFile(`${headers[0]}/llama.h`)) {
     throw new PeerError(`--peer-path takes a checkout of ik_llama.cpp: ${folder} has no include/llama.h`);
   }
-  const libraries = await Promise.all(["llama", "ggml"].map((name) => libraryFolder(folder, name)));
+  const libraries = [await libraryFolder(folder, "llama"), await libraryFolder(folder, "ggml")];
   const output = `${cacheFolder()}/peer/ik_llama.cpp`;
   await Deno.mkdir(output, { recursive: true });
   const path = `${output}/ik_peer.so`;
