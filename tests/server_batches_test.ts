@@ -6,7 +6,7 @@ import { DEFAULT_CLASSES } from "../scheduler/mod.ts";
 import { kumiCommand } from "./support/kumi.ts";
 import { type Module, npmModules } from "./support/npm.ts";
 import { ANSWER, errorOf, QUESTION, startServer, type TestServer } from "./support/server.ts";
-import { readUntil } from "./support/waiting.ts";
+import { readUntil, waitUntil } from "./support/waiting.ts";
 
 const openai = await npmModules("openai@7");
 const [KEY, OTHER] = ["key-of-a-client", "key-of-another"];
@@ -330,6 +330,20 @@ Deno.test("a batch that is cancelled keeps the answers that it has, and its file
   assertEquals((await linesOf(server, batch.output_file_id)).length, completed);
   assertEquals((await errorOf(server.post(`/v1/batches/${id}/cancel`, ""), 400)).code, "batch_ended");
   await json(server.get(`/v1/files/${file}`, { method: "DELETE" }));
+});
+
+Deno.test("a server that cannot listen leaves the folder of batches to others", async () => {
+  using folder = new Folder();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const options = { batches: { dir: folder.path }, usageFile: `${folder.path}/usage.json` };
+  assertThrows(() => serve({ ...options, port: taken.addr.port }), Deno.errors.AddrInUse);
+  // A folder in use is an Error of another kind.
+  for (let time = 0; time < 2; time++) {
+    await waitUntil(() => {
+      const error = assertThrows(() => serve({ ...options, port: 0, gate: { headMs: 0 } }));
+      return error instanceof RangeError && error.message.includes("gate.headMs");
+    }, "the folder is free");
+  }
 });
 
 Deno.test("another server goes on with a batch where the one before was ended", async () => {

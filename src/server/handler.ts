@@ -163,9 +163,16 @@ function changer(service: Service, front: Front, routing?: Routing): Handler["up
 }
 
 function assemble(models: Models, options: HandlerOptions, { watch, settled, routing }: Sources) {
+  // What was made ends again where something below cannot be.
+  using made = new DisposableStack();
   const usage = new Usage(new Accounts(options));
-  const usageFile = options.usageFile === undefined ? undefined : keepUsage(usage, options.usageFile);
-  const watched = watch({ batchFigures: () => batches?.figures, usage });
+  if (options.usageFile !== undefined) {
+    made.adopt(keepUsage(usage, options.usageFile), (file) => file.close());
+  }
+  const watched = made.adopt(
+    watch({ batchFigures: () => batches?.figures, usage }),
+    (watched) => watched.close(),
+  );
   const service = new Service({
     models,
     usage,
@@ -180,9 +187,13 @@ function assemble(models: Models, options: HandlerOptions, { watch, settled, rou
   const { batches: kept, classes } = options;
   const batches = kept === undefined
     ? undefined
-    : new Batches(kept, service, { endpoints: ENDPOINTS, classes, settled });
+    : made.adopt(
+      new Batches(kept, service, { endpoints: ENDPOINTS, classes, settled }),
+      (batches) => void batches.stop(),
+    );
   const routes = [...watched.routes, ...batchRoutes(service, batches), ...options.routes ?? []];
   const front = new Front(service, { ...options, endpoints: ENDPOINTS, routes });
+  const all = made.move();
   return {
     handle: (request: Request) => front.handle(request),
     service,
@@ -194,11 +205,7 @@ function assemble(models: Models, options: HandlerOptions, { watch, settled, rou
         await service.drain(ms);
         await stopped;
       },
-      close: () => {
-        watched.close();
-        usageFile?.close();
-        void batches?.stop();
-      },
+      close: () => all.dispose(),
     },
   };
 }

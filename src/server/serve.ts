@@ -61,18 +61,12 @@ const FLUSH_MS = 2000;
  */
 export function serve(options: ServeOptions = {}): KumiServer {
   checkOptions("serve()", options, SERVE_CHECKS);
-  const { drainSeconds, model: spec, aliases, hostname } = { ...SERVE_DEFAULTS, ...defined(options) };
-  // Before anything is loaded.
-  checkExposure(hostname, options);
+  const { drainSeconds, model: spec, aliases } = { ...SERVE_DEFAULTS, ...defined(options) };
   const abort = new AbortController();
-  let handler: Handler | undefined;
-  const loading = loadModel(spec, {
-    ...loadOptions(options),
-    signal: abort.signal,
-    progress: (progress) => handler?.noteProgress(progress),
-  });
+  const { promise: loading, resolve: loaded, reject: failed } = Promise.withResolvers<Model>();
   loading.catch(() => {});
   const energy = new ServerEnergy();
+  let handler: Handler | undefined;
   let server: Listening;
   try {
     server = listenFor(
@@ -89,9 +83,16 @@ export function serve(options: ServeOptions = {}): KumiServer {
         ),
     );
   } catch (error) {
-    abort.abort(error);
+    failed(error);
+    handler?.close();
     throw error;
   }
+  // Only now: an error above must leave no file half read.
+  loadModel(spec, {
+    ...loadOptions(options),
+    signal: abort.signal,
+    progress: (progress) => handler!.noteProgress(progress),
+  }).then(loaded, failed);
   const running = new Running({
     server,
     handler: handler!,

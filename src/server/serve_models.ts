@@ -77,6 +77,7 @@ export function serveModels(options: ServeModelsOptions): KumiModelsServer {
       (more) => handler = sharedHandlerOf(models, { onShutdown: () => void running.shutdown(), ...more }),
     );
   } catch (error) {
+    handler?.close();
     void models.close();
     throw error;
   }

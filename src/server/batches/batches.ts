@@ -101,7 +101,7 @@ export class Batches {
   /** Begins what can be begun. */
   async wake(): Promise<void> {
     const worker = await this.#loading;
-    if (powerOf(this.#service) !== null) worker.wake();
+    if (!this.#isClosed && powerOf(this.#service) !== null) worker.wake();
   }
 
   /** Ends a batch that is to be cancelled. */
