@@ -185,12 +185,10 @@ function assemble(models: Models, options: HandlerOptions, { watch, settled, rou
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });
   const { batches: kept, classes } = options;
-  const batches = kept === undefined
-    ? undefined
-    : made.adopt(
-      new Batches(kept, service, { endpoints: ENDPOINTS, classes, settled }),
-      (batches) => void batches.stop(),
-    );
+  const batches = kept === undefined ? undefined : made.adopt(
+    new Batches(kept, service, { endpoints: ENDPOINTS, classes, settled }),
+    (batches) => void batches.stop(),
+  );
   const routes = [...watched.routes, ...batchRoutes(service, batches), ...options.routes ?? []];
   const front = new Front(service, { ...options, endpoints: ENDPOINTS, routes });
   const all = made.move();
