@@ -185,7 +185,7 @@ function assemble(models: Models, options: HandlerOptions, { watch, settled, rou
     streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
   });
   const { batches: kept, classes } = options;
-  const batches = kept === undefined ? undefined : made.adopt(
+  const batches: Batches | undefined = kept === undefined ? undefined : made.adopt(
     new Batches(kept, service, { endpoints: ENDPOINTS, classes, settled }),
     (batches) => void batches.stop(),
   );
