@@ -1,7 +1,7 @@
 /** The command line in a few files: the same answers, made once, and made again when a source has changed. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ensureBundle, withPlaces } from "../src/setup/bundle.ts";
+import { ensureBundle, withLateNode, withPlaces } from "../src/setup/bundle.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { pathOf, ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
@@ -36,6 +36,11 @@ Deno.test("a bundle answers as the modules do, stays while no source changes, an
     // Lists, and what reads files that lie beside its module.
     assert((await kumi(main, ["inspect", "demo"])).includes("llama"));
     assertEquals(await ensureBundle(options), main);
+    assertEquals(
+      importersOfNode(folder),
+      [],
+      "they start with a part of Node, which takes longer than their own modules",
+    );
 
     const memory = `${folder}/made.json`;
     const record = JSON.parse(await Deno.readTextFile(memory));
@@ -51,6 +56,15 @@ Deno.test("a bundle answers as the modules do, stays while no source changes, an
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** Files of bundles that begin with the module of Node that makes a `require`. */
+function importersOfNode(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return importersOfNode(path);
+    return /^import .*"node:module";$/m.test(Deno.readTextFileSync(path)) ? [path] : [];
+  });
+}
 
 const isYoung = (path: string) => Date.now() - Deno.statSync(path).mtime!.getTime() < 11 * 60 * 1000;
 
@@ -100,4 +114,17 @@ Deno.test("withPlaces() leaves each module where it lay", () => {
     TypeError,
     "no module is named",
   );
+});
+
+Deno.test("withLateNode() lets a bundle load Node's modules when they are asked for", async () => {
+  const text = [
+    'import { createRequire as __own } from "node:module";',
+    "var __require = __own(import.meta.url);",
+    'export const made = __require("node:path").basename("/a/b");',
+  ].join("\n");
+  const late = withLateNode(text);
+  assert(!/^import/m.test(late), late);
+  const module = `data:text/javascript,${encodeURIComponent(late.replace("import.meta.url", '"file:///a"'))}`;
+  assertEquals((await import(module)).made, "b");
+  assertEquals(withLateNode("var a = 1;"), "var a = 1;");
 });
