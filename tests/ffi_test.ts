@@ -15,7 +15,7 @@ import {
 import { defaultLibraryPath, Library } from "../src/ffi/library.ts";
 import { machineInfo } from "../src/ffi/machine.ts";
 import { NativeObject, Vector } from "../src/ffi/objects.ts";
-import { abiHash, activationForms, structs } from "../src/ffi/symbols.ts";
+import { abiHash, activationForms, Status, structs, symbols as allSymbols } from "../src/ffi/symbols.ts";
 
 const libraryPath = Deno.env.get("KUMI_LIBRARY") || defaultLibraryPath();
 const X: Activation = f32At(0);
@@ -89,6 +89,21 @@ Deno.test("Library.acquire() refuses a library of another version and says what 
     assertMatch(error.message, /another version .* run `deno task build`/);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Library.acquire() opens what is seldom called when it is asked for", () => {
+  // By a path of its own, so that it is nobody else's.
+  const library = Library.acquire(defaultLibraryPath().replace(/([^/]+)$/, "./$1"));
+  const { symbols } = library;
+  const isOpen = (name: string) => Object.getOwnPropertyDescriptor(symbols, name)!.value !== undefined;
+  try {
+    assert(isOpen("kumi_matmul") && !isOpen("kumi_short_conv"));
+    assertEquals(Object.keys(symbols).length, Object.keys(allSymbols).length);
+    assertEquals(symbols.kumi_destroy(1 << 30), Status.unknownId);
+    assert(isOpen("kumi_short_conv"));
+  } finally {
+    library.release();
   }
 });
 

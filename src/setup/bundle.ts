@@ -10,6 +10,11 @@ import { capture } from "./process.ts";
 import { Progress } from "./progress.ts";
 
 const MAIN = "src/cli/main.ts";
+/**
+ * What begins a thread. It has no module in common with the others: bundled by itself, its modules are a few large files and not the many
+ * small ones that all threads' needs together would cut.
+ */
+const THREADS: readonly string[] = [MAIN, "src/engine/worker.ts"];
 /** Modules that are loaded, or started as workers and programs, by their URL. */
 const MODULE_URL = /new URL\("(\.{1,2}\/[^"]+\.ts)", import\.meta\.url\)/g;
 const IMPORTED = /\b(?:from|import\()\s*"(\.{1,2}\/[^"]+\.ts)"/g;
@@ -79,7 +84,16 @@ export async function ensureBundle({ std, folder = `${BUILD}/bundle`, signal }: 
 }
 
 function mainOf(folder: string): string {
-  return `${folder}/cli/main.js`;
+  return placeIn(folder, MAIN, MAIN);
+}
+
+/** Where a bundle has a thread's files. */
+function folderOf(folder: string, thread: string): string {
+  return `${folder}/${thread.replace(/^.*\/|\.ts$/g, "")}`;
+}
+
+function placeIn(folder: string, thread: string, module: string): string {
+  return `${folderOf(folder, thread)}/${module.replace(/^src\//, "").replace(/\.ts$/, ".js")}`;
 }
 
 function read(memory: string): Made | undefined {
@@ -116,40 +130,57 @@ function isBeingEdited([path]: Look): boolean {
 
 /** Bundles into a folder. Gives the sources in it, undefined where Deno could not. */
 async function bundle(folder: string, std: StdSource, signal?: AbortSignal): Promise<string[] | undefined> {
-  const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(std)];
-  const how = ["--platform=deno", "--code-splitting", `--outdir=${folder}`];
-  const command = [Deno.execPath(), "bundle", ...flags, ...how, ...await entries()];
   using progress = new Progress("Bundling the command line, so that it starts sooner");
-  const result = await capture(command, { cwd: ROOT, signal });
-  const isDone = result?.code === 0;
+  const isDone = await Promise.all(THREADS.map((thread) => bundleThread(folder, thread, std, signal)));
+  const isWhole = isDone.every((done) => done);
   progress.end(
-    `${isDone ? "Bundled" : "Could not bundle"} the command line in ${progress.seconds.toFixed(1)} s`,
+    `${isWhole ? "Bundled" : "Could not bundle"} the command line in ${progress.seconds.toFixed(1)} s`,
   );
-  if (!isDone) return undefined;
-  const outputs = new Set(scriptsIn(folder));
+  if (!isWhole) return undefined;
   const sources = new Set<string>();
-  for (const output of outputs) {
-    const text = await Deno.readTextFile(`${folder}/${output}`);
-    const placed = withPlaces(withLateNode(text), (module) => {
-      const own = module.replace(/^src\//, "").replace(/\.ts$/, ".js");
-      return outputs.has(own) ? `${folder}/${own}` : `${ROOT}/${module}`;
-    }, (module) => sources.add(module));
-    await Deno.writeTextFile(`${folder}/${output}`, placed);
-  }
-  return outputs.has("cli/main.js") ? [...sources] : undefined;
+  for (const thread of THREADS) await placeModules(folder, thread, sources);
+  return [...sources];
 }
 
-/** The command line, and what modules load by URL: all that has to have an output of its own. */
-async function entries(): Promise<string[]> {
-  const found = new Set([MAIN]);
+async function bundleThread(
+  folder: string,
+  thread: string,
+  std: StdSource,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(std)];
+  const how = ["--platform=deno", "--code-splitting", `--outdir=${folderOf(folder, thread)}`];
+  const command = [Deno.execPath(), "bundle", ...flags, ...how, ...await entries(thread)];
+  return (await capture(command, { cwd: ROOT, signal }))?.code === 0;
+}
+
+/** Leads what a thread's files load to where it is, and adds their sources to `sources`. */
+async function placeModules(folder: string, thread: string, sources: Set<string>): Promise<void> {
+  const own = folderOf(folder, thread);
+  const outputs = new Set(scriptsIn(own).map((output) => `${own}/${output}`));
+  for (const output of outputs) {
+    const placed = withPlaces(withLateNode(await Deno.readTextFile(output)), (module) => {
+      if (THREADS.includes(module)) return placeIn(folder, module, module);
+      const place = placeIn(folder, thread, module);
+      return outputs.has(place) ? place : `${ROOT}/${module}`;
+    }, (module) => sources.add(module));
+    await Deno.writeTextFile(output, placed);
+  }
+}
+
+/** A thread's first module, and what it loads by URL: all that has to have an output of its own. */
+async function entries(thread: string): Promise<string[]> {
+  const found = new Set([thread]);
   // It grows while it is gone through.
-  const modules = new Set([MAIN]);
+  const modules = new Set([thread]);
   for (const module of modules) {
     const text = await Deno.readTextFile(`${ROOT}/${module}`);
     for (const [, to] of text.matchAll(IMPORTED)) modules.add(resolve(to, module));
     for (const [, to] of text.matchAll(MODULE_URL)) {
-      modules.add(resolve(to, module));
-      found.add(resolve(to, module));
+      const loaded = resolve(to, module);
+      if (THREADS.includes(loaded)) continue;
+      modules.add(loaded);
+      found.add(loaded);
     }
   }
   return [...found];

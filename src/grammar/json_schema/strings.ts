@@ -7,6 +7,7 @@ import { matchDfa, searchDfa } from "../automata/regex.ts";
 import { Budget, GrammarError } from "../error.ts";
 import { choice, type Expression, NEVER, sequence, text } from "../expression.ts";
 import { FORMATS, MEANINGS } from "./formats.ts";
+import { once } from "../../process/once.ts";
 import type { View } from "./view.ts";
 
 /** What a view says of strings. */
@@ -74,7 +75,7 @@ function named<T>(path: string, make: () => T): T {
 const QUOTE = text('"');
 
 /** A whole string of any characters, in all ways in which JSON writes them. */
-const ANY_STRING: Dfa = (() => {
+const anyString = once((): Dfa => {
   // 0: before the quote, 1: between characters, last: behind the quote.
   const characters = anyJsonCharacter();
   const end = characters.accepting.length + 1;
@@ -87,7 +88,7 @@ const ANY_STRING: Dfa = (() => {
     accepting: [...edges.map(() => false), false, true],
     edges: [[[0x22, 0x22, 1]], inside, ...edges.slice(1), []],
   };
-})();
+});
 
 /** Strings of a view that has no list of values. */
 export function stringExpression(bounds: StringBounds): Expression {
@@ -96,7 +97,7 @@ export function stringExpression(bounds: StringBounds): Expression {
   const { lengthMin: least, lengthMax } = bounds;
   if (lengthMax < least) return NEVER;
   if (lengthMax === 0) return text('""');
-  if (least === 0 && lengthMax === Infinity) return { kind: "automaton", dfa: ANY_STRING };
+  if (least === 0 && lengthMax === Infinity) return { kind: "automaton", dfa: anyString() };
   const most = lengthMax > LENGTH_MAX ? Infinity : lengthMax;
   if (least > LENGTH_MAX) throw new GrammarError(`minLength ${least} is not supported`, bounds.path);
   return sequence(QUOTE, { kind: "characters", dfa: anyJsonCharacter(), least, most }, QUOTE);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { once } from "../../process/once.ts";
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 
 /** A value of a running template: an object of one of the package's classes. */
@@ -34,8 +35,8 @@ const FloatValue = classOf<number>(0.5);
 const ArrayValue = classOf<Value[]>([]);
 const ObjectValue = classOf<Map<Key, Value>>({});
 const FunctionValue = classOf<(args: Value[]) => Value>(() => 0);
-const TupleValue = evaluated("(1, 2)").constructor as Class<Value[]>;
-const NamespaceValue = evaluated("namespace()").constructor;
+/** It comes from an expression alone: reading one takes a program that starts longer than all the others. */
+const tupleClass = once(() => evaluated("(1, 2)").constructor as Class<Value[]>);
 
 /** Python's `None`, and Jinja's undefined. */
 export const NONE: Value = new Environment().set("value", null);
@@ -46,7 +47,7 @@ export const boolean = (value: boolean): Value => new BooleanValue(value);
 export const integer = (value: number): Value => new IntegerValue(value);
 export const float = (value: number): Value => new FloatValue(value);
 export const list = (value: Value[]): Value => new ArrayValue(value);
-export const tuple = (value: Value[]): Value => new TupleValue(value);
+export const tuple = (value: Value[]): Value => new (tupleClass())(value);
 export const dictionary = (value: Map<Key, Value>): Value => new ObjectValue(value);
 export const callable = (value: (args: Value[]) => Value): Value => new FunctionValue(value);
 /** A whole number as an integer, any other as a float. */
@@ -58,12 +59,12 @@ export const isFloat = (value: Value): value is Value & { value: number } => val
 export const isBoolean = (value: Value): value is Value & { value: boolean } => value instanceof BooleanValue;
 /** Lists and tuples. */
 export const isList = (value: Value): value is Value & { value: Value[] } => value instanceof ArrayValue;
-export const isTuple = (value: Value): value is Value & { value: Value[] } => value instanceof TupleValue;
+export const isTuple = (value: Value): value is Value & { value: Value[] } => value.type === "TupleValue";
 export const isDictionary = (value: Value): value is Value & { value: Map<Key, Value> } =>
   value instanceof ObjectValue;
 /** Dictionaries and namespaces: what has attributes. */
 export const hasAttributes = (value: Value): value is Value & { value: Map<Key, Value> } =>
-  isDictionary(value) || value.constructor === NamespaceValue;
+  isDictionary(value) || value.type === "NamespaceValue";
 export const isCallable = (value: Value) => value instanceof FunctionValue;
 export const isNone = (value: Value) => value.constructor === NONE.constructor;
 export const isUndefined = (value: Value) => value.constructor === UNDEFINED.constructor;
