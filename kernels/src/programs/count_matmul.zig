@@ -39,12 +39,12 @@ pub fn main(init: std.process.Init) !void {
         .accumulate = 0,
     };
     const group: matmul.Group = .of(&.{item});
-    const claims = matmul.claimCount(&group, 1);
-    std.debug.assert(rows % claims == 0);
-    const text = try std.fmt.allocPrint(init.arena.allocator(), "macs {d}\n", .{rows / claims * k * columns});
+    const units = matmul.unitCount(&group, 1);
+    std.debug.assert(rows % units == 0);
+    const text = try std.fmt.allocPrint(init.arena.allocator(), "macs {d}\n", .{rows / units * k * columns});
     try std.Io.File.stdout().writeStreamingAll(init.io, text);
     for (0..try std.fmt.parseInt(u32, arguments[3], 10)) |_| {
-        var next: std.atomic.Value(u32) = .init(claims - 1);
+        var next: std.atomic.Value(u32) = .init(units - 1);
         var stop: Stop = .{};
         matmul.run(&group, &.{ .part = 0, .parts = 1, .next = &next, .stop = &stop });
     }

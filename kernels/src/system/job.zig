@@ -20,6 +20,11 @@ pub const Job = extern struct {
         if (first >= total) return null;
         return .{ .first = first, .end = @min(first +| count, total) };
     }
+
+    /// The unit that a claim would begin with at this moment; `total` when none are left.
+    pub fn upcoming(job: *const Job, total: u32) u32 {
+        return @min(job.next.load(.monotonic), total);
+    }
 };
 
 /// Ends ops early: a word that any thread may change, polled at each claim.
@@ -44,7 +49,11 @@ test "claim hands out every unit once, and none after the word changed" {
     var word: std.atomic.Value(i32) = .init(-3);
     var stop: Stop = .{ .word = &word, .expected = -3 };
     const job: Job = .{ .part = 0, .parts = 1, .next = &next, .stop = &stop };
-    for ([_]u32{ 4, 8, 10 }) |end| try std.testing.expectEqual(end, job.claim(10, 4).?.end);
+    for ([_]u32{ 4, 8, 10 }) |end| {
+        try std.testing.expectEqual((end - 1) / 4 * 4, job.upcoming(10));
+        try std.testing.expectEqual(end, job.claim(10, 4).?.end);
+    }
+    try std.testing.expectEqual(10, job.upcoming(10));
     try std.testing.expectEqual(null, job.claim(10, 4));
     try std.testing.expectEqual(0, stop.refused.raw);
     next.raw = 0;

@@ -100,6 +100,9 @@ pub const Cut = struct {
     columns_max: usize = 64,
     /// Panels that a claim should have at least.
     panels_min: u32 = 1,
+    /// Whether memory decides how long a claim takes. Then claims become smaller towards the end of a run, so that all members
+    /// end together, and each asks for the first lines of the member's next one.
+    streams: bool = false,
 };
 
 /// Panels per claim at most: enough that claiming costs nothing, few enough that the last claims end together.
@@ -111,6 +114,9 @@ pub const Claim = struct {
     panel_first: usize,
     panel_end: usize,
     span: Span,
+    /// What the member reads behind the last panel, as far as that is known: most likely not what lies there, which another
+    /// member has claimed.
+    next: ?[*]const u8 = null,
     /// The member's tile registers, on a level that has them.
     tiles: *amx.Tiles,
 

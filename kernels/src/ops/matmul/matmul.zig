@@ -8,6 +8,7 @@
 //! Here the work is cut into claims; how a claim is computed is up to the first of strategies.zig that serves it.
 
 const std = @import("std");
+const read_ahead = @import("../../isa/read_ahead.zig");
 const simd = @import("../../isa/simd.zig");
 const amx = @import("../../isa/amx.zig");
 const Job = @import("../../system/job.zig").Job;
@@ -82,28 +83,48 @@ fn referenceInteger(comptime format: Format, item: *const Item, row: usize, colu
     return sum;
 }
 
-/// How the work is cut into claims: item after item, groups of panels, each times every block of columns. So what an item takes
-/// decides into how many claims it is cut, and one with many columns keeps all members busy.
+/// How the work is cut into units, of which members claim: item after item, groups of panels, each times every block of columns.
+/// So what an item takes decides into how many units it is cut, and one with many columns keeps all members busy.
 const Plan = struct {
-    panels_per_claim: u32,
-    claims: u32 = 0,
+    group: *const Group,
+    panels_per_unit: u32,
+    units: u32 = 0,
+    /// Units of one claim at most.
+    units_max: u32 = 1,
 
     fn of(group: *const Group, parts: u32) Plan {
         std.debug.assert(parts > 0);
         var units: u32 = 0;
         var least: u32 = 1;
+        // Units that take as long as each other.
+        var even = true;
         for (group.slice()) |*item| {
             units += item.panels() * columnBlocks(item);
-            least = @max(least, strategies.cut(item.kind(), item.columns).panels_min);
+            const cut = strategies.cut(item.kind(), item.columns);
+            least = @max(least, cut.panels_min);
+            even = even and cut.streams and item.columns == group.items[0].columns;
         }
-        var plan: Plan = .{ .panels_per_claim = std.math.clamp(units / (8 * parts), least, item_file.panels_max) };
-        for (group.slice()) |*item| plan.claims += plan.claimsOf(item);
+        var plan: Plan = .{
+            .group = group,
+            .panels_per_unit = if (even) 1 else std.math.clamp(units / (8 * parts), least, item_file.panels_max),
+            .units_max = if (even) item_file.panels_max else 1,
+        };
+        for (group.slice()) |*item| plan.units += plan.unitsOf(item);
         return plan;
     }
 
-    fn claimsOf(plan: Plan, item: *const Item) u32 {
-        const groups = (item.panels() + plan.panels_per_claim - 1) / plan.panels_per_claim;
+    fn unitsOf(plan: Plan, item: *const Item) u32 {
+        const groups = (item.panels() + plan.panels_per_unit - 1) / plan.panels_per_unit;
         return groups * columnBlocks(item);
+    }
+
+    fn streams(plan: Plan) bool {
+        return plan.units_max > 1;
+    }
+
+    /// Units of a claim that begins at or behind `next`: a part of what is left, so that the last claims end together.
+    fn share(plan: Plan, next: u32, parts: u32) u32 {
+        return std.math.clamp((plan.units - next) / (2 * parts), 1, plan.units_max);
     }
 };
 
@@ -111,35 +132,102 @@ fn columnBlocks(item: *const Item) u32 {
     return @intCast((item.columns + strategies.columns_max - 1) / strategies.columns_max);
 }
 
-/// How many claims a team of `parts` members makes.
-pub fn claimCount(group: *const Group, parts: u32) u32 {
-    return Plan.of(group, parts).claims;
+/// How many units a team of `parts` members claims, one or some at a time.
+pub fn unitCount(group: *const Group, parts: u32) u32 {
+    return Plan.of(group, parts).units;
 }
+
+/// Where a unit is: its item, and its place there.
+const Place = struct {
+    index: usize = 0,
+    /// Units of the items before.
+    passed: u32 = 0,
+
+    /// A later unit, or the same.
+    fn at(place: Place, plan: Plan, unit: u32) Place {
+        std.debug.assert(unit >= place.passed and unit < plan.units);
+        var found = place;
+        while (true) : (found.index += 1) {
+            const units = plan.unitsOf(&plan.group.items[found.index]);
+            if (unit - found.passed < units) return found;
+            found.passed += units;
+        }
+    }
+
+    fn item(place: Place, plan: Plan) *const Item {
+        return &plan.group.items[place.index];
+    }
+};
 
 /// Executed by every member of the team.
 pub fn run(group: *const Group, job: *const Job) callconv(.c) void {
     const plan: Plan = .of(group, job.parts);
     var tiles: amx.Tiles = .{};
     defer tiles.release();
-    // A member's claims ascend: the item of the last one, and the claims of those before it.
-    var index: usize = 0;
-    var passed: u32 = 0;
-    while (job.claim(plan.claims, 1)) |claimed| {
-        while (claimed.first - passed >= plan.claimsOf(&group.items[index])) : (index += 1) passed += plan.claimsOf(&group.items[index]);
-        const item = &group.items[index];
-        const unit = claimed.first - passed;
-        const panel = unit / columnBlocks(item) * plan.panels_per_claim;
+    if (plan.streams()) return stream(plan, job, &tiles);
+    // A member's claims ascend.
+    var place: Place = .{};
+    while (job.claim(plan.units, 1)) |claimed| {
+        place = place.at(plan, claimed.first);
+        const item = place.item(plan);
+        const unit = claimed.first - place.passed;
+        const panel = unit / columnBlocks(item) * plan.panels_per_unit;
         const column = unit % columnBlocks(item) * strategies.columns_max;
-        const claim: item_file.Claim = .{
+        multiply(&.{
             .item = item,
             .panel_first = panel,
-            .panel_end = @min(panel + plan.panels_per_claim, item.panels()),
+            .panel_end = @min(panel + plan.panels_per_unit, item.panels()),
             .span = .{ .first = column, .end = @min(column + strategies.columns_max, item.columns), .total = item.columns },
             .tiles = &tiles,
-        };
-        switch (item.kind().layout()) {
-            inline else => |format| if (comptime format.layout() == format) strategies.run(format, &claim) else unreachable,
+        });
+    }
+}
+
+/// As `run`, of units that are panels.
+fn stream(plan: Plan, job: *const Job, tiles: *amx.Tiles) void {
+    var place: Place = .{};
+    var upcoming = job.upcoming(plan.units);
+    while (job.claim(plan.units, plan.share(upcoming, job.parts))) |claimed| {
+        var unit = claimed.first;
+        while (unit < claimed.end) {
+            place = place.at(plan, unit);
+            const item = place.item(plan);
+            const end = @min(claimed.end, place.passed + item.panels());
+            const bytes = item.kind().panelBytes(item.k);
+            // The last panels apart: while they are read it shows what the member claims next.
+            const last = @max(unit, end -| @as(u32, @intCast((read_ahead.bytes + bytes - 1) / bytes)));
+            if (last > unit) streamPanels(plan, place, unit, last, weightsOf(plan, place, last), tiles);
+            upcoming = if (end < claimed.end) end else job.upcoming(plan.units);
+            streamPanels(plan, place, last, end, weightsOf(plan, place, upcoming), tiles);
+            unit = end;
         }
+    }
+}
+
+/// Units [first, end) of one item.
+fn streamPanels(plan: Plan, place: Place, first: u32, end: u32, next: ?[*]const u8, tiles: *amx.Tiles) void {
+    const item = place.item(plan);
+    multiply(&.{
+        .item = item,
+        .panel_first = first - place.passed,
+        .panel_end = end - place.passed,
+        .span = .{ .first = 0, .end = item.columns, .total = item.columns },
+        .next = next,
+        .tiles = tiles,
+    });
+}
+
+/// Where the weights of a later unit begin, which is a panel; null behind the last one.
+fn weightsOf(plan: Plan, from: Place, unit: u32) ?[*]const u8 {
+    if (unit == plan.units) return null;
+    const place = from.at(plan, unit);
+    const item = place.item(plan);
+    return item.weights + (unit - place.passed) * item.kind().panelBytes(item.k);
+}
+
+fn multiply(claim: *const item_file.Claim) void {
+    switch (claim.item.kind().layout()) {
+        inline else => |format| if (comptime format.layout() == format) strategies.run(format, claim) else unreachable,
     }
 }
 

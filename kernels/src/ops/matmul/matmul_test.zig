@@ -148,22 +148,32 @@ test "sums of BF16 that wait between slices of K" {
     try expectRunIsReference(&rng, .bf16, 35, 521, 64);
 }
 
-test "run takes three matrices of different formats at once" {
+fn expectGroupIsReference(comptime formats: []const Format, rows: [formats.len]u32, columns: u32) !void {
     var rng: testing.Rng = .init(32);
-    var q: Case = try .init(&rng, .q4_k, 130, 512, 9);
-    defer q.deinit();
-    var k: Case = try .init(&rng, .q6_k, 31, 512, 9);
-    defer k.deinit();
-    var v: Case = try .init(&rng, .f16, 16, 512, 9);
-    defer v.deinit();
-    const group: matmul.Group = .of(&.{ q.item(true, false), k.item(false, false), v.item(false, false) });
-    var want: [3][]f32 = undefined;
-    testing.runParts(matmul.run, &group, 2);
-    for ([_]*Case{ &q, &k, &v }, &want) |case, *copy| copy.* = try std.testing.allocator.dupe(f32, case.y.slice(f32));
-    defer for (want) |copy| std.testing.allocator.free(copy);
-    for ([_]*Case{ &q, &k, &v }) |case| @memset(case.y.slice(f32), 0);
+    var cases: [formats.len]Case = undefined;
+    var items: [formats.len]matmul.Item = undefined;
+    for (&cases, &items, formats, rows, 0..) |*case, *item, format, count, i| {
+        case.* = try .init(&rng, format, count, 512, columns);
+        item.* = case.item(i == 0, false);
+    }
+    defer for (&cases) |*case| case.deinit();
+    const group: matmul.Group = .of(&items);
+    var want: [formats.len][]f32 = undefined;
     matmul.reference(&group);
-    for ([_]*Case{ &q, &k, &v }, want) |case, copy| try testing.expectBitwise(case.y.slice(f32), copy);
+    for (&cases, &want) |*case, *copy| copy.* = try std.testing.allocator.dupe(f32, case.y.slice(f32));
+    defer for (want) |copy| std.testing.allocator.free(copy);
+    for ([_]u32{ 2, 7 }) |parts| {
+        for (&cases) |*case| @memset(case.y.slice(f32), 0);
+        testing.runParts(matmul.run, &group, parts);
+        for (&cases, want) |*case, copy| try testing.expectBitwise(copy, case.y.slice(f32));
+    }
+}
+
+test "run takes matrices of different formats and sizes at once" {
+    try expectGroupIsReference(&.{ .q4_k, .q6_k, .f16 }, .{ 130, 31, 16 }, 9);
+    // Few columns, where a claim goes from one matrix to the next.
+    try expectGroupIsReference(&.{ .q4_k, .q6_k, .q4_1, .q4_k }, .{ 130, 31, 16, 500 }, 1);
+    try expectGroupIsReference(&.{ .mxfp4, .q8_0 }, .{ 17, 300 }, 2);
 }
 
 test "reference is the product of the decoded weights and the activations" {

@@ -25,15 +25,15 @@ const Claim = item_file.Claim;
 
 /// Row groups in a panel.
 pub const panel_groups = simd.panel_rows / simd.row_lanes;
-/// How far ahead a tile prefetches.
+/// How far ahead a tile prefetches into the first-level cache.
 const prefetch_bytes = 2304;
 
 pub inline fn serves(comptime format: Format, _: item_file.Span) bool {
     return comptime format.traits() == .integer;
 }
 
-pub fn cut(comptime _: Format, _: usize) item_file.Cut {
-    return .{};
+pub fn cut(comptime format: Format, columns: usize) item_file.Cut {
+    return .{ .streams = columns <= columnsOf(format) };
 }
 
 pub fn run(comptime format: Format, claim: *const Claim) void {
@@ -55,11 +55,13 @@ fn PanelTiles(comptime format: Format) type {
             const item = tiles.claim.item;
             const weights = tiles.claim.weights(format, tiles.panel);
             const x = item.quantised(column);
+            const course: Course = .of(format, tiles.claim);
             var out: [C][simd.panel_rows]f32 = undefined;
             var group: usize = 0;
             while (group < panel_groups) : (group += groups_at_once) {
                 // A function of its own for each tile, as in strategies.zig.
-                @call(.never_inline, multiply, .{ format, C, groups_at_once, weights, item.k, x, group * simd.row_lanes, &out });
+                const row = group * simd.row_lanes;
+                @call(.never_inline, multiply, .{ format, C, groups_at_once, weights, item.k, x, row, course, &out });
             }
             item.finishPanel(&out, tiles.panel, column);
         }
@@ -87,6 +89,25 @@ pub fn Accumulators(comptime columns: usize, comptime groups: usize) type {
     return [columns][groups]simd.RowF32;
 }
 
+/// Where a member reads on from each place of a claim.
+const Course = struct {
+    /// Where the claim's weights end.
+    end: usize,
+    /// From there to what the member reads next.
+    jump: usize,
+
+    fn of(comptime format: Format, claim: *const Claim) Course {
+        const end = @intFromPtr(claim.weights(format, claim.panel_end));
+        return .{ .end = end, .jump = if (claim.next) |next| @intFromPtr(next) -% end else 0 };
+    }
+
+    /// What is read `read_ahead.bytes` later.
+    fn ahead(course: Course, at: *const anyopaque) [*]const u8 {
+        const later = @intFromPtr(at) + read_ahead.bytes;
+        return @ptrFromInt(if (later < course.end) later else later +% course.jump);
+    }
+};
+
 /// Panels as they lie in memory.
 pub fn PackedSource(comptime format: Format) type {
     const Codec = format_file.Codec(format);
@@ -95,17 +116,21 @@ pub fn PackedSource(comptime format: Format) type {
         chunk: *const Chunk,
         /// First row within the panel.
         row: usize,
-        /// Whether to prefetch with few columns, too.
-        asks_always: bool = false,
+        /// What is read some time after the chunk, on a processor that wants to be told with few columns, too.
+        later: ?[*]const u8 = null,
 
         const Source = @This();
 
         /// Asks for share `part` of `parts` of what is read some 256 values later, if that pays with `columns`.
         pub inline fn prefetch(source: Source, comptime columns: usize, part: usize, comptime parts: usize) void {
-            if (columns < (if (format.integer().isSigned()) 6 else 4) and !source.asks_always) return;
             const share = @sizeOf(Chunk) / parts;
-            const at = @as([*]const u8, @ptrCast(source.chunk)) + part * share + prefetch_bytes;
-            inline for (0..(share + 63) / 64) |line| @prefetch(at + 64 * line, .{});
+            const lines = (share + 63) / 64;
+            if (source.later) |later| {
+                inline for (0..lines) |line| @prefetch(later + part * share + 64 * line, .{ .locality = read_ahead.locality });
+            } else if (columns >= (if (format.integer().isSigned()) 6 else 4)) {
+                const at = @as([*]const u8, @ptrCast(source.chunk)) + part * share + prefetch_bytes;
+                inline for (0..lines) |line| @prefetch(at + 64 * line, .{});
+            }
         }
 
         pub inline fn unit(source: Source, span: usize, comptime u: usize, comptime group: usize) Unit {
@@ -163,7 +188,6 @@ inline fn chunkWithMins(
     var isum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     var msum: [C][G]simd.RowI32 = @splat(@splat(@splat(0)));
     for (0..4) |pair| {
-        source.prefetch(C, pair, 4);
         var scales: [G]simd.RowI16 = undefined;
         inline for (0..G) |g| {
             scales[g] = source.scalePair(pair, g);
@@ -174,6 +198,7 @@ inline fn chunkWithMins(
             }
         }
         inline for (0..2) |parity| {
+            source.prefetch(C, 2 * pair + parity, 8);
             inline for (0..4 / units_per_scale) |part| {
                 var partial: [C][G]simd.Partial = undefined;
                 inline for (0..units_per_scale) |i| {
@@ -398,19 +423,20 @@ fn multiply(
     k: usize,
     columns: activations.Columns,
     row: usize,
+    course: Course,
     out: *[C][simd.panel_rows]f32,
 ) void {
     std.debug.assert(k % format.blockLen() == 0 and row % simd.row_lanes == 0 and row + G * simd.row_lanes <= simd.panel_rows);
     const chunks: [*]const format_file.Chunk(format) = @ptrCast(@alignCast(panel));
     var acc: Accumulators(C, G) = @splat(@splat(@splat(0)));
-    const asks_always = read_ahead.pays();
+    const asks = read_ahead.pays();
     switch (comptime format.integer().activation) {
         .per256 => for (0..k / 256) |i| {
-            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .asks_always = asks_always };
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .later = if (asks) course.ahead(&chunks[i]) else null };
             chunk256(format, C, G, source, columns, i, &acc);
         },
         .per32 => for (0..(k + 63) / 64) |i| {
-            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .asks_always = asks_always };
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .later = if (asks) course.ahead(&chunks[i]) else null };
             block32(format, C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
             if (64 * i + 32 == k) break;
             block32(format, C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
