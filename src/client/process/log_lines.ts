@@ -3,6 +3,9 @@ import { oneLine } from "../../process/harmless.ts";
 /** Longer lines are cut off: a log is no place for more. */
 const LINE_MAX = 2000;
 
+/** What follows a fault where RUST_BACKTRACE is set: it would hide the sentence that says what is wrong. */
+const BACKTRACE = /^(?:Stack backtrace:|stack backtrace:|\s*\d+: \S.*)$/;
+
 /** Passes on what a process writes to stderr, line by line, and remembers the last ones. */
 export class LogLines {
   readonly #onLine: (line: string) => void;
@@ -37,7 +40,7 @@ export class LogLines {
   #take(text: string): void {
     const line = oneLine(text.trimEnd(), LINE_MAX);
     if (line === "") return;
-    this.#last.push(line);
+    if (!BACKTRACE.test(line)) this.#last.push(line);
     if (this.#last.length > this.#lastMax) this.#last.shift();
     this.#onLine(line);
   }

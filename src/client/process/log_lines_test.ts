@@ -13,3 +13,11 @@ Deno.test("LogLines passes on lines however they come, harmless and not too long
   assertEquals([lines.length, lines[3].length, lines[4]], [5, 2000, "last"]);
   assertEquals(log.lastWords, `${lines[3]} | last`);
 });
+
+Deno.test("LogLines keeps what a process said before its stack", async () => {
+  const log = new LogLines(() => {}, 2);
+  const said =
+    "error: no map\n\nCaused by:\n    not found\n\nStack backtrace:\n   0: <unknown>\n   1: main\n";
+  await log.read(ReadableStream.from([said]).pipeThrough(new TextEncoderStream()));
+  assertEquals(log.lastWords, "Caused by: |     not found");
+});
