@@ -83,7 +83,7 @@ async function partsSetting(model: string, threads: number, runs: number): Promi
 
 /** What the task runs. */
 async function mainModule(): Promise<string> {
-  return await ensureBundle({ std: await chooseStd() }) ?? `${ROOT}/src/cli/main.ts`;
+  return (await ensureBundle({ std: await chooseStd() }))?.main ?? `${ROOT}/src/cli/main.ts`;
 }
 
 /** What a user types, and the command line that the task starts. */

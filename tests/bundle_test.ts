@@ -1,7 +1,8 @@
 /** The command line in a few files: the same answers, made once, and made again when a source has changed. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ensureBundle, withLateNode, withPlaces } from "../src/setup/bundle.ts";
+import { commandPermissions } from "../src/cli/command_line.ts";
+import { ensureBundle, knownBundle, withLateNode, withPlaces } from "../src/setup/bundle.ts";
 import { chooseStd, stdFlags } from "../src/setup/import_map.ts";
 import { pathOf, ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
@@ -29,13 +30,17 @@ Deno.test("a bundle answers as the modules do, stays while no source changes, an
   const folder = await Deno.makeTempDir();
   try {
     const options = { std: await chooseStd(), folder };
-    const main = await ensureBundle(options);
-    if (main === undefined) return console.log("skipped: the bundler's compiler is not to be had");
+    const bundle = await ensureBundle(options);
+    if (bundle === undefined) return console.log("skipped: the bundler's compiler is not to be had");
+    const { main, commandLine } = bundle;
     assertEquals(await kumi(main, ["--version"]), await kumi(`${ROOT}/src/cli/main.ts`, ["--version"]));
     assertEquals(await kumi(main, RUN), await kumi(`${ROOT}/src/cli/main.ts`, RUN));
     // Lists, and what reads files that lie beside its module.
     assert((await kumi(main, ["inspect", "demo"])).includes("llama"));
-    assertEquals(await ensureBundle(options), main);
+    assertEquals(await ensureBundle(options), bundle);
+    assertEquals(knownBundle(options), bundle);
+    const { commandPermissions: permissions } = await import(`file://${commandLine}`);
+    assertEquals(await permissions(RUN), await commandPermissions(RUN));
     assertEquals(
       importersOfNode(folder),
       [],
@@ -49,7 +54,7 @@ Deno.test("a bundle answers as the modules do, stays while no source changes, an
       record.looks[old][1]++; // as if that source had been shorter then
       await Deno.writeTextFile(memory, JSON.stringify(record));
       const again = await ensureBundle(options);
-      assert(again !== undefined && again !== main);
+      assert(again !== undefined && again.main !== main);
       assert((await Deno.stat(main)).isFile, "programs that run may still load parts of the last one");
     }
   } finally {

@@ -8,6 +8,8 @@ import { type Arguments, parseCommand, UsageError } from "./command.ts";
 import { type CommandName, COMMANDS, findCommand } from "./commands.ts";
 import type { Environment } from "../hub/cache.ts";
 
+export { permissionFlags };
+
 /** One of the things that a command line may be. */
 export type CommandLine =
   | { readonly asks: "version" }

@@ -10,6 +10,8 @@ import { capture } from "./process.ts";
 import { Progress } from "./progress.ts";
 
 const MAIN = "src/cli/main.ts";
+/** Whoever starts a command asks it beforehand what the command may touch. */
+const COMMAND_LINE = "src/cli/command_line.ts";
 /**
  * What begins a thread. It has no module in common with the others: bundled by itself, its modules are a few large files and not the many
  * small ones that all threads' needs together would cut.
@@ -23,6 +25,7 @@ const MODULE_NAME = /^\/\/ ((?:src|scheduler)\/\S+\.ts)$/;
 /** The bundler's own way to Node's modules, which it puts into the file that all others import. */
 const NODE_REQUIRE =
   /import \{ createRequire as (\w+) \} from "node:module";\s*var (\w+) = \1\(import\.meta\.url\);/;
+const FOLDER = `${BUILD}/bundle`;
 /** The bundler needs npm once, to fetch its compiler; where that fails it is asked again after a day. */
 const RETRY_MS = 24 * 60 * 60 * 1000;
 /** Bundling takes seconds: whoever changed a source just now will change it again. */
@@ -53,20 +56,30 @@ interface Made {
   readonly looks: readonly Look[];
 }
 
-/**
- * The path of the module to run in place of `src/cli/main.ts`. Undefined where there is none and none can be made: then the modules
- * do as well.
- */
-export async function ensureBundle({ std, folder = `${BUILD}/bundle`, signal }: BundleOptions): Promise<
-  string | undefined
+/** Paths of modules of a bundle. */
+export interface Bundle {
+  /** To run in place of `src/cli/main.ts`. */
+  readonly main: string;
+  /** To load in place of `src/cli/command_line.ts`. */
+  readonly commandLine: string;
+}
+
+/** The bundle that there is of the sources as they are. */
+export function knownBundle({ std, folder = FOLDER }: BundleOptions): Bundle | undefined {
+  const { known, isCurrent } = lookUp(memoryIn(folder), keyOf(std));
+  return isCurrent ? bundleIn(known?.folder) : undefined;
+}
+
+/** The same, made where there is none. Undefined where none can be made: then the modules do as well. */
+export async function ensureBundle({ std, folder = FOLDER, signal }: BundleOptions): Promise<
+  Bundle | undefined
 > {
-  const memory = `${folder}/made.json`;
-  const key = `${Deno.version.deno} ${std}`;
-  const known = read(memory);
-  const changed = known?.looks.find((look) => !isSame(look));
-  if (known?.key === key && changed === undefined) {
-    if (known.folder !== undefined) return mainOf(known.folder);
-    if (Date.now() - known.atMs < RETRY_MS) return undefined;
+  const memory = memoryIn(folder), key = keyOf(std);
+  const { known, changed, isCurrent } = lookUp(memory, key);
+  if (isCurrent) {
+    const bundle = bundleIn(known?.folder);
+    if (bundle !== undefined) return bundle;
+    if (known?.folder === undefined && Date.now() - known!.atMs < RETRY_MS) return undefined;
   }
   if (changed !== undefined && isBeingEdited(changed)) return undefined;
   await Deno.mkdir(folder, { recursive: true });
@@ -80,11 +93,37 @@ export async function ensureBundle({ std, folder = `${BUILD}/bundle`, signal }: 
   const record: Made = { folder: sources && made, key, atMs, looks };
   if (isWhole) await Deno.writeTextFile(memory, JSON.stringify(record));
   removeOld(folder);
-  return sources && mainOf(made);
+  return sources && bundleIn(made);
 }
 
-function mainOf(folder: string): string {
-  return placeIn(folder, MAIN, MAIN);
+/** Undefined where its files are not there. */
+function bundleIn(folder: string | undefined): Bundle | undefined {
+  if (folder === undefined) return undefined;
+  const [main, commandLine] = [MAIN, COMMAND_LINE].map((module) => placeIn(folder, MAIN, module));
+  return [main, commandLine].every(isThere) ? { main, commandLine } : undefined;
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function memoryIn(folder: string): string {
+  return `${folder}/made.json`;
+}
+
+function keyOf(std: StdSource): string {
+  return `${Deno.version.deno} ${std}`;
+}
+
+/** The last bundle, a source that has changed since, and whether it is one of what there is now. */
+function lookUp(memory: string, key: string): { known?: Made; changed?: Look; isCurrent: boolean } {
+  const known = read(memory);
+  const changed = known?.looks.find((look) => !isSame(look));
+  return { known, changed, isCurrent: known?.key === key && changed === undefined };
 }
 
 /** Where a bundle has a thread's files. */
@@ -168,11 +207,11 @@ async function placeModules(folder: string, thread: string, sources: Set<string>
   }
 }
 
-/** A thread's first module, and what it loads by URL: all that has to have an output of its own. */
+/** A thread's first modules, and what it loads by URL: all that has to have an output of its own. */
 async function entries(thread: string): Promise<string[]> {
-  const found = new Set([thread]);
+  const found = new Set(thread === MAIN ? [MAIN, COMMAND_LINE] : [thread]);
   // It grows while it is gone through.
-  const modules = new Set([thread]);
+  const modules = new Set(found);
   for (const module of modules) {
     const text = await Deno.readTextFile(`${ROOT}/${module}`);
     for (const [, to] of text.matchAll(IMPORTED)) modules.add(resolve(to, module));

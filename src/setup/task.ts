@@ -6,9 +6,8 @@
  */
 
 import { BuildError, ensureLibrary, ensureReferenceLibrary } from "./build.ts";
-import { ensureBundle } from "./bundle.ts";
+import { type Bundle, ensureBundle, knownBundle } from "./bundle.ts";
 import { ParentWatch } from "../process/parent_watch.ts";
-import { buildAll } from "./build_all.ts";
 import { chooseStd, stdFlags } from "./import_map.ts";
 import { ROOT } from "./paths.ts";
 import { foreground, Interruption } from "./process.ts";
@@ -26,6 +25,11 @@ function userFolder(): string {
   } catch {
     return Deno.cwd();
   }
+}
+
+/** A module that not every task waits for: one that an `import` names is read at the start. */
+async function load<Module>(path: string): Promise<Module> {
+  return await import(new URL(`file://${path.replace(/[%#?]/g, encodeURIComponent)}`).href);
 }
 
 /** Builds the kernel library, unless the user names another one. */
@@ -48,27 +52,32 @@ async function runFile(
 
 const MAIN = `${ROOT}/src/cli/main.ts`;
 
-/** The command line for a command that runs models: as it stands where stacks shall name its lines. */
-async function bundled(signal: AbortSignal): Promise<string> {
-  if (Deno.env.get("KUMI_DEBUG")) return MAIN;
+/** As the command line stands: where stacks shall name its lines, and before it is bundled. */
+const MODULES: Bundle = { main: MAIN, commandLine: `${ROOT}/src/cli/command_line.ts` };
+
+/** The command line for a command that runs models. */
+async function bundled(signal: AbortSignal): Promise<Bundle> {
+  if (Deno.env.get("KUMI_DEBUG")) return MODULES;
   try {
-    return await ensureBundle({ std: await chooseStd(), signal }) ?? MAIN;
+    return await ensureBundle({ std: await chooseStd(), signal }) ?? MODULES;
   } catch (error) {
     if (signal.aborted) throw error;
-    return MAIN; // where nothing can be written, say
+    return MODULES; // where nothing can be written, say
   }
 }
 
 /** Asks the command what it needs, and runs it with that and no more. */
 async function runCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const { permissionFlags } = await import("../cli/access.ts");
-  const { commandAccess } = await import("../cli/command_line.ts");
+  const known = Deno.env.get("KUMI_DEBUG") ? undefined : knownBundle({ std: await chooseStd() });
+  const { commandAccess, permissionFlags } = await load<typeof import("../cli/command_line.ts")>(
+    (known ?? MODULES).commandLine,
+  );
   const access = await commandAccess(args);
   if (access.library) await getLibrary(signal);
   const gone = new AbortController();
   // The command sees only its own parent, which is this process: this one may see those before it.
   using _watch = access.endsWithParent ? new ParentWatch(() => gone.abort()) : null;
-  const main = access.library ? await bundled(signal) : MAIN;
+  const { main } = known ?? (access.library ? await bundled(signal) : MODULES);
   return await runFile(main, args, permissionFlags(access), gone.signal);
 }
 
@@ -118,7 +127,10 @@ const TASKS: Record<string, (args: readonly string[], signal: AbortSignal) => Pr
     }
     const unknown = args.find((arg) => arg !== "--all");
     if (unknown !== undefined) throw new RangeError(`unknown option ${unknown}; see deno task build --help`);
-    if (args.includes("--all")) return await buildAll({ signal }) ? 0 : 1;
+    if (args.includes("--all")) {
+      const { buildAll } = await load<typeof import("./build_all.ts")>(`${ROOT}/src/setup/build_all.ts`);
+      return await buildAll({ signal }) ? 0 : 1;
+    }
     note(await ensureLibrary({ signal }));
     return 0;
   },
