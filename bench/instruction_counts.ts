@@ -6,8 +6,9 @@
  * [--formats q4_k,q8_0] [--json] [--names]
  *
  * Counts are exact and the same on every machine: nothing here is a time. x86-64 programs run on this
- * machine, one step after the other, which needs Linux and objdump; what the machine lacks is counted and
- * stepped over. aarch64 programs run in QEMU (qemu-user). `--names` lists each kernel's instructions.
+ * machine, from breakpoint to breakpoint, which needs Linux and objdump; what the machine lacks is counted and
+ * stepped over. aarch64 programs run in QEMU (qemu-user). Both have the library's own objects in them.
+ * `--names` lists each kernel's instructions.
  * @module
  */
 
@@ -21,11 +22,10 @@ import { capture } from "../src/setup/process.ts";
 import { ensureZig } from "../src/setup/zig.ts";
 import {
   countEmulated,
-  difference,
+  Counter,
   type Histogram,
   MissingTool,
   type Run,
-  Stepper,
   total,
 } from "./instructions/histogram.ts";
 
@@ -40,14 +40,14 @@ interface Kernel {
 
 const KERNELS: Record<string, Kernel> = {
   matmul: {
-    program: "count_matmul_",
+    program: "count_matmul",
     formats: formatNames,
     floats: new Set(formatNames.filter((name) => weightFormats[name].activation === "f32")),
-    // The baseline, which takes one column at a time, is spared most of the steps.
-    prefill: (level) => level === "baseline" ? 16 : 64,
+    // The baseline, which takes one column at a time, is spared most of them.
+    prefill: (level) => level === "baseline" ? 4 : 64,
   },
   attention: {
-    program: "count_attention_",
+    program: "count_attention",
     formats: kvFormatNames,
     floats: new Set(kvFormatNames.filter((name) => name !== "q8_0")),
     prefill: (level) => level === "baseline" ? 3 : 12,
@@ -68,6 +68,8 @@ const MULTIPLIES: Record<string, { integer: RegExp; float: RegExp }> = {
   neon: { integer: /^(smull2?|smlal2?|mul|mla)\.[48]/, float: /^fmla/ },
 };
 
+const ARM = /^neon/;
+
 interface Row {
   level: string;
   format: string;
@@ -83,31 +85,14 @@ interface Row {
 
 type Count = (args: readonly string[]) => Promise<Run>;
 
-function filesOf(folder: string): Deno.DirEntry[] {
-  try {
-    return [...Deno.readDirSync(folder)];
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-}
-
-/** Builds the programs: the kernel's paths by level. */
-async function build(kernel: Kernel, levels: readonly string[]): Promise<Map<string, string>> {
+/** Builds the programs for these levels: folder of the architecture's. */
+async function build(levels: readonly string[]): Promise<string> {
   const zig = await ensureZig({});
   const prefix = `${BUILD}/instructions`;
-  const wanted = levels.length === 1 ? [`-Dlevel=${levels[0]}`] : [];
-  const command = zigBuildCommand(zig, ["count-programs", "--prefix", prefix, ...wanted]);
+  const command = zigBuildCommand(zig, ["count-programs", "--prefix", prefix, `-Dlevels=${levels.join()}`]);
   const result = await capture(command, { cwd: `${ROOT}/kernels`, env: zigEnvironment() });
   if (result?.code !== 0) throw new Error(`zig build failed\n${result?.stderr}`);
-  const programs = new Map<string, string>();
-  for (const arch of ["x86_64", "aarch64"]) {
-    for (const { name } of filesOf(`${prefix}/count/${arch}`)) {
-      if (!name.startsWith(kernel.program)) continue;
-      programs.set(name.slice(kernel.program.length), `${prefix}/count/${arch}/${name}`);
-    }
-  }
-  return programs;
+  return `${prefix}/count`;
 }
 
 async function measure(
@@ -117,12 +102,9 @@ async function measure(
   format: string,
   columns: number,
 ): Promise<[Row, Histogram]> {
-  const args = [format, String(columns)];
-  const { histogram: once, macs } = await count([...args, "1"]);
-  const histogram = difference(once, (await count([...args, "0"])).histogram);
+  const { histogram, macs } = await count([level, format, String(columns)]);
   const thousands = macs / 1000;
-  const multiplies = MULTIPLIES[level]?.[kernel.floats.has(format) ? "float" : "integer"];
-  if (!multiplies) throw new Error(`MULTIPLIES does not know the level ${level}`);
+  const multiplies = MULTIPLIES[level][kernel.floats.has(format) ? "float" : "integer"];
   const row: Row = {
     level,
     format,
@@ -190,19 +172,16 @@ const options = parseArgs(Deno.args, {
 const kernel = KERNELS[options.kernel ?? "matmul"];
 if (!kernel) throw new RangeError(`--kernel is matmul or attention, current value is ${options.kernel}`);
 const formats = options.formats?.split(",") ?? kernel.formats;
-const programs = await build(kernel, options.levels?.split(",") ?? []);
+const levels = options.levels?.split(",") ?? Object.keys(MULTIPLIES);
+const unknown = levels.find((level) => !(level in MULTIPLIES));
+if (unknown !== undefined) {
+  throw new RangeError(`--levels has ${Object.keys(MULTIPLIES).join()}, current value is ${unknown}`);
+}
+const folder = await build(levels);
 const rows: Row[] = [];
-for (const level of options.levels?.split(",") ?? Object.keys(MULTIPLIES)) {
-  const program = programs.get(level);
-  if (program === undefined) {
-    if (options.levels) throw new RangeError(`there is no level ${level}`);
-    continue;
-  }
-  try {
-    const emulated = program.includes("/aarch64/");
-    const stepper = `${program.replace(/[^/]*$/, "")}count_steps_baseline`;
-    await using steps = emulated ? null : await Stepper.open(program, stepper);
-    const count: Count = steps ? (args) => steps.count(args) : (args) => countEmulated(program, args);
+
+async function measureAll(count: Count, levels: readonly string[]): Promise<void> {
+  for (const level of levels) {
     for (const format of formats) {
       for (const columns of [kernel.prefill(level), 1]) {
         const [row, histogram] = await measure(kernel, count, level, format, columns);
@@ -211,10 +190,24 @@ for (const level of options.levels?.split(",") ?? Object.keys(MULTIPLIES)) {
         if (options.names) printNames(row, histogram);
       }
     }
-  } catch (error) {
-    if (!(error instanceof MissingTool)) throw error;
-    console.error(`${level}: skipped, ${error.message}`);
   }
 }
-if (options.json) { for (const row of rows) console.log(JSON.stringify(row)); }
-else printTables(rows);
+
+const [arm, x86] = [true, false].map((isArm) => levels.filter((level) => ARM.test(level) === isArm));
+const tasks = [
+  [x86, async () => {
+    await using counter = await Counter.open(`${folder}/x86_64/${kernel.program}`);
+    await measureAll((args) => counter.count(args), x86);
+  }],
+  [arm, () => measureAll((args) => countEmulated(`${folder}/aarch64/${kernel.program}`, args), arm)],
+] as const;
+for (const [levels, task] of tasks) {
+  if (levels.length === 0) continue;
+  try {
+    await task();
+  } catch (error) {
+    if (!(error instanceof MissingTool)) throw error;
+    console.error(`${levels.join(", ")}: skipped, ${error.message}`);
+  }
+}
+if (!options.json) printTables(rows);

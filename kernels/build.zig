@@ -10,8 +10,8 @@
 //!   zig build lib-aarch64     the library for aarch64 Linux, installed as <prefix>/lib/aarch64-linux/libkumi.so
 //!   zig build lib-reference   a library whose ops are the scalar references, for benchmarks: <prefix>/lib/libkumi_reference.so
 //!   zig build lib-plain       one of x86-64-v2 with multiplications and additions, for a benchmark: <prefix>/lib/libkumi_plain.so
-//!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dlevel=NAME for one level
-//!   zig build bench-programs  benches of single kernels on one thread: <prefix>/bench/; -Dlevel=NAME likewise
+//!   zig build count-programs  what bench/instruction_counts.ts runs: <prefix>/count/; -Dlevels=NAME,… for some levels
+//!   zig build bench-programs  benches of single kernels on one thread: <prefix>/bench/; -Dlevel=NAME for one level
 //!   zig build check-systems   whether what depends on the system compiles for macOS, Windows and musl
 //!   zig build objects         each level's object and the library, for a look at their instructions: <prefix>/objects/<arch>/
 //!   zig build objects-aarch64 the same of aarch64 Linux
@@ -58,8 +58,8 @@ pub fn build(b: *std.Build) void {
     const host_target: Target = .{ .arch = host.cpu.arch, .os = host.os.tag };
     tests.addTestSteps(b, host_target, optimize);
     addSymbolSteps(b, host_target);
-    const level = b.option([]const u8, "level", "The one level of count-programs and bench-programs (default: all)");
-    addCountPrograms(b, level);
+    addCountPrograms(b, optimize, built);
+    const level = b.option([]const u8, "level", "The one level of bench-programs (default: all)");
     addBenchPrograms(b, target, optimize, level);
     library.addSystemsStep(b, optimize);
 }
@@ -85,19 +85,33 @@ fn addSymbolSteps(b: *std.Build, host: Target) void {
     }
 }
 
-/// Static programs of the matmul and of attention alone, for each level of every architecture, and the one that steps through them.
-fn addCountPrograms(b: *std.Build, wanted: ?[]const u8) void {
+/// Static programs that run the matmul and attention of the library's own objects, of each level or of those named.
+fn addCountPrograms(b: *std.Build, optimize: Optimize, built: []const u8) void {
     const step = b.step("count-programs", "Build the programs whose instructions are counted");
     for ([_]std.Target.Cpu.Arch{ .x86_64, .aarch64 }) |arch| {
-        for (isa_levels.ofRuntime(arch)) |level| {
-            if (wanted) |name| if (!std.mem.eql(u8, name, level.name)) continue;
-            for ([_][]const u8{ "count_matmul", "count_attention" }) |name| {
-                addProgram(b, step, "count", name, .{ .arch = arch, .os = .linux, .emulated = true }, level, .fast);
-            }
+        if (!hasNamed(arch, built)) continue;
+        const objects = modules.addOps(b, .{ .arch = arch, .os = .linux }, optimize, built);
+        for ([_][]const u8{ "count_matmul", "count_attention" }) |name| {
+            const target: Target = .{ .arch = arch, .os = .linux, .emulated = true };
+            const module = modules.rootModule(b, target, modules.leastLevel(arch), modules.program_root, .fast, .{
+                .single_level = false,
+                .debug_info = false,
+                .built_levels = built,
+                .program = name,
+            });
+            for (objects) |object| module.addObject(object);
+            const program = b.addExecutable(.{ .name = name, .root_module = module });
+            step.dependOn(&b.addInstallFile(program.getEmittedBin(), b.fmt("count/{t}/{s}", .{ arch, name })).step);
         }
     }
-    const stepper: Target = .{ .arch = .x86_64, .os = .linux, .emulated = true };
-    addProgram(b, step, "count", "count_steps", stepper, modules.leastLevel(.x86_64), .fast);
+}
+
+/// Whether a level of the architecture is among the names, separated by commas; all are where there is none.
+fn hasNamed(arch: std.Target.Cpu.Arch, names: []const u8) bool {
+    if (names.len == 0) return true;
+    var parts = std.mem.splitScalar(u8, names, ',');
+    while (parts.next()) |name| for (isa_levels.ofRuntime(arch)) |level| if (std.mem.eql(u8, name, level.name)) return true;
+    return false;
 }
 
 /// For who works on a kernel: what one thread makes of it, without Deno.
@@ -105,24 +119,16 @@ fn addBenchPrograms(b: *std.Build, target: Target, optimize: Optimize, wanted: ?
     const step = b.step("bench-programs", "Build the benches of single kernels");
     for (isa_levels.ofRuntime(target.arch)) |level| {
         if (wanted) |name| if (!std.mem.eql(u8, name, level.name)) continue;
-        for ([_][]const u8{ "bench_matmul", "bench_attention" }) |name| addProgram(b, step, "bench", name, target, level, optimize);
+        for ([_][]const u8{ "bench_matmul", "bench_attention" }) |name| addBench(b, step, name, target, level, optimize);
     }
-    addProgram(b, step, "bench", "bench_buddy", target, modules.leastLevel(target.arch), optimize);
+    addBench(b, step, "bench_buddy", target, modules.leastLevel(target.arch), optimize);
 }
 
-/// Installs a program as <prefix>/`folder`/<arch>/<name>_<level>.
-fn addProgram(
-    b: *std.Build,
-    step: *std.Build.Step,
-    folder: []const u8,
-    name: []const u8,
-    target: Target,
-    level: isa_levels.Level,
-    optimize: Optimize,
-) void {
+/// Installs a program as <prefix>/bench/<arch>/<name>_<level>.
+fn addBench(b: *std.Build, step: *std.Build.Step, name: []const u8, target: Target, level: isa_levels.Level, optimize: Optimize) void {
     const program = b.addExecutable(.{
         .name = b.fmt("{s}_{s}", .{ name, level.name }),
         .root_module = modules.rootModule(b, target, level, modules.program_root, optimize, .{ .single_level = true, .debug_info = false, .program = name }),
     });
-    step.dependOn(&b.addInstallFile(program.getEmittedBin(), b.fmt("{s}/{t}/{s}", .{ folder, target.arch, program.name })).step);
+    step.dependOn(&b.addInstallFile(program.getEmittedBin(), b.fmt("bench/{t}/{s}", .{ target.arch, program.name })).step);
 }

@@ -35,47 +35,54 @@ function add(histogram: Histogram, name: string, count: number): void {
   histogram.set(name, (histogram.get(name) ?? 0) + count);
 }
 
-/** x86-64: single steps on this machine, which need not have the instructions. */
-export class Stepper {
-  readonly #program: string;
-  readonly #stepper: string;
-  readonly #names: Map<string, string>;
-  readonly #addresses: string;
+/** Prefixes that change nothing of what an instruction is. */
+const PREFIX = /^(?:(?:bnd|notrack|data16|repz?|[cdefgs]s|rex\S*|\{\w+\}) )+/;
+/** Where a straight run of instructions ends. */
+const BRANCH = /^(?:j|call|ret|loop)/;
 
-  private constructor(program: string, stepper: string, names: Map<string, string>, addresses: string) {
+/** x86-64: the program counts by itself (steps.zig); this machine need not have the instructions. */
+export class Counter {
+  readonly #program: string;
+  readonly #names: Map<string, string>;
+  readonly #listing: string;
+
+  private constructor(program: string, names: Map<string, string>, listing: string) {
     this.#program = program;
-    this.#stepper = stepper;
     this.#names = names;
-    this.#addresses = addresses;
+    this.#listing = listing;
   }
 
-  /** Disassembles the program. `stepper` is count_steps. */
-  static async open(program: string, stepper: string): Promise<Stepper> {
+  /** Disassembles the program. */
+  static async open(program: string): Promise<Counter> {
     const names = new Map<string, string>();
+    let list = "";
     for (const line of (await output(["objdump", "-d", "--no-show-raw-insn", program])).split("\n")) {
-      const match = /^ +([0-9a-f]+):\t(?:\{\w+\} )?(.*)$/.exec(line);
-      if (match) names.set(match[1], match[2]);
+      const match = /^ +([0-9a-f]+):\t(.*)$/.exec(line);
+      if (!match) continue;
+      const [name] = match[2].replace(PREFIX, "").split(" ");
+      names.set(match[1], name);
+      list += `${match[1]}${BRANCH.test(name) ? "*" : ""}\n`;
     }
-    const addresses = await Deno.makeTempFile();
-    await Deno.writeTextFile(addresses, [...names.keys()].join("\n"));
-    return new Stepper(program, stepper, names, addresses);
+    const listing = await Deno.makeTempFile();
+    await Deno.writeTextFile(listing, list);
+    return new Counter(program, names, listing);
   }
 
   async count(args: readonly string[]): Promise<Run> {
     const histogram: Histogram = new Map();
-    const text = await output([this.#stepper, this.#addresses, this.#program, ...args]);
+    const text = await output([this.#program, ...args, "1", this.#listing]);
     for (const line of text.trimEnd().split("\n")) {
       const [address, count] = line.split(" ");
       if (address === "macs") continue;
-      const text = this.#names.get(address);
-      if (text === undefined) throw new Error(`no instruction at ${address}`);
-      add(histogram, text.split(" ")[0], Number(count));
+      const name = this.#names.get(address);
+      if (name === undefined) throw new Error(`no instruction at ${address}`);
+      add(histogram, name, Number(count));
     }
     return { histogram, macs: macsOf(text) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#addresses);
+    await Deno.remove(this.#listing);
   }
 }
 
@@ -94,8 +101,14 @@ function armName(word: string, text: string): string {
   return shape ? `${name}.${shape[1]}` : name;
 }
 
-/** aarch64: QEMU's log of the blocks it executed, and of what is in them. */
+/** aarch64: what one repetition adds to QEMU's log. */
 export async function countEmulated(program: string, args: readonly string[]): Promise<Run> {
+  const { histogram: once, macs } = await runLogged(program, [...args, "1"]);
+  return { histogram: difference(once, (await runLogged(program, [...args, "0"])).histogram), macs };
+}
+
+/** QEMU's log of the blocks it executed, and of what is in them. */
+async function runLogged(program: string, args: readonly string[]): Promise<Run> {
   const log = await Deno.makeTempFile();
   try {
     const text = await output([
@@ -138,7 +151,7 @@ function readLog(text: string): Histogram {
 }
 
 /** a − b. */
-export function difference(a: Histogram, b: Histogram): Histogram {
+function difference(a: Histogram, b: Histogram): Histogram {
   const result: Histogram = new Map();
   for (const [name, count] of a) if (count !== b.get(name)) result.set(name, count - (b.get(name) ?? 0));
   return result;

@@ -7,7 +7,6 @@ const programs = struct {
     pub const bench_matmul = @import("programs/bench_matmul.zig");
     pub const count_attention = @import("programs/count_attention.zig");
     pub const count_matmul = @import("programs/count_matmul.zig");
-    pub const count_steps = @import("programs/count_steps.zig");
     pub const print_levels = @import("programs/print_levels.zig");
     pub const replay = @import("programs/replay.zig");
     pub const supported_levels = @import("programs/supported_levels.zig");

@@ -5,6 +5,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
 const detect = @import("../isa/detect.zig");
+const Context = @import("signal_context.zig").Context;
 const decode = @import("tile_instruction.zig").decode;
 const Operation = @import("tile_instruction.zig").Operation;
 const tile_unit = @import("tile_unit.zig");
@@ -39,23 +40,6 @@ var installed = false;
 var previous: linux.Sigaction = undefined;
 var trapped: std.atomic.Value(u64) = .init(0);
 threadlocal var unit: tile_unit.Unit = .{};
-
-/// The beginning of ucontext_t on x86-64 Linux.
-const Context = extern struct {
-    flags: u64,
-    link: ?*anyopaque,
-    stack: extern struct { pointer: ?*anyopaque, flags: u32, size: usize },
-    r8_to_r15: [8]u64,
-    rdi: u64,
-    rsi: u64,
-    rbp: u64,
-    rbx: u64,
-    rdx: u64,
-    rax: u64,
-    rcx: u64,
-    rsp: u64,
-    rip: u64,
-};
 
 fn onSignal(_: linux.SIG, _: *const linux.siginfo_t, pointer: ?*anyopaque) callconv(.c) void {
     const c: *Context = @ptrCast(@alignCast(pointer.?));

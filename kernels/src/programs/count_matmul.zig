@@ -1,14 +1,14 @@
-//! The program whose instructions bench/instruction_counts.ts counts: `count_matmul FORMAT COLUMNS REPEAT` computes one
-//! claim of a matrix times COLUMNS columns, REPEAT times, and prints how many multiply-adds that takes once. Without a
-//! repetition it shows what is not the multiplication's. All values are zero: the kernels' paths do not depend on them.
+//! A program whose instructions bench/instruction_counts.ts counts: `count_matmul LEVEL FORMAT COLUMNS REPEAT [ADDRESSES]`
+//! (counted.zig) computes a matrix times COLUMNS columns. All values are zero: the kernels' paths do not depend on them.
 
 const std = @import("std");
 const activations = @import("../quant/activations.zig");
-const format_file = @import("../quant/format.zig");
-const Format = format_file.Format;
+const Format = @import("../quant/format.zig").Format;
 const Job = @import("../system/job.zig").Job;
 const Stop = @import("../system/job.zig").Stop;
 const matmul = @import("../ops/matmul/matmul.zig");
+const Ops = @import("../ops.zig").Ops;
+const counted = @import("counted.zig");
 
 /// Enough panels that a claim has some, as in a real matrix.
 const rows = 512;
@@ -20,32 +20,31 @@ var x: [columns_max * k]f32 = @splat(0);
 var quantised: [columns_max * k / activations.group_len * activations.group_bytes]u8 align(64) = @splat(0);
 var y: [columns_max * rows]f32 = @splat(0);
 
+const Op = struct {
+    ops: *const Ops,
+    group: *const matmul.Group,
+
+    pub fn run(op: Op) void {
+        var next: std.atomic.Value(u32) = .init(0);
+        var stop: Stop = .{};
+        op.ops.matmul(op.group, &.{ .part = 0, .parts = 1, .next = &next, .stop = &stop });
+    }
+};
+
 pub fn main(init: std.process.Init) !void {
-    const arguments = try init.minimal.args.toSlice(init.arena.allocator());
-    if (arguments.len != 4) return error.WrongArguments;
-    const format = std.meta.stringToEnum(Format, arguments[1]) orelse return error.UnknownFormat;
-    const columns = try std.fmt.parseInt(u32, arguments[2], 10);
-    if (columns > columns_max) return error.TooManyColumns;
+    const options: counted.Options(Format) = try .read(init, columns_max);
     const item: matmul.Item = .{
         .weights = &weights,
-        .x = if (format.activationKind() == null) &x else &quantised,
+        .x = if (options.format.activationKind() == null) &x else &quantised,
         .bias = null,
         .y = &y,
-        .format = @backingInt(format),
+        .format = @backingInt(options.format),
         .rows = rows,
         .k = k,
-        .columns = columns,
+        .columns = options.count,
         .y_stride = rows,
         .accumulate = 0,
     };
     const group: matmul.Group = .of(&.{item});
-    const units = matmul.unitCount(&group, 1);
-    std.debug.assert(rows % units == 0);
-    const text = try std.fmt.allocPrint(init.arena.allocator(), "macs {d}\n", .{rows / units * k * columns});
-    try std.Io.File.stdout().writeStreamingAll(init.io, text);
-    for (0..try std.fmt.parseInt(u32, arguments[3], 10)) |_| {
-        var next: std.atomic.Value(u32) = .init(units - 1);
-        var stop: Stop = .{};
-        matmul.run(&group, &.{ .part = 0, .parts = 1, .next = &next, .stop = &stop });
-    }
+    try options.measure(Op{ .ops = options.ops, .group = &group }, rows * k * options.count);
 }
