@@ -24,13 +24,8 @@ export {
 } from "./latency_class.ts";
 export { MemoryAllocator } from "./memory_allocator.ts";
 export { PrefixCache, type PrefixCacheOptions } from "./prefix_cache.ts";
-export {
-  type ClassStats,
-  Scheduler,
-  type SchedulerOptions,
-  type StepPlan,
-  type StepResult,
-} from "./scheduler.ts";
+export { type ClassStats, Scheduler, type SchedulerOptions, type StepPlan } from "./scheduler.ts";
+export type { StepResult } from "./step_result.ts";
 export { type StoredStretch, StorePolicy, type StorePolicyOptions, toEvict } from "./store_policy.ts";
 export { AnswerLengths, PromptLengths } from "./request_lengths.ts";
 export { KvLedger } from "./kv_ledger.ts";

@@ -1,6 +1,7 @@
 import type { BlockAllocator } from "./block_allocator.ts";
-import { type BlockRun, blocksIn, BlockTable } from "./block_table.ts";
+import { type BlockRun, BlockTable } from "./block_table.ts";
 import { firstSeen, type KvWindows, NO_WINDOWS } from "./kv_window.ts";
+import { NOT_CACHED, PrefixBlocks } from "./prefix_blocks.ts";
 import { countTree, fail, positionsOf } from "./prefix_check.ts";
 import {
   commonTokens,
@@ -32,9 +33,6 @@ export interface PrefixCacheOptions {
   readonly states?: StateSlots;
 }
 
-/** Of a block that the tree does not have. */
-const NOT_CACHED = -1;
-
 /**
  * Keys and values of prompts that were computed before: a radix tree over full blocks of tokens for each
  * tenant. A block in the tree has one reference from the tree, so it outlives its sequence; whoever continues
@@ -58,6 +56,7 @@ const NOT_CACHED = -1;
  */
 export class PrefixCache {
   readonly #allocator: BlockAllocator;
+  readonly #blocks: PrefixBlocks;
   readonly #blockTokens: number;
   readonly #blocksMax: number;
   readonly #windows: KvWindows;
@@ -67,10 +66,6 @@ export class PrefixCache {
   readonly #list: PrefixNode;
   /** Nodes with blocks behind all windows, in the order in which these fell behind. */
   readonly #behind = new Set<PrefixNode>();
-  /** By block, how many sequences use it, if it is in the tree. */
-  readonly #users: Int32Array;
-  #blocks = 0;
-  #evictable = 0;
 
   constructor(allocator: BlockAllocator, options: PrefixCacheOptions) {
     const { blockTokens, blocksMax = allocator.blocks, windows = NO_WINDOWS } = options;
@@ -78,22 +73,22 @@ export class PrefixCache {
       throw new RangeError(`blockTokens must be a positive integer, current value is ${blockTokens}`);
     }
     this.#allocator = allocator;
+    this.#blocks = new PrefixBlocks(allocator);
     this.#blockTokens = blockTokens;
     this.#blocksMax = blocksMax;
     this.#windows = windows;
     if (options.states !== undefined) this.#snapshots = new PrefixSnapshots(options.states);
-    this.#users = new Int32Array(allocator.blocks).fill(NOT_CACHED);
     this.#list = createRoot("", windows.length);
   }
 
   /** Blocks in the tree. */
   get blocks(): number {
-    return this.#blocks;
+    return this.#blocks.count;
   }
 
   /** Blocks whose memory only the tree has, in snapshots, too: as many can be evicted. */
   get evictableBlocks(): number {
-    return this.#evictable + (this.#snapshots?.unusedBlocks ?? 0);
+    return this.#blocks.unused + (this.#snapshots?.unusedBlocks ?? 0);
   }
 
   /** Whether a prefix can be continued only where a state was kept, too. */
@@ -139,7 +134,7 @@ export class PrefixCache {
     });
     if (places === 0) return tables;
     this.#touch(this.#walk(this.#roots.get(tenant)!, tokens, places).nodes.at(-1)!);
-    for (const { runs } of tables) this.#share(runs);
+    for (const { runs } of tables) this.#blocks.share(runs);
     return tables;
   }
 
@@ -216,12 +211,7 @@ export class PrefixCache {
   /** Gives back a caller's references. */
   release(runs: readonly BlockRun[]): void {
     if (runs.length === 0) return;
-    for (const { first, length } of runs) {
-      for (let block = first; block < first + length; block++) {
-        if (this.#users[block] > 0 && --this.#users[block] === 0) this.#evictable++;
-      }
-    }
-    this.#allocator.release(runs);
+    this.#blocks.release(runs);
     this.#trim();
   }
 
@@ -232,7 +222,7 @@ export class PrefixCache {
   evict(count: number): number {
     let freed = this.#evictBehind(count);
     let firstSkipped: PrefixNode | null = null;
-    while (freed < count && this.#evictable > 0) {
+    while (freed < count && this.#blocks.unused > 0) {
       const leaf = this.#list.newer;
       // Once around and nothing to evict: somebody's references are wrong, which verify() tells.
       if (leaf === firstSkipped || leaf === this.#list) break;
@@ -246,7 +236,7 @@ export class PrefixCache {
       firstSkipped = null;
       freed += this.#snapshots?.drop(leaf) ?? 0;
       if (freed >= count) break;
-      for (const table of leaf.tables) freed += this.#free(table.split(last).runs);
+      for (const table of leaf.tables) freed += this.#blocks.free(table.split(last).runs);
       leaf.tokens = leaf.tokens.subarray(0, last * this.#blockTokens);
       this.#prune(leaf);
     }
@@ -255,7 +245,7 @@ export class PrefixCache {
   }
 
   #isUsed(block: number | undefined): boolean {
-    return block !== undefined && this.#users[block] > 0;
+    return block !== undefined && this.#blocks.usersOf(block) > 0;
   }
 
   /** Frees blocks that have fallen behind all windows and that nobody uses, the earliest first. */
@@ -265,8 +255,8 @@ export class PrefixCache {
       node.tables.forEach((table, group) => {
         for (const run of table.slice(0, node.behind[group])) {
           for (let i = 0; i < run.length && freed < count; i++) {
-            if (this.#users[run.first + i] > 0) continue;
-            freed += this.#free(table.remove(run.at + i, run.at + i + 1));
+            if (this.#isUsed(run.first + i)) continue;
+            freed += this.#blocks.free(table.remove(run.at + i, run.at + i + 1));
           }
         }
       });
@@ -275,16 +265,6 @@ export class PrefixCache {
       this.#prune(node);
     }
     return freed;
-  }
-
-  /** Takes unused blocks out of the tree; returns how many. */
-  #free(runs: readonly BlockRun[]): number {
-    for (const { first, length } of runs) this.#users.fill(NOT_CACHED, first, first + length);
-    const blocks = blocksIn(runs);
-    this.#blocks -= blocks;
-    this.#evictable -= blocks;
-    if (blocks > 0) this.#allocator.release(runs);
-    return blocks;
   }
 
   /** Removes a leaf without blocks, and those above it that then are such leaves. */
@@ -305,7 +285,7 @@ export class PrefixCache {
       windows: this.#windows,
       allocator: this.#allocator,
       placesOf: this.#placesOf,
-      usersOf: (block) => this.#users[block],
+      usersOf: (block) => this.#blocks.usersOf(block),
       notCached: NOT_CACHED,
     });
     const position = positionsOf(this.#list);
@@ -313,10 +293,9 @@ export class PrefixCache {
     for (const node of this.#behind) {
       if (!position.has(node)) fail("a node with blocks behind a window is gone");
     }
-    if (blocks !== this.#blocks) fail(`${blocks} blocks are in the tree, ${this.#blocks} are counted`);
-    if (evictable !== this.#evictable) {
-      fail(`${evictable} blocks are evictable, ${this.#evictable} are counted`);
-    }
+    const { count, unused } = this.#blocks;
+    if (blocks !== count) fail(`${blocks} blocks are in the tree, ${count} are counted`);
+    if (evictable !== unused) fail(`${evictable} blocks are evictable, ${unused} are counted`);
   }
 
   get #hasWindows(): boolean {
@@ -324,7 +303,8 @@ export class PrefixCache {
   }
 
   #trim(): void {
-    if (this.#blocks > this.#blocksMax) this.evict(this.#blocks - this.#blocksMax);
+    const excess = this.#blocks.count - this.#blocksMax;
+    if (excess > 0) this.evict(excess);
   }
 
   readonly #placesOf = (node: PrefixNode): number => node.tokens.length / this.#blockTokens;
@@ -419,7 +399,7 @@ export class PrefixCache {
       for (const run of table.slice(from, to)) {
         part.skip(run.at - from - part.end);
         part.append([run]);
-        this.#adopt(run);
+        this.#blocks.adopt(run);
       }
       part.skip(to - from - part.end);
       return part;
@@ -427,13 +407,6 @@ export class PrefixCache {
     const node = createChild(parent, copy, own, this.#blockTokens);
     linkAfter(node, this.#list.older);
     return node;
-  }
-
-  /** Takes a caller's blocks into the tree. */
-  #adopt(run: BlockRun): void {
-    this.#allocator.share([run]);
-    this.#users.fill(1, run.first, run.first + run.length);
-    this.#blocks += run.length;
   }
 
   /**
@@ -450,13 +423,13 @@ export class PrefixCache {
           const knownAt = known === null ? run.at + run.length : known.at + from;
           if (at < knownAt) {
             const added = { at, first: run.first + at - run.at, length: knownAt - at };
-            this.#adopt(added);
+            this.#blocks.adopt(added);
             own.put({ ...added, at: at - from });
           }
           if (known === null) break;
           const first = run.first + knownAt - run.at;
           if (first !== known.first) {
-            this.#share([known]);
+            this.#blocks.share([known]);
             theirs.put({ at: knownAt, first: known.first, length: known.length });
             this.release([{ first, length: known.length }]);
           }
@@ -482,15 +455,6 @@ export class PrefixCache {
       this.#behind.delete(node);
       this.#behind.add(node);
     }
-  }
-
-  #share(runs: readonly BlockRun[]): void {
-    for (const { first, length } of runs) {
-      for (let block = first; block < first + length; block++) {
-        if (this.#users[block]++ === 0) this.#evictable--;
-      }
-    }
-    this.#allocator.share(runs);
   }
 
   /** Makes a node and those above it the most recently used, the uppermost last. */

@@ -11,6 +11,7 @@ import {
 import type { BlockAllocator } from "./block_allocator.ts";
 import { ClassQueue } from "./class_queue.ts";
 import type { ClassOutlook } from "./known_outlook.ts";
+import { Deadlines } from "./deadlines.ts";
 import { ForecastPace } from "./forecast_pace.ts";
 import { KvLedger } from "./kv_ledger.ts";
 import { type KvWindows, NO_WINDOWS } from "./kv_window.ts";
@@ -24,6 +25,7 @@ import type { StateSlots } from "./state_slots.ts";
 import { type SchedulerRequest, Sequence, type StepItem } from "./sequence.ts";
 import { type SpeculationOptions, Speculator } from "./speculator.ts";
 import { SteadyClock } from "./steady_clock.ts";
+import { resultsById, type StepResult } from "./step_result.ts";
 import { StepPlanner } from "./step_planner.ts";
 import type { StepLimits } from "./step_builder.ts";
 import type { StepLoad } from "./step_cost.ts";
@@ -77,19 +79,6 @@ export interface StepPlan {
   readonly waitMs?: number;
 }
 
-/** The token that was chosen for a sequence whose slice reached its end. */
-export interface StepResult {
-  readonly id: number;
-  /** The token that was chosen; none: the request wanted none and ends. */
-  readonly token?: number;
-  /** Tokens behind it: guesses that were right, what was chosen behind them, and tokens that were no choice. */
-  readonly more?: readonly number[];
-  /** So many of all these tokens, from the first on, are what was guessed: the step has computed them. */
-  readonly guessed?: number;
-  /** Whether the request ends with it. */
-  readonly isLast?: boolean;
-}
-
 /** A class as it is now. */
 export interface ClassStats {
   readonly name: string;
@@ -132,7 +121,7 @@ export class Scheduler {
   readonly #settled = new Map<number, SettledQueue>();
   readonly #clock = new SteadyClock();
   readonly #sequences = new Map<number, Sequence>();
-  readonly #withDeadline = new Set<Sequence>();
+  readonly #deadlines = new Deadlines();
   /** Cancelled while a step computes them: their blocks are free when it is over. */
   readonly #leaving = new Set<Sequence>();
   #step: Step | null = null;
@@ -310,7 +299,15 @@ export class Scheduler {
       this.#gap.rest();
     }
     const predictedMs = this.#model.isReady ? this.#model.predict(load) : undefined;
-    return { step, items, load, predictedMs, expired, preempted, waitMs: this.#wakeIn(time, waitMs) };
+    return {
+      step,
+      items,
+      load,
+      predictedMs,
+      expired,
+      preempted,
+      waitMs: this.#deadlines.wakeIn(time, waitMs),
+    };
   }
 
   /**
@@ -321,19 +318,7 @@ export class Scheduler {
   complete(step: number, results: readonly StepResult[], elapsedMs: number, now: number): number[] | null {
     if (this.#step?.number !== step) return null;
     const { items, load, startedAt } = this.#step;
-    const tokens = new Map<number, StepResult>();
-    for (const result of results) tokens.set(result.id, result);
-    for (const item of items) {
-      if (item.reachesEnd && !this.#leaving.has(item) && !tokens.has(item.id)) {
-        throw new RangeError(`Step ${step} has no result for request ${item.id}`);
-      }
-      const { guessed = 0, more = [] } = tokens.get(item.id) ?? {};
-      if (guessed > Math.min(item.draft.length, 1 + more.length)) {
-        throw new RangeError(
-          `Request ${item.id} cannot have ${guessed} right guesses of ${item.draft.length}`,
-        );
-      }
-    }
+    const tokens = resultsById(this.#step, results, (item) => this.#leaving.has(item));
     this.#step = null;
     this.#settled.clear();
     const time = this.#clock.advance(now);
@@ -480,7 +465,7 @@ export class Scheduler {
     const { shared } = sequence, owner = this.#sequences.get(shared?.owner ?? -1);
     if (shared !== undefined && owner !== undefined) this.#ledger.noteFork(owner, shared.tokens);
     this.#sequences.set(sequence.id, sequence);
-    if (sequence.deadlineAt < Infinity) this.#withDeadline.add(sequence);
+    this.#deadlines.add(sequence);
     queue.add(sequence);
     return sequence;
   }
@@ -495,25 +480,18 @@ export class Scheduler {
     this.#forgetHints(sequence);
     this.#speculator?.forget(sequence.id);
     this.#sequences.delete(sequence.id);
-    this.#withDeadline.delete(sequence);
+    this.#deadlines.remove(sequence);
     this.#queues[sequence.class].remove(sequence);
     if (this.#step?.items.includes(sequence)) this.#leaving.add(sequence);
     else this.#ledger.release(sequence);
   }
 
   #expire(now: number): number[] {
-    const late = [...this.#withDeadline].filter((sequence) => sequence.deadlineAt <= now);
+    const late = this.#deadlines.passed(now);
     for (const sequence of late) {
       this.#queues[sequence.class].noteOutput(sequence, true);
       this.#end(sequence);
     }
     return late.map((sequence) => sequence.id);
-  }
-
-  /** A deadline may come before anything else does. */
-  #wakeIn(now: number, waitMs: number | undefined): number | undefined {
-    let wait = waitMs ?? Infinity;
-    for (const sequence of this.#withDeadline) wait = Math.min(wait, sequence.deadlineAt - now);
-    return wait === Infinity ? undefined : wait;
   }
 }
