@@ -1,6 +1,9 @@
 /** `kumi batch`: a file of requests in a process of its own, ended in every way. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { runBatch } from "../src/cli/actions/batch.ts";
+import { parseCommand, UsageError } from "../src/cli/command.ts";
+import { batch } from "../src/cli/commands/batch.ts";
 import { kumi, kumiCommand } from "./support/kumi.ts";
 import { TemporaryFolder } from "./support/models.ts";
 import { startServer } from "./support/server.ts";
@@ -199,20 +202,31 @@ Deno.test("kumi batch refuses files that it would spoil, and requests for anothe
   const [input, notes] = ["in.jsonl", "notes.txt"].map((name) => `${folder.path}/${name}`);
   await write(input, [requestOf("a", "/v1/completions", { prompt: "a", model: "gpt" })]);
   await Deno.writeTextFile(notes, "my notes");
+  const others = `${folder.path}/others.jsonl`;
+  const response = { status_code: 200, request_id: "1", body: { model: "smollm2" } };
+  await write(others, [{ id: "batch_req_1", custom_id: "b", response, error: null }]);
   const cases: [string[], string, number][] = [
     [[input, input], "holds the requests", 2],
     [[`${input}x`, "out"], "there is no file", 2],
     [[input, `${input}o`, "--errors", `${input}o`], "--errors names the file of the answers", 2],
     [[input, `${input}o`], 'no request asks for the model "demo", the first asks for "gpt"', 2],
     [[input, notes, "--model-name", "gpt"], "is no answer to a request", 1],
-    [[input, `${input}o`, "--parallel", "0"], "--parallel takes a whole number", 2],
+    [[folder.path, `${input}o`], "cannot be read: it is a folder", 2],
+    [[input, folder.path], "cannot be written: it is a folder", 2],
+    [[input, `${input}o`, "--errors", "/nope/e"], "--errors: /nope/e cannot be written: there is no such", 2],
+    [[input, `${input}o`, "--model", "/nope", "--model-name", "gpt"], "--model: there is no file /nope", 2],
+    [
+      [input, others, "--model-name", "gpt"],
+      'has answers of the model "smollm2", this one is called "gpt"',
+      2,
+    ],
   ];
   for (const [args, message, code] of cases) {
-    const run = await kumi(["batch", ...args]);
-    assertStringIncludes(run.stderr, message);
-    assertEquals(run.code, code, run.stderr);
+    const error = await assertRejects(async () => await runBatch(parseCommand(batch, args)), Error, message);
+    assertEquals(error instanceof UsageError ? 2 : 1, code, error.message);
   }
   assertEquals(await Deno.readTextFile(notes), "my notes");
+  assertEquals(await Deno.stat(`${input}o`).catch(() => null), null, "a mistake made a file");
   const help = await kumi(["batch", "--help"]);
   assertEquals(help.code, 0);
   for (const word of ["IN.jsonl", "--errors", "--parallel", "Exit status"]) {

@@ -81,7 +81,8 @@ Deno.test("kumi trial goes on after kill -9 in each phase and chooses by what it
 
     // With all of the journal there is nothing left to measure, and nothing else to choose.
     child = await start(out, "0.2");
-    await Promise.all([killAt(child, null), child.stdout.cancel(), child.status]);
+    const [told] = await Promise.all([killAt(child, null), child.stdout.cancel(), child.status]);
+    assert(told.includes("is finished, its report is written again") && !told.includes(" left, "), told);
     const again: TrialReport = JSON.parse(await Deno.readTextFile(`${out}/report.json`));
     assertEquals({ ...again, resumed: 4 }, report);
     assertEquals(keysOf(await Deno.readTextFile(`${out}/journal.jsonl`)), keysOf(journal));

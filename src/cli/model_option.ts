@@ -3,12 +3,12 @@
 import { STUCK_EXIT_CODE } from "../protocol/errors.ts";
 import { loadModel, type Model } from "../client/model.ts";
 import type { LoadOptions } from "../protocol/options/load.ts";
-import { locateModel } from "../client/locate_model.ts";
-import type { Arguments } from "./command.ts";
+import { checkThere, locateModel } from "../client/locate_model.ts";
+import { type Arguments, UsageError } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { ProgressLine } from "./progress.ts";
 import { formatDuration } from "./units.ts";
-import { loadOptions } from "./sampling_options.ts";
+import { loadOptions, readLoadOptions } from "./sampling_options.ts";
 import { oneLine } from "../process/harmless.ts";
 import { printNote } from "../process/print.ts";
 
@@ -23,6 +23,16 @@ export async function resolveModelFile(spec: string): Promise<string> {
     progress: (done, total) => bar.update(done, total),
     onWait: (reason, ms) => noteWait(reason, ms, bar),
   });
+}
+
+/** Throws a UsageError where `--model` is to be a file here that is not there, or an option of loading is wrong. */
+export function checkModelOptions(args: Arguments): void {
+  readLoadOptions(args);
+  try {
+    checkThere(args.values.get("model")!);
+  } catch (error) {
+    throw new UsageError(`--model: ${(error as Error).message}`);
+  }
 }
 
 /** Loads the model of `--model` with a progress bar; Ctrl-C stops it. `more`: what the command itself wants. */

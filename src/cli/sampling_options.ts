@@ -37,6 +37,12 @@ export const LOAD_OPTIONS: readonly OptionSpec[] = [
 /** Options for how tokens are chosen, and how many. */
 export const SAMPLING_OPTIONS: readonly OptionSpec[] = OF_ANSWERS.map((option) => specOf(option));
 
+/** Load options that were given, with the format of the KV cache. */
+export type GivenLoadOptions = Omit<LoadOptions, "cpus" | "kvFormat"> & {
+  cpus?: readonly number[];
+  kvFormat: KvFormat;
+};
+
 /**
  * Load options as `loadModel` and `loadModelRunner` take them; only what was given. `contextMin`: least value
  * of `--context`. Says on stderr when there are more threads than CPUs.
@@ -44,14 +50,23 @@ export const SAMPLING_OPTIONS: readonly OptionSpec[] = OF_ANSWERS.map((option) =
 export function loadOptions(
   args: Arguments,
   contextMin: number = LOAD.contextLength.kind.min,
-): Omit<LoadOptions, "cpus" | "kvFormat"> & { cpus?: readonly number[]; kvFormat: KvFormat } {
+): GivenLoadOptions {
+  const given = readLoadOptions(args, contextMin);
+  warnOfThreads(given.threads);
+  return given;
+}
+
+/** The same, and says nothing. */
+export function readLoadOptions(
+  args: Arguments,
+  contextMin: number = LOAD.contextLength.kind.min,
+): GivenLoadOptions {
   const options = OF_LOADING.map((option) =>
     option.name === "contextLength"
       ? { ...option, kind: { ...LOAD.contextLength.kind, min: contextMin } }
       : option
   );
   const given: LoadOptions = readOptions(args, options);
-  warnOfThreads(given.threads);
   return {
     ...given,
     cpus: given.cpus as readonly number[] | undefined,

@@ -165,7 +165,13 @@ export async function runTrial(options: TrialOptions): Promise<TrialOutcome> {
       ? null
       : options.requestsPerUserSecond * keptShare(limits),
     onTry: (perSecond, tries) =>
-      progress({ phase: "highest load", done: tries, of: 6, what: `${perSecond.toPrecision(3)} requests/s` }),
+      progress({
+        // How many there will be nobody knows.
+        phase: `highest load, try ${tries + 1}`,
+        done: 0,
+        of: 1,
+        what: `${perSecond.toPrecision(3)} requests/s`,
+      }),
   });
   return {
     ...outcomeOf(options, rounds, finals, found, planned),

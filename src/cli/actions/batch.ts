@@ -1,10 +1,11 @@
 /** What `kumi batch` does. @module */
 
+import { dirname } from "node:path";
 import { DEFAULT_CLASSES, type LatencyClass } from "../../../scheduler/mod.ts";
 import type { Model } from "../../client/model.ts";
 import { oneLine } from "../../process/harmless.ts";
 import { printLine, printNote } from "../../process/print.ts";
-import { AnswerFile } from "../../server/bulk/answer_file.ts";
+import { AnswerFile, AnswerFileError } from "../../server/bulk/answer_file.ts";
 import { BulkAsker } from "../../server/bulk/asker.ts";
 import { indexRequests, type RequestFile } from "../../server/bulk/request_file.ts";
 import { type AnswerFiles, runBulk, unanswered } from "../../server/bulk/run.ts";
@@ -18,7 +19,8 @@ import { BulkReport } from "../bulk_report.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { counted } from "../counted.ts";
 import { interruptible } from "../interrupt.ts";
-import { loadModelWithProgress } from "../model_option.ts";
+import { checkModelOptions, loadModelWithProgress } from "../model_option.ts";
+import { fileProblem } from "../named_file.ts";
 import { ProgressLine } from "../progress.ts";
 
 /** Some requests have errors. */
@@ -32,13 +34,15 @@ export async function runBatch(args: Arguments): Promise<number> {
   const [input, output] = args.positional;
   const parallel = numberOption(args, "parallel", { min: 1, max: PARALLEL_MAX, integer: true })!;
   const errors = args.values.get("errors");
+  checkModelOptions(args);
   await checkFiles(input, output, errors);
   using interrupt = interruptible();
   const requests = await readRequests(input, interrupt.signal);
   const name = args.values.get("model-name") ?? defaultModelName(args.values.get("model")!);
   checkModels(requests, name);
-  await using answers = await AnswerFile.open(output);
-  await using failures = errors === undefined ? null : await AnswerFile.open(errors);
+  await using answers = await openAnswers(output);
+  checkGoesOn(answers, output, name);
+  await using failures = errors === undefined ? null : await openAnswers(errors, "errors");
   const files = { answers, errors: failures ?? undefined };
   const open = unanswered(requests, files).length;
   tellOf(requests, open);
@@ -61,7 +65,7 @@ function checkModels({ entries }: RequestFile, name: string): void {
   const example = oneLine(JSON.stringify(others[0].model));
   if (others.length < entries.length) {
     return printNote(
-      `kumi: ${counted(others.length, "request")} ask for another model than "${name}", such as ${example}`,
+      `kumi: ${counted(others.length, "request")} for another model than "${name}", such as ${example}`,
     );
   }
   throw new UsageError(
@@ -73,17 +77,55 @@ function isTold({ answers, errors }: AnswerFiles, line: number): boolean {
   return answers.problemLines.has(line) || (errors?.problemLines.has(line) ?? false);
 }
 
-/** Throws a UsageError where a file would be read and written. */
+/** Opens a file of answers, or makes it. Throws a UsageError where the system refuses, an AnswerFileError. */
+async function openAnswers(path: string, option?: string): Promise<AnswerFile> {
+  try {
+    return await AnswerFile.open(path);
+  } catch (error) {
+    if (error instanceof AnswerFileError) throw error;
+    throw fileProblem(path, error, { option, verb: "written" });
+  }
+}
+
+/** Throws a UsageError where the answers of an earlier run are another model's: nobody could tell them apart later. */
+function checkGoesOn({ models }: AnswerFile, output: string, name: string): void {
+  const other = models.values().find((model) => model !== name);
+  if (other === undefined) return;
+  throw new UsageError(
+    `${output} has answers of the model ${JSON.stringify(other)}, this one is called ${
+      JSON.stringify(name)
+    }: ` +
+      "name another file, or, where it is the same model, give it that --model-name",
+  );
+}
+
+/** Throws a UsageError where a file would be read and written, or one cannot be there. */
 async function checkFiles(input: string, output: string, errors?: string): Promise<void> {
   const real = (path: string) => Deno.realPath(path).catch(() => null);
   const from = await real(input);
   if (from === null) throw new UsageError(`there is no file ${input}`);
+  if ((await Deno.stat(input)).isDirectory) throw fileProblem(input, new Deno.errors.IsADirectory());
   const written = [output, ...errors === undefined ? [] : [errors]];
   for (const path of written) {
     if (await real(path) === from) throw new UsageError(`${path} holds the requests: name another file`);
   }
   if (errors !== undefined && (errors === output || (await real(errors) ?? 1) === await real(output))) {
     throw new UsageError("--errors names the file of the answers: leave it out to have all in one");
+  }
+  await checkPlace(output);
+  if (errors !== undefined) await checkPlace(errors, "errors");
+}
+
+/** Throws a UsageError where no file can be: none shall be made before a mistake is told. */
+async function checkPlace(path: string, option?: string): Promise<void> {
+  try {
+    const there = await Deno.stat(path).catch(() => null);
+    if (there?.isDirectory) throw new Deno.errors.IsADirectory();
+    if (there === null && !(await Deno.stat(dirname(path))).isDirectory) {
+      throw new Deno.errors.NotADirectory();
+    }
+  } catch (error) {
+    throw fileProblem(path, error, { option, verb: "written" });
   }
 }
 

@@ -12,6 +12,7 @@ import { createTokenizer } from "../../tokenizer/mod.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
+import { readNamed, writeNamed } from "../named_file.ts";
 import { checkNew } from "../new_file.ts";
 import { ProgressLine } from "../progress.ts";
 import { loadOptions } from "../sampling_options.ts";
@@ -28,7 +29,7 @@ export async function runCompare(args: Arguments): Promise<number> {
   const plot = args.values.get("plot");
   const options = loadOptions(args, WINDOW_TOKENS_MIN);
   if (plot !== undefined) await checkNew(args, plot);
-  const text = await Deno.readTextFile(textPath);
+  const text = await readNamed(textPath);
   using interrupt = interruptible();
   const { signal } = interrupt;
   using fileA = await openModel(await resolveModelFile(specA));
@@ -55,7 +56,7 @@ export async function runCompare(args: Arguments): Promise<number> {
   windows.clear();
   const tensors = compareTensors(fileA, fileB, a.kernels, () => signal.throwIfAborted());
   if (plot !== undefined) {
-    await Deno.writeTextFile(plot, picture(models, `${oneLine(specB)} beside ${oneLine(specA)}`));
+    await writeNamed(plot, picture(models, `${oneLine(specB)} beside ${oneLine(specA)}`), "plot");
   }
   if (args.switches.has("json")) printJson(models, tensors);
   else printReport(models, tensors, args.switches.has("tensors"));

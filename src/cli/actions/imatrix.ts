@@ -11,6 +11,7 @@ import { createTokenizer } from "../../tokenizer/mod.ts";
 import { type Arguments, numberOption } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
+import { readNamed } from "../named_file.ts";
 import { checkNew } from "../new_file.ts";
 import { ProgressLine } from "../progress.ts";
 import { loadOptions } from "../sampling_options.ts";
@@ -25,7 +26,7 @@ export async function runImatrix(args: Arguments): Promise<number> {
   const chunks = numberOption(args, "chunks", { min: 1, max: CHUNKS_MAX, integer: true });
   const options = loadOptions(args, WINDOW_TOKENS_MIN);
   await checkNew(args, output);
-  const text = await Deno.readTextFile(textPath);
+  const text = await readNamed(textPath);
   using interrupt = interruptible();
   const { signal } = interrupt;
   using file = await openModel(await resolveModelFile(spec));

@@ -12,6 +12,7 @@ import { playTraffic } from "../../traffic/play.ts";
 import { readTraffic } from "../../traffic/read.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
+import { readNamed, writeNamed } from "../named_file.ts";
 import { ProgressLine } from "../progress.ts";
 import { noteSkipped } from "../skipped_lines.ts";
 import { oneLine } from "../../process/harmless.ts";
@@ -95,7 +96,7 @@ async function loadOnce({ args, objectives, load, signal, arrivalsAt }: Run, rat
   const svg = args.values.get("svg");
   if (svg !== undefined) {
     if (summary.all.ttftMs.p50 === null) printNote("kumi: no answer has begun, there is nothing to draw");
-    else await Deno.writeTextFile(svg, drawLoad(records, objectives, oneLine(target.model)));
+    else await writeNamed(svg, drawLoad(records, objectives, oneLine(target.model)), "svg");
   }
   return signal.aborted ? 130 : 0;
 }
@@ -147,7 +148,7 @@ async function arrivalSource(
   if (path === undefined) {
     return (perSecond) => usage(() => poissonArrivals(classes, { perSecond, seconds: seconds ?? 30, seed }));
   }
-  const text = await Deno.readTextFile(path);
+  const text = await readNamed(path, "trace");
   const traffic = usage(() => readTraffic(text));
   noteSkipped(traffic);
   const arrivals = playTraffic(traffic, { speed, users, seconds, promptMax, answerMax, classes, seed });

@@ -9,6 +9,7 @@ import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
 import { loadOptions } from "../sampling_options.ts";
+import { readNamed } from "../named_file.ts";
 import { formatDuration } from "../units.ts";
 import { printLine } from "../../process/print.ts";
 import { openModel } from "../../safetensors/open_model.ts";
@@ -17,7 +18,7 @@ import { openModel } from "../../safetensors/open_model.ts";
 export async function runPerplexity(args: Arguments): Promise<number> {
   const [spec, textPath] = args.positional;
   const options = loadOptions(args, WINDOW_TOKENS_MIN);
-  const text = await Deno.readTextFile(textPath);
+  const text = await readNamed(textPath);
   using interrupt = interruptible();
   const { signal } = interrupt;
   using file = await openModel(await resolveModelFile(spec));

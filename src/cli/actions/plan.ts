@@ -6,6 +6,7 @@ import { readPlanReport, ReportError } from "../../capacity/plan_report.ts";
 import { printLine } from "../../process/print.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { counted } from "../counted.ts";
+import { readNamed } from "../named_file.ts";
 import { renderTable } from "../table.ts";
 import { formatFigure } from "../units.ts";
 import { readUpstream, renderRoutes } from "../routes_report.ts";
@@ -22,12 +23,12 @@ export async function runPlan(args: Arguments): Promise<number> {
     machine: await readMachine(args),
   };
   const [path] = args.positional;
-  const text = await Deno.readTextFile(path);
+  const text = await readNamed(path);
   try {
     const report = readPlanReport(text);
     const file = args.values.get("upstream");
     if (file !== undefined) {
-      const upstream = readUpstream(await Deno.readTextFile(file), file);
+      const upstream = readUpstream(await readNamed(file, "upstream"), file);
       const plans = loads.map((load) => planRoutes(inputOf(report, changes).input, load, upstream));
       printLine(args.switches.has("json") ? JSON.stringify(plans) : plans.map(renderRoutes).join("\n\n"));
       return 0;
@@ -62,7 +63,7 @@ async function readMachine(args: Arguments): Promise<OtherMachine | undefined> {
     if (readGBps !== undefined || peakGmacps !== undefined) {
       throw new UsageError("--bench has the figures of a machine, it takes no --read and no --peak");
     }
-    return machineOfBench(await Deno.readTextFile(file), file);
+    return machineOfBench(await readNamed(file, "bench"), file);
   }
   if ((readGBps === undefined) !== (peakGmacps === undefined)) {
     throw new UsageError("Another machine needs both --read and --peak");

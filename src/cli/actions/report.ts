@@ -10,6 +10,7 @@ import { type Language, renderReport } from "../../trial/report/render.ts";
 import type { TrialReport } from "../../trial/report_data.ts";
 import { type Arguments, choiceOption, UsageError } from "../command.ts";
 import { pagePath } from "../commands/report.ts";
+import { readNamed, writeNamed } from "../named_file.ts";
 import { checkNew } from "../new_file.ts";
 
 /** Reads a report, reckons its costs anew where prices are given, and writes its page. */
@@ -20,7 +21,7 @@ export async function runReport(args: Arguments): Promise<number> {
   if (page === file) throw new UsageError(`the page would replace the report itself; -o names another file`);
   await checkNew(args, page);
   const report = await withPrices(await readFile(file, readReport), args.values.get("prices"));
-  await Deno.writeTextFile(page, rendered(file, report, language));
+  await writeNamed(page, rendered(file, report, language));
   printLine(oneLine(page));
   return 0;
 }
@@ -28,7 +29,7 @@ export async function runReport(args: Arguments): Promise<number> {
 /** The report with its costs at other prices. */
 async function withPrices(report: TrialReport, file: string | undefined): Promise<TrialReport> {
   if (file === undefined) return report;
-  const cost = await readFile(file, (text) => trialCost(report, parsePrices(text), file));
+  const cost = await readFile(file, (text) => trialCost(report, parsePrices(text), file), "prices");
   // What was advised for want of prices is done.
   const next = report.verdict.next.filter((advice) => cost === null || advice !== "give prices");
   const priced = { ...report, cost, verdict: { ...report.verdict, next } };
@@ -36,8 +37,8 @@ async function withPrices(report: TrialReport, file: string | undefined): Promis
 }
 
 /** Reads a file; what is wrong with what it says is told with its name. */
-async function readFile<T>(file: string, read: (text: string) => T): Promise<T> {
-  const text = await Deno.readTextFile(file);
+async function readFile<T>(file: string, read: (text: string) => T, option?: string): Promise<T> {
+  const text = await readNamed(file, option);
   try {
     return read(text);
   } catch (error) {

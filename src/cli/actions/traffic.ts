@@ -8,6 +8,7 @@ import { writeTraffic } from "../../traffic/write.ts";
 import { printLine, printNote } from "../../process/print.ts";
 import { type Arguments, choiceOption, UsageError } from "../command.ts";
 import { counted } from "../counted.ts";
+import { readNamed, writeNamed } from "../named_file.ts";
 import { checkNew } from "../new_file.ts";
 import { noteSkipped } from "../skipped_lines.ts";
 import { renderTraffic } from "../traffic_report.ts";
@@ -25,7 +26,7 @@ async function importTraffic(args: Arguments, path: string): Promise<number> {
   if (output === undefined) throw new UsageError("traffic import needs --output OUT");
   await checkNew(args, output);
   const traffic = await read(args, path);
-  await Deno.writeTextFile(output, ReadableStream.from(writeTraffic(traffic)));
+  await writeNamed(output, ReadableStream.from(writeTraffic(traffic)), "output");
   const { requests, refused, skipped, format } = traffic;
   const left = [
     ...refused > 0 ? [`${counted(refused, "refused request")} without lengths left out`] : [],
@@ -44,10 +45,10 @@ async function describe(args: Arguments, path: string): Promise<number> {
   const summary = describeTraffic(traffic);
   const tables = renderTraffic(summary);
   const svg = args.values.get("svg"), html = args.values.get("html");
-  if (svg !== undefined) await Deno.writeTextFile(svg, drawTraffic(traffic, summary));
+  if (svg !== undefined) await writeNamed(svg, drawTraffic(traffic, summary), "svg");
   if (html !== undefined) {
     const title = `Traffic of ${path.split(/[\\/]/).at(-1)}`;
-    await Deno.writeTextFile(html, trafficPage(title, tables, drawTraffic(traffic, summary)));
+    await writeNamed(html, trafficPage(title, tables, drawTraffic(traffic, summary)), "html");
   }
   printLine(args.switches.has("json") ? JSON.stringify(summary) : tables.join("\n\n"));
   return 0;
@@ -55,7 +56,7 @@ async function describe(args: Arguments, path: string): Promise<number> {
 
 async function read(args: Arguments, path: string): Promise<Traffic> {
   const format = choiceOption(args, "format", TRAFFIC_FORMATS)?.toLowerCase() as TrafficFormat | undefined;
-  const text = await Deno.readTextFile(path);
+  const text = await readNamed(path);
   try {
     const traffic = readTraffic(text, { format });
     noteSkipped(traffic);

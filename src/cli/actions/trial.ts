@@ -26,6 +26,7 @@ import { runTrial, type TrialOutcome } from "../../trial/trial.ts";
 import type { Arguments } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
+import { readNamed } from "../named_file.ts";
 import { checkedConfig, FILES, openFolder, writeWhole } from "../trial/folder.ts";
 import {
   describeMachine,
@@ -43,6 +44,8 @@ import { printLine, printNote } from "../../process/print.ts";
 
 /** Of each simulated load: more take longer than they tell more. */
 const PREDICTED_REQUESTS = 300;
+/** What is journalled at last. */
+const LAST_STEP = "routing";
 /** Left for predictions and for writing the report: so much of the budget, and no more than is needed. */
 const END_SHARE = 0.06, END_MS_MAX = 12_000;
 /** Predictions take no less. */
@@ -63,12 +66,21 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
   const { source, objectives } = trafficOf(wish, limits);
   const told = { ...describeMachine(), caches: await readCaches() };
   const journal = await openFolder(wish.out, await identityOf(wish, facts, told), wish.fresh);
-  if (journal.resumed > 0) printNote(`kumi: going on with the trial of ${journal.startedAt} in ${wish.out}`);
+  const isFinished = journal.has(LAST_STEP);
+  if (journal.resumed > 0) {
+    printNote(
+      isFinished
+        ? `kumi: the trial of ${journal.startedAt} in ${wish.out} is finished, its report is written again; --fresh begins anew`
+        : `kumi: going on with the trial of ${journal.startedAt} in ${wish.out}`,
+    );
+  }
   signal.addEventListener("abort", () => printNote("kumi: stopping; the same command goes on from here"));
   announceAgainst(wish);
   const budgetMs = wish.budgetMinutes * 60_000;
   const endMs = budgetMs - Math.min(END_MS_MAX, END_SHARE * budgetMs);
-  using progress = new TrialProgressLine(() => budgetMs - journal.elapsedMs);
+  using line = new TrialProgressLine(() => budgetMs - journal.elapsedMs);
+  // Of a finished one nothing is done again.
+  const progress = isFinished ? { show: () => {}, clear: () => {} } : line;
   const machine = await journal.step("machine", async () => {
     progress.show({ phase: "machine", done: 0, of: 1, what: "read bandwidth and peaks" });
     if (facts.weightsBytes > LIMITS_BYTES_MAX) return told;
@@ -157,7 +169,7 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
     return predictionsOf(assembled, { requestsMax: PREDICTED_REQUESTS }) ?? [];
   });
   const priced = withCost({ ...assembled, predictions }, wish);
-  const routing = await journal.step("routing", () => {
+  const routing = await journal.step(LAST_STEP, () => {
     if (budgetMs - journal.elapsedMs < PREDICTION_MS) return null;
     return routingOf(priced, { requestsMax: PREDICTED_REQUESTS });
   });
@@ -181,7 +193,7 @@ async function energyParts(
   let metered: MeasuredEnergy | null = null;
   if (meter !== null && result !== null) {
     // Read now: the meter wrote it meanwhile.
-    const readings = readMeter(await Deno.readTextFile(meter));
+    const readings = readMeter(await readNamed(meter, "meter"));
     const idle = meteredEnergy(readings, { ...sounding.idleWindow, idleWatts: null });
     const idleWatts = idle.kind === "measured" ? idle.meanWatts : null;
     const found = meteredEnergy(readings, { ...result.window, idleWatts });
@@ -200,7 +212,7 @@ async function askOthers(
     & {
       readonly outcome: Awaited<ReturnType<typeof runTrial>>;
       readonly measurer: ServerMeasurer;
-      readonly progress: TrialProgressLine;
+      readonly progress: Pick<TrialProgressLine, "show">;
     },
 ) {
   const { chosen } = outcome;

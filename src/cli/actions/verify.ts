@@ -18,6 +18,7 @@ import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { counted } from "../counted.ts";
 import { interruptible } from "../interrupt.ts";
 import { loadModelWithProgress } from "../model_option.ts";
+import { fileProblem, readNamed } from "../named_file.ts";
 import { ProgressLine } from "../progress.ts";
 
 const EXIT = { same: 0, different: 3, "not comparable": 4 } as const;
@@ -61,7 +62,7 @@ export async function runVerify(args: Arguments): Promise<number> {
 
 async function readFound(args: Arguments): Promise<FoundReceipt[]> {
   const [path] = args.positional;
-  const found = readReceipts(await Deno.readTextFile(path));
+  const found = receiptsOf(await readNamed(path), path);
   const requestPath = args.values.get("request");
   const without = found.filter(({ request }) => request === undefined).length;
   if (requestPath === undefined) {
@@ -70,19 +71,28 @@ async function readFound(args: Arguments): Promise<FoundReceipt[]> {
       `${path} has no requests for ${counted(without, "receipt")}: --request FILE names the body`,
     );
   }
+  const text = await readNamed(requestPath, "request");
   let request: unknown;
   try {
-    request = JSON.parse(await Deno.readTextFile(requestPath));
+    request = JSON.parse(text);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new UsageError(`${requestPath} is no JSON: ${error.message}`);
+    throw new UsageError(`${requestPath} is no JSON: ${(error as SyntaxError).message}`);
   }
   return found.map((each) => ({ ...each, request }));
 }
 
+function receiptsOf(text: string, path: string): FoundReceipt[] {
+  try {
+    return readReceipts(text);
+  } catch (error) {
+    if (!(error instanceof ReceiptError)) throw error;
+    throw new UsageError(`${path}: ${error.message}`);
+  }
+}
+
 async function readGiven({ values }: Arguments): Promise<Given> {
   const answer = values.get("answer"), key = values.get("key");
-  const said = answer === undefined ? undefined : saidIn(await Deno.readTextFile(answer));
+  const said = answer === undefined ? undefined : saidIn(await readNamed(answer, "answer"));
   if (said === null) {
     throw new UsageError(
       `--answer ${answer} is a stream with more than plain text, or of another dialect than OpenAI's: give the text`,
@@ -92,7 +102,7 @@ async function readGiven({ values }: Arguments): Promise<Given> {
   // A key is no path that anybody has.
   const text = await Deno.readTextFile(key).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return key;
-    throw error;
+    throw fileProblem(key, error, { option: "key" });
   });
   try {
     return { said, key: await readPublicKey(text) };

@@ -3,6 +3,7 @@
 import { ConfigError, resolveSettings } from "../../server/config/resolve.ts";
 import { fileStore, Journal, JournalError } from "../../trial/journal.ts";
 import { UsageError } from "../command.ts";
+import { fileProblem } from "../named_file.ts";
 
 /** Names of the files. */
 export const FILES = {
@@ -19,7 +20,9 @@ export const FILES = {
  * `fresh` has it thrown away.
  */
 export async function openFolder(out: string, identity: string, fresh: boolean): Promise<Journal> {
-  await Deno.mkdir(out, { recursive: true });
+  await Deno.mkdir(out, { recursive: true }).catch((error) => {
+    throw fileProblem(out, error, { option: "out", verb: "written" });
+  });
   const path = `${out}/${FILES.journal}`;
   if (fresh) {
     await Deno.remove(path).catch((error) => {

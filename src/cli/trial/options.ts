@@ -11,6 +11,7 @@ import { playTraffic } from "../../traffic/play.ts";
 import { readTraffic } from "../../traffic/read.ts";
 import { parsePrices, type PricesFile } from "../../cost/mod.ts";
 import type { TrialObjectives } from "../../trial/report_data.ts";
+import { readNamed } from "../named_file.ts";
 import { type Arguments, choiceOption, numberOption, UsageError } from "../command.ts";
 
 /** The options, checked: what is wrong with one is said before anything is measured. */
@@ -61,7 +62,7 @@ export async function readTrialWish(args: Arguments): Promise<TrialWish> {
   const pricesPath = args.values.get("prices");
   return {
     model: args.values.get("model")!,
-    traffic: path === undefined ? null : { path, text: await readText(path, "traffic") },
+    traffic: path === undefined ? null : { path, text: await readNamed(path, "traffic") },
     profile,
     budgetMinutes: number("budget-minutes", 0.1, 10_000)!,
     share: number("share", 0.01, 1)!,
@@ -79,7 +80,7 @@ export async function readTrialWish(args: Arguments): Promise<TrialWish> {
     },
     evaluation: evalPath === undefined ? null : {
       path: evalPath,
-      questions: await readWith(evalPath, "questions", parseEvalSet),
+      questions: await readWith(evalPath, "eval", parseEvalSet),
     },
     judge: args.switches.has("judge"),
     prices: pricesPath === undefined ? null : {
@@ -116,16 +117,8 @@ export function trafficOf(
   });
 }
 
-async function readText(path: string, what: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    throw new UsageError(`cannot read the ${what} ${path}: ${(error as Error).message}`);
-  }
-}
-
-async function readWith<T>(path: string, what: string, parse: (text: string) => T): Promise<T> {
-  const text = await readText(path, what);
+async function readWith<T>(path: string, option: string, parse: (text: string) => T): Promise<T> {
+  const text = await readNamed(path, option);
   try {
     return parse(text);
   } catch (error) {

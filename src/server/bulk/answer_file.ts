@@ -35,6 +35,8 @@ export class AnswerFile implements AsyncDisposable {
   readonly customIds: Set<string>;
   /** Lines of the requests' file that have an error line of their own. */
   readonly problemLines: Set<number>;
+  /** Names of the models that have answered. */
+  readonly models: Set<string>;
   readonly counts: AnswerCounts;
 
   private constructor(path: string, file: Deno.FsFile, known: Known) {
@@ -43,6 +45,7 @@ export class AnswerFile implements AsyncDisposable {
     this.#bytes = known.bytes;
     this.customIds = known.customIds;
     this.problemLines = known.problemLines;
+    this.models = known.models;
     this.counts = known.counts;
   }
 
@@ -120,6 +123,7 @@ interface Known {
   bytes: number;
   readonly customIds: Set<string>;
   readonly problemLines: Set<number>;
+  readonly models: Set<string>;
   readonly counts: AnswerCounts;
 }
 
@@ -128,6 +132,7 @@ async function readKnown(path: string): Promise<Known> {
     bytes: 0,
     customIds: new Set(),
     problemLines: new Set(),
+    models: new Set(),
     counts: { answered: 0, failed: 0 },
   };
   for await (const { line, offset, length, bytes, isEnded } of linesOf(path, LINE_BYTES_MAX)) {
@@ -144,12 +149,14 @@ async function readKnown(path: string): Promise<Known> {
   return known;
 }
 
-function note({ customIds, problemLines, counts }: Omit<Known, "bytes">, answer: AnswerLine): void {
-  const { custom_id: id, error } = answer;
+function note({ customIds, problemLines, models, counts }: Omit<Known, "bytes">, answer: AnswerLine): void {
+  const { custom_id: id, error, response } = answer;
   if (error?.line !== undefined) problemLines.add(error.line);
   else if (id !== null) customIds.add(id);
-  if (isAnswered(answer)) counts.answered++;
-  else counts.failed++;
+  if (!isAnswered(answer)) return void counts.failed++;
+  counts.answered++;
+  const model = (response?.body as { model?: unknown } | undefined)?.model;
+  if (typeof model === "string") models.add(model);
 }
 
 /** Whether a text is a part of an answer's line, or what a file system has in place of what was not written. */

@@ -86,7 +86,9 @@ export function readReceipts(text: string): FoundReceipt[] {
   const values = whole === undefined ? text.split("\n").flatMap(lineValue) : [whole];
   const found = values.flatMap((value) => [...receiptsIn(value, 0)]);
   if (found.length === 0) {
-    throw new ReceiptError("there is no receipt in it: it must be JSON, or lines of JSON");
+    throw new ReceiptError(
+      "there is no receipt in it: it must be a receipt, an answer that has one, or lines of an audit",
+    );
   }
   const said = saidBeside(text);
   return said === null ? found : found.map((each) => each.request === undefined ? { ...each, said } : each);

@@ -23,19 +23,27 @@ export function notComparable(reason: string): Verdict {
   return { outcome: "not comparable", reason };
 }
 
-const EXCERPT = 24;
+/** Characters of a text, and of what is no text, that are shown. */
+const EXCERPT = 24, EXCERPT_OF_JSON = 80;
 
 /** How a text differs from what the model says; undefined where it does not. */
 export function differingText(given: string, computed: string): Verdict | undefined {
   if (given === computed) return undefined;
+  return different(`the answer's text differs ${textDifference(given, computed)}`);
+}
+
+/** Where two texts begin to differ, and what each of them says there. */
+function textDifference(given: string, computed: string): string {
   let at = 0;
   while (at < Math.min(given.length, computed.length) && given[at] === computed[at]) at++;
-  const near = (text: string) => JSON.stringify(text.slice(at, at + EXCERPT));
-  return different(
-    `the answer's text differs from character ${at} on (the first is 0): it is ${
-      near(given)
-    } there, computed was ${near(computed)}`,
-  );
+  const near = (text: string) => JSON.stringify(cut(text.slice(at), EXCERPT));
+  return `from character ${at} on (the first is 0): it is ${near(given)} there, computed was ${
+    near(computed)
+  }`;
+}
+
+function cut(text: string, charactersMax: number): string {
+  return text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text;
 }
 
 /** The text as an object of JSON; undefined where it is none. */
@@ -71,8 +79,10 @@ function difference(a: unknown, b: unknown, path: string): string | undefined {
   const isOpen = (value: unknown): value is Record<string, unknown> =>
     typeof value === "object" && value !== null;
   if (!isOpen(a) || !isOpen(b)) {
-    const shown = (value: unknown) => (JSON.stringify(value) ?? "nothing").slice(0, 80);
-    return a === b ? undefined : `"${path}": it is ${shown(a)}, computed was ${shown(b)}`;
+    if (a === b) return undefined;
+    if (typeof a === "string" && typeof b === "string") return `"${path}" ${textDifference(a, b)}`;
+    const shown = (value: unknown) => cut(JSON.stringify(value) ?? "nothing", EXCERPT_OF_JSON);
+    return `"${path}": it is ${shown(a)}, computed was ${shown(b)}`;
   }
   for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (VOLATILE.has(name)) continue;
