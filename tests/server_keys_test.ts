@@ -14,6 +14,7 @@ async function start(options: ServeOptions) {
   const server = await startServer({ apiKeys, ...options });
   return {
     server,
+    keys: options.keys ?? [],
     ask: (key: string, path: string, body: unknown) => server.post(path, body, bearer(key)),
     read: async (key: string, path: string) => await (await server.get(path, bearer(key))).text(),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -131,6 +132,21 @@ Deno.test("what keys have used is there as CSV and in the metrics, and both add 
   // Who is no administrator sees what is its own.
   const own = rowsOf(await server.read(DESK, "/v1/usage"));
   assertEquals(own, rows.filter(({ key }) => key === "desk"));
+  const keysIn = (text: string) => new Set(text.matchAll(/\bkey="([^"]+)"/g).map(([, name]) => name));
+  const ownMetrics = await server.read(DESK, "/metrics");
+  assertEquals([keysIn(ownMetrics), keysIn(metrics)], [new Set(["desk"]), new Set(["shop", "desk"])]);
+  const seen = (text: string) => text.split("\n").filter((line) => line.includes('key="desk"'));
+  assertEquals(seen(ownMetrics), seen(metrics));
+  assertEquals(
+    new Set(rows.map(({ class: name, model }) => name === "" || model === "demo")),
+    new Set([true]),
+  );
+  // Who collects metrics need be no administrator.
+  const { keys } = server;
+  server.server.server.update({ keys: [...keys, { name: "shop", usage: true }] });
+  assertEquals(keysIn(await server.read(SHOP, "/metrics")), keysIn(metrics));
+  assertEquals(await server.read(SHOP, "/v1/usage"), await server.read(ROOT, "/v1/usage"));
+  await errorOf(server.ask(SHOP, "/admin/drain", {}), 403);
   const run = await kumi(["usage", "--url", server.server.url], "", { KUMI_API_KEY: ROOT });
   assertEquals(
     run.stdout.trimEnd().replaceAll("\n", "\r\n"),

@@ -18,6 +18,8 @@ export interface PlannedCall {
   readonly lease?: Lease;
   /** The value of its body. */
   readonly body: unknown;
+  /** As the request names its model, where another server answers. */
+  readonly modelElsewhere?: string;
 }
 
 /** A request's answer that needs no engine, or what is to be asked of it. */

@@ -165,7 +165,7 @@ function changer(service: Service, front: Front, routing?: Routing): Handler["up
 function assemble(models: Models, options: HandlerOptions, { watch, settled, routing }: Sources) {
   // What was made ends again where something below cannot be.
   using made = new DisposableStack();
-  const usage = new Usage(new Accounts(options));
+  const usage = new Usage(new Accounts(options), models.isShared ? {} : { model: models.first });
   if (options.usageFile !== undefined) {
     made.adopt(keepUsage(usage, options.usageFile), (file) => file.close());
   }

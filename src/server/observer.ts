@@ -13,6 +13,8 @@ export interface AcceptedRequest {
   readonly startedAt?: number;
   /** Name of its model, where the server has several. */
   readonly model?: string;
+  /** Name of its model, where another server answers. */
+  readonly modelElsewhere?: string;
   /** A keyed hash for each full block of its prompt, where the model was loaded with a key. */
   readonly prefixHashes?: readonly string[];
 }

@@ -51,6 +51,8 @@ export interface RunOptions {
   readonly startedAt: number;
   /** The model's name for the observer, where there are several. */
   readonly modelLabel?: string;
+  /** Its name where another server answers. */
+  readonly modelElsewhere?: string;
 }
 
 interface Watched {
@@ -145,7 +147,7 @@ export class Run {
     if (watched.isAccepted) return;
     watched.isAccepted = true;
     watched.promptTokens = promptTokens;
-    const { tenant, observer, listener, startedAt } = this.#options;
+    const { tenant, observer, listener, startedAt, modelElsewhere } = this.#options;
     listener?.accepted?.(index, promptTokens, thoughts);
     const { class: name } = this.#plan;
     observer.accepted({
@@ -155,6 +157,7 @@ export class Run {
       tenant,
       startedAt,
       prefixHashes,
+      ...modelElsewhere === undefined ? {} : { modelElsewhere },
       ...this.#label,
     });
     if (this.#watched.every(({ isAccepted }) => isAccepted)) this.#accepted.resolve();

@@ -86,7 +86,7 @@ export function observersOf(
 
 function watchRoutes(metrics: ServerMetrics, source: WatchOptions["source"]): Route[] {
   return [
-    metricsRoute(() => metrics.scrape()),
+    metricsRoute((tenant) => metrics.scrape(tenant)),
     {
       method: "GET",
       path: "/v1/queue",
@@ -102,11 +102,12 @@ function watchRoutes(metrics: ServerMetrics, source: WatchOptions["source"]): Ro
 }
 
 /** GET /metrics. */
-export function metricsRoute(scrape: () => Promise<string>): Route {
+export function metricsRoute(scrape: (tenant: string) => Promise<string>): Route {
   return {
     method: "GET",
     path: "/metrics",
-    handle: async () => new Response(await scrape(), { headers: { "content-type": METRICS_CONTENT_TYPE } }),
+    handle: async ({ tenant }) =>
+      new Response(await scrape(tenant), { headers: { "content-type": METRICS_CONTENT_TYPE } }),
   };
 }
 

@@ -27,7 +27,7 @@ export function watchShared(models: SharedModels, options: WatcherOptions): Watc
         upstreams,
       }));
   const routes = [
-    metricsRoute(() => metrics.scrape()),
+    metricsRoute((tenant) => metrics.scrape(tenant)),
     {
       method: "GET" as const,
       path: "/v1/queue",

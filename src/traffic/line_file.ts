@@ -37,7 +37,7 @@ export class LineFile implements AsyncDisposable {
   #writing: Promise<void> | null = null;
   #hasFailed = false;
 
-  /** Opens the file, or makes it. Throws Deno's errors where it cannot. */
+  /** Opens the file, or makes it. Throws Deno's errors where it cannot, and an Error where another process writes it. */
   constructor(path: string, options: LineFileOptions) {
     this.#path = path;
     this.#options = options;
@@ -117,8 +117,12 @@ export class LineFile implements AsyncDisposable {
   }
 }
 
+/** On Windows a lock would keep readers out as well. */
 function open(path: string): Deno.FsFile {
-  return Deno.openSync(path, { create: true, append: true });
+  const file = Deno.openSync(path, { create: true, append: true });
+  if (Deno.build.os === "windows" || file.tryLockSync(true)) return file;
+  file.close();
+  throw new Error(`${path} is being written by another process`);
 }
 
 function lastByte(path: string): number {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { FinishedRequest } from "../server/observer.ts";
 import { LineFile } from "./line_file.ts";
 import { readTraffic } from "./read.ts";
@@ -88,11 +88,11 @@ Deno.test("LineFile takes no more than it has room for, and says so once where i
   inFolder(async (folder) => {
     const problems: string[] = [];
     const path = `${folder}/lines`;
-    await using file = new LineFile(path, {
-      bytesMax: 30,
-      waitingBytesMax: 40,
-      onProblem: (problem) => problems.push(problem),
-    });
+    const options = { bytesMax: 30, waitingBytesMax: 40, onProblem: (line: string) => problems.push(line) };
+    await using file = new LineFile(path, options);
+    if (Deno.build.os !== "windows") {
+      assertThrows(() => new LineFile(path, options), Error, "is being written by another process");
+    }
     assertEquals(Array.from({ length: 5 }, () => file.push("0123456789")), [true, true, true, false, false]);
     await file.flush();
     assertEquals(file.push("again"), true);

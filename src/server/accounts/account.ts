@@ -115,6 +115,12 @@ export class Account {
     if (classes !== undefined && !classes.includes(name)) throw this.#forbidden("class", classes);
   }
 
+  /** Whether it is shown what other keys have used. */
+  get seesAllUsage(): boolean {
+    const { admin = false, usage = admin } = this.rules;
+    return usage;
+  }
+
   /** Throws an ApiError, 403, where it is no administrator's. */
   checkAdmin(): void {
     if (this.rules.admin) return;

@@ -33,6 +33,8 @@ export interface KeyRules extends KeyLimits {
   readonly name: string;
   /** May load and unload models, drain and end the server, and see what all keys have used. Default false. */
   readonly admin?: boolean;
+  /** May see what all keys have used, and no more than that: for who collects metrics. Default: as `admin`. */
+  readonly usage?: boolean;
   /** Names of the latency classes that its requests may have; the first is theirs where they name none. Default: all. */
   readonly classes?: readonly string[];
   /** Names of the models that it may ask. Default: all. */
@@ -57,6 +59,7 @@ const limit = integer(1, COUNT_MAX);
 const RULES = {
   name: { kind: text(1, NAME_MAX), required: true, doc: "of the key in the key file; * for all others" },
   admin: { kind: boolean, doc: "may load, unload and drain, and see what all keys have used" },
+  usage: { kind: boolean, doc: "may see what all keys have used, as in the metrics" },
   requestsPerMinute: { kind: limit, doc: "most requests in any minute" },
   requestsPerDay: { kind: limit, doc: "most requests in any 24 hours" },
   tokensPerMinute: { kind: limit, doc: "most tokens of prompts and answers in any minute" },

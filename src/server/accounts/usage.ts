@@ -21,7 +21,7 @@ export interface UsageCounts {
 export interface UsageOf {
   /** Name of the key; "" where none was needed. */
   readonly key: string;
-  /** "" where the server has one alone, and of requests that were refused. */
+  /** "" of requests that were refused by a limit: nobody has looked what they ask for. */
   readonly model: string;
   readonly class: string;
 }
@@ -68,17 +68,20 @@ const COLUMNS = {
 /** Hears of requests, and counts them for whoever sent them. */
 export class Usage implements RequestObserver {
   readonly accounts: Accounts;
+  readonly #model: string;
   readonly #wallNow: () => number;
   readonly #rows = new Map<string, UsageRow>();
   readonly #totals = new Map<string, UsageOf & UsageCounts>();
   readonly #running = new Map<string, Running>();
-  /** Answers under way of each request: with several it is one request all the same. */
-  readonly #open = new Map<string, number>();
   #today = "";
 
-  /** `wallNow`: ms since 1970. */
-  constructor(accounts: Accounts, wallNow: () => number = Date.now) {
+  /** `model`: of requests of which nobody says it; `wallNow`: ms since 1970. */
+  constructor(
+    accounts: Accounts,
+    { model = "", wallNow = Date.now }: { readonly model?: string; readonly wallNow?: () => number } = {},
+  ) {
     this.accounts = accounts;
+    this.#model = model;
     this.#wallNow = wallNow;
   }
 
@@ -102,11 +105,12 @@ export class Usage implements RequestObserver {
     for (const place of this.#places(tenant, "", "")) place.refused++;
   }
 
-  accepted({ id, tenant = "", model = "", class: name, promptTokens = 0 }: AcceptedRequest): void {
+  accepted(request: AcceptedRequest): void {
+    const { id, tenant = "", class: name, promptTokens = 0 } = request;
+    const model = request.model ?? request.modelElsewhere ?? this.#model;
     const places = this.#places(tenant, model, name);
-    const request = requestOf(id), open = this.#open.get(request) ?? 0;
-    if (open === 0) { for (const place of places) place.requests++; }
-    this.#open.set(request, open + 1);
+    // Of several answers the others may come when this one has ended.
+    if (id === requestOf(id) || id === `${requestOf(id)}-0`) { for (const place of places) place.requests++; }
     this.#running.set(id, { tenant, places, promptTokens, tokens: 0 });
     this.#spend(tenant, promptTokens);
   }
@@ -125,9 +129,6 @@ export class Usage implements RequestObserver {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
-    const request = requestOf(id), open = this.#open.get(request)! - 1;
-    if (open === 0) this.#open.delete(request);
-    else this.#open.set(request, open);
     // Tokens that were not told one by one.
     const untold = Math.max(0, completionTokens - running.tokens);
     for (const place of running.places) {
@@ -139,6 +140,12 @@ export class Usage implements RequestObserver {
   }
 
   refused(): void {}
+
+  /** The name of the only key whose use a tenant is shown; undefined: it is shown all. */
+  shownTo(tenant: string): string | undefined {
+    const account = this.accounts.of(tenant);
+    return account?.seesAllUsage ? undefined : account?.name;
+  }
 
   /** As CSV (RFC 4180) with a line of names. `key`: only what is of the key of this name. */
   csv(key?: string): string {

@@ -1,4 +1,4 @@
-import { KeptFile, readKept } from "../kept_file.ts";
+import { KeptFile } from "../kept_file.ts";
 import type { KeptSlots } from "./sliding_window.ts";
 import { type Usage, USAGE_COUNTS, type UsageRow } from "./usage.ts";
 
@@ -14,15 +14,19 @@ interface Kept {
 
 /**
  * Keeps in a file what keys have used, so that a server that starts again goes on with it: the limit of a day is none where a
- * start begins it anew. Throws an Error for a file that is none of its own.
+ * start begins it anew. Throws as {@linkcode KeptFile}.
  */
-export function keepUsage(usage: Usage, path: string): KeptFile {
-  const kept = readKept(path, WHAT, usageIn);
-  if (kept !== null) {
-    usage.restore(kept.rows);
-    for (const account of usage.accounts.all()) account.restore(kept.windows[account.name] ?? {});
-  }
-  return new KeptFile({ path, what: WHAT, text: () => textOf(usage) });
+export function keepUsage(usage: Usage, path: string): Pick<KeptFile, "close"> {
+  return new KeptFile<Kept>({
+    path,
+    what: WHAT,
+    parse: usageIn,
+    restore: ({ rows, windows }) => {
+      usage.restore(rows);
+      for (const account of usage.accounts.all()) account.restore(windows[account.name] ?? {});
+    },
+    text: () => textOf(usage),
+  });
 }
 
 function textOf({ rows, accounts }: Usage): string {

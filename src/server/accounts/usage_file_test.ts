@@ -43,6 +43,7 @@ Deno.test("keepUsage() goes on with the days and the limits of the server before
       ["requestsPerDay", 1],
       ["tokensPerDay", 42],
     ]);
+    assertThrows(() => start(path), Error, "usage.json is in use by another server");
     after.shop.enter(now);
     assertThrows(() => after.shop.enter(now), ApiError, "2 requests");
     // The same day goes on in one line.
@@ -52,6 +53,9 @@ Deno.test("keepUsage() goes on with the days and the limits of the server before
     const last = start(path);
     assertEquals(last.usage.rows[0].requests, 2);
     last.file.close();
+    assertThrows(() => start(folder), Error, `cannot keep what keys have used in ${folder}: it is a folder`);
+    const nowhere = `${folder}/none/usage.json`;
+    assertThrows(() => start(nowhere), Error, `in ${nowhere}: there is no such file or folder`);
     for (const wrong of ["", "{", "{}", '{"kumi_usage":1,"rows":[{"date":"x"}],"windows":{}}', "[1]"]) {
       Deno.writeTextFileSync(path, wrong);
       const { message } = assertThrows(() => start(path), Error);

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { MetricsText } from "../metrics/exposition.ts";
 import { writeUsage } from "../metrics/usage_metrics.ts";
 import { limitsNow } from "./account.ts";
@@ -15,16 +15,17 @@ function parts() {
     keys: [{ name: "shop", tokensPerMinute: 100 }],
   });
   const tenantOf = (key: string) => accounts.tenant(new Headers({ "x-api-key": key }));
-  const usage = new Usage(accounts, () => clock.now);
+  const usage = new Usage(accounts, { wallNow: () => clock.now });
   return { clock, usage, shop: tenantOf("key-of-shop-1"), desk: tenantOf("key-of-desk-1"), accounts };
 }
 
 Deno.test("Usage counts requests, prompts, answers and refusals by key, class, model and day", () => {
   const { usage, shop, desk, clock } = parts();
   // Two answers of one request.
-  for (const id of ["aa-0", "aa-1"]) usage.accepted({ id, class: "batch", promptTokens: 10, tenant: shop });
+  usage.accepted({ id: "aa-0", class: "batch", promptTokens: 10, tenant: shop });
   usage.tokens("aa-0", 3);
   usage.finished("aa-0", { ...END, promptTokens: 10, completionTokens: 4, cachedTokens: 8 });
+  usage.accepted({ id: "aa-1", class: "batch", promptTokens: 10, tenant: shop });
   usage.tokens("aa-1", 1);
   clock.now += DAY_MS;
   usage.finished("aa-1", { ...END, promptTokens: 10, completionTokens: 1 });
@@ -56,13 +57,14 @@ Deno.test("Usage counts tokens for the limits of their key: prompts when they ar
 });
 
 Deno.test("writeUsage() tells of each key by its name, and of how near it is to its limits", () => {
-  const { usage, shop, desk } = parts();
+  const { usage, shop, desk, accounts } = parts();
   usage.accepted({ id: "aa", class: "batch", promptTokens: 50, tenant: shop });
   usage.finished("aa", { ...END, promptTokens: 50, completionTokens: 0 });
   usage.accepted({ id: "bb", class: "batch", promptTokens: 1, tenant: desk, model: "small" });
   usage.limited(shop);
   const text = new MetricsText();
-  writeUsage(text, usage);
+  accounts.replace({ keys: [{ name: "shop", tokensPerMinute: 100, usage: true }] });
+  writeUsage(text, usage, shop);
   const lines = text.toString().split("\n").filter((line) => !line.startsWith("#"));
   assertEquals(lines.filter((line) => line.startsWith("kumi:key_requests_total")), [
     'kumi:key_requests_total{key="shop",class="batch"} 1',
@@ -72,7 +74,11 @@ Deno.test("writeUsage() tells of each key by its name, and of how near it is to 
     'kumi:key_refused_total{key="shop"} 1',
     'kumi:key_limit_used_ratio{key="shop",limit="tokens_per_minute"} 0.5',
   ]);
+  const own = new MetricsText();
+  writeUsage(own, usage, desk);
+  const shown = own.toString().split("\n").filter((line) => line.includes("key="));
+  assert(shown.length > 0 && shown.every((line) => line.includes('key="=a \\"b\\",c"')), `${shown}`);
   const open = new MetricsText();
-  writeUsage(open, new Usage(new Accounts()));
+  writeUsage(open, new Usage(new Accounts()), "");
   assertEquals(open.toString().trim(), "");
 });

@@ -15,6 +15,7 @@ export type Labels = Readonly<Record<string, string>>;
  * wants all samples of one together.
  */
 export class MetricsText {
+  #labels: Labels;
   #common: string;
   /** Lines by family. */
   readonly #families = new Map<string, string[]>();
@@ -23,11 +24,13 @@ export class MetricsText {
 
   /** `common`: labels of every sample. */
   constructor(common: Labels = {}) {
+    this.#labels = common;
     this.#common = labelText(common);
   }
 
   /** Other labels for the samples that follow. */
   labelled(common: Labels): this {
+    this.#labels = common;
     this.#common = labelText(common);
     return this;
   }
@@ -41,8 +44,10 @@ export class MetricsText {
     return this;
   }
 
+  /** Its own labels count before those of every sample. */
   sample(value: number, labels: Labels = {}): this {
-    return this.sampleOf(labelText(labels), value);
+    this.#line("", labelText({ ...this.#labels, ...labels }), value);
+    return this;
   }
 
   histogram(figures: HistogramFigures, labels: Labels = {}): this {
@@ -72,7 +77,10 @@ export class MetricsText {
   }
 
   #write(suffix: string, labels: string, value: number): void {
-    const all = join(this.#common, labels);
+    this.#line(suffix, join(this.#common, labels), value);
+  }
+
+  #line(suffix: string, all: string, value: number): void {
     this.#lines.push(`${this.#name}${suffix}${all === "" ? "" : `{${all}}`} ${numberText(value)}`);
   }
 }

@@ -41,7 +41,7 @@ export interface ServerMetricsOptions extends ProcessMetricsOptions, ModelMetric
 export class ServerMetrics {
   readonly #model: ModelMetrics;
   readonly #options: ServerMetricsOptions;
-  readonly #writeProcess: (text: MetricsText) => void;
+  readonly #writeProcess: (text: MetricsText, tenant: string) => void;
 
   constructor(options: ServerMetricsOptions) {
     this.#options = options;
@@ -55,15 +55,15 @@ export class ServerMetrics {
   }
 
   /**
-   * The body of `/metrics`, with {@linkcode METRICS_CONTENT_TYPE}. Waits for the workers, who answer between
+   * The body of `/metrics`, with {@linkcode METRICS_CONTENT_TYPE}, as a tenant may see it. Waits for the workers, who answer between
    * two steps.
    */
-  async scrape(): Promise<string> {
+  async scrape(tenant = ""): Promise<string> {
     const stats = await this.engineStats();
     const text = new MetricsText({ model_name: this.#options.modelName });
     this.#model.write(text, stats);
     writeStores(text, [stats]);
-    this.#writeProcess(text);
+    this.#writeProcess(text, tenant);
     return text.toString();
   }
 
@@ -76,13 +76,13 @@ export class ServerMetrics {
 /** Writes what a server tells of itself; it began when this was called. */
 export function processMetrics(
   { connections, batchFigures, energy, usage, routes }: ProcessMetricsOptions,
-): (text: MetricsText) => void {
+): (text: MetricsText, tenant: string) => void {
   const startedAtSeconds = Date.now() / 1000;
-  return (text) => {
+  return (text, tenant) => {
     writeConnections(text, connections?.());
     writeBatches(text, batchFigures?.());
     writeEnergy(text, energy?.());
-    writeUsage(text, usage);
+    writeUsage(text, usage, tenant);
     routes?.write(text);
     text.family("kumi:build_info", "gauge", "1; the version of kumi, and of Deno.")
       .sample(1, { version: VERSION, deno: Deno.version.deno });

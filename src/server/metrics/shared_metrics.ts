@@ -17,7 +17,7 @@ export class SharedMetrics implements RequestObserver {
   readonly #others: RequestMetrics;
   /** Answers under way, and whose they are. */
   readonly #running = new Map<string, RequestMetrics>();
-  readonly #writeProcess: (text: MetricsText) => void;
+  readonly #writeProcess: (text: MetricsText, tenant: string) => void;
 
   constructor(models: SharedModels, options: ProcessMetricsOptions) {
     this.#models = models;
@@ -35,7 +35,7 @@ export class SharedMetrics implements RequestObserver {
   }
 
   /** As {@linkcode ServerMetrics.scrape}. Of a model that nobody asked for only its state is told. */
-  async scrape(): Promise<string> {
+  async scrape(tenant = ""): Promise<string> {
     const all = await Promise.all(
       this.#byName.entries().map(async ([name, metrics]) => {
         return { name, metrics, stats: await metrics.engineStats() };
@@ -46,7 +46,7 @@ export class SharedMetrics implements RequestObserver {
     this.#others.write(text.labelled({}));
     writeStores(text, all.map(({ stats }) => stats));
     this.#writeResidency(text);
-    this.#writeProcess(text);
+    this.#writeProcess(text, tenant);
     return text.toString();
   }
 

@@ -10,10 +10,15 @@ const COUNTERS: readonly (readonly [name: string, count: keyof UsageCounts, help
   ["kumi:key_generation_tokens_total", "completionTokens", "Tokens of answers."],
 ];
 
-/** Writes what each key has used, and how near it is to its limits; nothing where no keys are needed. */
-export function writeUsage(text: MetricsText, usage: Usage | undefined): void {
+/**
+ * Writes what each key has used, and how near it is to its limits; nothing where no keys are needed. `tenant`: who asks, and is
+ * shown no more than it may see.
+ */
+export function writeUsage(text: MetricsText, usage: Usage | undefined, tenant: string): void {
   if (usage === undefined || usage.accounts.isOpen) return;
-  const { totals } = usage;
+  const only = usage.shownTo(tenant);
+  const isShown = (key: string) => only === undefined || key === only;
+  const totals = usage.totals.filter(({ key }) => isShown(key));
   for (const [name, count, help] of COUNTERS) {
     text.family(name, "counter", help);
     for (const { key, model, class: of, [count]: value } of totals) {
@@ -25,7 +30,7 @@ export function writeUsage(text: MetricsText, usage: Usage | undefined): void {
   }
   const now = limitsNow();
   text.family("kumi:key_limit_used_ratio", "gauge", "What a key has used of a limit, from 0 to 1 and above.");
-  for (const account of usage.accounts.all()) {
+  for (const account of usage.accounts.all().filter(({ name }) => isShown(name))) {
     for (const { limit, used, most } of account.figures(now)) {
       text.sample(used / most, { key: account.name, limit: limit.replace("Per", "_per_").toLowerCase() });
     }

@@ -23,7 +23,7 @@ export async function asWhole(service: Service, planned: PlannedCall, call: Call
 /** Asks the engine. The model is let go when that has ended, or cannot begin. Throws an ApiError. */
 function startRun(
   service: Service,
-  { plan, answerer, lease, body }: PlannedCall,
+  { plan, answerer, lease, body, modelElsewhere }: PlannedCall,
   { client, id, tenant, startedAt, endpoint, observer = service.observer }: Call,
   listener?: RunListener,
 ): Run {
@@ -31,7 +31,7 @@ function startRun(
   let run: Run;
   try {
     if (lease !== undefined) client.throwIfLeft();
-    const about = { id, tenant, startedAt, endpoint, body, modelLabel: lease?.label };
+    const about = { id, tenant, startedAt, endpoint, body, modelLabel: lease?.label, modelElsewhere };
     run = new Run(answerer, plan, { ...about, observer, receipts, listener });
   } catch (error) {
     lease?.[Symbol.dispose]();

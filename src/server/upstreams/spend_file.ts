@@ -1,5 +1,5 @@
 import type { RoutePolicy, SpentMinutes } from "../../routing/route_policy.ts";
-import { KeptFile, readKept } from "../kept_file.ts";
+import { KeptFile } from "../kept_file.ts";
 
 const MINUTE_MS = 60_000, DAY_MINUTES = 24 * 60;
 const WHAT = "what upstreams have cost";
@@ -17,14 +17,19 @@ interface Kept {
 export class SpendFile {
   readonly #policy: RoutePolicy;
   readonly #wallNow: () => number;
-  readonly #file: KeptFile;
+  readonly #file: Pick<KeptFile, "write" | "close">;
 
-  /** Reads what is there. Throws an Error for a file that is none of its own: nobody knows then what was spent. */
+  /** Reads what is there. Throws as {@linkcode KeptFile}. */
   constructor(path: string, policy: RoutePolicy, wallNow: () => number = Date.now) {
     this.#policy = policy;
     this.#wallNow = wallNow;
-    policy.restoreSpending(this.#ages(readKept(path, WHAT, spentIn) ?? {}), performance.now());
-    this.#file = new KeptFile({ path, what: WHAT, text: () => this.#text() });
+    this.#file = new KeptFile({
+      path,
+      what: WHAT,
+      parse: spentIn,
+      restore: (spent) => policy.restoreSpending(this.#ages(spent), performance.now()),
+      text: () => this.#text(),
+    });
   }
 
   /** Writes what has changed. */

@@ -42,6 +42,7 @@ Deno.test("SpendFile goes on with what was spent before", () => {
     later.file.close();
     const setBack = start(0);
     assertEquals(spent(setBack.policy).lastHour, 5);
+    assertThrows(() => start(0), Error, "spent.json is in use by another server");
     setBack.file.close();
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -60,6 +61,12 @@ Deno.test("SpendFile refuses a file of which nobody knows what was spent", () =>
       '{"kumi_spending":1}',
       '{"kumi_spending":1,"spent":{"gpu":[[1,-1]]}}',
     ];
+    const nowhere = `${folder}/none/x`;
+    assertThrows(
+      () => new SpendFile(nowhere, new RoutePolicy({ upstreams: [UPSTREAM] })),
+      Error,
+      `cannot keep what upstreams have cost in ${nowhere}: there is no such file or folder`,
+    );
     for (
       const text of [
         ...texts,

@@ -9,6 +9,8 @@ export interface ToldRequest {
   /** When it came, in ms of performance.now(). */
   readonly startedAt: number;
   readonly promptTokens: number;
+  /** As the request names its model. */
+  readonly modelElsewhere: string;
   readonly isEmbedding?: boolean;
 }
 

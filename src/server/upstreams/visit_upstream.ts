@@ -56,6 +56,7 @@ async function passOn(
     startedAt,
     class: urgency.class,
     promptTokens: request.promptTokens,
+    modelElsewhere: request.model,
     isEmbedding: dialect.forwards === EMBEDDINGS,
   });
   return await forward(visit, {
@@ -79,7 +80,7 @@ async function translate(visit: Visit, visiting: Visiting): Promise<Response> {
     headers: headersFor(prepared, connection),
     onFailure: (error) => failure = error,
   });
-  const planned = { plan, answerer, body: prepared.body };
+  const planned = { plan, answerer, body: prepared.body, modelElsewhere: prepared.request.model };
   // Who hears of a refusal is decided where it is known whether another place takes the request.
   const quiet = { ...call, observer: new HeldObserver(service.observer) };
   try {
