@@ -4,14 +4,16 @@ import { type KernelSymbols, Library } from "../../src/ffi/library.ts";
 
 export type NativeFunction = (...args: unknown[]) => number;
 
-/** Lets every library opened from now on have the functions that `wrap` makes of its own. */
+/** Lets every library acquired from now on have the functions that `wrap` makes of its own. */
 export function wrapLibraries(wrap: (symbols: KernelSymbols) => KernelSymbols): void {
-  const original = Object.getOwnPropertyDescriptor(Library.prototype, "symbols")!;
-  const wrapped = new WeakMap<Library, KernelSymbols>();
-  Object.defineProperty(Library.prototype, "symbols", {
-    get(this: Library) {
-      if (!wrapped.has(this)) wrapped.set(this, wrap(original.get!.call(this)));
-      return wrapped.get(this);
-    },
-  });
+  const acquire = Library.acquire;
+  const wrapped = new WeakSet<Library>();
+  Library.acquire = (path) => {
+    const library = acquire(path);
+    if (!wrapped.has(library)) {
+      wrapped.add(library);
+      Object.defineProperty(library, "symbols", { value: wrap(library.symbols) });
+    }
+    return library;
+  };
 }
