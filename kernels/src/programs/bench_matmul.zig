@@ -100,7 +100,7 @@ pub fn main(init: std.process.Init) !void {
     const y = try std.heap.page_allocator.alloc(f32, 512 * rows);
     var rng: testing.Rng = .init(1);
     rng.fill(x, 1);
-    // Scales that are finite and normal whether they are read as f16 or as bf16: multiplying denormal f32 takes a hundred cycles.
+    // Scales that are finite and normal as f16 and as bf16: products of denormal f32 take a hundred cycles.
     const words: []u64 = @alignCast(std.mem.bytesAsSlice(u64, weights));
     for (words) |*word| word.* = rng.random().int(u64) & 0x1f1f1f1f1f1f1f1f | 0x2020202020202020;
     std.debug.print("clock {d:.2} GHz, read {d:.2} GB/s\n", .{ clockHz() * 1e-9, readBandwidth(weights) * 1e-9 });

@@ -91,6 +91,8 @@ fn ExpandedSource(comptime format: Format) type {
         /// The first-level cache has it all.
         pub inline fn prefetch(_: Source, comptime _: usize, _: usize, comptime _: usize) void {}
 
+        pub inline fn prefetchBefore(_: Source, comptime _: usize, _: usize, comptime _: usize, comptime _: usize, comptime _: usize) void {}
+
         pub inline fn unit(source: Source, span: usize, comptime u: usize, comptime group: usize) tile.Unit {
             const byte = 4 * (source.row + group * lanes);
             const both = &source.chunk.q[span][u];

@@ -83,8 +83,8 @@ fn referenceInteger(comptime format: Format, item: *const Item, row: usize, colu
     return sum;
 }
 
-/// How the work is cut into units, of which members claim: item after item, groups of panels, each times every block of columns.
-/// So what an item takes decides into how many units it is cut, and one with many columns keeps all members busy.
+/// How the work is cut into units, of which members claim some: item after item, groups of panels, each times every block of
+/// columns. So what an item takes decides into how many units it is cut, and one with many columns keeps all members busy.
 const Plan = struct {
     group: *const Group,
     panels_per_unit: u32,
@@ -195,7 +195,7 @@ fn stream(plan: Plan, job: *const Job, tiles: *amx.Tiles) void {
             const end = @min(claimed.end, place.passed + item.panels());
             const bytes = item.kind().panelBytes(item.k);
             // The last panels apart: while they are read it shows what the member claims next.
-            const last = @max(unit, end -| @as(u32, @intCast((read_ahead.bytes + bytes - 1) / bytes)));
+            const last = @max(unit, end -| @as(u32, @intCast((read_ahead.far_bytes + bytes - 1) / bytes)));
             if (last > unit) streamPanels(plan, place, unit, last, weightsOf(plan, place, last), tiles);
             upcoming = if (end < claimed.end) end else job.upcoming(plan.units);
             streamPanels(plan, place, last, end, weightsOf(plan, place, upcoming), tiles);

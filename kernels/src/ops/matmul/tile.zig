@@ -101,12 +101,20 @@ const Course = struct {
         return .{ .end = end, .jump = if (claim.next) |next| @intFromPtr(next) -% end else 0 };
     }
 
-    /// What is read `read_ahead.bytes` later.
-    fn ahead(course: Course, at: *const anyopaque) [*]const u8 {
-        const later = @intFromPtr(at) + read_ahead.bytes;
-        return @ptrFromInt(if (later < course.end) later else later +% course.jump);
+    /// What is read after the chunk.
+    fn later(course: Course, chunk: *const anyopaque) Later {
+        return .{ .near = course.ahead(chunk, read_ahead.near_bytes), .far = course.ahead(chunk, read_ahead.far_bytes) };
+    }
+
+    /// What is read `bytes` later.
+    fn ahead(course: Course, chunk: *const anyopaque, bytes: usize) [*]const u8 {
+        const address = @intFromPtr(chunk) + bytes;
+        return @ptrFromInt(if (address < course.end) address else address +% course.jump);
     }
 };
+
+/// Places to prefetch into the first-level cache and into the second-level one.
+const Later = struct { near: [*]const u8, far: [*]const u8 };
 
 /// Panels as they lie in memory.
 pub fn PackedSource(comptime format: Format) type {
@@ -117,7 +125,7 @@ pub fn PackedSource(comptime format: Format) type {
         /// First row within the panel.
         row: usize,
         /// What is read some time after the chunk, on a processor that wants to be told with few columns, too.
-        later: ?[*]const u8 = null,
+        later: ?Later = null,
 
         const Source = @This();
 
@@ -126,10 +134,32 @@ pub fn PackedSource(comptime format: Format) type {
             const share = @sizeOf(Chunk) / parts;
             const lines = (share + 63) / 64;
             if (source.later) |later| {
-                inline for (0..lines) |line| @prefetch(later + part * share + 64 * line, .{ .locality = read_ahead.locality });
+                inline for (0..lines) |line| @prefetch(later.far + part * share + 64 * line, .{ .locality = read_ahead.far_locality });
             } else if (columns >= (if (format.integer().isSigned()) 6 else 4)) {
                 const at = @as([*]const u8, @ptrCast(source.chunk)) + part * share + prefetch_bytes;
                 inline for (0..lines) |line| @prefetch(at + 64 * line, .{});
+            }
+        }
+
+        /// As `prefetch`, before unit `index` of a part's `units`. With `later` each unit asks for some of the lines, from both
+        /// places: with one to four columns of Q4_K 1.06 to 1.12 times as fast as all of them at once, from the far one alone.
+        pub inline fn prefetchBefore(
+            source: Source,
+            comptime columns: usize,
+            part: usize,
+            comptime parts: usize,
+            comptime index: usize,
+            comptime units: usize,
+        ) void {
+            const later = source.later orelse {
+                if (index == 0) source.prefetch(columns, part, parts);
+                return;
+            };
+            const share = @sizeOf(Chunk) / parts;
+            const lines = (share + 63) / 64;
+            inline for (lines * index / units..lines * (index + 1) / units) |line| {
+                @prefetch(later.far + part * share + 64 * line, .{ .locality = read_ahead.far_locality });
+                @prefetch(later.near + part * share + 64 * line, .{});
             }
         }
 
@@ -198,11 +228,11 @@ inline fn chunkWithMins(
             }
         }
         inline for (0..2) |parity| {
-            source.prefetch(C, 2 * pair + parity, 8);
             inline for (0..4 / units_per_scale) |part| {
                 var partial: [C][G]simd.Partial = undefined;
                 inline for (0..units_per_scale) |i| {
                     const u = part * units_per_scale + i;
+                    source.prefetchBefore(C, pair, 4, 4 * parity + u, 8);
                     var units: [G]Unit = undefined;
                     inline for (0..G) |g| units[g] = source.unit(2 * pair + parity, u, g);
                     inline for (0..C) |c| {
@@ -334,12 +364,12 @@ inline fn blockUnsigned(
     const traits = comptime format.integer();
     // As int16: of nibbles all eight dot products fit, 2 · 15 · 127 · 8 = 30,480; of five bits four, 2 · 31 · 127 · 4 = 31,496.
     const units_at_once = comptime unitsWithin(traits.dotsWithin(simd.partial_max) / 2);
-    source.prefetch(C, place.part, 2);
     var sums: [C][G]simd.RowI32 = undefined;
     inline for (0..4 / units_at_once) |part| {
         var partial: [C][G]simd.Partial = undefined;
         inline for (0..units_at_once) |i| {
             const u = part * units_at_once + i;
+            source.prefetchBefore(C, place.part, 2, u, 4);
             var units: [G]Unit = undefined;
             inline for (0..G) |g| units[g] = source.unit(place.part, u, g);
             inline for (0..C) |c| {
@@ -432,11 +462,11 @@ fn multiply(
     const asks = read_ahead.pays();
     switch (comptime format.integer().activation) {
         .per256 => for (0..k / 256) |i| {
-            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .later = if (asks) course.ahead(&chunks[i]) else null };
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .later = if (asks) course.later(&chunks[i]) else null };
             chunk256(format, C, G, source, columns, i, &acc);
         },
         .per32 => for (0..(k + 63) / 64) |i| {
-            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .later = if (asks) course.ahead(&chunks[i]) else null };
+            const source: PackedSource(format) = .{ .chunk = &chunks[i], .row = row, .later = if (asks) course.later(&chunks[i]) else null };
             block32(format, C, G, source, columns, .{ .part = 0, .group = i / 4, .index = i % 4 * 2 }, &acc);
             if (64 * i + 32 == k) break;
             block32(format, C, G, source, columns, .{ .part = 1, .group = i / 4, .index = i % 4 * 2 + 1 }, &acc);
