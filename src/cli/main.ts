@@ -45,8 +45,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       return 2;
     case "command":
       try {
+        // Before the words are read: what it needs, an engine's worker among it, is loaded meanwhile.
+        const action = ACTIONS[line.command]();
+        action.catch(() => {}); // told below, unless the words are wrong, too
         const args = parseCommand(await COMMANDS[line.command](), line.words);
-        return await (await ACTIONS[line.command]())(args);
+        return await (await action)(args);
       } catch (error) {
         return report(error);
       }
