@@ -26,11 +26,22 @@ Deno.test("shells and assets need no key, data does; nothing in them is inline",
     assertMatch(policy, /default-src 'none'.*script-src 'self'.*require-trusted-types-for 'script'/);
     assert(!/unsafe|\*|https?:/.test(policy), policy);
   }
-  for (const path of ["/ui/feed", "/v1/models", "/docs", "/metrics"]) {
+  for (const path of ["/ui/feed", "/v1/models", "/openapi.json", "/metrics"]) {
     const response = await server.get(path, HTML);
     assertEquals(response.status, 401, path);
     await response.body?.cancel();
   }
+  // Browsers send no key by themselves: what they are shown instead asks for it.
+  const leads = [["/docs", "/ui/docs"], ["/docs/", "/ui/docs"], ["/ui", "/"], ["/ui/", "/"]];
+  for (const [path, to] of [...leads, ["/favicon.ico", "/ui/assets/icon.svg"]]) {
+    const { status, headers, body } = await server.get(path, { ...HTML, redirect: "manual" });
+    assertEquals([status, headers.get("location")], [302, to], path);
+    await body?.cancel();
+  }
+  const withKey = { headers: { ...HTML.headers, "x-api-key": "right-key-1" } };
+  assertMatch(await (await server.get("/docs", withKey)).text(), /<title>/);
+  const program = await server.get("/docs");
+  assertEquals([program.status, (await program.json()).error.code], [401, "missing_api_key"]);
   // Who is no browser is told what this is.
   assertEquals((await (await server.get("/")).json()).name, "kumi");
 });

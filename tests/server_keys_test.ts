@@ -200,6 +200,8 @@ Deno.test("a key asks the models and classes that it may, and sees no others", a
   assertEquals(sumOf(metrics, "kumi:model_loads_total"), 0);
   assertEquals(await list(SHOP, "/v1/models", "data", "id"), ["small"]);
   assertEquals(await list(DESK, "/v1/models", "data", "id"), ["small", "large"]);
+  const [small] = (await (await fetch(`${server.url}/v1/models`, bearer(SHOP))).json()).data;
+  assertEquals([small.kumi.classes, small.kumi.default_class], [["batch"], "batch"]);
   assertEquals((await list(SHOP, "/api/tags", "models", "name")).length, 1);
   await errorOf(fetch(`${server.url}/v1/models/large`, bearer(SHOP)), 403);
   // Its requests have its first class where they name none.

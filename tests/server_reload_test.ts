@@ -84,6 +84,14 @@ Deno.test({
     await write(`${first}`, { keys: [{ ...admin, requestsPerMinute: 5 }] });
     const reloaded = await fetch(`${url}/admin/reload`, { method: "POST", headers: { "x-api-key": ROOT } });
     assertEquals(await reloaded.json(), { keys: 2, changed: ["keys"], waiting: [] });
+    await until('kumi: /admin/reload was asked for by "root" (request ');
+    await until("kumi: read again: 2 API keys; changed: keys\n");
+    await write(`${first}${SHOP} again\n`, {});
+    await hangup(`kumi: nothing has changed: ${keyFile}, line 3: this key is in line 1 already\n`);
+    await write(first, { keys: [admin, { name: "shop", classes: ["bach"] }] });
+    await hangup(
+      'kumi: nothing has changed: keys, "shop": there is no class "bach"; there is interactive, batch\n',
+    );
     assertEquals((await ask(url, DESK))[0], 401);
     isLoaded = false;
     await Promise.all(load);

@@ -274,7 +274,9 @@ Deno.test("an error within a stream counts as the upstream's failure", async () 
 
 Deno.test("a request that is wrong is so everywhere: nobody else is asked", async () => {
   const response = () =>
-    Response.json({ error: { message: "max_tokens is too large", code: "too_large" } }, { status: 400 });
+    Response.json({ error: { message: "max_tokens is too large", code: "too_large", param: "max_tokens" } }, {
+      status: 400,
+    });
   await using both = await withUpstream({ response });
   const error = await errorOf(both.server.ask(TEXT, PROMPT), 400);
   assertEquals([error.message, error.code], ["max_tokens is too large", "too_large"]);
@@ -401,7 +403,15 @@ Deno.test("a cap on cost sends requests back", async () => {
   assertEquals([await ask(), await ask(), await ask()], ["gpu: rule", "gpu: rule", "here: cap"]);
   assertEquals(there.seen.length, 2);
   const large = { ...QUESTION, model: "large", max_tokens: 50 };
-  assertEquals((await errorOf(server.ask(CHAT, large), 429)).code, "cost_cap");
+  const capped = await errorOf(server.ask(CHAT, large), 429);
+  assertEquals(
+    [capped.code, capped.headers.get("retry-after")],
+    ["cost_cap", "86400"],
+    "it alone costs more",
+  );
+  const soon = await errorOf(server.ask(CHAT, { ...large, max_tokens: 5 }), 429);
+  const seconds = Number(soon.headers.get("retry-after"));
+  assert(seconds > 3400 && seconds <= 3600, `${seconds}`);
 });
 
 Deno.test("what is said in tokens of the model here stays here", async () => {
@@ -415,6 +425,15 @@ Deno.test("what is said in tokens of the model here stays here", async () => {
   assertEquals([there.seen.length, server.here.asked.length], [0, stays.length + 2]);
   await (await server.ask(TEXT, { ...PROMPT, logit_bias: {}, stop_token_ids: [], prompt: ["a"] })).text();
   assertEquals(there.seen.length, 1);
+  // What comes back is answered here, or nowhere.
+  const via = there.seen[0].headers.get("x-kumi-via");
+  const back = { headers: { "x-kumi-via": `other, ${via}` } };
+  await (await server.ask(TEXT, PROMPT, back)).text();
+  assertEquals(
+    (await errorOf(server.ask(CHAT, { ...QUESTION, model: "large" }, back), 508)).code,
+    "loop_detected",
+  );
+  assertEquals([there.seen.length, server.here.asked.length], [1, stays.length + 3]);
 });
 
 Deno.test("models of upstreams are named, and take fields that the models here do not know", async () => {

@@ -65,7 +65,7 @@ Deno.test("two servers answer alike, and the first one's metrics say who did", a
   assertEquals(sample(text, "vllm:request_success_total", { class: "batch", finished_reason: "stop" }), 1);
   // What came from a server goes to no further one.
   const hop = { headers: { "x-kumi-hop": "1" } };
-  assertEquals((await errorOf(server.post(CHAT, { ...body, model: "elsewhere" }, hop), 400)).param, "model");
+  assertEquals((await errorOf(server.post(CHAT, { ...body, model: "elsewhere" }, hop), 404)).param, "model");
 });
 
 Deno.test("an engine that has more to do than it promises says so before, and the next request goes elsewhere", async () => {

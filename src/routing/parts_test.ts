@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { mayGo, strictest } from "./data_label.ts";
 import { Pace } from "./pace.ts";
 import { isPlausible, roughTokens } from "./rough_tokens.ts";
-import { checkRouting, type RoutingRules } from "./rules.ts";
+import { checkRouting, checkRuleClasses, type RoutingRules } from "./rules.ts";
 import { costOf, Spending } from "./spending.ts";
 import { TrafficSide } from "./traffic_side.ts";
 
@@ -135,6 +135,21 @@ Deno.test("checkRouting() names what cannot be", () => {
   assertEquals(
     problem({ upstreams: [{ ...gpu, caps: { perDay: -1 } }] }),
     'Upstream "gpu": "perDay" must be at least 0, current value is -1',
+  );
+  assertEquals(
+    problem({ upstreams: [{ ...gpu, caps: { perDay: 1 } }] }),
+    'Upstream "gpu": "caps" need a "price"',
+  );
+  assertEquals(problem({ caps: { perDay: 1 } }), 'routing: "caps" need a "price"');
+  assertEquals(problem({ rules: [{ models: ["m", "n"] }] }), 'rules[0]: no upstream has a model "n"');
+  assertEquals(
+    problem({ rules: [{ promptTokensMin: 100, promptTokensMax: 1 }] }),
+    'rules[0]: "promptTokensMin" must be at most "promptTokensMax", current values are 100 and 1',
+  );
+  assertThrows(
+    () => checkRuleClasses({ rules: [{ classes: ["a"] }, { classes: ["b"] }] }, new Set("a")),
+    RangeError,
+    'rules[1]: there is no class "b"; there is a',
   );
   assertEquals(
     problem({ upstreams: [{ ...gpu, capacity: 0 }] }),

@@ -206,6 +206,20 @@ export class RoutePolicy {
     return Math.min(...waits, Infinity);
   }
 
+  /** Ms until caps let a request go to one of the upstreams that have its model; Infinity: they never do. */
+  capWaitMs(request: RouteRequest, now: number): number {
+    const waits = this.#upstreams.filter(({ rules }) =>
+      mayGo(request.data, rules.data) && rules.models.some(({ name }) => name === request.model)
+    ).map((each) => {
+      const cost = expectedCost(each, request);
+      return Math.max(
+        each.spending.untilAllows(cost, each.rules.caps ?? {}, now),
+        this.#spending.untilAllows(cost, this.#rules.caps ?? {}, now),
+      );
+    });
+    return Math.min(...waits, Infinity);
+  }
+
   /** What each upstream has cost in the last day. */
   spentMinutes(now: number): SpentMinutes {
     return Object.fromEntries(

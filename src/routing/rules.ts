@@ -116,9 +116,10 @@ export function checkRouting({ upstreams, rules = [], caps, margin, holdMs, wait
     names.add(name);
     checkUpstream(upstream);
   }
-  checkCaps("routing", caps);
+  checkCaps("routing", caps, upstreams.some(({ price }) => price !== undefined));
   atLeast("routing", { margin, holdMs, waitMs });
-  rules.forEach((rule, i) => checkRule(rule, `rules[${i}]`, names));
+  const models = new Set(upstreams.flatMap((each) => each.models.map(({ name }) => name)));
+  rules.forEach((rule, i) => checkRule(rule, `rules[${i}]`, { upstreams: names, models }));
 }
 
 function checkUpstream({ name, models, data, capacity, price, caps }: UpstreamRules): void {
@@ -141,12 +142,36 @@ function checkUpstream({ name, models, data, capacity, price, caps }: UpstreamRu
     throw new RangeError(`${where}: "capacity" must be a positive integer, current value is ${capacity}`);
   }
   atLeast(where, { ...price });
-  checkCaps(where, caps);
+  checkCaps(where, caps, price !== undefined);
 }
 
-function checkRule(rule: RouteRule, where: string, upstreams: ReadonlySet<string>): void {
+/** Throws a RangeError for classes that no request has. */
+export function checkRuleClasses(
+  { rules = [] }: Pick<RoutingRules, "rules">,
+  known: ReadonlySet<string>,
+): void {
+  for (const [i, { classes = [] }] of rules.entries()) {
+    const unknown = classes.find((name) => !known.has(name));
+    if (unknown === undefined) continue;
+    throw new RangeError(
+      `rules[${i}]: there is no class ${JSON.stringify(unknown)}; there is ${[...known].join(", ")}`,
+    );
+  }
+}
+
+/** Names of what there is. */
+interface Known {
+  readonly upstreams: ReadonlySet<string>;
+  readonly models: ReadonlySet<string>;
+}
+
+function checkRule(rule: RouteRule, where: string, { upstreams, models }: Known): void {
   const unknown = rule.upstreams?.find((name) => !upstreams.has(name));
   if (unknown !== undefined) throw new RangeError(`${where}: there is no upstream "${unknown}"`);
+  const model = rule.models?.find((name) => !models.has(name));
+  if (model !== undefined) {
+    throw new RangeError(`${where}: no upstream has a model ${JSON.stringify(model)}`);
+  }
   if (rule.way !== undefined && !WAYS.includes(rule.way)) {
     throw new RangeError(`${where}: "way" must be one of ${WAYS.join(", ")}, current value is ${rule.way}`);
   }
@@ -158,10 +183,18 @@ function checkRule(rule: RouteRule, where: string, upstreams: ReadonlySet<string
   }
   const { promptTokensMin, promptTokensMax, waitMs } = rule;
   atLeast(where, { promptTokensMin, promptTokensMax, waitMs });
+  if ((promptTokensMin ?? 0) > (promptTokensMax ?? Infinity)) {
+    throw new RangeError(
+      `${where}: "promptTokensMin" must be at most "promptTokensMax", current values are ${promptTokensMin} and ${promptTokensMax}`,
+    );
+  }
 }
 
-function checkCaps(where: string, caps: SpendCaps | undefined): void {
-  if (caps !== undefined) atLeast(where, { perHour: caps.perHour, perDay: caps.perDay });
+/** What costs nothing never comes to a cap. */
+function checkCaps(where: string, caps: SpendCaps | undefined, hasPrice: boolean): void {
+  if (caps === undefined) return;
+  atLeast(where, { perHour: caps.perHour, perDay: caps.perDay });
+  if (!hasPrice) throw new RangeError(`${where}: "caps" need a "price"`);
 }
 
 function atLeast(where: string, values: Readonly<Record<string, number | undefined>>): void {

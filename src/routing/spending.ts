@@ -77,6 +77,30 @@ export class Spending {
     return this.lastHour(now) + more <= perHour && this.lastDay(now) + more <= perDay;
   }
 
+  /** Ms until so much more may be spent, if nothing else is spent; Infinity: never. */
+  untilAllows(amount: number, { perHour = Infinity, perDay = Infinity }: SpendCaps, now: number): number {
+    const more = this.#reserved + amount;
+    return Math.max(
+      this.#until(perHour - more, HOUR_MINUTES, now),
+      this.#until(perDay - more, DAY_MINUTES, now),
+    );
+  }
+
+  /** Ms until the last `minutes` have cost no more than `most`. */
+  #until(most: number, minutes: number, now: number): number {
+    let sum = this.#since(now, minutes);
+    if (sum <= most) return 0;
+    if (most < 0) return Infinity;
+    const first = Math.floor(now / MINUTE_MS) - minutes;
+    const within = this.#minutes.entries().filter(([minute]) => minute > first).toArray();
+    for (const [minute, cost] of within.toSorted(([a], [b]) => a - b)) {
+      sum -= cost;
+      // Sums of fractions.
+      if (sum <= most + Number.EPSILON * most) return (minute + minutes) * MINUTE_MS - now;
+    }
+    return minutes * MINUTE_MS;
+  }
+
   #since(now: number, minutes: number): number {
     const first = Math.floor(now / MINUTE_MS) - minutes;
     let sum = 0;

@@ -16,6 +16,7 @@ const TYPES: Readonly<Record<number, string>> = {
   500: "server_error",
   502: "server_error",
   503: "server_error",
+  508: "server_error",
 };
 
 /** Details of an {@linkcode ApiError}. */

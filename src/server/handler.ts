@@ -1,10 +1,11 @@
 /** The HTTP interface as a handler for Deno.serve. @module */
 
-import { DEFAULT_CLASSES } from "../../scheduler/mod.ts";
+import { DEFAULT_CLASSES, type LatencyClass } from "../../scheduler/mod.ts";
 import { checkOptions, wrongType } from "../protocol/arguments.ts";
 import type { LoadProgress } from "../protocol/options/load.ts";
 import type { Model } from "../client/model.ts";
 import { Accounts } from "./accounts/accounts.ts";
+import type { KnownNames } from "./accounts/rules.ts";
 import { Usage } from "./accounts/usage.ts";
 import { keepUsage } from "./accounts/usage_file.ts";
 import { Batches } from "./batches/batches.ts";
@@ -92,6 +93,7 @@ export function handlerOf(
       }),
     settled: host.settled,
     routing,
+    classes,
   });
   return Object.assign(handle, {
     readiness: () => service.readiness(),
@@ -123,6 +125,7 @@ export function sharedHandlerOf(models: SharedModels, options: HandlerOptions): 
     watch: (figures) => watchShared(models, { ...options, ...figures, ...watching(options, routing) }),
     settled: Promise.resolve(),
     routing,
+    classes: models.known().flatMap(({ name }) => models.classesOf(name)),
   });
   return Object.assign(handle, {
     drain: own.drain,
@@ -147,6 +150,18 @@ interface Sources {
   readonly settled: Promise<void>;
   /** Other servers, where there are any. */
   readonly routing?: Routing;
+  /** The latency classes of all models. */
+  readonly classes: readonly LatencyClass[];
+}
+
+/** What rules of keys may name. */
+function namesOf(models: Models, { routing, classes }: Pick<Sources, "routing" | "classes">): KnownNames {
+  const elsewhere = new Set(routing?.policy.models.map(({ name }) => name));
+  return {
+    classes: [...new Set(classes.map(({ name }) => name))],
+    hasModel: (name) => models.served(name) !== undefined || elsewhere.has(name),
+    mayGrow: models.mayGrow,
+  };
 }
 
 /** Changes all or nothing: only keys can be refused, and they come first. */
@@ -162,10 +177,14 @@ function changer(service: Service, front: Front, routing?: Routing): Handler["up
   };
 }
 
-function assemble(models: Models, options: HandlerOptions, { watch, settled, routing }: Sources) {
+function assemble(models: Models, options: HandlerOptions, sources: Sources) {
+  const { watch, settled, routing } = sources;
   // What was made ends again where something below cannot be.
   using made = new DisposableStack();
-  const usage = new Usage(new Accounts(options), models.isShared ? {} : { model: models.first });
+  const usage = new Usage(
+    new Accounts(options, namesOf(models, sources)),
+    models.isShared ? {} : { model: models.first },
+  );
   if (options.usageFile !== undefined) {
     made.adopt(keepUsage(usage, options.usageFile), (file) => file.close());
   }

@@ -70,6 +70,8 @@ export interface ListedModel {
 export interface Models {
   /** Whether they come and go: each is in memory when it is asked for, as far as there is room. */
   readonly isShared: boolean;
+  /** Whether there may be more of them later. */
+  readonly mayGrow: boolean;
   /** Name of the one that answers requests that choose none. */
   readonly first: string;
   /** All of them. Throws an ApiError, 503, where they cannot be told yet. */
@@ -104,6 +106,7 @@ export function noSuchModel(names: readonly string[]): never {
 /** Models that stay for as long as the server does: one in most of them. */
 export class FixedModels implements Models {
   readonly isShared = false;
+  readonly mayGrow = false;
   readonly #leases: readonly [Lease, ...Lease[]];
   readonly #aliases: readonly string[];
 

@@ -48,11 +48,12 @@ function rowOf({ id, kumi = {} }: Told): string[] {
     requests === undefined
       ? ""
       : `${requests.running}${requests.waiting > 0 ? `, ${requests.waiting} wait` : ""}`,
-    kumi.state === undefined ? "never" : isHere ? leaves(expires_at) : "",
+    kumi.state === undefined ? "never" : isHere ? leaves(expires_at, requests?.running ?? 0) : "",
   ];
 }
 
-function leaves(at: string | null | undefined): string {
+function leaves(at: string | null | undefined, running: number): string {
+  if (running > 0) return "not while in use";
   if (typeof at !== "string") return "when its room is needed";
   const ms = Date.parse(at) - Date.now();
   return ms > 0 ? `in ${formatDuration(ms)}` : "now";

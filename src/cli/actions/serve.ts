@@ -105,33 +105,41 @@ export async function runServer(args: Arguments): Promise<number> {
   }
   const reloader = new Reloader(sources, settings);
   let server: RunningServer | undefined;
-  const onReload = () => reloader.reload((changes) => server!.update(changes));
+  const onReload = () => sayReloaded(() => reloader.reload((changes) => server!.update(changes)));
   return await runUntilSignal(() => server = start({ ...all, onReload }, models), {
     exitWithParent,
-    onHangup: () => sayReloaded(onReload),
+    onHangup: () => {
+      try {
+        onReload();
+      } catch {
+        // It was told.
+      }
+    },
   });
 }
 
-/** What became of SIGHUP. */
-function sayReloaded(reload: () => Reloaded): void {
+/** Tells what became of reading settings again, whoever wanted it. */
+function sayReloaded(reload: () => Reloaded): Reloaded {
   try {
-    const { keys, changed, waiting } = reload();
+    const reloaded = reload();
+    const { keys, changed, waiting } = reloaded;
     printNote(
       `kumi: read again: ${counted(keys, "API key")}` +
         (changed.length === 0 ? "" : `; changed: ${changed.join(", ")}`),
     );
     if (waiting.length > 0) printNote(`kumi: only a new start changes ${waiting.join(", ")}`);
+    return reloaded;
   } catch (error) {
     printNote(`kumi: nothing has changed: ${oneLine((error as Error).message)}`);
+    throw error;
   }
 }
 
 /** Starts a server of one model, or of several. Throws a UsageError for models that cannot be. */
 function start(options: Omit<ServeOptions, "model" | "aliases">, { isShared: _, ...models }: ServedModels) {
-  if ("model" in models) return startServer({ ...options, ...models });
-  const { modelsDir } = models;
-  if (modelsDir !== undefined) checkFolder(modelsDir);
+  if (!("model" in models) && models.modelsDir !== undefined) checkFolder(models.modelsDir);
   try {
+    if ("model" in models) return startServer({ ...options, ...models });
     const onNote = (note: string) => printNote(`kumi: ${oneLine(note)}`);
     return serveModels({ ...options, ...models, onNote } as ServeModelsOptions);
   } catch (error) {

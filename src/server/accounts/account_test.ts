@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ApiError } from "../api_error.ts";
 import { Account } from "./account.ts";
 import { Accounts } from "./accounts.ts";
+import { checkRuleNames } from "./rules.ts";
 
 const refusal = (account: Account, now: number) => assertThrows(() => account.enter(now), ApiError);
 
@@ -82,10 +83,14 @@ Deno.test("Account checks models, classes and who is an administrator", () => {
 
 Deno.test("Accounts.replace() changes keys and rules, and forgets nothing that was counted", () => {
   const keys = [{ key: "key-of-shop-1", name: "shop" }, "key-without-name"];
+  const known = { classes: ["batch"], hasModel: (name: string) => name === "m", mayGrow: false };
+  assertEquals(checkRuleNames([{ name: "*", models: ["n"] }], { ...known, mayGrow: true }), [
+    'keys, "*": there is no model "n" yet',
+  ]);
   const accounts = new Accounts({
     apiKeys: keys,
     keys: [{ name: "shop", requestsPerMinute: 1 }, { name: "*", tokensPerDay: 5 }],
-  });
+  }, known);
   const tenantOf = (key: string) => accounts.tenant(new Headers({ "x-api-key": key }));
   const shop = accounts.of(tenantOf("key-of-shop-1"))!;
   const other = accounts.of(tenantOf("key-without-name"))!;
@@ -107,6 +112,12 @@ Deno.test("Accounts.replace() changes keys and rules, and forgets nothing that w
       [{ apiKeys: [], keys: [] }, "open to all"],
       [{ apiKeys: ["key-of-shop-3"], keys: [{ name: "shop" }] }, 'no API key is called "shop"'],
       [{ apiKeys: keys, keys: [{ name: "*" }, { name: "*" }] }, "twice"],
+      [{ apiKeys: [...keys, "key-of-shop-1"], keys: [] }, "API key 3 is API key 1 again"],
+      [
+        { apiKeys: keys, keys: [{ name: "*", classes: ["bach"] }] },
+        'keys, "*": there is no class "bach"; there is batch',
+      ],
+      [{ apiKeys: keys, keys: [{ name: "*", models: ["m", "n"] }] }, 'keys, "*": there is no model "n"'],
     ] as const
   ) {
     assertThrows(() => accounts.replace(wrong), RangeError, message);

@@ -1,8 +1,17 @@
 /** All keys of a server, and whose they are. Keys and rules change while it runs. @module */
 
 import { ApiKeys, tenantOf } from "../guard/keys.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printNote } from "../../process/print.ts";
 import { Account } from "./account.ts";
-import { asApiKey, checkKeyRules, type KeyOptions, OTHERS } from "./rules.ts";
+import {
+  asApiKey,
+  checkKeyRules,
+  checkRuleNames,
+  type KeyOptions,
+  type KnownNames,
+  OTHERS,
+} from "./rules.ts";
 
 /** Enough of the hash of a key to tell it from others. */
 const TENANT_SHOWN = 8;
@@ -18,8 +27,11 @@ export class Accounts {
   /** By tenant. Requests of keys that are gone may still be under way. */
   readonly #byTenant = new Map<string, Account>();
 
-  /** Throws a RangeError for keys and rules that cannot be. */
-  constructor(options: KeyOptions = {}) {
+  readonly #known?: KnownNames;
+
+  /** `known`: names that rules may have; default: any. Throws a RangeError for keys and rules that cannot be. */
+  constructor(options: KeyOptions = {}, known?: KnownNames) {
+    this.#known = known;
     this.replace(options);
   }
 
@@ -54,10 +66,12 @@ export class Accounts {
   replace(changes: KeyOptions): void {
     const { apiKeys = this.#options.apiKeys ?? [], keys = this.#options.keys ?? [] } = changes;
     checkKeyRules({ apiKeys, keys });
+    const notes = this.#known === undefined ? [] : checkRuleNames(keys, this.#known);
     const given = apiKeys.map(asApiKey);
     const isOpened = given.length === 0 && (this.#options.apiKeys ?? []).length > 0;
     if (isOpened) throw new RangeError("Without any API keys the server would be open to all");
     this.#keys = new ApiKeys(given.map(({ key }) => key));
+    for (const note of notes) printNote(`kumi: ${oneLine(note)}`);
     this.#options = { apiKeys, keys };
     const rules = new Map(keys.map((each) => [each.name, each]));
     const rulesOf = (name: string) => rules.get(name) ?? rules.get(OTHERS) ?? { name };

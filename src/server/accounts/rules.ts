@@ -76,13 +76,57 @@ export const KEY_SETTINGS: ListKind<ObjectKind<KeyRules>> = list(
   "a list of rules for keys",
 );
 
+/** Names that rules may have. */
+export interface KnownNames {
+  /** Of latency classes. */
+  readonly classes: readonly string[];
+  /** Whether requests may name a model so. */
+  readonly hasModel: (name: string) => boolean;
+  /** Whether models may come that are not there yet. */
+  readonly mayGrow: boolean;
+}
+
+/**
+ * Throws a RangeError for rules with classes or models that there are not: nobody would notice. Gives a sentence for each model
+ * that may still come.
+ */
+export function checkRuleNames(
+  keys: readonly KeyRules[],
+  { classes: known, hasModel, mayGrow }: KnownNames,
+): string[] {
+  const notes: string[] = [];
+  for (const { name, classes = [], models = [] } of keys) {
+    const where = `keys, ${JSON.stringify(name)}`;
+    const none = classes.find((each) => !known.includes(each));
+    if (none !== undefined) {
+      throw new RangeError(
+        `${where}: there is no class ${JSON.stringify(none)}; there is ${known.join(", ")}`,
+      );
+    }
+    for (const model of models.filter((each) => !hasModel(each))) {
+      const message = `${where}: there is no model ${JSON.stringify(model)}`;
+      if (!mayGrow) throw new RangeError(message);
+      notes.push(`${message} yet`);
+    }
+  }
+  return notes;
+}
+
 /** The key with its name, if it has one. */
 export function asApiKey(key: string | ApiKey): ApiKey {
   return typeof key === "string" ? { key } : key;
 }
 
-/** Throws a RangeError for rules that two times are of one name, or of a name that no key has: they would be of no effect. */
+/**
+ * Throws a RangeError for rules that two times are of one name, or of a name that no key has: they would be of no effect; and for
+ * a key that is there twice: it would have one of its names.
+ */
 export function checkKeyRules({ apiKeys = [], keys = [] }: KeyOptions): void {
+  const places = new Map<string, number>();
+  for (const [i, { key }] of apiKeys.map(asApiKey).entries()) {
+    if (places.has(key)) throw new RangeError(`API key ${i + 1} is API key ${places.get(key)! + 1} again`);
+    places.set(key, i);
+  }
   const known = new Set([OTHERS, ...apiKeys.flatMap((each) => asApiKey(each).name ?? [])]);
   const seen = new Set<string>();
   for (const { name } of keys) {

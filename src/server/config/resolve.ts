@@ -48,21 +48,47 @@ export function resolveSettings(sources: ConfigSources): Settings {
   const file = readConfig(sources);
   const given: Record<string, unknown> = {}, settings: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    given[name] = fromFlag(sources, name, setting) ?? fromVariable(sources, name, setting) ?? file[name];
+    const flag = fromFlag(sources, name, setting), variable = fromVariable(sources, name, setting);
+    given[name] = flag ?? variable ?? file[name];
     const value = given[name] ?? setting.fallback;
-    checkText(name, setting, value);
+    const place = flag !== undefined
+      ? `--${flagOf(name)}`
+      : variable !== undefined
+      ? variableOf(name)
+      : `${configFile(sources)}: "${name}"`;
+    checkText(place, setting, value);
     settings[name] = value;
   }
   checkNeeds(given);
   for (const [i, { keepAlive }] of ((settings.models ?? []) as { keepAlive?: string }[]).entries()) {
-    checkText(`models[${i}].keepAlive`, SETTINGS.keepAlive, keepAlive);
+    checkText(`${configFile(sources)}: "models[${i}].keepAlive"`, SETTINGS.keepAlive, keepAlive);
   }
   const load = collect(settableBy("operator", LOAD), (option) => {
     const value = settings[settingName(option)];
     // A switch that is off leaves an option without a default to the system.
     return value === false && option.default === undefined ? undefined : value;
   });
+  checkDrafts(load, (settings.models ?? []) as readonly Drafting[]);
   return { ...settings, load } as unknown as Settings;
+}
+
+/** What says how a model guesses ahead. */
+interface Drafting {
+  readonly draft?: string;
+  readonly speculation?: string;
+}
+
+/** A draft model that nobody asks would only take memory. */
+function checkDrafts({ speculation, draft }: Drafting, models: readonly Drafting[]): void {
+  const what = "a draft model is never asked where nothing is guessed";
+  if (draft !== undefined && speculation === "off") {
+    throw new ConfigError(`--draft and --speculation off: ${what}`);
+  }
+  for (const [i, { draft, speculation: own = speculation }] of models.entries()) {
+    if (draft !== undefined && own === "off") {
+      throw new ConfigError(`models[${i}]: "draft", and "speculation" is "off": ${what}`);
+    }
+  }
 }
 
 /** What would have no effect is a mistake of whoever set it. */
@@ -78,12 +104,13 @@ function checkNeeds(given: Readonly<Record<string, unknown>>): void {
  * The value stays as it is: a list of CPUs is read where the machine is known, when the server already
  * listens.
  */
-function checkText(name: string, { read }: Setting, value: unknown): void {
+function checkText(place: string, { read }: Setting, value: unknown): void {
   if (read === undefined || typeof value !== "string") return;
   try {
     read(value);
   } catch (error) {
-    throw new ConfigError(`${name}: ${(error as Error).message}`);
+    const { message } = error as Error;
+    throw new ConfigError(`${place}${message.startsWith("must ") ? "" : ":"} ${message}`);
   }
 }
 
@@ -270,8 +297,15 @@ function readKeys({ apiKeys }: Settings, sources: ConfigSources): ApiKey[] {
   const unnamed = listed.map((key) => ({ key }));
   if (apiKeys === undefined) return unnamed;
   const keys = parseKeyFile(read(sources, apiKeys, "file with API keys"));
+  const places = new Map(listed.map((key) => [key, "in KUMI_API_KEYS"]));
   for (const { key, line } of keys) {
     if (!isApiKey(key)) throw new ConfigError(`${apiKeys}, line ${line}: ${KEY_RULE}`);
+    // It would be under one of its names, and the rules of the other would not hold.
+    const place = places.get(key);
+    if (place !== undefined) {
+      throw new ConfigError(`${apiKeys}, line ${line}: this key is ${place} already`);
+    }
+    places.set(key, `in line ${line}`);
   }
   if (keys.length === 0) throw new ConfigError(`${apiKeys} has no API keys`);
   return [...unnamed, ...keys.map(({ line: _, ...key }) => key)];
@@ -298,10 +332,27 @@ function routingOptions(settings: Settings, sources: ConfigSources): RoutingOpti
   try {
     checkRouting(options);
     options.upstreams.forEach(checkPlace);
+    options.upstreams.forEach((upstream) => checkOther(upstream, settings));
   } catch (error) {
     throw new ConfigError((error as Error).message);
   }
   return options;
+}
+
+/** Throws a RangeError for an upstream that is the server itself. */
+function checkOther({ name, url }: UpstreamOptions, { host, port }: Settings): void {
+  const there = new URL(url);
+  if (port === 0 || there.protocol !== "http:" || Number(there.port || 80) !== port) return;
+  const local = ["localhost", "127.0.0.1", "[::1]"];
+  const own = /^(0\.0\.0\.0|\[?::\]?)$/.test(host)
+    ? [host, ...local]
+    : local.includes(host)
+    ? ["localhost", host]
+    : [host];
+  if (!own.includes(there.hostname)) return;
+  throw new RangeError(
+    `Upstream "${name}": "url" is this server itself, current value is ${JSON.stringify(url)}`,
+  );
 }
 
 /** An upstream with its key, from wherever it lies. */

@@ -79,7 +79,7 @@ Deno.test("serveOptions() reads keys from a file and the environment", () => {
   assertEquals(wrong({ env: { KUMI_API_KEYS: "long-enough,short" } }), `KUMI_API_KEYS, key 2: ${rule}`);
   assertEquals(
     wrong({ flags: { cpus: "3-1" } }),
-    'cpus: A list of CPUs is like "0-3,8": "3-1" ends before it begins',
+    '--cpus: A list of CPUs is like "0-3,8": "3-1" ends before it begins',
   );
   assertEquals(
     wrong({ flags: { "api-keys": "none.txt" } }),
@@ -206,6 +206,14 @@ Deno.test("serveOptions() names what is wrong with upstreams, and writes no key"
     refused(of({ url: "file:///etc/passwd" })),
     'Upstream "gpu": "url" must begin with http:// or https://, current value is "file:///etc/passwd"',
   );
+  for (
+    const [host, url] of [["127.0.0.1", "http://localhost:8080/v1"], ["0.0.0.0", "http://127.0.0.1:8080"]]
+  ) {
+    assertEquals(
+      refused({ host, upstreams: [{ ...UPSTREAM, url }] }),
+      `Upstream "gpu": "url" is this server itself, current value is "${url}"`,
+    );
+  }
   for (const url of ["https://user:secret-pass@host/v1", "https://host/v1?key=secret-pass"]) {
     assert(!refused(of({ url })).includes("secret-pass"));
   }
@@ -293,12 +301,12 @@ Deno.test("modelsOf() reads several models from flags and the configuration file
   assertThrows(
     () => of({ flags: { "memory-megabytes": "500" } }),
     ConfigError,
-    "memoryMegabytes is what several models share",
+    "--memory-megabytes is what several models share",
   );
   assertThrows(
     () => of({ flags: { "load-wait-seconds": "5" } }),
     ConfigError,
-    "loadWaitSeconds is for models that come and go",
+    "--load-wait-seconds is for models that come and go",
   );
   // One model that comes and goes.
   const [demo] = (of({ flags: { "keep-alive": "5m" } }) as { models: readonly unknown[] }).models;
@@ -307,32 +315,42 @@ Deno.test("modelsOf() reads several models from flags and the configuration file
 
 Deno.test("modelsOf() and resolveSettings() name what is wrong with models", () => {
   const wrong = (given: Given) => assertThrows(() => modelsOf(resolve(given)), ConfigError).message;
-  assertEquals(wrong({ flags: { alias: "x" } }), "alias must be NAME=MODEL, current value is x");
+  assertEquals(wrong({ flags: { alias: "x" } }), "--alias must be NAME=MODEL, current value is x");
   for (const model of ["=demo", "a=", "=", "b=demo\na="]) {
     assertEquals(
       wrong({ flags: { model } }),
-      `model must be MODEL or NAME=MODEL, current value is ${model.split("\n").at(-1)}`,
+      `--model must be MODEL or NAME=MODEL, current value is ${model.split("\n").at(-1)}`,
     );
   }
   assertEquals(
     wrong({ flags: { alias: "x=y" } }),
-    "alias: x is to be another name of y, which is no model here",
+    "--alias: x is to be another name of y, which is no model here",
   );
   assertEquals(
     wrong({ flags: { model: "a\nb", "model-name": "c" } }),
-    "modelName names one model: of several write --model NAME=MODEL",
+    "--model-name names one model: of several write --model NAME=MODEL",
   );
   assertEquals(
     wrong({ flags: { "keep-alive": "soon" } }),
-    "keepAlive: must be a duration such as 5m, 1h30m or 90 (seconds), current value is soon",
+    "--keep-alive must be a duration such as 5m, 1h30m or 90 (seconds), current value is soon",
+  );
+  assertEquals(
+    wrong({ flags: { draft: "demo", speculation: "off" } }),
+    "--draft and --speculation off: a draft model is never asked where nothing is guessed",
   );
   const file = (value: unknown) => wrong({ flags: { config: "c" }, files: { c: JSON.stringify(value) } });
+  assertEquals(file({ upstreams: {} }), 'c: "upstreams" must be a list, current value is an object');
+  assert(
+    file({ speculation: "off", models: [{ name: "a", model: "b", draft: "c" }] }).startsWith("models[0]:"),
+  );
   assertEquals(file({ models: [{ name: "a" }] }), 'c: "models[0].model" is missing');
   assertEquals(
     file({ models: [{ name: "a", model: "b", port: 1 }] }),
     'c: There is no field "models[0].port" here',
   );
   assert(
-    file({ models: [{ name: "a", model: "b", keepAlive: "x" }] }).startsWith("models[0].keepAlive: must be"),
+    file({ models: [{ name: "a", model: "b", keepAlive: "x" }] }).startsWith(
+      'c: "models[0].keepAlive" must be',
+    ),
   );
 });

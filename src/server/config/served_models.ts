@@ -42,12 +42,12 @@ export function servedModels(settings: Settings, defaultName: (model: string) =>
   if (!isShared) {
     if (loadWaitSeconds !== undefined) {
       throw new RangeError(
-        "loadWaitSeconds is for models that come and go: one model is loaded when the server starts, and requests are refused until then",
+        "--load-wait-seconds is for models that come and go: one model is loaded when the server starts, and requests are refused until then",
       );
     }
     if (memoryMegabytes !== undefined) {
       throw new RangeError(
-        "memoryMegabytes is what several models share: with one model, --context and --kv-tokens say what it takes",
+        "--memory-megabytes is what several models share: with one model, --context and --kv-tokens say what it takes",
       );
     }
     const { model, name } = flagged[0] ?? { model: SERVE_DEFAULTS.model };
@@ -55,12 +55,14 @@ export function servedModels(settings: Settings, defaultName: (model: string) =>
     const own = modelName ?? defaultName(model);
     const other = aliases.entries().find(([, of]) => of !== own);
     if (other !== undefined) {
-      throw new RangeError(`alias: ${other[0]} is to be another name of ${other[1]}, which is no model here`);
+      throw new RangeError(
+        `--alias: ${other[0]} is to be another name of ${other[1]}, which is no model here`,
+      );
     }
     return { isShared, model, modelName, aliases: [...aliases.keys()] };
   }
   if (settings.modelName !== undefined && flagged.length !== 1) {
-    throw new RangeError("modelName names one model: of several write --model NAME=MODEL");
+    throw new RangeError("--model-name names one model: of several write --model NAME=MODEL");
   }
   const named = flagged.map(({ name, model }): SharedModel => {
     return { name: settings.modelName ?? name ?? defaultName(model), model };
@@ -80,14 +82,14 @@ function readModel(text: string): { readonly name?: string; readonly model: stri
   const [, name, model] = NAMED.exec(text) ?? [];
   if (model !== undefined) return { name, model };
   if (!HALF.test(text)) return { model: text };
-  throw new RangeError(`model must be MODEL or NAME=MODEL, current value is ${text}`);
+  throw new RangeError(`--model must be MODEL or NAME=MODEL, current value is ${text}`);
 }
 
 function readAlias(text: string): [alias: string, name: string] {
   const at = text.indexOf("=");
   const [alias, name] = [text.slice(0, at), text.slice(at + 1)];
   if (at > 0 && name !== "" && nameProblem(alias) === null) return [alias, name];
-  throw new RangeError(`alias must be NAME=MODEL, current value is ${text}`);
+  throw new RangeError(`--alias must be NAME=MODEL, current value is ${text}`);
 }
 
 function modelOf({ name, model, aliases, keepAlive, noPrefixCache, ...own }: Entry): SharedModel {

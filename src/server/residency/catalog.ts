@@ -43,6 +43,11 @@ export class Catalog {
     );
   }
 
+  /** Whether files may come into its folder. */
+  get mayGrow(): boolean {
+    return this.#folder !== undefined;
+  }
+
   get all(): readonly SharedModel[] {
     return this.#all;
   }

@@ -94,6 +94,10 @@ export class SharedModels implements Models {
     this.#residents = new Residents({ budgetBytes: memoryBytes, keepAliveMs, turnMs });
   }
 
+  get mayGrow(): boolean {
+    return this.#options.catalog.mayGrow;
+  }
+
   get first(): string {
     return this.#options.catalog.all[0].name;
   }
@@ -231,7 +235,9 @@ export class SharedModels implements Models {
       defaultClass: defaultClass(classes),
       fileBytes: sizeOf(slot?.measured?.path ?? model.model),
       ...isHeld ? { heldBytes: this.#residents.bytesOf(name) } : {},
-      ...leavesAt === undefined || leavesAt === Infinity ? {} : { leavesAt: Date.now() + leavesAt - now },
+      ...leavesAt === undefined || leavesAt === Infinity || uses + waiting > 0
+        ? {}
+        : { leavesAt: Date.now() + leavesAt - now },
       uses,
       waiting,
       ...state === "loading" && slot?.progress !== undefined ? { progress: slot.progress } : {},

@@ -1,6 +1,8 @@
 /** POST /admin/…: what an administrator does to a running server. @module */
 
 import { ApiError, badField } from "../api_error.ts";
+import { oneLine } from "../../process/harmless.ts";
+import { printNote } from "../../process/print.ts";
 import type { Exchange, Route, Service } from "../service.ts";
 
 /** What whoever runs the server can have done; what is not there has no path. */
@@ -27,6 +29,7 @@ export function adminRoutes(service: Service, { onReload, onShutdown }: AdminAct
     path,
     handle: async (exchange) => {
       checkAdmin(service, exchange.tenant);
+      tell(service, path, exchange);
       return Response.json(await run(exchange));
     },
   });
@@ -35,7 +38,9 @@ export function adminRoutes(service: Service, { onReload, onShutdown }: AdminAct
     path,
     handle: async (exchange) => {
       service.accounts.of(exchange.tenant)?.checkAdmin();
-      return Response.json(await run(await modelIn(service, exchange), exchange));
+      const name = await modelIn(service, exchange);
+      tell(service, path, exchange, name);
+      return Response.json(await run(name, exchange));
     },
   });
   return [
@@ -50,6 +55,14 @@ export function adminRoutes(service: Service, { onReload, onShutdown }: AdminAct
       return { state: "draining" };
     })],
   ];
+}
+
+/** Who does something to the server stands in its log, before what comes of it. */
+function tell({ accounts }: Service, path: string, { tenant, id }: Exchange, model?: string): void {
+  const who = accounts.of(tenant)?.name;
+  const of = model === undefined ? "" : ` ${JSON.stringify(model)}`;
+  const asked = who === undefined ? "was asked for without a key" : `was asked for by ${JSON.stringify(who)}`;
+  printNote(`kumi: ${path}${oneLine(of)} ${oneLine(asked)} (request ${id})`);
 }
 
 /** Throws an ApiError, 403. Where no key is needed nobody is an administrator. */

@@ -3,7 +3,7 @@
 import type { Endpoint } from "../dialects/dialect.ts";
 import { answerUsual, type DocumentAnswer, type Representation } from "../documents.ts";
 import type { Route, Service } from "../service.ts";
-import { PAGE_FRAME, PAGE_HEADERS } from "./page.ts";
+import { PAGE_FRAME, PAGE_HEADERS, redirect, wantsPage } from "./page.ts";
 
 /** How documents are given. */
 export interface DocumentOptions {
@@ -15,7 +15,7 @@ export interface DocumentOptions {
 
 /** `endpoints`: of the dialects. */
 export function documentRoutes(
-  { models }: Service,
+  { models, accounts }: Service,
   endpoints: readonly Endpoint[],
   { documents: answer = answerUsual, page: hasPage = true }: DocumentOptions = {},
 ): Route[] {
@@ -53,7 +53,18 @@ export function documentRoutes(
     {
       method: "GET",
       path: "/docs",
-      handle: async ({ request }) => answer(request, [await page(), await description()]),
+      alias: "/docs/",
+      // Browsers send no key by themselves: the page does.
+      isPublic: true,
+      handle: async ({ request }) => {
+        try {
+          accounts.tenant(request.headers);
+        } catch (error) {
+          if (hasPage && wantsPage(request)) return redirect("/ui/docs");
+          throw error;
+        }
+        return await answer(request, [await page(), await description()]);
+      },
     },
   ];
 }

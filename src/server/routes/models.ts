@@ -21,7 +21,9 @@ export function modelRoutes(service: Service): Route[] {
         Response.json({
           object: "list",
           data: [
-            ...modelsOf(service, tenant, service.models.list()).map((each) => describe(service, each)),
+            ...modelsOf(service, tenant, service.models.list()).map((each) =>
+              describe(service, tenant, each)
+            ),
             ...elsewhere(service, tenant),
           ],
         }),
@@ -47,7 +49,7 @@ function one(service: Service, { url, tenant }: Exchange): Response {
   if (away !== undefined) return Response.json(away);
   const model = service.models.find(name);
   service.accounts.of(tenant)?.checkModel([model.name, ...model.aliases]);
-  return Response.json(describe(service, model));
+  return Response.json(describe(service, tenant, model));
 }
 
 /** Models that only upstreams have. */
@@ -62,8 +64,12 @@ function elsewhere(service: Service, tenant: string) {
   }));
 }
 
-function describe({ createdAt, models }: Service, model: ListedModel) {
-  const { name, info, classes, defaultClass } = model;
+/** As the key of a tenant may use it. */
+function describe({ createdAt, models, accounts }: Service, tenant: string, model: ListedModel) {
+  const { name, info } = model;
+  const { classes: allowed } = accounts.of(tenant)?.rules ?? {};
+  const classes = model.classes.filter((each) => allowed?.includes(each) ?? true);
+  const defaultClass = allowed === undefined ? model.defaultClass : allowed[0];
   const what = info === null ? {} : {
     name: info.name ?? null,
     architecture: info.architecture,

@@ -79,11 +79,23 @@ export function pageRoutes(about: Route, answer: DocumentAnswer = answerUsual): 
       isPublic: true,
       handle: show,
     })),
+    // What people and browsers try.
+    ...[["/ui", "/"], ["/ui/", "/"], ["/favicon.ico", `${ASSETS}icon.svg`]].map(([path, to]): Route => ({
+      method: "GET",
+      path,
+      isPublic: true,
+      handle: () => redirect(to),
+    })),
     { method: "GET", path: `${ASSETS}*`, isPublic: true, handle: assetHandler(answer) },
   ];
 }
 
-function wantsPage({ headers }: Request): boolean {
+/** To another path of this server. */
+export function redirect(path: string): Response {
+  return new Response(null, { status: 302, headers: { location: path, vary: "accept, authorization" } });
+}
+
+export function wantsPage({ headers }: Request): boolean {
   return /\btext\/html\b/.test(headers.get("accept") ?? "");
 }
 

@@ -12,7 +12,13 @@ export function quote(name: string): string {
 }
 
 export function kindOf(value: unknown): string {
-  return value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  return value === null
+    ? "null"
+    : Array.isArray(value)
+    ? "a list"
+    : typeof value === "object"
+    ? "an object"
+    : `a ${typeof value}`;
 }
 
 /** Numbers and short strings as they are, anything else by its kind. */

@@ -16,6 +16,9 @@ const ERROR_MS = 2000;
 /** A key that could break out of its header is none. */
 const KEY = /^[\x21-\x7e]{1,4096}$/;
 
+/** Such as `messages[0].content`. */
+const PARAM = /^[\w.[\]-]{1,128}$/;
+
 /** What of an upstream's own errors is the request's fault, whoever answers it. */
 const REQUEST_FAULTS: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
@@ -120,10 +123,10 @@ export class UpstreamConnection {
     const { status } = response;
     const text = await this.#text(response, ERROR_BYTES_MAX, signal, ERROR_MS).catch(() => null) ?? "";
     signal.throwIfAborted();
-    const { message, code } = errorOf(text);
+    const { message, code, param } = errorOf(text);
     const said = this.#hide(message ?? `status ${status}`).slice(0, MESSAGE_MAX);
     if (REQUEST_FAULTS.has(status)) {
-      return new ApiError(status, said, { code: code ?? "upstream_refused" });
+      return new ApiError(status, said, { code: code ?? "upstream_refused", param });
     }
     if (status === 429 || status === 503) {
       return new UpstreamFailure("busy", said, { retryAfterMs: retryAfterMs(response.headers) });
@@ -176,14 +179,15 @@ export class UpstreamConnection {
   }
 }
 
-function errorOf(text: string): { message?: string; code?: string } {
+function errorOf(text: string): { message?: string; code?: string; param?: string } {
   try {
     const { error } = JSON.parse(text);
     if (typeof error === "string") return { message: error };
-    const { message, code } = error ?? {};
+    const { message, code, param } = error ?? {};
     return {
       message: typeof message === "string" ? message : undefined,
       code: typeof code === "string" && /^[\w.-]{1,64}$/.test(code) ? code : undefined,
+      param: typeof param === "string" && PARAM.test(param) ? param : undefined,
     };
   } catch {
     return {};

@@ -3,7 +3,7 @@
 import { defaultClass, type LatencyClass } from "../../../scheduler/mod.ts";
 import type { DataLabel } from "../../routing/data_label.ts";
 import type { HereOutlook, RouteReason, RouteRequest } from "../../routing/route_policy.ts";
-import { badField } from "../api_error.ts";
+import { ApiError, badField } from "../api_error.ts";
 import type { Asked, Dialect, Plan } from "../dialects/dialect.ts";
 import { type Urgency, URGENCY_FIELDS, urgencyOf } from "../dialects/urgency.ts";
 import type { ModelHost } from "../model_host.ts";
@@ -15,6 +15,7 @@ import { remoteModel } from "./remote_model.ts";
 import {
   type Body,
   bodyOf,
+  hasPassed,
   HOP_HEADER,
   isInTokens,
   labelOf,
@@ -25,6 +26,8 @@ import {
 
 /** What all requests are prepared with. */
 export interface Preparing {
+  /** The name of this server for others that it is linked with. */
+  readonly server: string;
   /** Of the model of a name. */
   readonly classesOf: (model: string) => readonly LatencyClass[];
   /** The least strict label of requests with a key, by its tenant. */
@@ -64,7 +67,7 @@ export async function prepare(
   dialect: Dialect,
   call: Call,
   value: unknown,
-  { classesOf, labelOf: keyLabelOf, data, hasModel }: Preparing,
+  { server, classesOf, labelOf: keyLabelOf, data, hasModel }: Preparing,
 ): Promise<Prepared | Staying> {
   const body = bodyOf(dialect.unpack?.(value) ?? value);
   // A label that is none is refused wherever the request would go.
@@ -75,10 +78,13 @@ export async function prepare(
   account?.checkModel([name]);
   const served = service.models.served(name);
   const isServed = served !== undefined, host = served?.host ?? null;
-  const mayLeave = !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
+  const hasReturned = hasPassed(call.headers, server);
+  const mayLeave = !hasReturned && !call.headers.has(HOP_HEADER) && !wantsReceipt(body);
   const bound: Staying = { stays: "bound", data: label };
   if (isServed && (!mayLeave || isInTokens(body))) return bound;
-  if (!mayLeave) throw notElsewhere(name, wantsReceipt(body) ? "A receipt" : undefined);
+  if (hasReturned) throw loop();
+  if (call.headers.has(HOP_HEADER)) throw notFurther(name);
+  if (!mayLeave) throw notElsewhere(name, "A receipt");
   const fields = !isServed && dialect.forwards !== undefined
     ? aboutOf(body)
     // What is ignored is told where it is answered.
@@ -135,6 +141,24 @@ function outlookOf(
   // A model that is not kumi's own need not know what to expect.
   const outlook = host.model.outlook?.({ class: name, promptUnits: promptTokens, maxTokens, deadlineMs });
   return { isServed: true, isReady: true, ttftSloMs, ...outlook };
+}
+
+/** Not its client's fault, but of who has linked the servers. */
+function loop(): ApiError {
+  const what =
+    "This request went round: an upstream of this server is the server itself, or sends requests back to it";
+  return new ApiError(508, what, { code: "loop_detected" });
+}
+
+/** For the server that has sent it, which then says that this one has no such model. */
+function notFurther(name: string): ApiError {
+  return new ApiError(
+    404,
+    `The model ${
+      JSON.stringify(name)
+    } is not this server's own, and what another kumi has sent on goes no further`,
+    { param: "model", code: "model_not_found" },
+  );
 }
 
 function notElsewhere(name: string, what = "What this request asks for") {

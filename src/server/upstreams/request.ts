@@ -19,6 +19,19 @@ const LIMITS = ["max_tokens", "max_completion_tokens", "max_output_tokens", "n_p
 export const DATA_HEADER = "x-kumi-data";
 /** Set where another kumi has sent a request here: it goes no further. */
 export const HOP_HEADER = "x-kumi-hop";
+/** The servers that have sent a request on, by names that each makes for itself: none sends it on twice. */
+export const VIA_HEADER = "x-kumi-via";
+
+/** Whether a server has sent this request on before. */
+export function hasPassed(headers: Headers, server: string): boolean {
+  return (headers.get(VIA_HEADER) ?? "").split(",").some((each) => each.trim() === server);
+}
+
+/** Its way, with this server. */
+export function viaOf(headers: Headers, server: string): string {
+  const before = headers.get(VIA_HEADER);
+  return before === null ? server : `${before}, ${server}`;
+}
 
 /** Throws an ApiError, 400, for what is no object. */
 export function bodyOf(value: unknown): Body {

@@ -2,8 +2,13 @@
 
 import type { LatencyClass } from "../../../scheduler/mod.ts";
 import type { DataLabel } from "../../routing/data_label.ts";
-import { type Decision, RoutePolicy, type RouteReason } from "../../routing/route_policy.ts";
-import { HERE } from "../../routing/rules.ts";
+import {
+  type Decision,
+  RoutePolicy,
+  type RouteReason,
+  type RouteRequest,
+} from "../../routing/route_policy.ts";
+import { checkRuleClasses, HERE } from "../../routing/rules.ts";
 import { ApiError } from "../api_error.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { toApiError } from "../errors.ts";
@@ -18,6 +23,7 @@ import { type RoutingOptions, UPSTREAM_DEFAULTS } from "./options.ts";
 import { UpstreamNotes } from "./notes.ts";
 import { SpendFile } from "./spend_file.ts";
 import type { Prepared, Preparing, Staying } from "./prepare.ts";
+import { newId } from "../guard/headers.ts";
 import { tenantOf } from "../guard/keys.ts";
 
 /** Answers with a model of this server. */
@@ -51,10 +57,10 @@ const NOBODY: Partial<Record<RouteReason, (retryAfterMs: number) => ApiError>> =
       param: "kumi.data",
       code: "data_label",
     }),
-  cap: () =>
+  cap: (retryAfterMs) =>
     new ApiError(429, "What may be spent on this model is spent for now", {
       code: "cost_cap",
-      retryAfterMs: 60_000,
+      retryAfterMs,
     }),
   full: () => new ApiError(429, "The server that answers this model is full", { code: "upstream_full" }),
   down: (retryAfterMs) =>
@@ -63,7 +69,7 @@ const NOBODY: Partial<Record<RouteReason, (retryAfterMs: number) => ApiError>> =
       retryAfterMs,
     }),
 };
-const RETRY_MS = 1000, RETRY_MAX_MS = 60_000;
+const RETRY_MS = 1000, RETRY_MAX_MS = 60_000, CAP_MAX_MS = 86_400_000;
 
 /** The way of a request on its way. */
 interface Journey {
@@ -94,6 +100,8 @@ export class Routing {
   /** Throws a RangeError for options that cannot be. */
   constructor(options: RoutingOptions, { classesOf }: RoutingParts) {
     this.policy = new RoutePolicy(options);
+    const classes = this.policy.models.flatMap(({ name }) => classesOf(name).map((each) => each.name));
+    checkRuleClasses(options, new Set(classes));
     const connections = options.upstreams.map((each) => new UpstreamConnection(each));
     this.#connections = new Map(connections.map((each) => [each.options.name, each]));
     this.#health = new HealthWatch(connections, (name, isWell) => this.policy.noteLook(name, isWell));
@@ -102,6 +110,7 @@ export class Routing {
     const data = options.data ?? UPSTREAM_DEFAULTS.data;
     const { policy } = this;
     this.#preparing = {
+      server: newId(),
       classesOf,
       labelOf: (tenant) => this.#labels.get(tenant),
       data,
@@ -143,7 +152,7 @@ export class Routing {
     const decision = this.policy.decide(request, here, performance.now());
     const journey = { service, call: again, prepared, answerHere, decision, failed: [] };
     if (decision.places.length === 0) {
-      const error = this.#nobody(decision.reason, request.model);
+      const error = this.#nobody(decision.reason, request);
       const { reason } = decision, { data } = request;
       service.observer.routed?.({ id: call.id, route: null, reason, data, failed: [] });
       this.#refuse(journey, error);
@@ -224,6 +233,7 @@ export class Routing {
       prepared,
       connection,
       passage,
+      server: this.#preparing.server,
       model: this.policy.nameThere(name, prepared.request.model)!,
       metrics: this.metrics,
       onEnd: ({ cost, metered, error }) => {
@@ -260,9 +270,12 @@ export class Routing {
     service.observer.refused({ id: call.id, class: request.class, reason: code, status });
   }
 
-  #nobody(reason: RouteReason, model: string): ApiError {
-    const waitMs = this.policy.waitMs(model, performance.now());
-    return (NOBODY[reason] ?? NOBODY.down!)(Math.min(Math.max(waitMs, RETRY_MS), RETRY_MAX_MS));
+  #nobody(reason: RouteReason, request: RouteRequest): ApiError {
+    const now = performance.now();
+    const [waitMs, mostMs] = reason === "cap"
+      ? [this.policy.capWaitMs(request, now), CAP_MAX_MS]
+      : [this.policy.waitMs(request.model, now), RETRY_MAX_MS];
+    return (NOBODY[reason] ?? NOBODY.down!)(Math.min(Math.max(waitMs, RETRY_MS), mostMs));
   }
 
   #listener(): RequestObserver {

@@ -11,7 +11,7 @@ import { forward } from "./forward.ts";
 import { HeldObserver } from "./held_observer.ts";
 import type { Prepared } from "./prepare.ts";
 import { remoteAnswerer } from "./remote_model.ts";
-import { bodyFor, DATA_HEADER, HOP_HEADER } from "./request.ts";
+import { bodyFor, DATA_HEADER, HOP_HEADER, VIA_HEADER, viaOf } from "./request.ts";
 import { Told } from "./told.ts";
 import { Visit, type VisitEnd } from "./visit.ts";
 
@@ -26,6 +26,8 @@ export interface Visiting {
   readonly passage: Passage;
   /** As the upstream names it. */
   readonly model: string;
+  /** The name of this server for others that it is linked with. */
+  readonly server: string;
   readonly metrics: RouteMetrics;
   readonly onEnd: (end: VisitEnd) => void;
 }
@@ -46,8 +48,9 @@ export async function visitUpstream(visiting: Visiting): Promise<Response> {
 /** OpenAI's interface: body and answer stay what they are. */
 async function passOn(
   visit: Visit,
-  { service, call, prepared, connection, model }: Visiting,
+  visiting: Visiting,
 ): Promise<Response> {
+  const { service, call, prepared, connection, model } = visiting;
   const { request, dialect, body, urgency } = prepared;
   const { client, id, tenant, startedAt } = call;
   const told = new Told(service.observer, {
@@ -62,7 +65,7 @@ async function passOn(
   return await forward(visit, {
     path: dialect.forwards!,
     body: bodyFor(body, model, connection.options.kind === "kumi"),
-    headers: headersFor(prepared, connection),
+    headers: headersFor(visiting),
     client,
     told,
     streamLimits: service.streamLimits,
@@ -72,12 +75,12 @@ async function passOn(
 
 /** Another interface: the upstream is asked for a chat, and its answer is written as the client knows it. */
 async function translate(visit: Visit, visiting: Visiting): Promise<Response> {
-  const { service, call, prepared, connection, model } = visiting;
+  const { service, call, prepared, model } = visiting;
   const plan = prepared.plan!;
   let failure: unknown;
   const answerer = remoteAnswerer(visit, {
     body: chatBody(plan.chat, model),
-    headers: headersFor(prepared, connection),
+    headers: headersFor(visiting),
     onFailure: (error) => failure = error,
   });
   const planned = { plan, answerer, body: prepared.body, modelElsewhere: prepared.request.model };
@@ -93,12 +96,12 @@ async function translate(visit: Visit, visiting: Visiting): Promise<Response> {
 }
 
 /** Another kumi keeps to label, class and deadline, and sends nothing further. */
-function headersFor(
-  { request, urgency }: Prepared,
-  { options: { kind } }: UpstreamConnection,
-): Record<string, string> {
-  if (kind !== "kumi") return {};
+function headersFor({ call, prepared, connection, server }: Visiting): Record<string, string> {
+  const via = { [VIA_HEADER]: viaOf(call.headers, server) };
+  if (connection.options.kind !== "kumi") return via;
+  const { request, urgency } = prepared;
   return {
+    ...via,
     [HOP_HEADER]: "1",
     [DATA_HEADER]: request.data,
     "x-kumi-class": urgency.class,
