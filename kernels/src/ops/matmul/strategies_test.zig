@@ -9,15 +9,15 @@ const strategies = @import("strategies.zig");
 const table =
     \\amx                             singles  float
     \\amx                             pairs    amx_bf16
-    \\amx                             blocks   tile 7 vnni 9 tile 12 amx_32
-    \\amx                             bytes    tile 7 vnni 9 tile 10 amx_32
+    \\amx                             blocks   tile 7 vnni 12 amx_32
+    \\amx                             bytes    tile 7 vnni 10 amx_32
     \\amx                             mins     tile 6 vnni 12 amx_k
     \\amx                             sixteens tile 9 vnni 12 amx_k
     \\x86_64_v4_bf16,x86_64_v4_vnni   singles  float
     \\x86_64_v4_bf16                  pairs    bf16
     \\x86_64_v4_vnni                  pairs    float
-    \\x86_64_v4_bf16,x86_64_v4_vnni   blocks   tile 7 vnni 9 tile 32 vnni
-    \\x86_64_v4_bf16,x86_64_v4_vnni   bytes    tile 7 vnni 9 tile 32 vnni
+    \\x86_64_v4_bf16,x86_64_v4_vnni   blocks   tile 7 vnni
+    \\x86_64_v4_bf16,x86_64_v4_vnni   bytes    tile 7 vnni
     \\x86_64_v4_bf16,x86_64_v4_vnni   mins     tile 6 vnni
     \\x86_64_v4_bf16,x86_64_v4_vnni   sixteens tile 9 vnni
     \\x86_64_v4,avx_vnni,x86_64_v3    singles  float

@@ -1,21 +1,23 @@
 //! The integer matmul from some columns on where a register holds a panel's 16 rows and one instruction adds four products to
 //! an int32 (AVX-512 VNNI). The arithmetic is that of ops/matmul/tile.zig.
 //!
-//! A tile is up to 8 columns: their sums of products, their scaled sums and what belongs to the weights fit the registers.
-//! Up to 8 columns read the panel as it lies in memory, once. More share 256 values of K that are unpacked once, in the
-//! first-level cache; tiles are then of equal sizes as far as that goes, since those of few columns wait for their sums.
+//! A tile is up to 8 columns: two sums of products of each, so that no product waits for the one before it, their scaled sums
+//! and what belongs to the weights fit the registers. Up to 8 columns read the panel as it lies in memory, once. More share 256
+//! values of K that are unpacked once, in the first-level cache; tiles are then of equal sizes as far as that goes, since those
+//! of few columns wait for their sums.
 //!
 //! Sums of products are kept as small as scaling wants them. Less a constant centre c of the quants, the sum over a part of a
 //! sub-block fits int16: Σ (q − c) · x, which begins at −c · Σ x. Then one instruction, which multiplies int16 and adds, scales
 //! it, where an int32 takes a product of twice the work and an addition. What the centre took away is c · scale · Σ x.
 
 const std = @import("std");
+const builtin = @import("builtin");
 const simd = @import("../../isa/simd.zig");
 const activations = @import("../../quant/activations.zig");
 const format_file = @import("../../quant/format.zig");
 const Format = format_file.Format;
 const panel_file = @import("../../quant/panel.zig");
-const tile = @import("tile.zig");
+const parts = @import("vnni_parts.zig");
 const item_file = @import("item.zig");
 const Claim = item_file.Claim;
 
@@ -30,10 +32,7 @@ const columns_max = 64;
 
 pub inline fn serves(comptime format: Format, span: item_file.Span) bool {
     if (comptime !simd.has_wide_dot or format.traits() != .integer) return false;
-    const count = span.count();
-    // Blocks of 32 have little to unpack: between one tile and many, ops/matmul/tile.zig is faster.
-    if ((comptime format.integer().isPer32()) and count > tile_columns and count < 32) return false;
-    return count >= comptime columnsMin(format);
+    return span.count() >= comptime columnsMin(format);
 }
 
 /// The fewest columns that are faster here than as ops/matmul/tile.zig has them. Measured.
@@ -75,111 +74,6 @@ fn readsPacked(comptime format: Format) bool {
     return traits.isPer32() or traits.sub_len == 32;
 }
 
-fn hasMins(comptime format: Format) bool {
-    return format.integer().mins == .sub_blocks;
-}
-
-fn chunksPer256(comptime format: Format) usize {
-    return 256 / format_file.chunkLen(format);
-}
-
-/// 256 values of K of a panel where they lie.
-fn Packed(comptime format: Format) type {
-    const per32 = format.integer().isPer32();
-    return struct {
-        chunks: [*]const format_file.Chunk(format),
-
-        const Source = @This();
-
-        inline fn at(source: Source, span: usize) tile.PackedSource(format) {
-            return .{ .chunk = if (per32) &source.chunks[span / 2] else &source.chunks[0], .row = 0 };
-        }
-
-        inline fn unit(source: Source, span: usize, comptime u: usize) panel_file.Unit {
-            const both = source.at(span).unit(if (per32) span % 2 else span, u, 0);
-            if (!format.integer().isSigned()) return both;
-            return .{
-                .low = simd.SignedRows.from(@bitCast(both.low)).unsigned,
-                .high = simd.SignedRows.from(@bitCast(both.high)).unsigned,
-            };
-        }
-
-        inline fn scalePair(source: Source, pair: usize) simd.RowI16 {
-            return source.at(0).scalePair(pair, 0);
-        }
-
-        inline fn minPair(source: Source, pair: usize) simd.RowI16 {
-            return source.at(0).minPair(pair, 0);
-        }
-
-        inline fn rowScale(source: Source, comptime name: []const u8, span: usize) simd.RowF32 {
-            return source.at(span).rowScale(name, if (per32) span % 2 else 0, 0);
-        }
-
-        inline fn prefetch(source: Source, comptime columns: usize, span: usize) void {
-            const parts = if (per32) 2 else 8;
-            source.at(span).prefetch(columns, span % parts, parts);
-        }
-    };
-}
-
-/// The same, unpacked once for many columns.
-fn Unpacked(comptime format: Format) type {
-    const traits = format.integer();
-    const per32 = traits.isPer32();
-    const scale_pairs = if (per32) 0 else 128 / @as(usize, traits.sub_len);
-    return struct {
-        /// [span of 32][K group]; int8: plus 128.
-        q: [8][8]simd.RowU8,
-        scales: [scale_pairs]simd.RowI16,
-        mins: [if (hasMins(format)) scale_pairs else 0]simd.RowI16,
-        d: [if (per32) 8 else 1]simd.RowF32,
-        dmin: [if (hasMins(format)) 1 else 0]simd.RowF32,
-        m: [if (traits.mins == .block) 8 else 0]simd.RowF32,
-
-        const Weights = @This();
-
-        /// `blocks` ≤ 8: how many spans of 32 there are.
-        fn fill(weights: *Weights, source: Packed(format), blocks: usize) void {
-            for (0..blocks) |span| {
-                inline for (0..4) |u| {
-                    const both = source.unit(span, u);
-                    weights.q[span][u] = both.low;
-                    weights.q[span][u + 4] = both.high;
-                }
-                if (per32) weights.d[span] = source.rowScale("d", span);
-                if (traits.mins == .block) weights.m[span] = source.rowScale("m", span);
-            }
-            if (per32) return;
-            for (0..scale_pairs) |pair| {
-                weights.scales[pair] = source.scalePair(pair);
-                if (comptime hasMins(format)) weights.mins[pair] = source.minPair(pair);
-            }
-            weights.d[0] = source.rowScale("d", 0);
-            if (comptime hasMins(format)) weights.dmin[0] = source.rowScale("dmin", 0);
-        }
-
-        inline fn unit(weights: *const Weights, span: usize, comptime u: usize) panel_file.Unit {
-            return .{ .low = weights.q[span][u], .high = weights.q[span][u + 4] };
-        }
-
-        inline fn scalePair(weights: *const Weights, pair: usize) simd.RowI16 {
-            return weights.scales[pair];
-        }
-
-        inline fn minPair(weights: *const Weights, pair: usize) simd.RowI16 {
-            return weights.mins[pair];
-        }
-
-        inline fn rowScale(weights: *const Weights, comptime name: []const u8, span: usize) simd.RowF32 {
-            return @field(weights, name)[span];
-        }
-
-        /// The first-level cache has it all.
-        inline fn prefetch(_: *const Weights, comptime _: usize, _: usize) void {}
-    };
-}
-
 fn Columns(comptime C: usize) type {
     return [C]*const activations.Group256;
 }
@@ -203,8 +97,8 @@ fn packedTile(
     for (0..(k + 255) / 256) |index| {
         var x: Columns(C) = undefined;
         inline for (&x, 0..) |*pointer, c| pointer.* = simd.hidden(columns.group(activations.Group256, c, index));
-        const source: Packed(format) = .{ .chunks = chunks + index * comptime chunksPer256(format) };
-        add(format, C, source, &x, @min(8, (k - 256 * index) / 32), &sums);
+        const source: parts.Packed(format) = .{ .chunks = chunks + index * comptime parts.chunksPer256(format) };
+        add(format, C, source, &x, @min(8, (k - 256 * index) / 32), 0, &sums);
     }
     inline for (out, sums) |*column, sum| column.* = sum;
 }
@@ -220,9 +114,9 @@ fn panelTimesColumns(
 ) void {
     std.debug.assert(count > tile_columns and count <= columns_max and k % format.blockLen() == 0);
     const Chunk = format_file.Chunk(format);
-    const step_chunks = comptime chunksPer256(format);
+    const step_chunks = comptime parts.chunksPer256(format);
     const chunks: [*]const Chunk = @ptrCast(@alignCast(panel));
-    var weights: Unpacked(format) = undefined;
+    var weights: parts.Unpacked(format) = undefined;
     @memset(out[0..count], @as([rows]f32, @splat(0)));
     const tiles = (count + tile_columns - 1) / tile_columns;
     // The next chunks come from memory meanwhile, some lines for each tile.
@@ -254,7 +148,7 @@ fn panelTimesColumns(
 fn unpackedTile(
     comptime format: Format,
     comptime C: usize,
-    weights: *const Unpacked(format),
+    weights: *const parts.Unpacked(format),
     first: [*]const u8,
     stride: usize,
     blocks: usize,
@@ -262,38 +156,93 @@ fn unpackedTile(
 ) void {
     var x: Columns(C) = undefined;
     inline for (&x, 0..) |*pointer, c| pointer.* = @ptrCast(@alignCast(simd.hidden(first + c * stride)));
-    if (comptime !format.integer().isPer32()) prefetchColumns(C, first + C * stride, stride);
-    var acc = sums.*;
-    add(format, C, weights, &x, blocks, &acc);
-    sums.* = acc;
+    add(format, C, weights, &x, blocks, C * stride, sums);
 }
 
-/// Asks for 256 values of K of the next columns. They lie far apart, so that the hardware's prefetchers see no stream there:
-/// K formats gain by it, blocks of 32 do not.
-inline fn prefetchColumns(comptime C: usize, first: [*]const u8, stride: usize) void {
-    inline for (0..C) |c| {
-        inline for (0..activations.group_bytes / 64) |line| @prefetch(first + c * stride + line * 64, .{});
-    }
-}
-
-/// Adds `blocks` spans of 32 values of K. `source`: a Packed or a pointer to an Unpacked.
+/// Adds `blocks` spans of 32 values of K. `source`: a Packed or a pointer to an Unpacked; `ahead`: how far behind these columns
+/// the ones lie that come next, 0: there are none.
 inline fn add(
     comptime format: Format,
     comptime C: usize,
     source: anytype,
     x: *const Columns(C),
     blocks: usize,
+    ahead: usize,
     sums: *Sums(C),
 ) void {
     @setEvalBranchQuota(100_000);
-    const traits = comptime format.integer();
-    if (traits.isPer32()) {
+    if (comptime format.integer().isPer32()) {
         addBlocks32(format, C, source, x, blocks, sums);
-    } else if (traits.sub_len == 32) {
-        add256(format, C, source, x, sums);
     } else {
-        addSixteens(format, C, source, x, sums);
+        add256(format, C, source, x, ahead, sums);
     }
+}
+
+/// Where the columns' values of the next K lie. An address of its own for each, since one with an index costs a product a
+/// second place in the processor's queues (Intel).
+fn Values(comptime C: usize) type {
+    return [C][*]const i8;
+}
+
+inline fn valuesOf(comptime C: usize, x: *const Columns(C)) Values(C) {
+    var values: Values(C) = undefined;
+    inline for (x, &values) |column, *pointer| pointer.* = &column.q;
+    return values;
+}
+
+inline fn advance(comptime C: usize, values: *Values(C), count: usize) void {
+    inline for (values) |*pointer| pointer.* = simd.hidden(pointer.* + count);
+}
+
+/// Asks for a line of each of the next columns. They lie far apart, so that the hardware's prefetchers see no stream there:
+/// K formats gain by it on some machines (Zen 4), blocks of 32 do not. All lines of a tile at once would hold up its products.
+inline fn prefetchAhead(comptime C: usize, values: *const Values(C), ahead: usize) void {
+    if (ahead == 0) return;
+    inline for (values) |pointer| @prefetch(pointer + ahead, .{});
+}
+
+/// A tile's sums of products.
+fn Dots(comptime C: usize) type {
+    return [C]simd.RowI32;
+}
+
+/// Adds the products of `spans` spans of 32 from `first` on, to sums of each span, or of both halves of the one.
+///
+/// A product waits some five cycles for the one before it in its sum, and two begin in each cycle: the 8 sums of one span would
+/// keep the multipliers waiting, the 16 of two do not. So they go side by side, and the compiler may not put them one after
+/// another.
+inline fn addProducts(
+    comptime C: usize,
+    comptime spans: usize,
+    source: anytype,
+    first: usize,
+    values: *const Values(C),
+    sums: anytype,
+) void {
+    inline for (0..4) |u| {
+        var units: [spans]panel_file.Unit = undefined;
+        inline for (&units, 0..) |*unit, s| unit.* = source.unit(first + s, u);
+        inline for (.{ "low", "high" }, 0..) |name, half| {
+            inline for (units, 0..) |unit, s| {
+                // With a sum for each half there is one span.
+                const sum_index = if (spans < sums.len) half else s;
+                inline for (values, &sums[sum_index]) |x, *sum| {
+                    sum.* = simd.dotAdd(sum.*, @field(unit, name), simd.broadcast4(x + 32 * s + 16 * half + 4 * u));
+                }
+            }
+        }
+        inline for (sums) |*some| inline for (some) |*sum| {
+            sum.* = inOrder(sum.*);
+        };
+    }
+}
+
+/// The same sums, computed before those of a later call.
+inline fn inOrder(sums: simd.RowI32) simd.RowI32 {
+    return if (builtin.zig_backend != .stage2_llvm) sums else asm volatile (""
+        : [out] "=v" (-> simd.RowI32),
+        : [in] "0" (sums),
+    );
 }
 
 /// Spans of 32 values that are blocks of their own.
@@ -308,26 +257,67 @@ inline fn addBlocks32(
     const traits = comptime format.integer();
     // Sums begin at what a constant zero takes away, of which activations have −8 · Σ x; int8 is stored plus 128.
     const zero = if (traits.isSigned()) 128 else traits.zero;
-    var starts: [C][8]i32 = undefined;
-    var totals: [C][8]f32 = undefined;
-    inline for (x, &starts, &totals) |column, *start, *total| {
+    var inputs: Inputs32(C) = .{ .columns = x };
+    inline for (x, &inputs.begins, &inputs.sums) |column, *begin, *sum| {
         const offsets: @Vector(8, i32) = groupOf32(column).offsets;
-        start.* = offsets * @as(@Vector(8, i32), @splat(zero / 8));
-        total.* = @as(@Vector(8, f32), @floatFromInt(-(offsets >> @splat(3))));
+        begin.* = offsets * @as(@Vector(8, i32), @splat(zero / 8));
+        sum.* = @as(@Vector(8, f32), @floatFromInt(-(offsets >> @splat(3))));
     }
-    for (0..blocks) |block| {
-        source.prefetch(C, block);
-        var isum: [C]simd.RowI32 = undefined;
-        inline for (&isum, &starts) |*sum, *start| sum.* = @splat(if (zero == 0) 0 else start[block]);
-        inline for (0..4) |u| addUnit(C, source.unit(block, u), x, 32 * block + 4 * u, &isum);
-        const d = source.rowScale("d", block);
-        inline for (x, isum, sums) |column, sum, *total| {
-            total.* = simd.fma(simd.toFloat(sum), d * simd.splatRows(groupOf32(column).scales[block]), total.*);
+    var totals = sums.*;
+    var values = valuesOf(C, x);
+    var block: usize = 0;
+    while (block + 2 <= blocks) : (block += 2) {
+        addSome32(format, C, 2, source, &inputs, &values, block, &totals);
+        advance(C, &values, 64);
+    }
+    if (block < blocks) addSome32(format, C, 1, source, &inputs, &values, block, &totals);
+    sums.* = totals;
+}
+
+fn Inputs32(comptime C: usize) type {
+    return struct {
+        columns: *const Columns(C),
+        /// What sums of products begin with, and Σ x: [column][block].
+        begins: Begins(C, 8) = undefined,
+        sums: [C][8]f32 = undefined,
+    };
+}
+
+/// What each column's sums of products begin with.
+fn Begins(comptime C: usize, comptime count: usize) type {
+    return [C][count]i32;
+}
+
+/// `spans` blocks from `first` on.
+inline fn addSome32(
+    comptime format: Format,
+    comptime C: usize,
+    comptime spans: usize,
+    source: anytype,
+    inputs: *const Inputs32(C),
+    values: *const Values(C),
+    first: usize,
+    totals: *Sums(C),
+) void {
+    const traits = comptime format.integer();
+    var dots: [spans]Dots(C) = undefined;
+    inline for (&dots, 0..) |*some, s| {
+        source.prefetch(C, first + s);
+        inline for (some, &inputs.begins) |*sum, *begin| {
+            sum.* = @splat(if (!traits.isSigned() and traits.zero == 0) 0 else begin[first + s]);
+        }
+    }
+    addProducts(C, spans, source, first, values, &dots);
+    inline for (dots, 0..) |some, s| {
+        const d = source.rowScale("d", first + s);
+        inline for (inputs.columns, some, totals) |column, sum, *total| {
+            total.* = simd.fma(simd.toFloat(sum), d * simd.splatRows(groupOf32(column).scales[first + s]), total.*);
         }
         if (traits.mins == .block) {
-            const m = source.rowScale("m", block);
-            inline for (x, &totals, sums) |column, *values, *total| {
-                total.* = simd.fma(simd.splatRows(values[block]), m * simd.splatRows(groupOf32(column).scales[block]), total.*);
+            const m = source.rowScale("m", first + s);
+            inline for (inputs.columns, &inputs.sums, totals) |column, *sum, *total| {
+                const da = simd.splatRows(groupOf32(column).scales[first + s]);
+                total.* = simd.fma(simd.splatRows(sum[first + s]), m * da, total.*);
             }
         }
     }
@@ -337,114 +327,88 @@ fn groupOf32(column: *const activations.Group256) *const activations.Group32 {
     return @ptrCast(column);
 }
 
-/// Adds the products of a unit, whose K begins at `k`, and whose other half lies 16 further.
-inline fn addUnit(comptime C: usize, unit: panel_file.Unit, x: *const Columns(C), k: usize, sums: *[C]simd.RowI32) void {
-    inline for (x, sums) |column, *sum| sum.* = simd.dotAdd(sum.*, unit.low, simd.broadcast4(column.q[k..].ptr));
-    inline for (x, sums) |column, *sum| sum.* = simd.dotAdd(sum.*, unit.high, simd.broadcast4(column.q[k + 16 ..].ptr));
-}
-
-/// 256 values in sub-blocks of 32 with mins.
-inline fn add256(comptime format: Format, comptime C: usize, source: anytype, x: *const Columns(C), sums: *Sums(C)) void {
+/// 256 values of a K format.
+inline fn add256(
+    comptime format: Format,
+    comptime C: usize,
+    source: anytype,
+    x: *const Columns(C),
+    ahead: usize,
+    sums: *Sums(C),
+) void {
     const traits = comptime format.integer();
-    comptime std.debug.assert(traits.mins == .sub_blocks);
-    const centre = comptime (@as(i32, traits.quants.unsigned) + 1) / 2;
-    // Of Q4_K 8 · 127 · 32 = 32,512 fits int16, of Q5_K 16 · 127 · 16.
-    const part_len = if (centre * 127 * 32 <= std.math.maxInt(i16)) 32 else 16;
-    comptime std.debug.assert(centre * 127 * part_len <= std.math.maxInt(i16));
-    const parts = 256 / part_len;
-    var starts: [C][parts]i32 = undefined;
-    inline for (x, &starts) |column, *start| {
-        const part_sums: @Vector(parts, i16) = if (part_len == 32) column.sums32 else column.sums16;
-        start.* = @as(@Vector(parts, i32), part_sums) * @as(@Vector(parts, i32), @splat(-centre));
-    }
-    var isum: [C]simd.RowI32 = @splat(@splat(0));
-    var msum = isum;
+    // Values whose products one sum holds before a scale multiplies it.
+    const part_len = comptime parts.shortLen(format) orelse 16;
+    const spans = part_len / 16;
+    const begins = beginsOf(C, part_len, parts.centreOf(format), x);
+    var isum: Dots(C) = @splat(@splat(0));
+    if (comptime parts.hasRest(format)) addSumsTimes(format, C, .rest, source, x, &isum);
+    var values = valuesOf(C, x);
     for (0..4) |pair| {
-        const scales = source.scalePair(pair);
-        const mins = source.minPair(pair);
-        const centred = scales *% @as(simd.RowI16, @splat(centre));
-        inline for (x, &isum, &msum) |column, *sum, *min_sum| {
-            const pair_sums = simd.broadcast2(column.sums32[2 * pair ..].ptr);
-            sum.* = simd.addPairs(sum.*, centred, pair_sums);
-            min_sum.* = simd.addPairs(min_sum.*, mins, pair_sums);
-        }
-        inline for (0..2) |parity| {
-            source.prefetch(C, 2 * pair + parity);
-            const scale = lowOf(scales, parity);
-            inline for (0..32 / part_len) |part| {
-                var partial: [C]simd.RowI32 = undefined;
-                const index = (2 * pair + parity) * (32 / part_len) + part;
-                inline for (&partial, &starts) |*sum, *start| sum.* = @splat(start[index]);
-                addPart(C, part_len, source, x, 2 * pair + parity, part, &partial);
-                inline for (&isum, partial) |*sum, value| sum.* = simd.addPairs(sum.*, @bitCast(value), scale);
+        inline for (0..2 / spans) |part| {
+            const first = 2 * pair + part;
+            inline for (0..spans) |s| source.prefetch(C, first + s);
+            var dots: [2]Dots(C) = undefined;
+            inline for (&dots, 0..) |*some, i| {
+                inline for (some, &begins) |*sum, *begin| sum.* = @splat(if (parts.centreOf(format) == 0) 0 else begin[2 * first / spans + i]);
             }
+            if (part == 0) prefetchAhead(C, &values, ahead);
+            addProducts(C, spans, source, first, &values, &dots);
+            inline for (dots, 0..) |some, i| {
+                const scale = if (traits.sub_len == 16) source.scale(first, i) else source.scale(pair, if (spans == 2) i else part);
+                addScaled(format, C, &some, scale, &isum);
+            }
+            advance(C, &values, 32 * spans);
         }
     }
+    prefetchAhead(C, &values, ahead);
+    var msum: Dots(C) = @splat(@splat(0));
+    if (comptime parts.hasMins(format)) addSumsTimes(format, C, .min, source, x, &msum);
     const d = source.rowScale("d", 0);
-    const dmin = source.rowScale("dmin", 0);
     inline for (x, isum, msum, sums) |column, sum, min_sum, *total| {
         const da = simd.splatRows(column.scale);
         total.* = simd.fma(simd.toFloat(sum), d * da, total.*);
-        total.* = simd.fma(-simd.toFloat(min_sum), dmin * da, total.*);
+        if (comptime parts.hasMins(format)) total.* = simd.fma(-simd.toFloat(min_sum), source.rowScale("dmin", 0) * da, total.*);
     }
 }
 
-/// The first (0) or second (1) of each row's pair in the lower half of its int32, with zero above.
-inline fn lowOf(pairs: simd.RowI16, comptime which: usize) simd.RowI16 {
-    const words: simd.U32x16 = @bitCast(pairs);
-    return @bitCast(if (which == 0) words & @as(simd.U32x16, @splat(0xffff)) else words >> @splat(16));
+/// −centre · Σ x of each `part_len` values.
+inline fn beginsOf(comptime C: usize, comptime part_len: usize, comptime centre: i16, x: *const Columns(C)) Begins(C, 256 / part_len) {
+    const count = 256 / part_len;
+    var begins: Begins(C, count) = undefined;
+    inline for (x, &begins) |column, *begin| {
+        const sums: @Vector(count, i16) = if (part_len == 32) column.sums32 else column.sums16;
+        begin.* = @as(@Vector(count, i32), sums) * @as(@Vector(count, i32), @splat(-@as(i32, centre)));
+    }
+    return begins;
 }
 
-/// A span's products: of all of it, or of its first or second 16 values.
-inline fn addPart(
+/// sums += Σ over the sub-blocks of Σ x times a small integer of the weights.
+inline fn addSumsTimes(
+    comptime format: Format,
     comptime C: usize,
-    comptime len: usize,
+    comptime what: enum { rest, min },
     source: anytype,
     x: *const Columns(C),
-    span: usize,
-    comptime part: usize,
-    sums: *[C]simd.RowI32,
+    sums: *Dots(C),
 ) void {
-    inline for (0..4) |u| {
-        const unit = source.unit(span, u);
-        if (len == 32) {
-            addUnit(C, unit, x, 32 * span + 4 * u, sums);
-        } else {
-            const weights = if (part == 0) unit.low else unit.high;
-            inline for (x, sums) |column, *sum| {
-                sum.* = simd.dotAdd(sum.*, weights, simd.broadcast4(column.q[32 * span + 16 * part + 4 * u ..].ptr));
-            }
+    const sub_len = comptime format.integer().sub_len;
+    inline for (0..128 / sub_len) |pair| {
+        const factors = if (what == .rest) source.restPair(pair) else source.minPair(pair);
+        inline for (x, sums) |column, *sum| {
+            const sums_of_x = if (sub_len == 32) column.sums32[2 * pair ..] else column.sums16[2 * pair ..];
+            sum.* = inOrder(simd.addPairs(sum.*, factors, simd.broadcast2(sums_of_x.ptr)));
         }
     }
 }
 
-/// 256 values in sub-blocks of 16, with a constant zero or mins.
-inline fn addSixteens(comptime format: Format, comptime C: usize, source: anytype, x: *const Columns(C), sums: *Sums(C)) void {
-    const traits = comptime format.integer();
-    // Of Q2_K 3 · 127 · 16 = 6,096 fits int16, of Q3_K 14,224. Of Q6_K it does not.
-    const fits = @as(usize, traits.quants.unsigned) * 127 * 16 <= std.math.maxInt(i16);
-    var isum: [C]simd.RowI32 = @splat(@splat(0));
-    var offset = isum;
-    for (0..8) |span| {
-        const scales = source.scalePair(span);
-        const factors = if (comptime hasMins(format)) source.minPair(span) else scales;
-        inline for (x, &offset) |column, *sum| {
-            sum.* = simd.addPairs(sum.*, factors, simd.broadcast2(column.sums16[2 * span ..].ptr));
+/// sums += dots · scale.
+inline fn addScaled(comptime format: Format, comptime C: usize, dots: *const Dots(C), scale: simd.RowI16, sums: *Dots(C)) void {
+    inline for (sums, dots) |*sum, value| {
+        if (comptime parts.shortLen(format) == null) {
+            sum.* +%= value *% @as(simd.RowI32, @bitCast(scale));
+        } else {
+            sum.* = simd.addPairs(sum.*, @bitCast(value), scale);
         }
-        inline for (0..2) |part| {
-            var partial: [C]simd.RowI32 = @splat(@splat(0));
-            addPart(C, 16, source, x, span, part, &partial);
-            const scale = if (fits) lowOf(scales, part) else simd.scaleOf(scales, part);
-            inline for (&isum, partial) |*sum, value| {
-                sum.* = if (fits) simd.addPairs(sum.*, @bitCast(value), scale) else sum.* +% value *% scale;
-            }
-        }
-    }
-    const d = source.rowScale("d", 0);
-    inline for (x, isum, offset, sums) |column, sum, less, *total| {
-        const da = simd.splatRows(column.scale);
-        const whole = if (traits.zero == 0) sum else sum -% less *% @as(simd.RowI32, @splat(traits.zero));
-        total.* = simd.fma(simd.toFloat(whole), d * da, total.*);
-        if (comptime hasMins(format)) total.* = simd.fma(-simd.toFloat(less), source.rowScale("dmin", 0) * da, total.*);
     }
 }
