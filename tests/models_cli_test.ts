@@ -159,6 +159,6 @@ Deno.test("kumi serve refuses models that cannot be, before it listens", async (
   assertStringIncludes(text as string, "/nowhere/at/all");
   assertEquals(await wrong("-m", "a=demo", "--alias", "x=y"), [
     2,
-    "kumi: alias: x is to be another name of y, which is no model here",
+    "kumi: --alias: x is to be another name of y, which is no model here",
   ]);
 });
