@@ -2,9 +2,6 @@
  * How much sooner answers come when the next tokens are guessed and checked together, by kind of work; whether all of them
  * are the same, token by token; and how many guesses were right. Each prompt is answered with and
  * without, in turns that change from prompt to prompt; what counts is the time from the first token to the last.
- *
- * deno task run bench/speculation.ts MODEL [--draft MODEL] [--kinds "chat,free story"] [--prompts 50] [--tokens 96] [--threads N]
- *   [--json FILE]
  * @module
  */
 
@@ -15,11 +12,23 @@ import { renderTable } from "../src/cli/table.ts";
 import { ascending, quantile } from "../src/loadtest/quantile.ts";
 import { promptKinds, type SpeculationPrompt } from "./support/speculation_prompts.ts";
 
-const { _: [path], ...args } = parseArgs(Deno.args, {
+const USAGE =
+  `usage: deno task run bench/speculation.ts MODEL [--draft MODEL] [--kinds "chat,free story"] [--prompts 50]
+       [--tokens 96] [--threads N] [--json FILE]`;
+
+const { _: [path], help, ...args } = parseArgs(Deno.args, {
   string: ["draft", "kinds", "prompts", "tokens", "threads", "json"],
+  boolean: ["help"],
   default: { prompts: "50", tokens: "96" },
 });
-if (path === undefined) throw new RangeError("Give a model");
+if (help) {
+  console.log(USAGE);
+  Deno.exit();
+}
+if (path === undefined) {
+  console.error(`give a model\n${USAGE}`);
+  Deno.exit(2);
+}
 const kinds = promptKinds();
 const chosen = args.kinds?.split(",").map((name) => name.trim()) ?? Object.keys(kinds);
 const unknown = chosen.find((name) => !Object.hasOwn(kinds, name));

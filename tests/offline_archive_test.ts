@@ -1,5 +1,5 @@
 /** The archive for machines without the internet: complete, checked, and enough by itself. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { platformOf } from "../src/ffi/platform.ts";
 import { packOffline } from "../src/setup/pack/offline/archive.ts";
 import { sha256Of } from "../src/setup/pack/offline/checksums.ts";
@@ -7,6 +7,7 @@ import { FLAGS, PROGRAM } from "../src/setup/pack/offline/launchers.ts";
 import { refusedLicences } from "../src/setup/pack/offline/licences.ts";
 import { lockedPackages } from "../src/setup/pack/offline/packages.ts";
 import { AI_SDK, CLI } from "../src/setup/pack/npm.ts";
+import { parseOptions } from "../src/setup/pack/main.ts";
 import { packagesOf, readSources, withStandIns } from "../src/setup/pack/sources.ts";
 import { ROOT } from "../src/setup/paths.ts";
 import { capture } from "../src/setup/process.ts";
@@ -25,6 +26,19 @@ Deno.test("the lock has every package that kumi imports, in its version, with a 
   assert(
     !(await Deno.readTextFile(`${ROOT}/src/setup/pack/offline/package-lock.json`)).includes("://registry"),
   );
+});
+
+Deno.test("options of pack that exclude each other, and a model that is not there, are told before anything is packed", () => {
+  const cases: Record<string, string> = {
+    "--image --offline": "give one",
+    "--image --this-platform": "--this-platform is for packages",
+    "--model demo": "are for --offline and --image",
+    "--image --model /nope": "--model: there is no file /nope",
+  };
+  for (const [argv, message] of Object.entries(cases)) {
+    assertThrows(() => parseOptions(argv.split(" ")), RangeError, message);
+  }
+  assertEquals(parseOptions(["--image", "--model", "demo"])?.form, "image");
 });
 
 Deno.test("only what may be passed on is passed on", () => {

@@ -43,7 +43,7 @@ Deno.test("Kernels.open() names the CPUs that there are not, and the memory node
   const error = assertThrows(
     () => open({ cpus: [cpus[0], absent, 9000] }),
     KernelError,
-    `unavailable ${absent}, 9000`,
+    `unavailable ${absent},9000`,
   );
   assertEquals(error.status, "unavailableCpu");
   assertThrows(() => open({ numaNode: 1000 }), KernelError, `nodes ${nodes.map(({ id }) => id).join(", ")}`);

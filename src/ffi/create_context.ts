@@ -63,7 +63,7 @@ function placementDetail(
   if (status === Status.unknownNode) return { numaNode, nodes: nodes.map(({ id }) => id).join(", ") };
   const available = nodes.flatMap((node) => node.cpus);
   const absent = cpus.filter((cpu) => !available.includes(cpu));
-  return { unavailable: absent.join(", "), available: formatCpuList(available) };
+  return { unavailable: formatCpuList(absent), available: formatCpuList(available) };
 }
 
 /**

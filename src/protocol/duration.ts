@@ -5,6 +5,25 @@ const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 
 /**
+ * A wait for a person, rounded up: "31 s", "5 min", "24 h 21 min".
+ *
+ * @example
+ * ```ts
+ * import { waitText } from "./duration.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(waitText(87_634_000), "24 h 21 min");
+ * ```
+ */
+export function waitText(ms: number): string {
+  const seconds = Math.ceil(ms / 1000), minutes = Math.ceil(ms / 60_000);
+  if (seconds < 120) return `${seconds} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const rest = minutes % 60;
+  return `${Math.floor(minutes / 60)} h${rest > 0 ? ` ${rest} min` : ""}`;
+}
+
+/**
  * Milliseconds of a duration. What is below 0 has no end: Infinity. Throws a RangeError for a text that is none.
  *
  * @example

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseDuration } from "./duration.ts";
+import { parseDuration, waitText } from "./duration.ts";
 
 Deno.test("parseDuration() reads units and their sums, seconds where there is none, no end below 0", () => {
   const durations = {
@@ -24,4 +24,9 @@ Deno.test("parseDuration() refuses what is no duration and shows it", () => {
   for (const text of ["", "-", "5 m", "m", "5x", "5m5", "--1", "soon", "5M"]) {
     assertThrows(() => parseDuration(text), RangeError, `current value is ${text}`);
   }
+});
+
+Deno.test("waitText() is short and never too short", () => {
+  const waits = { 1: "1 s", 119_000: "119 s", 119_001: "2 min", 3_540_001: "1 h", 87_634_000: "24 h 21 min" };
+  for (const [ms, text] of Object.entries(waits)) assertEquals(waitText(Number(ms)), text);
 });

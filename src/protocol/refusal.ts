@@ -1,4 +1,5 @@
 import type { Refusal } from "../../scheduler/mod.ts";
+import { waitText } from "./duration.ts";
 import { RefusedError } from "./errors.ts";
 import type { WorkRequest } from "./request.ts";
 
@@ -14,6 +15,6 @@ export function refusal(
     "slo": `its first token would come later than class ${name} promises`,
     "deadline": `it would not meet its deadline of ${deadlineMs} ms`,
   }[reason];
-  const again = retryAfterMs === undefined ? "" : `; try again in ${Math.ceil(retryAfterMs / 1000)} s`;
+  const again = retryAfterMs === undefined ? "" : `; try again in ${waitText(retryAfterMs)}`;
   return new RefusedError(`The request was refused: ${why}${again}`, reason, retryAfterMs);
 }

@@ -6,6 +6,7 @@
 
 import { LOCAL_MAP, stdFlags, type StdSource } from "./import_map.ts";
 import { BUILD, ROOT } from "./paths.ts";
+import { lastWords } from "../process/python.ts";
 import { capture } from "./process.ts";
 import { Progress } from "./progress.ts";
 
@@ -170,27 +171,32 @@ function isBeingEdited([path]: Look): boolean {
 /** Bundles into a folder. Gives the sources in it, undefined where Deno could not. */
 async function bundle(folder: string, std: StdSource, signal?: AbortSignal): Promise<string[] | undefined> {
   using progress = new Progress("Bundling the command line, so that it starts sooner");
-  const isDone = await Promise.all(THREADS.map((thread) => bundleThread(folder, thread, std, signal)));
-  const isWhole = isDone.every((done) => done);
+  const reasons = await Promise.all(THREADS.map((thread) => bundleThread(folder, thread, std, signal)));
+  const reason = reasons.find((each) => each !== undefined);
   progress.end(
-    `${isWhole ? "Bundled" : "Could not bundle"} the command line in ${progress.seconds.toFixed(1)} s`,
+    reason === undefined
+      ? `Bundled the command line in ${progress.seconds.toFixed(1)} s`
+      : `Could not bundle the command line, it starts more slowly: ${reason}`,
   );
-  if (!isWhole) return undefined;
+  if (reason !== undefined) return undefined;
   const sources = new Set<string>();
   for (const thread of THREADS) await placeModules(folder, thread, sources);
   return [...sources];
 }
 
+/** Resolves to the reason where Deno could not. */
 async function bundleThread(
   folder: string,
   thread: string,
   std: StdSource,
   signal?: AbortSignal,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(std)];
   const how = ["--platform=deno", "--code-splitting", `--outdir=${folderOf(folder, thread)}`];
   const command = [Deno.execPath(), "bundle", ...flags, ...how, ...await entries(thread)];
-  return (await capture(command, { cwd: ROOT, signal }))?.code === 0;
+  const done = await capture(command, { cwd: ROOT, env: { NO_COLOR: "1", RUST_BACKTRACE: "0" }, signal });
+  if (done?.code === 0) return undefined;
+  return done === null ? `${command[0]} is not there` : lastWords(done.stderr) || `deno bundle: ${done.code}`;
 }
 
 /** Leads what a thread's files load to where it is, and adds their sources to `sources`. */

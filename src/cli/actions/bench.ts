@@ -1,7 +1,8 @@
 /** What `kumi bench` does. @module */
 
-import { type GgufFile, weightFormatNames } from "../../gguf/mod.ts";
+import { describe, type GgufFile, weightFormatNames } from "../../gguf/mod.ts";
 import { shapeNames } from "../../models/shapes.ts";
+import { LOAD } from "../../protocol/options/load.ts";
 import { loadModelRunner, type ModelRunner } from "../../runner/model_runner.ts";
 import { type BenchCase, CaseSeries, contextOf, kvTokensOf } from "../bench/cases.ts";
 import type { MachineLimits } from "../bench/limits.ts";
@@ -18,6 +19,8 @@ import {
 import { RANDOM_FORMAT } from "../bench/random_format.ts";
 import { randomModelFile } from "../bench/random_model_file.ts";
 import { type Arguments, choiceOption, numberListOption, numberOption, UsageError } from "../command.ts";
+import { BENCH_MODEL } from "../commands/bench.ts";
+import { counted } from "../counted.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
 import { ProgressLine } from "../progress.ts";
@@ -30,6 +33,7 @@ import { printLine } from "../../process/print.ts";
 import { openModel } from "../../safetensors/open_model.ts";
 
 const COUNT = { min: 1, max: 1 << 20 };
+const BATCH_MAX = LOAD.sequencesMax.kind.max;
 
 /** Times prompts and answers of given lengths, and says which fraction of the machine's limit that is. */
 export async function runBench(args: Arguments): Promise<number> {
@@ -37,7 +41,9 @@ export async function runBench(args: Arguments): Promise<number> {
   const repeat = numberOption(args, "repeat", { min: 1, max: 1000, integer: true })!;
   const cases = benchCases(args);
   const program = peerOption(args);
-  choiceOption(args, "shape", shapeNames);
+  if (choiceOption(args, "shape", shapeNames) !== undefined && args.values.has("model")) {
+    throw new UsageError("--model and --shape each name what is measured: give one");
+  }
   if (choiceOption(args, "format", weightFormatNames) !== undefined && !args.values.has("shape")) {
     throw new UsageError("--format needs --shape: a model's file has its own format");
   }
@@ -49,6 +55,7 @@ export async function runBench(args: Arguments): Promise<number> {
   await using processes = new AsyncDisposableStack();
   const peer = program && await startPeer(program, args, kvFormat, processes);
   using file = await openModel(path);
+  checkContext(file, cases);
   using runner = await loadForBench(file, options, cases, signal);
   const systems: string[] = [];
   for (const { process } of peer?.modes ?? []) systems.push(await process.load(path));
@@ -109,22 +116,38 @@ function peerTitle({ name, package: installed }: PeerProgram): string {
 
 async function modelPath(args: Arguments, signal: AbortSignal): Promise<string> {
   const shape = args.values.get("shape");
-  if (shape === undefined) return await resolveModelFile(args.values.get("model")!);
+  if (shape === undefined) return await resolveModelFile(args.values.get("model") ?? BENCH_MODEL);
   return await randomModelFile(shape, args.values.get("format") ?? RANDOM_FORMAT, signal);
 }
 
 function benchCases(args: Arguments): BenchCase[] {
-  const list = (name: string, min: number) => numberListOption(args, name, { min, max: COUNT.max })!;
+  const list = (name: string, min: number, max = COUNT.max) => numberListOption(args, name, { min, max })!;
   const depths = list("depth", 0);
   const prefill = list("pp", 0).filter((tokens) => tokens > 0).flatMap((tokens) =>
     depths.map((depth) => ({ test: "prefill", tokens, batch: 1, depth } as const))
   );
   const decode = list("tg", 0).filter((tokens) => tokens > 0).flatMap((tokens) =>
-    list("batch", 1).flatMap((batch) =>
+    list("batch", 1, BATCH_MAX).flatMap((batch) =>
       depths.map((depth) => ({ test: "decode", tokens, batch, depth } as const))
     )
   );
-  return [...prefill, ...decode];
+  const cases = [...prefill, ...decode];
+  if (cases.length === 0) throw new UsageError("--pp 0 and --tg 0 leave nothing to measure");
+  return cases;
+}
+
+/** Throws a UsageError where a case is longer than the model's context. */
+export function checkContext(file: GgufFile, cases: readonly BenchCase[]): void {
+  const { contextMax } = describe(file);
+  const long = cases.find((bench) => contextMax !== null && contextOf(bench) > contextMax);
+  if (long === undefined) return;
+  const { test, tokens, depth } = long;
+  const length = `--${test === "prefill" ? "pp" : "tg"} ${tokens}`;
+  throw new UsageError(
+    `${
+      depth > 0 ? `--depth ${depth} and ${length} are` : `${length} is`
+    } more than this model's ${contextMax}`,
+  );
 }
 
 async function loadForBench(
@@ -156,7 +179,7 @@ function printConditions(
   peer?: string,
 ): void {
   const { isa, threads } = runner.kernels;
-  printLine(`${oneLine(path)}\n${processorName()}, ${threads} threads, ${isa}`);
+  printLine(`${oneLine(path)}\n${processorName()}, ${counted(threads, "thread")}, ${isa}`);
   if (load > BUSY_LOAD) {
     printLine(
       `the machine was busy before (load average ${load.toFixed(1)}): figures are low, ratios crooked`,

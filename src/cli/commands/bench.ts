@@ -9,6 +9,9 @@ import { chosenPeer, INSTALLED_PEERS } from "../bench/peer/programs.ts";
 import { RANDOM_FORMAT } from "../bench/random_format.ts";
 import { KV_OPTION, LOAD_OPTIONS } from "../sampling_options.ts";
 
+/** What is measured where nothing is named. */
+export const BENCH_MODEL = "demo";
+
 /** Times prompts and answers of given lengths, and says which fraction of the machine's limit that is. */
 export const bench: KumiCommand = {
   name: "bench",
@@ -17,7 +20,7 @@ export const bench: KumiCommand = {
     "bench [--model FILE | --shape NAME --format FORMAT] [--pp N,…] [--tg N,…] [--batch N,…] [--depth N,…] [--peer NAME | --peer-path DIR]",
   positionals: { min: 0, max: 0 },
   options: [
-    { name: "model", alias: "m", value: "MODEL", help: MODEL_HELP, default: "demo" },
+    { name: "model", alias: "m", value: "MODEL", help: `${MODEL_HELP} (default ${BENCH_MODEL})` },
     { name: "shape", value: "NAME", help: `random weights instead: ${shapeNames.join(", ")}` },
     { name: "format", value: "FORMAT", help: `weight format of the random model (default ${RANDOM_FORMAT})` },
     { name: "pp", value: "N,…", help: "prompt lengths of the prefill test; 0 leaves it out", default: "512" },
@@ -57,7 +60,7 @@ export const bench: KumiCommand = {
     "in the cache folder, with node and npm for llama.cpp, with Python for the others. --peer-path needs Python and\n" +
     "a C compiler.",
   access: ({ values }, env) => {
-    const access = modelAccess(values.get("model")!, env);
+    const access = modelAccess(values.get("model") ?? BENCH_MODEL, env);
     const peer = chosenPeer(values.get("peer"), values.get("peer-path"));
     if (peer === undefined) return access;
     const pythons = peer.isPython ? pythonPrograms(env("PATH") ?? "") : [];

@@ -1,5 +1,6 @@
 /** One who uses the server with a key: what they may, and how much they have used of it. @module */
 
+import { waitText } from "../../protocol/duration.ts";
 import { ApiError } from "../api_error.ts";
 import type { KeyLimits, KeyRules } from "./rules.ts";
 import { type KeptSlots, SlidingWindow } from "./sliding_window.ts";
@@ -54,7 +55,7 @@ export class Account {
       throw new ApiError(
         429,
         `The key ${JSON.stringify(this.name)} may use ${most} ${unit} in any ${span}, and has: ` +
-          `try again in ${Math.ceil(waitMs / 1000)} s`,
+          `try again in ${waitText(waitMs)}`,
         { code: "rate_limit_exceeded", retryAfterMs: waitMs, headers: this.headers(now) },
       );
     }

@@ -1,5 +1,6 @@
 /** `deno task pack`: the packages for npm and JSR, an archive or an image, into `.build/pack/`. Publishes nothing. @module */
 
+import { checkThere } from "../../client/locate_model.ts";
 import { platformOf, PLATFORMS } from "../../ffi/platform.ts";
 import { ensurePlatformLibrary } from "../build.ts";
 import { buildAll } from "../build_all.ts";
@@ -31,15 +32,20 @@ interface Options {
   readonly out: string;
 }
 
-function parseOptions(args: readonly string[]): Options | null {
+/** Throws a RangeError for options that cannot be. */
+export function parseOptions(args: readonly string[]): Options | null {
   let isThisPlatformAlone = false, form: Options["form"];
   const values: Record<string, string> = {};
   for (let i = 0; i < args.length; i++) {
     if (args[i] === "--help") return null;
     if (args[i] === "--this-platform") isThisPlatformAlone = true;
-    else if (args[i] === "--offline") form = "offline";
-    else if (args[i] === "--image") form = "image";
-    else if (["--out", "--platform", "--model"].includes(args[i]) && i + 1 < args.length) {
+    else if (args[i] === "--offline" || args[i] === "--image") {
+      const asked = args[i] === "--image" ? "image" : "offline";
+      if (form !== undefined && form !== asked) {
+        throw new RangeError("--offline and --image each make another file: give one");
+      }
+      form = asked;
+    } else if (["--out", "--platform", "--model"].includes(args[i]) && i + 1 < args.length) {
       values[args[i].slice(2)] = args[++i];
     } else throw new RangeError(`no option is called ${args[i]}\n${HELP}`);
   }
@@ -47,7 +53,20 @@ function parseOptions(args: readonly string[]): Options | null {
   if (form === undefined && (platform ?? model) !== undefined) {
     throw new RangeError("--platform and --model are for --offline and --image");
   }
+  if (form !== undefined && isThisPlatformAlone) {
+    throw new RangeError(`--this-platform is for packages: --${form} packs one platform, see --platform`);
+  }
+  if (model !== undefined) checkModel(model);
   return { isThisPlatformAlone, form, platform, model, out };
+}
+
+/** Throws a RangeError for a model that is not there: said before minutes of packing. */
+function checkModel(model: string): void {
+  try {
+    checkThere(model);
+  } catch (error) {
+    throw new RangeError(`--model: ${(error as Error).message}`);
+  }
 }
 
 async function builtLibraries(
@@ -93,8 +112,9 @@ if (import.meta.main) {
   try {
     await main(Deno.args);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    note(error.message);
-    Deno.exit(1);
+    const isInterrupted = error instanceof DOMException && error.name === "AbortError";
+    if (!isInterrupted && !(error instanceof RangeError)) throw error;
+    note(isInterrupted ? "interrupted: nothing whole was made" : error.message);
+    Deno.exit(isInterrupted ? 130 : 1);
   }
 }

@@ -73,7 +73,10 @@ export async function writeImage(
     });
     await writeIndex(staging, facts, manifest, [config, ...written.map(({ blob }) => blob)]);
     const entries = ["oci-layout", "index.json", "manifest.json", "blobs"];
-    await writeTar(file, staging, entries, facts.createdSeconds, signal);
+    // One that is cut off has no name of a whole one: in the staging folder it goes with that.
+    const part = `${staging}.tar`;
+    await writeTar(part, staging, entries, facts.createdSeconds, signal);
+    await Deno.rename(part, file);
   } finally {
     await Deno.remove(staging, { recursive: true }).catch(() => {});
   }

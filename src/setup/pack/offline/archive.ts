@@ -119,7 +119,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
 
 /** Python writes both forms everywhere. Names are relative to the folder that the archive unpacks to. */
 const COMPRESS = `import shutil, sys
-print(shutil.make_archive(sys.argv[1] + "/" + sys.argv[2], sys.argv[3], sys.argv[1], sys.argv[2]))`;
+print(shutil.make_archive(sys.argv[1] + "/" + sys.argv[2] + ".part", sys.argv[3], sys.argv[1], sys.argv[2]))`;
 
 async function compress(
   out: string,
@@ -127,11 +127,27 @@ async function compress(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const format = platform.os === "windows" ? "zip" : "gztar";
+  const clear = () => removeParts(out, `${name}.part.`);
   for (const python of PYTHONS) {
-    const done = await capture([...python, "-c", COMPRESS, out, name, format], { signal });
+    const done = await capture([...python, "-c", COMPRESS, out, name, format], { signal }).catch((error) => {
+      clear();
+      throw error;
+    });
     if (done === null) continue;
-    if (done.code !== 0) throw new Error(`the archive could not be written: ${done.stderr.trim()}`);
-    return done.stdout.trim();
+    if (done.code !== 0) {
+      clear();
+      throw new Error(`the archive could not be written: ${done.stderr.trim()}`);
+    }
+    // One that is cut off has no name of a whole one.
+    const part = done.stdout.trim(), file = part.replace(/\.part(\.(?:tar\.gz|zip))$/, "$1");
+    await Deno.rename(part, file);
+    return file;
   }
   throw new Error("python3, which writes the archive, is not there");
+}
+
+function removeParts(folder: string, beginning: string): void {
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (name.startsWith(beginning)) Deno.removeSync(`${folder}/${name}`);
+  }
 }
