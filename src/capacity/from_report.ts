@@ -40,6 +40,8 @@ export interface ReportPlan extends CapacityPlan {
   readonly baseRequestsPerSecond: number;
   /** Whether that is the traffic's own rate, or, of traffic without one, what the machine of the trial carried. */
   readonly baseFrom: "traffic" | "highest load";
+  /** The highest load that the trial has measured on its machine, times the traffic's own; null where it found none. */
+  readonly measuredLoad: number | null;
   readonly workers: number;
   readonly threads: number;
   /** "this machine", or where the other one's figures come from. */
@@ -57,10 +59,12 @@ export function planFromReport(
   changes: PlanChanges = {},
 ): ReportPlan {
   const { input, base, layout } = inputOf(report, changes);
+  const carried = report.chosen?.highestLoad?.requestsPerSecond ?? null;
   return {
     ...planCapacity(input, loads),
     baseRequestsPerSecond: base.perSecond,
     baseFrom: base.from,
+    measuredLoad: carried === null ? null : carried / base.perSecond,
     ...layout,
     machine: changes.machine?.from ?? "measured",
   };

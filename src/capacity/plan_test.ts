@@ -110,13 +110,13 @@ Deno.test("planFromReport() plans for other workers and other machines, and says
 Deno.test("planFromReport() knows loads that no number of machines carries, and traffic without a rate", () => {
   const strict = changed(({ objectives }) => objectives.classes[0].ttftMs = 5);
   const plan = planFromReport(strict, [4], QUICK);
-  assertEquals([plan.perMachineLoad, plan.loads[0].machines], [null, null]);
+  assertEquals([plan.perMachineLoad, plan.measuredLoad, plan.loads[0].machines], [null, null, null]);
   const rateless = changed((report) => {
     report.traffic.requestsPerSecond = null;
     report.chosen.highestLoad = { requestsPerSecond: 7 };
   });
-  const { baseRequestsPerSecond, baseFrom } = planFromReport(rateless, [1], QUICK);
-  assertEquals([baseRequestsPerSecond, baseFrom], [7, "highest load"]);
+  const { baseRequestsPerSecond, baseFrom, measuredLoad } = planFromReport(rateless, [1], QUICK);
+  assertEquals([baseRequestsPerSecond, baseFrom, measuredLoad], [7, "highest load", 1]);
   const foreign = changed(({ traffic }) => traffic.classes[0].class = "gold");
   assertThrows(() => planFromReport(foreign, [1], QUICK), ReportError, 'class "gold"');
 });

@@ -129,6 +129,10 @@ function renderPlan(plan: ReportPlan): string {
       plan.perMachineLoad === null
         ? "no part of it within the objectives"
         : `${formatFigure(plan.perMachineLoad)}×`
+    }${
+      plan.measuredLoad === null
+        ? ""
+        : `; the trial measured ${formatFigure(plan.measuredLoad)}× on its machine`
     }`,
   ];
   const table = renderTable(
