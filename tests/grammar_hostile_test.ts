@@ -31,6 +31,23 @@ Deno.test("hostile schemas are refused or compiled, and others after them", asyn
   }
 });
 
+Deno.test("no other grammar waits for one that takes long", async () => {
+  using compiler = new GrammarCompiler();
+  await compiler.compile(SMALL);
+  const done: string[] = [];
+  const compile = (name: string, schema: unknown) =>
+    compiler.compile({ kind: "schema", schema }).then(() => done.push(name), () => done.push(`no ${name}`));
+  const long = HOSTILE_SCHEMAS.filter(({ name }) =>
+    name.startsWith("anyOf in allOf") || name.startsWith("pattern (")
+  );
+  assertEquals(long.length, 3);
+  await Promise.all([
+    ...long.map(({ name, make }) => compile(name, make())),
+    ...["a", "b", "c"].map((name) => compile(name, { const: name })),
+  ]);
+  assertEquals(done, ["a", "b", "c", ...long.map(({ name }) => `no ${name}`)]);
+});
+
 Deno.test("many grammars that were never seen before are compiled one after another", async () => {
   using compiler = new GrammarCompiler();
   const sizes = await Promise.all(

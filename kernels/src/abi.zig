@@ -41,6 +41,7 @@ pub const functions = .{
     .{ "kumi_usable_cpus", placement.usableCpus, "" },
     .{ "kumi_cpu_quota", placement.cpuQuota, "" },
     .{ "kumi_thread_give_way", placement.giveWay, "" },
+    .{ "kumi_thread_stand_back", placement.standBack, "" },
     .{ "kumi_numa_nodes", placement.nodes, "out out_bytes" },
     .{ "kumi_energy_zones", energy.zones, "root root_bytes out out_bytes" },
     .{ "kumi_energy_events_open", energy.eventsOpen, "root root_bytes out out_bytes" },

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0x7466fd4c;
+export const abiHash = 0xdef915ed;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -727,6 +727,10 @@ export const symbols = {
     result: "i32",
   },
   kumi_thread_give_way: {
+    parameters: [],
+    result: "i32",
+  },
+  kumi_thread_stand_back: {
     parameters: [],
     result: "i32",
   },

@@ -7,10 +7,22 @@ import { Library } from "./library.ts";
  * that; where the library cannot be had it does not.
  */
 export function giveWay(): boolean {
+  return ask("kumi_thread_give_way");
+}
+
+/**
+ * Gives the calling thread only the time that no other wants, for the rest of its life: for long work, whose share of a processor
+ * others would notice, however small. Returns as {@linkcode giveWay}.
+ */
+export function standBack(): boolean {
+  return ask("kumi_thread_stand_back");
+}
+
+function ask(what: "kumi_thread_give_way" | "kumi_thread_stand_back"): boolean {
   try {
     const library = Library.acquire();
     try {
-      return library.symbols.kumi_thread_give_way() === 1;
+      return library.symbols[what]() === 1;
     } finally {
       library.release();
     }

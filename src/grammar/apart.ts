@@ -1,16 +1,16 @@
-/** Compiles grammars in a thread of their own. @module */
+/** Compiles grammars in threads of their own. @module */
 
+import { Lane } from "./lane.ts";
 import { GrammarError, type GrammarSource } from "./mod.ts";
 
-/** What the thread says of one. */
-export type FromCompiler =
-  | { readonly words: Uint32Array<ArrayBuffer> }
-  /** `known`: the grammar is at fault. */
-  | { readonly message: string; readonly known: boolean };
-
-/** A grammar that takes longer than this is refused, and the thread made anew. */
-const LIMIT_MS = 5000;
-const WAITING_MAX = 256;
+/** 99 of 100 grammars take less, alone; beside an engine that wants every processor, most of them. */
+const QUICK_MS = 50;
+/** A quick thread that does not look at the clock itself is ended after so many ms. */
+const QUICK_LIMIT_MS = 2000;
+const QUICK_WAITING_MAX = 256;
+/** Long work that is not done after so many ms is refused. */
+const LONG_LIMIT_MS = 20_000;
+const LONG_WAITING_MAX = 16;
 /** Grammars that are kept, and the longest text of one that is. */
 const KEPT = 128;
 const KEY_LENGTH_MAX = 1 << 16;
@@ -18,24 +18,30 @@ const KEY_LENGTH_MAX = 1 << 16;
 const VALUES_MAX = 500_000;
 const DEPTH_MAX = 2000;
 
-interface Waiting {
-  readonly source: GrammarSource;
-  readonly resolve: (words: Uint32Array<ArrayBuffer>) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** More grammars wait than can be compiled in time. */
 export class CompilerBusyError extends Error {
   override readonly name = "CompilerBusyError";
 }
 
-/** One thread, begun when the first grammar comes; it compiles one after another and keeps what came last. */
+/**
+ * Keeps what came last. One thread compiles one grammar after another, and gives up those that take long: they wait for another
+ * thread, of which no step of an engine and no other grammar notices anything. Threads begin when they are needed.
+ */
 export class GrammarCompiler implements Disposable {
   readonly #known = new Map<string, Uint32Array<ArrayBuffer>>();
-  readonly #queue: Waiting[] = [];
-  #worker: Worker | null = null;
-  #current: Waiting | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #long = new Lane({
+    quickMs: null,
+    waitingMax: LONG_WAITING_MAX,
+    limitMs: LONG_LIMIT_MS,
+    onLong: ({ reject }) =>
+      reject(new GrammarError(`The grammar took longer than ${LONG_LIMIT_MS / 1000} s to compile`)),
+  });
+  readonly #quick = new Lane({
+    quickMs: QUICK_MS,
+    waitingMax: QUICK_WAITING_MAX,
+    limitMs: QUICK_LIMIT_MS,
+    onLong: (waiting) => this.#long.isFull ? waiting.reject(busy()) : this.#long.push(waiting),
+  });
 
   /**
    * Compiles a grammar. Rejects with a GrammarError that says what is wrong with it, or a CompilerBusyError. Equal sources in a
@@ -50,71 +56,24 @@ export class GrammarCompiler implements Disposable {
       this.#known.set(key!, known);
       return known;
     }
-    if (this.#queue.length >= WAITING_MAX) {
-      throw new CompilerBusyError("Too many grammars wait to be compiled");
-    }
+    if (this.#quick.isFull) throw busy();
     const { promise, resolve, reject } = Promise.withResolvers<Uint32Array<ArrayBuffer>>();
-    this.#queue.push({ source, resolve, reject });
-    this.#next();
+    this.#quick.push({ source, resolve, reject });
     const words = await promise;
     if (key !== undefined) this.#known.set(key, words);
     if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value!);
     return words;
   }
 
-  #next(): void {
-    if (this.#current !== null) return;
-    const waiting = this.#queue.shift();
-    if (waiting === undefined) return;
-    this.#current = waiting;
-    const worker = this.#worker ??= this.#start();
-    this.#timer = setTimeout(
-      () => this.#restart(new GrammarError(`The grammar took longer than ${LIMIT_MS / 1000} s to compile`)),
-      LIMIT_MS,
-    );
-    worker.postMessage(waiting.source);
-  }
-
-  #start(): Worker {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      type: "module",
-      name: "kumi grammars",
-    });
-    worker.onmessage = ({ data }: MessageEvent<FromCompiler>) => {
-      const current = this.#settle();
-      if ("words" in data) current?.resolve(data.words);
-      else current?.reject(data.known ? new GrammarError(data.message) : new Error(data.message));
-      this.#next();
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      this.#restart(new Error(`The compiler of grammars died: ${event.message}`));
-    };
-    return worker;
-  }
-
-  #settle(): Waiting | null {
-    clearTimeout(this.#timer);
-    const current = this.#current;
-    this.#current = null;
-    return current;
-  }
-
-  #restart(error: Error): void {
-    this.#worker?.terminate();
-    this.#worker = null;
-    this.#settle()?.reject(error);
-    this.#next();
-  }
-
-  /** Ends the thread; what waits is rejected. */
+  /** Ends the threads; what waits is rejected. */
   [Symbol.dispose](): void {
-    this.#worker?.terminate();
-    this.#worker = null;
-    const error = new Error("The compiler of grammars was closed");
-    this.#settle()?.reject(error);
-    for (const { reject } of this.#queue.splice(0)) reject(error);
+    this.#quick[Symbol.dispose]();
+    this.#long[Symbol.dispose]();
   }
+}
+
+function busy(): CompilerBusyError {
+  return new CompilerBusyError("Too many grammars wait to be compiled");
 }
 
 /** Undefined for one that is too long to be kept. */

@@ -85,6 +85,11 @@ pub fn giveWay() status.Error!u32 {
     return @intFromBool(cpus.giveWay());
 }
 
+/// Gives the calling thread only the time that no other wants from now on. Returns 1, or 0 where the system does not do that.
+pub fn standBack() status.Error!u32 {
+    return @intFromBool(cpus.standBack());
+}
+
 /// The control group's quota in thousandths of a CPU's time; 0 without one.
 pub fn cpuQuota() status.Error!u32 {
     return cpus.quota() orelse 0;

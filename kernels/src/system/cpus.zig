@@ -109,6 +109,16 @@ pub fn giveWay() bool {
     return linux.errno(linux.syscall3(.setpriority, 0, calling_thread, background_nice)) == .SUCCESS;
 }
 
+/// Gives the calling thread only the time that no other wants, for the rest of its life. A thread of the lowest priority still
+/// keeps a waking one off its CPU for some ms; one of this class does not (sched(7), SCHED_IDLE). False when the system refuses.
+pub fn standBack() bool {
+    if (builtin.os.tag != .linux) return false;
+    const calling_thread = 0;
+    const sched_idle = 5;
+    const priority: i32 = 0;
+    return linux.errno(linux.syscall3(.sched_setscheduler, calling_thread, sched_idle, @intFromPtr(&priority))) == .SUCCESS;
+}
+
 /// Restricts the calling thread to `set`. False when the system refuses, which costs speed and nothing else.
 pub fn restrict(set: *const CpuSet) bool {
     if (builtin.os.tag != .linux) return false;
