@@ -52,6 +52,8 @@ pub const functions = .{
     .{ "kumi_context_set_stop", context.setStop, "context word word_bytes" },
     .{ "kumi_context_arm", context.arm, "context expected" },
     .{ "kumi_context_disarm", context.disarm, "context" },
+    .{ "kumi_context_stay", context.stay, "context" },
+    .{ "kumi_context_roam", context.roam, "context" },
     .{ "kumi_destroy", context.destroyObject, "id" },
     .{ "kumi_workspace_resize", context.workspaceResize, "context units" },
     .{ "kumi_read", context.read, "context region target target_bytes" },

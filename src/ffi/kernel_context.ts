@@ -94,6 +94,19 @@ export abstract class KernelContext implements Disposable {
     }
   }
 
+  /**
+   * Runs `ops` with the calling thread on the processor that the other threads leave to it. Only for what computes from its
+   * beginning to its end: what waits may wait anywhere.
+   */
+  staying<T>(ops: () => T): T {
+    check(this.native.kumi_context_stay(this.id), "stay on a processor");
+    try {
+      return ops();
+    } finally {
+      this.#open?.kumi_context_roam(this.id);
+    }
+  }
+
   /** Gives the workspace at least `bytes`; its contents are lost. */
   resizeWorkspace(bytes: number): void {
     check(this.native.kumi_workspace_resize(this.id, workspaceUnits(bytes)), "resize workspace", { bytes });

@@ -1,7 +1,7 @@
 // Written by `zig build symbols` (in kernels/) from kernels/src/abi.zig. Do not edit.
 
 /** What `kumi_abi_hash` of a matching library returns. */
-export const abiHash = 0xdef915ed;
+export const abiHash = 0xa7326d81;
 
 /** Sizes that both sides must agree on. */
 export const limits = {
@@ -810,6 +810,18 @@ export const symbols = {
     result: "i32",
   },
   kumi_context_disarm: {
+    parameters: [
+      "u32", // context
+    ],
+    result: "i32",
+  },
+  kumi_context_stay: {
+    parameters: [
+      "u32", // context
+    ],
+    result: "i32",
+  },
+  kumi_context_roam: {
     parameters: [
       "u32", // context
     ],

@@ -216,6 +216,16 @@ pub fn disarm(context: *Context) status.Error!void {
     context.team.disarm();
 }
 
+/// Keeps the calling thread on the CPU that the team's other threads leave to it, until `roam`; for the length of a step.
+pub fn stay(context: *Context) status.Error!void {
+    context.team.stay();
+}
+
+/// The calling thread may be anywhere again.
+pub fn roam(context: *Context) status.Error!void {
+    context.team.roam();
+}
+
 /// Copies from a region into a buffer.
 pub fn read(context: *Context, unit: u32, target: buffers.Output, bytes: u32) status.Error!void {
     const source = try context.region(u8, unit, bytes);

@@ -57,6 +57,8 @@ pub const Team = struct {
     threads: []std.Thread = &.{},
     pins: cpus.CpuSet = .{},
     pinned: bool = false,
+    /// Where the owner may be when it need not stay; null when it need not.
+    elsewhere: ?cpus.CpuSet = null,
     /// Where the owner was at the start: worker 1 is pinned to the next CPU, and so on round the set, so that teams of
     /// several processes do not all leave the same CPU to their owners.
     home: u32 = 0,
@@ -134,6 +136,20 @@ pub const Team = struct {
 
     pub fn disarm(team: *Team) void {
         team.stopper = .{};
+    }
+
+    /// Keeps the owner on the CPU that pinned workers leave to it, until `roam`. On one of theirs, where the system puts it when a
+    /// third thread takes its own, the two would wait for each other by turns, and the worker cannot give way.
+    pub fn stay(team: *Team) void {
+        if (!team.pinned or team.elsewhere != null) return;
+        team.elsewhere = cpus.allowed();
+        team.pin(0);
+    }
+
+    /// The owner may be anywhere again: threads that it starts have its mask.
+    pub fn roam(team: *Team) void {
+        if (team.elsewhere) |*set| _ = cpus.restrict(set);
+        team.elsewhere = null;
     }
 
     /// Whether a run since `arm` ended early: its results are incomplete.
@@ -311,6 +327,22 @@ const Tally = struct {
         }
     }
 };
+
+test "the owner stays on the CPU that is left to it, and may be anywhere afterwards" {
+    const all = cpus.allowed() orelse return error.SkipZigTest;
+    var team: Team = .{};
+    try team.start(std.testing.allocator, 2);
+    defer team.stop(std.testing.allocator);
+    for (0..3) |_| {
+        team.stay();
+        const own = cpus.allowed().?;
+        try std.testing.expect(all.containsAll(&own));
+        if (team.pinned) try std.testing.expectEqual(1, own.count());
+        team.stay();
+        team.roam();
+        try std.testing.expectEqual(all, cpus.allowed().?);
+    }
+}
 
 test "run does all work once and runEvery comes to every member, thousands of times" {
     for ([_]u32{ 1, 2, 3, 5 }) |count| {
