@@ -296,7 +296,7 @@ export class Engine {
     this.#tally.preempt(plan.preempted.length);
     if (plan.items.length === 0) return { hasComputed: false, waitMs: plan.waitMs };
     try {
-      this.#runner.kernels.staying(() => this.#compute(plan, interruption));
+      this.#runner.staying(() => this.#compute(plan, interruption));
     } catch (error) {
       // The kernels refused the step. Nobody can tell whose fault it is, so all that were in it end here.
       this.#scheduler.abandon(plan.step);

@@ -15,6 +15,7 @@ import type { PrefixStore } from "./prefix_store/store.ts";
 export type StepRunner =
   & Pick<
     ModelRunner,
+    | "staying"
     | "forward"
     | "logits"
     | "sample"

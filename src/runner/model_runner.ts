@@ -170,6 +170,11 @@ export class ModelRunner implements Disposable {
     }
   }
 
+  /** Runs `ops`, which compute a step, with the calling thread on the processor that the others leave to it. */
+  staying<T>(ops: () => T): T {
+    return this.kernels.staying(ops);
+  }
+
   /** Computes the logits of the tokens at these indices of the last step, in the order of its slices. */
   logits(indices: ArrayLike<number>): void {
     if (indices.length < 1 || indices.length > this.logitsRowsMax) {

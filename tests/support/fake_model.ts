@@ -51,6 +51,10 @@ export class FakeRunner implements StepRunner {
     this.cache = new Int32Array(kvTokens).fill(-1);
   }
 
+  staying<T>(ops: () => T): T {
+    return ops();
+  }
+
   forward(slices: readonly SequenceSlice[], interrupted?: () => boolean): boolean {
     if (interrupted?.()) {
       for (const { state } of slices) if (state !== undefined) this.#stateHashes[state.write] = -1;
