@@ -4,8 +4,8 @@ import { type KernelSymbols, Library } from "../../src/ffi/library.ts";
 
 export type NativeFunction = (...args: unknown[]) => number;
 
-/** Lets every library acquired from now on have the functions that `wrap` makes of its own. */
-export function wrapLibraries(wrap: (symbols: KernelSymbols) => KernelSymbols): void {
+/** Lets every library acquired from now on, until this is disposed of, have the functions that `wrap` makes of its own. */
+export function wrapLibraries(wrap: (symbols: KernelSymbols) => KernelSymbols): Disposable {
   const acquire = Library.acquire;
   const wrapped = new WeakSet<Library>();
   Library.acquire = (path) => {
@@ -16,4 +16,5 @@ export function wrapLibraries(wrap: (symbols: KernelSymbols) => KernelSymbols): 
     }
     return library;
   };
+  return { [Symbol.dispose]: () => void (Library.acquire = acquire) };
 }

@@ -24,6 +24,8 @@ const USUAL: ReadonlySet<FunctionName> = new Set([
   "kumi_context_info",
   "kumi_context_arm",
   "kumi_context_disarm",
+  "kumi_context_stay",
+  "kumi_context_roam",
   "kumi_context_stop",
   "kumi_isa_level_names",
   "kumi_arena_create",

@@ -6,7 +6,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { type KernelSymbols, Library } from "../../src/ffi/library.ts";
+import { wrapLibraries } from "../../bench/support/wrap_library.ts";
+import type { KernelSymbols } from "../../src/ffi/library.ts";
 import { symbols } from "../../src/ffi/symbols.ts";
 import { openGguf } from "../../src/gguf/mod.ts";
 import { writeRandomModel } from "../../src/models/random_model.ts";
@@ -36,7 +37,7 @@ const SHAPES: Readonly<Record<string, string>> = {
 };
 /** Ask the machine, or depend on it: not a part of the computation. */
 const LEFT_OUT =
-  /^kumi_(isa_|available_|processor_|usable_|numa_|context_(info|set_stop|arm|disarm)|measure)/;
+  /^kumi_(isa_|available_|processor_|usable_|numa_|context_(info|set_stop|arm|disarm|stay|roam)|thread_|measure)/;
 
 /** The format is described in replay.zig. */
 class Recorder {
@@ -124,32 +125,21 @@ function logitsOf(runner: ModelRunner): Uint8Array {
 }
 
 async function recordPass(recorder: Recorder, format: string, path: string): Promise<void> {
-  const getter = Object.getOwnPropertyDescriptor(Library.prototype, "symbols")!;
-  let wrapped: KernelSymbols | undefined;
-  Object.defineProperty(Library.prototype, "symbols", {
-    configurable: true,
-    get(this: Library) {
-      return wrapped ??= recorder.wrap(getter.get!.call(this));
-    },
-  });
-  try {
-    recorder.begin(format);
-    using file = await openGguf(path);
-    const kvFormat = format === KV_Q8_0 ? "q8_0" as const : undefined;
-    const sizes = {
-      kvFormat,
-      threads: 1,
-      contextLength: 64,
-      kvTokens: 64,
-      batchTokensMax: 16,
-      logitsRowsMax: 2,
-    };
-    using runner = await loadModelRunner(file, sizes);
-    const digest = await crypto.subtle.digest("SHA-256", logitsOf(runner) as BufferSource);
-    assertEquals(new Uint8Array(digest).toHex(), GOLDENS[format], `logits of ${format}`);
-  } finally {
-    Object.defineProperty(Library.prototype, "symbols", getter);
-  }
+  using _ = wrapLibraries((symbols) => recorder.wrap(symbols));
+  recorder.begin(format);
+  using file = await openGguf(path);
+  const kvFormat = format === KV_Q8_0 ? "q8_0" as const : undefined;
+  const sizes = {
+    kvFormat,
+    threads: 1,
+    contextLength: 64,
+    kvTokens: 64,
+    batchTokensMax: 16,
+    logitsRowsMax: 2,
+  };
+  using runner = await loadModelRunner(file, sizes);
+  const digest = await crypto.subtle.digest("SHA-256", logitsOf(runner) as BufferSource);
+  assertEquals(new Uint8Array(digest).toHex(), GOLDENS[format], `logits of ${format}`);
 }
 
 /** In a process of its own: this one's objects must have the numbers that they will have in the replay. */
