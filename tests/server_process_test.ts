@@ -116,7 +116,7 @@ Deno.test("kumi serve takes settings from a file and says which are wrong", asyn
   assertEquals(open.code, 1);
   assertStringIncludes(open.stderr, "--api-keys");
   const gone = await output(["--model", `${folder.path}/none.gguf`, "--port", "0"]);
-  assertEquals(gone.code, 1);
+  assertEquals(gone.code, 2);
   assertStringIncludes(gone.stderr, "none.gguf");
   assertEquals(JSON.parse((await output(["--print-schema"])).stdout).additionalProperties, false);
   assertStringIncludes((await output(["--help"])).stdout, "--drain-seconds");

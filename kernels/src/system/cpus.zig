@@ -109,8 +109,9 @@ pub fn giveWay() bool {
     return linux.errno(linux.syscall3(.setpriority, 0, calling_thread, background_nice)) == .SUCCESS;
 }
 
-/// Gives the calling thread only the time that no other wants, for the rest of its life. A thread of the lowest priority still
-/// keeps a waking one off its CPU for some ms; one of this class does not (sched(7), SCHED_IDLE). False when the system refuses.
+/// Gives the calling thread only the time that no other wants, for the rest of its life. A thread of the lowest priority
+/// still keeps a waking one off its CPU for some ms; one of this class does not (sched(7), SCHED_IDLE). False when the system
+/// refuses.
 pub fn standBack() bool {
     if (builtin.os.tag != .linux) return false;
     const calling_thread = 0;

@@ -138,8 +138,8 @@ pub const Team = struct {
         team.stopper = .{};
     }
 
-    /// Keeps the owner on the CPU that pinned workers leave to it, until `roam`. On one of theirs, where the system puts it when a
-    /// third thread takes its own, the two would wait for each other by turns, and the worker cannot give way.
+    /// Keeps the owner on the CPU that pinned workers leave to it, until `roam`. On one of theirs, where the system puts it
+    /// when a third thread takes its own, the two would wait for each other by turns, and the worker cannot give way.
     pub fn stay(team: *Team) void {
         if (!team.pinned or team.elsewhere != null) return;
         team.elsewhere = cpus.allowed();

@@ -10,7 +10,7 @@ Deno.test("serveArguments() names the checkout's map wherever the program lies, 
   const { imports } = JSON.parse(Deno.readTextFileSync(pathOf(maps[0].replace("--import-map=", ""))));
   assert(Object.keys(imports).some((name) => name.startsWith("@std/")), maps[0]);
   assertEquals(local.slice(-4), [options.program, "serve", "--config", options.config]);
-  for (const std of [undefined, "jsr"]) {
+  for (const std of ["", "jsr"]) {
     assertEquals(await serveArguments(options, std), local.filter((word) => word !== maps[0]));
   }
 });
