@@ -113,10 +113,10 @@ Deno.test("kumi serve takes settings from a file and says which are wrong", asyn
     `kumi: ${file}: "port" must be an integer from 0 to 65535, current value is 70000`,
   ]);
   const open = await output(["--host", "0.0.0.0", "--port", "0"]);
-  assertEquals(open.code, 1);
+  assertEquals(open.code, 2);
   assertStringIncludes(open.stderr, "--api-keys");
   const gone = await output(["--model", `${folder.path}/none.gguf`, "--port", "0"]);
-  assertEquals(gone.code, 2);
+  assertEquals(gone.code, 1);
   assertStringIncludes(gone.stderr, "none.gguf");
   assertEquals(JSON.parse((await output(["--print-schema"])).stdout).additionalProperties, false);
   assertStringIncludes((await output(["--help"])).stdout, "--drain-seconds");
