@@ -37,8 +37,8 @@ export class KumiLanguageModel implements LanguageModelV4 {
     const result = await this.#begin(asked).result.catch((error) => {
       throw callError(error);
     });
-    // The generation has what came by then; the SDK wants the reason.
-    if (result.finishReason === "abort") call.abortSignal?.throwIfAborted();
+    // The generation has what came by then, which may be all of it; the SDK wants the reason.
+    call.abortSignal?.throwIfAborted();
     const content = contentOf(result, manner, (index) => callIdAfter(messages, index));
     return {
       content,

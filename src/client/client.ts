@@ -132,8 +132,8 @@ export class EngineClient implements AsyncDisposable {
     const told = this.#overrule?.draw() ? { ...request, overrule: {} } : request;
     const pending = new PendingRequest(id, told, priority, generation, wallClock);
     this.#requests.set(id, pending);
+    pending.isAborted = signal?.aborted ?? false;
     this.#dispatch(pending);
-    if (signal?.aborted) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     const forget = () => signal?.removeEventListener("abort", onAbort);
     generation.result.then(forget, forget);
@@ -242,13 +242,13 @@ export class EngineClient implements AsyncDisposable {
     pending.link = link;
     if (pending.isSuspect) this.#trial = pending;
     try {
-      link.ask(id, { type: "work", id, request: pending.message });
+      const aborted = pending.isAborted ? { aborted: true } as const : {};
+      link.ask(id, { type: "work", id, request: pending.message, ...aborted });
     } catch (error) {
       // A message that cannot be cloned.
       return this.#fail(pending, error instanceof Error ? error : new Error(String(error)));
     }
     link.noteSent(unseen);
-    if (pending.isAborted) link.abort(id);
   }
 
   /** Whether a prompt that takes too long may be stored, which the engine alone knows: then it decides. */

@@ -29,7 +29,7 @@ import {
   type ToEngine,
 } from "../protocol/messages.ts";
 import { type EngineOptions, wantsPredictor } from "../protocol/engine_options.ts";
-import { isEmbedding, type RenderedChat, type WorkRequest } from "../protocol/request.ts";
+import { isEmbedding, type RenderedChat } from "../protocol/request.ts";
 import { nodeCrypto } from "../process/node.ts";
 import { openDraft } from "./open_draft.ts";
 import { openWeights } from "./open_weights.ts";
@@ -39,6 +39,7 @@ import { BLOCK_TOKENS } from "../runner/batch.ts";
 import { ModelFiles } from "../safetensors/model_hash.ts";
 
 type LoadMessage = Extract<ToEngine, { type: "load" }>;
+type WorkMessage = Extract<ToEngine, { type: "work" }>;
 
 interface LoadedParts {
   tokenizer: Tokenizer;
@@ -119,7 +120,7 @@ export class EngineHost {
         void this.#load(message);
         break;
       case "work":
-        this.#add(message.id, message.request);
+        this.#add(message);
         break;
       case "abort":
         this.#engine?.abort(message.id);
@@ -165,7 +166,7 @@ export class EngineHost {
     }
   }
 
-  #add(id: number, request: WorkRequest): void {
+  #add({ id, request, aborted }: WorkMessage): void {
     if (this.#engine === null) {
       const error = toWireError(new EngineError("The model is not loaded"));
       this.#post({ type: "step", events: [{ id, tokens: [], text: "", error }] });
@@ -175,6 +176,7 @@ export class EngineHost {
     // Its grammar, or its prompt, may be what native code dies of.
     this.#noteStep([id]);
     this.#engine.add(id, request);
+    if (aborted) this.#engine.abort(id);
     this.#noteStep([]);
     // Whoever asked learns now whether it was taken, and not after a long step.
     this.#postEvents(this.#engine);

@@ -59,7 +59,8 @@ export type ToEngine =
     /** Contexts of workers that have ended, which are freed as soon as their matrices are shared. */
     orphans?: number[];
   }
-  | { type: "work"; id: number; request: WorkRequest }
+  /** `aborted`: nobody wants it any more; it ends at once, and nothing is computed for it. */
+  | { type: "work"; id: number; request: WorkRequest; aborted?: true }
   | { type: "abort"; id: number }
   /** A request of this class was refused by what the engine had said about it. */
   | { type: "refused"; class: string }
