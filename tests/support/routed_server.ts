@@ -5,8 +5,11 @@ import type { RequestObserver } from "../../src/server/observer.ts";
 import { type Handler, handlerOf } from "../../src/server/handler.ts";
 import type { RoutingOptions, UpstreamOptions } from "../../src/server/upstreams/options.ts";
 import { type FakeUpstream, fakeUpstream } from "./fake_upstream.ts";
-import { recorder } from "./server.ts";
+import { eventsOf, recorder } from "./server.ts";
 import { ServedModel } from "./served_model.ts";
+
+export const QUESTION = { model: "m", messages: [{ role: "user", content: "Who is there?" }] };
+export const PROMPT = { model: "m", prompt: "Who is there?" };
 
 export interface RoutedServer extends AsyncDisposable {
   readonly handler: Handler;
@@ -89,4 +92,18 @@ export async function withUpstream(
       await there[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The text of a stream, with the code of an error that it ends with. */
+export async function streamed(response: Response): Promise<string> {
+  const events = await eventsOf(response) as (string | Record<string, unknown>)[];
+  return events.map((event) => {
+    if (typeof event === "string") return event;
+    if (event.error !== undefined) return `!${(event.error as { code: string }).code}`;
+    const [{ delta, text } = {} as Record<string, Record<string, string>>] = event.choices as Record<
+      string,
+      Record<string, string>
+    >[];
+    return delta?.content ?? text ?? "";
+  }).join("");
 }
