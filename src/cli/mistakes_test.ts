@@ -84,6 +84,8 @@ Deno.test("a file that cannot be read or written is told with its name, its opti
       [["traffic", "describe", "/nope"], `/nope ${gone}`],
       [["trial", "--traffic", "/nope"], `--traffic: /nope ${gone}`],
       [["trial", "--eval", "/nope"], `--eval: /nope ${gone}`],
+      [["trial", "--meter", "/nope"], `--meter: /nope ${gone}`],
+      [["trial", "--meter", json], `${json}: The meter's first line must name a time and watts`],
       [
         ["trial", "--out", `${json}/x`],
         `--out: ${json}/x cannot be written: a part of the path is no folder`,

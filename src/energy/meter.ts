@@ -20,15 +20,8 @@ const GAP_FACTOR = 10;
  * watts. Throws a RangeError with the line of what cannot be read.
  */
 export function readMeter(text: string): MeterReading[] {
-  const [head = "", ...lines] = text.replace(/^\uFEFF/, "").split(/\r?\n/);
-  const names = head.split(",").map((name) => name.toLowerCase().replaceAll(/[^a-z]/g, ""));
-  const time = names.findIndex((name) => TIME_NAMES.includes(name));
-  const watts = names.findIndex((name) => WATT_NAMES.includes(name));
-  if (time < 0 || watts < 0) {
-    throw new RangeError(
-      `The meter's first line must name a time and watts, such as time,watts; it is "${head.slice(0, 80)}"`,
-    );
-  }
+  const { time, watts } = meterColumns(text);
+  const lines = text.split(/\r?\n/).slice(1);
   const readings = lines.flatMap((line, i) => {
     if (line.trim() === "") return [];
     const fields = line.split(",").map((field) => field.trim().replace(/^"(.*)"$/, "$1"));
@@ -40,6 +33,20 @@ export function readMeter(text: string): MeterReading[] {
   });
   if (readings.length < 2) throw new RangeError("A meter needs two readings at least");
   return readings.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Which columns of a meter's CSV have times and watts, by its first line. Throws a RangeError where that names none. */
+export function meterColumns(text: string): { readonly time: number; readonly watts: number } {
+  const [head] = text.replace(/^\uFEFF/, "").split(/\r?\n/, 1);
+  const names = head.split(",").map((name) => name.toLowerCase().replaceAll(/[^a-z]/g, ""));
+  const time = names.findIndex((name) => TIME_NAMES.includes(name));
+  const watts = names.findIndex((name) => WATT_NAMES.includes(name));
+  if (time < 0 || watts < 0) {
+    throw new RangeError(
+      `The meter's first line must name a time and watts, such as time,watts; it is "${head.slice(0, 80)}"`,
+    );
+  }
+  return { time, watts };
 }
 
 function timeOf(text: string): number {
@@ -67,6 +74,9 @@ export function meteredEnergy(
         day(fromMs)
       } to ${day(toMs)}: clocks may differ, or the meter's file has other times than UTC`,
     };
+  }
+  if (toMs <= fromMs) {
+    return { kind: "none", reason: `there is no time between ${day(fromMs)} and ${day(toMs)}` };
   }
   const gaps = readings.slice(1).map(({ atMs }, i) => atMs - readings[i].atMs).sort((a, b) => a - b);
   const gapMax = Math.min(GAP_MS_MAX, GAP_FACTOR * gaps[Math.floor(gaps.length / 2)]);

@@ -32,6 +32,7 @@ Deno.test("meteredEnergy() refuses a window that was not metered", () => {
     return energy.reason;
   };
   assertStringIncludes(reason(T - 1, T + 5), "clocks may differ");
+  assertStringIncludes(reason(T, T), "no time");
   assertStringIncludes(reason(T, T + 20_001), "from 2026-03-01T12:00:00.000Z to 2026-03-01T12:00:20.000Z");
   const often = Array.from(
     { length: 60 },

@@ -1,25 +1,9 @@
 /** One process at a time. @module */
 
+import { delay } from "../process/delay.ts";
 import { diskError } from "./part_file.ts";
 
 const POLL_MS = 200;
-
-/** Waits `ms` milliseconds; rejects with the signal's reason when aborted. */
-export function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const done = () => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", stop, { once: true });
-  });
-}
 
 /**
  * Takes the exclusive lock on `path`, waiting for another holder; disposing the file frees it, and so does the death of

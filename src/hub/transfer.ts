@@ -6,7 +6,7 @@
 import { requireSpace } from "./disk_space.ts";
 import { HubError } from "./error.ts";
 import { fetchReason, hopelessReason } from "./fetch_reason.ts";
-import { delay } from "./file_lock.ts";
+import { delay } from "../process/delay.ts";
 import { type FileIdentity, type HubResponse, request } from "./http.ts";
 import { type DownloadProgress, Meter } from "./meter.ts";
 import { PartFile, type PartNote, readNote, writeNote } from "./part_file.ts";

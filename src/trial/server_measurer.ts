@@ -12,6 +12,7 @@ import { mean } from "./statistics.ts";
 import { OWN_SHARE } from "./prompt_limits.ts";
 import type { AlonePrompt, Measurer, RunResult, RunWish, Sounding } from "./measurer.ts";
 import { measuresOf } from "./measures.ts";
+import { delay } from "../process/delay.ts";
 import { type EnergyCounter, measureIdleWatts, startWindow } from "../energy/counter.ts";
 import { FigureWatch, parseScrape, type Scrape, stepFitOf } from "./server_figures.ts";
 import type { PointSettings, TrialObjectives } from "./report_data.ts";
@@ -37,6 +38,8 @@ export interface ServerMeasurerOptions {
   readonly signal: AbortSignal;
   /** What counts the machine's energy; null where nothing does. */
   readonly energy: EnergyCounter | null;
+  /** An instrument outside writes down what the machine takes: it has to see it idle, too. */
+  readonly isMetered?: boolean;
 }
 
 const IN_FLIGHT_MAX = 2048;
@@ -87,8 +90,9 @@ export class ServerMeasurer implements Measurer, AsyncDisposable {
     const scrape = await this.#scrape(running);
     const alone = await this.#measureLengths(arrivals, target, prompts);
     const idleFromMs = Date.now();
-    const { energy } = this.#options;
+    const { energy, isMetered = false, signal } = this.#options;
     const idleWatts = energy === null ? null : await measureIdleWatts(energy, IDLE_MS);
+    if (energy === null && isMetered) await delay(IDLE_MS, signal);
     this.#idleWatts = idleWatts;
     return {
       loadSeconds: running.loadSeconds,

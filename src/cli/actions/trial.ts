@@ -5,12 +5,9 @@ import { formatCpuList } from "../../ffi/cpu_list.ts";
 import { isHubReference } from "../../hub/reference.ts";
 import { namedModel } from "../../hub/named_models.ts";
 import { VERSION } from "../../protocol/version.ts";
-import { type EnergyCounter, openEnergyCounter } from "../../energy/counter.ts";
-import type { EnergyProblem, MeasuredEnergy } from "../../energy/joules.ts";
-import { meteredEnergy, readMeter } from "../../energy/meter.ts";
-import { tableTdp } from "../../energy/tdp.ts";
+import { openEnergyCounter } from "../../energy/counter.ts";
 import { trialCost } from "../../trial/cost.ts";
-import { assembleReport, type ReportParts } from "../../trial/assemble.ts";
+import { assembleReport } from "../../trial/assemble.ts";
 import { dimensionsFor, type GridBasis, gridPoints } from "../../trial/grid.ts";
 import { kumiConfig } from "../../trial/kumi_config.ts";
 import { isWithin } from "../../traffic/prompt_limit.ts";
@@ -22,11 +19,11 @@ import { PROFILES } from "../../trial/profiles.ts";
 import type { TrialMachine, TrialObjectives, TrialReport } from "../../trial/report_data.ts";
 import { typicalRequest } from "../../trial/screening.ts";
 import { ServerMeasurer } from "../../trial/server_measurer.ts";
-import { runTrial, type TrialOutcome } from "../../trial/trial.ts";
+import { runTrial } from "../../trial/trial.ts";
 import type { Arguments } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import { resolveModelFile } from "../model_option.ts";
-import { readNamed } from "../named_file.ts";
+import { energyParts } from "../trial/energy.ts";
 import { checkedConfig, FILES, openFolder, writeWhole } from "../trial/folder.ts";
 import {
   describeMachine,
@@ -94,6 +91,7 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
   using _energy = "joules" in energy ? energy : null;
   await using measurer = new ServerMeasurer({
     energy: "joules" in energy ? energy : null,
+    isMetered: wish.meter !== null,
     source,
     objectives,
     usableCpus: machine.usableCpus,
@@ -158,7 +156,7 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
     cutShare: shareCut(traffic, limits),
     objectives,
     outcome,
-    ...await energyParts(wish, machine, outcome, energy),
+    ...await energyParts(wish, machine, outcome, energy, signal),
     quality,
     alternatives,
     hasPrices: wish.prices !== null,
@@ -180,29 +178,6 @@ export async function runTrialCommand(args: Arguments): Promise<number> {
 /** With what it costs, where there are prices. */
 function withCost(report: TrialReport, { prices }: TrialWish): TrialReport {
   return prices === null ? report : { ...report, cost: trialCost(report, prices.file, prices.path) };
-}
-
-/** What is known of energy beside what each run counted. */
-async function energyParts(
-  { meter, tdpWatts }: TrialWish,
-  { processor, usableCpus }: TrialMachine,
-  { result, sounding }: TrialOutcome,
-  counter: EnergyCounter | EnergyProblem,
-): Promise<Pick<ReportParts, "metered" | "tdp" | "notMeasuredBecause">> {
-  let because = "reason" in counter ? counter.reason : null;
-  let metered: MeasuredEnergy | null = null;
-  if (meter !== null && result !== null) {
-    // Read now: the meter wrote it meanwhile.
-    const readings = readMeter(await readNamed(meter, "meter"));
-    const idle = meteredEnergy(readings, { ...sounding.idleWindow, idleWatts: null });
-    const idleWatts = idle.kind === "measured" ? idle.meanWatts : null;
-    const found = meteredEnergy(readings, { ...result.window, idleWatts });
-    if (found.kind === "measured") metered = found;
-    else because = found.reason;
-  }
-  const table = tableTdp(processor ?? undefined, usableCpus);
-  const tdp = tdpWatts !== null ? { watts: tdpWatts, from: "given" } : "watts" in table ? table : null;
-  return { metered, tdp, notMeasuredBecause: because };
 }
 
 /** The other endpoint and the questions, as far as there is a point to ask them at. */

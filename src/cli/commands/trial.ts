@@ -57,6 +57,11 @@ export const trial: KumiCommand = {
       value: "WATTS",
       help: "of the processors, for an estimate where energy cannot be measured",
     },
+    {
+      name: "meter",
+      value: "FILE",
+      help: "what a meter at the socket writes meanwhile: CSV with times and watts, see docs/energy.md",
+    },
     { name: "lang", value: "en|ja", help: "language of report.html", default: "en" },
   ],
   details:

@@ -11,6 +11,7 @@ import { playTraffic } from "../../traffic/play.ts";
 import { readTraffic } from "../../traffic/read.ts";
 import { parsePrices, type PricesFile } from "../../cost/mod.ts";
 import type { TrialObjectives } from "../../trial/report_data.ts";
+import { meterColumns } from "../../energy/meter.ts";
 import { readNamed } from "../named_file.ts";
 import { type Arguments, choiceOption, numberOption, UsageError } from "../command.ts";
 
@@ -88,9 +89,15 @@ export async function readTrialWish(args: Arguments): Promise<TrialWish> {
       file: await readWith(pricesPath, "prices", parsePrices),
     },
     tdpWatts: number("tdp", 1, 100_000),
-    meter: args.values.get("meter") ?? null,
+    meter: await meterOf(args.values.get("meter")),
     lang: (choiceOption(args, "lang", ["en", "ja"]) ?? "en").toLowerCase() as "en" | "ja",
   };
+}
+
+/** The path of a meter's file, which must have begun: what is wrong with it is no news after the trial. */
+async function meterOf(path: string | undefined): Promise<string | null> {
+  if (path !== undefined) await readWith(path, "meter", meterColumns);
+  return path ?? null;
 }
 
 /** The traffic and its objectives. Throws a UsageError. */

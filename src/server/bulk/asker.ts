@@ -12,7 +12,7 @@ import { asWhole } from "../routes/answers.ts";
 import type { Call, Service } from "../service.ts";
 import type { BulkResponse } from "./answer_line.ts";
 import { BULK_PATHS, type RequestLine } from "./request_line.ts";
-import { delay } from "../../hub/file_lock.ts";
+import { delay } from "../../process/delay.ts";
 
 /** The engine answers nothing any more, so that no request of a file can be answered. */
 export class EngineGoneError extends Error {
