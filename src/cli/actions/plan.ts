@@ -3,7 +3,7 @@
 import { inputOf, type OtherMachine, planFromReport, type ReportPlan } from "../../capacity/from_report.ts";
 import { planRoutes } from "../../capacity/plan_routes.ts";
 import { readPlanReport, ReportError } from "../../capacity/plan_report.ts";
-import { printLine } from "../../process/print.ts";
+import { printLine, printNote } from "../../process/print.ts";
 import { type Arguments, numberOption, UsageError } from "../command.ts";
 import { counted } from "../counted.ts";
 import { readNamed } from "../named_file.ts";
@@ -34,6 +34,7 @@ export async function runPlan(args: Arguments): Promise<number> {
       return 0;
     }
     const plan = planFromReport(report, loads, changes);
+    noteOtherThreads(changes.machine, plan, args.values.get("bench"));
     printLine(args.switches.has("json") ? JSON.stringify(plan) : renderPlan(plan));
     return 0;
   } catch (error) {
@@ -55,7 +56,7 @@ export function readLoads(text: string): number[] {
 }
 
 /** The machine that is asked about, if it is another. */
-async function readMachine(args: Arguments): Promise<OtherMachine | undefined> {
+async function readMachine(args: Arguments): Promise<BenchedMachine | undefined> {
   const file = args.values.get("bench");
   const readGBps = numberOption(args, "read", { min: 0.01, max: 1e6 });
   const peakGmacps = numberOption(args, "peak", { min: 0.01, max: 1e9 });
@@ -71,13 +72,31 @@ async function readMachine(args: Arguments): Promise<OtherMachine | undefined> {
   return readGBps === undefined ? undefined : { readGBps, peakGmacps: peakGmacps!, from: "data sheet" };
 }
 
+/** A machine as its bench has seen it, with so many threads. */
+type BenchedMachine = OtherMachine & { readonly threads?: number };
+
+/** Says it where a bench ran with other threads than are planned with: bandwidth and peaks go with them. */
+function noteOtherThreads(
+  machine: BenchedMachine | undefined,
+  { workers, threads }: ReportPlan,
+  file: string | undefined,
+): void {
+  const planned = workers * threads, { threads: benched } = machine ?? {};
+  if (benched === undefined || benched === planned) return;
+  printNote(
+    `kumi: ${file} was measured with ${
+      counted(benched, "thread")
+    }, the plan has ${planned}: its bandwidth and peaks are of ${benched}`,
+  );
+}
+
 /** The limits that `kumi bench --json` has measured. Throws an Error where there are none. */
-export function machineOfBench(text: string, path: string): OtherMachine {
+export function machineOfBench(text: string, path: string): BenchedMachine {
   for (const line of text.split("\n")) {
     if (!line.startsWith("{")) continue;
-    let limits: { readGBps?: unknown; gmacps?: Record<string, unknown> } | undefined;
+    let limits: { readGBps?: unknown; gmacps?: Record<string, unknown> } | undefined, threads: unknown;
     try {
-      ({ limits } = JSON.parse(line));
+      ({ limits, threads } = JSON.parse(line));
     } catch {
       continue;
     }
@@ -86,7 +105,8 @@ export function machineOfBench(text: string, path: string): OtherMachine {
     );
     const read = limits?.readGBps;
     if (typeof read === "number" && read > 0 && peaks.length > 0) {
-      return { readGBps: read, peakGmacps: Math.max(...peaks as number[]), from: "bench" };
+      const machine = { readGBps: read, peakGmacps: Math.max(...peaks as number[]), from: "bench" } as const;
+      return typeof threads === "number" ? { ...machine, threads } : machine;
     }
   }
   throw new Error(`${path} has no limits of a machine: kumi bench --json writes them`);

@@ -14,6 +14,9 @@ Deno.test("machineOfBench() finds the limits in what kumi bench wrote", () => {
     test: "decode",
     limits: { readGBps: 30, gmacps: { int8: 700, bf16: 300, float: 90 } },
   });
-  assertEquals(machineOfBench(`noise\n{\n${line}\n`, "f"), { readGBps: 30, peakGmacps: 700, from: "bench" });
+  const limits = { readGBps: 30, peakGmacps: 700, from: "bench" } as const;
+  assertEquals(machineOfBench(`noise\n{\n${line}\n`, "f"), limits);
+  const ofTwo = line.replace("{", '{"threads":2,');
+  assertEquals(machineOfBench(ofTwo, "f"), { ...limits, threads: 2 });
   assertThrows(() => machineOfBench('{"limits":{"readGBps":0}}', "f"), Error, "no limits");
 });
