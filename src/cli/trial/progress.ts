@@ -10,6 +10,7 @@ export class TrialProgressLine implements Disposable {
   readonly #isTerminal: boolean;
   #now: TrialProgress | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #next: ReturnType<typeof setTimeout> | undefined;
   #width = 0;
 
   constructor(leftMs: () => number, isTerminal = Deno.stderr.isTerminal()) {
@@ -20,7 +21,9 @@ export class TrialProgressLine implements Disposable {
   show(now: TrialProgress): void {
     this.#now = now;
     if (!this.#isTerminal) {
-      printNote(`kumi: ${renderTrialProgress(now, this.#leftMs())}`);
+      // What the journal has is done at once, and the next thing is shown before this one is printed.
+      clearTimeout(this.#next);
+      this.#next = setTimeout(() => printNote(`kumi: ${renderTrialProgress(now, this.#leftMs())}`));
       return;
     }
     this.#draw();
@@ -45,6 +48,7 @@ export class TrialProgressLine implements Disposable {
 
   /** Removes the line. */
   clear(): void {
+    clearTimeout(this.#next);
     clearInterval(this.#timer);
     this.#timer = undefined;
     if (!this.#isTerminal || this.#width === 0) return;
