@@ -1,6 +1,7 @@
 /** What threads ask of the system for themselves. */
 
 import { assert, assertEquals } from "@std/assert";
+import { waitUntil } from "./support/waiting.ts";
 
 /** How many threads of this process have only the time that no other wants: the 41st field of a thread's line, proc(5). */
 async function idleThreads(): Promise<number> {
@@ -26,6 +27,8 @@ Deno.test({
       assertEquals((await heard).data, true);
       assertEquals(await idleThreads(), idle + 1);
       worker.terminate();
+      // The thread ends later: it is not to be counted in the next round.
+      await waitUntil(async () => await idleThreads() === idle);
     }
   },
 });
