@@ -34,13 +34,28 @@ Deno.test("a bundle answers as the modules do, stays while no source changes, an
     if (bundle === undefined) return console.log("skipped: the bundler's compiler is not to be had");
     const { main, commandLine } = bundle;
     assertEquals(await kumi(main, ["--version"]), await kumi(`${ROOT}/src/cli/main.ts`, ["--version"]));
-    assertEquals(await kumi(main, RUN), await kumi(`${ROOT}/src/cli/main.ts`, RUN));
+    const answer = await kumi(`${ROOT}/src/cli/main.ts`, RUN);
+    assertEquals(await kumi(main, RUN), answer);
     // Lists, and what reads files that lie beside its module.
     assert((await kumi(main, ["inspect", "demo"])).includes("llama"));
     assertEquals(await ensureBundle(options), bundle);
     assertEquals(knownBundle(options), bundle);
     const { commandPermissions: permissions } = await import(`file://${commandLine}`);
     assertEquals(await permissions(RUN), await commandPermissions(RUN));
+    const talk = await ensureBundle({ ...options, command: "run" });
+    assert(talk !== undefined && talk.main !== main, "it has no files of its own");
+    assertEquals(await kumi(talk.main, RUN), answer);
+    const wrong = await capture([
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--allow-all",
+      talk.main,
+      "run",
+      "--top-p",
+    ]);
+    assertEquals(wrong?.code, 2, "a mistake is known as one");
+    assert((await import(`file://${talk.commandLine}`)).commandPermissions !== permissions);
     assertEquals(
       importersOfNode(folder),
       [],

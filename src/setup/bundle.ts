@@ -13,11 +13,28 @@ import { Progress } from "./progress.ts";
 const MAIN = "src/cli/main.ts";
 /** Whoever starts a command asks it beforehand what the command may touch. */
 const COMMAND_LINE = "src/cli/command_line.ts";
-/**
- * What begins a thread. It has no module in common with the others: bundled by itself, its modules are a few large files and not the many
- * small ones that all threads' needs together would cut.
- */
-const THREADS: readonly string[] = [MAIN, "src/engine/worker.ts"];
+/** What is bundled by itself: its modules are a few large files, and not the many small ones that the needs of all together would cut. */
+interface Part {
+  /** Its folder. */
+  readonly name: string;
+  readonly first: readonly string[];
+  /** The only commands in it; undefined: all. */
+  readonly commands?: readonly string[];
+}
+const ALL: Part = { name: "main", first: [MAIN, COMMAND_LINE] };
+/** Commands whose first word somebody waits for. */
+const TALK: Part = { name: "talk", first: [MAIN, COMMAND_LINE], commands: ["run", "chat"] };
+const WORKER: Part = { name: "worker", first: ["src/engine/worker.ts"] };
+const PARTS: readonly Part[] = [ALL, TALK, WORKER];
+/** What begins programs and threads, and the part that has it. */
+const STARTED = new Map([
+  [WORKER.first[0], WORKER],
+  ...[MAIN, "src/engine/process.ts", "src/engine/process_worker.ts", "src/grammar/worker.ts"]
+    .map((module) => [module, ALL] as const),
+  ["src/server/residency/measure_worker.ts", ALL],
+]);
+/** Modules of which each command has its own. */
+const OF_COMMAND = /^src\/cli\/(?:actions|commands)\/(\w+)\.ts$/;
 /** Modules that are loaded, or started as workers and programs, by their URL. */
 const MODULE_URL = /new URL\("(\.{1,2}\/[^"]+\.ts)", import\.meta\.url\)/g;
 const IMPORTED = /\b(?:from|import\()\s*"(\.{1,2}\/[^"]+\.ts)"/g;
@@ -38,6 +55,8 @@ const KEPT = 3;
 export interface BundleOptions {
   /** Where `@std/*` comes from. */
   readonly std: StdSource;
+  /** What is to be run: some commands have files of their own. */
+  readonly command?: string;
   /** Folder for bundles. */
   readonly folder?: string;
   readonly signal?: AbortSignal;
@@ -66,19 +85,19 @@ export interface Bundle {
 }
 
 /** The bundle that there is of the sources as they are. */
-export function knownBundle({ std, folder = FOLDER }: BundleOptions): Bundle | undefined {
+export function knownBundle({ std, command, folder = FOLDER }: BundleOptions): Bundle | undefined {
   const { known, isCurrent } = lookUp(memoryIn(folder), keyOf(std));
-  return isCurrent ? bundleIn(known?.folder) : undefined;
+  return isCurrent ? bundleIn(known?.folder, command) : undefined;
 }
 
 /** The same, made where there is none. Undefined where none can be made: then the modules do as well. */
-export async function ensureBundle({ std, folder = FOLDER, signal }: BundleOptions): Promise<
-  Bundle | undefined
-> {
+export async function ensureBundle(
+  { std, command, folder = FOLDER, signal }: BundleOptions,
+): Promise<Bundle | undefined> {
   const memory = memoryIn(folder), key = keyOf(std);
   const { known, changed, isCurrent } = lookUp(memory, key);
   if (isCurrent) {
-    const bundle = bundleIn(known?.folder);
+    const bundle = bundleIn(known?.folder, command);
     if (bundle !== undefined) return bundle;
     if (known?.folder === undefined && Date.now() - known!.atMs < RETRY_MS) return undefined;
   }
@@ -94,13 +113,14 @@ export async function ensureBundle({ std, folder = FOLDER, signal }: BundleOptio
   const record: Made = { folder: sources && made, key, atMs, looks };
   if (isWhole) await Deno.writeTextFile(memory, JSON.stringify(record));
   removeOld(folder);
-  return sources && bundleIn(made);
+  return sources && bundleIn(made, command);
 }
 
 /** Undefined where its files are not there. */
-function bundleIn(folder: string | undefined): Bundle | undefined {
+function bundleIn(folder: string | undefined, command = ""): Bundle | undefined {
   if (folder === undefined) return undefined;
-  const [main, commandLine] = [MAIN, COMMAND_LINE].map((module) => placeIn(folder, MAIN, module));
+  const part = TALK.commands!.includes(command) ? TALK : ALL;
+  const [main, commandLine] = [MAIN, COMMAND_LINE].map((module) => placeIn(folder, part, module));
   return [main, commandLine].every(isThere) ? { main, commandLine } : undefined;
 }
 
@@ -127,13 +147,8 @@ function lookUp(memory: string, key: string): { known?: Made; changed?: Look; is
   return { known, changed, isCurrent: known?.key === key && changed === undefined };
 }
 
-/** Where a bundle has a thread's files. */
-function folderOf(folder: string, thread: string): string {
-  return `${folder}/${thread.replace(/^.*\/|\.ts$/g, "")}`;
-}
-
-function placeIn(folder: string, thread: string, module: string): string {
-  return `${folderOf(folder, thread)}/${module.replace(/^src\//, "").replace(/\.ts$/, ".js")}`;
+function placeIn(folder: string, part: Part, module: string): string {
+  return `${folder}/${part.name}/${module.replace(/^src\//, "").replace(/\.ts$/, ".js")}`;
 }
 
 function read(memory: string): Made | undefined {
@@ -171,7 +186,7 @@ function isBeingEdited([path]: Look): boolean {
 /** Bundles into a folder. Gives the sources in it, undefined where Deno could not. */
 async function bundle(folder: string, std: StdSource, signal?: AbortSignal): Promise<string[] | undefined> {
   using progress = new Progress("Bundling the command line, so that it starts sooner");
-  const reasons = await Promise.all(THREADS.map((thread) => bundleThread(folder, thread, std, signal)));
+  const reasons = await Promise.all(PARTS.map((part) => bundlePart(folder, part, std, signal)));
   const reason = reasons.find((each) => each !== undefined);
   progress.end(
     reason === undefined
@@ -180,42 +195,44 @@ async function bundle(folder: string, std: StdSource, signal?: AbortSignal): Pro
   );
   if (reason !== undefined) return undefined;
   const sources = new Set<string>();
-  for (const thread of THREADS) await placeModules(folder, thread, sources);
+  for (const part of PARTS) await placeModules(folder, part, sources);
   return [...sources];
 }
 
 /** Resolves to the reason where Deno could not. */
-async function bundleThread(
+async function bundlePart(
   folder: string,
-  thread: string,
+  part: Part,
   std: StdSource,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   const flags = ["--quiet", `--config=${ROOT}/deno.json`, ...stdFlags(std)];
-  const how = ["--platform=deno", "--code-splitting", `--outdir=${folderOf(folder, thread)}`];
-  const command = [Deno.execPath(), "bundle", ...flags, ...how, ...await entries(thread)];
+  const how = ["--platform=deno", "--code-splitting", `--outdir=${folder}/${part.name}`];
+  const command = [Deno.execPath(), "bundle", ...flags, ...how, ...await entries(part)];
   const done = await capture(command, { cwd: ROOT, env: { NO_COLOR: "1", RUST_BACKTRACE: "0" }, signal });
   if (done?.code === 0) return undefined;
   return done === null ? `${command[0]} is not there` : lastWords(done.stderr) || `deno bundle: ${done.code}`;
 }
 
-/** Leads what a thread's files load to where it is, and adds their sources to `sources`. */
-async function placeModules(folder: string, thread: string, sources: Set<string>): Promise<void> {
-  const own = folderOf(folder, thread);
+/** Leads what a part's files load to where it is, and adds their sources to `sources`. */
+async function placeModules(folder: string, part: Part, sources: Set<string>): Promise<void> {
+  const own = `${folder}/${part.name}`;
   const outputs = new Set(scriptsIn(own).map((output) => `${own}/${output}`));
   for (const output of outputs) {
     const placed = withPlaces(withLateNode(await Deno.readTextFile(output)), (module) => {
-      if (THREADS.includes(module)) return placeIn(folder, module, module);
-      const place = placeIn(folder, thread, module);
+      const started = STARTED.get(module);
+      if (started !== undefined) return placeIn(folder, started, module);
+      const place = placeIn(folder, part, module);
       return outputs.has(place) ? place : `${ROOT}/${module}`;
     }, (module) => sources.add(module));
     await Deno.writeTextFile(output, placed);
   }
 }
 
-/** A thread's first modules, and what it loads by URL: all that has to have an output of its own. */
-async function entries(thread: string): Promise<string[]> {
-  const found = new Set(thread === MAIN ? [MAIN, COMMAND_LINE] : [thread]);
+/** A part's first modules, and what it loads by URL: all that has to have an output of its own. */
+async function entries(part: Part): Promise<string[]> {
+  const { first, commands } = part;
+  const found = new Set(first);
   // It grows while it is gone through.
   const modules = new Set(found);
   for (const module of modules) {
@@ -223,7 +240,9 @@ async function entries(thread: string): Promise<string[]> {
     for (const [, to] of text.matchAll(IMPORTED)) modules.add(resolve(to, module));
     for (const [, to] of text.matchAll(MODULE_URL)) {
       const loaded = resolve(to, module);
-      if (THREADS.includes(loaded)) continue;
+      const command = OF_COMMAND.exec(loaded)?.[1];
+      const isOther = command !== undefined && commands?.includes(command) === false;
+      if (isOther || (STARTED.get(loaded) ?? part) !== part) continue;
       modules.add(loaded);
       found.add(loaded);
     }

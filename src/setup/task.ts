@@ -56,10 +56,10 @@ const MAIN = `${ROOT}/src/cli/main.ts`;
 const MODULES: Bundle = { main: MAIN, commandLine: `${ROOT}/src/cli/command_line.ts` };
 
 /** The command line for a command that runs models. */
-async function bundled(signal: AbortSignal): Promise<Bundle> {
+async function bundled(command: string, signal: AbortSignal): Promise<Bundle> {
   if (Deno.env.get("KUMI_DEBUG")) return MODULES;
   try {
-    return await ensureBundle({ std: await chooseStd(), signal }) ?? MODULES;
+    return await ensureBundle({ std: await chooseStd(), command, signal }) ?? MODULES;
   } catch (error) {
     if (signal.aborted) throw error;
     return MODULES; // where nothing can be written, say
@@ -68,7 +68,8 @@ async function bundled(signal: AbortSignal): Promise<Bundle> {
 
 /** Asks the command what it needs, and runs it with that and no more. */
 async function runCommand(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const known = Deno.env.get("KUMI_DEBUG") ? undefined : knownBundle({ std: await chooseStd() });
+  const [command = ""] = args;
+  const known = Deno.env.get("KUMI_DEBUG") ? undefined : knownBundle({ std: await chooseStd(), command });
   const { commandAccess, permissionFlags } = await load<typeof import("../cli/command_line.ts")>(
     (known ?? MODULES).commandLine,
   );
@@ -77,7 +78,7 @@ async function runCommand(args: readonly string[], signal: AbortSignal): Promise
   const gone = new AbortController();
   // The command sees only its own parent, which is this process: this one may see those before it.
   using _watch = access.endsWithParent ? new ParentWatch(() => gone.abort()) : null;
-  const { main } = known ?? (access.library ? await bundled(signal) : MODULES);
+  const { main } = known ?? (access.library ? await bundled(command, signal) : MODULES);
   return await runFile(main, args, permissionFlags(access), gone.signal);
 }
 
