@@ -3,10 +3,10 @@
 import type { KvFormat } from "../gguf/mod.ts";
 import { MODEL_HELP } from "../hub/named_models.ts";
 import { GENERATION } from "../protocol/options/generation.ts";
-import { LOAD, type LoadOptions } from "../protocol/options/load.ts";
+import { DRAFT_UNASKED, LOAD, type LoadOptions } from "../protocol/options/load.ts";
 import { settableBy } from "../protocol/options/option.ts";
 import type { SamplingOptions } from "../protocol/options/sampling.ts";
-import type { Arguments, OptionSpec } from "./command.ts";
+import { type Arguments, type OptionSpec, UsageError } from "./command.ts";
 import { readOption, readOptions, specOf } from "./table_options.ts";
 import { warnOfThreads } from "./threads_option.ts";
 
@@ -67,6 +67,9 @@ export function readLoadOptions(
       : option
   );
   const given: LoadOptions = readOptions(args, options);
+  if (given.draft !== undefined && given.speculation === "off") {
+    throw new UsageError(`--draft and --speculation off: ${DRAFT_UNASKED}`);
+  }
   return {
     ...given,
     cpus: given.cpus as readonly number[] | undefined,

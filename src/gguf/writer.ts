@@ -43,14 +43,14 @@ export class GgufWriter implements AsyncDisposable {
     this.#header = header;
   }
 
-  /** Creates the temporary file and writes the header. Throws {@linkcode GgufError} for contents that GGUF cannot hold. */
+  /** Creates the temporary file and writes the header. Throws {@linkcode GgufError} for contents that GGUF cannot hold, and where the disk is full. */
   static async create(path: string, { entries, tensors }: GgufContents): Promise<GgufWriter> {
     const header = encodeHeader(entries, tensors);
     const temporaryPath = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
     const file = await Deno.open(temporaryPath, { write: true, createNew: true });
     const writer = new GgufWriter(path, temporaryPath, file, header);
     try {
-      await writeAll(file, header.bytes);
+      await writer.#put(header.bytes);
       return writer;
     } catch (error) {
       await writer[Symbol.asyncDispose]();
@@ -78,12 +78,12 @@ export class GgufWriter implements AsyncDisposable {
   async write(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return;
     const tensor = this.#next(chunk.length);
-    await writeAll(this.#file, chunk);
+    await this.#put(chunk);
     this.#tensorBytes += chunk.length;
     if (this.#tensorBytes < tensor.bytes) return;
     const { tensors, fileBytes } = this.#header;
     const end = tensors[this.#tensorIndex + 1]?.offset ?? fileBytes;
-    await writeAll(this.#file, new Uint8Array(end - tensor.offset - tensor.bytes));
+    await this.#put(new Uint8Array(end - tensor.offset - tensor.bytes));
     this.#tensorIndex += 1;
     this.#tensorBytes = 0;
   }
@@ -105,6 +105,15 @@ export class GgufWriter implements AsyncDisposable {
     await Deno.remove(this.#temporaryPath);
   }
 
+  /** The system's message of a failed write names no file. */
+  async #put(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length;) done += await this.#file.write(bytes.subarray(done));
+    } catch (cause) {
+      throw new GgufError(`${this.path} cannot be written: ${(cause as Error).message}`, { cause });
+    }
+  }
+
   #next(bytes: number): PlacedTensor {
     this.#assertOpen();
     const tensor = this.#header.tensors[this.#tensorIndex];
@@ -123,8 +132,4 @@ export class GgufWriter implements AsyncDisposable {
     this.#open = false;
     this.#file.close();
   }
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
 }

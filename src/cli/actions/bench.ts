@@ -52,10 +52,10 @@ export async function runBench(args: Arguments): Promise<number> {
   using interrupt = interruptible();
   const { signal } = interrupt;
   const path = await modelPath(args, signal);
-  await using processes = new AsyncDisposableStack();
-  const peer = program && await startPeer(program, args, kvFormat, processes);
   using file = await openModel(path);
   checkContext(file, cases);
+  await using processes = new AsyncDisposableStack();
+  const peer = program && await startPeer(program, args, kvFormat, processes);
   using runner = await loadForBench(file, options, cases, signal);
   const systems: string[] = [];
   for (const { process } of peer?.modes ?? []) systems.push(await process.load(path));
@@ -66,15 +66,16 @@ export async function runBench(args: Arguments): Promise<number> {
   const shared = { processor: processorName(), isa, threads, kv: kvFormat, loadAverage: load };
   const results: BenchResult[] = [];
   const series = new CaseSeries(runner);
-  for (const bench of cases) {
-    const setting = { runner, series, file, meter, kv: kvFormat, repeat, peer, cases, signal };
-    const result = await measureCase(setting, bench);
-    results.push(result);
-    if (json) {
-      printLine(JSON.stringify({ model: path, ...shared, ...result, limits: meter.limits }));
+  const setting = { runner, series, file, meter, kv: kvFormat, repeat, peer, cases, signal };
+  try {
+    for (const bench of cases) {
+      const result = await measureCase(setting, bench);
+      results.push(result);
+      if (json) printLine(JSON.stringify({ model: path, ...shared, ...result, limits: meter.limits }));
     }
+  } finally { // an interrupt, or a case that the peer cannot measure, leaves what was measured before
+    if (!json && results.length > 0) printLine(`${resultTable(results)}\n\n${limitsLine(meter.limits)}`);
   }
-  if (!json) printLine(`${resultTable(results)}\n\n${limitsLine(meter.limits)}`);
   return 0;
 }
 
@@ -146,7 +147,7 @@ export function checkContext(file: GgufFile, cases: readonly BenchCase[]): void 
   throw new UsageError(
     `${
       depth > 0 ? `--depth ${depth} and ${length} are` : `${length} is`
-    } more than this model's ${contextMax}`,
+    } more than this model's context of ${contextMax} tokens`,
   );
 }
 

@@ -187,6 +187,9 @@ export const KV = {
   overcommit: { kind: boolean, doc: "load even if the memory that is available is too little" },
 } as const satisfies OptionTable;
 
+/** Why a draft model is refused where speculation is off: it would only take memory. */
+export const DRAFT_UNASKED = "a draft model is never asked where nothing is guessed";
+
 export const LOAD = {
   threads: {
     kind: integer(1, limits.threadsMax),

@@ -1,6 +1,6 @@
 /** From flags, environment and a configuration file to the options of a server. @module */
 
-import { LOAD, STORE_KEY_BYTES } from "../../protocol/options/load.ts";
+import { DRAFT_UNASKED, LOAD, STORE_KEY_BYTES } from "../../protocol/options/load.ts";
 import { collect, flagOf, settableBy, settingName } from "../../protocol/options/option.ts";
 import type { Kind } from "../../protocol/options/kind.ts";
 import { type ApiKey, checkKeyRules, type KeyOptions } from "../accounts/rules.ts";
@@ -80,13 +80,12 @@ interface Drafting {
 
 /** A draft model that nobody asks would only take memory. */
 function checkDrafts({ speculation, draft }: Drafting, models: readonly Drafting[]): void {
-  const what = "a draft model is never asked where nothing is guessed";
   if (draft !== undefined && speculation === "off") {
-    throw new ConfigError(`--draft and --speculation off: ${what}`);
+    throw new ConfigError(`--draft and --speculation off: ${DRAFT_UNASKED}`);
   }
   for (const [i, { draft, speculation: own = speculation }] of models.entries()) {
     if (draft !== undefined && own === "off") {
-      throw new ConfigError(`models[${i}]: "draft", and "speculation" is "off": ${what}`);
+      throw new ConfigError(`models[${i}]: "draft", and "speculation" is "off": ${DRAFT_UNASKED}`);
     }
   }
 }
