@@ -140,6 +140,8 @@ Deno.test("loadModel() takes a draft model, which changes no answer, and refuses
   assertEquals(answers.slice(3), answers.slice(0, 3));
   using folder = new TemporaryFolder();
   const draft = await folder.randomModel("llama-tiny", "q8_0");
+  const unasked = () => loadModel("demo", { ...sizes, draft: "demo", speculation: "off" });
+  await assertRejects(unasked, TypeError, "a draft model is never asked");
   const error = await assertRejects(() => loadModel("demo", { ...sizes, draft }), ModelError);
   assertStringIncludes(error.message, "must have the tokens of the model that answers: token ");
   assertStringIncludes(error.message, draft);

@@ -11,7 +11,7 @@ import {
   type GenerationOptions,
   SHAPE_CHECKS,
 } from "../protocol/options/generation.ts";
-import { LOAD, LOAD_CHECKS, type LoadOptions } from "../protocol/options/load.ts";
+import { DRAFT_UNASKED, LOAD, LOAD_CHECKS, type LoadOptions } from "../protocol/options/load.ts";
 import type { OptionTable } from "../protocol/options/option.ts";
 import { ObjectGeneration, withSchemaPrompt } from "./conversation/object_generation.ts";
 import {
@@ -93,6 +93,9 @@ export async function loadModel(model: string | URL, options: LoadOptions = {}):
     throw wrongType("model", "a path or a URL", model);
   }
   checkOptions("loadModel()", options, LOAD_CHECKS);
+  if (options.draft !== undefined && options.speculation === "off") {
+    throw new TypeError(`loadModel(): "draft", and "speculation" is "off": ${DRAFT_UNASKED}`);
+  }
   const { progress, signal, workers, threads, cpus: cpuList, draft, onStuck, onWait, overrule } = options;
   const cpus = typeof cpuList === "string" ? parseCpuList(cpuList) : cpuList;
   signal?.throwIfAborted();

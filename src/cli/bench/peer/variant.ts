@@ -12,20 +12,25 @@ const BUILD = /^libggml-cpu-([\w-]+)\.(so|dylib)$/;
 export async function peerVariant(folder: string, variant: string): Promise<string> {
   const copy = `${folder}-${variant}`;
   if (await Deno.stat(`${copy}/installed`).then(() => true, () => false)) return copy;
-  const builds = new Set<string>();
-  await linkTree(folder, copy, (name) => {
-    const build = BUILD.exec(name)?.[1];
-    if (build !== undefined) builds.add(build);
-    return build === undefined || build === variant;
-  });
-  if (!builds.has(variant)) {
-    await Deno.remove(copy, { recursive: true });
+  const builds = await buildsIn(folder);
+  if (!builds.has(variant)) { // before anything is written: a wrong name may be a path, too
     throw new PeerError(
       `The peer has no build called ${variant}; there are: ${[...builds].sort().join(", ")}`,
     );
   }
+  await linkTree(folder, copy, (name) => (BUILD.exec(name)?.[1] ?? variant) === variant);
   await Deno.writeTextFile(`${copy}/installed`, "");
   return copy;
+}
+
+/** The processors for which there is a build in the folder or below. */
+async function buildsIn(folder: string): Promise<Set<string>> {
+  const builds = new Set<string>();
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const found = isDirectory ? await buildsIn(`${folder}/${name}`) : BUILD.exec(name)?.slice(1, 2) ?? [];
+    for (const build of found) builds.add(build);
+  }
+  return builds;
 }
 
 async function linkTree(from: string, to: string, isWanted: (name: string) => boolean): Promise<void> {
